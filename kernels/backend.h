@@ -1,0 +1,168 @@
+// The verbs a network is written in. Public verbs check shapes and places and count bytes and
+// FLOPs; private do_* functions, one set per device, only compute.
+//
+// Rounding contract: inputs are widened to f32, arithmetic and accumulation are f32, and a result
+// is rounded once to the dtype of its destination, except where a verb names further rounding
+// points (those of the reference implementation, spec 4.5). On f32 tensors rounding is a no-op.
+// Row contract: the arithmetic of one row (token or picture) never depends on the other rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "kernels/meter.h"
+#include "kernels/tensor.h"
+#include "kernels/weights.h"
+
+namespace bifrons {
+
+// Which sequence (cache slot) and which position in it every row of a step belongs to.
+struct TokenRows {
+  Tensor slot;      // i32 [M]
+  Tensor position;  // i32 [M]
+};
+
+// Keys and values of one layer, in the activation dtype.
+struct KvCache {
+  Tensor k;  // [slots, kv_heads, capacity, head_dim]
+  Tensor v;  // the same shape
+};
+
+// cos and sin of position * inverse frequency, rounded to the activation dtype, stored as f32.
+struct RopeTable {
+  Tensor cos;  // f32 [capacity, head_dim / 2]
+  Tensor sin;  // the same shape
+};
+
+// How the pictures of a step are drawn; P pictures.
+struct SampleControls {
+  Tensor temperature;  // f32 [P]; 0 is greedy
+  Tensor top_k;        // i32 [P]; 0 is off
+  Tensor top_p;        // f32 [P]; 1 is off
+  Tensor seed;         // i32 [P, 2]: low and high word of the 64-bit seed
+  Tensor step;         // i32 [P]: index of the image token being drawn (the noise counter)
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string_view name() const = 0;
+  // The instruction set or device in words, for reports.
+  virtual std::string_view description() const = 0;
+  virtual Place place() const = 0;
+
+  // Zero-filled memory, 64-byte aligned. Throws Error (unavailable) with needed bytes.
+  virtual Buffer allocate(int64_t bytes) = 0;
+  virtual void upload(const Tensor& to, const void* host) = 0;    // contiguous destination
+  virtual void download(void* host, const Tensor& from) = 0;      // contiguous source
+  // Waits for everything launched so far; a no-op on the CPU.
+  virtual void synchronize() {}
+
+  // Stacks `parts` (equal cols) along the output dimension; `bias` is one f32/bf16/f16 array per
+  // part or empty.
+  virtual Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) = 0;
+  // `weight` is [out, in * kernel * kernel] as published (out, in, kh, kw), `bias` [1, out].
+  virtual Convolution make_convolution(const HostArray& weight, const HostArray& bias,
+                                       int64_t kernel, Padding padding) = 0;
+  virtual Norm make_norm(const HostArray& weight, const HostArray* bias) = 0;
+  virtual Table make_table(const HostArray& rows) = 0;
+
+  // y[m] = table[ids[m]]. y [M, K], ids i32 [M]; a negative id reads row 0; ids >= rows throw.
+  void gather(const Tensor& y, const Table& table, const Tensor& ids);
+
+  // y = round(x / sqrt(mean(x^2) + eps)) * weight, two roundings. x, y [M, K].
+  void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+
+  // y = x W^T + bias. x [M, in], y [M, out]; y may be f32 whatever x is.
+  void linear(const Tensor& y, const Tensor& x, const Linear& weight);
+
+  // y += round(x W^T + bias). y [M, out], same dtype as x.
+  void linear_add(const Tensor& y, const Tensor& x, const Linear& weight);
+
+  // Splits qkv [M, (heads + 2 kv_heads) * head_dim], rotates q and k by their row's position
+  // (half-split pairs; each product and the sum rounded), writes q [M, heads * head_dim] and puts k
+  // and v into the cache at (slot, position).
+  void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
+                   const TokenRows& rows);
+
+  // y = softmax(q k^T / sqrt(head_dim)) v over positions 0..position of the row's slot; softmax in
+  // f32, probabilities not rounded. q, y [M, heads * head_dim]; heads share kv heads in groups.
+  void attention(const Tensor& y, const Tensor& q, const KvCache& cache, const TokenRows& rows);
+
+  // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].
+  void swiglu(const Tensor& y, const Tensor& gate_up);
+
+  // y = x Phi(x), the erf form. Same shapes.
+  void gelu(const Tensor& y, const Tensor& x);
+
+  // guided[i] = u + scale[i] (c - u), c = logits[2 i], u = logits[2 i + 1].
+  // logits f32 [2 P, N], guided f32 [P, N], scale f32 [P].
+  void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale);
+
+  // ids[2 i] = ids[2 i + 1] = argmax over codes of guided[i] / temperature + Gumbel noise, within
+  // top-k and top-p (kernels/sampling.h); ties go to the lower code; -1 when guided[i] holds NaN or
+  // +inf. guided f32 [P, N], ids i32 [2 P].
+  void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
+
+  // Adds one to every element: positions and steps move on. i32.
+  void advance(const Tensor& counters);
+
+  // GroupNorm over groups of channels of one picture (statistics in f32, result rounded), then
+  // optionally x sigmoid(x) (rounded again). x, y [H, W, C].
+  void group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
+                  bool silu);
+
+  // x [H, W, in] -> y [H', W', out]; conv2d_add: y = round(convolution) + residual, residual like y.
+  void conv2d(const Tensor& y, const Tensor& x, const Convolution& weight);
+  void conv2d_add(const Tensor& y, const Tensor& x, const Convolution& weight,
+                  const Tensor& residual);
+
+  // Nearest neighbour. x [H, W, C] -> y [2 H, 2 W, C].
+  void upsample2x(const Tensor& y, const Tensor& x);
+
+  // y = softmax(q k^T / sqrt(C)) v, every row sees every row; scores rounded before and
+  // probabilities after the softmax. q, k, v, y [N, C].
+  void full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v);
+
+  // pixels = trunc(clamp((x + 1) / 2 * 255, 0, 255)). x [H, W, 3], pixels u8 [H, W, 3]; NaN -> 0.
+  void to_pixels(const Tensor& pixels, const Tensor& x);
+
+  Meter& meter() { return meter_; }
+
+ private:
+  virtual void do_gather(const Tensor& y, const Table& table, const Tensor& ids) = 0;
+  virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) = 0;
+  virtual void do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) = 0;
+  virtual void do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                              const RopeTable& rope, const TokenRows& rows) = 0;
+  virtual void do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
+                            const TokenRows& rows) = 0;
+  virtual void do_swiglu(const Tensor& y, const Tensor& gate_up) = 0;
+  virtual void do_gelu(const Tensor& y, const Tensor& x) = 0;
+  virtual void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) = 0;
+  virtual void do_sample(const Tensor& ids, const Tensor& guided,
+                         const SampleControls& controls) = 0;
+  virtual void do_advance(const Tensor& counters) = 0;
+  virtual void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                             double eps, bool silu) = 0;
+  virtual void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
+                         const Tensor* residual) = 0;
+  virtual void do_upsample2x(const Tensor& y, const Tensor& x) = 0;
+  virtual void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
+                                 const Tensor& v) = 0;
+  virtual void do_to_pixels(const Tensor& pixels, const Tensor& x) = 0;
+
+  Meter meter_;
+};
+
+// threads: 0 takes the number of cores this process may use.
+// isa: "auto", or one of cpu_instruction_sets() to force a lesser one (tests, comparisons).
+std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa = "auto");
+
+// What this machine and build can run, best first: of "avx512_bf16", "avx512", "avx2", "portable".
+std::span<const std::string_view> cpu_instruction_sets();
+
+}  // namespace bifrons

@@ -1,0 +1,59 @@
+// Owned memory of a backend. Tensors are views on it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "kernels/tensor.h"
+
+namespace bifrons {
+
+// Move-only. The backend that allocated it supplies the function that frees it and must outlive it.
+class Buffer {
+ public:
+  using Free = void (*)(void* owner, void* data, int64_t bytes);
+
+  Buffer() = default;
+  Buffer(void* data, int64_t bytes, Place place, Free free, void* owner)
+      : data_(data), bytes_(bytes), place_(place), free_(free), owner_(owner) {}
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() {
+    if (data_) free_(owner_, data_, bytes_);
+  }
+
+  void* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+  Place place() const { return place_; }
+
+  // A contiguous view on the bytes from `offset` on.
+  Tensor view(DType dtype, std::initializer_list<int64_t> shape, int64_t offset = 0) const {
+    Tensor t(static_cast<std::byte*>(data_) + offset, dtype, shape, place_);
+    check(offset >= 0 && offset + t.bytes() <= bytes_, "buffer: view past the end");
+    return t;
+  }
+
+ private:
+  void swap(Buffer& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(place_, other.place_);
+    std::swap(free_, other.free_);
+    std::swap(owner_, other.owner_);
+  }
+
+  void* data_ = nullptr;
+  int64_t bytes_ = 0;
+  Place place_ = Place::kHost;
+  Free free_ = nullptr;
+  void* owner_ = nullptr;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,49 @@
+// Counts what the verbs move and compute, so that a time can be put beside its floor.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace bifrons {
+
+enum class Verb : uint8_t {
+  kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kGelu, kGuide, kSample,
+  kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kCount,
+};
+
+std::string_view name_of(Verb verb);
+
+// Sums since the last reset; one Meter per backend, not shared between threads.
+class Meter {
+ public:
+  struct Count {
+    int64_t calls = 0;
+    int64_t bytes = 0;  // weights as stored, plus activations and cache read and written
+    int64_t flops = 0;  // two per multiply-add
+  };
+
+  void add(Verb verb, int64_t bytes, int64_t flops) {
+    Count& c = counts_[static_cast<size_t>(verb)];
+    ++c.calls;
+    c.bytes += bytes;
+    c.flops += flops;
+  }
+  const Count& of(Verb verb) const { return counts_[static_cast<size_t>(verb)]; }
+  Count total() const {
+    Count sum;
+    for (const Count& c : counts_) {
+      sum.calls += c.calls;
+      sum.bytes += c.bytes;
+      sum.flops += c.flops;
+    }
+    return sum;
+  }
+  void reset() { counts_ = {}; }
+
+ private:
+  std::array<Count, static_cast<size_t>(Verb::kCount)> counts_{};
+};
+
+}  // namespace bifrons
