@@ -1,0 +1,36 @@
+// The CPU side of every verb as a free function; shapes were checked by Backend. Contracts of
+// rounding and rows stand in kernels/backend.h.
+#pragma once
+
+#include "kernels/backend.h"
+#include "kernels/cpu/thread_pool.h"
+
+namespace bifrons::cpu {
+
+// rows.cpp
+void gather(const Tensor& y, const Table& table, const Tensor& ids);
+void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+void swiglu(const Tensor& y, const Tensor& gate_up);
+void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
+void advance(const Tensor& counters);
+
+// attention.cpp
+void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
+                 const TokenRows& rows);
+void attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const KvCache& cache,
+               const TokenRows& rows);
+
+// sample.cpp
+void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale);
+void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
+            const SampleControls& controls);
+
+// group_norm.cpp, pixels.cpp, full_attention.cpp
+void group_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm,
+                int64_t groups, double eps, bool silu);
+void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
+void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
+void full_attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const Tensor& k,
+                    const Tensor& v);
+
+}  // namespace bifrons::cpu
