@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "vision/vq_config.h"
 
 namespace bifrons {
 
@@ -20,19 +21,6 @@ struct TransformerConfig {
   int64_t max_positions = 2048;
   double norm_eps = 1e-6;
   double rope_theta = 10000.0;
-};
-
-// Convolutional visual tokenizer, VQ-16 (spec 3). Defaults are those of the original code.
-struct VqConfig {
-  int64_t codebook = 16384;    // codes
-  int64_t code_dim = 8;        // components of a code
-  int64_t latent_channels = 256;
-  int64_t base_channels = 128;
-  std::vector<int64_t> encoder_multipliers{1, 1, 2, 2, 4};
-  std::vector<int64_t> decoder_multipliers{1, 1, 2, 2, 4};
-  int64_t res_blocks = 2;      // a level of the encoder; the decoder has one more
-  int64_t norm_groups = 32;
-  double norm_eps = 1e-6;
 };
 
 enum class CheckpointForm { kOriginal, kHuggingFace };

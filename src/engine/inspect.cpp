@@ -1,0 +1,147 @@
+// `inspect`: what a model directory holds and what drawing with it takes.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "src/bifrons.h"
+#include "src/engine/memory_plan.h"
+#include "src/io/quote.h"
+#include "src/model/model.h"
+#include "src/weights/checkpoint.h"
+
+namespace bifrons {
+namespace {
+
+constexpr int64_t kPlannedPromptTokens = 64;
+
+// The part of the model a tensor belongs to, by the first words of either naming scheme.
+std::string component_of(std::string_view name) {
+  static constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
+      {"model.language_model.", "transformer"},    {"language_model.model.", "transformer"},
+      {"language_model.lm_head", "text head"},     {"lm_head", "text head"},
+      {"model.vqmodel.encoder", "VQ encoder"},     {"gen_vision_model.encoder", "VQ encoder"},
+      {"model.vqmodel.quant_conv", "VQ encoder"},  {"gen_vision_model.quant_conv", "VQ encoder"},
+      {"model.vqmodel.", "VQ decoder"},            {"gen_vision_model.", "VQ decoder"},
+      {"model.generation_", "image head"},         {"gen_", "image head"},
+      {"model.vision_model.", "SigLIP"},           {"vision_model.", "SigLIP"},
+      {"model.aligner", "aligner"},                {"aligner", "aligner"},
+  };
+  for (const auto& [prefix, component] : kPrefixes) {
+    if (name.starts_with(prefix)) return std::string(component);
+  }
+  return "other";
+}
+
+struct Inspection {
+  Config config;
+  Checkpoint checkpoint;
+  bool hugging_face_names;
+  DType dtype;
+};
+
+// Reads and checks everything a load would, but the weights themselves.
+Inspection inspect_directory(const std::string& directory) {
+  const Config config = read_config(directory);
+  Checkpoint checkpoint = Checkpoint::open(directory);
+  const PublishedTensors published(checkpoint);
+  const bool hugging_face = published.hugging_face();
+  const DType dtype = weights_dtype(published, directory);
+  Model model(config, activation_for(dtype));
+  TensorList needed;
+  model.visit_weights(needed);
+  check_tensors(published, needed.tensors(), directory);
+  return {config, std::move(checkpoint), hugging_face, dtype};
+}
+
+std::string megabytes(int64_t bytes) { return fmt::format("{:.1f} MB", bytes / 1e6); }
+
+nlohmann::ordered_json config_json(const Config& c) {
+  const TransformerConfig& t = c.transformer;
+  return {{"form", c.form == CheckpointForm::kOriginal ? "original" : "hugging face"},
+          {"hidden_size", t.hidden},
+          {"intermediate_size", t.intermediate},
+          {"num_hidden_layers", t.layers},
+          {"num_attention_heads", t.heads},
+          {"num_key_value_heads", t.kv_heads},
+          {"head_dim", t.head_dim},
+          {"vocab_size", t.vocabulary},
+          {"max_position_embeddings", t.max_positions},
+          {"rms_norm_eps", t.norm_eps},
+          {"rope_theta", t.rope_theta},
+          {"image_size", c.image_size},
+          {"grid", c.grid},
+          {"codebook", c.vq.codebook},
+          {"code_dim", c.vq.code_dim},
+          {"vq_base_channels", c.vq.base_channels},
+          {"vq_decoder_multipliers", c.vq.decoder_multipliers},
+          {"vq_res_blocks", c.vq.res_blocks}};
+}
+
+}  // namespace
+
+std::string inspect(const std::string& directory) {
+  const Inspection i = inspect_directory(directory);
+  std::string out = fmt::format("model      {}\n", quote(directory));
+  out += fmt::format("files      {}\n", fmt::join(i.checkpoint.files(), ", "));
+  out += fmt::format("names      {}\n", i.hugging_face_names ? "hugging face" : "original");
+  out += "\nconfig\n";
+  for (const auto& [key, value] : config_json(i.config).items()) {
+    out += fmt::format("  {:<26} {}\n", key,
+                       value.is_string() ? value.get<std::string>() : value.dump());
+  }
+
+  struct Sum {
+    int64_t tensors = 0, bytes = 0;
+  };
+  std::map<std::string, Sum> sums;
+  Sum all;
+  for (const StoredTensor& tensor : i.checkpoint.tensors()) {
+    for (Sum* sum : {&sums[component_of(tensor.name)], &all}) {
+      ++sum->tensors;
+      sum->bytes += tensor.bytes;
+    }
+  }
+  out += fmt::format("\ntensors    {} in all, {}\n", all.tensors, megabytes(all.bytes));
+  for (const auto& [component, sum] : sums) {
+    out += fmt::format("  {:<26} {:>5}  {:>12}\n", component, sum.tensors, megabytes(sum.bytes));
+  }
+  for (const StoredTensor& tensor : i.checkpoint.tensors()) {
+    out += fmt::format("  {:<72} {:<5} [{}]\n", quote(tensor.name), name_of(tensor.dtype),
+                       fmt::join(tensor.shape, ", "));
+  }
+
+  const auto plan = memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens);
+  out += fmt::format("\nmemory     drawing one picture with a prompt of {} tokens\n",
+                     kPlannedPromptTokens);
+  for (const MemoryItem& item : plan) {
+    out += fmt::format("  {:<26} {:>12}\n", item.name, megabytes(item.bytes));
+  }
+  out += fmt::format("  {:<26} {:>12}\n", "in all", megabytes(total_bytes(plan)));
+  return out;
+}
+
+std::string inspect_json(const std::string& directory) {
+  const Inspection i = inspect_directory(directory);
+  nlohmann::ordered_json out{{"schema", 1},
+                             {"model", directory},
+                             {"files", i.checkpoint.files()},
+                             {"names", i.hugging_face_names ? "hugging face" : "original"},
+                             {"config", config_json(i.config)}};
+  out["tensors"] = nlohmann::ordered_json::array();
+  for (const StoredTensor& tensor : i.checkpoint.tensors()) {
+    out["tensors"].push_back({{"name", tensor.name},
+                              {"dtype", name_of(tensor.dtype)},
+                              {"shape", tensor.shape},
+                              {"bytes", tensor.bytes}});
+  }
+  const auto plan = memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens);
+  out["memory"] = {{"pictures", 1},
+                   {"prompt_tokens", kPlannedPromptTokens},
+                   {"bytes", total_bytes(plan)}};
+  for (const MemoryItem& item : plan) out["memory"]["items"][item.name] = item.bytes;
+  return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace bifrons

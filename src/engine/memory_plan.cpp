@@ -1,0 +1,52 @@
+// Sums over the same lists and functions that allocate.
+#include "src/engine/memory_plan.h"
+
+#include <algorithm>
+
+#include "src/engine/generator.h"
+#include "src/model/model.h"
+
+namespace bifrons {
+namespace {
+
+int64_t elements_of(const std::vector<NeededTensor>& tensors) {
+  int64_t sum = 0;
+  for (const NeededTensor& tensor : tensors) {
+    int64_t n = 1;
+    for (int64_t size : tensor.shape) n *= size;
+    sum += n;
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
+                                    int64_t prompt_tokens) {
+  Model model(config, activation_for(weights));
+  const int64_t element = size_of(weights);
+  TensorList transformer, face, decoder;
+  visit(model.transformer.weights(), config.transformer, transformer);
+  visit(model.face.weights(), config, face);
+  visit(model.decoder.weights(), config.vq, decoder);
+
+  const int64_t capacity = prompt_tokens + config.image_tokens() - 1;
+  const int64_t rows = std::max(kPrefillRows, 2 * pictures);
+  const int64_t activations = model.transformer.activation_bytes(rows) +
+                              model.face.activation_bytes(pictures) +
+                              rows * config.transformer.hidden * size_of(model.activation);
+  return {{"transformer", elements_of(transformer.tensors()) * element},
+          {"image head and aligner", elements_of(face.tensors()) * element},
+          {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
+          {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
+          {"activations", activations},
+          {"decoder's maps", model.decoder.scratch_bytes()}};
+}
+
+int64_t total_bytes(const std::vector<MemoryItem>& plan) {
+  int64_t sum = 0;
+  for (const MemoryItem& item : plan) sum += item.bytes;
+  return sum;
+}
+
+}  // namespace bifrons

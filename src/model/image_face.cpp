@@ -1,0 +1,60 @@
+// gen_head, guidance, the draw, gen_embed and gen_aligner as verbs.
+#include "src/model/image_face.h"
+
+namespace bifrons {
+namespace {
+
+// Widths of the areas in the order of make_activations, in bytes a picture.
+int64_t bytes_of(int64_t rows, int64_t cols, DType dtype) {
+  return (rows * cols * size_of(dtype) + 63) / 64 * 64;
+}
+
+}  // namespace
+
+int64_t ImageFace::activation_bytes(int64_t pictures) const {
+  const int64_t rows = 2 * pictures;
+  return bytes_of(rows, config_.transformer.hidden, activation_) +
+         bytes_of(rows, config_.image_token_embed, activation_) +
+         bytes_of(rows, config_.vq.codebook, DType::kF32) +
+         bytes_of(pictures, config_.vq.codebook, DType::kF32) + bytes_of(rows, 1, DType::kI32) +
+         bytes_of(rows, config_.vq.code_dim, activation_) +
+         bytes_of(rows, config_.gen_aligner_width, activation_);
+}
+
+ImageFaceActivations ImageFace::make_activations(Backend& b, int64_t pictures) const {
+  const int64_t rows = 2 * pictures;
+  ImageFaceActivations a;
+  a.storage = b.allocate(activation_bytes(pictures));
+  int64_t offset = 0;
+  const auto take = [&](int64_t n, int64_t cols, DType dtype) {
+    const Tensor t = a.storage.view(dtype, {n, cols}, offset);
+    offset += bytes_of(n, cols, dtype);
+    return t;
+  };
+  a.hidden = take(rows, config_.transformer.hidden, activation_);
+  a.inner = take(rows, config_.image_token_embed, activation_);
+  a.logits = take(rows, config_.vq.codebook, DType::kF32);
+  a.guided = take(pictures, config_.vq.codebook, DType::kF32);
+  a.ids = take(rows, 1, DType::kI32).reshape({rows});
+  a.code = take(rows, config_.vq.code_dim, activation_);
+  a.aligned = take(rows, config_.gen_aligner_width, activation_);
+  return a;
+}
+
+void ImageFace::draw_codes(Backend& b, const ImageFaceActivations& a, const Tensor& guidance,
+                           const SampleControls& controls) const {
+  b.linear(a.inner, a.hidden, weights_.head_in);
+  b.gelu(a.inner, a.inner);
+  b.linear(a.logits, a.inner, weights_.head_out);
+  b.guide(a.guided, a.logits, guidance);
+  b.sample(a.ids, a.guided, controls);
+}
+
+void ImageFace::embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const {
+  b.gather(a.code, weights_.code_embedding, a.ids);
+  b.linear(a.aligned, a.code, weights_.aligner_in);
+  b.gelu(a.aligned, a.aligned);
+  b.linear(x, a.aligned, weights_.aligner_out);
+}
+
+}  // namespace bifrons

@@ -1,0 +1,41 @@
+// The drawing face of the model: hidden states to guided image codes, codes to the next input.
+#pragma once
+
+#include "kernels/backend.h"
+#include "src/model/weights.h"
+
+namespace bifrons {
+
+// What one step of P pictures (2 P rows) writes; row 2 i is picture i prompted, 2 i + 1 unprompted.
+struct ImageFaceActivations {
+  Buffer storage;
+  Tensor hidden;    // [2 P, D], after the final norm
+  Tensor inner;     // [2 P, image_token_embed]
+  Tensor logits;    // f32 [2 P, codebook]
+  Tensor guided;    // f32 [P, codebook]
+  Tensor ids;       // i32 [2 P]
+  Tensor code;      // [2 P, code_dim]
+  Tensor aligned;   // [2 P, gen_aligner_width]
+};
+
+class ImageFace {
+ public:
+  ImageFace(const Config& config, DType activation) : config_(config), activation_(activation) {}
+
+  ImageFaceWeights& weights() { return weights_; }
+  int64_t activation_bytes(int64_t pictures) const;
+  ImageFaceActivations make_activations(Backend& b, int64_t pictures) const;
+
+  // hidden -> logits -> guided -> ids (spec 4.4, steps 2 to 5). guidance f32 [P].
+  void draw_codes(Backend& b, const ImageFaceActivations& a, const Tensor& guidance,
+                  const SampleControls& controls) const;
+  // ids -> x [2 P, D], the next input (spec 4.4, step 6).
+  void embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const;
+
+ private:
+  Config config_;
+  DType activation_;
+  ImageFaceWeights weights_;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,59 @@
+// Loading a model directory into a backend.
+#include "src/model/model.h"
+
+#include <fmt/format.h>
+
+#include "src/io/quote.h"
+
+namespace bifrons {
+
+DType weights_dtype(const PublishedTensors& published, const std::string& directory) {
+  const StoredTensor* embedding = published.find("language_model.model.embed_tokens.weight");
+  if (embedding == nullptr) {
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: {} is missing: not a Janus model", quote(directory),
+                            published.published_name("language_model.model.embed_tokens.weight")));
+  }
+  return embedding->dtype;
+}
+
+std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
+                                  const Checkpoint& checkpoint, const std::string& directory) {
+  const PublishedTensors published(checkpoint);
+  const DType activation = activation_for(weights_dtype(published, directory));
+  auto model = std::make_unique<Model>(config, activation);
+
+  TensorList needed;
+  model->visit_weights(needed);
+  check_tensors(published, needed.tensors(), directory);
+
+  WeightLoader loader(backend, published);
+  model->visit_weights(loader);
+  model->decoder.allocate(backend);
+  return model;
+}
+
+Config shape_named(const std::string& name) {
+  Config config;
+  TransformerConfig& t = config.transformer;
+  t.vocabulary = 102400;
+  t.max_positions = 16384;
+  if (name == "janus-pro-1b") {
+    t.hidden = 2048;
+    t.intermediate = 5632;
+    t.layers = 24;
+    t.heads = t.kv_heads = 16;
+  } else if (name == "janus-pro-7b") {
+    t.hidden = 4096;
+    t.intermediate = 11008;
+    t.layers = 30;
+    t.heads = t.kv_heads = 32;
+  } else {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("unknown shape {}: janus-pro-1b or janus-pro-7b", quote(name)));
+  }
+  config.image_token_embed = config.gen_aligner_width = t.hidden;
+  return config;
+}
+
+}  // namespace bifrons

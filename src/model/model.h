@@ -1,0 +1,57 @@
+// A whole drawing model: config, transformer, image face and VQ decoder, bound to a backend.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/backend.h"
+#include "src/model/bind.h"
+#include "src/model/config.h"
+#include "src/model/image_face.h"
+#include "src/model/transformer.h"
+#include "vision/vq_decoder.h"
+
+namespace bifrons {
+
+struct Model {
+  Config config;
+  DType activation;
+  Transformer transformer;
+  ImageFace face;
+  VqDecoder decoder;
+
+  Model(const Config& config_, DType activation_)
+      : config(config_),
+        activation(activation_),
+        transformer(config_.transformer, activation_),
+        face(config_, activation_),
+        decoder(config_.vq, config_.grid, activation_) {}
+
+  // Every weight that drawing needs, in a fixed order.
+  void visit_weights(WeightVisitor& visitor) {
+    visit(transformer.weights(), config.transformer, visitor);
+    visit(face.weights(), config, visitor);
+    visit(decoder.weights(), config.vq, visitor);
+  }
+};
+
+// What the reference computes in for weights of this dtype: bf16 stays, f32 and f16 are f32.
+inline DType activation_for(DType weights) {
+  return weights == DType::kBf16 ? DType::kBf16 : DType::kF32;
+}
+
+// The dtype of the token embedding stands for the checkpoint. Throws Error (data) when it is absent.
+DType weights_dtype(const PublishedTensors& published, const std::string& directory);
+
+// Checks every tensor against the config, then loads what drawing needs. Throws Error (data).
+std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
+                                  const Checkpoint& checkpoint, const std::string& directory);
+
+// The same network with normally distributed weights of `dtype` made in memory, for measuring.
+std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
+                                    uint64_t seed);
+
+// Published sizes (spec 1.1): "janus-pro-1b" or "janus-pro-7b". Throws Error (usage) otherwise.
+Config shape_named(const std::string& name);
+
+}  // namespace bifrons

@@ -1,0 +1,85 @@
+// Normally distributed weights of a model's true shape: what speed and memory are measured with.
+#include <cmath>
+#include <cstring>
+
+#include "src/model/model.h"
+
+namespace bifrons {
+namespace {
+
+// Gives every weight its own pseudo-random values, N(0, 0.02) like a fresh Llama; norms are one.
+class RandomWeights : public WeightVisitor {
+ public:
+  RandomWeights(Backend& backend, DType dtype, uint64_t seed)
+      : backend_(backend), dtype_(dtype), state_(seed) {
+    check(dtype == DType::kBf16 || dtype == DType::kF32, "random weights: bf16 or f32");
+  }
+
+  using WeightVisitor::linear;
+  void linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
+              LinearForm) override {
+    int64_t out = 0;
+    for (const LinearPart& part : parts) out += part.out;
+    const HostArray matrix = fill(values_, out, in, 0.02f);
+    const HostArray shift = fill(bias_, 1, bias ? out : 0, 0.02f);
+    weight = backend_.make_linear(std::span(&matrix, 1), std::span(&shift, bias ? 1 : 0));
+  }
+  void convolution(Convolution& weight, const std::string&, int64_t out, int64_t in,
+                   int64_t kernel, Padding padding) override {
+    const int64_t fan_in = in * kernel * kernel;
+    const HostArray matrix = fill(values_, out, fan_in, 1.0f / std::sqrt(1.0f * fan_in));
+    weight = backend_.make_convolution(matrix, fill(bias_, 1, out, 0.02f), kernel, padding);
+  }
+  void norm(Norm& weight, const std::string&, int64_t size, bool bias) override {
+    const std::vector<float> ones(size, 1.0f), zeros(size, 0.0f);
+    const HostArray scale{reinterpret_cast<const std::byte*>(ones.data()), DType::kF32, 1, size};
+    const HostArray shift{reinterpret_cast<const std::byte*>(zeros.data()), DType::kF32, 1, size};
+    weight = backend_.make_norm(scale, bias ? &shift : nullptr);
+  }
+  void table(Table& weight, const std::string&, int64_t rows, int64_t cols, TableRows form) override {
+    // Rows of unit length in expectation are close enough for a codebook that is only timed.
+    const float scale = form == TableRows::kUnitLength ? 1.0f / std::sqrt(1.0f * cols) : 0.02f;
+    weight = backend_.make_table(fill(values_, rows, cols, scale));
+  }
+
+ private:
+  // Sum of four uniform 16-bit words: close to normal, and fast enough for billions of them.
+  float next() {
+    state_ += 0x9e3779b97f4a7c15ull;
+    uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    z ^= z >> 31;
+    const auto word = [z](int i) { return static_cast<float>((z >> (16 * i)) & 0xffff); };
+    return (word(0) + word(1) + word(2) + word(3) - 2.0f * 65535.0f) * (1.7320508f / 65535.0f);
+  }
+  HostArray fill(std::vector<std::byte>& bytes, int64_t rows, int64_t cols, float scale) {
+    const int64_t n = rows * cols, element = size_of(dtype_);
+    bytes.resize(n * element);
+    for (int64_t i = 0; i < n; ++i) {
+      const float x = next() * scale;
+      const Bf16 half = to_bf16(x);
+      std::memcpy(bytes.data() + i * element,
+                  dtype_ == DType::kBf16 ? static_cast<const void*>(&half) : &x, element);
+    }
+    return {bytes.data(), dtype_, rows, cols};
+  }
+
+  Backend& backend_;
+  DType dtype_;
+  uint64_t state_;
+  std::vector<std::byte> values_, bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
+                                    uint64_t seed) {
+  auto model = std::make_unique<Model>(config, activation_for(dtype));
+  RandomWeights weights(backend, dtype, seed);
+  model->visit_weights(weights);
+  model->decoder.allocate(backend);
+  return model;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,93 @@
+// The decoder as a page of verbs.
+#include "src/model/transformer.h"
+
+#include "src/model/rope.h"
+
+namespace bifrons {
+
+void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
+                          const SequenceMemory& memory,
+                          const TransformerActivations& activations) const {
+  const int64_t m = x.rows();
+  const auto first = [m](const Tensor& t) { return t.slice_rows(0, m); };
+  const Tensor normed = first(activations.normed), qkv = first(activations.qkv);
+  const Tensor q = first(activations.q), mixed = first(activations.mixed);
+  const Tensor gate_up = first(activations.gate_up), gated = first(activations.gated);
+
+  for (int64_t l = 0; l < config_.layers; ++l) {
+    const LayerWeights& w = weights_.layers[l];
+    b.rms_norm(normed, x, w.attention_norm, config_.norm_eps);
+    b.linear(qkv, normed, w.qkv);
+    b.rope_append(q, memory.cache[l], qkv, memory.rope, rows);
+    b.attention(mixed, q, memory.cache[l], rows);
+    b.linear_add(x, mixed, w.attention_out);
+
+    b.rms_norm(normed, x, w.mlp_norm, config_.norm_eps);
+    b.linear(gate_up, normed, w.gate_up);
+    b.swiglu(gated, gate_up);
+    b.linear_add(x, gated, w.down);
+  }
+}
+
+int64_t Transformer::sequence_bytes(int64_t slots, int64_t capacity) const {
+  const int64_t element = size_of(activation_);
+  return 2 * config_.layers * slots * config_.kv_heads * capacity * config_.head_dim * element;
+}
+
+SequenceMemory Transformer::make_memory(Backend& b, int64_t slots, int64_t capacity,
+                                        std::span<const float> inverse_frequency) const {
+  const int64_t half = config_.head_dim / 2;
+  check(static_cast<int64_t>(inverse_frequency.size()) == half,
+        "make_memory: one inverse frequency per pair of head dimensions");
+  SequenceMemory memory;
+  memory.slots = slots;
+  memory.capacity = capacity;
+  memory.storage = b.allocate(sequence_bytes(slots, capacity));
+  const int64_t one = sequence_bytes(slots, capacity) / (2 * config_.layers);
+  for (int64_t l = 0; l < config_.layers; ++l) {
+    const auto part = [&](int64_t i) {
+      return memory.storage.view(
+          activation_, {slots, config_.kv_heads, capacity, config_.head_dim}, i * one);
+    };
+    memory.cache.push_back({part(2 * l), part(2 * l + 1)});
+  }
+
+  const RopeValues values = rope_values(inverse_frequency, capacity, activation_);
+  const int64_t table_bytes = capacity * half * size_of(DType::kF32);
+  memory.rope_storage = b.allocate(2 * table_bytes);
+  memory.rope.cos = memory.rope_storage.view(DType::kF32, {capacity, half});
+  memory.rope.sin = memory.rope_storage.view(DType::kF32, {capacity, half}, table_bytes);
+  b.upload(memory.rope.cos, values.cos.data());
+  b.upload(memory.rope.sin, values.sin.data());
+  return memory;
+}
+
+int64_t Transformer::activation_bytes(int64_t rows) const {
+  const int64_t q_width = config_.heads * config_.head_dim;
+  const int64_t kv_width = config_.kv_heads * config_.head_dim;
+  const int64_t columns =
+      config_.hidden + (q_width + 2 * kv_width) + 2 * q_width + 3 * config_.intermediate;
+  return rows * columns * size_of(activation_);
+}
+
+TransformerActivations Transformer::make_activations(Backend& b, int64_t rows) const {
+  const int64_t q_width = config_.heads * config_.head_dim;
+  const int64_t kv_width = config_.kv_heads * config_.head_dim;
+  TransformerActivations a;
+  a.storage = b.allocate(activation_bytes(rows));
+  int64_t offset = 0;
+  const auto take = [&](int64_t cols) {
+    const Tensor t = a.storage.view(activation_, {rows, cols}, offset);
+    offset += t.bytes();
+    return t;
+  };
+  a.normed = take(config_.hidden);
+  a.qkv = take(q_width + 2 * kv_width);
+  a.q = take(q_width);
+  a.mixed = take(q_width);
+  a.gate_up = take(2 * config_.intermediate);
+  a.gated = take(config_.intermediate);
+  return a;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,62 @@
+// The Llama-type decoder: rows of embeddings in, hidden states out, keys and values remembered.
+#pragma once
+
+#include <vector>
+
+#include "kernels/backend.h"
+#include "src/model/weights.h"
+
+namespace bifrons {
+
+// Keys and values of `slots` sequences of up to `capacity` tokens, and the rotation for each
+// position. Sized once per run; a slot is reused by simply writing from position 0 again.
+struct SequenceMemory {
+  int64_t slots = 0;
+  int64_t capacity = 0;
+  Buffer storage;             // caches of all layers
+  std::vector<KvCache> cache; // one a layer
+  Buffer rope_storage;
+  RopeTable rope;
+};
+
+// What the forward pass writes on its way; `rows` bounds the rows of one call.
+struct TransformerActivations {
+  Buffer storage;
+  Tensor normed;   // [rows, D]
+  Tensor qkv;      // [rows, (H + 2 G) d]
+  Tensor q;        // [rows, H d]
+  Tensor mixed;    // [rows, H d]
+  Tensor gate_up;  // [rows, 2 F]
+  Tensor gated;    // [rows, F]
+};
+
+class Transformer {
+ public:
+  // Weights are bound (loaded) by the caller; `activation` is bf16 or f32.
+  Transformer(const TransformerConfig& config, DType activation)
+      : config_(config), activation_(activation) {}
+
+  const TransformerConfig& config() const { return config_; }
+  DType activation() const { return activation_; }
+  TransformerWeights& weights() { return weights_; }
+  const TransformerWeights& weights() const { return weights_; }
+
+  int64_t sequence_bytes(int64_t slots, int64_t capacity) const;
+  int64_t activation_bytes(int64_t rows) const;
+  // inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
+  SequenceMemory make_memory(Backend& b, int64_t slots, int64_t capacity,
+                             std::span<const float> inverse_frequency) const;
+  TransformerActivations make_activations(Backend& b, int64_t rows) const;
+
+  // Runs x [M, D] through all layers in place, appending to the cache at `rows`. The final norm is
+  // left to the caller, who needs it on the last row of a prompt only. Spec 4.5.
+  void forward(Backend& b, const Tensor& x, const TokenRows& rows, const SequenceMemory& memory,
+               const TransformerActivations& activations) const;
+
+ private:
+  TransformerConfig config_;
+  DType activation_;
+  TransformerWeights weights_;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Holds the layers: arrows point down only, and heavy headers stay in the files meant for them.
+
+usage: check_layers.py [ROOT]      prints every violation; exit status 1 when there is one
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
+
+# Which of our own folders a folder may include.
+SRC_ORDER = ["io", "weights", "tokenizer", "model", "engine", "batch"]
+ALLOWED = {"kernels": ["kernels"], "vision": ["kernels", "vision"]}
+
+# Headers that may appear only in the named files (regular expressions on the path).
+WALLED = {
+    r"opencv2/": r"vision/encode_opencv\.cpp|vision/decode_opencv\.cpp",
+    r"stb_\w+\.h": r"vision/encode_stb\.cpp|vision/decode_stb\.cpp|vision/text_.*\.cpp",
+    r"(oneapi/)?dnnl": r"kernels/cpu/.*onednn.*\.(cpp|h)",
+    r"cuda|cublas|cudnn": r"kernels/cuda/.*",
+    r"CLI/": r"tools/bifrons/.*",
+}
+
+
+def allowed_targets(path: pathlib.Path) -> list[str]:
+    """Prefixes of our own headers that this file may include."""
+    top = path.parts[0]
+    if top in ALLOWED:
+        return ALLOWED[top]
+    if top == "src":
+        base = ["kernels", "vision", "src/bifrons.h"]
+        if len(path.parts) > 2 and path.parts[1] in SRC_ORDER:
+            below = SRC_ORDER[: SRC_ORDER.index(path.parts[1]) + 1]
+            return base + [f"src/{room}/" for room in below]
+        return base
+    return ["kernels", "vision", "src", "tools"]  # tools, samples
+
+
+def violations():
+    for top in ("kernels", "vision", "src", "tools"):
+        for path in sorted((ROOT / top).rglob("*")):
+            if path.suffix not in (".h", ".cpp", ".cu", ".cuh"):
+                continue
+            name = path.relative_to(ROOT)
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = re.match(r'\s*#\s*include\s+([<"])([^>"]+)', line)
+                if not match:
+                    continue
+                header = match.group(2)
+                own = header.split("/")[0] in ("kernels", "vision", "src", "tools", "tests")
+                if own and not any(header.startswith(a) for a in allowed_targets(name)):
+                    yield f"{name}:{number}: may not include {header}"
+                for pattern, files in WALLED.items():
+                    if not own and re.match(pattern, header) and not re.fullmatch(files, str(name)):
+                        yield f"{name}:{number}: {header} belongs behind {files}"
+
+
+def main() -> int:
+    found = list(violations())
+    print("\n".join(found) if found else "layers: every arrow points down")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
