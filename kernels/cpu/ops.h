@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/backend.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace bifrons::cpu {
@@ -17,8 +18,8 @@ void advance(const Tensor& counters);
 // attention.cpp
 void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
                  const TokenRows& rows);
-void attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const KvCache& cache,
-               const TokenRows& rows);
+void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& q,
+               const KvCache& cache, const TokenRows& rows);
 
 // sample.cpp
 void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale);

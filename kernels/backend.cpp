@@ -1,0 +1,340 @@
+// The public verbs: what must hold of their arguments, and what they move and compute.
+#include "kernels/backend.h"
+
+#include <fmt/format.h>
+
+namespace bifrons {
+namespace {
+
+// Like check(), with a sentence that is only built when it is needed.
+template <typename... Args>
+void require(bool holds, fmt::format_string<Args...> sentence, Args&&... args) {
+  if (!holds) throw ContractError(fmt::format(sentence, std::forward<Args>(args)...));
+}
+
+std::string shape_of(const Tensor& t) {
+  std::string words = fmt::format("{} [", name_of(t.dtype));
+  for (int i = 0; i < t.rank; ++i) words += (i == 0 ? "" : ", ") + std::to_string(t.shape[i]);
+  return words + "]";
+}
+
+bool is_activation(DType type) { return type == DType::kF32 || type == DType::kBf16; }
+
+// The checks of one call of one verb.
+struct Checker {
+  std::string_view verb;
+  Place place;
+
+  void tensor(std::string_view name, const Tensor& t) const {
+    require(t.place == place, "{}: {} lies in the wrong memory", verb, name);
+    require(t.data != nullptr || t.count() == 0, "{}: {} has no memory", verb, name);
+    require(t.pitch >= t.cols(), "{}: the rows of {} overlap", verb, name);
+  }
+  void activation(std::string_view name, const Tensor& t) const {
+    tensor(name, t);
+    require(is_activation(t.dtype), "{}: {} is {}; it must be f32 or bf16", verb, name,
+            name_of(t.dtype));
+  }
+  void typed(std::string_view name, const Tensor& t, DType dtype) const {
+    tensor(name, t);
+    require(t.dtype == dtype, "{}: {} is {}; it must be {}", verb, name, name_of(t.dtype),
+            name_of(dtype));
+  }
+  // A contiguous array of n elements of a type.
+  void array(std::string_view name, const Tensor& t, DType dtype, int64_t n) const {
+    typed(name, t, dtype);
+    require(t.rank == 1 && t.count() == n, "{}: {} is {}; it must hold {}", verb, name, shape_of(t),
+            n);
+  }
+  void alike(std::string_view a_name, const Tensor& a, std::string_view b_name,
+             const Tensor& b) const {
+    require(a.same_shape(b) && a.dtype == b.dtype, "{}: {} is {} but {} is {}", verb, a_name,
+            shape_of(a), b_name, shape_of(b));
+  }
+  void equal(std::string_view a_name, int64_t a, std::string_view b_name, int64_t b) const {
+    require(a == b, "{}: {} is {} but {} is {}", verb, a_name, a, b_name, b);
+  }
+  void rank(std::string_view name, const Tensor& t, int rank) const {
+    require(t.rank == rank, "{}: {} is {}; it must have {} dimensions", verb, name, shape_of(t),
+            rank);
+  }
+  void whole(std::string_view name, const Tensor& t) const {
+    require(t.contiguous(), "{}: {} must be contiguous", verb, name);
+  }
+  void rows(const TokenRows& rows, int64_t n) const {
+    array("slot", rows.slot, DType::kI32, n);
+    array("position", rows.position, DType::kI32, n);
+  }
+  void cache(const KvCache& cache, const Tensor& q) const {
+    tensor("the cache", cache.k);
+    tensor("the cache", cache.v);
+    alike("the cache of k", cache.k, "of v", cache.v);
+    rank("the cache", cache.k, 4);
+    whole("the cache of k", cache.k);
+    whole("the cache of v", cache.v);
+    require(cache.k.dtype == q.dtype, "{}: q is {} but the cache is {}", verb, name_of(q.dtype),
+            name_of(cache.k.dtype));
+    const int64_t size = cache.k.shape[3];
+    require(size > 0 && cache.k.shape[1] > 0 && q.cols() % (size * cache.k.shape[1]) == 0,
+            "{}: q is {}, which does not divide into the heads of a cache {}", verb, shape_of(q),
+            shape_of(cache.k));
+  }
+};
+
+struct Cost {
+  int64_t bytes = 0;
+  int64_t flops = 0;
+};
+
+Cost check_linear(const Checker& c, const Tensor& y, const Tensor& x, const Linear& weight) {
+  c.activation("x", x);
+  c.activation("y", y);
+  c.equal("columns of x", x.cols(), "the input of the weight", weight.in);
+  c.equal("columns of y", y.cols(), "the output of the weight", weight.out);
+  c.equal("rows of x", x.rows(), "rows of y", y.rows());
+  return {weight.out * weight.in * size_of(weight.dtype) + x.bytes() + y.bytes(),
+          2 * x.rows() * weight.out * weight.in};
+}
+
+// Keys and values read by attention. On a device the positions are out of sight: whole cache.
+int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
+  if (rows.position.place != Place::kHost) return rows.position.count() * cache.k.shape[2];
+  int64_t sum = 0;
+  for (int64_t m = 0; m < rows.position.count(); ++m) sum += rows.position.as<int32_t>()[m] + 1;
+  return sum;
+}
+
+Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
+                       const Convolution& weight) {
+  c.activation("x", x);
+  c.activation("y", y);
+  c.rank("x", x, 3);
+  c.rank("y", y, 3);
+  c.whole("x", x);
+  c.whole("y", y);
+  require(x.dtype == y.dtype, "{}: x is {} but y is {}", c.verb, name_of(x.dtype),
+          name_of(y.dtype));
+  c.equal("channels of x", x.cols(), "the input of the weight", weight.in);
+  c.equal("channels of y", y.cols(), "the output of the weight", weight.out);
+  require((weight.kernel == 1) == (weight.padding == Padding::kNone) &&
+              (weight.kernel == 1 || weight.kernel == 3),
+          "{}: a kernel of {} does not go with this padding", c.verb, weight.kernel);
+  const int64_t stride = weight.padding == Padding::kRightBottom ? 2 : 1;
+  c.equal("height of y", y.shape[0], "height of x over the stride", x.shape[0] / stride);
+  c.equal("width of y", y.shape[1], "width of x over the stride", x.shape[1] / stride);
+  const int64_t taps = weight.out * weight.in * weight.kernel * weight.kernel;
+  return {taps * size_of(weight.dtype) + x.bytes() + y.bytes(), 2 * y.rows() * taps};
+}
+
+}  // namespace
+
+void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
+  const Checker c{"gather", place()};
+  c.activation("y", y);
+  c.array("ids", ids, DType::kI32, y.rows());
+  c.equal("columns of y", y.cols(), "columns of the table", table.cols);
+  meter_.add(Verb::kGather, y.count() * size_of(table.dtype) + y.bytes() + ids.bytes(), 0);
+  do_gather(y, table, ids);
+}
+
+void Backend::rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  const Checker c{"rms_norm", place()};
+  c.activation("x", x);
+  c.activation("y", y);
+  c.alike("x", x, "y", y);
+  c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
+  meter_.add(Verb::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count());
+  do_rms_norm(y, x, norm, eps);
+}
+
+void Backend::linear(const Tensor& y, const Tensor& x, const Linear& weight) {
+  const Cost cost = check_linear({"linear", place()}, y, x, weight);
+  require(y.dtype == x.dtype || y.dtype == DType::kF32, "linear: x is {} but y is {}",
+          name_of(x.dtype), name_of(y.dtype));
+  meter_.add(Verb::kLinear, cost.bytes, cost.flops);
+  do_linear(y, x, weight, false);
+}
+
+void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight) {
+  const Cost cost = check_linear({"linear_add", place()}, y, x, weight);
+  require(y.dtype == x.dtype, "linear_add: x is {} but y is {}", name_of(x.dtype),
+          name_of(y.dtype));
+  meter_.add(Verb::kLinearAdd, cost.bytes + y.bytes(), cost.flops + y.count());
+  do_linear(y, x, weight, true);
+}
+
+void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                          const RopeTable& rope, const TokenRows& rows) {
+  const Checker c{"rope_append", place()};
+  c.activation("q", q);
+  c.activation("qkv", qkv);
+  c.cache(cache, q);
+  c.rows(rows, q.rows());
+  const int64_t size = cache.k.shape[3];
+  require(qkv.dtype == q.dtype, "rope_append: qkv is {} but q is {}", name_of(qkv.dtype),
+          name_of(q.dtype));
+  c.equal("rows of qkv", qkv.rows(), "rows of q", q.rows());
+  c.equal("columns of qkv", qkv.cols(), "columns of q, k and v",
+          q.cols() + 2 * cache.k.shape[1] * size);
+  c.typed("cos", rope.cos, DType::kF32);
+  c.typed("sin", rope.sin, DType::kF32);
+  c.alike("cos", rope.cos, "sin", rope.sin);
+  require(size % 2 == 0 && rope.cos.cols() == size / 2 && rope.cos.rows() >= cache.k.shape[2],
+          "rope_append: cos is {}, which does not serve a cache {}", shape_of(rope.cos),
+          shape_of(cache.k));
+  meter_.add(Verb::kRopeAppend, 2 * qkv.bytes(),
+             3 * (qkv.count() - q.rows() * cache.k.shape[1] * size));
+  do_rope_append(q, cache, qkv, rope, rows);
+}
+
+void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
+                        const TokenRows& rows) {
+  const Checker c{"attention", place()};
+  c.activation("q", q);
+  c.activation("y", y);
+  c.alike("q", q, "y", y);
+  c.cache(cache, q);
+  c.rows(rows, q.rows());
+  const int64_t positions = positions_attended(cache, rows);
+  const int64_t kv_columns = cache.k.shape[1] * cache.k.shape[3];
+  meter_.add(Verb::kAttention,
+             2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
+             4 * positions * q.cols());
+  do_attention(y, q, cache, rows);
+}
+
+void Backend::swiglu(const Tensor& y, const Tensor& gate_up) {
+  const Checker c{"swiglu", place()};
+  c.activation("y", y);
+  c.activation("gate_up", gate_up);
+  require(y.dtype == gate_up.dtype, "swiglu: gate_up is {} but y is {}", name_of(gate_up.dtype),
+          name_of(y.dtype));
+  c.equal("rows of gate_up", gate_up.rows(), "rows of y", y.rows());
+  c.equal("columns of gate_up", gate_up.cols(), "twice the columns of y", 2 * y.cols());
+  meter_.add(Verb::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count());
+  do_swiglu(y, gate_up);
+}
+
+void Backend::gelu(const Tensor& y, const Tensor& x) {
+  const Checker c{"gelu", place()};
+  c.activation("x", x);
+  c.activation("y", y);
+  c.alike("x", x, "y", y);
+  meter_.add(Verb::kGelu, x.bytes() + y.bytes(), 5 * y.count());
+  do_gelu(y, x);
+}
+
+void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
+  const Checker c{"guide", place()};
+  c.typed("guided", guided, DType::kF32);
+  c.typed("logits", logits, DType::kF32);
+  c.array("scale", scale, DType::kF32, guided.rows());
+  c.equal("rows of logits", logits.rows(), "twice the rows of guided", 2 * guided.rows());
+  c.equal("columns of logits", logits.cols(), "columns of guided", guided.cols());
+  meter_.add(Verb::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count());
+  do_guide(guided, logits, scale);
+}
+
+void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
+  const Checker c{"sample", place()};
+  const int64_t pictures = guided.rows();
+  c.typed("guided", guided, DType::kF32);
+  c.array("ids", ids, DType::kI32, 2 * pictures);
+  c.array("temperature", controls.temperature, DType::kF32, pictures);
+  c.array("top_k", controls.top_k, DType::kI32, pictures);
+  c.array("top_p", controls.top_p, DType::kF32, pictures);
+  c.array("step", controls.step, DType::kI32, pictures);
+  c.typed("seed", controls.seed, DType::kI32);
+  c.whole("seed", controls.seed);
+  require(controls.seed.rank == 2 && controls.seed.rows() == pictures && controls.seed.cols() == 2,
+          "sample: seed is {}; it must be two words for each of {} pictures",
+          shape_of(controls.seed), pictures);
+  meter_.add(Verb::kSample, guided.bytes() + ids.bytes(), 2 * guided.count());
+  do_sample(ids, guided, controls);
+}
+
+void Backend::advance(const Tensor& counters) {
+  const Checker c{"advance", place()};
+  c.typed("counters", counters, DType::kI32);
+  meter_.add(Verb::kAdvance, 2 * counters.bytes(), 0);
+  do_advance(counters);
+}
+
+void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                         double eps, bool silu) {
+  const Checker c{"group_norm", place()};
+  c.activation("x", x);
+  c.activation("y", y);
+  c.alike("x", x, "y", y);
+  c.rank("x", x, 3);
+  c.whole("x", x);
+  c.whole("y", y);
+  c.equal("channels of x", x.cols(), "the size of the norm", norm.size);
+  require(norm.bias.data() != nullptr || norm.size == 0, "group_norm: the norm has no bias");
+  require(groups > 0 && x.cols() % groups == 0,
+          "group_norm: {} channels do not divide into {} groups", x.cols(), groups);
+  // The picture is read once for the statistics and once to be normalised.
+  meter_.add(Verb::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8,
+             (silu ? 9 : 5) * x.count());
+  do_group_norm(y, x, norm, groups, eps, silu);
+}
+
+void Backend::conv2d(const Tensor& y, const Tensor& x, const Convolution& weight) {
+  const Cost cost = check_convolution({"conv2d", place()}, y, x, weight);
+  meter_.add(Verb::kConv2d, cost.bytes, cost.flops);
+  do_conv2d(y, x, weight, nullptr);
+}
+
+void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& weight,
+                         const Tensor& residual) {
+  const Checker c{"conv2d_add", place()};
+  const Cost cost = check_convolution(c, y, x, weight);
+  c.activation("residual", residual);
+  c.alike("residual", residual, "y", y);
+  c.whole("residual", residual);
+  meter_.add(Verb::kConv2dAdd, cost.bytes + y.bytes(), cost.flops + y.count());
+  do_conv2d(y, x, weight, &residual);
+}
+
+void Backend::upsample2x(const Tensor& y, const Tensor& x) {
+  const Checker c{"upsample2x", place()};
+  c.activation("x", x);
+  c.activation("y", y);
+  c.rank("x", x, 3);
+  c.rank("y", y, 3);
+  c.whole("x", x);
+  c.whole("y", y);
+  require(x.dtype == y.dtype && y.shape[0] == 2 * x.shape[0] && y.shape[1] == 2 * x.shape[1] &&
+              y.shape[2] == x.shape[2],
+          "upsample2x: x is {} but y is {}", shape_of(x), shape_of(y));
+  meter_.add(Verb::kUpsample2x, x.bytes() + y.bytes(), 0);
+  do_upsample2x(y, x);
+}
+
+void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v) {
+  const Checker c{"full_attention", place()};
+  c.activation("q", q);
+  c.activation("k", k);
+  c.activation("v", v);
+  c.activation("y", y);
+  c.rank("q", q, 2);
+  c.alike("k", k, "q", q);
+  c.alike("v", v, "q", q);
+  c.alike("y", y, "q", q);
+  meter_.add(Verb::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count());
+  do_full_attention(y, q, k, v);
+}
+
+void Backend::to_pixels(const Tensor& pixels, const Tensor& x) {
+  const Checker c{"to_pixels", place()};
+  c.activation("x", x);
+  c.typed("pixels", pixels, DType::kU8);
+  c.whole("x", x);
+  c.whole("pixels", pixels);
+  require(x.rank == 3 && x.cols() == 3 && pixels.same_shape(x),
+          "to_pixels: x is {} but pixels is {}", shape_of(x), shape_of(pixels));
+  meter_.add(Verb::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count());
+  do_to_pixels(pixels, x);
+}
+
+}  // namespace bifrons

@@ -1,0 +1,138 @@
+// Rotary positions, the cache, and causal attention over it.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/exponential.h"
+#include "kernels/cpu/ops.h"
+#include "kernels/cpu/scalar.h"
+
+namespace bifrons::cpu {
+namespace {
+
+// Positions are taken in chunks of this many, cut at multiples of it and merged left to right: the
+// order of every sum depends on the row's own position only.
+constexpr int64_t kChunk = 128;
+
+// Room on the stack for one head; the family has 128.
+constexpr int64_t kHead = 256;
+
+int64_t slot_of(const TokenRows& rows, int64_t m, int64_t slots) {
+  const int64_t slot = rows.slot.as<int32_t>()[m];
+  check(slot >= 0 && slot < slots, "attention: a slot is not in the cache");
+  return slot;
+}
+
+int64_t position_of(const TokenRows& rows, int64_t m, int64_t capacity) {
+  const int64_t position = rows.position.as<int32_t>()[m];
+  check(position >= 0 && position < capacity, "attention: a position is past the cache");
+  return position;
+}
+
+// One head of `size`, rotated: pairs (i, i + size / 2), each product and the sum rounded to T.
+template <typename T>
+void rotate(T* to, const T* from, const float* cos, const float* sin, int64_t size) {
+  const int64_t half = size / 2;
+  const auto round = [](float x) { return to_float(round_to<T>(x)); };
+  for (int64_t i = 0; i < half; ++i) {
+    const float a = to_float(from[i]);
+    const float b = to_float(from[i + half]);
+    to[i] = round_to<T>(round(a * cos[i]) - round(b * sin[i]));
+    to[i + half] = round_to<T>(round(b * cos[i]) + round(a * sin[i]));
+  }
+}
+
+template <typename T>
+T* cache_row(const Tensor& cache, int64_t slot, int64_t head, int64_t position) {
+  const int64_t row = (slot * cache.shape[1] + head) * cache.shape[2] + position;
+  return cache.as<T>() + row * cache.shape[3];
+}
+
+// Softmax so far over the chunks from the left: sum and mixed values relative to the maximum.
+struct Running {
+  float maximum = -std::numeric_limits<float>::infinity();
+  float sum = 0;
+  std::array<float, kHead> mixed{};
+
+  void merge(float chunk_maximum, float chunk_sum, const float* chunk_mixed, int64_t size) {
+    const float both = std::max(maximum, chunk_maximum);
+    const float old = exponential(maximum - both);
+    const float now = exponential(chunk_maximum - both);
+    sum = sum * old + chunk_sum * now;
+    for (int64_t i = 0; i < size; ++i) mixed[i] = mixed[i] * old + chunk_mixed[i] * now;
+    maximum = both;
+  }
+};
+
+// One query head over positions [0, length).
+template <typename T>
+void attend(const InstructionSet& isa, T* y, const T* q, const T* k, const T* v, int64_t length,
+            int64_t size) {
+  const AttentionKernels& kernels = sizeof(T) == 4 ? isa.attention_f32 : isa.attention_bf16;
+  alignas(64) float query[kHead];
+  alignas(64) float weight[kChunk];
+  alignas(64) float mixed[kHead];
+  for (int64_t i = 0; i < size; ++i) query[i] = to_float(q[i]);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(size));
+  Running running;
+  for (int64_t first = 0; first < length; first += kChunk) {
+    const int64_t n = std::min(kChunk, length - first);
+    kernels.scores(query, k + first * size, n, size, scale, weight);
+    float sum = 0;
+    const float maximum = isa.exponentials(weight, n, &sum);
+    kernels.mix(weight, v + first * size, n, size, mixed);
+    running.merge(maximum, sum, mixed, size);
+  }
+  for (int64_t i = 0; i < size; ++i) y[i] = round_to<T>(running.mixed[i] / running.sum);
+}
+
+}  // namespace
+
+void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
+                 const TokenRows& rows) {
+  const int64_t kv_heads = cache.k.shape[1];
+  const int64_t size = cache.k.shape[3];
+  const int64_t heads = q.cols() / size;
+  visit_activation(q.dtype, [&]<typename T>(T) {
+    for (int64_t m = 0; m < q.rows(); ++m) {
+      const int64_t slot = slot_of(rows, m, cache.k.shape[0]);
+      const int64_t position = position_of(rows, m, cache.k.shape[2]);
+      const auto* cos = reinterpret_cast<const float*>(rope.cos.row(position));
+      const auto* sin = reinterpret_cast<const float*>(rope.sin.row(position));
+      const T* from = reinterpret_cast<const T*>(qkv.row(m));
+      T* to = reinterpret_cast<T*>(q.row(m));
+      for (int64_t h = 0; h < heads; ++h) rotate(to + h * size, from + h * size, cos, sin, size);
+      const T* k = from + heads * size;
+      const T* v = k + kv_heads * size;
+      for (int64_t h = 0; h < kv_heads; ++h) {
+        rotate(cache_row<T>(cache.k, slot, h, position), k + h * size, cos, sin, size);
+        std::copy_n(v + h * size, size, cache_row<T>(cache.v, slot, h, position));
+      }
+    }
+  });
+}
+
+void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& q,
+               const KvCache& cache, const TokenRows& rows) {
+  const int64_t kv_heads = cache.k.shape[1];
+  const int64_t size = cache.k.shape[3];
+  const int64_t group = q.cols() / size / kv_heads;
+  check(size <= kHead, "attention: heads of more than 256 elements");
+  visit_activation(q.dtype, [&]<typename T>(T) {
+    pool.run(q.rows() * kv_heads, [&](int64_t task) {
+      const int64_t m = task / kv_heads;
+      const int64_t head = task % kv_heads;
+      const int64_t slot = slot_of(rows, m, cache.k.shape[0]);
+      const int64_t length = position_of(rows, m, cache.k.shape[2]) + 1;
+      const T* k = cache_row<T>(cache.k, slot, head, 0);
+      const T* v = cache_row<T>(cache.v, slot, head, 0);
+      for (int64_t h = head * group; h < (head + 1) * group; ++h) {
+        attend(isa, reinterpret_cast<T*>(y.row(m)) + h * size,
+               reinterpret_cast<const T*>(q.row(m)) + h * size, k, v, length, size);
+      }
+    });
+  });
+}
+
+}  // namespace bifrons::cpu

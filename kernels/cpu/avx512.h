@@ -1,0 +1,42 @@
+// Vectors of 16 floats for the AVX-512 units; private to each unit that includes it.
+#pragma once
+
+#include <immintrin.h>
+
+#include "kernels/cpu/head_kernels.h"
+
+namespace bifrons::cpu {
+namespace {
+
+struct Avx512 {
+  using Vector = __m512;
+  typedef long long Words __attribute__((vector_size(64), may_alias));
+
+  static constexpr int kLanes = 16;
+  static constexpr int kMaxRows = 8;
+
+  static Vector zero() { return _mm512_setzero_ps(); }
+  static Vector broadcast(const std::byte* x) {
+    return _mm512_set1_ps(*reinterpret_cast<const float*>(x));
+  }
+  static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+  static void store(float* to, Vector x) { _mm512_storeu_ps(to, x); }
+  static Vector load_f32(const std::byte* from) { return _mm512_loadu_ps(from); }
+  static Vector load_even_bf16(const std::byte* from) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(from), 16));
+  }
+  static Vector load_odd_bf16(const std::byte* from) {
+    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(from), upper));
+  }
+  static __m256i load_halves(const std::byte* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  }
+  static Vector load_bf16(const std::byte* from) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_halves(from)), 16));
+  }
+  static Vector load_f16(const std::byte* from) { return _mm512_cvtph_ps(load_halves(from)); }
+};
+
+}  // namespace
+}  // namespace bifrons::cpu

@@ -1,0 +1,182 @@
+// Loads weights into the layouts of the CPU kernels and hands every verb to its function.
+#include "kernels/cpu/cpu_backend.h"
+
+#include <cstring>
+
+#include "kernels/cpu/memory.h"
+#include "kernels/cpu/ops.h"
+#include "kernels/cpu/scalar.h"
+
+namespace bifrons {
+namespace cpu {
+namespace {
+
+bool is_stored(DType type) {
+  return type == DType::kF32 || type == DType::kBf16 || type == DType::kF16;
+}
+
+// Widens an array of a file (maybe unaligned) to f32.
+void widen(float* to, const HostArray& from) {
+  const int64_t n = from.rows * from.cols;
+  visit_stored(from.dtype, [&]<typename T>(T) {
+    for (int64_t i = 0; i < n; ++i) {
+      T x;
+      std::memcpy(&x, from.data + i * static_cast<int64_t>(sizeof x), sizeof x);
+      to[i] = to_float(x);
+    }
+  });
+}
+
+Buffer widened(std::span<const HostArray> parts) {
+  int64_t n = 0;
+  for (const HostArray& part : parts) n += part.rows * part.cols;
+  Buffer buffer = allocate_host(n * 4);
+  auto* to = static_cast<float*>(buffer.data());
+  for (const HostArray& part : parts) {
+    widen(to, part);
+    to += part.rows * part.cols;
+  }
+  return buffer;
+}
+
+void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {
+  check(!parts.empty(), "make_linear: no parts");
+  check(bias.empty() || bias.size() == parts.size(), "make_linear: one bias per part, or none");
+  for (const HostArray& part : parts) {
+    check(is_stored(part.dtype), "make_linear: weights are f32, bf16 or f16");
+    check(part.dtype == parts[0].dtype, "make_linear: the parts differ in type");
+    check(part.cols == parts[0].cols, "make_linear: the parts differ in columns");
+  }
+  for (size_t i = 0; i < bias.size(); ++i) {
+    check(is_stored(bias[i].dtype), "make_linear: biases are f32, bf16 or f16");
+    check(bias[i].rows * bias[i].cols == parts[i].rows,
+          "make_linear: a bias does not fit its part");
+  }
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(int threads, const InstructionSet& isa)
+    : isa_(isa),
+      pool_(threads > 0 ? threads : available_cores()),
+      linear_(isa),
+      description_(std::string(isa.name) + ", " + std::to_string(pool_.threads()) +
+                   (pool_.threads() == 1 ? " thread" : " threads")) {}
+
+Buffer CpuBackend::allocate(int64_t bytes) { return allocate_host(bytes); }
+
+void CpuBackend::upload(const Tensor& to, const void* host) {
+  check(to.contiguous() && to.place == Place::kHost, "upload: the destination is not contiguous");
+  if (to.bytes() > 0) std::memcpy(to.data, host, to.bytes());
+}
+
+void CpuBackend::download(void* host, const Tensor& from) {
+  check(from.contiguous() && from.place == Place::kHost, "download: the source is not contiguous");
+  if (from.bytes() > 0) std::memcpy(host, from.data, from.bytes());
+}
+
+Linear CpuBackend::make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) {
+  check_parts(parts, bias);
+  Linear linear;
+  linear.dtype = parts[0].dtype;
+  linear.in = parts[0].cols;
+  for (const HostArray& part : parts) linear.out += part.rows;
+  const int64_t bytes = panel_count(linear.out) * panel_bytes(linear.dtype, linear.in);
+  linear.storage = allocate_host(bytes);
+  pack_panels(pool_, linear.storage.view(DType::kU8, {bytes}), parts);
+  if (!bias.empty()) linear.bias = widened(bias);
+  return linear;
+}
+
+Convolution CpuBackend::make_convolution(const HostArray& weight, const HostArray& bias,
+                                         int64_t kernel, Padding padding) {
+  return convolutions_.make(weight, bias, kernel, padding);
+}
+
+Norm CpuBackend::make_norm(const HostArray& weight, const HostArray* bias) {
+  Norm norm;
+  norm.size = weight.rows * weight.cols;
+  norm.weight = widened({&weight, 1});
+  check(!bias || bias->rows * bias->cols == norm.size, "make_norm: bias does not fit weight");
+  if (bias) norm.bias = widened({bias, 1});
+  return norm;
+}
+
+Table CpuBackend::make_table(const HostArray& rows) {
+  check(is_stored(rows.dtype), "make_table: rows are f32, bf16 or f16");
+  Table table;
+  table.rows = rows.rows;
+  table.cols = rows.cols;
+  table.dtype = rows.dtype;
+  const int64_t bytes = rows.rows * rows.cols * size_of(rows.dtype);
+  table.storage = allocate_host(bytes);
+  if (bytes > 0) std::memcpy(table.storage.data(), rows.data, bytes);
+  return table;
+}
+
+void CpuBackend::do_gather(const Tensor& y, const Table& table, const Tensor& ids) {
+  cpu::gather(y, table, ids);
+}
+
+void CpuBackend::do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  cpu::rms_norm(y, x, norm, eps);
+}
+
+void CpuBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
+  linear_.run(pool_, y, x, weight, add);
+}
+
+void CpuBackend::do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                                const RopeTable& rope, const TokenRows& rows) {
+  cpu::rope_append(q, cache, qkv, rope, rows);
+}
+
+void CpuBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
+                              const TokenRows& rows) {
+  cpu::attention(pool_, isa_, y, q, cache, rows);
+}
+
+void CpuBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) { cpu::swiglu(y, gate_up); }
+
+void CpuBackend::do_gelu(const Tensor& y, const Tensor& x) { cpu::gelu(pool_, y, x); }
+
+void CpuBackend::do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
+  cpu::guide(guided, logits, scale);
+}
+
+void CpuBackend::do_sample(const Tensor& ids, const Tensor& guided,
+                           const SampleControls& controls) {
+  cpu::sample(pool_, ids, guided, controls);
+}
+
+void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
+
+void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                               double eps, bool silu) {
+  cpu::group_norm(pool_, y, x, norm, groups, eps, silu);
+}
+
+void CpuBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
+                           const Tensor* residual) {
+  convolutions_.run(pool_, y, x, weight, residual);
+}
+
+void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample2x(pool_, y, x); }
+
+void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
+                                   const Tensor& v) {
+  cpu::full_attention(pool_, y, q, k, v);
+}
+
+void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
+  cpu::to_pixels(pool_, pixels, x);
+}
+
+}  // namespace cpu
+
+std::unique_ptr<Backend> make_cpu_backend(int threads, std::string_view isa) {
+  if (threads < 0) throw Error(ErrorKind::kUsage, "threads: must be 0 or more");
+  return std::make_unique<cpu::CpuBackend>(threads, cpu::instruction_set(isa));
+}
+
+}  // namespace bifrons

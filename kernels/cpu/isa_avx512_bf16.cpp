@@ -1,0 +1,40 @@
+// AVX-512 with the bf16 dot product: bf16 weights and activations are multiplied as they lie.
+#include "kernels/cpu/avx512.h"
+
+namespace bifrons::cpu {
+namespace {
+
+// A "vector" of weights here is 16 rows x 2 k, a broadcast is 2 k of one row of x. vdpbf16ps rounds
+// each of its two additions to nearest even and takes subnormals as zero, in and out.
+struct Avx512Bf16 {
+  using Vector = __m512;
+
+  static constexpr int kLanes = Avx512::kLanes;
+  static constexpr int kMaxRows = 8;
+
+  static Vector zero() { return _mm512_setzero_ps(); }
+  static Vector broadcast(const std::byte* x) {
+    int pair;
+    __builtin_memcpy(&pair, x, 4);
+    return _mm512_castsi512_ps(_mm512_set1_epi32(pair));
+  }
+  static Vector multiply_add(Vector a, Vector b, Vector c) {
+    return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+  }
+  static void store(float* to, Vector x) { _mm512_storeu_ps(to, x); }
+  static Vector load_f32(const std::byte* from) { return _mm512_loadu_ps(from); }
+};
+
+constexpr InstructionSet avx512_bf16() {
+  InstructionSet set = table<Avx512>("avx512_bf16");
+  set.bf16_pairs = run_panel<Avx512Bf16, F32Weights<Avx512Bf16>>;  // dwords, moved as they are
+  return set;
+}
+
+constexpr InstructionSet kAvx512Bf16 = avx512_bf16();
+
+}  // namespace
+
+const InstructionSet& avx512_bf16_instruction_set() { return kAvx512Bf16; }
+
+}  // namespace bifrons::cpu

@@ -1,0 +1,144 @@
+// The inner loops of linear layers, written once over the vectors of an instruction set.
+//
+// `Isa` is a type private to its unit with: Vector, kLanes, kMaxRows (rows of x that fit the
+// registers beside one panel), zero, broadcast, multiply_add, store, and load_* of kLanes weights.
+// Every output element is one chain of multiply-adds in ascending k, whatever the number of rows:
+// that is the row contract of kernels/backend.h.
+#pragma once
+
+#include "kernels/cpu/isa.h"
+
+namespace bifrons::cpu {
+
+// Bytes a panel is fetched ahead of its use. Hardware prefetching stops at every 4 KiB page.
+constexpr int64_t kPrefetch = 4096;
+
+// How a step of weights lies in a panel: kDepth consecutive k of 32 rows.
+template <typename Isa>
+struct F32Weights {
+  static constexpr int kDepth = 1;
+  static constexpr int kStepBytes = kPanelRows * 4;
+  static typename Isa::Vector load(const std::byte* step, int vector, int) {
+    return Isa::load_f32(step + vector * Isa::kLanes * 4);
+  }
+};
+
+template <typename Isa>
+struct F16Weights {
+  static constexpr int kDepth = 1;
+  static constexpr int kStepBytes = kPanelRows * 2;
+  static typename Isa::Vector load(const std::byte* step, int vector, int) {
+    return Isa::load_f16(step + vector * Isa::kLanes * 2);
+  }
+};
+
+// Two k of one row share a dword, the even one in its low half.
+template <typename Isa>
+struct Bf16Weights {
+  static constexpr int kDepth = 2;
+  static constexpr int kStepBytes = kPanelRows * 4;
+  static typename Isa::Vector load(const std::byte* step, int vector, int k) {
+    const std::byte* at = step + vector * Isa::kLanes * 4;
+    return k == 0 ? Isa::load_even_bf16(at) : Isa::load_odd_bf16(at);
+  }
+};
+
+template <typename Isa, typename Weights, int kRows>
+void accumulate(const PanelJob& job, const std::byte* x, float* sums) {
+  constexpr int kVectors = kPanelRows / Isa::kLanes;
+  constexpr int kDepth = Weights::kDepth;
+  typename Isa::Vector sum[kRows][kVectors];
+#pragma GCC unroll 64
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 64
+    for (int v = 0; v < kVectors; ++v) sum[m][v] = Isa::zero();
+  }
+  const std::byte* step = job.panel;
+  for (int64_t s = 0; s < job.steps; ++s, step += Weights::kStepBytes) {
+    for (int line = 0; line < Weights::kStepBytes; line += 64) {
+      __builtin_prefetch(step + kPrefetch + line, 0, 3);
+    }
+#pragma GCC unroll 2
+    for (int k = 0; k < kDepth; ++k) {
+      typename Isa::Vector w[kVectors];
+#pragma GCC unroll 64
+      for (int v = 0; v < kVectors; ++v) w[v] = Weights::load(step, v, k);
+#pragma GCC unroll 64
+      for (int m = 0; m < kRows; ++m) {
+        const auto xm = Isa::broadcast(x + m * job.x_pitch + (s * kDepth + k) * 4);
+#pragma GCC unroll 64
+        for (int v = 0; v < kVectors; ++v) sum[m][v] = Isa::multiply_add(w[v], xm, sum[m][v]);
+      }
+    }
+  }
+#pragma GCC unroll 64
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 64
+    for (int v = 0; v < kVectors; ++v) {
+      Isa::store(sums + m * kPanelRows + v * Isa::kLanes, sum[m][v]);
+    }
+  }
+}
+
+// kernels/dtype.h's rounding again: shared inline functions are not for these units.
+template <typename Isa>
+uint16_t bf16_bits(float x) {
+  const uint32_t u = __builtin_bit_cast(uint32_t, x);
+  const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+  const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
+  return static_cast<uint16_t>(nan ? (u >> 16) | 0x40u : rounded);
+}
+
+template <typename Isa>
+float widened(uint16_t bits) {
+  return __builtin_bit_cast(float, uint32_t{bits} << 16);
+}
+
+// Writes one row of products: bias, rounding, residual.
+template <typename Isa>
+void finish(const PanelJob& job, float* sums, std::byte* y) {
+  const int n = job.columns;
+  if (job.bias) {
+    for (int i = 0; i < n; ++i) sums[i] += job.bias[i];
+  }
+  if (!job.y_is_bf16) {
+    auto* out = reinterpret_cast<float*>(y);
+    for (int i = 0; i < n; ++i) out[i] = job.add ? out[i] + sums[i] : sums[i];
+    return;
+  }
+  auto* out = reinterpret_cast<uint16_t*>(y);
+  if (job.add) {
+    for (int i = 0; i < n; ++i) {
+      const float product = widened<Isa>(bf16_bits<Isa>(sums[i]));
+      sums[i] = widened<Isa>(out[i]) + product;
+    }
+  }
+  for (int i = 0; i < n; ++i) out[i] = bf16_bits<Isa>(sums[i]);
+}
+
+template <typename Isa, typename Weights, int kRows>
+void run_rows(const PanelJob& job, int64_t first) {
+  alignas(64) float sums[kRows * kPanelRows];
+  accumulate<Isa, Weights, kRows>(job, job.x + first * job.x_pitch, sums);
+  for (int m = 0; m < kRows; ++m) {
+    finish<Isa>(job, sums + m * kPanelRows, job.y + (first + m) * job.y_pitch);
+  }
+}
+
+template <typename Isa, typename Weights, int kRows>
+void run_remainder(const PanelJob& job, int64_t first) {
+  if (job.rows - first == kRows) return run_rows<Isa, Weights, kRows>(job, first);
+  if constexpr (kRows > 1) run_remainder<Isa, Weights, kRows - 1>(job, first);
+}
+
+// The panel comes from memory for the first block of rows and from the cache for the others.
+template <typename Isa, typename Weights>
+void run_panel(const PanelJob& job) {
+  int64_t first = 0;
+  for (; job.rows - first > Isa::kMaxRows; first += Isa::kMaxRows) {
+    run_rows<Isa, Weights, Isa::kMaxRows>(job, first);
+  }
+  run_remainder<Isa, Weights, Isa::kMaxRows>(job, first);
+}
+
+}  // namespace bifrons::cpu

@@ -1,0 +1,105 @@
+// Verbs that touch a few rows at a time: plain loops, rounding points as backend.h names them.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/cpu/exponential.h"
+#include "kernels/cpu/ops.h"
+#include "kernels/cpu/scalar.h"
+
+namespace bifrons::cpu {
+namespace {
+
+template <typename To, typename From>
+void convert_row(To* to, const From* from, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = round_to<To>(to_float(from[i]));
+}
+
+}  // namespace
+
+void gather(const Tensor& y, const Table& table, const Tensor& ids) {
+  const Tensor rows = table.tensor();
+  for (int64_t m = 0; m < y.rows(); ++m) {
+    const int64_t id = std::max(ids.as<int32_t>()[m], 0);
+    check(id < table.rows, "gather: an id is past the end of the table");
+    if (rows.dtype == y.dtype) {
+      std::memcpy(y.row(m), rows.row(id), y.cols() * size_of(y.dtype));
+      continue;
+    }
+    visit_activation(y.dtype, [&]<typename To>(To) {
+      visit_stored(rows.dtype, [&]<typename From>(From) {
+        convert_row(reinterpret_cast<To*>(y.row(m)), reinterpret_cast<const From*>(rows.row(id)),
+                    y.cols());
+      });
+    });
+  }
+}
+
+void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  // Sixteen strands of the sum, always the same ones, so that the loop is a vector loop.
+  constexpr int kStrands = 16;
+  const auto* weight = static_cast<const float*>(norm.weight.data());
+  const int64_t n = x.cols();
+  visit_activation(x.dtype, [&]<typename T>(T) {
+    for (int64_t m = 0; m < x.rows(); ++m) {
+      const T* from = reinterpret_cast<const T*>(x.row(m));
+      T* to = reinterpret_cast<T*>(y.row(m));
+      float strand[kStrands] = {};
+      int64_t i = 0;
+      for (; i + kStrands <= n; i += kStrands) {
+        for (int s = 0; s < kStrands; ++s) {
+          const float v = to_float(from[i + s]);
+          strand[s] += v * v;
+        }
+      }
+      for (int s = 0; i < n; ++i, ++s) strand[s] += to_float(from[i]) * to_float(from[i]);
+      for (int half = kStrands / 2; half > 0; half /= 2) {
+        for (int s = 0; s < half; ++s) strand[s] += strand[s + half];
+      }
+      const float scale =
+          1.0f / std::sqrt(strand[0] / static_cast<float>(n) + static_cast<float>(eps));
+      for (i = 0; i < n; ++i) {
+        const float normed = to_float(round_to<T>(to_float(from[i]) * scale));
+        to[i] = round_to<T>(normed * weight[i]);
+      }
+    }
+  });
+}
+
+void swiglu(const Tensor& y, const Tensor& gate_up) {
+  const int64_t n = y.cols();
+  visit_activation(y.dtype, [&]<typename T>(T) {
+    for (int64_t m = 0; m < y.rows(); ++m) {
+      const T* gate = reinterpret_cast<const T*>(gate_up.row(m));
+      const T* up = gate + n;
+      T* to = reinterpret_cast<T*>(y.row(m));
+      for (int64_t i = 0; i < n; ++i) {
+        const float g = to_float(gate[i]);
+        const float silu = to_float(round_to<T>(g / (1.0f + exponential(-g))));
+        to[i] = round_to<T>(silu * to_float(up[i]));
+      }
+    }
+  });
+}
+
+void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x) {
+  visit_activation(x.dtype, [&]<typename T>(T) {
+    pool.run(x.rows(), [&](int64_t m) {
+      const T* from = reinterpret_cast<const T*>(x.row(m));
+      T* to = reinterpret_cast<T*>(y.row(m));
+      for (int64_t i = 0; i < x.cols(); ++i) {
+        const float v = to_float(from[i]);
+        to[i] = round_to<T>(v * 0.5f * (1.0f + std::erf(v * 0x1.6a09e6p-1f)));
+      }
+    });
+  });
+}
+
+void advance(const Tensor& counters) {
+  for (int64_t m = 0; m < counters.rows(); ++m) {
+    auto* row = reinterpret_cast<int32_t*>(counters.row(m));
+    for (int64_t i = 0; i < counters.cols(); ++i) ++row[i];
+  }
+}
+
+}  // namespace bifrons::cpu

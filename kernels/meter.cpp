@@ -1,0 +1,23 @@
+// Names of the verbs, for reports.
+#include "kernels/meter.h"
+
+#include <iterator>
+
+namespace bifrons {
+namespace {
+
+// In the order of Verb.
+constexpr std::string_view kNames[] = {
+    "gather", "rms_norm",   "linear",     "linear_add",     "rope_append", "attention",
+    "swiglu", "gelu",       "guide",      "sample",         "advance",     "group_norm",
+    "conv2d", "conv2d_add", "upsample2x", "full_attention", "to_pixels",
+};
+static_assert(std::size(kNames) == static_cast<size_t>(Verb::kCount));
+
+}  // namespace
+
+std::string_view name_of(Verb verb) {
+  return verb < Verb::kCount ? kNames[static_cast<size_t>(verb)] : "?";
+}
+
+}  // namespace bifrons
