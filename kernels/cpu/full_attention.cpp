@@ -1,0 +1,129 @@
+// Attention of every row to every row, over all channels at once (the VQ decoder's).
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/cpu/exponential.h"
+#include "kernels/cpu/ops.h"
+#include "kernels/cpu/scalar.h"
+#include "kernels/cpu/vectorise.h"
+
+namespace bifrons::cpu {
+namespace {
+
+constexpr int64_t kQueries = 8;  // rows of q that share one pass over k and v
+constexpr int64_t kLanes = 32;
+
+typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+
+// c [kQueries, 32] = a [kQueries, n] b [n, 32]; rows of b lie `pitch` apart.
+void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, const float* b,
+                    int64_t pitch, int64_t n) {
+  vectorised([=]() __attribute__((always_inline)) {
+    Lanes acc[kQueries][2] = {};
+    for (int64_t k = 0; k < n; ++k) {
+      const Lanes left = *reinterpret_cast<const Lanes*>(b + k * pitch);
+      const Lanes right = *reinterpret_cast<const Lanes*>(b + k * pitch + 16);
+      for (int64_t i = 0; i < kQueries; ++i) {
+        acc[i][0] += left * a[i * a_pitch + k];
+        acc[i][1] += right * a[i * a_pitch + k];
+      }
+    }
+    for (int64_t i = 0; i < kQueries; ++i) {
+      *reinterpret_cast<Lanes*>(c + i * c_pitch) = acc[i][0];
+      *reinterpret_cast<Lanes*>(c + i * c_pitch + 16) = acc[i][1];
+    }
+  });
+}
+
+// Rounded probabilities of one row of scores; the sum runs in one fixed order.
+template <typename T>
+void softmax_row(float* scores, int64_t n, float scale) {
+  float highest = -__builtin_inff();
+  for (int64_t i = 0; i < n; ++i) {
+    scores[i] = to_float(round_to<T>(scores[i] * scale));
+    highest = std::max(highest, scores[i]);
+  }
+  vectorised([=]() __attribute__((always_inline)) {
+    for (int64_t i = 0; i < n; ++i) scores[i] = exponential(scores[i] - highest);
+  });
+  float sum = 0.0f;
+  for (int64_t i = 0; i < n; ++i) sum += scores[i];
+  vectorised([=]() __attribute__((always_inline)) {
+    for (int64_t i = 0; i < n; ++i) scores[i] = to_float(round_to<T>(scores[i] / sum));
+  });
+}
+
+// k and v widened, in panels of 32 columns: k as [keys / 32][channels][32], v as
+// [channels / 32][keys][32]; what is missing is zero.
+struct Panels {
+  int64_t keys;      // rounded up to 32
+  int64_t channels;  // rounded up to 32
+  std::vector<float> k;
+  std::vector<float> v;
+};
+
+template <typename T>
+void fill_panels(ThreadPool& pool, Panels& to, const Tensor& k, const Tensor& v) {
+  const int64_t n = k.rows(), channels = k.cols();
+  pool.run(to.keys / kLanes, [&](int64_t panel) {
+    for (int64_t j = panel * kLanes; j < std::min(n, (panel + 1) * kLanes); ++j) {
+      const T* from_k = reinterpret_cast<const T*>(k.row(j));
+      const T* from_v = reinterpret_cast<const T*>(v.row(j));
+      for (int64_t c = 0; c < channels; ++c) {
+        to.k[(panel * channels + c) * kLanes + j % kLanes] = to_float(from_k[c]);
+        to.v[(c / kLanes * n + j) * kLanes + c % kLanes] = to_float(from_v[c]);
+      }
+    }
+  });
+}
+
+template <typename T>
+void attend_block(const Tensor& y, const Tensor& q, const Panels& panels, int64_t first,
+                  float* scratch) {
+  const int64_t n = q.rows(), channels = q.cols();
+  const int64_t rows = std::min(kQueries, n - first);
+  float* queries = scratch;
+  float* scores = queries + kQueries * channels;
+  float* mixed = scores + kQueries * panels.keys;
+  std::fill_n(queries, kQueries * channels, 0.0f);
+  for (int64_t i = 0; i < rows; ++i) {
+    const T* from = reinterpret_cast<const T*>(q.row(first + i));
+    for (int64_t c = 0; c < channels; ++c) queries[i * channels + c] = to_float(from[c]);
+  }
+  for (int64_t j = 0; j < panels.keys; j += kLanes) {
+    multiply_block(scores + j, panels.keys, queries, channels, panels.k.data() + j * channels,
+                   kLanes, channels);
+  }
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(channels)));
+  for (int64_t i = 0; i < rows; ++i) softmax_row<T>(scores + i * panels.keys, n, scale);
+  for (int64_t c = 0; c < panels.channels; c += kLanes) {
+    multiply_block(mixed + c, panels.channels, scores, panels.keys, panels.v.data() + c * n, kLanes,
+                   n);
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    T* to = reinterpret_cast<T*>(y.row(first + i));
+    for (int64_t c = 0; c < channels; ++c) to[c] = round_to<T>(mixed[i * panels.channels + c]);
+  }
+}
+
+}  // namespace
+
+void full_attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const Tensor& k,
+                    const Tensor& v) {
+  const int64_t n = q.rows(), channels = q.cols();
+  const auto rounded_up = [](int64_t x) { return (x + kLanes - 1) / kLanes * kLanes; };
+  Panels panels{rounded_up(n), rounded_up(channels), {}, {}};
+  panels.k.resize(panels.keys * channels);
+  panels.v.resize(panels.channels * n);
+  visit_activation(q.dtype, [&](auto element) {
+    using T = decltype(element);
+    fill_panels<T>(pool, panels, k, v);
+    pool.run((n + kQueries - 1) / kQueries, [&](int64_t block) {
+      std::vector<float> scratch(kQueries * (channels + panels.keys + panels.channels));
+      attend_block<T>(y, q, panels, block * kQueries, scratch.data());
+    });
+  });
+}
+
+}  // namespace bifrons::cpu

@@ -1,0 +1,88 @@
+// The noise an image token is drawn with: a pure function of seed, step and code. The same bits on
+// every device: integer operations and separately rounded IEEE operations only, no libm. Compile
+// without contraction (-ffp-contract=off on the host, -fmad=false on CUDA).
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+namespace bifrons {
+
+// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four random
+// words that depend on counter and key alone.
+constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter,
+                                         std::array<uint32_t, 2> key) {
+  constexpr uint64_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
+  constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t product0 = kMultiplier0 * counter[0], product1 = kMultiplier1 * counter[2];
+    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
+               static_cast<uint32_t>(product1),
+               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
+               static_cast<uint32_t>(product0)};
+    key = {key[0] + kWeyl0, key[1] + kWeyl1};
+  }
+  return counter;
+}
+
+// 2 atanh(s) for |s| < 0.18, i.e. log((1 + s) / (1 - s)); the series' next term is below 2^-28.
+constexpr float twice_atanh(float s) {
+  const float z = s * s;
+  float tail = 1.0f / 9.0f;
+  tail = tail * z + 1.0f / 7.0f;
+  tail = tail * z + 1.0f / 5.0f;
+  tail = tail * z + 1.0f / 3.0f;
+  const float twice = s + s;
+  return twice + twice * (z * tail);
+}
+
+// log(x) of a positive normal float, within 2 units in the last place.
+constexpr float fixed_log(float x) {
+  constexpr uint32_t kSqrtHalf = 0x3f3504f3u;  // the mantissa is taken from [sqrt(1/2), sqrt(2))
+  const uint32_t shifted = std::bit_cast<uint32_t>(x) - kSqrtHalf;
+  const int32_t exponent = static_cast<int32_t>(shifted) >> 23;
+  const float m = std::bit_cast<float>((shifted & 0x007fffffu) + kSqrtHalf);
+  const float e = static_cast<float>(exponent);
+  // log 2 in two parts; the first has few enough bits that its product with e is exact.
+  constexpr float kLog2High = 0x1.62e4p-1f, kLog2Low = 0x1.7f7d1cp-20f;
+  return e * kLog2High + (twice_atanh((m - 1.0f) / (m + 1.0f)) + e * kLog2Low);
+}
+
+// exp(x) for x <= 0, zero below -700; about 1e-15 relative.
+constexpr double fixed_exp(double x) {
+  if (!(x > -700.0)) return 0.0;
+  constexpr double kInverseLog2 = 0x1.71547652b82fep+0;
+  constexpr double kLog2High = 0x1.62e42feep-1, kLog2Low = 0x1.a39ef35793c76p-33;
+  const int64_t n = static_cast<int64_t>(x * kInverseLog2 - 0.5);  // truncates: to the nearest
+  const double r = (x - static_cast<double>(n) * kLog2High) - static_cast<double>(n) * kLog2Low;
+  double sum = 1.0;
+  for (int k = 14; k >= 1; --k) sum = 1.0 + sum * (r / k);
+  return sum * std::bit_cast<double>(static_cast<uint64_t>(n + 1023) << 52);
+}
+
+// Standard Gumbel noise -log(-log(1 - v)), v = (bits + 1/2) / 2^32. Large noise comes from small v,
+// where all 32 bits count, so the tail that decides a draw is as fine as float allows.
+constexpr float gumbel(uint32_t bits) {
+  float exponential = 0.0f;
+  if (bits < 0x40000000u) {
+    const float v = (static_cast<float>(bits) + 0.5f) * 0x1p-32f;
+    exponential = twice_atanh(v / (2.0f - v));  // -log(1 - v) without forming 1 - v
+  } else {
+    exponential = -fixed_log((static_cast<float>(~bits) + 0.5f) * 0x1p-32f);
+  }
+  return -fixed_log(exponential);
+}
+
+// Streams of one seed that must not share words.
+constexpr uint32_t kImageTokenStream = 0;
+
+// The noise of codes 4 block .. 4 block + 3 at a step.
+constexpr std::array<float, 4> gumbel_block(uint64_t seed, uint32_t step, uint32_t block) {
+  const std::array<uint32_t, 4> words =
+      philox({step, block, kImageTokenStream, 0},
+             {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  return {gumbel(words[0]), gumbel(words[1]), gumbel(words[2]), gumbel(words[3])};
+}
+
+}  // namespace bifrons
