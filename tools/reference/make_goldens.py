@@ -1,8 +1,8 @@
-"""Writes the toy models and what the reference implementations make of them: make_goldens.py OUT_DIR [NAME...]
+"""Writes the toy models and what the reference implementations make of them.
 
 Every expected value comes from two implementations that must agree: original_form.py and `transformers`."""
+import argparse
 import pathlib
-import sys
 
 import torch
 import transformers
@@ -65,6 +65,7 @@ def draw(toy, weights, tokenizer, tensors, cases, report):
     hf.round_frequencies(theirs)
     agree("draw0.logits_rope_bf16", rounded, hf.follow(theirs, ids, null_ids, codes), report)
     tensors["draw0.logits_rope_bf16"] = rounded
+    report["draw0.logits_rope_bf16 from exact frequencies"] = difference(rounded, tensors["draw0.logits"])
 
 
 def draw_bf16(toy, weights, tokenizer, tensors, cases, report):
@@ -99,6 +100,10 @@ def pixels(toy, weights, tokenizer, tensors, cases, report):
         rounded = hf.decode(hf.build(toy.shape, toy.vision, tokenizer.special, weights, torch.bfloat16), codes)
         tensors["decode.values_bf16"] = rounded.float()
         report["decode.values_bf16 from f32"] = difference(rounded, ours)
+        own = toy_models.original_form(toy, weights, torch.bfloat16).gen_vision_model.decode_code(codes)
+        report["decode.values_bf16 original from f32"] = difference(own, ours)
+    scaled = (ours + 1) / 2 * 255
+    report["decode.pixels closest to a step"] = (scaled - scaled.round()).abs().min().item()
     report["decode.values range"] = [round(ours.min().item(), 3), round(ours.max().item(), 3)]
 
 
@@ -142,6 +147,7 @@ def make(toy, out, tokenizer):
     pixels(toy, weights, tokenizer, tensors, cases, report)
     encode(toy, weights, tokenizer, tensors, report)
     toy_models.save(toy, weights, directory, tokenizer.special)
+    toy_models.read_back(toy, weights, directory)
     tokenizer.save(directory)
     save_file({name: stored(tensor) for name, tensor in tensors.items()}, directory / "expected/expected.safetensors")
     shape = vars(toy.shape) | {"image_size": toy.shape.image_size}
@@ -160,12 +166,18 @@ def make(toy, out, tokenizer):
 
 
 def main():
+    names = [toy.name for toy in toy_models.MODELS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=pathlib.Path, help="directory that gets one directory a model")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models to make: " + ", ".join(names))
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(names):
+        parser.error("no such model: " + ", ".join(sorted(unknown)))
     torch.set_num_threads(1)
-    out, wanted = pathlib.Path(sys.argv[1]), sys.argv[2:]
     tokenizer = ToyTokenizer()
     for toy in toy_models.MODELS:
-        if not wanted or toy.name in wanted:
-            make(toy, out, tokenizer)
+        if not arguments.names or toy.name in arguments.names:
+            make(toy, arguments.out, tokenizer)
 
 
 if __name__ == "__main__":

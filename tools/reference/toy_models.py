@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import hugging_face_form
 from original_form import OriginalForm, Shape
@@ -174,9 +174,15 @@ def write_json(path, value):
     path.write_text(re.sub(r"\[([-\d.,\s]+)\]", one_line, text) + "\n")
 
 
+def published(toy, weights):
+    """The tensors that the files contain, under the files' names."""
+    kept = OrderedDict((name, tensor) for name, tensor in weights.items() if not name.startswith(toy.absent or "\0"))
+    return kept if toy.form == "original" else OrderedDict(sorted(hugging_face_form.from_original(kept).items()))
+
+
 def save(toy, weights, directory, special):
     """Writes the model directory: configuration and weights as the real repositories lay them out."""
-    kept = OrderedDict((name, tensor) for name, tensor in weights.items() if not name.startswith(toy.absent or "\0"))
+    kept = published(toy, weights)
     if toy.form == "hugging_face":
         config = hugging_face_form.config(toy.shape, toy.vision, special)
         config.dtype = toy.dtype
@@ -184,7 +190,6 @@ def save(toy, weights, directory, special):
         write_json(directory / "generation_config.json", {
             "bos_token_id": special["bos"], "eos_token_id": special["eos"], "guidance_scale": 5,
             "pad_token_id": special["pad"], "generation_kwargs": {"boi_token_id": special["begin_of_image"]}})
-        kept = OrderedDict(sorted(hugging_face_form.from_original(kept).items()))
     else:
         write_json(directory / "config.json", original_config(toy))
     stem, suffix = ("model", "safetensors") if toy.container == "safetensors" else ("pytorch_model", "bin")
@@ -200,3 +205,13 @@ def save(toy, weights, directory, special):
         write_json(directory / f"{stem}.{suffix}.index.json", {
             "metadata": {"total_size": sum(t.numel() * t.element_size() for t in kept.values())},
             "weight_map": {key: name for name, group in zip(names, groups) for key in group}})
+
+
+def read_back(toy, weights, directory):
+    """Demands that the libraries read from the files exactly what was meant to be written."""
+    found = {}
+    for path in directory.glob("*." + toy.container):
+        found |= torch.load(path, weights_only=True) if toy.container == "bin" else load_file(path)
+    wanted = published(toy, weights)
+    if found.keys() != wanted.keys() or not all(torch.equal(found[name], wanted[name]) for name in wanted):
+        raise ValueError(f"{directory}: the files do not hold the weights of {toy.name}")
