@@ -24,10 +24,21 @@ struct StoredTensor {
   int64_t bytes = 0;
 };
 
+// A stored tensor of a type that no weight of ours has (I64, BoolStorage, ...): listed, never read.
+struct SkippedTensor {
+  std::string name;
+  std::string stored_type;  // as the file calls it
+  std::vector<int64_t> shape;
+};
+
 // Opens `*.safetensors` (single, or sharded with an index) or `pytorch_model*.bin`; safetensors
-// wins when both are there. All headers are read and checked here, no weights are.
+// wins when both are there, even when it is empty or damaged: nothing is chosen silently. Within
+// one format the first of these is taken: model.safetensors, model.safetensors.index.json, a single
+// other file; pytorch_model.bin, pytorch_model.bin.index.json, a single pytorch_model*.bin. All
+// headers are read and checked here, no weights are, but for tensors with permuted strides.
 class Checkpoint {
  public:
+  // Throws Error (missing: no such directory, or no weights in it; data: file, tensor and reason).
   static Checkpoint open(const std::string& directory);
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -37,6 +48,16 @@ class Checkpoint {
   std::span<const StoredTensor> tensors() const;
   // nullptr when there is none of that (published) name.
   const StoredTensor* find(std::string_view name) const;
+  // Those left out of tensors(), sorted by name.
+  std::span<const SkippedTensor> skipped() const;
+  // Copies bytes [offset, offset + destination.size()) of a tensor of tensors(). Unlike touching
+  // `data` it fails with Error (data), not with a signal, on a file that was shortened meanwhile.
+  void read(const StoredTensor& tensor, int64_t offset, std::span<std::byte> destination) const;
+  // Throws Error (data) when a file is not what it was at opening; call it after loading.
+  void verify_unchanged() const;
+  // Reads whole files and compares the checksums written in them; returns how many there were (none
+  // in safetensors). Throws Error (data) naming the first span that differs.
+  int64_t verify_checksums() const;
   // Tells the system that the pages of this tensor are not needed any more (keeps loading flat).
   void release(const StoredTensor& tensor) const;
   // Files that were opened, relative to the directory.

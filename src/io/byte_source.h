@@ -1,0 +1,35 @@
+// What the readers of containers ask of a file: its name, its size, and bytes at an offset.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bifrons {
+
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+
+  // Ready to be shown: quoted, one line.
+  virtual const std::string& name() const = 0;
+  // Bytes.
+  virtual int64_t size() const = 0;
+  // Fills `destination` from byte `offset` on. Throws Error (data) where the bytes are not all
+  // there or cannot be read; never a signal.
+  virtual void read(int64_t offset, std::span<std::byte> destination) const = 0;
+
+  // `count` bytes from `offset` on.
+  std::string read_text(int64_t offset, int64_t count) const {
+    std::string text(static_cast<size_t>(count), '\0');
+    read(offset, std::as_writable_bytes(std::span(text)));
+    return text;
+  }
+};
+
+// Throws Error (data) "<file>: <reason>".
+[[noreturn]] void refuse(std::string_view file, std::string_view reason);
+
+}  // namespace bifrons

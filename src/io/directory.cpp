@@ -1,0 +1,136 @@
+// A directory held open, and the regular files in it.
+#include "src/io/directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+std::string system_message(int code) {
+  std::string message = std::strerror(code);
+  if (!message.empty()) message[0] = static_cast<char>(std::tolower(message[0]));
+  return message;
+}
+
+FileIdentity identity_of(const struct stat& status) {
+  return {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
+          static_cast<int64_t>(status.st_size),
+          static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+// What stands in the place of a regular file.
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+}  // namespace
+
+void refuse(std::string_view file, std::string_view reason) {
+  throw Error(ErrorKind::kData, fmt::format("{}: {}", file, reason));
+}
+
+UniqueFd::~UniqueFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void File::read(int64_t offset, std::span<std::byte> destination) const {
+  while (!destination.empty()) {
+    const ssize_t n = ::pread(fd_.get(), destination.data(), destination.size(), offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) refuse(name_, "reading failed: " + system_message(errno));
+    if (n == 0) refuse(name_, "ends early; it was shortened while being read");
+    offset += n;
+    destination = destination.subspan(static_cast<size_t>(n));
+  }
+}
+
+void File::verify_unchanged() const {
+  struct stat status {};
+  if (::fstat(fd_.get(), &status) != 0) refuse(name_, system_message(errno));
+  if (identity_of(status) != identity_) {
+    refuse(name_, "changed while it was being read; wait for the writer to finish and try again");
+  }
+}
+
+Directory Directory::open(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() >= 0 && path.find('\0') == std::string::npos) return {std::move(fd), path};
+  const std::string reason = path.empty()       ? "no directory was named"
+                             : errno == ENOENT  ? "no such directory"
+                             : errno == ENOTDIR ? "is not a directory"
+                                                : system_message(errno);
+  throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(path), reason));
+}
+
+std::vector<std::string> Directory::names() const {
+  // A new description, so that the position of this listing belongs to it alone.
+  const int copy = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : ::fdopendir(copy),
+                                                    ::closedir);
+  if (!listing) {
+    const int code = errno;
+    if (copy >= 0) ::close(copy);
+    throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(path_), system_message(code)));
+  }
+  std::vector<std::string> found;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") found.emplace_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+bool Directory::contains(std::string_view name) const {
+  struct stat status {};
+  return ::fstatat(fd_.get(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+File Directory::open_file(const std::string& name) const {
+  check(!name.empty() && name.find_first_of(std::string_view("/\0", 2)) == std::string::npos,
+        "directory: the name of a file has no slash");
+  // O_NONBLOCK: opening a pipe without a writer would wait for one. It changes nothing for the
+  // regular files that pass below.
+  UniqueFd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status {};
+  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) {
+    const std::string reason = errno == ENOENT ? "no such file" : system_message(errno);
+    const bool odd = errno == ENXIO;  // a socket, or a device without a driver
+    throw Error(odd ? ErrorKind::kData : ErrorKind::kMissing,
+                fmt::format("{}: {}", shown(name), odd ? "not a regular file" : reason));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    refuse(shown(name), fmt::format("is {}, not a regular file", kind_of(status.st_mode)));
+  }
+  if (status.st_size == 0) refuse(shown(name), "empty file (0 bytes); download it again");
+  return {std::move(fd), shown(name), identity_of(status)};
+}
+
+std::string Directory::read_file(const std::string& name, int64_t max_bytes) const {
+  const File file = open_file(name);
+  if (file.size() > max_bytes) {
+    refuse(file.name(), fmt::format("{} bytes; at most {} are read", file.size(), max_bytes));
+  }
+  return file.read_text(0, file.size());
+}
+
+std::string Directory::shown(std::string_view name) const {
+  return quote(fmt::format("{}{}{}", path_, path_.ends_with('/') ? "" : "/", name));
+}
+
+}  // namespace bifrons

@@ -1,0 +1,87 @@
+// A directory held open, and the regular files in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "src/io/byte_source.h"
+
+namespace bifrons {
+
+// A file descriptor that closes itself.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~UniqueFd();
+  int get() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+};
+
+// What tells that a file is still the one that was opened.
+struct FileIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t bytes = 0;
+  int64_t modified_ns = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// A regular file that is not empty, open for reading with pread.
+class File : public ByteSource {
+ public:
+  File(UniqueFd fd, std::string name, FileIdentity identity)
+      : fd_(std::move(fd)), name_(std::move(name)), identity_(identity) {}
+
+  const std::string& name() const override { return name_; }
+  int64_t size() const override { return identity_.bytes; }
+  void read(int64_t offset, std::span<std::byte> destination) const override;
+
+  int descriptor() const { return fd_.get(); }
+  // Throws Error (data) when size or modification time are no longer those of the opening. A file
+  // that was replaced by rename passes: the descriptor keeps the old one, whole.
+  void verify_unchanged() const;
+
+ private:
+  UniqueFd fd_;
+  std::string name_;
+  FileIdentity identity_;
+};
+
+// Files are opened relative to the descriptor, so that a rename of the directory or of one above it
+// cannot lead elsewhere half-way. Symbolic links are followed, because the hub's cache stores them.
+class Directory {
+ public:
+  // Throws Error (missing): no such directory, or not a directory.
+  static Directory open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  // Names of the entries, sorted, without "." and "..".
+  std::vector<std::string> names() const;
+  // Whether there is an entry of that name, of whatever kind; dangling links count.
+  bool contains(std::string_view name) const;
+  // `name` has no slash. Throws Error (missing: no such file; data: empty, or not a regular file).
+  File open_file(const std::string& name) const;
+  // The whole of a file of at most `max_bytes` bytes. Throws as open_file does; data if larger.
+  std::string read_file(const std::string& name, int64_t max_bytes) const;
+  // `name` as shown in messages: directory and name, quoted.
+  std::string shown(std::string_view name) const;
+
+ private:
+  Directory(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  UniqueFd fd_;
+  std::string path_;
+};
+
+}  // namespace bifrons

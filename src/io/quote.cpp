@@ -1,0 +1,110 @@
+// Makes untrusted text safe to show in one line of a terminal.
+#include "src/io/quote.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+
+namespace bifrons {
+namespace {
+
+constexpr std::string_view kEllipsis = "…";
+
+struct Decoded {
+  char32_t point = 0;
+  size_t bytes = 0;  // 0: not valid UTF-8
+};
+
+// The first code point of a text that is not empty; overlong forms and surrogates are not valid.
+Decoded decode(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {};
+  char32_t point = lead & (0x7fu >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    point = (point << 6) | (byte(i) & 0x3fu);
+  }
+  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+  if (point < kSmallest[length] || point > 0x10ffff || surrogate) return {};
+  return {point, length};
+}
+
+// Controls, and what changes the order or the visibility of the text around it.
+bool must_escape(char32_t c) {
+  const auto within = [c](char32_t low, char32_t high) { return c >= low && c <= high; };
+  return c < 0x20 || within(0x7f, 0x9f) || c == 0xad || c == 0x61c || c == 0x180e ||
+         within(0x200b, 0x200f) || within(0x2028, 0x202e) || within(0x2060, 0x206f) ||
+         c == 0xfeff || within(0xfff9, 0xfffb) || within(0xe0000, 0xe007f);
+}
+
+std::string escape(char32_t c) {
+  switch (c) {
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    case '"':
+      return "\\\"";
+    case '\\':
+      return "\\\\";
+    default:
+      break;
+  }
+  const auto value = static_cast<uint32_t>(c);
+  if (value < 0x80) return fmt::format("\\x{:02x}", value);
+  return value <= 0xffff ? fmt::format("\\u{:04x}", value) : fmt::format("\\U{:08x}", value);
+}
+
+// Wide East Asian characters and pictographs fill two columns; a rough table is enough here.
+size_t columns_of(char32_t c) {
+  const bool wide = (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+                    (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+                    (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+                    (c >= 0x1f300 && c <= 0x1faff) || (c >= 0x20000 && c <= 0x3fffd);
+  return wide ? 2 : 1;
+}
+
+}  // namespace
+
+std::string quote(std::string_view text, size_t max_columns) {
+  const size_t room = max_columns < 3 ? 0 : max_columns - 3;  // two quotes and the ellipsis
+  std::string shown = "\"";
+  size_t columns = 0;
+  size_t cut = shown.size();  // where the text ends if an ellipsis has to follow
+  while (!text.empty()) {
+    const Decoded next = decode(text);
+    std::string piece;
+    size_t width = 0;
+    if (next.bytes == 0) {
+      piece = fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+      width = piece.size();
+    } else if (must_escape(next.point) || next.point == '"' || next.point == '\\') {
+      piece = escape(next.point);
+      width = piece.size();
+    } else {
+      piece = text.substr(0, next.bytes);
+      width = columns_of(next.point);
+    }
+    const bool last = text.size() <= (next.bytes == 0 ? 1 : next.bytes);
+    if (columns + width > room + (last ? 1 : 0)) {
+      shown.resize(cut);
+      shown += kEllipsis;
+      break;
+    }
+    shown += piece;
+    columns += width;
+    if (columns <= room) cut = shown.size();
+    text.remove_prefix(next.bytes == 0 ? 1 : next.bytes);
+  }
+  shown += '"';
+  return shown;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,301 @@
+// What a model directory's config.json says, whichever of the two published forms it has.
+#include "src/model/config.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+#include "kernels/error.h"
+#include "src/io/byte_source.h"
+#include "src/io/directory.h"
+#include "src/io/json.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+constexpr int64_t kMaxWidth = 16384;
+constexpr int64_t kMaxCount = 1 << 20;  // of words, codes, positions
+constexpr std::string_view kSupported =
+    "supported are Janus-Pro and Janus-1.3B in their original form (model_type multi_modality) and "
+    "in the form of Hugging Face transformers (model_type janus)";
+
+// The fields of one object of the file; fields that are absent or null have their default.
+class Fields {
+ public:
+  Fields(const Json* object, std::string where) : object_(object), where_(std::move(where)) {
+    if (object_ != nullptr) object_->members(where_);
+  }
+
+  const std::string& where() const { return where_; }
+  bool present() const { return object_ != nullptr; }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  std::string path(std::string_view name) const {
+    return fmt::format("{}{}{}", where_, where_.ends_with(' ') ? "" : ".", name);
+  }
+  Fields section(std::string_view name) const { return {find(name), path(name)}; }
+
+  std::optional<std::string> text(std::string_view name) const {
+    const Json* value = find(name);
+    return value == nullptr ? std::nullopt : std::optional(value->text(path(name)));
+  }
+  std::optional<int64_t> integer(std::string_view name) const {
+    const Json* value = find(name);
+    return value == nullptr ? std::nullopt : std::optional(value->unsigned_integer(path(name)));
+  }
+  int64_t integer(std::string_view name, int64_t absent, int64_t low, int64_t high) const {
+    const int64_t value = integer(name).value_or(absent);
+    if (value < low || value > high) {
+      fail(name, fmt::format("is {}; it must be from {} to {}", value, low, high));
+    }
+    return value;
+  }
+  std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> absent) const {
+    const Json* value = find(name);
+    if (value == nullptr) return absent;
+    std::vector<int64_t> numbers;
+    for (const Json& item : value->items(path(name))) {
+      numbers.push_back(item.unsigned_integer(path(name)));
+    }
+    return numbers;
+  }
+  double real(std::string_view name, double absent) const {
+    const Json* value = find(name);
+    return value == nullptr ? absent : value->real(path(name));
+  }
+  // Refuses a field that says anything but `wanted`, which is also its default.
+  void demand(std::string_view name, int64_t wanted, std::string_view what) const {
+    const int64_t value = integer(name).value_or(wanted);
+    if (value != wanted) fail(name, fmt::format("is {}, but {} is {}", value, what, wanted));
+  }
+  void demand_text(std::string_view name, std::string_view wanted) const {
+    const std::string value = text(name).value_or(std::string(wanted));
+    if (value != wanted) {
+      fail(name, fmt::format("is {}; only {} is supported", quote(value, 60), wanted));
+    }
+  }
+  void demand_false(std::string_view name) const {
+    const Json* value = find(name);
+    if (value != nullptr && value->boolean(path(name)))
+      fail(name, "is true, which is not supported");
+  }
+  [[noreturn]] void fail(std::string_view name, std::string_view reason) const {
+    throw Error(ErrorKind::kData, fmt::format("{} {}", path(name), reason));
+  }
+
+ private:
+  const Json* find(std::string_view name) const {
+    const Json* value = object_ == nullptr ? nullptr : object_->find(name);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+
+  const Json* object_;
+  std::string where_;  // "<file>: " for the whole, "<file>: section" for a part
+};
+
+// Both places where a scaling of rotary positions may be written.
+double read_rope_theta(const Fields& llama, double absent) {
+  for (const char* name : {"rope_scaling", "rope_parameters"}) {
+    const Fields rope = llama.section(name);
+    for (const char* kind : {"rope_type", "type"}) {
+      const std::string value = rope.text(kind).value_or("default");
+      if (value != "default" && value != "none") {
+        rope.fail(kind, fmt::format("is {}; scaled positions are not supported", quote(value, 60)));
+      }
+    }
+  }
+  const double nested = llama.section("rope_parameters").real("rope_theta", absent);
+  const double theta = llama.real("rope_theta", nested);
+  if (!std::isfinite(theta) || theta < 1)
+    llama.fail("rope_theta", "must be a number of at least 1");
+  return theta;
+}
+
+TransformerConfig read_transformer(const Fields& llama) {
+  llama.demand_text("model_type", "llama");
+  llama.demand_text("hidden_act", "silu");
+  llama.demand_false("attention_bias");
+  llama.demand_false("mlp_bias");
+
+  TransformerConfig c;
+  c.hidden = llama.integer("hidden_size", c.hidden, 8, kMaxWidth);
+  if (c.hidden % 8 != 0) llama.fail("hidden_size", "must be a multiple of 8");
+  c.intermediate = llama.integer("intermediate_size", c.intermediate, 1, 4 * kMaxWidth);
+  c.layers = llama.integer("num_hidden_layers", c.layers, 1, 128);
+  c.heads = llama.integer("num_attention_heads", c.heads, 1, 256);
+  c.kv_heads = llama.integer("num_key_value_heads", c.heads, 1, c.heads);
+  if (c.heads % c.kv_heads != 0) {
+    llama.fail("num_key_value_heads",
+               fmt::format("is {}, which does not divide the {} heads", c.kv_heads, c.heads));
+  }
+  if (!llama.has("head_dim") && c.hidden % c.heads != 0) {
+    llama.fail("num_attention_heads",
+               fmt::format("is {}, which does not divide hidden_size {}", c.heads, c.hidden));
+  }
+  c.head_dim = llama.integer("head_dim", c.hidden / c.heads, 2, 512);
+  if (c.head_dim % 2 != 0)
+    llama.fail("head_dim", fmt::format("is {}; it must be even", c.head_dim));
+  c.vocabulary = llama.integer("vocab_size", c.vocabulary, 1, kMaxCount);
+  c.max_positions = llama.integer("max_position_embeddings", c.max_positions, 1, kMaxCount);
+  c.norm_eps = llama.real("rms_norm_eps", c.norm_eps);
+  if (!(c.norm_eps > 0 && c.norm_eps < 0.1)) {
+    llama.fail("rms_norm_eps", "must lie between 0 and 0.1");
+  }
+  c.rope_theta = read_rope_theta(llama, c.rope_theta);
+  return c;
+}
+
+void check_multipliers(const VqConfig& vq, const std::vector<int64_t>& multipliers,
+                       const Fields& fields, std::string_view name) {
+  if (multipliers.empty() || multipliers.size() > 8) {
+    fields.fail(name, fmt::format("has {} levels; 1 to 8 are supported", multipliers.size()));
+  }
+  for (const int64_t m : multipliers) {
+    if (m < 1 || m > 64 || (vq.base_channels * m) % vq.norm_groups != 0) {
+      fields.fail(name, fmt::format("holds {}: {} x {} channels must be a positive multiple of the "
+                                    "{} groups of the normalisation",
+                                    m, vq.base_channels, m, vq.norm_groups));
+    }
+  }
+}
+
+// The visual tokenizer's names differ between the two forms, its ranges do not.
+struct VqNames {
+  const char* codebook;
+  const char* code_dim;
+  const char* latent_channels;
+  const char* base_channels;
+  const char* encoder_multipliers;
+  const char* decoder_multipliers;
+};
+
+constexpr VqNames kOriginalVq{"image_token_size", "n_embed",        "z_channels", "ch",
+                              "encoder_ch_mult",  "decoder_ch_mult"};
+constexpr VqNames kHuggingFaceVq{"num_embeddings", "embed_dim",          "latent_channels",
+                                 "base_channels",  "channel_multiplier", "channel_multiplier"};
+
+VqConfig read_vq(const Fields& fields, const VqNames& names) {
+  VqConfig vq;
+  vq.codebook = fields.integer(names.codebook, vq.codebook, 1, kMaxCount);
+  vq.code_dim = fields.integer(names.code_dim, vq.code_dim, 1, 1024);
+  vq.latent_channels = fields.integer(names.latent_channels, vq.latent_channels, 1, 4096);
+  vq.base_channels = fields.integer(names.base_channels, vq.base_channels, 1, 1024);
+  vq.res_blocks = fields.integer("num_res_blocks", vq.res_blocks, 1, 16);
+  vq.encoder_multipliers = fields.integers(names.encoder_multipliers, vq.encoder_multipliers);
+  vq.decoder_multipliers = fields.integers(names.decoder_multipliers, vq.decoder_multipliers);
+  check_multipliers(vq, vq.encoder_multipliers, fields, names.encoder_multipliers);
+  check_multipliers(vq, vq.decoder_multipliers, fields, names.decoder_multipliers);
+  if (vq.encoder_multipliers.size() != vq.decoder_multipliers.size()) {
+    fields.fail(names.decoder_multipliers, "has another number of levels than the encoder");
+  }
+  return vq;
+}
+
+// Image side in pixels to tokens; `fields` and `name` say where the side was read.
+void set_image_size(Config& config, int64_t pixels, const Fields& fields, std::string_view name) {
+  const int64_t shrink = int64_t{1} << (config.vq.decoder_multipliers.size() - 1);
+  if (pixels < shrink || pixels > 4096 || pixels % shrink != 0) {
+    fields.fail(name, fmt::format("is {}; it must be a multiple of {} up to 4096", pixels, shrink));
+  }
+  config.image_size = pixels;
+  config.grid = pixels / shrink;
+  if (config.image_tokens() >= config.transformer.max_positions) {
+    fields.fail(name, fmt::format("asks for {} image tokens, but the transformer has only {} "
+                                  "positions for prompt and picture",
+                                  config.image_tokens(), config.transformer.max_positions));
+  }
+}
+
+Config read_original(const Fields& root) {
+  Config config;
+  config.form = CheckpointForm::kOriginal;
+  const Fields language = root.section("language_config");
+  if (!language.present()) root.fail("language_config", "is missing");
+  config.transformer = read_transformer(language);
+  const int64_t hidden = config.transformer.hidden;
+
+  const Fields tokenizer_class = root.section("gen_vision_config");
+  if (!tokenizer_class.present()) root.fail("gen_vision_config", "is missing");
+  const Fields tokenizer = tokenizer_class.section("params");
+  if (!tokenizer.has("encoder_ch_mult")) tokenizer_class.demand_text("cls", "VQ-16");
+  config.vq = read_vq(tokenizer, kOriginalVq);
+  tokenizer.demand("codebook_size", config.vq.codebook, "image_token_size");
+  tokenizer.demand("codebook_embed_dim", config.vq.code_dim, "n_embed");
+
+  const Fields head = root.section("gen_head_config").section("params");
+  config.image_token_embed = head.integer("image_token_embed", hidden, 1, 4 * kMaxWidth);
+  head.demand("n_embed", hidden, "hidden_size");
+  head.demand("image_token_size", config.vq.codebook, "the codebook");
+
+  const Fields aligner = root.section("gen_aligner_config").section("params");
+  config.gen_aligner_width = aligner.integer("n_embed", hidden, 1, kMaxWidth);
+  aligner.demand("n_embed", hidden, "hidden_size");
+  aligner.demand("input_dim", config.vq.code_dim, "the code's dimension");
+  aligner.demand("depth", 2, "the number of supported layers");
+  aligner.demand_text("projector_type", "mlp_gelu");
+
+  const Fields vision = root.section("vision_config").section("params");
+  const Fields& sized = tokenizer.has("image_size") ? tokenizer : vision;
+  set_image_size(config, sized.integer("image_size").value_or(384), sized, "image_size");
+  return config;
+}
+
+Config read_hugging_face(const Fields& root) {
+  Config config;
+  config.form = CheckpointForm::kHuggingFace;
+  const Fields text = root.section("text_config");
+  if (!text.present()) root.fail("text_config", "is missing");
+  config.transformer = read_transformer(text);
+  const int64_t hidden = config.transformer.hidden;
+
+  const Fields vq = root.section("vq_config");
+  if (!vq.present()) root.fail("vq_config", "is missing");
+  config.vq = read_vq(vq, kHuggingFaceVq);
+  vq.demand_false("double_latent");
+  vq.demand("in_channels", 3, "the number of supported channels");
+  vq.demand("out_channels", 3, "the number of supported channels");
+  vq.demand("num_hidden_layers", 2, "the number of supported layers");
+  vq.demand_text("hidden_act", "gelu");
+
+  // One width serves aligner and head there: between the two layers of both, and the aligner's
+  // output. 2048 is what the class has when the file is silent.
+  config.gen_aligner_width = vq.integer("projection_dim", 2048, 1, kMaxWidth);
+  config.image_token_embed = config.gen_aligner_width;
+  if (config.gen_aligner_width != hidden) {
+    vq.fail("projection_dim",
+            fmt::format("is {}, but hidden_size is {}", config.gen_aligner_width, hidden));
+  }
+  vq.demand("image_token_embed_dim", hidden, "hidden_size");
+
+  const Fields vision = root.section("vision_config");
+  set_image_size(config, vision.integer("image_size").value_or(384), vision, "image_size");
+  vq.demand("num_patches", config.grid, "the number of image tokens a side");
+  return config;
+}
+
+}  // namespace
+
+Config parse_config(std::string_view json, const std::string& name) {
+  const JsonLimits limits{kMaxConfigBytes, 16, 100'000};
+  const Json document = Json::parse(json, name, limits);
+  if (!document.is_object()) refuse(name, "does not hold an object");
+  const Fields root(&document, name + ": ");
+  const std::string type = root.text("model_type").value_or("");
+  if (root.has("vision_gen_enc_config") || root.has("vision_gen_dec_config")) {
+    refuse(name, fmt::format("describes JanusFlow, which draws in another way; {}", kSupported));
+  }
+  if (type == "multi_modality") return read_original(root);
+  if (type == "janus") return read_hugging_face(root);
+  refuse(name, fmt::format("model_type is {}; {}", type.empty() ? "not given" : quote(type, 60),
+                           kSupported));
+}
+
+Config read_config(const std::string& directory_path) {
+  const Directory directory = Directory::open(directory_path);
+  return parse_config(directory.read_file("config.json", kMaxConfigBytes),
+                      directory.shown("config.json"));
+}
+
+}  // namespace bifrons

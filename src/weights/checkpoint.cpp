@@ -1,0 +1,213 @@
+// The tensors of a model directory, whatever container and naming scheme they come in.
+#include "src/weights/checkpoint.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <new>
+
+#include "kernels/error.h"
+#include "src/io/directory.h"
+#include "src/io/mapped_file.h"
+#include "src/io/quote.h"
+#include "src/weights/container.h"
+#include "src/weights/permute.h"
+#include "src/weights/safetensors.h"
+#include "src/weights/shards.h"
+#include "src/weights/torch_file.h"
+
+namespace bifrons {
+
+struct Checkpoint::State {
+  struct Origin {
+    size_t file = 0;
+    int64_t offset = 0;  // in that file; of no meaning when copied
+    bool copied = false;
+  };
+
+  std::vector<std::string> names;  // of files
+  std::vector<MappedFile> files;
+  std::vector<std::vector<Checksum>> checksums;  // of each file
+  std::vector<StoredTensor> tensors;             // sorted by name
+  std::vector<Origin> origins;                   // of each tensor
+  std::vector<SkippedTensor> skipped;            // sorted by name
+  std::vector<std::vector<std::byte>> copies;    // tensors with permuted strides
+
+  const Origin& origin(const StoredTensor& tensor) const;
+  void add(size_t file, const TensorEntry& entry, int64_t& copied_bytes);
+};
+
+namespace {
+
+struct Found {
+  size_t file = 0;
+  TensorEntry entry;
+};
+
+// All tensors of all files, sorted by name; every name once.
+std::vector<Found> gather(const std::vector<MappedFile>& files,
+                          std::vector<Container>& containers) {
+  std::vector<Found> all;
+  for (size_t f = 0; f < containers.size(); ++f) {
+    for (TensorEntry& entry : containers[f].tensors) all.push_back({f, std::move(entry)});
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Found& a, const Found& b) { return a.entry.name < b.entry.name; });
+  const auto twice = std::adjacent_find(all.begin(), all.end(), [](const Found& a, const Found& b) {
+    return a.entry.name == b.entry.name;
+  });
+  if (twice != all.end()) {
+    refuse(files[twice->file].file().name(),
+           fmt::format("tensor {} is also in another file", quote(twice->entry.name)));
+  }
+  return all;
+}
+
+// What the index says and what the files hold must be the same, in both directions.
+void compare_with_index(const WeightFiles& weights, const std::vector<Found>& all) {
+  if (weights.index_name.empty()) return;
+  size_t i = 0;
+  for (const auto& [tensor, file] : weights.index) {
+    if (i == all.size() || tensor < all[i].entry.name) {
+      refuse(weights.index_name, fmt::format("tensor {} is in none of the files", quote(tensor)));
+    }
+    if (all[i].entry.name < tensor) break;
+    if (all[i].file != file) {
+      refuse(weights.index_name, fmt::format("tensor {} is not in {} but in {}", quote(tensor),
+                                             weights.files[file], weights.files[all[i].file]));
+    }
+    ++i;
+  }
+  if (i < all.size()) {
+    refuse(weights.index_name, fmt::format("does not name tensor {} of {}",
+                                           quote(all[i].entry.name), weights.files[all[i].file]));
+  }
+}
+
+}  // namespace
+
+const Checkpoint::State::Origin& Checkpoint::State::origin(const StoredTensor& tensor) const {
+  check(&tensor >= tensors.data() && &tensor < tensors.data() + tensors.size(),
+        "checkpoint: a tensor that is not of this checkpoint");
+  return origins[static_cast<size_t>(&tensor - tensors.data())];
+}
+
+// `copied_bytes` of this file so far: more than the file has would mean that tensors share a
+// storage only to fill the memory.
+void Checkpoint::State::add(size_t file, const TensorEntry& entry, int64_t& copied_bytes) {
+  if (!entry.dtype) {
+    skipped.push_back({entry.name, entry.stored_type, entry.shape});
+    return;
+  }
+  const MappedFile& mapped = files[file];
+  StoredTensor tensor{entry.name, *entry.dtype, entry.shape, nullptr, entry.bytes};
+  tensor.data = mapped.bytes().data() + entry.offset;
+  const bool permuted = !entry.strides.empty();
+  if (permuted) {
+    copied_bytes += entry.bytes;
+    if (copied_bytes > mapped.file().size()) {
+      refuse(mapped.file().name(),
+             fmt::format("tensor {}: permuted tensors share their storage", quote(entry.name)));
+    }
+    std::vector<std::byte> raw(static_cast<size_t>(entry.bytes));
+    mapped.file().read(entry.offset, raw);
+    copies.push_back(to_contiguous(raw, entry.shape, entry.strides, size_of(*entry.dtype)));
+    tensor.data = copies.back().data();
+  }
+  tensors.push_back(std::move(tensor));
+  origins.push_back({file, entry.offset, permuted});
+}
+
+Checkpoint Checkpoint::open(const std::string& directory_path) {
+  try {
+    const Directory directory = Directory::open(directory_path);
+    const WeightFiles weights = find_weight_files(directory);
+    auto state = std::make_unique<State>();
+    state->names = weights.files;
+    std::vector<Container> containers;
+    for (const std::string& name : weights.files) {
+      state->files.emplace_back(directory.open_file(name));
+      const File& file = state->files.back().file();
+      containers.push_back(weights.format == ContainerFormat::kSafetensors ? read_safetensors(file)
+                                                                           : read_torch_file(file));
+      state->checksums.push_back(std::move(containers.back().checksums));
+    }
+    const std::vector<Found> all = gather(state->files, containers);
+    compare_with_index(weights, all);
+    std::vector<int64_t> copied_bytes(weights.files.size(), 0);
+    for (const Found& found : all) state->add(found.file, found.entry, copied_bytes[found.file]);
+    state->origins.shrink_to_fit();
+    return Checkpoint(std::move(state));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::kFailed,
+                fmt::format("{}: not enough memory to read it", quote(directory_path)));
+  }
+}
+
+Checkpoint::Checkpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
+Checkpoint::~Checkpoint() = default;
+
+std::span<const StoredTensor> Checkpoint::tensors() const { return state_->tensors; }
+std::span<const SkippedTensor> Checkpoint::skipped() const { return state_->skipped; }
+std::vector<std::string> Checkpoint::files() const { return state_->names; }
+
+const StoredTensor* Checkpoint::find(std::string_view name) const {
+  const auto& tensors = state_->tensors;
+  const auto at = std::lower_bound(
+      tensors.begin(), tensors.end(), name,
+      [](const StoredTensor& t, std::string_view wanted) { return t.name < wanted; });
+  return at == tensors.end() || at->name != name ? nullptr : &*at;
+}
+
+void Checkpoint::read(const StoredTensor& tensor, int64_t offset,
+                      std::span<std::byte> destination) const {
+  const State::Origin& origin = state_->origin(tensor);
+  const auto wanted = static_cast<int64_t>(destination.size());
+  check(offset >= 0 && offset <= tensor.bytes && wanted <= tensor.bytes - offset,
+        "checkpoint: read outside of the tensor");
+  if (origin.copied) {
+    std::copy_n(tensor.data + offset, destination.size(), destination.begin());
+  } else {
+    state_->files[origin.file].file().read(origin.offset + offset, destination);
+  }
+}
+
+void Checkpoint::release(const StoredTensor& tensor) const {
+  const State::Origin& origin = state_->origin(tensor);
+  if (origin.copied) return;
+  state_->files[origin.file].release({tensor.data, static_cast<size_t>(tensor.bytes)});
+}
+
+void Checkpoint::verify_unchanged() const {
+  for (const MappedFile& file : state_->files) file.verify_unchanged();
+}
+
+int64_t Checkpoint::verify_checksums() const {
+  constexpr int64_t kPiece = 1 << 20;
+  std::vector<std::byte> piece(kPiece);
+  int64_t verified = 0;
+  for (size_t f = 0; f < state_->files.size(); ++f) {
+    const File& file = state_->files[f].file();
+    for (const Checksum& sum : state_->checksums[f]) {
+      uLong crc = crc32(0, nullptr, 0);
+      for (int64_t done = 0; done < sum.bytes; done += kPiece) {
+        const auto part = std::span(piece).first(std::min(kPiece, sum.bytes - done));
+        file.read(sum.offset + done, part);
+        crc =
+            crc32(crc, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
+      }
+      if (crc != sum.crc32) {
+        refuse(file.name(), fmt::format("the checksum of {} is wrong; the file is damaged, "
+                                        "download it again",
+                                        quote(sum.name)));
+      }
+      ++verified;
+    }
+  }
+  return verified;
+}
+
+}  // namespace bifrons
