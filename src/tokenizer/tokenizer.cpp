@@ -1,0 +1,150 @@
+// Text to token ids and back: the byte-level BPE tokenizer of a model directory.
+#include "src/tokenizer/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+#include "src/tokenizer/added_tokens.h"
+#include "src/tokenizer/byte_alphabet.h"
+#include "src/tokenizer/layout.h"
+#include "src/tokenizer/pre_tokenizer.h"
+#include "src/tokenizer/unicode.h"
+
+namespace bifrons {
+namespace {
+
+constexpr size_t kLongestText = size_t{256} << 20;
+constexpr uintmax_t kLargestFile = uintmax_t{32} << 20;
+
+// The whole of a regular file; a pipe or a device could hold the reader for ever.
+std::string read_small_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::string shown = quote(path.string());
+  if (!std::filesystem::is_regular_file(path, error)) {
+    throw Error(ErrorKind::kData, fmt::format("{} is not a regular file", shown));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(ErrorKind::kMissing, fmt::format("{} cannot be opened", shown));
+  std::string text(kLargestFile + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) throw Error(ErrorKind::kData, fmt::format("{} cannot be read", shown));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > kLargestFile) {
+    throw Error(ErrorKind::kData,
+                fmt::format("{} is larger than {} MiB", shown, kLargestFile >> 20));
+  }
+  return text;
+}
+
+}  // namespace
+
+struct Tokenizer::State {
+  std::string name;
+  TokenizerLayout layout;
+  AddedTokens added;
+  std::vector<bool> special;  // by id
+};
+
+Tokenizer::Tokenizer(std::unique_ptr<const State> state) : state_(std::move(state)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::open(const std::string& directory) {
+  const std::filesystem::path folder(directory);
+  const std::filesystem::path file = folder / "tokenizer.json";
+  const std::filesystem::path config = folder / "tokenizer_config.json";
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
+    throw Error(ErrorKind::kMissing, fmt::format("{} does not exist", quote(file.string())));
+  }
+  const bool adds_bos = !std::filesystem::exists(config, error) ||
+                        parse_adds_bos(read_small_file(config), config.string());
+  Tokenizer tokenizer = parse(read_small_file(file), file.string());
+  tokenizer.adds_bos_ = adds_bos;
+  return tokenizer;
+}
+
+Tokenizer Tokenizer::parse(std::string_view json, const std::string& name) {
+  auto state = std::make_unique<State>();
+  state->name = name;
+  state->layout = parse_tokenizer_layout(json, name);
+  state->added = AddedTokens(state->layout.added);
+  state->special.resize(state->layout.texts.size());
+  for (const AddedToken& token : state->layout.added) state->special[token.id] = token.special;
+  return Tokenizer(std::move(state));
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+  return encode_guarded(text, 0, special == SpecialTokens::kAsText ? text.size() : 0);
+}
+
+std::vector<int32_t> Tokenizer::encode_with_bos(std::string_view text,
+                                                SpecialTokens special) const {
+  std::vector<int32_t> ids = encode(text, special);
+  if (adds_bos_) ids.insert(ids.begin(), special_ids().bos);
+  return ids;
+}
+
+std::vector<int32_t> Tokenizer::encode_guarded(std::string_view text, size_t begin,
+                                               size_t end) const {
+  check(begin <= end && end <= text.size(), "encode_guarded: the range leaves the text");
+  if (text.size() > kLongestText) {
+    throw Error(ErrorKind::kData, fmt::format("the text is longer than {} MiB", kLongestText >> 20));
+  }
+  if (const std::optional<size_t> bad = invalid_utf8_at(text)) {
+    throw Error(ErrorKind::kData, fmt::format("the text is not valid UTF-8 at byte {}", *bad));
+  }
+  const TokenizerLayout& layout = state_->layout;
+  std::vector<int32_t> ids;
+  const auto piece = [&](std::string_view part) { layout.byte_pairs.encode(part, ids); };
+  state_->added.split(text, {begin, end}, [&](std::optional<int32_t> id, std::string_view part) {
+    if (id) {
+      ids.push_back(*id);
+    } else {
+      pre_tokenize(part, layout.digits, piece);
+    }
+  });
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::string bytes;
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= size() || (skip_special && state_->special[id])) continue;
+    const std::string& text = state_->layout.texts[id];
+    bytes += bytes_of_letters(text).value_or(text);
+  }
+  return replace_invalid_utf8(bytes);
+}
+
+std::optional<int32_t> Tokenizer::id_of(std::string_view token) const {
+  const auto found = state_->layout.ids.find(token);
+  if (found == state_->layout.ids.end()) return std::nullopt;
+  return found->second;
+}
+
+int64_t Tokenizer::size() const { return static_cast<int64_t>(state_->layout.texts.size()); }
+
+bool Tokenizer::adds_bos() const { return adds_bos_; }
+
+SpecialIds Tokenizer::special_ids() const {
+  const auto needed = [&](std::string_view token) {
+    if (const std::optional<int32_t> id = id_of(token)) return *id;
+    throw Error(ErrorKind::kData, fmt::format("{} lacks the token {}, which prompts are built with",
+                                              quote(state_->name), quote(token)));
+  };
+  return {needed("<｜begin▁of▁sentence｜>"),
+          needed("<｜end▁of▁sentence｜>"),
+          needed("<｜▁pad▁｜>"),
+          needed("<begin_of_image>"),
+          id_of("<|User|>"),
+          id_of("<|Assistant|>")};
+}
+
+}  // namespace bifrons

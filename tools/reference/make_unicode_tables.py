@@ -1,0 +1,67 @@
+"""Writes src/tokenizer/unicode_tables.h: which codepoints the `tokenizers` library calls what.
+
+usage: make_unicode_tables.py LETTER_PATTERN_JSON > src/tokenizer/unicode_tables.h
+
+The digit tables are asked of the library itself, one codepoint at a time, and not of Python's
+`unicodedata`: the library's two engines follow newer editions of Unicode than Python does, and not
+the same one. The letters come from the second pattern of the published pre-tokenizer, given as
+the JSON list of its patterns; a row of the table is one item of the pattern's bracket.
+"""
+import json
+import sys
+
+import tokenizers
+from tokenizers import Regex, pre_tokenizers
+
+
+def ranges_of(splitter):
+    found = []
+    for code in range(0x110000):
+        if 0xD800 <= code < 0xE000 or len(splitter.pre_tokenize_str('q' + chr(code) + 'q')) == 1:
+            continue
+        if found and found[-1][1] == code - 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return found
+
+
+def ranges_in(bracket):
+    found = []
+    at = 0
+    while at < len(bracket):
+        last = at + 2 if bracket[at + 1:at + 2] == '-' else at
+        found.append([ord(bracket[at]), ord(bracket[last])])
+        at = last + 1
+    return found
+
+
+def table(comment, name, rows):
+    print(f'\n// {comment}\ninline constexpr CodeRange {name}[] = {{')
+    line = '   '
+    for first, last in rows:
+        item = f' {{0x{first:X}, 0x{last:X}}},'
+        if len(line) + len(item) > 100:
+            print(line)
+            line = '   '
+        line += item
+    print(line + '\n};')
+
+
+def main():
+    letters = json.load(open(sys.argv[1], encoding='utf-8'))[1]
+    prefix, suffix = '\\s?[', ']+'
+    assert letters.startswith(prefix) and letters.endswith(suffix)
+    print('// Sorted ranges of codepoints the pre-tokenizer asks about; made by\n'
+          f'// tools/reference/make_unicode_tables.py with tokenizers {tokenizers.__version__}.\n'
+          '#pragma once\n\n#include "src/tokenizer/unicode.h"\n\nnamespace bifrons {')
+    table('The letters of the second pattern, one row for each item of its bracket.', 'kLetters',
+          ranges_in(letters[len(prefix):-len(suffix)]))
+    table('Rust\'s char::is_numeric, which the Digits pre-tokenizer asks.', 'kNumeric',
+          ranges_of(pre_tokenizers.Digits(individual_digits=True)))
+    table('\\p{N} of the regular expression engine, an older Unicode than the table above.',
+          'kPropertyN', ranges_of(pre_tokenizers.Split(Regex(r'\p{N}'), 'isolated')))
+    print('\n}  // namespace bifrons')
+
+
+main()
