@@ -1,134 +1,16 @@
-// Untrusted JSON: bounded before it is parsed.
+// A tree of JSON values, asked for what they should be.
 #include "src/io/json.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
-#include <new>
-#include <nlohmann/json.hpp>
-#include <optional>
 
 #include "kernels/error.h"
-#include "src/io/byte_source.h"
-#include "src/io/quote.h"
 
 namespace bifrons {
-
-// Receives nlohmann's events and builds the tree; the reason of a refusal is kept in `reason`.
-class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
- public:
-  explicit JsonBuilder(int64_t max_values) : values_left_(max_values) {}
-
-  bool null() override { return add(Json()); }
-  bool boolean(bool value) override { return add(Json(Json::Value(value))); }
-  bool number_integer(number_integer_t value) override {
-    return add(Json(Json::Value(std::in_place_type<int64_t>, value)));
-  }
-  bool number_unsigned(number_unsigned_t value) override {
-    return add(Json(Json::Value(std::in_place_type<uint64_t>, value)));
-  }
-  bool number_float(number_float_t value, const string_t&) override {
-    return add(Json(Json::Value(value)));
-  }
-  bool string(string_t& value) override { return add(Json(Json::Value(std::move(value)))); }
-  bool binary(binary_t&) override { return fail("binary data"); }
-  bool start_array(std::size_t) override {
-    return add(Json(Json::Value(std::make_unique<Json::Array>())));
-  }
-  bool start_object(std::size_t) override {
-    return add(Json(Json::Value(std::make_unique<Json::Object>())));
-  }
-  bool key(string_t& value) override {
-    std::get<std::unique_ptr<Json::Object>>(open_.back()->value_)
-        ->members.emplace_back(std::move(value), Json());
-    return true;
-  }
-  bool end_array() override {
-    open_.pop_back();
-    return true;
-  }
-  bool end_object() override;
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
-    // nlohmann's own sentence repeats untrusted text; the place is what helps.
-    return fail(fmt::format("not JSON at byte {}", position == 0 ? 0 : position - 1));
-  }
-
-  Json take() { return std::move(root_); }
-  const std::string& reason() const { return reason_; }
-
- private:
-  bool fail(std::string reason) {
-    if (reason_.empty()) reason_ = std::move(reason);
-    return false;
-  }
-  bool add(Json value);
-
-  int64_t values_left_;
-  Json root_;
-  // Arrays and objects that are not closed. The innermost alone grows, so the others stay put.
-  std::vector<Json*> open_;
-  std::string reason_;
-};
-
-bool JsonBuilder::add(Json value) {
-  if (--values_left_ < 0) return fail("too many values");
-  const bool opens = value.is_array() || value.is_object();
-  Json* place = &root_;
-  if (open_.empty()) {
-    root_ = std::move(value);
-  } else if (auto* array = std::get_if<std::unique_ptr<Json::Array>>(&open_.back()->value_)) {
-    place = &(*array)->emplace_back(std::move(value));
-  } else {
-    place = &std::get<std::unique_ptr<Json::Object>>(open_.back()->value_)->members.back().second;
-    *place = std::move(value);
-  }
-  if (opens) open_.push_back(place);
-  return true;
-}
-
-bool JsonBuilder::end_object() {
-  Json::Object& object = *std::get<std::unique_ptr<Json::Object>>(open_.back()->value_);
-  open_.pop_back();
-  const auto name = [&](uint32_t i) -> std::string_view { return object.members[i].first; };
-  object.sorted.resize(object.members.size());
-  for (uint32_t i = 0; i < object.sorted.size(); ++i) object.sorted[i] = i;
-  std::sort(object.sorted.begin(), object.sorted.end(),
-            [&](uint32_t a, uint32_t b) { return name(a) < name(b); });
-  const auto twice = std::adjacent_find(object.sorted.begin(), object.sorted.end(),
-                                        [&](uint32_t a, uint32_t b) { return name(a) == name(b); });
-  if (twice == object.sorted.end()) return true;
-  return fail(fmt::format("the name {} stands twice in one object", quote(name(*twice))));
-}
-
 namespace {
-
-// What must not reach the parser: depth, and NUL, which nlohmann takes for the end of the text.
-std::optional<std::string> find_hazard(std::string_view text, const JsonLimits& limits) {
-  if (std::cmp_greater(text.size(), limits.bytes)) {
-    return fmt::format("{} bytes of JSON; at most {} are read", text.size(), limits.bytes);
-  }
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\0') return fmt::format("not JSON at byte {}", i);
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > limits.depth) {
-        return fmt::format("nested deeper than {} levels at byte {}", limits.depth, i);
-      }
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return std::nullopt;
-}
 
 [[noreturn]] void wrong_kind(std::string_view where, const Json& value, std::string_view wanted) {
   throw Error(ErrorKind::kData, fmt::format("{} is {}, not {}", where, value.kind(), wanted));
@@ -136,24 +18,11 @@ std::optional<std::string> find_hazard(std::string_view text, const JsonLimits& 
 
 }  // namespace
 
+Json::Json() = default;
+Json::Json(Value value) : value_(std::move(value)) {}
 Json::Json(Json&&) noexcept = default;
 Json& Json::operator=(Json&&) noexcept = default;
 Json::~Json() = default;
-
-Json Json::parse(std::string_view text, const std::string& name, const JsonLimits& limits) {
-  if (const auto hazard = find_hazard(text, limits)) refuse(name, *hazard);
-  JsonBuilder builder(limits.values);
-  bool good = false;
-  try {
-    good = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::kFailed, name + ": not enough memory to read it");
-  } catch (const std::exception&) {
-    good = false;
-  }
-  if (!good) refuse(name, builder.reason().empty() ? "not JSON" : builder.reason());
-  return builder.take();
-}
 
 std::string_view Json::kind() const {
   constexpr std::array<std::string_view, 8> kKinds{

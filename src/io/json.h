@@ -31,7 +31,7 @@ class Json {
   // a name twice in an object ("a" and "\u0061" are one name).
   static Json parse(std::string_view text, const std::string& name, const JsonLimits& limits = {});
 
-  Json() = default;
+  Json();  // null
   Json(Json&&) noexcept;
   Json& operator=(Json&&) noexcept;
   ~Json();
@@ -59,7 +59,7 @@ class Json {
   friend class JsonBuilder;
   using Value = std::variant<std::monostate, bool, uint64_t, int64_t, double, std::string,
                              std::unique_ptr<Array>, std::unique_ptr<Object>>;
-  explicit Json(Value value) : value_(std::move(value)) {}
+  explicit Json(Value value);
   Value value_;
 };
 
