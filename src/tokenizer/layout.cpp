@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <optional>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "kernels/error.h"
+#include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/tokenizer/byte_alphabet.h"
 #include "src/tokenizer/unicode.h"
@@ -16,9 +17,6 @@
 namespace bifrons {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int kDeepest = 16;            // levels of brackets; the published file has six
 constexpr int64_t kMostIds = 1 << 20;
 constexpr size_t kMostAdded = 2000;
 constexpr size_t kLongestToken = 512;   // bytes
@@ -26,19 +24,6 @@ constexpr size_t kLongestToken = 512;   // bytes
 class LayoutReader {
  public:
   explicit LayoutReader(const std::string& name) : name_(name) {}
-
-  Json document(std::string_view text) const {
-    refuse_depth(text);
-    Json parsed;
-    try {
-      parsed = Json::parse(text.begin(), text.end());
-    } catch (const Json::parse_error& error) {
-      // The library's own message repeats bytes of the file; the place is enough.
-      fail(fmt::format("is not valid JSON near byte {}", error.byte));
-    }
-    if (!parsed.is_object()) fail("must hold one JSON object");
-    return parsed;
-  }
 
   TokenizerLayout layout(const Json& root) const {
     for (const char* unused : {"truncation", "padding"}) {
@@ -51,12 +36,9 @@ class LayoutReader {
     const Json& model = member(root, "model", "");
     check_model(model);
     read_vocabulary(member(model, "vocab", "model."), layout);
+    read_merges(model, layout);
     read_added(root, layout);
-    for (size_t id = 0; id < layout.texts.size(); ++id) {
-      layout.ids.try_emplace(layout.texts[id], static_cast<int32_t>(id));
-    }
-    read_merges(member(model, "merges", "model."), layout);
-    check_post_processor(root, layout);
+    check_post_processor(root);
     return layout;
   }
 
@@ -68,104 +50,78 @@ class LayoutReader {
   }
 
  private:
-  [[noreturn]] void fail(std::string_view reason) const {
-    throw Error(ErrorKind::kData, fmt::format("{} {}", quote(name_), reason));
-  }
   [[noreturn]] void fail(std::string_view field, std::string_view reason) const {
-    fail(fmt::format("cannot be used: {} {}", field, reason));
+    throw Error(ErrorKind::kData, fmt::format("{}: {}", where(field), reason));
   }
 
-  // The parser is iterative, but freeing what it built is not to be trusted with any depth.
-  void refuse_depth(std::string_view text) const {
-    int depth = 0;
-    bool in_string = false;
-    for (size_t at = 0; at < text.size(); ++at) {
-      const char c = text[at];
-      if (in_string) {
-        if (c == '\\') ++at;
-        if (c == '"') in_string = false;
-      } else if (c == '"') {
-        in_string = true;
-      } else if (c == '{' || c == '[') {
-        if (++depth > kDeepest) {
-          fail(fmt::format("nests brackets deeper than {} at byte {}", kDeepest, at));
-        }
-      } else if (c == '}' || c == ']') {
-        --depth;
-      }
-    }
+  std::string where(std::string_view field) const { return fmt::format("{}: {}", name_, field); }
+
+  static bool is_absent(const Json& object, std::string_view key) {
+    const Json* found = object.find(key);
+    return found == nullptr || found->is_null();
   }
 
-  static bool is_absent(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found == object.end() || found->is_null();
-  }
-
-  const Json& member(const Json& object, const char* key, const std::string& path) const {
-    const auto found = object.find(key);
-    if (found == object.end()) fail(path + key, "is missing");
+  const Json& member(const Json& object, std::string_view key, const std::string& path) const {
+    const Json* found = object.find(key);
+    if (found == nullptr) fail(path + std::string(key), "is missing");
     return *found;
   }
 
-  std::string text_of(const Json& object, const char* key, const std::string& path) const {
-    const Json& value = member(object, key, path);
-    if (!value.is_string()) fail(path + key, "must be a string");
-    return value.get<std::string>();
+  const std::string& text_of(const Json& object, std::string_view key,
+                             const std::string& path) const {
+    return member(object, key, path).text(where(path + std::string(key)));
   }
 
-  bool flag(const Json& object, const char* key, bool otherwise, const std::string& path) const {
+  bool flag(const Json& object, std::string_view key, bool otherwise,
+            const std::string& path) const {
     if (is_absent(object, key)) return otherwise;
-    if (!object[key].is_boolean()) fail(path + key, "must be true or false");
-    return object[key].get<bool>();
+    return object.find(key)->boolean(where(path + std::string(key)));
   }
 
-  const Json& object_at(const Json& root, const char* key) const {
-    const Json& value = member(root, key, "");
-    if (!value.is_object()) fail(key, "must be an object");
-    return value;
+  std::span<const Json> items_of(const Json& object, std::string_view key,
+                                 const std::string& path) const {
+    return member(object, key, path).items(where(path + std::string(key)));
   }
 
   void check_normalizer(const Json& root) const {
     if (is_absent(root, "normalizer")) return;
-    const Json& normalizer = object_at(root, "normalizer");
-    const auto list = normalizer.find("normalizers");
-    if (text_of(normalizer, "type", "normalizer.") != "Sequence" || list == normalizer.end() ||
-        !list->is_array() || !list->empty()) {
+    const Json& normalizer = member(root, "normalizer", "");
+    if (text_of(normalizer, "type", "normalizer.") != "Sequence" ||
+        !items_of(normalizer, "normalizers", "normalizer.").empty()) {
       fail("normalizer", "must be null or an empty Sequence: text is taken as it is");
     }
   }
 
   void check_decoder(const Json& root) const {
     if (is_absent(root, "decoder")) return;
-    if (text_of(object_at(root, "decoder"), "type", "decoder.") != "ByteLevel") {
+    if (text_of(member(root, "decoder", ""), "type", "decoder.") != "ByteLevel") {
       fail("decoder", "must be ByteLevel");
     }
   }
 
   DigitSplit read_splits(const Json& root) const {
-    const Json& sequence = object_at(root, "pre_tokenizer");
-    const Json& list = member(sequence, "pretokenizers", "pre_tokenizer.");
-    if (text_of(sequence, "type", "pre_tokenizer.") != "Sequence" || !list.is_array() ||
-        list.size() != kPatternSplits + 2) {
-      fail("pre_tokenizer", "must be the Sequence of seven steps of DeepSeek-LLM");
+    const Json& sequence = member(root, "pre_tokenizer", "");
+    if (text_of(sequence, "type", "pre_tokenizer.") != "Sequence") {
+      fail("pre_tokenizer.type", "must be Sequence");
     }
-    for (const Json& step : list) {
-      if (!step.is_object()) fail("pre_tokenizer.pretokenizers", "must hold objects");
+    const std::span<const Json> steps = items_of(sequence, "pretokenizers", "pre_tokenizer.");
+    if (steps.size() != kPatternSplits + 2) {
+      fail("pre_tokenizer.pretokenizers", "must be the seven steps of DeepSeek-LLM");
     }
     for (size_t i = 0; i < kPatternSplits; ++i) {
       const std::string path = step_path(i);
       const std::vector<std::string> known = split_patterns(i);
-      if (std::find(known.begin(), known.end(), pattern_of(list[i], path)) == known.end()) {
+      if (std::find(known.begin(), known.end(), pattern_of(steps[i], path)) == known.end()) {
         fail(path + "pattern", "is not the one DeepSeek-LLM splits with at this place");
       }
     }
     const std::string last = step_path(kPatternSplits + 1);
-    const Json& bytes = list[kPatternSplits + 1];
+    const Json& bytes = steps[kPatternSplits + 1];
     if (text_of(bytes, "type", last) != "ByteLevel" || flag(bytes, "add_prefix_space", true, last) ||
         flag(bytes, "use_regex", true, last)) {
       fail(last + "type", "must be ByteLevel with add_prefix_space and use_regex false");
     }
-    return digit_split(list[kPatternSplits]);
+    return digit_split(steps[kPatternSplits]);
   }
 
   static std::string step_path(size_t index) {
@@ -177,9 +133,7 @@ class LayoutReader {
         flag(step, "invert", false, path)) {
       fail(path + "type", "must be a Split with behavior Isolated and invert false");
     }
-    const Json& pattern = member(step, "pattern", path);
-    if (!pattern.is_object()) fail(path + "pattern", "must be an object");
-    return text_of(pattern, "Regex", path + "pattern.");
+    return text_of(member(step, "pattern", path), "Regex", path + "pattern.");
   }
 
   DigitSplit digit_split(const Json& step) const {
@@ -195,13 +149,12 @@ class LayoutReader {
   }
 
   void check_model(const Json& model) const {
-    if (!model.is_object()) fail("model", "must be an object");
     if (text_of(model, "type", "model.") != "BPE") fail("model.type", "must be BPE");
     for (const char* key : {"dropout", "unk_token"}) {
       if (!is_absent(model, key)) fail(std::string("model.") + key, "must be null");
     }
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-      if (!is_absent(model, key) && model[key] != "") {
+      if (!is_absent(model, key) && !text_of(model, key, "model.").empty()) {
         fail(std::string("model.") + key, "must be null or empty");
       }
     }
@@ -211,41 +164,41 @@ class LayoutReader {
   }
 
   void read_vocabulary(const Json& vocabulary, TokenizerLayout& layout) const {
-    if (!vocabulary.is_object()) fail("model.vocab", "must be an object");
-    const auto count = static_cast<int64_t>(vocabulary.size());
+    const std::string path = where("model.vocab");
+    const std::span<const Json::Member> members = vocabulary.members(path);
+    const auto count = static_cast<int64_t>(members.size());
     if (count == 0 || count > kMostIds) {
       fail("model.vocab", fmt::format("must hold 1 to {} tokens, not {}", kMostIds, count));
     }
-    layout.texts.resize(vocabulary.size());
-    for (const auto& [text, id] : vocabulary.items()) {
+    layout.texts.resize(members.size());
+    layout.ids.reserve(members.size() + kMostAdded);
+    for (const auto& [text, value] : members) {
       if (text.empty() || text.size() > kLongestToken) {
         fail("model.vocab", fmt::format("{} is not 1 to {} bytes long", quote(text), kLongestToken));
       }
-      if (!id.is_number_unsigned() || id.get<uint64_t>() >= static_cast<uint64_t>(count)) {
-        fail("model.vocab", fmt::format("the id of {} must be an integer from 0 to {}",
-                                        quote(text), count - 1));
+      const int64_t id = value.unsigned_integer(path);
+      if (id >= count) {
+        fail("model.vocab", fmt::format("{} has id {}, but ids end with {}", quote(text), id,
+                                        count - 1));
       }
-      std::string& place = layout.texts[id.get<size_t>()];
+      std::string& place = layout.texts[id];
       if (!place.empty()) {
-        fail("model.vocab",
-             fmt::format("gives id {} to {} and {}", id.get<size_t>(), quote(place), quote(text)));
+        fail("model.vocab", fmt::format("gives id {} to {} and {}", id, quote(place), quote(text)));
       }
       place = text;
+      layout.ids.try_emplace(text, static_cast<int32_t>(id));
     }
   }
 
   AddedToken read_added_token(const Json& entry, const std::string& path) const {
-    if (!entry.is_object()) fail(path, "must be an object");
     AddedToken token;
     token.content = text_of(entry, "content", path);
     if (token.content.empty() || token.content.size() > kLongestToken) {
       fail(path + "content", fmt::format("must be 1 to {} bytes long", kLongestToken));
     }
-    const Json& id = member(entry, "id", path);
-    if (!id.is_number_unsigned() || id.get<uint64_t>() >= static_cast<uint64_t>(kMostIds)) {
-      fail(path + "id", fmt::format("must be an integer from 0 to {}", kMostIds - 1));
-    }
-    token.id = id.get<int32_t>();
+    const int64_t id = member(entry, "id", path).unsigned_integer(where(path + "id"));
+    if (id >= kMostIds) fail(path + "id", fmt::format("must be below {}", kMostIds));
+    token.id = static_cast<int32_t>(id);
     token.left_strip = flag(entry, "lstrip", false, path);
     token.right_strip = flag(entry, "rstrip", false, path);
     token.special = flag(entry, "special", false, path);
@@ -258,35 +211,26 @@ class LayoutReader {
 
   void read_added(const Json& root, TokenizerLayout& layout) const {
     if (is_absent(root, "added_tokens")) return;
-    const Json& list = root["added_tokens"];
-    if (!list.is_array()) fail("added_tokens", "must be an array");
+    const std::span<const Json> list = items_of(root, "added_tokens", "");
     if (list.size() > kMostAdded) {
       fail("added_tokens", fmt::format("must hold at most {}, not {}", kMostAdded, list.size()));
     }
-    std::unordered_map<std::string, int32_t> seen;
-    std::unordered_map<std::string_view, int32_t> model_ids;
-    for (size_t id = 0; id < layout.texts.size(); ++id) {
-      model_ids.try_emplace(layout.texts[id], static_cast<int32_t>(id));
-    }
-    std::vector<std::string> fresh;
+    std::unordered_set<std::string> seen;
     for (size_t i = 0; i < list.size(); ++i) {
       const std::string path = fmt::format("added_tokens[{}].", i);
       AddedToken token = read_added_token(list[i], path);
-      if (!seen.try_emplace(token.content, token.id).second) {
+      if (!seen.insert(token.content).second) {
         fail(path + "content", fmt::format("{} is added twice", quote(token.content)));
       }
-      const auto in_model = model_ids.find(token.content);
       // `tokenizers` numbers tokens itself, in the order of the file; another id would disagree.
-      const auto expected = in_model != model_ids.end()
-                                ? in_model->second
-                                : static_cast<int32_t>(layout.texts.size() + fresh.size());
-      if (token.id != expected) {
-        fail(path + "id", fmt::format("is {} but {} would be the next", token.id, expected));
+      const auto next = static_cast<int32_t>(layout.texts.size());
+      const auto [place, fresh] = layout.ids.try_emplace(token.content, next);
+      if (token.id != place->second) {
+        fail(path + "id", fmt::format("is {} where only {} fits", token.id, place->second));
       }
-      if (in_model == model_ids.end()) fresh.push_back(token.content);
+      if (fresh) layout.texts.push_back(token.content);
       layout.added.push_back(std::move(token));
     }
-    for (std::string& content : fresh) layout.texts.push_back(std::move(content));
     if (layout.texts.size() > static_cast<size_t>(kMostIds)) {
       fail("added_tokens", fmt::format("bring the ids over {}", kMostIds));
     }
@@ -308,12 +252,12 @@ class LayoutReader {
   }
 
   std::pair<std::string_view, std::string_view> merge_parts(const Json& merge, size_t index) const {
+    const std::string path = where(fmt::format("model.merges[{}]", index));
     if (merge.is_array()) {
-      if (merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-        return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
-      }
-    } else if (merge.is_string()) {
-      const std::string_view text = merge.get_ref<const std::string&>();
+      const std::span<const Json> parts = merge.items(path);
+      if (parts.size() == 2) return {parts[0].text(path), parts[1].text(path)};
+    } else {
+      const std::string_view text = merge.text(path);
       const size_t space = text.find(' ');
       if (space != text.npos && text.find(' ', space + 1) == text.npos) {
         return {text.substr(0, space), text.substr(space + 1)};
@@ -322,11 +266,13 @@ class LayoutReader {
     fail(fmt::format("model.merges[{}]", index), "must be two tokens");
   }
 
-  void read_merges(const Json& merges, TokenizerLayout& layout) const {
-    if (!merges.is_array() || merges.size() > static_cast<size_t>(kMostIds)) {
-      fail("model.merges", fmt::format("must be an array of at most {}", kMostIds));
+  void read_merges(const Json& model, TokenizerLayout& layout) const {
+    const std::span<const Json> merges = items_of(model, "merges", "model.");
+    if (merges.size() > static_cast<size_t>(kMostIds)) {
+      fail("model.merges", fmt::format("must hold at most {}", kMostIds));
     }
     layout.byte_pairs = BytePairs(read_byte_ids(layout), merges.size());
+    std::string joined;
     for (size_t i = 0; i < merges.size(); ++i) {
       const auto [left, right] = merge_parts(merges[i], i);
       const auto id_of = [&, index = i](std::string_view text) {
@@ -337,7 +283,7 @@ class LayoutReader {
         }
         return found->second;
       };
-      const std::string joined = std::string(left).append(right);
+      joined.assign(left).append(right);
       if (!layout.byte_pairs.add(id_of(left), id_of(right), id_of(joined))) {
         fail(fmt::format("model.merges[{}]", i), fmt::format("repeats the merge of {}", quote(joined)));
       }
@@ -346,36 +292,33 @@ class LayoutReader {
 
   // ByteLevel changes no ids; a template may only put the beginning of a sentence in front, which
   // is done here whether it says so or not (see Tokenizer::adds_bos).
-  void check_post_processor(const Json& root, const TokenizerLayout& layout) const {
+  void check_post_processor(const Json& root) const {
     if (is_absent(root, "post_processor")) return;
-    const Json& processor = object_at(root, "post_processor");
+    const Json& processor = member(root, "post_processor", "");
     if (text_of(processor, "type", "post_processor.") != "Sequence") {
-      check_processor(processor, layout);
+      check_processor(processor);
       return;
     }
-    const Json& list = member(processor, "processors", "post_processor.");
-    if (!list.is_array()) fail("post_processor.processors", "must be an array");
-    for (const Json& item : list) check_processor(item, layout);
+    for (const Json& item : items_of(processor, "processors", "post_processor.")) {
+      check_processor(item);
+    }
   }
 
-  void check_processor(const Json& processor, const TokenizerLayout& layout) const {
-    if (!processor.is_object()) fail("post_processor", "must hold objects");
-    const std::string type = text_of(processor, "type", "post_processor.");
+  void check_processor(const Json& processor) const {
+    const std::string& type = text_of(processor, "type", "post_processor.");
     if (type == "ByteLevel") return;
-    if (type != "TemplateProcessing") fail("post_processor", "must be ByteLevel or a template");
-    const Json& single = member(processor, "single", "post_processor.");
-    const bool fits = single.is_array() && !single.empty() && single.size() <= 2 &&
-                      single.back().is_object() && single.back().contains("Sequence") &&
-                      (single.size() == 1 || names_bos(single.front(), layout));
+    if (type != "TemplateProcessing") {
+      fail("post_processor.type", "must be ByteLevel or TemplateProcessing");
+    }
+    const std::span<const Json> pieces = items_of(processor, "single", "post_processor.");
+    const bool fits = (pieces.size() == 1 || (pieces.size() == 2 && is_bos(pieces.front()))) &&
+                      pieces.back().find("Sequence") != nullptr;
     if (!fits) fail("post_processor.single", "must be the text, or the begin token and the text");
   }
 
-  static bool names_bos(const Json& piece, const TokenizerLayout& layout) {
-    if (!piece.is_object() || !piece.contains("SpecialToken")) return false;
-    const Json& token = piece["SpecialToken"];
-    return token.is_object() && token.contains("id") && token["id"].is_string() &&
-           token["id"] == "<｜begin▁of▁sentence｜>" &&
-           layout.ids.contains("<｜begin▁of▁sentence｜>");
+  bool is_bos(const Json& piece) const {
+    const Json* token = piece.find("SpecialToken");
+    return token != nullptr && text_of(*token, "id", "post_processor.single.") == kBosToken;
   }
 
   const std::string& name_;
@@ -384,13 +327,11 @@ class LayoutReader {
 }  // namespace
 
 TokenizerLayout parse_tokenizer_layout(std::string_view json, const std::string& name) {
-  const LayoutReader reader(name);
-  return reader.layout(reader.document(json));
+  return LayoutReader(name).layout(Json::parse(json, name));
 }
 
 bool parse_adds_bos(std::string_view json, const std::string& name) {
-  const LayoutReader reader(name);
-  return reader.adds_bos(reader.document(json));
+  return LayoutReader(name).adds_bos(Json::parse(json, name));
 }
 
 }  // namespace bifrons

@@ -3,11 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <fstream>
 #include <utility>
 
 #include "kernels/error.h"
+#include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/tokenizer/added_tokens.h"
 #include "src/tokenizer/byte_alphabet.h"
@@ -19,27 +18,9 @@ namespace bifrons {
 namespace {
 
 constexpr size_t kLongestText = size_t{256} << 20;
-constexpr uintmax_t kLargestFile = uintmax_t{32} << 20;
-
-// The whole of a regular file; a pipe or a device could hold the reader for ever.
-std::string read_small_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::string shown = quote(path.string());
-  if (!std::filesystem::is_regular_file(path, error)) {
-    throw Error(ErrorKind::kData, fmt::format("{} is not a regular file", shown));
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorKind::kMissing, fmt::format("{} cannot be opened", shown));
-  std::string text(kLargestFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) throw Error(ErrorKind::kData, fmt::format("{} cannot be read", shown));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kLargestFile) {
-    throw Error(ErrorKind::kData,
-                fmt::format("{} is larger than {} MiB", shown, kLargestFile >> 20));
-  }
-  return text;
-}
+constexpr const char* kTokenizerFile = "tokenizer.json";
+constexpr const char* kConfigFile = "tokenizer_config.json";
+constexpr int64_t kLargestFile = int64_t{32} << 20;
 
 }  // namespace
 
@@ -56,16 +37,11 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::open(const std::string& directory) {
-  const std::filesystem::path folder(directory);
-  const std::filesystem::path file = folder / "tokenizer.json";
-  const std::filesystem::path config = folder / "tokenizer_config.json";
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) {
-    throw Error(ErrorKind::kMissing, fmt::format("{} does not exist", quote(file.string())));
-  }
-  const bool adds_bos = !std::filesystem::exists(config, error) ||
-                        parse_adds_bos(read_small_file(config), config.string());
-  Tokenizer tokenizer = parse(read_small_file(file), file.string());
+  const Directory folder = Directory::open(directory);
+  const auto read = [&](const char* file) { return folder.read_file(file, kLargestFile); };
+  Tokenizer tokenizer = parse(read(kTokenizerFile), folder.shown(kTokenizerFile));
+  const bool adds_bos =
+      !folder.contains(kConfigFile) || parse_adds_bos(read(kConfigFile), folder.shown(kConfigFile));
   tokenizer.adds_bos_ = adds_bos;
   return tokenizer;
 }
@@ -136,10 +112,10 @@ bool Tokenizer::adds_bos() const { return adds_bos_; }
 SpecialIds Tokenizer::special_ids() const {
   const auto needed = [&](std::string_view token) {
     if (const std::optional<int32_t> id = id_of(token)) return *id;
-    throw Error(ErrorKind::kData, fmt::format("{} lacks the token {}, which prompts are built with",
-                                              quote(state_->name), quote(token)));
+    throw Error(ErrorKind::kData, fmt::format("{}: lacks the token {}, which prompts are built with",
+                                              state_->name, quote(token)));
   };
-  return {needed("<｜begin▁of▁sentence｜>"),
+  return {needed(kBosToken),
           needed("<｜end▁of▁sentence｜>"),
           needed("<｜▁pad▁｜>"),
           needed("<begin_of_image>"),
