@@ -7,23 +7,25 @@
 namespace bifrons {
 namespace {
 
-// Every set contains those after it.
-constexpr std::string_view kNames[] = {"avx512_bf16", "avx512", "avx2", "portable"};
-
-size_t first_supported() {
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512dq");
-  const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
-  return bf16 ? 0 : avx512 ? 1 : avx2 ? 2 : 3;
-}
+// Best first; each list ends with what every machine has. AMD's bf16 dot product does twice the
+// work of its FMA; on the Intel cores measured it does half (109 against 217 GFLOP/s a core), and
+// widening the weights costs less: 17.2 against 13.0 GB/s at two rows.
+constexpr std::string_view kDotProductFirst[] = {"avx512_bf16", "avx512", "avx2", "portable"};
+constexpr std::string_view kFmaFirst[] = {"avx512", "avx512_bf16", "avx2", "portable"};
+constexpr std::span kWithoutDotProduct = std::span(kDotProductFirst).subspan(1);
 
 }  // namespace
 
 std::span<const std::string_view> cpu_instruction_sets() {
-  return std::span(kNames).subspan(first_supported());
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  if (!avx2) return kWithoutDotProduct.subspan(2);
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (!avx512) return kWithoutDotProduct.subspan(1);
+  if (!__builtin_cpu_supports("avx512bf16")) return kWithoutDotProduct;
+  if (__builtin_cpu_is("intel")) return kFmaFirst;
+  return kDotProductFirst;
 }
 
 namespace cpu {
