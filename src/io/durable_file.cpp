@@ -1,0 +1,133 @@
+// Temporary name, fsync, rename, fsync of the directory.
+#include "src/io/durable_file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason) {
+  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path.string()) + ": " + reason);
+}
+
+std::string reason_of(int error_number) {
+  return std::system_category().default_error_condition(error_number).message();
+}
+
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+// The locked `.part` file of one path. Gone again when it goes out of scope, unless renamed.
+class Part {
+ public:
+  explicit Part(const std::filesystem::path& path)
+      : path_(path), part_(path.parent_path() / ("." + path.filename().string() + ".part")) {
+    // A part left by a killed process is taken over. After locking, the name must still mean the
+    // file we hold: its former owner may just have renamed it to a finished picture.
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      file_ = open(part_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+      if (file_ < 0) fail(path_, reason_of(errno));
+      if (flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(file_);
+        fail(path_, "another process is writing it");
+      }
+      struct stat held = {};
+      struct stat named = {};
+      if (fstat(file_, &held) == 0 && S_ISREG(held.st_mode) &&
+          lstat(part_.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+          held.st_dev == named.st_dev) {
+        return;
+      }
+      close(file_);
+    }
+    fail(path_, quote(part_.string()) + " is in the way");
+  }
+  Part(const Part&) = delete;
+  Part& operator=(const Part&) = delete;
+  ~Part() {
+    if (!renamed_) unlink(part_.c_str());
+    close(file_);
+  }
+
+  void write_all(std::span<const uint8_t> bytes) {
+    if (ftruncate(file_, 0) != 0) fail(path_, reason_of(errno));
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(file_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(path_, reason_of(errno));
+      bytes = bytes.subspan(static_cast<size_t>(written));
+    }
+    if (fsync(file_) != 0) fail(path_, reason_of(errno));
+  }
+
+  // False when `path` exists and may not be replaced.
+  bool rename_to_path(IfExists if_exists) {
+    int result = 0;
+    if (if_exists == IfExists::kReplace) {
+      result = rename(part_.c_str(), path_.c_str());
+    } else {
+      result = renameat2(AT_FDCWD, part_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
+      if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {  // some network file systems
+        struct stat existing = {};
+        if (lstat(path_.c_str(), &existing) == 0) return false;
+        result = rename(part_.c_str(), path_.c_str());
+      }
+      if (result != 0 && errno == EEXIST) return false;
+    }
+    if (result != 0) fail(path_, reason_of(errno));
+    renamed_ = true;
+    return true;
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path part_;
+  int file_ = -1;
+  bool renamed_ = false;
+};
+
+void sync_directory(const std::filesystem::path& path) {
+  const int directory = open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return;  // may be searchable but not readable; the file itself is synced
+  const bool synced = fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
+  const int error_number = errno;
+  close(directory);
+  if (!synced) fail(path, reason_of(error_number));
+}
+
+// What would make the rename fail, said before any work is done.
+void refuse_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) fail(path, "it is a directory");
+}
+
+}  // namespace
+
+bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
+                   IfExists if_exists) {
+  Part part(path);
+  part.write_all(bytes);
+  if (!part.rename_to_path(if_exists)) return false;
+  sync_directory(path);
+  return true;
+}
+
+void check_writable(const std::filesystem::path& path) {
+  refuse_directory(path);
+  const Part part(path);
+}
+
+}  // namespace bifrons

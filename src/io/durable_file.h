@@ -1,0 +1,22 @@
+// Files that are either whole or not there, whatever happens while they are written.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace bifrons {
+
+enum class IfExists { kReplace, kRefuse };
+
+// Writes `.<name>.part` beside `path`, syncs it, renames it to `path` and syncs the directory. On
+// any failure the part is removed and Error (cannot write) names the file and the reason. With
+// kRefuse an existing file is left untouched and the answer is false, even when it appears at the
+// last moment; otherwise the answer is true.
+bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
+                   IfExists if_exists);
+
+// Makes and removes the part that write_durably() would write: throws the same Error, early.
+void check_writable(const std::filesystem::path& path);
+
+}  // namespace bifrons

@@ -1,0 +1,88 @@
+// What the command line was asked to do, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "tools/bifrons/settings.h"
+
+namespace bifrons {
+
+struct Talk {
+  bool quiet = false;
+  bool verbose = false;
+};
+
+struct GenerateArguments {
+  Talk talk;
+  Settings settings;  // only what flags said; a prompt from stdin is not there yet
+  bool prompt_from_stdin = false;
+  std::string like;
+  int64_t count = 1;
+  std::string output;
+  bool overwrite = false;
+  bool grid = false;
+  bool json = false;
+  bool metadata = true;
+  std::string tokens_out;
+  std::string model;  // "" when neither flag nor environment names one
+  std::string device;
+  int threads = 0;
+  std::optional<int64_t> width;
+  std::optional<int64_t> height;
+};
+
+struct DecodeArguments {
+  Talk talk;
+  std::string tokens;
+  std::string output;
+  bool overwrite = false;
+  bool json = false;
+  std::string model;
+  std::string device;
+  int threads = 0;
+};
+
+struct InfoArguments {
+  std::string file;
+  bool json = false;
+};
+
+struct InspectArguments {
+  std::string model;
+  bool json = false;
+};
+
+struct TokenizeArguments {
+  std::string model;
+  std::string text;
+  bool from_stdin = false;
+};
+
+struct DoctorArguments {
+  std::string model;
+  std::string directory;  // where pictures would go
+};
+
+struct VersionArguments {
+  bool verbose = false;
+};
+
+// Help and completion scripts: ready to be printed.
+struct ShowArguments {
+  std::string text;
+};
+
+using Command =
+    std::variant<GenerateArguments, DecodeArguments, InfoArguments, InspectArguments,
+                 TokenizeArguments, DoctorArguments, VersionArguments, ShowArguments,
+                 std::function<int()>>;  // the last for commands that live in files of their own
+
+// Reads flags and, for what they leave open, BIFRONS_MODEL, BIFRONS_DEVICE and BIFRONS_THREADS.
+// Throws Error (usage).
+Command parse_arguments(int argc, const char* const* argv);
+
+}  // namespace bifrons

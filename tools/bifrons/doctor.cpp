@@ -1,0 +1,119 @@
+// `bifrons doctor`: one line a check, with the remedy, and the exit code of the first failure.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "src/io/durable_file.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/commands.h"
+#include "tools/bifrons/model_place.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Report {
+  std::string text;
+  int exit_code = 0;
+
+  void line(std::string_view verdict, std::string_view about, const std::string& what) {
+    text += fmt::format("{:4}  {:8} {}\n", verdict, about, what);
+  }
+  void fail(std::string_view about, const Error& error) {
+    line("fail", about, error.what());
+    if (exit_code == 0) exit_code = error.exit_code();
+  }
+};
+
+void check_build(Report& report) {
+  const BuildInfo build = build_info();
+  report.line("ok", "build", fmt::format("bifrons {}, {}", build.version, build.compiler));
+  report.line("ok", "features", build.features.empty()
+                                    ? "none"
+                                    : fmt::format("{}", fmt::join(build.features, ", ")));
+}
+
+void check_processor(Report& report) {
+  const BuildInfo build = build_info();
+  const unsigned threads = std::thread::hardware_concurrency();
+  if (build.instruction_sets.empty()) {
+    report.line("warn", "cpu", fmt::format("{} threads, no vector kernels: slow", threads));
+    return;
+  }
+  report.line("ok", "cpu", fmt::format("{} threads; kernels, best first: {}", threads,
+                                       fmt::join(build.instruction_sets, ", ")));
+}
+
+// Kilobytes; 0 when unknown.
+uint64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  uint64_t kilobytes = 0;
+  std::string unit;
+  while (file >> key >> kilobytes && std::getline(file, unit)) {
+    if (key == "MemAvailable:") return kilobytes;
+  }
+  return 0;
+}
+
+uint64_t kilobytes_in(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    std::error_code unreadable;
+    const uint64_t size = entry.is_regular_file(unreadable) ? entry.file_size(unreadable) : 0;
+    if (!unreadable) bytes += size;
+  }
+  return bytes >> 10;
+}
+
+void check_model(Report& report, const std::string& wanted) {
+  ModelPlace place;
+  try {
+    place = find_model(wanted);
+  } catch (const Error& error) {
+    report.fail("model", error);
+    return;
+  }
+  const uint64_t size = kilobytes_in(place.directory);
+  try {
+    inspect(place.directory);
+    report.line("ok", "model", fmt::format("{}{}, {} MB", quote(place.directory),
+                                           place.built_in ? " (built in)" : "", size >> 10));
+  } catch (const Error& error) {
+    report.fail("model", error);
+  }
+  const uint64_t memory = available_memory();
+  const std::string has = fmt::format("{} MB free, the model's files are {} MB", memory >> 10,
+                                      size >> 10);
+  report.line(memory == 0 || memory > size + size / 4 ? "ok" : "warn", "memory", has);
+}
+
+void check_output(Report& report, const std::string& directory) {
+  try {
+    check_writable(fs::path(directory) / "bifrons-doctor.png");
+    report.line("ok", "output", fmt::format("{} takes pictures", quote(directory)));
+  } catch (const Error& error) {
+    report.fail("output", error);
+  }
+}
+
+}  // namespace
+
+int run(const DoctorArguments& arguments) {
+  Report report;
+  check_build(report);
+  check_processor(report);
+  check_model(report, arguments.model);
+  check_output(report, arguments.directory.empty() ? "." : arguments.directory);
+  write_stdout(report.text);
+  return report.exit_code;
+}
+
+}  // namespace bifrons

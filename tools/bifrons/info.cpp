@@ -1,0 +1,82 @@
+// `bifrons info`: what a picture says about itself.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/io/quote.h"
+#include "tools/bifrons/commands.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/streams.h"
+#include "tools/bifrons/untrusted_json.h"
+
+namespace bifrons {
+namespace {
+
+std::string_view format_name(PictureFormat format) {
+  switch (format) {
+    case PictureFormat::kPng: return "PNG";
+    case PictureFormat::kJpeg: return "JPEG";
+    case PictureFormat::kWebp: return "WebP";
+  }
+  return "unknown";
+}
+
+// Our settings object if the picture has one; one from elsewhere may be anything, so it is parsed
+// with care and not copied before its depth is known.
+nlohmann::json settings_json(const PictureFileInfo& info, const std::string& name) {
+  if (info.metadata.settings.empty()) return nullptr;
+  return parse_untrusted_json(info.metadata.settings, name);
+}
+
+std::string human_report(const PictureFileInfo& info, const nlohmann::json& settings,
+                         const std::string& name) {
+  std::string text = fmt::format("{}: {}", name, format_name(info.format));
+  if (info.width > 0) text += fmt::format(", {}x{}", info.width, info.height);
+  text += info.marked_generated ? ", marked as made by a trained model\n" : ", no AI mark\n";
+  if (settings.is_object()) {
+    for (const auto& [key, value] : settings.items()) {
+      // A prompt from a file may hold anything; JSON escapes controls, quote() the rest.
+      const std::string shown =
+          value.is_string() ? quote(value.get<std::string>())
+                            : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+      const std::string label = quote(key, 40);
+      text += fmt::format("  {:16} {}\n", label.substr(1, label.size() - 2), shown);
+    }
+  } else if (!info.metadata.parameters.empty()) {
+    text += "  parameters       " + quote(info.metadata.parameters, 2000) + "\n";
+  } else {
+    text += "  no settings\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+int run(const InfoArguments& arguments) {
+  const std::string name = quote(arguments.file);
+  const std::string file = read_file(arguments.file, kLongestFile);
+  PictureFileInfo info;
+  try {
+    info = read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+  } catch (const Error& error) {
+    throw Error(error.kind(), name + ": " + error.what());
+  }
+  const nlohmann::json settings = settings_json(info, name);
+  if (!arguments.json) {
+    write_stdout(human_report(info, settings, name));
+    return 0;
+  }
+  const nlohmann::json report = {{"schema", 1},
+                                 {"file", arguments.file},
+                                 {"format", format_name(info.format)},
+                                 {"width", info.width},
+                                 {"height", info.height},
+                                 {"marked_generated", info.marked_generated},
+                                 {"parameters", info.metadata.parameters},
+                                 {"settings", settings}};
+  // ASCII only: a file from elsewhere must not reach the terminal through us.
+  write_stdout(report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
+  return 0;
+}
+
+}  // namespace bifrons

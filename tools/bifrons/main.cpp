@@ -1,0 +1,42 @@
+// The command line: reads arguments, runs one command, turns every failure into one line and a code.
+#include <exception>
+#include <new>
+#include <string>
+
+#include "tools/bifrons/commands.h"
+#include "tools/bifrons/signals.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+int run(const std::function<int()>& command) { return command(); }
+
+int run_program(int argc, char** argv) {
+  try {
+    return std::visit([](auto& command) { return run(std::move(command)); },
+                      *std::make_unique<Command>(parse_arguments(argc, argv)));
+  } catch (const Error& error) {
+    say("bifrons: " + std::string(error.what()) + "\n");
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    say("bifrons: not enough memory\n");
+    return static_cast<int>(ErrorKind::kUnavailable);
+  } catch (const ContractError& error) {
+    say("bifrons: a mistake in this program, please report it: " + std::string(error.what()) +
+        "\n");
+    return static_cast<int>(ErrorKind::kFailed);
+  } catch (const std::exception& error) {
+    say("bifrons: unexpected failure: " + std::string(error.what()) + "\n");
+    return static_cast<int>(ErrorKind::kFailed);
+  }
+}
+
+}  // namespace
+}  // namespace bifrons
+
+int main(int argc, char** argv) {
+  bifrons::prepare_standard_streams();
+  bifrons::install_stop_signals();
+  return bifrons::run_program(argc, argv);
+}

@@ -1,0 +1,193 @@
+// Patterns are read by hand: a prompt or a model's name must never reach a format function.
+#include "tools/bifrons/output_names.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <system_error>
+
+#include "src/bifrons.h"
+#include "src/io/durable_file.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kDefaultPattern = "bifrons-{seed}-{slug}.png";
+constexpr std::string_view kDefaultSheet = "bifrons-{seed}-{slug}-grid.png";
+
+std::string padded(int64_t index, std::string_view width) {
+  size_t digits = 0;
+  for (char c : width) digits = digits * 10 + static_cast<size_t>(c - '0');
+  std::string text = std::to_string(index);
+  if (digits > text.size()) text.insert(0, digits - text.size(), '0');
+  return text;
+}
+
+// At most two digits: the width of a number.
+bool is_width(std::string_view text) {
+  return text.size() <= 2 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::string field(std::string_view name, const NameFacts& facts) {
+  if (name == "seed") return std::to_string(facts.seed);
+  if (name == "slug") return facts.slug;
+  if (name == "model") return facts.model;
+  if (name == "index") return std::to_string(facts.index);
+  if (name.starts_with("index:") && is_width(name.substr(6))) {
+    return padded(facts.index, name.substr(6));
+  }
+  throw Error(ErrorKind::kUsage,
+              "--output has an unknown field " + quote("{" + std::string(name) + "}", 60) +
+                  "; known are {seed} {slug} {index} {index:04} {model}");
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(fs::symlink_status(path, error));
+}
+
+fs::path numbered(const fs::path& path, std::string_view suffix) {
+  return path.parent_path() /
+         (path.stem().string() + std::string(suffix) + path.extension().string());
+}
+
+// `path`, or the first of path-2, path-3, ... that is free.
+fs::path moved_aside(const fs::path& path, const std::set<fs::path>& taken) {
+  fs::path candidate = path;
+  for (int64_t n = 2; is_there(candidate) || taken.contains(candidate); ++n) {
+    candidate = numbered(path, fmt::format("-{}", n));
+  }
+  return candidate;
+}
+
+void make_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (!fs::is_directory(directory)) {
+    throw Error(ErrorKind::kCannotWrite,
+                "cannot make the directory " + quote(directory.string()) + ": " +
+                    (error ? error.message() : "something else has that name"));
+  }
+}
+
+bool is_directory_wish(const std::string& output) {
+  std::error_code error;
+  return output.ends_with('/') || fs::is_directory(output, error);
+}
+
+// The pattern as such, and with a number before its ending when it gives several pictures one name.
+std::vector<fs::path> expand_all(const std::string& pattern, const std::vector<NameFacts>& facts) {
+  std::vector<fs::path> names;
+  std::set<fs::path> distinct;
+  for (const NameFacts& each : facts) {
+    names.emplace_back(expand_name(pattern, each));
+    distinct.insert(names.back());
+  }
+  if (distinct.size() == names.size()) return names;
+  for (size_t i = 0; i < names.size(); ++i) {
+    names[i] = numbered(names[i], fmt::format("-{:04}", facts[i].index));
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string expand_name(std::string_view pattern, const NameFacts& facts) {
+  std::string name;
+  for (size_t i = 0; i < pattern.size();) {
+    const std::string_view rest = pattern.substr(i);
+    if (rest.starts_with("{{") || rest.starts_with("}}") || rest.starts_with("%%")) {
+      name.push_back(rest[0]);
+      i += 2;
+    } else if (rest[0] == '{') {
+      const size_t close = rest.find('}');
+      if (close == std::string_view::npos) {
+        throw Error(ErrorKind::kUsage, "--output has a { without }; write {{ for the sign itself");
+      }
+      name += field(rest.substr(1, close - 1), facts);
+      i += close + 1;
+    } else if (rest[0] == '%') {
+      const size_t letter = rest.find_first_not_of("0123456789", 1);
+      if (letter != std::string_view::npos && rest[letter] == 'd' &&
+          is_width(rest.substr(1, letter - 1))) {
+        name += padded(facts.index, rest.substr(1, letter - 1));
+        i += letter + 1;
+      } else {  // a lone percent sign is part of the name
+        name.push_back('%');
+        ++i;
+      }
+    } else {
+      name.push_back(rest[0]);
+      ++i;
+    }
+  }
+  return name;
+}
+
+PictureFormat format_of_output(const fs::path& path) {
+  const auto format = picture_format_of(path.filename().string());
+  if (format) return *format;
+  throw Error(ErrorKind::kUsage, "the output " + quote(path.string()) +
+                                     " must end in .png, .jpg or .webp, or in / for a directory");
+}
+
+void check_output_file(const fs::path& path, bool overwrite) {
+  if (!overwrite && is_there(path)) {
+    throw Error(ErrorKind::kCannotWrite, quote(path.string()) +
+                                             " exists already; choose another name, or --overwrite "
+                                             "(-y) to replace it");
+  }
+  check_writable(path);
+}
+
+OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
+  OutputPlan plan;
+  plan.replace = wish.overwrite;
+  if (wish.output == "-") {
+    if (facts.size() != 1 || wish.sheet) {
+      throw Error(ErrorKind::kUsage, "--output - takes one picture: no --count and no --grid");
+    }
+    plan.to_stdout = true;
+    return plan;
+  }
+  const bool default_names = wish.output.empty() || is_directory_wish(wish.output);
+  if (default_names) {
+    const fs::path directory = wish.output;
+    if (!wish.output.empty()) make_directory(directory);
+    std::set<fs::path> taken;
+    for (const NameFacts& each : facts) {
+      fs::path path = directory / expand_name(kDefaultPattern, each);
+      if (!wish.overwrite) path = moved_aside(path, taken);
+      taken.insert(path);
+      plan.files.push_back(std::move(path));
+    }
+    if (wish.sheet) {
+      plan.sheet = directory / expand_name(kDefaultSheet, facts.front());
+      if (!wish.overwrite) plan.sheet = moved_aside(plan.sheet, taken);
+    }
+  } else {
+    plan.files = expand_all(wish.output, facts);
+    if (wish.sheet) {
+      plan.sheet = numbered(expand_name(wish.output, facts.front()), "-grid");
+    }
+  }
+  for (const fs::path& file : plan.files) {
+    format_of_output(file);
+    check_output_file(file, wish.overwrite);
+  }
+  if (wish.sheet) check_output_file(plan.sheet, wish.overwrite);
+  return plan;
+}
+
+fs::path save_output(const fs::path& path, bool replace, std::span<const uint8_t> bytes) {
+  fs::path target = path;
+  while (!write_durably(target, bytes, replace ? IfExists::kReplace : IfExists::kRefuse)) {
+    target = moved_aside(path, {target});
+  }
+  return target;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,39 @@
+// A progress bar on stderr in tqdm's grammar, redrawn at most ten times a second.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <utility>
+
+namespace bifrons {
+
+// " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", `columns` wide at most; `rate` in tokens a
+// second, 0 when not known yet.
+std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns);
+
+class ProgressBar {
+ public:
+  // Draws nothing at all when not `shown`.
+  ProgressBar(bool shown, int64_t total);
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+  ~ProgressBar() { clear(); }
+
+  void update(int64_t done);
+  void clear();  // takes the bar off the screen until the next update
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double seconds_since_start(Clock::time_point now) const;
+
+  bool shown_;
+  bool on_screen_ = false;
+  int64_t total_;
+  Clock::time_point start_;
+  Clock::time_point last_drawn_;
+  std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last drawings
+};
+
+}  // namespace bifrons

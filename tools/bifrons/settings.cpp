@@ -1,0 +1,177 @@
+// Two dialects of the same facts: the text that other tools read and the JSON that we read back.
+#include "tools/bifrons/settings.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "tools/bifrons/untrusted_json.h"
+
+namespace bifrons {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kSchema = 1;
+constexpr std::string_view kNegativePrefix = "Negative prompt:";
+
+template <typename T>
+void fill(std::optional<T>& value, const std::optional<T>& fallback) {
+  if (!value) value = fallback;
+}
+
+// A prompt's line that would begin the negative part for an A1111 reader gets a backslash.
+std::string escaped_lines(std::string_view prompt) {
+  std::string out;
+  size_t from = 0;
+  while (true) {
+    const size_t end = prompt.find('\n', from);
+    const std::string_view line =
+        prompt.substr(from, end == std::string_view::npos ? end : end - from);
+    const size_t first = line.find_first_not_of(" \t\r\v\f");  // readers strip lines first
+    if (first != std::string_view::npos && line.substr(first).starts_with(kNegativePrefix)) {
+      out += "\\";
+      out += line.substr(first);
+    } else {
+      out += line;
+    }
+    if (end == std::string_view::npos) return out;
+    out += '\n';
+    from = end + 1;
+  }
+}
+
+// A1111 quotes a value as JSON when it holds one of the signs that separate values.
+std::string parameter_value(const std::string& value) {
+  if (value.find_first_of(",:\n\"") == std::string::npos) return value;
+  return json(value).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string device_kind(const std::string& device) { return device.substr(0, device.find(',')); }
+
+std::string parameters_text(const DrawRequest& request, RopeMode rope, const ModelInfo& model) {
+  std::string text = escaped_lines(request.prompt) + "\n";
+  if (request.negative_prompt) {
+    text += fmt::format("{} {}\n", kNegativePrefix, *request.negative_prompt);
+  }
+  text += fmt::format("Steps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model: {}",
+                      model.image_tokens, request.temperature == 0 ? "greedy" : "multinomial",
+                      request.guidance, request.seed, model.image_size, model.image_size,
+                      parameter_value(model.name));
+  text += fmt::format(", Model hash: {}, Temperature: {}", model.weights_hash, request.temperature);
+  if (request.top_k != 0) text += fmt::format(", Top K: {}", request.top_k);
+  if (request.top_p != 1) text += fmt::format(", Top P: {}", request.top_p);
+  if (rope == RopeMode::kBf16) text += ", Rope: bf16";
+  text += fmt::format(", RNG: philox4x32-10, Version: bifrons {}", build_info().version);
+  return text;
+}
+
+std::string text_member(const json& object, const std::string& key, const std::string& name) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_string()) {
+    throw Error(ErrorKind::kData, fmt::format("{}: {} must be a text", name, key));
+  }
+  return found->get<std::string>();
+}
+
+double real_member(const json& object, const std::string& key, double most,
+                   const std::string& name) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0) ||
+      found->get<double>() > most) {
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: {} must be a number from 0 to {}", name, key, most));
+  }
+  return found->get<double>();
+}
+
+}  // namespace
+
+void fill_from(Settings& settings, const Settings& fallback) {
+  fill(settings.prompt, fallback.prompt);
+  fill(settings.negative_prompt, fallback.negative_prompt);
+  fill(settings.seed, fallback.seed);
+  fill(settings.guidance, fallback.guidance);
+  fill(settings.temperature, fallback.temperature);
+  fill(settings.top_k, fallback.top_k);
+  fill(settings.top_p, fallback.top_p);
+  fill(settings.rope, fallback.rope);
+  fill(settings.allow_special, fallback.allow_special);
+  if (settings.model_name.empty()) settings.model_name = fallback.model_name;
+  if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
+}
+
+DrawRequest request_of(const Settings& settings) {
+  DrawRequest request;
+  request.prompt = settings.prompt.value_or("");
+  request.negative_prompt = settings.negative_prompt;
+  request.seed = settings.seed.value_or(request.seed);
+  request.guidance = settings.guidance.value_or(request.guidance);
+  request.temperature = settings.temperature.value_or(request.temperature);
+  request.top_k = settings.top_k.value_or(request.top_k);
+  request.top_p = settings.top_p.value_or(request.top_p);
+  request.allow_special = settings.allow_special.value_or(request.allow_special);
+  return request;
+}
+
+PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
+                         const std::string& device) {
+  json settings = {{"schema", kSchema},
+                   {"program", "bifrons " + build_info().version},
+                   {"prompt", request.prompt},
+                   {"seed", request.seed},
+                   {"cfg", request.guidance},
+                   {"temperature", request.temperature},
+                   {"top_k", request.top_k},
+                   {"top_p", request.top_p},
+                   {"allow_special", request.allow_special},
+                   {"rope", rope == RopeMode::kBf16 ? "bf16" : "f32"},
+                   {"rng", "philox4x32-10"},
+                   {"device", device_kind(device)},
+                   {"model",
+                    {{"name", model.name},
+                     {"hash", model.weights_hash},
+                     {"form", model.form},
+                     {"dtype", model.weights_dtype},
+                     {"image_size", model.image_size},
+                     {"image_tokens", model.image_tokens}}}};
+  if (request.negative_prompt) settings["negative_prompt"] = *request.negative_prompt;
+  return {parameters_text(request, rope, model),
+          settings.dump(-1, ' ', true, json::error_handler_t::replace)};
+}
+
+Settings settings_of_picture(const PictureMetadata& metadata, const std::string& name) {
+  if (metadata.settings.empty()) {
+    throw Error(ErrorKind::kData, name + ": this picture carries no bifrons settings");
+  }
+  const json object = parse_untrusted_json(metadata.settings, name);
+  if (!object.is_object() || whole_member(object, "schema", 1u << 30, name) != kSchema) {
+    throw Error(ErrorKind::kData, name + ": its settings are of a schema this bifrons is too old "
+                                         "to know");
+  }
+  Settings settings;
+  settings.prompt = text_member(object, "prompt", name);
+  if (object.contains("negative_prompt")) {
+    settings.negative_prompt = text_member(object, "negative_prompt", name);
+  }
+  settings.seed = whole_member(object, "seed", std::numeric_limits<uint64_t>::max(), name);
+  settings.guidance = real_member(object, "cfg", kLargestGuidance, name);
+  settings.temperature = real_member(object, "temperature", kLargestTemperature, name);
+  settings.top_k = static_cast<int64_t>(whole_member(object, "top_k", kLargestTopK, name));
+  settings.top_p = real_member(object, "top_p", 1, name);
+  if (*settings.top_p == 0) throw Error(ErrorKind::kData, name + ": top_p must be above 0");
+  const std::string rope = text_member(object, "rope", name);
+  if (rope != "f32" && rope != "bf16") {
+    throw Error(ErrorKind::kData, name + ": rope must be f32 or bf16");
+  }
+  settings.rope = rope == "bf16" ? RopeMode::kBf16 : RopeMode::kF32;
+  const auto special = object.find("allow_special");
+  settings.allow_special = special != object.end() && special->is_boolean() && special->get<bool>();
+  if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
+    settings.model_name = text_member(*model, "name", name);
+    settings.weights_hash = text_member(*model, "hash", name);
+  }
+  return settings;
+}
+
+}  // namespace bifrons

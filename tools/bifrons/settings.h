@@ -1,0 +1,47 @@
+// What decides a picture, as the command line, a picture's metadata and a record of it say it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "src/bifrons.h"
+#include "vision/picture_file.h"
+
+namespace bifrons {
+
+// The widest values that mean anything; larger ones are slips of the finger.
+constexpr double kLargestGuidance = 100;
+constexpr double kLargestTemperature = 100;
+constexpr uint64_t kLargestTopK = 1'000'000;
+
+// Settings that may be left to someone else: flags over --like over defaults.
+struct Settings {
+  std::optional<std::string> prompt;
+  std::optional<std::string> negative_prompt;
+  std::optional<uint64_t> seed;
+  std::optional<double> guidance;
+  std::optional<double> temperature;
+  std::optional<int64_t> top_k;
+  std::optional<double> top_p;
+  std::optional<RopeMode> rope;
+  std::optional<bool> allow_special;
+  std::string model_name;  // of the picture the settings came from; empty: not from a picture
+  std::string weights_hash;
+};
+
+// Each value of `settings` that is not there is taken from `fallback`.
+void fill_from(Settings& settings, const Settings& fallback);
+
+// Everything but the prompt at its default; the prompt stays empty when it is not there.
+DrawRequest request_of(const Settings& settings);
+
+// What a picture says about itself: A1111 parameters and our JSON. The device is left without its
+// thread count, which changes no picture.
+PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
+                         const std::string& device);
+
+// The settings in a picture's JSON. Throws Error (data) naming `name`.
+Settings settings_of_picture(const PictureMetadata& metadata, const std::string& name);
+
+}  // namespace bifrons

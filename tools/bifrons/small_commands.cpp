@@ -1,0 +1,52 @@
+// The commands that only print what the library says.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tools/bifrons/commands.h"
+#include "tools/bifrons/model_place.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/streams.h"
+#include "tools/bifrons/text.h"
+
+namespace bifrons {
+
+int run(const InspectArguments& arguments) {
+  const ModelPlace place = find_model(arguments.model);
+  std::string text =
+      arguments.json ? inspect_json(place.directory) : inspect(place.directory);
+  if (!text.ends_with('\n')) text += '\n';
+  write_stdout(text);
+  return 0;
+}
+
+int run(const TokenizeArguments& arguments) {
+  const ModelPlace place = find_model(arguments.model);
+  std::string text = arguments.text;
+  if (arguments.from_stdin) {
+    text = read_stdin(kLongestFile);
+    if (const auto at = invalid_utf8(text)) {
+      throw Error(ErrorKind::kData, fmt::format("stdin is not valid UTF-8 at byte {}", *at));
+    }
+  }
+  write_stdout(fmt::format("[{}]\n", fmt::join(tokenize(place.directory, text), ", ")));
+  return 0;
+}
+
+int run(const VersionArguments& arguments) {
+  const BuildInfo build = build_info();
+  std::string text = "bifrons " + build.version + "\n";
+  if (arguments.verbose) {
+    text += "compiler      " + build.compiler + "\n";
+    text += fmt::format("features      {}\n", fmt::join(build.features, ", "));
+    text += fmt::format("instructions  {}\n", fmt::join(build.instruction_sets, ", "));
+  }
+  write_stdout(text);
+  return 0;
+}
+
+int run(const ShowArguments& arguments) {
+  write_stdout(arguments.text);
+  return 0;
+}
+
+}  // namespace bifrons

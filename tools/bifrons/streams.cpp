@@ -1,0 +1,131 @@
+// read(2) and write(2) with every outcome looked at: stdio hides errors until the process ends.
+#include "tools/bifrons/streams.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <system_error>
+
+#include "src/bifrons.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/signals.h"
+
+namespace bifrons {
+namespace {
+
+std::string reason_of(int error_number) {
+  return std::system_category().default_error_condition(error_number).message();
+}
+
+// 0, or the error number of the write that failed.
+int write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return 0;
+}
+
+// Everything up to the end, or nothing when there are more than `most` bytes.
+std::optional<std::string> read_all(int file, size_t most, const std::string& name) {
+  std::string content;
+  std::string block(size_t{1} << 16, '\0');
+  while (true) {
+    const ssize_t got = ::read(file, block.data(), block.size());
+    if (got < 0 && errno == EINTR) {
+      if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
+      continue;
+    }
+    if (got < 0) throw Error(ErrorKind::kMissing, "cannot read " + name + ": " + reason_of(errno));
+    if (got == 0) return content;
+    content.append(block, 0, static_cast<size_t>(got));
+    if (content.size() > most) return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void prepare_standard_streams() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  for (int file = 0; file < 3; ++file) {
+    if (fcntl(file, F_GETFD) != -1) continue;
+    // The wrong way round for stdin and stdout, so that using them still fails.
+    const int flags = file == STDOUT_FILENO ? O_RDONLY : O_WRONLY;
+    if (open("/dev/null", flags) != file) std::_Exit(1);
+  }
+}
+
+void check_stdout() {
+  const int flags = fcntl(STDOUT_FILENO, F_GETFL);
+  if (flags == -1 || (flags & O_ACCMODE) == O_RDONLY) {
+    throw Error(ErrorKind::kCannotWrite, "cannot write to stdout: it is closed");
+  }
+}
+
+void write_stdout(std::string_view text) {
+  const int error_number = write_all(STDOUT_FILENO, text);
+  if (error_number != 0) {
+    throw Error(ErrorKind::kCannotWrite, "cannot write to stdout: " + reason_of(error_number));
+  }
+}
+
+void write_stdout(std::span<const uint8_t> bytes) {
+  write_stdout(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+void say(std::string_view text) { write_all(STDERR_FILENO, text); }
+
+std::string read_stdin(size_t most) {
+  std::optional<std::string> content = read_all(STDIN_FILENO, most, "stdin");
+  if (content) return std::move(*content);
+  throw Error(ErrorKind::kData, "stdin is longer than " + std::to_string(most) + " bytes");
+}
+
+std::string read_file(const std::string& path, size_t most) {
+  // Without O_NONBLOCK a named pipe would make open() wait for a writer.
+  const int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) {
+    throw Error(ErrorKind::kMissing, "cannot open " + quote(path) + ": " + reason_of(errno));
+  }
+  struct stat status = {};
+  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    close(file);
+    throw Error(ErrorKind::kData, quote(path) + " is not a regular file");
+  }
+  std::optional<std::string> content;
+  try {
+    content = read_all(file, most, quote(path));
+  } catch (const Error&) {
+    close(file);
+    throw;
+  }
+  close(file);
+  if (content) return std::move(*content);
+  throw Error(ErrorKind::kData,
+              quote(path) + " is longer than " + std::to_string(most) + " bytes");
+}
+
+bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
+
+bool stderr_is_terminal() {
+  const char* terminal = std::getenv("TERM");
+  return isatty(STDERR_FILENO) == 1 && terminal != nullptr &&
+         std::string_view(terminal) != "dumb";
+}
+
+int stderr_columns() {
+  struct winsize size = {};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,118 @@
+// UTF-8 checks, spelling help, slugs and strict numbers.
+#include "tools/bifrons/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <vector>
+
+#include "src/bifrons.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+constexpr size_t kLongestSlug = 40;
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::optional<size_t> invalid_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const uint8_t first = static_cast<uint8_t>(text[i]);
+    size_t length = 1;
+    if (first >= 0x80) {
+      if (first < 0xc2 || first > 0xf4) return i;
+      length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    }
+    if (i + length > text.size()) return i;
+    for (size_t k = 1; k < length; ++k) {
+      if ((static_cast<uint8_t>(text[i + k]) & 0xc0) != 0x80) return i;
+    }
+    if (length > 2) {  // overlong forms, surrogates, beyond U+10FFFF
+      const uint8_t second = static_cast<uint8_t>(text[i + 1]);
+      if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+          (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) {
+        return i;
+      }
+    }
+    i += length;
+  }
+  return std::nullopt;
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
+  if (word.size() > 64) return {};
+  std::string_view best;
+  size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
+  for (std::string_view candidate : known) {
+    const size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance && distance < candidate.size()) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string slug(std::string_view prompt) {
+  std::string out;
+  for (char c : prompt) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (kept) {
+      out.push_back(c);
+    } else if (!out.empty() && out.back() != '-') {
+      out.push_back('-');
+    }
+    if (out.size() == kLongestSlug) break;
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out.empty() ? "picture" : out;
+}
+
+uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t least,
+                     uint64_t most) {
+  uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec != std::errc() || result.ptr != end || value < least || value > most) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} takes a whole number from {} to {}, not {}",
+                                               option, least, most, quote(text, 60)));
+  }
+  return value;
+}
+
+double parse_real(std::string_view option, const std::string& text, double least, double most,
+                  bool above) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  const bool inside = above ? value > least : value >= least;
+  if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value) || !inside ||
+      value > most) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} takes a number {} {} {} {}, not {}", option,
+                            above ? "above" : "from", least, above ? "and up to" : "to", most,
+                            quote(text, 60)));
+  }
+  return value;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,30 @@
+// Small things done to text on its way in and out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bifrons {
+
+// Offset of the first byte that is not part of well-formed UTF-8.
+std::optional<size_t> invalid_utf8(std::string_view text);
+
+// The word of `known` that `word` was probably meant to be; empty when none is near.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
+
+// [a-z0-9-], at most 40 bytes, never empty: what file names say of a prompt.
+std::string slug(std::string_view prompt);
+
+// A whole non-negative decimal number in [least, most]. Throws Error (usage) naming `option` and
+// the range for anything else.
+uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t least,
+                     uint64_t most);
+
+// A finite decimal number in [least, most], or in (least, most] with `above`.
+double parse_real(std::string_view option, const std::string& text, double least, double most,
+                  bool above = false);
+
+}  // namespace bifrons

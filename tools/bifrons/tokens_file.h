@@ -1,0 +1,27 @@
+// Image codes as JSON: written by --tokens-out, read by decode.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/bifrons.h"
+
+namespace bifrons {
+
+struct TokenRecord {
+  std::string prompt;
+  uint64_t seed = 0;
+  std::vector<int32_t> tokens;  // raster order
+};
+
+// One object for one record, an array of objects for several.
+std::string write_tokens(std::span<const TokenRecord> records, const ModelInfo& model);
+
+// That, or a bare array of codes; records without prompt or seed leave them empty. Throws Error
+// (data) naming `name`. Whether the codes suit a model is for Engine::decode to say.
+std::vector<TokenRecord> read_tokens(std::string_view text, const std::string& name);
+
+}  // namespace bifrons

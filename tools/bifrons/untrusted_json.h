@@ -1,0 +1,19 @@
+// JSON from files that anyone may have written.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace bifrons {
+
+// Throws Error (data) naming `name`: not JSON, or nested deeper than our own files ever are (found
+// before parsing, so that depth costs no stack).
+nlohmann::json parse_untrusted_json(std::string_view text, const std::string& name);
+
+// A whole number in [0, most] under `key`. Throws Error (data) for anything else.
+uint64_t whole_member(const nlohmann::json& object, const std::string& key, uint64_t most,
+                      const std::string& name);
+
+}  // namespace bifrons

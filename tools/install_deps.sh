@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the build needs on Debian 12 or Ubuntu 24.04; says nothing when all of it is there.
+set -euo pipefail
+
+packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
+  nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev)
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [[ $status == installed ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -eq 0 ]] && exit 0
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "install_deps.sh: missing packages: ${missing[*]}; run this as root, or install sudo" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+echo "Installing ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -q >&2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -y -q --no-install-recommends "${missing[@]}" >&2

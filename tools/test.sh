@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Builds the release preset and runs every test; the last lines are ctest's.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash tools/install_deps.sh
+
+cmake --preset release
+cmake --build --preset release --parallel 2
+
+if command -v python3 >/dev/null && [[ -f tools/check_layers.py ]]; then
+  python3 tools/check_layers.py
+fi
+ctest --preset release --parallel 2
