@@ -30,7 +30,7 @@ struct EngineOptions {
 // Everything that decides a picture. Picture i of a prompt has seed + i.
 struct DrawRequest {
   std::string prompt;                          // UTF-8
-  std::optional<std::string> negative_prompt;  // replaces the pads of the unguided row
+  std::optional<std::string> negative_prompt{};  // replaces the pads of the unguided row
   uint64_t seed = 0;
   double guidance = 5.0;
   double temperature = 1.0;  // 0 is greedy

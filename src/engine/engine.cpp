@@ -174,7 +174,7 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {
-  return Tokenizer::open(directory).encode(text, SpecialTokens::kMatch);
+  return Tokenizer::open(directory).encode_with_bos(text, SpecialTokens::kMatch);
 }
 
 }  // namespace bifrons

@@ -87,7 +87,8 @@ std::string inspect(const std::string& directory) {
   out += fmt::format("files      {}\n", fmt::join(i.checkpoint.files(), ", "));
   out += fmt::format("names      {}\n", i.hugging_face_names ? "hugging face" : "original");
   out += "\nconfig\n";
-  for (const auto& [key, value] : config_json(i.config).items()) {
+  const nlohmann::ordered_json config = config_json(i.config);
+  for (const auto& [key, value] : config.items()) {
     out += fmt::format("  {:<26} {}\n", key,
                        value.is_string() ? value.get<std::string>() : value.dump());
   }

@@ -32,11 +32,11 @@ float load_element(const HostArray& array, int64_t i) {
   }
 }
 
-// Rows divided by max(length, 1e-12) as F.normalize does it: in the dtype of the table, so that in
-// bf16 the length and the quotient are each rounded (spec 3.4).
-std::vector<std::byte> unit_rows(const HostArray& table) {
-  const bool bf16 = table.dtype == DType::kBf16;
-  std::vector<std::byte> out(table.rows * table.cols * size_of(bf16 ? DType::kBf16 : DType::kF32));
+// Rows divided by max(length, 1e-12) as F.normalize does it in `dtype`: in bf16 the length and the
+// quotient are each rounded (spec 3.4).
+std::vector<std::byte> unit_rows(const HostArray& table, DType dtype) {
+  const bool bf16 = dtype == DType::kBf16;
+  std::vector<std::byte> out(table.rows * table.cols * size_of(dtype));
   for (int64_t r = 0; r < table.rows; ++r) {
     double square = 0;
     for (int64_t c = 0; c < table.cols; ++c) {
@@ -165,13 +165,12 @@ void WeightLoader::norm(Norm& weight, const std::string& name, int64_t size, boo
 
 void WeightLoader::table(Table& weight, const std::string& name, int64_t rows, int64_t cols,
                          TableRows form) {
-  HostArray stored = array(name + ".weight", rows, cols);
+  const HostArray stored = array(name + ".weight", rows, cols);
   if (form == TableRows::kAsStored) {
     weight = backend_.make_table(stored);
   } else {
-    const std::vector<std::byte> unit = unit_rows(stored);
-    const DType dtype = stored.dtype == DType::kBf16 ? DType::kBf16 : DType::kF32;
-    weight = backend_.make_table({unit.data(), dtype, rows, cols});
+    const std::vector<std::byte> unit = unit_rows(stored, activation_);
+    weight = backend_.make_table({unit.data(), activation_, rows, cols});
   }
   release(name + ".weight");
 }

@@ -54,8 +54,9 @@ void check_tensors(const PublishedTensors& published, const std::vector<NeededTe
 // it. Call check_tensors first.
 class WeightLoader : public WeightVisitor {
  public:
-  WeightLoader(Backend& backend, const PublishedTensors& published)
-      : backend_(backend), published_(published) {}
+  // `activation` is what the network computes in, and so what derived weights are rounded to.
+  WeightLoader(Backend& backend, const PublishedTensors& published, DType activation)
+      : backend_(backend), published_(published), activation_(activation) {}
 
   using WeightVisitor::linear;
   void linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
@@ -72,6 +73,7 @@ class WeightLoader : public WeightVisitor {
 
   Backend& backend_;
   const PublishedTensors& published_;
+  DType activation_;
 };
 
 }  // namespace bifrons

@@ -27,7 +27,7 @@ std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
   model->visit_weights(needed);
   check_tensors(published, needed.tensors(), directory);
 
-  WeightLoader loader(backend, published);
+  WeightLoader loader(backend, published, activation);
   model->visit_weights(loader);
   model->decoder.allocate(backend);
   return model;

@@ -1,0 +1,68 @@
+// A backend that times every verb of another: where a forward pass spends its time.
+#pragma once
+
+#include <array>
+
+#include "kernels/backend.h"
+
+namespace bifrons {
+
+// Forwards each verb to `inner` (which must outlive it) and adds up wall time per verb. On devices
+// that run ahead of the host it waits after each verb, so use it to compare shares, not totals.
+class TimedBackend : public Backend {
+ public:
+  explicit TimedBackend(Backend& inner) : inner_(inner) {}
+
+  double seconds(Verb verb) const { return seconds_[static_cast<size_t>(verb)]; }
+  void reset() { seconds_ = {}; }
+
+  std::string_view name() const override { return inner_.name(); }
+  std::string_view description() const override { return inner_.description(); }
+  Place place() const override { return inner_.place(); }
+  Buffer allocate(int64_t bytes) override { return inner_.allocate(bytes); }
+  void upload(const Tensor& to, const void* host) override { inner_.upload(to, host); }
+  void download(void* host, const Tensor& from) override { inner_.download(host, from); }
+  void synchronize() override { inner_.synchronize(); }
+  Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override {
+    return inner_.make_linear(parts, bias);
+  }
+  Convolution make_convolution(const HostArray& weight, const HostArray& bias, int64_t kernel,
+                               Padding padding) override {
+    return inner_.make_convolution(weight, bias, kernel, padding);
+  }
+  Norm make_norm(const HostArray& weight, const HostArray* bias) override {
+    return inner_.make_norm(weight, bias);
+  }
+  Table make_table(const HostArray& rows) override { return inner_.make_table(rows); }
+
+ private:
+  template <typename Run>
+  void timed(Verb verb, Run run);
+
+  void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
+  void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
+  void do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) override;
+  void do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                      const RopeTable& rope, const TokenRows& rows) override;
+  void do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
+                    const TokenRows& rows) override;
+  void do_swiglu(const Tensor& y, const Tensor& gate_up) override;
+  void do_gelu(const Tensor& y, const Tensor& x) override;
+  void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override;
+  void do_sample(const Tensor& ids, const Tensor& guided,
+                 const SampleControls& controls) override;
+  void do_advance(const Tensor& counters) override;
+  void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                     double eps, bool silu) override;
+  void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
+                 const Tensor* residual) override;
+  void do_upsample2x(const Tensor& y, const Tensor& x) override;
+  void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
+                         const Tensor& v) override;
+  void do_to_pixels(const Tensor& pixels, const Tensor& x) override;
+
+  Backend& inner_;
+  std::array<double, static_cast<size_t>(Verb::kCount)> seconds_{};
+};
+
+}  // namespace bifrons

@@ -1,0 +1,168 @@
+// What must hold whatever the weights are: a drawing depends on its request alone.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "src/bifrons.h"
+#include "tests/support/golden.h"
+
+namespace bifrons {
+namespace {
+
+Engine open_toy(const std::string& name, int threads, int pictures_at_once,
+                RopeMode rope = RopeMode::kF32) {
+  return Engine::open({.model = golden::directory() + name,
+                       .device = "cpu",
+                       .threads = threads,
+                       .rope = rope,
+                       .pictures_at_once = pictures_at_once});
+}
+
+// Requests that differ in everything a lane carries: lengths, seeds, guidance, filters, negatives.
+std::vector<DrawRequest> mixed_requests() {
+  std::vector<DrawRequest> requests(11);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    DrawRequest& r = requests[i];
+    r.prompt = std::string(i * i % 17, 'x') + " a cat on hill " + std::to_string(i);
+    r.seed = i * 0x9e3779b97f4a7c15ull;
+    r.guidance = static_cast<double>(i % 4) * 1.5;
+    r.temperature = i % 5 == 0 ? 0.0 : 0.5 + 0.1 * static_cast<double>(i);
+    r.top_k = i % 3 == 0 ? 0 : static_cast<int64_t>(i);
+    r.top_p = i % 2 == 0 ? 1.0 : 0.7;
+    if (i % 3 == 1) r.negative_prompt = "blurry";
+  }
+  return requests;
+}
+
+class Laws : public testing::TestWithParam<const char*> {};
+
+TEST_P(Laws, APictureAloneIsThePictureInAnyBatchOnAnyThreads) {
+  const auto requests = mixed_requests();
+  std::vector<Drawing> alone;
+  {
+    Engine engine = open_toy(GetParam(), 1, 1);
+    for (const DrawRequest& r : requests) alone.push_back(engine.draw({&r, 1})[0]);
+  }
+  for (int at_once : {1, 2, 3, 7, 16}) {
+    for (int threads : {1, 2, 3}) {
+      Engine engine = open_toy(GetParam(), threads, at_once);
+      const auto together = engine.draw(requests);
+      for (size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_EQ(together[i].tokens, alone[i].tokens) << i << " of " << at_once;
+        EXPECT_EQ(together[i].picture.rgb, alone[i].picture.rgb) << i << " of " << at_once;
+      }
+    }
+  }
+}
+
+TEST_P(Laws, OrderAndEarlierPicturesChangeNothing) {
+  auto requests = mixed_requests();
+  Engine engine = open_toy(GetParam(), 2, 3);
+  const auto forward = engine.draw(requests);
+  std::reverse(requests.begin(), requests.end());
+  const auto backward = engine.draw(requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(forward[i].tokens, backward[requests.size() - 1 - i].tokens);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Toys, Laws, testing::Values("toy-f32", "toy-hf", "grouped-query"),
+                         [](const auto& toy) {
+                           std::string name = toy.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(Drawing, EverySettingCounts) {
+  Engine engine = open_toy("toy-f32", 1, 1);
+  const DrawRequest base{.prompt = "a cat", .seed = 1};
+  const auto tokens = [&](const DrawRequest& r) { return engine.draw({&r, 1})[0].tokens; };
+  const auto first = tokens(base);
+  EXPECT_EQ(tokens(base), first);
+  const auto changed = [&](auto change) {
+    DrawRequest r = base;
+    change(r);
+    return tokens(r) != first;
+  };
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.seed = 2; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.seed = uint64_t{1} << 40 | 1; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.prompt = "a hat"; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.negative_prompt = "red red red"; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.guidance = 1; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.temperature = 0; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.temperature = 9; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.top_k = 1; }));
+  EXPECT_TRUE(changed([](DrawRequest& r) { r.top_p = 0.01; }));
+}
+
+TEST(Drawing, TopKOfOneAndATinyTopPAreGreedy) {
+  Engine engine = open_toy("grouped-query", 1, 1);
+  const DrawRequest greedy{.prompt = "a cat", .seed = 1, .temperature = 0};
+  const DrawRequest one{.prompt = "a cat", .seed = 5, .top_k = 1};
+  const DrawRequest tiny{.prompt = "a cat", .seed = 6, .top_p = 1e-6};
+  const auto expected = engine.draw({&greedy, 1})[0].tokens;
+  EXPECT_EQ(engine.draw({&one, 1})[0].tokens, expected);
+  EXPECT_EQ(engine.draw({&tiny, 1})[0].tokens, expected);
+}
+
+TEST(Drawing, StopsWhenProgressSaysSo) {
+  Engine engine = open_toy("toy-f32", 1, 1);
+  const DrawRequest request{.prompt = "a cat", .seed = 1};
+  int64_t calls = 0;
+  try {
+    engine.draw({&request, 1}, [&](int64_t done, int64_t total) {
+      EXPECT_EQ(total, 16);
+      EXPECT_EQ(done, ++calls);
+      return calls < 3;
+    });
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kInterrupted);
+  }
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(engine.draw({&request, 1}).size(), 1u) << "the engine still works";
+}
+
+TEST(Drawing, TooLongAPromptIsRefused) {
+  Engine engine = open_toy("grouped-query", 1, 1);  // 128 positions
+  const DrawRequest request{.prompt = std::string(400, 'q')};
+  try {
+    engine.draw({&request, 1});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(e.what()).find("at most 104"), std::string::npos) << e.what();
+  }
+}
+
+TEST(Decoding, IsWhatDrawingDoesAndChecksItsCodes) {
+  Engine engine = open_toy("toy-hf", 2, 1);
+  const DrawRequest request{.prompt = "a cat", .seed = 3};
+  const Drawing drawing = engine.draw({&request, 1})[0];
+  EXPECT_EQ(engine.decode(drawing.tokens).rgb, drawing.picture.rgb);
+  auto codes = drawing.tokens;
+  codes[3] = 61;
+  EXPECT_THROW(engine.decode(codes), Error);
+  codes[3] = -1;
+  EXPECT_THROW(engine.decode(codes), Error);
+  codes.pop_back();
+  EXPECT_THROW(engine.decode(codes), Error);
+}
+
+TEST(Opening, SaysWhatIsWrong) {
+  try {
+    Engine::open({.model = "/nowhere/at/all"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kMissing);
+  }
+  try {
+    Engine::open({.model = golden::directory() + "toy-f32", .device = "warp"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUnavailable);
+  }
+}
+
+}  // namespace
+}  // namespace bifrons

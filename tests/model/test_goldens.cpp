@@ -1,0 +1,256 @@
+// The loaded toy models against what two reference implementations made of them
+// (tools/reference/README.md says which values are which).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/engine/generator.h"
+#include "src/model/model.h"
+#include "src/model/rope.h"
+#include "src/tokenizer/prompt.h"
+#include "src/weights/checkpoint.h"
+#include "tests/support/golden.h"
+
+namespace bifrons {
+namespace {
+
+// A toy model computing in `activation`, whatever its weights are stored in.
+struct Toy {
+  std::string directory;
+  std::unique_ptr<Backend> backend = make_cpu_backend(2);
+  std::unique_ptr<Model> model;
+  golden::Tensors expected;
+
+  Toy(const std::string& name, DType activation)
+      : directory(golden::directory() + name),
+        expected(directory + "/expected/expected.safetensors") {
+    const Checkpoint checkpoint = Checkpoint::open(directory);
+    const PublishedTensors published(checkpoint);
+    model = std::make_unique<Model>(read_config(directory), activation);
+    TensorList needed;
+    model->visit_weights(needed);
+    check_tensors(published, needed.tensors(), directory);
+    WeightLoader loader(*backend, published, activation);
+    model->visit_weights(loader);
+    model->decoder.allocate(*backend);
+  }
+
+
+  // Logits [T, 2, C] when the model is fed `codes`; step 0 is the prefill.
+  std::vector<float> forced_logits(const std::vector<int32_t>& prompt,
+                                   const std::vector<int32_t>& null,
+                                   const std::vector<int32_t>& codes, bool rope_bf16) {
+    Backend& b = *backend;
+    const TransformerConfig& t = model->config.transformer;
+    const int64_t length = prompt.size(), steps = codes.size(), c = model->config.vq.codebook;
+    const auto inverse = inverse_frequencies(t.rope_theta, t.head_dim, rope_bf16);
+    const SequenceMemory memory = model->transformer.make_memory(b, 2, length + steps, inverse);
+    const TransformerActivations activations = model->transformer.make_activations(b, 2 * length);
+    const ImageFaceActivations face = model->face.make_activations(b, 1);
+    const Buffer inputs = b.allocate(2 * length * t.hidden * 4), rows = b.allocate(6 * length * 4);
+    const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
+      const Tensor view = rows.view(DType::kI32, {static_cast<int64_t>(values.size())},
+                                    part * 2 * length * size_of(DType::kI32));
+      b.upload(view, values.data());
+      return view;
+    };
+    std::vector<int32_t> ids(prompt), slots(length, 0), positions;
+    ids.insert(ids.end(), null.begin(), null.end());
+    slots.resize(2 * length, 1);
+    for (int64_t i = 0; i < 2 * length; ++i) positions.push_back(static_cast<int32_t>(i % length));
+    const Tensor x = inputs.view(model->activation, {2 * length, t.hidden});
+    b.gather(x, model->transformer.weights().token_embedding, put(0, ids));
+    model->transformer.forward(b, x, {put(1, slots), put(2, positions)}, memory, activations);
+    const Norm& norm = model->transformer.weights().final_norm;
+    b.rms_norm(face.hidden.slice_rows(0, 1), x.slice_rows(length - 1, 1), norm, t.norm_eps);
+    b.rms_norm(face.hidden.slice_rows(1, 1), x.slice_rows(2 * length - 1, 1), norm, t.norm_eps);
+
+    std::vector<float> logits(steps * 2 * c);
+    const Tensor step = x.slice_rows(0, 2);
+    for (int64_t i = 0; i < steps; ++i) {
+      const ImageFaceWeights& w = model->face.weights();
+      b.linear(face.inner, face.hidden, w.head_in);
+      b.gelu(face.inner, face.inner);
+      b.linear(face.logits, face.inner, w.head_out);
+      b.download(logits.data() + i * 2 * c, face.logits);
+      const std::vector<int32_t> both(2, codes[i]);
+      b.upload(face.ids, both.data());
+      model->face.embed_codes(b, step, face);
+      const auto position = static_cast<int32_t>(length + i);
+      model->transformer.forward(b, step, {put(1, {0, 1}), put(2, {position, position})}, memory,
+                                 activations);
+      b.rms_norm(face.hidden, step, norm, t.norm_eps);
+    }
+    return logits;
+  }
+};
+
+double largest(const std::vector<float>& values) {
+  double m = 0;
+  for (float v : values) m = std::max(m, std::abs(static_cast<double>(v)));
+  return m;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double m = 0;
+  for (size_t i = 0; i < a.size(); ++i) m = std::max(m, std::abs(double{a[i]} - double{b[i]}));
+  return m;
+}
+
+// Root of the mean square difference.
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - double{b[i]}, 2);
+  return std::sqrt(sum / a.size());
+}
+
+// f32 sums of a few hundred terms through a dozen layers: some hundred units of 2^-24 relative to
+// the largest value. The two references differ from each other by about 1e-6.
+constexpr double kF32Tolerance = 2e-5;
+
+class Goldens : public testing::TestWithParam<const char*> {};
+
+TEST_P(Goldens, PromptIds) {
+  const std::string directory = golden::directory() + GetParam();
+  const golden::Tensors expected(directory + "/expected/expected.safetensors");
+  const Tokenizer tokenizer = Tokenizer::open(directory);
+  std::ifstream file(directory + "/expected/expected.json");
+  const auto json = nlohmann::json::parse(file);
+  for (int i = 0; i < 2; ++i) {
+    const std::string draw = "draw" + std::to_string(i);
+    const std::string prompt = json.at("draws").at(i).at("prompt");
+    const auto ids = drawing_prompt(tokenizer, prompt, false);
+    EXPECT_EQ(ids, expected.values<int32_t>(draw + ".prompt_ids")) << prompt;
+    EXPECT_EQ(unguided_prompt(tokenizer, ids, ""), expected.values<int32_t>(draw + ".null_ids"));
+  }
+}
+
+TEST_P(Goldens, LogitsInF32) {
+  Toy toy(GetParam(), DType::kF32);
+  for (const std::string draw : {"draw0", "draw1"}) {
+    const auto reference = toy.expected.values<float>(draw + ".logits");
+    const auto logits = toy.forced_logits(toy.expected.values<int32_t>(draw + ".prompt_ids"),
+                                          toy.expected.values<int32_t>(draw + ".null_ids"),
+                                          toy.expected.values<int32_t>(draw + ".codes"), false);
+    EXPECT_LE(largest_difference(logits, reference), kF32Tolerance * largest(reference)) << draw;
+  }
+}
+
+TEST_P(Goldens, GreedyCodesInF32) {
+  Toy toy(GetParam(), DType::kF32);
+  Generator generator(*toy.backend, toy.model->config, toy.model->transformer, toy.model->face,
+                      RopeMode::kF32);
+  std::vector<GuidedPrompt> prompts(2);
+  for (int i = 0; i < 2; ++i) {
+    const std::string draw = "draw" + std::to_string(i);
+    prompts[i].prompted = toy.expected.values<int32_t>(draw + ".prompt_ids");
+    prompts[i].unprompted = toy.expected.values<int32_t>(draw + ".null_ids");
+    prompts[i].temperature = 0;
+  }
+  const auto codes = generator.draw(prompts, {});  // both at once: a batch changes nothing
+  EXPECT_EQ(codes[0], toy.expected.values<int32_t>("draw0.codes"));
+  EXPECT_EQ(codes[1], toy.expected.values<int32_t>("draw1.codes"));
+}
+
+TEST_P(Goldens, RopeOfTheOriginalScripts) {
+  Toy toy(GetParam(), DType::kF32);
+  if (!toy.expected.has("draw0.logits_rope_bf16")) GTEST_SKIP() << "f32 models only";
+  const auto reference = toy.expected.values<float>("draw0.logits_rope_bf16");
+  const auto prompt = toy.expected.values<int32_t>("draw0.prompt_ids");
+  const auto null = toy.expected.values<int32_t>("draw0.null_ids");
+  const auto codes = toy.expected.values<int32_t>("draw0.codes");
+  const auto logits = toy.forced_logits(prompt, null, codes, true);
+  const double tolerance = kF32Tolerance * largest(reference);
+  EXPECT_LE(largest_difference(logits, reference), tolerance);
+  EXPECT_GT(largest_difference(toy.forced_logits(prompt, null, codes, false), reference), tolerance)
+      << "the two modes must differ";
+}
+
+// In bf16 every order of summation gives other roundings, so the reference's own distance from f32
+// is the measure: ours may be no farther from f32, and no farther from the reference than two such
+// distances.
+TEST_P(Goldens, LogitsInBf16) {
+  Toy toy(GetParam(), DType::kBf16);
+  if (!toy.expected.has("draw0.logits_bf16")) GTEST_SKIP() << "bf16 models only";
+  for (const std::string draw : {"draw0", "draw1"}) {
+    const auto exact = toy.expected.values<float>(draw + ".logits");
+    const auto reference = toy.expected.values<float>(draw + ".logits_bf16");
+    const auto logits = toy.forced_logits(toy.expected.values<int32_t>(draw + ".prompt_ids"),
+                                          toy.expected.values<int32_t>(draw + ".null_ids"),
+                                          toy.expected.values<int32_t>(draw + ".codes"), false);
+    const double rounding = distance(reference, exact);
+    EXPECT_LE(distance(logits, exact), 1.25 * rounding) << draw;
+    EXPECT_LE(distance(logits, reference), 2 * rounding) << draw;
+    EXPECT_GT(distance(logits, exact), 0) << "bf16 must round";
+  }
+}
+
+std::vector<float> decoded(Toy& toy, const int32_t* codes, std::vector<uint8_t>* pixels) {
+  const int64_t n = toy.model->config.image_tokens(), size = toy.model->decoder.image_size();
+  Backend& b = *toy.backend;
+  const Buffer code = b.allocate(n * 4), pixel = b.allocate(size * size * 3);
+  b.upload(code.view(DType::kI32, {n}), codes);
+  const Tensor signal = toy.model->decoder.decode_to_signal(b, code.view(DType::kI32, {n}));
+  const Tensor pixel_view = pixel.view(DType::kU8, {size, size, 3});
+  b.to_pixels(pixel_view, signal);
+  pixels->resize(size * size * 3);
+  b.download(pixels->data(), pixel_view);
+  std::vector<float> values(signal.count());
+  for (int64_t i = 0; i < signal.count(); ++i) {
+    values[i] = signal.dtype == DType::kF32 ? signal.as<float>()[i] : to_float(signal.as<Bf16>()[i]);
+  }
+  return values;
+}
+
+TEST_P(Goldens, DecodedPixelsInF32) {
+  Toy toy(GetParam(), DType::kF32);
+  const auto codes = toy.expected.values<int32_t>("decode.codes");
+  const auto reference = toy.expected.values<float>("decode.values");
+  const auto reference_pixels = toy.expected.values<uint8_t>("decode.pixels");
+  const size_t n = toy.model->config.image_tokens(), one = reference.size() / (codes.size() / n);
+  for (size_t p = 0; p < codes.size() / n; ++p) {
+    std::vector<uint8_t> pixels;
+    const auto values = decoded(toy, codes.data() + p * n, &pixels);
+    const std::vector<float> exact(reference.begin() + p * one, reference.begin() + (p + 1) * one);
+    EXPECT_LE(largest_difference(values, exact), kF32Tolerance * largest(exact)) << "picture " << p;
+    int64_t other = 0;
+    for (size_t i = 0; i < one; ++i) {
+      const int step = std::abs(int{pixels[i]} - int{reference_pixels[p * one + i]});
+      EXPECT_LE(step, 1) << i;
+      other += step;
+    }
+    EXPECT_LE(other, static_cast<int64_t>(one / 100)) << "values next to a step are rare";
+  }
+}
+
+TEST_P(Goldens, DecodedSignalInBf16) {
+  Toy toy(GetParam(), DType::kBf16);
+  if (!toy.expected.has("decode.values_bf16")) GTEST_SKIP() << "bf16 models only";
+  const auto codes = toy.expected.values<int32_t>("decode.codes");
+  const auto exact = toy.expected.values<float>("decode.values");
+  const auto reference = toy.expected.values<float>("decode.values_bf16");
+  const size_t n = toy.model->config.image_tokens();
+  std::vector<float> values;
+  for (size_t p = 0; p < codes.size() / n; ++p) {
+    std::vector<uint8_t> pixels;
+    const auto one = decoded(toy, codes.data() + p * n, &pixels);
+    values.insert(values.end(), one.begin(), one.end());
+  }
+  const double rounding = distance(reference, exact);
+  EXPECT_LE(distance(values, exact), 1.25 * rounding);
+  EXPECT_LE(distance(values, reference), 2 * rounding);
+}
+
+INSTANTIATE_TEST_SUITE_P(Toys, Goldens,
+                         testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head"),
+                         [](const auto& toy) {
+                           std::string name = toy.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace bifrons

@@ -1,0 +1,83 @@
+// The list of weights against the published counts (spec 8.1), and the memory plan against it.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "src/engine/memory_plan.h"
+#include "src/model/model.h"
+
+namespace bifrons {
+namespace {
+
+int64_t parameters(const TensorList& list) {
+  int64_t sum = 0;
+  for (const NeededTensor& tensor : list.tensors()) {
+    int64_t n = 1;
+    for (int64_t size : tensor.shape) n *= size;
+    sum += n;
+  }
+  return sum;
+}
+
+struct Published {
+  const char* shape;
+  int64_t transformer;  // layers, final norm and token embedding
+  int64_t face;         // gen_head, gen_aligner, gen_embed
+};
+
+class Shapes : public testing::TestWithParam<Published> {};
+
+TEST_P(Shapes, ParametersAreThoseOfTheSpecification) {
+  const Config config = shape_named(GetParam().shape);
+  Model model(config, DType::kBf16);
+  TensorList transformer, face, decoder;
+  visit(model.transformer.weights(), config.transformer, transformer);
+  visit(model.face.weights(), config, face);
+  visit(model.decoder.weights(), config.vq, decoder);
+  EXPECT_EQ(parameters(transformer), GetParam().transformer);
+  EXPECT_EQ(parameters(face), GetParam().face);
+  EXPECT_EQ(parameters(decoder), 42'449'795 + 2'304 + 131'072);
+  EXPECT_EQ(model.decoder.image_size(), 384);
+}
+
+TEST_P(Shapes, NoNameIsAskedForTwice) {
+  const Config config = shape_named(GetParam().shape);
+  Model model(config, DType::kBf16);
+  TensorList list;
+  model.visit_weights(list);
+  std::set<std::string> names;
+  for (const NeededTensor& tensor : list.tensors()) {
+    EXPECT_TRUE(names.insert(tensor.name).second) << tensor.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Published, Shapes,
+    testing::Values(Published{"janus-pro-1b", 209'715'200 + 1'233'223'680 + 2'048,
+                              131'072 + 4'214'784 + 37'767'168},
+                    Published{"janus-pro-7b", 419'430'400 + 6'071'500'800 + 4'096,
+                              131'072 + 16'818'176 + 83'906'560}),
+    [](const auto& toy) { return toy.index == 0 ? "OneB" : "SevenB"; });
+
+TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
+  // Spec 8.1: 2.636 GB for 1B without the token embedding (0.419 GB); spec 8.3: 196,608 bytes of
+  // keys and values a token and row.
+  const auto plan = memory_plan(shape_named("janus-pro-1b"), DType::kBf16, 1, 64);
+  int64_t weights = 0;
+  for (int i = 0; i < 3; ++i) weights += plan[i].bytes;
+  EXPECT_NEAR(weights / 1e9, 2.636 + 0.419, 0.001);
+  EXPECT_EQ(plan[3].name, "keys and values");
+  EXPECT_EQ(plan[3].bytes, 2 * (64 + 575) * 196'608);
+}
+
+TEST(ShapeNamed, RefusesOthers) {
+  try {
+    shape_named("janus-flow");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+  }
+}
+
+}  // namespace
+}  // namespace bifrons

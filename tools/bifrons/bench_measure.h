@@ -1,0 +1,53 @@
+// What `bifrons bench` measures: steps and decodes beside the bandwidth of the same process.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bifrons {
+
+struct BenchOptions {
+  std::string shape = "janus-pro-1b";  // random weights of this shape, unless `model` is given
+  std::string model;                   // a model directory
+  std::vector<int64_t> rows{1, 2};     // rows of a decode step
+  int64_t context = 352;               // tokens already in the cache: a 64-token prompt, half way
+  int threads = 0;
+  int repeats = 15;
+  bool decode = true;
+  bool prefill = true;
+  bool vq = true;
+};
+
+// One line of the table. Medians over the repeats; bytes are what the verbs count (weights as
+// stored, cache and activations once), so percent_of_bandwidth compares with a pure read.
+struct BenchRow {
+  std::string name;
+  double milliseconds = 0;
+  double fastest_milliseconds = 0;
+  int64_t bytes = 0;
+  int64_t flops = 0;
+  double bandwidth = 0;  // GB/s of pure reading, measured just before
+  double ratio = 0;      // to what `ratio_to` says; 0 when there is nothing to compare with
+  std::string ratio_to;
+
+  double gigabytes_per_second() const { return bytes / (milliseconds * 1e6); }
+  double gigaflops() const { return flops / (milliseconds * 1e6); }
+  double percent_of_bandwidth() const {
+    return bandwidth > 0 ? 100 * gigabytes_per_second() / bandwidth : 0;
+  }
+};
+
+struct BenchReport {
+  std::string device;
+  std::string model;
+  double bandwidth = 0;  // GB/s, median of all measurements of the run
+  std::vector<BenchRow> rows;
+};
+
+// `say` gets a line now and then for people who wait.
+BenchReport measure(const BenchOptions& options,
+                    const std::function<void(const std::string&)>& say);
+
+}  // namespace bifrons
