@@ -1,0 +1,114 @@
+"""Writes the storybook model directory in the layout Janus-Pro publishes (bf16, original names)."""
+import argparse
+import json
+import os
+import shutil
+
+import torch
+from safetensors.torch import save_file
+
+import scenes
+import tokenizer as text
+import train_encoder
+import train_transformer
+import train_vq
+import transformer
+import vq
+
+
+def load_transformer(folder, cooled=True):
+    """The newest trained transformer: the cooled-down copy if there is one, else the weight average."""
+    path = os.path.join(folder, train_transformer.COOLED)
+    key = "model"
+    if not cooled or not os.path.exists(path):
+        path, key = os.path.join(folder, train_transformer.FILE), "average"
+    saved = torch.load(path)
+    model = transformer.Storybook(transformer.Config(**saved["config"]))
+    model.load_state_dict(saved[key])
+    return model.eval(), saved["step"] * saved["batch"]
+
+
+def load_vq(folder):
+    """(network, True if its encoder is trained)."""
+    saved = torch.load(os.path.join(folder, train_vq.FILE))
+    model = vq.VQ(vq.Config(**saved["config"]))
+    model.load_state_dict(saved["average"])
+    encoder = os.path.join(folder, train_encoder.FILE)
+    if os.path.exists(encoder):
+        model.load_state_dict(torch.load(encoder)["average"], strict=False)
+    return model.eval(), os.path.exists(encoder)
+
+
+def tensors(model, pictures):
+    out = dict(model.state_dict())
+    out.update({f"gen_vision_model.{name}": value for name, value in pictures.state_dict().items()})
+    return {name: value.detach().to(torch.bfloat16).contiguous() for name, value in out.items()}
+
+
+def config(model, pictures):
+    c, v = model.config, pictures.config
+    part = lambda cls, kind, **params: {"cls": cls, "model_type": kind, "params": params}
+    return {
+        "architectures": ["MultiModalityCausalLM"],
+        "gen_aligner_config": part("MlpProjector", "gen_aligner", depth=2, input_dim=c.code_width, n_embed=c.width,
+                                   projector_type="mlp_gelu"),
+        "gen_head_config": part("vision_head", "gen_head", image_token_embed=c.width, image_token_size=c.codes, n_embed=c.width),
+        "gen_vision_config": part("VQ-16", "gen_vision", image_token_size=c.codes, n_embed=c.code_width, ch=v.ch,
+                                  encoder_ch_mult=list(v.encoder_ch_mult), decoder_ch_mult=list(v.decoder_ch_mult),
+                                  num_res_blocks=v.num_res_blocks, z_channels=v.z_channels, image_size=scenes.SIDE),
+        "language_config": {
+            "attention_bias": False, "head_dim": c.width // c.heads, "hidden_act": "silu", "hidden_size": c.width,
+            "intermediate_size": c.inner, "max_position_embeddings": 1024, "mlp_bias": False, "model_type": "llama",
+            "num_attention_heads": c.heads, "num_hidden_layers": c.layers, "num_key_value_heads": c.heads,
+            "rms_norm_eps": c.epsilon, "rope_scaling": None, "rope_theta": c.theta, "tie_word_embeddings": False,
+            "torch_dtype": "bfloat16", "vocab_size": c.vocabulary},
+        "model_type": "multi_modality",
+        "torch_dtype": "bfloat16",
+    }
+
+
+def companions():
+    """The small JSON files beside config.json."""
+    return {
+        "tokenizer_config.json": {
+            "add_bos_token": True, "add_eos_token": False, "bos_token": text.BOS, "clean_up_tokenization_spaces": False,
+            "eos_token": text.EOS, "model_max_length": 1024, "pad_token": None, "tokenizer_class": "LlamaTokenizer",
+            "unk_token": None, "use_default_system_prompt": True},
+        "special_tokens_map.json": {
+            "additional_special_tokens": text.SPECIAL[5:], "bos_token": text.BOS, "eos_token": text.EOS, "pad_token": text.PAD},
+        "processor_config.json": {
+            "add_special_token": False, "ignore_id": -100, "image_tag": "<image_placeholder>", "mask_prompt": True,
+            "num_image_tokens": 36, "processor_class": "VLChatProcessor", "sft_format": "deepseek"},
+        "preprocessor_config.json": {
+            "background_color": [127, 127, 127], "do_normalize": True, "image_mean": [.5] * 3, "image_processor_type":
+            "VLMImageProcessor", "image_size": scenes.SIDE, "image_std": [.5] * 3, "min_size": 14,
+            "processor_class": "VLChatProcessor", "rescale_factor": 0.00392156862745098},
+    }
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--checkpoints", default=os.path.expanduser("~/.cache/bifrons-train"))
+    p.add_argument("--out", default="samples/models/storybook")
+    p.add_argument("--average", action="store_true", help="export the running average even if a cooled copy exists")
+    a = p.parse_args()
+    model, pictures_seen = load_transformer(a.checkpoints, not a.average)
+    network, encoder_trained = load_vq(a.checkpoints)
+    os.makedirs(a.out, exist_ok=True)
+    weights = tensors(model, network)
+    save_file(weights, os.path.join(a.out, "model.safetensors"), metadata={
+        "format": "pt", "training_pictures": str(pictures_seen),
+        "picture_encoder": "trained" if encoder_trained else "random, not trained yet",
+        "lm_head": "random, not trained yet", "license": "weights MIT; trained on pictures of Noto Color Emoji (OFL 1.1)"})
+    shutil.copy(os.path.join(a.checkpoints, "tokenizer.json"), a.out)
+    for name, doc in {"config.json": config(model, network), **companions()}.items():
+        with open(os.path.join(a.out, name), "w") as f:
+            json.dump(doc, f, indent=2, ensure_ascii=False)
+            f.write("\n")
+    size = sum(os.path.getsize(os.path.join(a.out, f)) for f in os.listdir(a.out))
+    print(f"{len(weights)} tensors, {sum(t.numel() for t in weights.values()) / 1e6:.2f} M parameters, "
+          f"{pictures_seen} training pictures, folder {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Optimiser pieces shared by the trainings: Muon for matrices, AdamW for the rest, and a weight average."""
+import copy
+
+import torch
+
+
+def orthogonalise(batch, rounds=5):
+    """Newton-Schulz iteration towards the nearest orthogonal matrices, for a stack [n, rows, columns]."""
+    x = batch.bfloat16()
+    tall = x.shape[1] > x.shape[2]
+    if tall:
+        x = x.transpose(1, 2)
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(rounds):
+        square = x @ x.transpose(1, 2)
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return (x.transpose(1, 2) if tall else x).float()
+
+
+class Muon:
+    """Momentum followed by orthogonalisation; equal shapes are processed as one stack."""
+
+    def __init__(self, parameters, momentum=.95):
+        self.momentum = momentum
+        self.groups = {}
+        for p in parameters:
+            self.groups.setdefault((p.shape[0], p[0].numel()), []).append(p)
+        self.buffers = {shape: torch.zeros(len(ps), *shape) for shape, ps in self.groups.items()}
+
+    @torch.no_grad()
+    def step(self, rate, decay=0.):
+        for shape, parameters in self.groups.items():
+            gradient = torch.stack([p.grad.reshape(shape) for p in parameters])
+            buffer = self.buffers[shape].mul_(self.momentum).add_(gradient)
+            update = orthogonalise(gradient + self.momentum * buffer) * max(1, shape[0] / shape[1]) ** .5
+            for p, u in zip(parameters, update):
+                p.mul_(1 - rate * decay).add_(u.reshape(p.shape), alpha=-rate)
+
+    def state(self):
+        return {str(k): v for k, v in self.buffers.items()}
+
+    def restore(self, state):
+        for k in self.buffers:
+            self.buffers[k].copy_(state[str(k)])
+
+
+class Optimiser:
+    """Muon on the parameters chosen by `is_matrix(name, parameter)`, AdamW on all others."""
+
+    def __init__(self, model, is_matrix, matrix_rate, other_rate, matrix_decay=.0):
+        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        matrices = [p for n, p in named if is_matrix(n, p)]
+        self.everything = [p for _, p in named]
+        self.muon = Muon(matrices)
+        self.adam = torch.optim.AdamW([p for n, p in named if not is_matrix(n, p)], lr=other_rate,
+                                      betas=(.9, .98), weight_decay=0., foreach=True)
+        self.matrix_rate, self.other_rate, self.matrix_decay = matrix_rate, other_rate, matrix_decay
+
+    def step(self, scale):
+        """One update with both learning rates multiplied by `scale`; clears the gradients."""
+        torch.nn.utils.clip_grad_norm_(self.everything, 1., foreach=True)
+        self.muon.step(self.matrix_rate * scale, self.matrix_decay)
+        for group in self.adam.param_groups:
+            group["lr"] = self.other_rate * scale
+        self.adam.step()
+        for p in self.everything:
+            p.grad = None
+
+    def state(self):
+        return {"muon": self.muon.state(), "adam": self.adam.state_dict()}
+
+    def restore(self, state):
+        self.muon.restore(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+
+
+class Average:
+    """Exponential moving average of a model's weights, warming up with the step count."""
+
+    def __init__(self, model, decay):
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model, step):
+        decay = min(self.decay, (step + 1) / (step + 10))
+        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)

@@ -1,0 +1,127 @@
+"""Trains the picture decoder and the code vectors on the teacher's codes; resumable.
+
+The codes are fixed (see patches.py), so this can run beside the transformer training.
+"""
+import argparse
+import dataclasses
+import os
+import random
+import time
+
+import torch
+
+import patches
+import stream
+from optim import Average, Optimiser
+from train_transformer import VALIDATION, Stop, save
+from vq import VQ, Config, to_network
+
+FILE = "vq.pt"
+
+
+def is_matrix(name, p):
+    return p.dim() == 4 and min(p.shape[:2]) > 8
+
+
+def slopes(x, step):
+    return x[..., step:] - x[..., :-step], x[..., step:, :] - x[..., :-step, :]
+
+
+def picture_loss(y, x):
+    gap = y - x
+    loss = gap.abs().mean() + .5 * gap.square().mean()
+    for step in (1, 2):
+        for g in slopes(gap, step):                       # gradients are linear: the gap's slopes suffice
+            loss = loss + g.abs().mean()
+    return loss
+
+
+def psnr(y, x):
+    return -10 * ((y.clamp(-1, 1) - x) / 2).square().mean((1, 2, 3)).log10().mean().item()
+
+
+def crop(pictures, codes, cells, rng):
+    """The same random window of `cells` x `cells` codes of every picture."""
+    y, x = rng.randint(0, patches.GRID - cells), rng.randint(0, patches.GRID - cells)
+    codes = codes.reshape(-1, patches.GRID, patches.GRID)[:, y:y + cells, x:x + cells].flatten(1)
+    size = patches.CELL
+    return pictures[:, size * y:size * (y + cells), size * x:size * (x + cells)], codes
+
+
+def build(folder):
+    centres = patches.load(folder)["centres"]
+    model = VQ(Config(codes=len(centres)))
+    model.quantize.embedding.weight.data.copy_(patches.starting_vectors(centres, model.config.code_width))
+    return model.to(memory_format=torch.channels_last)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--checkpoints", default=os.path.expanduser("~/.cache/bifrons-train"))
+    p.add_argument("--steps", type=int, default=12000)
+    p.add_argument("--minutes", type=float, default=1e9)
+    p.add_argument("--batch", type=int, default=16)
+    p.add_argument("--crop", type=int, default=8, help="codes a side of the windows trained on; 12 is the whole picture")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--matrix-rate", type=float, default=.01)
+    p.add_argument("--other-rate", type=float, default=2e-3)
+    p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(0)
+    path = os.path.join(a.checkpoints, FILE)
+    model = build(a.checkpoints)
+    for module in (model.encoder, model.quant_conv):
+        module.requires_grad_(False)                      # trained by train_encoder.py
+    optimiser = Optimiser(model, is_matrix, a.matrix_rate, a.other_rate)
+    average = Average(model, .995)
+    step = 0
+    if os.path.exists(path):
+        saved = torch.load(path)
+        model.load_state_dict(saved["model"])
+        average.model.load_state_dict(saved["average"])
+        optimiser.restore(saved["optimiser"])
+        step = saved["step"]
+    first = step
+
+    def loss_of(codes, x):
+        return picture_loss(model.decode(codes).float(), x)
+
+    if a.compile:
+        loss_of = torch.compile(loss_of)
+    batches = stream.Stream(a.checkpoints, a.batch, step, "pictures")
+    source = stream.Stream(a.checkpoints, 32, VALIDATION // 32, "pictures")
+    held = [next(source) for _ in range(2)]
+    source.close()
+    start = told = kept = time.time()
+    stop = Stop()
+    running, until = 0., 0
+    print(f"decoder {sum(q.numel() for q in model.decoder.parameters()) / 1e6:.2f} M, encoder "
+          f"{sum(q.numel() for q in model.encoder.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
+    while step < a.steps and not stop:
+        pictures, codes = crop(*next(batches), a.crop, random.Random(step))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = loss_of(codes, to_network(pictures))
+        loss.backward()
+        optimiser.step(min(1, (step + 1) / 50))
+        step += 1
+        if time.time() - start > 60 * a.minutes:
+            stop.asked = True
+        average.update(model, step)
+        running, until = running + loss.item(), until + 1
+        if time.time() - told > 60 or step == a.steps:
+            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+                value = sum(psnr(average.model.decode(c).float(), to_network(x)) for x, c in held) / len(held)
+            speed = (step - first) * a.batch / (time.time() - start)
+            print(f"step {step} loss {running / until:.4f} PSNR {value:.2f} dB {speed:.1f} pictures/s "
+                  f"{time.time() - start:.0f} s", flush=True)
+            running, until, told = 0., 0, time.time()
+        if time.time() - kept > 300 or step == a.steps or stop:
+            save(path, model=model.state_dict(), average=average.model.state_dict(), optimiser=optimiser.state(),
+                 step=step, config=dataclasses.asdict(model.config))
+            kept = time.time()
+    batches.close()
+
+
+if __name__ == "__main__":
+    main()

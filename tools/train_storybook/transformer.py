@@ -1,0 +1,183 @@
+"""The language model and the picture heads of the storybook model, under the names Janus-Pro publishes."""
+import dataclasses
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclasses.dataclass
+class Config:
+    vocabulary: int
+    codes: int
+    width: int = 256
+    layers: int = 8
+    heads: int = 4
+    inner: int = 704
+    code_width: int = 8
+    positions: int = 144
+    theta: float = 10000.
+    epsilon: float = 1e-6
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(c.width))
+        self.epsilon = c.epsilon
+
+    def forward(self, x):
+        h = x.float()
+        return (h * torch.rsqrt(h.square().mean(-1, keepdim=True) + self.epsilon)).to(x.dtype) * self.weight.to(x.dtype)
+
+
+def rotary(c, length):
+    """cos and sin tables [length, head size], halves repeated."""
+    size = c.width // c.heads
+    angle = torch.outer(torch.arange(length).float(), c.theta ** (-torch.arange(0, size, 2).float() / size))
+    return torch.cat([angle, angle], 1).cos(), torch.cat([angle, angle], 1).sin()
+
+
+def rotate(x, cos, sin):
+    a, b = x.chunk(2, -1)
+    return x * cos.to(x.dtype) + torch.cat([-b, a], -1) * sin.to(x.dtype)
+
+
+class Attention(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.heads = c.heads
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            self.add_module(name, nn.Linear(c.width, c.width, bias=False))
+
+    def forward(self, x, cos, sin, mask, cache=None):
+        b, t, d = x.shape
+        q, k, v = (f(x).view(b, t, self.heads, -1).transpose(1, 2) for f in (self.q_proj, self.k_proj, self.v_proj))
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        if cache is not None:
+            if cache:
+                k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
+            cache[:] = [k, v]
+        score = (q * q.shape[-1] ** -.5) @ k.transpose(2, 3) + mask.to(q.dtype)
+        y = score.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+        return self.o_proj(y.transpose(1, 2).reshape(b, t, d))
+
+
+class MLP(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.gate_proj = nn.Linear(c.width, c.inner, bias=False)
+        self.up_proj = nn.Linear(c.width, c.inner, bias=False)
+        self.down_proj = nn.Linear(c.inner, c.width, bias=False)
+
+    def forward(self, x):
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.self_attn, self.mlp = Attention(c), MLP(c)
+        self.input_layernorm, self.post_attention_layernorm = RMSNorm(c), RMSNorm(c)
+
+    def forward(self, x, cos, sin, mask, cache=None):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask, cache)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Llama(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(c.vocabulary, c.width)
+        self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
+        self.norm = RMSNorm(c)
+
+    def forward(self, x, cos, sin, mask, caches=None):
+        for i, layer in enumerate(self.layers):
+            x = layer(x, cos, sin, mask, caches and caches[i])
+        return self.norm(x)
+
+
+class LanguageModel(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.model = Llama(c)
+        self.lm_head = nn.Linear(c.width, c.vocabulary, bias=False)
+
+
+class Projector(nn.Module):
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, width))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class PictureHead(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.output_mlp_projector = nn.Linear(c.width, c.width)
+        self.vision_head = nn.Linear(c.width, c.codes)
+
+    def forward(self, x):
+        return self.vision_head(F.gelu(self.output_mlp_projector(x)))
+
+
+class Storybook(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.config = c
+        self.language_model = LanguageModel(c)
+        self.gen_embed = nn.Embedding(c.codes, c.code_width)
+        self.gen_aligner = Projector(c.code_width, c.width)
+        self.gen_head = PictureHead(c)
+        for name, p in self.named_parameters():
+            if p.dim() == 2:
+                deep = name.endswith(("o_proj.weight", "down_proj.weight"))
+                nn.init.normal_(p, std=.02 / (2 * c.layers) ** .5 if deep else .02)
+        nn.init.normal_(self.gen_aligner.layers[0].weight, std=.35)
+        nn.init.normal_(self.gen_aligner.layers[2].weight, std=.06)
+        nn.init.normal_(self.gen_embed.weight, std=.35)
+
+    def picture_inputs(self, codes):
+        return self.gen_aligner(self.gen_embed(codes))
+
+    def loss(self, text, real, codes):
+        """Cross-entropy of all picture tokens. `text` is left-padded; `real` marks its true positions."""
+        width = text.shape[1]
+        x = torch.cat([self.language_model.model.embed_tokens(text), self.picture_inputs(codes[:, :-1])], 1)
+        length = x.shape[1]
+        cos, sin = rotary(self.config, length)               # rotary attention sees only distances
+        visible = F.pad(real, (0, length - width), value=True)
+        mask = visible[:, None, None] & torch.ones(length, length, dtype=torch.bool).tril()
+        mask = torch.zeros(mask.shape).masked_fill(~mask, -1e4)
+        hidden = self.language_model.model(x, cos, sin, mask)
+        logits = self.gen_head(hidden[:, width - 1:])
+        return F.cross_entropy(logits.float().flatten(0, 1), codes.flatten())
+
+    @torch.no_grad()
+    def draw(self, ids, pad, guidance=5., temperature=1., generator=None):
+        """Samples picture tokens for prompts `ids` (equal lengths), the way the engine does."""
+        text = torch.as_tensor(ids)
+        empty = text.clone()
+        empty[:, 1:-1] = pad
+        x = self.language_model.model.embed_tokens(torch.cat([text, empty]))
+        half, start = len(text), 0
+        cos, sin = rotary(self.config, text.shape[1] + self.config.positions)
+        caches = [[] for _ in self.language_model.model.layers]
+        out = []
+        for _ in range(self.config.positions):
+            end = start + x.shape[1]
+            mask = torch.full((x.shape[1], end), -1e4).triu(start + 1)
+            hidden = self.language_model.model(x, cos[start:end], sin[start:end], mask, caches)
+            logits = self.gen_head(hidden[:, -1]).float()
+            guided = logits[half:] + guidance * (logits[:half] - logits[half:])
+            if temperature > 0:
+                codes = torch.multinomial((guided / temperature).softmax(-1), 1, generator=generator)[:, 0]
+            else:
+                codes = guided.argmax(-1)
+            out.append(codes)
+            x = self.picture_inputs(codes.repeat(2))[:, None]
+            start = end
+        return torch.stack(out, 1)
