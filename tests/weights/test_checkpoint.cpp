@@ -1,0 +1,210 @@
+// A model directory's weights: which files are taken, and how shards and index must agree.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "src/weights/checkpoint.h"
+#include "tests/weights/expect_error.h"
+#include "tests/weights/file_writers.h"
+#include "tests/weights/temporary_directory.h"
+
+namespace bifrons {
+namespace {
+
+using testing::expect_contains;
+using testing::refusal_of;
+using testing::safetensors_file;
+using testing::small_safetensors_file;
+using testing::small_torch_file;
+using testing::TemporaryDirectory;
+
+std::string refusal(const TemporaryDirectory& directory, ErrorKind kind = ErrorKind::kData) {
+  return refusal_of([&] { Checkpoint::open(directory.path()); }, kind);
+}
+
+// A file with one byte tensor of that name.
+std::string shard(const std::string& name) {
+  return safetensors_file(
+      fmt::format(R"({{"{}":{{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}}})", name), "xy");
+}
+
+std::string index_of(const std::string& map) {
+  return R"({"metadata":{},"weight_map":)" + map + "}";
+}
+
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+TEST(Checkpoint, OpensOneFile) {
+  for (const char* name : {"model.safetensors", "weights.safetensors"}) {
+    const TemporaryDirectory directory;
+    directory.write(name, small_safetensors_file());
+    const Checkpoint checkpoint = Checkpoint::open(directory.path());
+    EXPECT_EQ(checkpoint.files(), std::vector<std::string>{name});
+    ASSERT_EQ(checkpoint.tensors().size(), 2u);
+    EXPECT_EQ(checkpoint.find("c"), nullptr);
+    const StoredTensor* b = checkpoint.find("b");
+    ASSERT_NE(b, nullptr);
+    EXPECT_EQ(std::memcmp(b->data, "bbbbbbbb", 8), 0);
+    std::vector<std::byte> read(3);
+    checkpoint.read(*b, 5, read);
+    EXPECT_EQ(std::memcmp(read.data(), "bbb", 3), 0);
+    EXPECT_THROW(checkpoint.read(*b, 6, read), ContractError);
+    EXPECT_THROW(checkpoint.release(StoredTensor{}), ContractError);
+    checkpoint.release(*b);
+    EXPECT_EQ(std::memcmp(b->data, "bbbbbbbb", 8), 0);
+    EXPECT_EQ(checkpoint.verify_checksums(), 0);
+  }
+}
+
+TEST(Checkpoint, SafetensorsWinsAndNothingIsChosenSilently) {
+  const TemporaryDirectory directory;
+  directory.write("pytorch_model.bin", small_torch_file());
+  EXPECT_EQ(Checkpoint::open(directory.path()).files()[0], "pytorch_model.bin");
+  directory.write("model.safetensors", "");
+  expect_contains(refusal(directory), "/model.safetensors\": empty file (0 bytes)");
+  directory.write("model.safetensors", "damaged, not empty");
+  expect_contains(refusal(directory), "/model.safetensors\": ");
+  directory.write("model.safetensors", small_safetensors_file());
+  EXPECT_EQ(Checkpoint::open(directory.path()).files()[0], "model.safetensors");
+}
+
+TEST(Checkpoint, SaysThatNothingIsThere) {
+  const TemporaryDirectory directory;
+  expect_contains(refusal(directory, ErrorKind::kMissing), "holds neither model.safetensors nor");
+  directory.write("model.safetensors.part", "x");
+  directory.write("optimizer.bin", "x");
+  refusal(directory, ErrorKind::kMissing);
+  refusal_of([] { Checkpoint::open("/nonexistent/model"); }, ErrorKind::kMissing);
+  directory.write("one.safetensors", shard("a"));
+  directory.write("two.safetensors", shard("b"));
+  expect_contains(refusal(directory), "holds 2 files like \"one.safetensors\" but no model");
+}
+
+TEST(Checkpoint, RefusesWhatIsNoFile) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(::mkfifo(directory.path("model.safetensors").c_str(), 0600), 0);
+  expect_contains(refusal(directory), "is a pipe");
+  ::unlink(directory.path("model.safetensors").c_str());
+  ASSERT_EQ(::mkdir(directory.path("model.safetensors").c_str(), 0700), 0);
+  expect_contains(refusal(directory), "is a directory");
+  ::rmdir(directory.path("model.safetensors").c_str());
+  ASSERT_EQ(::symlink("/dev/zero", directory.path("model.safetensors").c_str()), 0);
+  expect_contains(refusal(directory), "is a device");
+}
+
+TEST(Checkpoint, OpensShards) {
+  const TemporaryDirectory directory;
+  directory.write("s-1.safetensors", shard("b"));
+  directory.write("s-2.safetensors", shard("a"));
+  directory.write(kIndex, index_of(R"({"b":"s-1.safetensors","a":"s-2.safetensors"})"));
+  const Checkpoint checkpoint = Checkpoint::open(directory.path());
+  ASSERT_EQ(checkpoint.tensors().size(), 2u);
+  EXPECT_EQ(checkpoint.tensors()[0].name, "a");
+  EXPECT_EQ(checkpoint.files().size(), 2u);
+}
+
+TEST(Checkpoint, IndexAndShardsMustAgree) {
+  const TemporaryDirectory directory;
+  directory.write("s-1.safetensors", shard("b"));
+  directory.write("s-2.safetensors", shard("a"));
+  const auto with = [&](const char* map) {
+    directory.write(kIndex, index_of(map));
+    return refusal(directory);
+  };
+  expect_contains(with(R"({"a":"s-1.safetensors","b":"s-2.safetensors"})"), "\"a\" is not in s-1");
+  expect_contains(with(R"({"b":"s-1.safetensors","c":"s-2.safetensors"})"),
+                  "does not name tensor \"a\"");
+  expect_contains(with(R"({"b":"s-1.safetensors","a":"s-2.safetensors","0":"s-1.safetensors"})"),
+                  "\"0\" is in none");
+  expect_contains(with(R"({"b":"s-1.safetensors","a":"s-2.safetensors","z":"s-1.safetensors"})"),
+                  "\"z\" is in none");
+  expect_contains(with(R"({"b":"s-1.safetensors","b":"s-2.safetensors"})"), "\"b\" stands twice");
+  expect_contains(with("{}"), "weight_map is empty");
+  expect_contains(with("[]"), "is an array, not an object");
+  expect_contains(with(R"({"b":1})"), "is a number, not a string");
+  directory.write(kIndex, "{}");
+  expect_contains(refusal(directory), "has no weight_map");
+  directory.write("s-2.safetensors", shard("b"));
+  expect_contains(with(R"({"b":"s-1.safetensors","a":"s-2.safetensors"})"), "also in another file");
+  directory.write(kIndex, index_of(R"({"b":"s-1.safetensors","a":"s-3.safetensors"})"));
+  expect_contains(refusal(directory, ErrorKind::kMissing), "s-3.safetensors\": no such file");
+}
+
+TEST(Checkpoint, NoWayOutOfTheDirectory) {
+  const TemporaryDirectory directory;
+  for (const char* file :
+       {"../s.safetensors", "/etc/passwd", "/etc/x.safetensors", "a/s.safetensors", ".safetensors",
+        "..", "s.bin", "", "s.safetensors\\u0000", "\\\\s.safetensors", "a b.safetensors",
+        "-.safetensors", "http://x/s.safetensors", "s.safetensors/", "\\ud83d\\ude00.safetensors",
+        "safetensors"}) {
+    directory.write(kIndex, index_of(fmt::format(R"({{"a":"{}"}})", file)));
+    expect_contains(refusal(directory), "is not the plain name of a .safetensors file");
+  }
+  directory.write(kIndex, index_of(R"({"a":")" + std::string(300, 'a') + R"(.safetensors"})"));
+  expect_contains(refusal(directory), "plain name");
+  std::string many = "{";
+  for (int i = 0; i <= 1000; ++i) many += fmt::format(R"("{0}":"{0}.safetensors",)", i);
+  many.back() = '}';
+  directory.write(kIndex, index_of(many));
+  expect_contains(refusal(directory), "more than 1000 files");
+}
+
+TEST(Checkpoint, RefusesPermutedViewsThatWouldFillTheMemory) {
+  using namespace testing::pickle;
+  const TemporaryDirectory directory;
+  std::vector<std::pair<std::string, std::string>> items;
+  const std::string view = tensor(storage("FloatStorage", "0", 4096), 0, {64, 64}, {1, 64});
+  for (int i = 0; i < 200; ++i) items.emplace_back(std::to_string(i), view);
+  directory.write("pytorch_model.bin", testing::zip_file(testing::torch_parts(
+                                           dict(items), {std::string(4096 * 4, 'x')})));
+  expect_contains(refusal(directory), "permuted tensors share their storage");
+}
+
+TEST(Checkpoint, FindsEveryFlippedBitOfStorages) {
+  const TemporaryDirectory directory;
+  const std::string good = small_torch_file();
+  directory.write("pytorch_model.bin", good);
+  const size_t begin = good.find(std::string(24, 'a'));
+  EXPECT_EQ(Checkpoint::open(directory.path()).verify_checksums(), 4);
+  for (size_t bit = 0; bit < 24 * 8; ++bit) {
+    std::string bad = good;
+    bad[begin + bit / 8] = static_cast<char>(bad[begin + bit / 8] ^ (1 << (bit % 8)));
+    directory.write("pytorch_model.bin", bad);
+    const Checkpoint checkpoint = Checkpoint::open(directory.path());
+    expect_contains(refusal_of([&] { checkpoint.verify_checksums(); }),
+                    "checksum of \"archive/data/0\"");
+  }
+}
+
+TEST(Checkpoint, NoticesShorteningWithoutSignal) {
+  const TemporaryDirectory directory;
+  const size_t count = 1 << 20;
+  directory.write(
+      "model.safetensors",
+      safetensors_file(R"({"a":{"dtype":"F16","shape":[1048576],"data_offsets":[0,2097152]}})",
+                       std::string(2 * count, 'x')));
+  const Checkpoint checkpoint = Checkpoint::open(directory.path());
+  checkpoint.verify_unchanged();
+  ASSERT_EQ(::truncate(directory.path("model.safetensors").c_str(), 4096), 0);
+  refusal_of([&] { checkpoint.verify_unchanged(); });
+  std::vector<std::byte> all(2 * count);
+  expect_contains(refusal_of([&] { checkpoint.read(checkpoint.tensors()[0], 0, all); }),
+                  "ends early");
+}
+
+TEST(Checkpoint, SkipsTypesNoWeightHas) {
+  const TemporaryDirectory directory;
+  directory.write("model.safetensors",
+                  safetensors_file(R"({"used":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}})",
+                                   std::string(16, 'x')));
+  const Checkpoint checkpoint = Checkpoint::open(directory.path());
+  EXPECT_TRUE(checkpoint.tensors().empty());
+  ASSERT_EQ(checkpoint.skipped().size(), 1u);
+  EXPECT_EQ(checkpoint.skipped()[0].stored_type, "I64");
+}
+
+}  // namespace
+}  // namespace bifrons

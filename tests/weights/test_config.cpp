@@ -1,0 +1,276 @@
+// config.json in both published forms, each default, and each number out of its range.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/model/config.h"
+#include "tests/weights/expect_error.h"
+#include "tests/weights/temporary_directory.h"
+
+namespace bifrons {
+namespace {
+
+using nlohmann::json;
+using testing::expect_contains;
+using testing::refusal_of;
+
+// What the 7B model publishes: nearly everything is a default.
+json original() {
+  return json::parse(R"({
+    "model_type": "multi_modality", "torch_dtype": "bfloat16",
+    "aligner_config": {"cls": "MlpProjector", "params": {"depth": 2, "input_dim": 1024,
+      "n_embed": 4096, "projector_type": "mlp_gelu"}},
+    "gen_aligner_config": {"cls": "MlpProjector", "model_type": "gen_aligner", "params": {"depth": 2,
+      "input_dim": 8, "n_embed": 4096, "projector_type": "mlp_gelu"}},
+    "gen_head_config": {"cls": "vision_head", "params": {"image_token_embed": 4096,
+      "image_token_size": 16384, "n_embed": 4096}},
+    "gen_vision_config": {"cls": "VQ-16", "params": {"image_token_size": 16384, "n_embed": 8}},
+    "vision_config": {"cls": "CLIPVisionTower", "params": {"image_size": 384,
+      "model_name": "siglip_large_patch16_384", "select_layer": -1}},
+    "language_config": {"max_position_embeddings": 16384, "model_type": "llama",
+      "num_hidden_layers": 30, "torch_dtype": "bfloat16", "vocab_size": 102400}})");
+}
+
+json hugging_face() {
+  return json::parse(R"({
+    "model_type": "janus", "architectures": ["JanusForConditionalGeneration"],
+    "image_token_id": 100581, "tie_word_embeddings": true,
+    "text_config": {"model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
+      "num_hidden_layers": 24, "num_attention_heads": 16, "num_key_value_heads": 16,
+      "head_dim": 128, "hidden_act": "silu", "max_position_embeddings": 16384,
+      "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 10000.0, "vocab_size": 102400,
+      "attention_bias": false, "mlp_bias": false},
+    "vision_config": {"model_type": "janus_vision_model", "image_size": 384, "patch_size": 16,
+      "attention_bias": true},
+    "vq_config": {"embed_dim": 8, "num_embeddings": 16384, "double_latent": false,
+      "latent_channels": 256, "in_channels": 3, "out_channels": 3, "base_channels": 128,
+      "channel_multiplier": [1, 1, 2, 2, 4], "num_res_blocks": 2, "num_patches": 24,
+      "projection_dim": 2048, "num_hidden_layers": 2, "hidden_act": "gelu",
+      "image_token_embed_dim": 2048}})");
+}
+
+Config parse(const json& document) { return parse_config(document.dump(), "\"config.json\""); }
+
+// The refusal after the value at `path` (a JSON pointer) was replaced by one written in JSON.
+std::string refusal(json document, const char* path, const std::string& value) {
+  document[json::json_pointer(path)] = json::parse(value);
+  SCOPED_TRACE(fmt::format("{} = {}", path, value));
+  return refusal_of([&] { parse(document); });
+}
+
+TEST(Config, OriginalFormFillsDefaults) {
+  const Config c = parse(original());
+  EXPECT_EQ(c.form, CheckpointForm::kOriginal);
+  EXPECT_EQ(c.transformer.hidden, 4096);
+  EXPECT_EQ(c.transformer.intermediate, 11008);
+  EXPECT_EQ(c.transformer.layers, 30);
+  EXPECT_EQ(c.transformer.heads, 32);
+  EXPECT_EQ(c.transformer.kv_heads, 32);
+  EXPECT_EQ(c.transformer.head_dim, 128);
+  EXPECT_EQ(c.transformer.vocabulary, 102400);
+  EXPECT_EQ(c.transformer.max_positions, 16384);
+  EXPECT_EQ(c.transformer.norm_eps, 1e-6);
+  EXPECT_EQ(c.transformer.rope_theta, 10000.0);
+  EXPECT_EQ(c.vq.codebook, 16384);
+  EXPECT_EQ(c.vq.code_dim, 8);
+  EXPECT_EQ(c.vq.decoder_multipliers, (std::vector<int64_t>{1, 1, 2, 2, 4}));
+  EXPECT_EQ(c.image_size, 384);
+  EXPECT_EQ(c.grid, 24);
+  EXPECT_EQ(c.image_tokens(), 576);
+  EXPECT_EQ(c.image_token_embed, 4096);
+  EXPECT_EQ(c.gen_aligner_width, 4096);
+}
+
+TEST(Config, OriginalFormTakesTheTokenizersOwnArguments) {
+  json document = original();
+  document["gen_vision_config"]["params"].update({{"ch", 32},
+                                                  {"encoder_ch_mult", {1, 2}},
+                                                  {"decoder_ch_mult", {1, 3}},
+                                                  {"num_res_blocks", 1},
+                                                  {"z_channels", 16},
+                                                  {"codebook_size", 16384},
+                                                  {"codebook_embed_dim", 8},
+                                                  {"image_size", 64}});
+  const Config c = parse(document);
+  EXPECT_EQ(c.vq.base_channels, 32);
+  EXPECT_EQ(c.vq.encoder_multipliers, (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(c.vq.decoder_multipliers, (std::vector<int64_t>{1, 3}));
+  EXPECT_EQ(c.vq.res_blocks, 1);
+  EXPECT_EQ(c.vq.latent_channels, 16);
+  EXPECT_EQ(c.image_size, 64);
+  EXPECT_EQ(c.grid, 32);
+}
+
+TEST(Config, HuggingFaceForm) {
+  const Config c = parse(hugging_face());
+  EXPECT_EQ(c.form, CheckpointForm::kHuggingFace);
+  EXPECT_EQ(c.transformer.hidden, 2048);
+  EXPECT_EQ(c.transformer.intermediate, 5632);
+  EXPECT_EQ(c.transformer.layers, 24);
+  EXPECT_EQ(c.transformer.head_dim, 128);
+  EXPECT_EQ(c.vq.latent_channels, 256);
+  EXPECT_EQ(c.grid, 24);
+  EXPECT_EQ(c.image_token_embed, 2048);
+  EXPECT_EQ(c.gen_aligner_width, 2048);
+}
+
+TEST(Config, RopeParametersOfNewerFiles) {
+  json document = hugging_face();
+  document["text_config"].erase("rope_theta");
+  document["text_config"]["rope_parameters"] = {{"rope_theta", 500.0}, {"rope_type", "default"}};
+  EXPECT_EQ(parse(document).transformer.rope_theta, 500.0);
+  document["text_config"]["rope_parameters"]["rope_type"] = "yarn";
+  expect_contains(refusal_of([&] { parse(document); }), "scaled positions are not supported");
+  expect_contains(
+      refusal(original(), "/language_config/rope_scaling", R"({"type":"linear","factor":2})"),
+      "language_config.rope_scaling.type is \"linear\"");
+  json fine = original();
+  fine["language_config"]["rope_scaling"] = {{"rope_type", "default"}};
+  parse(fine);
+}
+
+TEST(Config, HeadsNeedNotFillTheWidth) {
+  json document = hugging_face();
+  document["text_config"]["head_dim"] = 64;
+  document["text_config"]["num_key_value_heads"] = 4;
+  EXPECT_EQ(parse(document).transformer.head_dim, 64);
+  EXPECT_EQ(parse(document).transformer.kv_heads, 4);
+  document["text_config"]["head_dim"] = nullptr;  // absent
+  EXPECT_EQ(parse(document).transformer.head_dim, 128);
+}
+
+TEST(Config, UnknownFieldsAreIgnored) {
+  json document = original();
+  document["auto_map"] = {{"AutoModel", "evil.Model"}};
+  document["_name_or_path"] = "/etc/passwd";
+  document["hidden_size"] = 7;
+  document["language_config"]["_attn_implementation"] = "flash_attention_2";
+  EXPECT_EQ(parse(document).transformer.hidden, 4096);
+}
+
+TEST(Config, RefusesOtherModels) {
+  json flow = original();
+  flow["vision_gen_dec_config"] = json::object();
+  const std::string said = refusal_of([&] { parse(flow); });
+  expect_contains(said, "JanusFlow");
+  expect_contains(said, "supported are Janus-Pro");
+  expect_contains(refusal(original(), "/model_type", "\"llama\""),
+                  "model_type is \"llama\"; supported are");
+  expect_contains(refusal(original(), "/model_type", "null"), "model_type is not given");
+  expect_contains(refusal(original(), "/model_type", "5"), "model_type is a number, not a string");
+  expect_contains(refusal(original(), "/language_config", "null"), "language_config is missing");
+  expect_contains(refusal(original(), "/language_config", "[]"), "is an array, not an object");
+  expect_contains(refusal(original(), "/language_config/model_type", "\"mistral\""), "only llama");
+  expect_contains(refusal(original(), "/gen_vision_config/cls", "\"VQ-8\""), "only VQ-16");
+  expect_contains(refusal(hugging_face(), "/text_config", "null"), "text_config is missing");
+  expect_contains(refusal(hugging_face(), "/vq_config", "null"), "vq_config is missing");
+  for (const char* text : {"[]", "1", "\"x\"", "null"}) {
+    expect_contains(refusal_of([&] { parse_config(text, "\"c\""); }), "does not hold an object");
+  }
+}
+
+TEST(Config, RefusesWhatTheNetworkHasNot) {
+  for (const char* field : {"attention_bias", "mlp_bias"}) {
+    const std::string path = fmt::format("/text_config/{}", field);
+    expect_contains(refusal(hugging_face(), path.c_str(), "true"),
+                    "is true, which is not supported");
+  }
+  expect_contains(refusal(hugging_face(), "/text_config/hidden_act", "\"gelu\""), "only silu");
+  expect_contains(refusal(hugging_face(), "/vq_config/double_latent", "true"), "not supported");
+  expect_contains(refusal(hugging_face(), "/vq_config/in_channels", "4"), "is 4, but");
+  expect_contains(refusal(hugging_face(), "/vq_config/num_hidden_layers", "3"), "is 3, but");
+  expect_contains(refusal(original(), "/gen_aligner_config/params/depth", "3"), "is 3, but");
+  expect_contains(refusal(original(), "/gen_aligner_config/params/projector_type", "\"linear\""),
+                  "mlp_gelu");
+}
+
+// No number may be off by anything without a sentence that names it.
+TEST(Config, RefusesNumbersOutOfRange) {
+  const std::vector<std::string> bad{"0",
+                                     "-1",
+                                     "1.5",
+                                     "1e3",
+                                     "\"8\"",
+                                     "true",
+                                     "[8]",
+                                     "{}",
+                                     "2147483648",
+                                     "4294967296",
+                                     "9223372036854775807",
+                                     "9223372036854775808",
+                                     "18446744073709551615"};
+  const auto all_bad = [&](const json& document, const char* path) {
+    const std::string field = std::string(path).substr(std::string(path).rfind('/') + 1);
+    for (const std::string& value : bad) expect_contains(refusal(document, path, value), field);
+  };
+  for (const char* field :
+       {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"}) {
+    all_bad(original(), fmt::format("/language_config/{}", field).c_str());
+    all_bad(hugging_face(), fmt::format("/text_config/{}", field).c_str());
+  }
+  for (const char* field : {"image_token_size", "n_embed", "z_channels", "ch", "num_res_blocks",
+                            "codebook_size", "codebook_embed_dim", "image_size"}) {
+    all_bad(original(), fmt::format("/gen_vision_config/params/{}", field).c_str());
+  }
+  for (const char* field :
+       {"num_embeddings", "embed_dim", "latent_channels", "base_channels", "num_res_blocks",
+        "num_patches", "projection_dim", "image_token_embed_dim"}) {
+    all_bad(hugging_face(), fmt::format("/vq_config/{}", field).c_str());
+  }
+  all_bad(original(), "/gen_head_config/params/image_token_embed");
+  all_bad(original(), "/gen_head_config/params/n_embed");
+  all_bad(original(), "/gen_head_config/params/image_token_size");
+  all_bad(original(), "/gen_aligner_config/params/n_embed");
+  all_bad(original(), "/gen_aligner_config/params/input_dim");
+  all_bad(original(), "/vision_config/params/image_size");
+}
+
+TEST(Config, RefusesNumbersThatDisagree) {
+  refusal(original(), "/language_config/hidden_size", "4088");
+  expect_contains(refusal(original(), "/language_config/hidden_size", "4100"), "multiple of 8");
+  expect_contains(refusal(original(), "/language_config/num_key_value_heads", "5"),
+                  "does not divide");
+  expect_contains(refusal(original(), "/language_config/num_attention_heads", "33"),
+                  "does not divide");
+  expect_contains(refusal(original(), "/language_config/head_dim", "127"), "must be even");
+  expect_contains(refusal(original(), "/language_config/max_position_embeddings", "576"),
+                  "positions");
+  expect_contains(refusal(original(), "/gen_vision_config/params/n_embed", "16"), "input_dim is 8");
+  expect_contains(refusal(original(), "/vision_config/params/image_size", "385"), "multiple of 16");
+  expect_contains(refusal(hugging_face(), "/vq_config/num_patches", "32"), "is 32, but");
+  expect_contains(refusal(hugging_face(), "/vq_config/projection_dim", "4096"),
+                  "hidden_size is 2048");
+  expect_contains(refusal(hugging_face(), "/vq_config/image_token_embed_dim", "8"), "hidden_size");
+  expect_contains(refusal(hugging_face(), "/vq_config/base_channels", "100"), "32 groups");
+  for (const char* multipliers :
+       {"[]", "[0]", "[1,2,3,4,5,6,7,8,9]", "[65]", "[1.5]", "[-1]", "3", "[\"1\"]"}) {
+    refusal(hugging_face(), "/vq_config/channel_multiplier", multipliers);
+  }
+  expect_contains(refusal(original(), "/gen_vision_config/params/decoder_ch_mult", "[1,2]"),
+                  "another number of levels");
+}
+
+TEST(Config, RefusesReals) {
+  for (const char* value : {"0", "-1e-6", "0.1", "1", "1e30", "\"1e-6\"", "true"}) {
+    expect_contains(refusal(original(), "/language_config/rms_norm_eps", value), "rms_norm_eps");
+  }
+  for (const char* value : {"0", "-10000", "0.5", "\"x\"", "[]"}) {
+    expect_contains(refusal(original(), "/language_config/rope_theta", value), "rope_theta");
+  }
+}
+
+TEST(Config, ReadsTheFile) {
+  const testing::TemporaryDirectory directory;
+  refusal_of([&] { read_config(directory.path()); }, ErrorKind::kMissing);
+  directory.write("config.json", original().dump());
+  EXPECT_EQ(read_config(directory.path()).transformer.layers, 30);
+  directory.write("config.json", "");
+  expect_contains(refusal_of([&] { read_config(directory.path()); }), "/config.json\": empty file");
+  directory.write("config.json", std::string(2 << 20, ' '));
+  expect_contains(refusal_of([&] { read_config(directory.path()); }), "at most");
+}
+
+}  // namespace
+}  // namespace bifrons

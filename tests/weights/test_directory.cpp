@@ -1,0 +1,108 @@
+// Files of a directory: regular, not empty, and nothing that makes opening wait.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "src/io/directory.h"
+#include "tests/weights/expect_error.h"
+#include "tests/weights/temporary_directory.h"
+
+namespace bifrons {
+namespace {
+
+using testing::expect_contains;
+using testing::refusal_of;
+using testing::TemporaryDirectory;
+
+TEST(Directory, ReadsRegularFiles) {
+  const TemporaryDirectory temporary;
+  temporary.write("b", "0123456789");
+  temporary.write("a", "x");
+  const Directory directory = Directory::open(temporary.path());
+  EXPECT_EQ(directory.names(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(directory.names().size(), 2u);  // a second listing starts anew
+  EXPECT_TRUE(directory.contains("a"));
+  EXPECT_FALSE(directory.contains("c"));
+  const File file = directory.open_file("b");
+  EXPECT_EQ(file.size(), 10);
+  EXPECT_EQ(file.read_text(3, 4), "3456");
+  expect_contains(refusal_of([&] { file.read_text(8, 3); }), "ends early");
+  EXPECT_EQ(directory.read_file("b", 10), "0123456789");
+  expect_contains(refusal_of([&] { directory.read_file("b", 9); }), "10 bytes; at most 9");
+}
+
+TEST(Directory, FollowsSymbolicLinks) {
+  const TemporaryDirectory blobs;
+  const TemporaryDirectory temporary;
+  blobs.write("blob", "content");
+  ASSERT_EQ(::symlink(blobs.path("blob").c_str(), temporary.path("link").c_str()), 0);
+  ASSERT_EQ(::symlink("nowhere", temporary.path("dangling").c_str()), 0);
+  ASSERT_EQ(::symlink("loop", temporary.path("loop").c_str()), 0);
+  const Directory directory = Directory::open(temporary.path());
+  EXPECT_EQ(directory.read_file("link", 100), "content");
+  EXPECT_TRUE(directory.contains("dangling"));
+  refusal_of([&] { directory.open_file("dangling"); }, ErrorKind::kMissing);
+  refusal_of([&] { directory.open_file("loop"); }, ErrorKind::kMissing);
+}
+
+TEST(Directory, RefusesAllOtherKinds) {
+  const TemporaryDirectory temporary;
+  temporary.write("empty", "");
+  ASSERT_EQ(::mkdir(temporary.path("directory").c_str(), 0700), 0);
+  ASSERT_EQ(::mkfifo(temporary.path("pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::symlink("/dev/zero", temporary.path("device").c_str()), 0);
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, temporary.path("socket").c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+
+  const Directory directory = Directory::open(temporary.path());
+  const auto refusal = [&](const char* name) {
+    return refusal_of([&] { directory.open_file(name); });
+  };
+  expect_contains(refusal("empty"), "/empty\": empty file (0 bytes)");
+  expect_contains(refusal("directory"), "is a directory, not a regular file");
+  expect_contains(refusal("pipe"), "is a pipe, not a regular file");
+  expect_contains(refusal("device"), "is a device, not a regular file");
+  expect_contains(refusal("socket"), "not a regular file");
+  ::close(listener);
+}
+
+TEST(Directory, SaysWhyItCannotBeOpened) {
+  const TemporaryDirectory temporary;
+  temporary.write("file", "x");
+  const auto refusal = [](const std::string& path) {
+    return refusal_of([&] { Directory::open(path); }, ErrorKind::kMissing);
+  };
+  expect_contains(refusal(temporary.path("none")), "no such directory");
+  expect_contains(refusal(temporary.path("file")), "is not a directory");
+  expect_contains(refusal(""), "no directory was named");
+  expect_contains(refusal("\x1b[2J\n"), R"("\x1b[2J\n")");
+}
+
+TEST(Directory, NamesWithSlashesAreTheCallersMistake) {
+  const TemporaryDirectory temporary;
+  const Directory directory = Directory::open(temporary.path());
+  EXPECT_THROW(directory.open_file("../x"), ContractError);
+  EXPECT_THROW(directory.open_file(""), ContractError);
+}
+
+TEST(Directory, StaysWhereItWasOpened) {
+  const TemporaryDirectory temporary;
+  ASSERT_EQ(::mkdir(temporary.path("model").c_str(), 0700), 0);
+  temporary.write("model/a", "first");
+  const Directory directory = Directory::open(temporary.path("model"));
+  ASSERT_EQ(::rename(temporary.path("model").c_str(), temporary.path("old").c_str()), 0);
+  ASSERT_EQ(::mkdir(temporary.path("model").c_str(), 0700), 0);
+  temporary.write("model/a", "second");
+  EXPECT_EQ(directory.read_file("a", 100), "first");
+}
+
+}  // namespace
+}  // namespace bifrons
