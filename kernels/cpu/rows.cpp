@@ -6,6 +6,7 @@
 #include "kernels/cpu/exponential.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scalar.h"
+#include "kernels/cpu/vectorise.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -73,11 +74,13 @@ void swiglu(const Tensor& y, const Tensor& gate_up) {
       const T* gate = reinterpret_cast<const T*>(gate_up.row(m));
       const T* up = gate + n;
       T* to = reinterpret_cast<T*>(y.row(m));
-      for (int64_t i = 0; i < n; ++i) {
-        const float g = to_float(gate[i]);
-        const float silu = to_float(round_to<T>(g / (1.0f + exponential(-g))));
-        to[i] = round_to<T>(silu * to_float(up[i]));
-      }
+      vectorised([=]() __attribute__((always_inline)) {
+        for (int64_t i = 0; i < n; ++i) {
+          const float g = to_float(gate[i]);
+          const float silu = to_float(round_to<T>(g / (1.0f + exponential(-g))));
+          to[i] = round_to<T>(silu * to_float(up[i]));
+        }
+      });
     }
   });
 }
