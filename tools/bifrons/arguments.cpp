@@ -25,7 +25,7 @@ struct Grammar {
   CLI::App app{"Draws pictures from text with Janus-Pro-style models."};
   bool version = false;
   bool version_verbose = false;
-  std::string device;   // of generate and decode
+  std::string device;  // of generate and decode
   int threads = 0;
   bool threads_given = false;
   std::string text;     // the positional of generate
@@ -96,23 +96,21 @@ void add_drawing_options(CLI::App& command, GenerateArguments& arguments) {
                          return parse_whole("--seed", text, 0,
                                             std::numeric_limits<uint64_t>::max());
                        });
-  add_number<double>(command, "--cfg,--cfg-scale,--guidance",
-                     "How hard the prompt steers (default 5)", settings.guidance,
-                     [](const std::string& text) {
-                       return parse_real("--cfg", text, 0, kLargestGuidance);
-                     });
-  add_number<double>(command, "--temp,--temperature",
-                     "1 draws as trained, 0 takes the likeliest (default 1)", settings.temperature,
-                     [](const std::string& text) {
-                       return parse_real("--temp", text, 0, kLargestTemperature);
-                     });
+  add_number<double>(
+      command, "--cfg,--cfg-scale,--guidance", "How hard the prompt steers (default 5)",
+      settings.guidance,
+      [](const std::string& text) { return parse_real("--cfg", text, 0, kLargestGuidance); });
+  add_number<double>(
+      command, "--temp,--temperature", "1 draws as trained, 0 takes the likeliest (default 1)",
+      settings.temperature,
+      [](const std::string& text) { return parse_real("--temp", text, 0, kLargestTemperature); });
   add_number<int64_t>(command, "--top-k", "Draw among the K likeliest codes; 0 is off (default)",
                       settings.top_k, [](const std::string& text) {
                         return static_cast<int64_t>(parse_whole("--top-k", text, 0, kLargestTopK));
                       });
-  add_number<double>(command, "--top-p", "Draw among the likeliest codes of mass P; 1 is off",
-                     settings.top_p,
-                     [](const std::string& text) { return parse_real("--top-p", text, 0, 1, true); });
+  add_number<double>(
+      command, "--top-p", "Draw among the likeliest codes of mass P; 1 is off", settings.top_p,
+      [](const std::string& text) { return parse_real("--top-p", text, 0, 1, true); });
   command
       .add_option_function<std::string>(
           "--rope",
@@ -158,7 +156,8 @@ void add_size_options(CLI::App& command, Grammar& grammar) {
 
 void add_generate(Grammar& grammar) {
   GenerateArguments& arguments = grammar.generate;
-  CLI::App& command = *grammar.app.add_subcommand("generate", "Draw pictures (also without a verb)");
+  CLI::App& command =
+      *grammar.app.add_subcommand("generate", "Draw pictures (also without a verb)");
   command.add_option("TEXT", grammar.text, "The prompt; - reads it from stdin");
   command.add_option("-p,--prompt", grammar.flagged, "The prompt, whatever it begins with")
       ->type_name("TEXT");
@@ -381,8 +380,9 @@ Command parse_arguments(int argc, const char* const* argv) {
   app.name("bifrons");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.require_subcommand(0, 1);
-  app.footer("A text in place of a command is drawn: bifrons \"a fox in the snow\"\n"
-             "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS; flags win.");
+  app.footer(
+      "A text in place of a command is drawn: bifrons \"a fox in the snow\"\n"
+      "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS; flags win.");
   app.add_flag("--version", grammar.version, "Print the version; with -v what is compiled in");
   app.add_flag("-v,--verbose", grammar.version_verbose, "With --version: say more");
   add_generate(grammar);

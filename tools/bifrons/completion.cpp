@@ -170,15 +170,15 @@ std::string fish_script(const std::vector<Verb>& verbs) {
   std::string script =
       "# fish completion of bifrons; load with: bifrons completion fish | source\n";
   for (const Verb& verb : verbs) {
-    script += fmt::format("complete -c bifrons -n __fish_use_subcommand -a {} -d '{}'\n",
-                          verb.name, fish_escaped(verb.about));
+    script += fmt::format("complete -c bifrons -n __fish_use_subcommand -a {} -d '{}'\n", verb.name,
+                          fish_escaped(verb.about));
   }
   script +=
       "complete -c bifrons -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
   for (const Verb& verb : verbs) {
-    const std::string condition =
-        verb.name == "generate" ? "not __fish_seen_subcommand_from" + others
-                                : "__fish_seen_subcommand_from " + verb.name;
+    const std::string condition = verb.name == "generate"
+                                      ? "not __fish_seen_subcommand_from" + others
+                                      : "__fish_seen_subcommand_from " + verb.name;
     for (const Flag& flag : verb.flags) {
       script += fmt::format("complete -c bifrons -n '{}'", condition);
       for (const std::string& name : flag.names) {

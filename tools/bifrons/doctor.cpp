@@ -34,9 +34,8 @@ struct Report {
 void check_build(Report& report) {
   const BuildInfo build = build_info();
   report.line("ok", "build", fmt::format("bifrons {}, {}", build.version, build.compiler));
-  report.line("ok", "features", build.features.empty()
-                                    ? "none"
-                                    : fmt::format("{}", fmt::join(build.features, ", ")));
+  report.line("ok", "features",
+              build.features.empty() ? "none" : fmt::format("{}", fmt::join(build.features, ", ")));
 }
 
 void check_processor(Report& report) {
@@ -46,8 +45,9 @@ void check_processor(Report& report) {
     report.line("warn", "cpu", fmt::format("{} threads, no vector kernels: slow", threads));
     return;
   }
-  report.line("ok", "cpu", fmt::format("{} threads; kernels, best first: {}", threads,
-                                       fmt::join(build.instruction_sets, ", ")));
+  report.line("ok", "cpu",
+              fmt::format("{} threads; kernels, best first: {}", threads,
+                          fmt::join(build.instruction_sets, ", ")));
 }
 
 // Kilobytes; 0 when unknown.
@@ -84,14 +84,15 @@ void check_model(Report& report, const std::string& wanted) {
   const uint64_t size = kilobytes_in(place.directory);
   try {
     inspect(place.directory);
-    report.line("ok", "model", fmt::format("{}{}, {} MB", quote(place.directory),
-                                           place.built_in ? " (built in)" : "", size >> 10));
+    report.line("ok", "model",
+                fmt::format("{}{}, {} MB", quote(place.directory),
+                            place.built_in ? " (built in)" : "", size >> 10));
   } catch (const Error& error) {
     report.fail("model", error);
   }
   const uint64_t memory = available_memory();
-  const std::string has = fmt::format("{} MB free, the model's files are {} MB", memory >> 10,
-                                      size >> 10);
+  const std::string has =
+      fmt::format("{} MB free, the model's files are {} MB", memory >> 10, size >> 10);
   report.line(memory == 0 || memory > size + size / 4 ? "ok" : "warn", "memory", has);
 }
 

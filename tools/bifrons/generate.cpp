@@ -138,8 +138,7 @@ class Generation {
 
   void keep(int64_t i, Drawing drawing) {
     const DrawRequest& request = requests_[i];
-    const PictureMetadata metadata =
-        describe(request, rope_, engine_.model(), engine_.device());
+    const PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device());
     const std::string path =
         deliver(drawing.picture, arguments_.metadata ? &metadata : nullptr, plan_,
                 plan_.to_stdout ? std::filesystem::path() : plan_.files[i], arguments_.json,

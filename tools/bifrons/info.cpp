@@ -14,9 +14,12 @@ namespace {
 
 std::string_view format_name(PictureFormat format) {
   switch (format) {
-    case PictureFormat::kPng: return "PNG";
-    case PictureFormat::kJpeg: return "JPEG";
-    case PictureFormat::kWebp: return "WebP";
+    case PictureFormat::kPng:
+      return "PNG";
+    case PictureFormat::kJpeg:
+      return "JPEG";
+    case PictureFormat::kWebp:
+      return "WebP";
   }
   return "unknown";
 }

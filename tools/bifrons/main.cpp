@@ -1,4 +1,5 @@
-// The command line: reads arguments, runs one command, turns every failure into one line and a code.
+// The command line: reads arguments, runs one command, turns every failure into one line and a
+// code.
 #include <exception>
 #include <new>
 #include <string>

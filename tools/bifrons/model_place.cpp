@@ -21,7 +21,7 @@ std::vector<fs::path> built_in_places() {
   std::vector<fs::path> places;
   if (!error) {
     const fs::path folder = program.parent_path();
-    places.push_back(folder / "../../samples/models" / kStorybook);   // build/release/bifrons
+    places.push_back(folder / "../../samples/models" / kStorybook);     // build/release/bifrons
     places.push_back(folder / "../share/bifrons/models" / kStorybook);  // <prefix>/bin/bifrons
   }
   places.push_back(fs::path(BIFRONS_SOURCE_MODELS) / kStorybook);
@@ -45,8 +45,8 @@ ModelPlace find_model(const std::string& wanted) {
       looked_in += (looked_in.empty() ? "" : ", ") + quote(normal.string());
     }
   } else {
-    looked_in = quote(wanted) + (fs::exists(fs::status(wanted)) ? " (not a directory)"
-                                                                 : " (no such directory)");
+    looked_in = quote(wanted) +
+                (fs::exists(fs::status(wanted)) ? " (not a directory)" : " (no such directory)");
   }
   throw Error(ErrorKind::kMissing,
               "no model found.\n\n  Looked in   " + looked_in +

@@ -39,9 +39,9 @@ std::string field(std::string_view name, const NameFacts& facts) {
   if (name.starts_with("index:") && is_width(name.substr(6))) {
     return padded(facts.index, name.substr(6));
   }
-  throw Error(ErrorKind::kUsage,
-              "--output has an unknown field " + quote("{" + std::string(name) + "}", 60) +
-                  "; known are {seed} {slug} {index} {index:04} {model}");
+  throw Error(ErrorKind::kUsage, "--output has an unknown field " +
+                                     quote("{" + std::string(name) + "}", 60) +
+                                     "; known are {seed} {slug} {index} {index:04} {model}");
 }
 
 bool is_there(const fs::path& path) {

@@ -25,9 +25,9 @@ std::string expand_name(std::string_view pattern, const NameFacts& facts);
 
 struct OutputPlan {
   bool to_stdout = false;
-  bool replace = false;                       // existing files may be overwritten
-  std::vector<std::filesystem::path> files;   // one a picture
-  std::filesystem::path sheet;                // of all pictures together; empty: none wanted
+  bool replace = false;                      // existing files may be overwritten
+  std::vector<std::filesystem::path> files;  // one a picture
+  std::filesystem::path sheet;               // of all pictures together; empty: none wanted
 };
 
 struct OutputWish {
@@ -36,9 +36,9 @@ struct OutputWish {
   bool sheet = false;
 };
 
-// Names for the pictures `facts` describes. Makes "dir/". A default name moves aside for an existing
-// file (-2, -3, ...); a name that was asked for throws Error (cannot write). Every name is tried for
-// being writable.
+// Names for the pictures `facts` describes. Makes "dir/". A default name moves aside for an
+// existing file (-2, -3, ...); a name that was asked for throws Error (cannot write). Every name is
+// tried for being writable.
 OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts);
 
 // One further file a command was asked to write, under the same rules.

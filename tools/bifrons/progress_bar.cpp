@@ -59,8 +59,7 @@ void ProgressBar::update(int64_t done) {
     recent_.pop_front();
   }
   const double span = seconds - recent_.front().first;
-  const double rate =
-      span > 0 ? static_cast<double>(done - recent_.front().second) / span : 0;
+  const double rate = span > 0 ? static_cast<double>(done - recent_.front().second) / span : 0;
   say("\r" + progress_line(done, total_, seconds, rate, stderr_columns()) + "\x1b[K");
   on_screen_ = true;
 }

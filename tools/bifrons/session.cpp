@@ -20,10 +20,10 @@ Engine open_engine(const EngineOptions& options, bool built_in, const Talk& talk
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");
   if (talk.verbose) {
     const ModelInfo& model = engine.model();
-    note(talk, fmt::format("model {} ({}, {}, hash {}), {}x{} pixels from {} tokens",
-                           quote(model.directory), model.form, model.weights_dtype,
-                           model.weights_hash, model.image_size, model.image_size,
-                           model.image_tokens));
+    note(talk,
+         fmt::format("model {} ({}, {}, hash {}), {}x{} pixels from {} tokens",
+                     quote(model.directory), model.form, model.weights_dtype, model.weights_hash,
+                     model.image_size, model.image_size, model.image_tokens));
     note(talk, "device " + engine.device());
   }
   return engine;

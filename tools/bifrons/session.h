@@ -24,8 +24,8 @@ std::string model_name(const std::string& directory);
 constexpr size_t kLongestPrompt = size_t{1} << 20;
 constexpr size_t kLongestFile = size_t{64} << 20;
 
-// Encodes and saves picture `i` of the plan, or sends it to stdout. Prints the path unless `silent`;
-// returns it ("-" for stdout).
+// Encodes and saves picture `i` of the plan, or sends it to stdout. Prints the path unless
+// `silent`; returns it ("-" for stdout).
 std::string deliver(const Picture& picture, const PictureMetadata* metadata, const OutputPlan& plan,
                     const std::filesystem::path& file, bool silent, const Talk& talk);
 

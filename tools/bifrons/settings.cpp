@@ -146,8 +146,9 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   }
   const json object = parse_untrusted_json(metadata.settings, name);
   if (!object.is_object() || whole_member(object, "schema", 1u << 30, name) != kSchema) {
-    throw Error(ErrorKind::kData, name + ": its settings are of a schema this bifrons is too old "
-                                         "to know");
+    throw Error(ErrorKind::kData, name +
+                                      ": its settings are of a schema this bifrons is too old "
+                                      "to know");
   }
   Settings settings;
   settings.prompt = text_member(object, "prompt", name);

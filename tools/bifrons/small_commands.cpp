@@ -12,8 +12,7 @@ namespace bifrons {
 
 int run(const InspectArguments& arguments) {
   const ModelPlace place = find_model(arguments.model);
-  std::string text =
-      arguments.json ? inspect_json(place.directory) : inspect(place.directory);
+  std::string text = arguments.json ? inspect_json(place.directory) : inspect(place.directory);
   if (!text.ends_with('\n')) text += '\n';
   write_stdout(text);
   return 0;

@@ -110,16 +110,14 @@ std::string read_file(const std::string& path, size_t most) {
   }
   close(file);
   if (content) return std::move(*content);
-  throw Error(ErrorKind::kData,
-              quote(path) + " is longer than " + std::to_string(most) + " bytes");
+  throw Error(ErrorKind::kData, quote(path) + " is longer than " + std::to_string(most) + " bytes");
 }
 
 bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
 
 bool stderr_is_terminal() {
   const char* terminal = std::getenv("TERM");
-  return isatty(STDERR_FILENO) == 1 && terminal != nullptr &&
-         std::string_view(terminal) != "dumb";
+  return isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
 int stderr_columns() {

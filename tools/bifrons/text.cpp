@@ -107,10 +107,9 @@ double parse_real(std::string_view option, const std::string& text, double least
   const bool inside = above ? value > least : value >= least;
   if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value) || !inside ||
       value > most) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("{} takes a number {} {} {} {}, not {}", option,
-                            above ? "above" : "from", least, above ? "and up to" : "to", most,
-                            quote(text, 60)));
+    throw Error(ErrorKind::kUsage, fmt::format("{} takes a number {} {} {} {}, not {}", option,
+                                               above ? "above" : "from", least,
+                                               above ? "and up to" : "to", most, quote(text, 60)));
   }
   return value;
 }

@@ -22,12 +22,9 @@ int64_t side_of(int64_t cells) {
 
 json record_json(const TokenRecord& record, const ModelInfo& model) {
   const int64_t side = side_of(model.image_tokens);
-  return {{"schema", kSchema},
-          {"model", {{"name", model.name}, {"hash", model.weights_hash}}},
-          {"grid", {side, side}},
-          {"tokens", record.tokens},
-          {"seed", record.seed},
-          {"prompt", record.prompt}};
+  return {{"schema", kSchema},    {"model", {{"name", model.name}, {"hash", model.weights_hash}}},
+          {"grid", {side, side}}, {"tokens", record.tokens},
+          {"seed", record.seed},  {"prompt", record.prompt}};
 }
 
 std::vector<int32_t> codes_of(const json& array, const std::string& name) {
@@ -36,8 +33,8 @@ std::vector<int32_t> codes_of(const json& array, const std::string& name) {
   for (const json& value : array) {
     if (!value.is_number_unsigned() ||
         value.get<uint64_t>() > uint64_t{std::numeric_limits<int32_t>::max()}) {
-      throw Error(ErrorKind::kData, fmt::format("{}: token {} is not an image code", name,
-                                                codes.size()));
+      throw Error(ErrorKind::kData,
+                  fmt::format("{}: token {} is not an image code", name, codes.size()));
     }
     codes.push_back(value.get<int32_t>());
   }

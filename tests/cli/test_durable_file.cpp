@@ -1,0 +1,85 @@
+// Files are whole or not there.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "kernels/error.h"
+#include "src/io/durable_file.h"
+#include "tests/cli/scratch.h"
+
+namespace bifrons::testing {
+namespace {
+
+std::vector<uint8_t> bytes(std::string_view text) { return {text.begin(), text.end()}; }
+
+ErrorKind kind_of_failure(const std::filesystem::path& path) {
+  try {
+    write_durably(path, bytes("x"), IfExists::kReplace);
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  return ErrorKind::kFailed;
+}
+
+TEST(DurableFile, WritesReplacesAndRefuses) {
+  const Scratch scratch;
+  const auto path = scratch / "x.png";
+  EXPECT_TRUE(write_durably(path, bytes("one"), IfExists::kRefuse));
+  EXPECT_EQ(read_whole(path), "one");
+  EXPECT_FALSE(write_durably(path, bytes("two"), IfExists::kRefuse));
+  EXPECT_EQ(read_whole(path), "one");
+  EXPECT_TRUE(write_durably(path, bytes("three"), IfExists::kReplace));
+  EXPECT_EQ(read_whole(path), "three");
+  EXPECT_TRUE(write_durably(scratch / "empty", {}, IfExists::kRefuse));
+  EXPECT_EQ(scratch.names(), (std::set<std::string>{"x.png", "empty"}));
+}
+
+TEST(DurableFile, RefusesADanglingLinkToo) {
+  const Scratch scratch;
+  std::filesystem::create_symlink("nowhere", scratch / "x.png");
+  EXPECT_FALSE(write_durably(scratch / "x.png", bytes("x"), IfExists::kRefuse));
+}
+
+TEST(DurableFile, TakesOverAPartLeftBehind) {
+  const Scratch scratch;
+  write_whole(scratch / ".x.png.part", "half of something much longer");
+  EXPECT_TRUE(write_durably(scratch / "x.png", bytes("whole"), IfExists::kRefuse));
+  EXPECT_EQ(read_whole(scratch / "x.png"), "whole");
+  EXPECT_EQ(scratch.names(), (std::set<std::string>{"x.png"}));
+}
+
+TEST(DurableFile, LeavesThePartOfALivingProcessAlone) {
+  const Scratch scratch;
+  const auto part = scratch / ".x.png.part";
+  const int other = open(part.c_str(), O_WRONLY | O_CREAT, 0644);
+  ASSERT_EQ(flock(other, LOCK_EX), 0);
+  EXPECT_EQ(kind_of_failure(scratch / "x.png"), ErrorKind::kCannotWrite);
+  EXPECT_TRUE(std::filesystem::exists(part));
+  close(other);
+}
+
+TEST(DurableFile, DoesNotFollowALinkInPlaceOfThePart) {
+  const Scratch scratch;
+  write_whole(scratch / "victim", "precious");
+  std::filesystem::create_symlink("victim", scratch / ".x.png.part");
+  EXPECT_EQ(kind_of_failure(scratch / "x.png"), ErrorKind::kCannotWrite);
+  EXPECT_EQ(read_whole(scratch / "victim"), "precious");
+}
+
+TEST(DurableFile, SaysWhatIsInTheWay) {
+  const Scratch scratch;
+  write_whole(scratch / "file", "");
+  std::filesystem::create_directory(scratch / "directory.png");
+  EXPECT_EQ(kind_of_failure(scratch / "none/x.png"), ErrorKind::kCannotWrite);
+  EXPECT_EQ(kind_of_failure(scratch / "file/x.png"), ErrorKind::kCannotWrite);
+  EXPECT_EQ(kind_of_failure(scratch / "directory.png"), ErrorKind::kCannotWrite);
+  EXPECT_EQ(kind_of_failure(scratch / (std::string(252, 'x') + ".png")), ErrorKind::kCannotWrite);
+  EXPECT_THROW(check_writable(scratch / "none/x.png"), Error);
+  EXPECT_THROW(check_writable(scratch / "directory.png"), Error);
+  EXPECT_NO_THROW(check_writable(scratch / "fine.png"));
+  EXPECT_EQ(scratch.names(), (std::set<std::string>{"file", "directory.png"}));
+}
+
+}  // namespace
+}  // namespace bifrons::testing

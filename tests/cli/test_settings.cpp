@@ -1,0 +1,113 @@
+// What pictures say about themselves is what made them.
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <regex>
+
+#include "tools/bifrons/settings.h"
+#include "tools/bifrons/tokens_file.h"
+
+namespace bifrons::testing {
+namespace {
+
+ModelInfo toy_model() {
+  ModelInfo model;
+  model.name = "toy: \"one\"";
+  model.weights_hash = "0123456789abcdef";
+  model.image_size = 384;
+  model.image_tokens = 576;
+  return model;
+}
+
+DrawRequest full_request() {
+  DrawRequest request;
+  request.prompt = "a fox\n  Negative prompt: mine\n\xe7\x8c\xab";
+  request.negative_prompt = "a dog";
+  request.seed = std::numeric_limits<uint64_t>::max();
+  request.guidance = 0.1;
+  request.temperature = 1.0 / 3;
+  request.top_k = 50;
+  request.top_p = 0.95;
+  request.allow_special = true;
+  return request;
+}
+
+TEST(Settings, ComeBackExactly) {
+  const DrawRequest request = full_request();
+  const PictureMetadata metadata =
+      describe(request, RopeMode::kBf16, toy_model(), "cpu avx2, 2 threads");
+  const Settings settings = settings_of_picture(metadata, "x");
+  const DrawRequest again = request_of(settings);
+  EXPECT_EQ(again.prompt, request.prompt);
+  EXPECT_EQ(again.negative_prompt, request.negative_prompt);
+  EXPECT_EQ(again.seed, request.seed);
+  EXPECT_EQ(again.guidance, request.guidance);
+  EXPECT_EQ(again.temperature, request.temperature);
+  EXPECT_EQ(again.top_k, request.top_k);
+  EXPECT_EQ(again.top_p, request.top_p);
+  EXPECT_EQ(again.allow_special, request.allow_special);
+  EXPECT_EQ(settings.rope, RopeMode::kBf16);
+  EXPECT_EQ(settings.weights_hash, "0123456789abcdef");
+  for (char c : metadata.settings) EXPECT_TRUE(c >= 0x20 && c < 0x7f);  // fits any carrier
+}
+
+TEST(Settings, ThreadsLeaveNoTrace) {
+  const DrawRequest request = full_request();
+  EXPECT_EQ(describe(request, RopeMode::kF32, toy_model(), "cpu avx2, 2 threads").settings,
+            describe(request, RopeMode::kF32, toy_model(), "cpu avx2, 64 threads").settings);
+}
+
+TEST(Settings, FlagsWin) {
+  Settings flags;
+  flags.seed = 1;
+  Settings picture;
+  picture.seed = 2;
+  picture.guidance = 3;
+  fill_from(flags, picture);
+  EXPECT_EQ(flags.seed, 1u);
+  EXPECT_EQ(flags.guidance, 3.0);
+  EXPECT_EQ(request_of(flags).temperature, 1.0);
+}
+
+// The rules of the A1111 reader, written from their description: the last line holds at least
+// three `key: value` pairs; a stripped line that begins "Negative prompt:" begins the negative
+// part.
+TEST(Settings, ParametersReadAsA1111Reads) {
+  const std::string text = describe(full_request(), RopeMode::kBf16, toy_model(), "cpu").parameters;
+  const size_t last = text.rfind('\n');
+  const std::string line = text.substr(last + 1);
+  const std::regex pair(R"re(\s*([\w ][\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$))re");
+  std::map<std::string, std::string> pairs;
+  for (std::sregex_iterator it(line.begin(), line.end(), pair), end; it != end; ++it) {
+    pairs[(*it)[1]] = (*it)[2];
+  }
+  EXPECT_EQ(pairs["Steps"], "576");
+  EXPECT_EQ(pairs["Sampler"], "multinomial");
+  EXPECT_EQ(pairs["CFG scale"], "0.1");
+  EXPECT_EQ(pairs["Seed"], "18446744073709551615");
+  EXPECT_EQ(pairs["Size"], "384x384");
+  EXPECT_EQ(pairs["Model"], R"("toy: \"one\"")");
+  EXPECT_EQ(pairs["Model hash"], "0123456789abcdef");
+  EXPECT_EQ(pairs["Top K"], "50");
+
+  const std::string prompt = text.substr(0, last);
+  EXPECT_EQ(prompt, "a fox\n\\Negative prompt: mine\n\xe7\x8c\xab\nNegative prompt: a dog");
+}
+
+TEST(Tokens, ComeBackExactly) {
+  const std::vector<TokenRecord> one = {{"a fox", 7, {1, 2, 3, 16383}}};
+  const std::vector<TokenRecord> two = {{"a fox", 7, {1, 2}}, {"\xe7\x8c\xab", ~uint64_t{0}, {}}};
+  for (const auto& records : {one, two}) {
+    const auto again = read_tokens(write_tokens(records, toy_model()), "x");
+    ASSERT_EQ(again.size(), records.size());
+    for (size_t i = 0; i < records.size(); ++i) {
+      EXPECT_EQ(again[i].tokens, records[i].tokens);
+      EXPECT_EQ(again[i].seed, records[i].seed);
+      EXPECT_EQ(again[i].prompt, records[i].prompt);
+    }
+  }
+  EXPECT_EQ(read_tokens("[5, 6]", "x")[0].tokens, (std::vector<int32_t>{5, 6}));
+}
+
+}  // namespace
+}  // namespace bifrons::testing

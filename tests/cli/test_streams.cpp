@@ -1,0 +1,106 @@
+// Streams that are closed or full, limits, and signals.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/cli/run_program.h"
+#include "tests/cli/scratch.h"
+#include "vision/picture_file.h"
+
+namespace bifrons::testing {
+namespace {
+
+TEST(CliStreams, OutputThatGoesNowhereIsCode73) {
+  EXPECT_EQ(run_bifrons({"--version"}, {.stdout_to = "/dev/full"}).exit_code, 73);
+  EXPECT_EQ(run_bifrons({"--version"}, {.close_stdout = true}).exit_code, 73);
+  EXPECT_EQ(run_bifrons({"--version"}, {.close_reader = true}).exit_code, 73);
+  EXPECT_EQ(run_bifrons({"completion", "bash"}, {.stdout_to = "/dev/full"}).exit_code, 73);
+}
+
+class DrawingStreams : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (model_for_tests().empty()) GTEST_SKIP() << "no model in this checkout";
+    where_.directory = scratch_.path();
+    where_.variables = {{"BIFRONS_MODEL", model_for_tests()}};
+  }
+
+  // Only whole pictures with final names may ever be seen.
+  void expect_only_whole_pictures() const {
+    for (const std::string& name : scratch_.names()) {
+      EXPECT_TRUE(name.ends_with(".png")) << name;
+      const std::string file = read_whole(scratch_ / name);
+      EXPECT_NO_THROW(
+          read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()}))
+          << name;
+    }
+  }
+
+  Scratch scratch_;
+  Surroundings where_;
+};
+
+TEST_F(DrawingStreams, PngBytesGoToStdout) {
+  const Outcome outcome = run_bifrons({"a fox", "-s", "1", "-o", "-"}, where_);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const PictureFileInfo info =
+      read_picture_info({reinterpret_cast<const uint8_t*>(outcome.out.data()), outcome.out.size()});
+  EXPECT_TRUE(info.marked_generated);
+  EXPECT_EQ(run_bifrons({"a fox", "-c", "2", "-o", "-"}, where_).exit_code, 2);
+  EXPECT_EQ(run_bifrons({"a fox", "--grid", "-o", "-"}, where_).exit_code, 2);
+  where_.stdout_to = "/dev/full";
+  EXPECT_EQ(run_bifrons({"a fox", "-o", "-"}, where_).exit_code, 73);
+  EXPECT_TRUE(scratch_.names().empty());
+}
+
+TEST_F(DrawingStreams, ClosedStreamsCostNoPicture) {
+  where_.close_stdout = true;
+  EXPECT_EQ(run_bifrons({"a fox"}, where_).exit_code, 73);
+  EXPECT_TRUE(scratch_.names().empty());  // noticed before drawing
+  where_.close_stdout = false;
+  where_.stdout_to = "/dev/full";
+  EXPECT_EQ(run_bifrons({"a fox", "-s", "1"}, where_).exit_code, 73);
+  EXPECT_EQ(scratch_.names(), (std::set<std::string>{"bifrons-1-a-fox.png"}));
+  expect_only_whole_pictures();
+  where_.stdout_to.clear();
+  where_.close_all = true;
+  EXPECT_EQ(run_bifrons({"a fox"}, where_).exit_code, 73);
+}
+
+TEST_F(DrawingStreams, FileSizeLimitLeavesNothingBehind) {
+  struct rlimit before = {};
+  getrlimit(RLIMIT_FSIZE, &before);
+  struct rlimit small = before;
+  small.rlim_cur = 600;  // bytes; the child inherits it
+  setrlimit(RLIMIT_FSIZE, &small);
+  const Outcome outcome = run_bifrons({"a fox", "-q", "-o", "x.png"}, where_);
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(outcome.exit_code, 73);
+  EXPECT_NE(outcome.err.find("File too large"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(scratch_.names().empty());
+}
+
+class Signals : public DrawingStreams, public ::testing::WithParamInterface<int> {};
+
+TEST_P(Signals, StopSoonWithCode75AndLeaveNothingHalf) {
+  const Scratch talk;
+  const pid_t process = start_bifrons({"a fox", "-c", "9999", "-o", "x.png"}, where_, talk / "err");
+  for (int i = 0; i < 5000; ++i) {  // until it draws
+    if (read_whole(talk / "err").find("seeds ") != std::string::npos) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  kill(process, GetParam());
+  const std::optional<int> code = wait_for_exit(process, 30);
+  if (!code) kill(process, SIGKILL);
+  EXPECT_EQ(code.value_or(-1), 75) << read_whole(talk / "err");
+  expect_only_whole_pictures();
+}
+
+INSTANTIATE_TEST_SUITE_P(Cli, Signals, ::testing::Values(SIGINT, SIGTERM, SIGHUP, SIGUSR1));
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,79 @@
+// UTF-8, spelling, numbers and the progress line.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "kernels/error.h"
+#include "tools/bifrons/progress_bar.h"
+#include "tools/bifrons/text.h"
+
+namespace bifrons::testing {
+namespace {
+
+TEST(Text, FindsTheFirstByteThatIsNotUtf8) {
+  for (std::string_view good : {"", "fox", "\xc3\xa9", "\xe7\x8c\xab", "\xf0\x9f\xa6\x8a",
+                                "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_FALSE(invalid_utf8(good)) << good;
+  }
+  for (std::string_view bad :
+       {"\x80", "\xc3", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe7\x8c",
+        "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe7\x8c\x2e"}) {
+    EXPECT_EQ(invalid_utf8(std::string("ab") + std::string(bad)), 2u);
+  }
+}
+
+TEST(Text, NearestWord) {
+  const std::vector<std::string_view> verbs = {"generate", "decode", "info", "bench"};
+  EXPECT_EQ(nearest("genrate", verbs), "generate");
+  EXPECT_EQ(nearest("decoed", verbs), "decode");
+  EXPECT_EQ(nearest("inof", verbs), "info");
+  EXPECT_EQ(nearest("elephant", verbs), "");
+  EXPECT_EQ(nearest("x", verbs), "");
+  EXPECT_EQ(nearest(std::string(1000000, 'x'), verbs), "");
+}
+
+TEST(Text, Slugs) {
+  EXPECT_EQ(slug("A fox, in the SNOW!"), "a-fox-in-the-snow");
+  EXPECT_EQ(slug("../../etc/passwd"), "etc-passwd");
+  EXPECT_EQ(slug(""), "picture");
+  EXPECT_EQ(slug("\xe7\x8c\xab"), "picture");
+  EXPECT_EQ(slug(std::string(100, 'a')).size(), 40u);
+  EXPECT_EQ(slug(std::string(39, 'a') + " b"), std::string(39, 'a'));
+}
+
+TEST(Text, NumbersAreStrict) {
+  EXPECT_EQ(parse_whole("--seed", "18446744073709551615", 0, std::numeric_limits<uint64_t>::max()),
+            std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(parse_real("--cfg", "1e1", 0, 100), 10.0);
+  EXPECT_EQ(parse_real("--cfg", "0", 0, 100), 0.0);
+  for (const std::string text :
+       {"", " 1", "1 ", "+1", "-1", "0x1", "1.0.0", "nan", "inf", "1e999", "101", "one", "1,5"}) {
+    EXPECT_THROW(parse_real("--cfg", text, 0, 100), Error) << text;
+    EXPECT_THROW(parse_whole("--count", text, 1, 100), Error) << text;
+  }
+  EXPECT_THROW(parse_real("--top-p", "0", 0, 1, true), Error);
+  try {
+    parse_whole("--count", "0", 1, 9999);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_STREQ(error.what(), "--count takes a whole number from 1 to 9999, not \"0\"");
+  }
+}
+
+TEST(ProgressLine, SpeaksTqdm) {
+  EXPECT_EQ(progress_line(242, 576, 2, 112.4, 52),
+            " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]");
+  EXPECT_EQ(progress_line(0, 576, 0, 0, 42), "  0%|          | 0/576 [00:00<?, ? tok/s]");
+  EXPECT_NE(progress_line(576, 576, 4000, 0.1, 80).find("[1:06:40<00:00"), std::string::npos);
+}
+
+TEST(ProgressLine, FitsAnyTerminal) {
+  for (int columns = 1; columns < 200; ++columns) {
+    EXPECT_LT(progress_line(3, 9, 1, 1, columns).size(), static_cast<size_t>(columns));
+  }
+  EXPECT_EQ(progress_line(0, 0, 0, 0, 80).substr(0, 5), "  0%|");
+}
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,134 @@
+// What the program says no to, and with which code; none of it needs a model.
+#include <gtest/gtest.h>
+
+#include "tests/cli/run_program.h"
+#include "tests/cli/scratch.h"
+
+namespace bifrons::testing {
+namespace {
+
+struct Refusal {
+  std::vector<std::string> arguments;
+  std::string says;  // part of the one line on stderr
+};
+
+class Usage : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(Usage, IsRefusedInOneLineWithCode2) {
+  const Outcome outcome = run_bifrons(GetParam().arguments);
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_NE(outcome.err.find(GetParam().says), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cli, Usage,
+    ::testing::Values(
+        Refusal{{}, "bifrons --help"}, Refusal{{"generate"}, "no prompt"},
+        Refusal{{"genrate"}, "did you mean 'generate'?"},
+        Refusal{{"genrate", "a fox"}, "did you mean 'generate'?"},
+        Refusal{{"-q", "genrate"}, "did you mean 'generate'?"},
+        Refusal{{"fox"}, "bifrons -p \"fox\""},
+        Refusal{{"a", "fox", "in", "the", "snow"}, "goes in quotes"},
+        Refusal{{"generate", "a fox", "b"}, "unexpected argument"},
+        Refusal{{"a fox", "--sed", "1"}, "did you mean --seed?"},
+        Refusal{{"--a prompt"}, "after -p or --"}, Refusal{{"a fox", "-p", "a cat"}, "given twice"},
+        Refusal{{"a fox", "--seed", "-1"}, "--seed takes a whole number"},
+        Refusal{{"a fox", "--seed", "18446744073709551616"}, "18446744073709551615"},
+        Refusal{{"a fox", "--seed", "0x7"}, "--seed"},
+        Refusal{{"a fox", "--seed", "7.0"}, "--seed"}, Refusal{{"a fox", "--seed", " 7"}, "--seed"},
+        Refusal{{"a fox", "--seed", ""}, "--seed"}, Refusal{{"a fox", "--seed"}, "--seed"},
+        Refusal{{"a fox", "--count", "0"}, "from 1 to"},
+        Refusal{{"a fox", "--count", "10000"}, "from 1 to 9999"},
+        Refusal{{"a fox", "--cfg", "nan"}, "--cfg takes a number from 0"},
+        Refusal{{"a fox", "--cfg", "inf"}, "--cfg"}, Refusal{{"a fox", "--cfg", "1e400"}, "--cfg"},
+        Refusal{{"a fox", "--cfg-scale", "5x"}, "--cfg"},
+        Refusal{{"a fox", "--temp", "-1"}, "--temp"},
+        Refusal{{"a fox", "--top-p", "2"}, "above 0 and up to 1"},
+        Refusal{{"a fox", "--top-p", "0"}, "--top-p"},
+        Refusal{{"a fox", "--top-k", "-1"}, "--top-k"},
+        Refusal{{"a fox", "--threads", "many"}, "--threads"},
+        Refusal{{"a fox", "--rope", "f16"}, "f32 or bf16"},
+        Refusal{{"a fox", "--size", "big"}, "WIDTHxHEIGHT"},
+        Refusal{{"a fox", "-W", "0"}, "--width"},
+        Refusal{{"a fox", "-o", "-", "--json"}, "both want stdout"},
+        Refusal{{"a \xff fox"}, "not valid UTF-8 at byte 2"},
+        Refusal{{"a fox", "-n", "\xc0\x80"}, "the negative prompt is not valid UTF-8"},
+        Refusal{{"decode"}, "TOKENS is required"}, Refusal{{"info"}, "FILE is required"},
+        Refusal{{"info", "a", "b"}, "unexpected argument"},
+        Refusal{{"completion", "csh"}, "bash, zsh and fish"},
+        Refusal{{"tokenize", "\xed\xa0\x80"}, "not valid UTF-8"}));
+
+TEST(Cli, EnvironmentIsCheckedLikeFlags) {
+  const Outcome outcome = run_bifrons({"a fox"}, {.variables = {{"BIFRONS_THREADS", "two"}}});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("BIFRONS_THREADS"), std::string::npos) << outcome.err;
+}
+
+TEST(Cli, MissingModelIsExplained) {
+  const Outcome outcome = run_bifrons({"-m", "/nowhere/model", "a fox"});
+  EXPECT_EQ(outcome.exit_code, 66);
+  EXPECT_NE(outcome.err.find("\"/nowhere/model\" (no such directory)"), std::string::npos);
+  EXPECT_NE(outcome.err.find("-m /path/to/Janus-Pro"), std::string::npos);
+  const Outcome other = run_bifrons({"a fox"}, {.variables = {{"BIFRONS_MODEL", "/nowhere"}}});
+  EXPECT_EQ(other.exit_code, 66);
+}
+
+TEST(Cli, ModelThatIsAFileIsMissing) {
+  const Scratch scratch;
+  write_whole(scratch / "weights", "");
+  const Outcome outcome = run_bifrons({"-m", (scratch / "weights").string(), "a fox"});
+  EXPECT_EQ(outcome.exit_code, 66);
+  EXPECT_NE(outcome.err.find("(not a directory)"), std::string::npos) << outcome.err;
+}
+
+TEST(Cli, EmptyModelDirectoryIsAnError) {
+  const Scratch scratch;
+  for (const std::string command : {"inspect", "doctor"}) {
+    const Outcome outcome =
+        run_bifrons({command, "-m", scratch.path().string()}, {.directory = scratch.path()});
+    EXPECT_TRUE(outcome.exit_code == 65 || outcome.exit_code == 66) << command << outcome.err;
+  }
+  const Outcome tokenize = run_bifrons({"tokenize", "-m", scratch.path().string(), "a fox"});
+  EXPECT_TRUE(tokenize.exit_code == 65 || tokenize.exit_code == 66) << tokenize.err;
+}
+
+TEST(Cli, HelpAndVersionGoToStdout) {
+  for (const std::string flag : {"--help", "-h"}) {
+    const Outcome outcome = run_bifrons({flag});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_NE(outcome.out.find("generate"), std::string::npos);
+    EXPECT_EQ(outcome.err, "");
+  }
+  const Outcome generate = run_bifrons({"generate", "--help"});
+  EXPECT_NE(generate.out.find("--negative-prompt"), std::string::npos);
+  const Outcome version = run_bifrons({"--version"});
+  EXPECT_EQ(version.out.substr(0, 8), "bifrons ");
+  EXPECT_EQ(version.out.find('\n'), version.out.size() - 1);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--version", "-v"}, {"-v", "--version"}}) {
+    const Outcome verbose = run_bifrons(words);
+    EXPECT_EQ(verbose.exit_code, 0);
+    EXPECT_NE(verbose.out.find("compiler"), std::string::npos);
+  }
+}
+
+TEST(Cli, EscapesInArgumentsDoNotReachTheTerminal) {
+  const std::string hostile = "\x1b]0;title\x07\xe2\x80\xae";
+  const std::vector<std::vector<std::string>> calls = {
+      {"-m", hostile, "a fox"},     {"a fox", "--" + hostile}, {"generate", "a fox", hostile},
+      {"a fox", "--seed", hostile}, {"info", hostile},         {"decode", hostile},
+      {"a fox", "--like", hostile}, {"completion", hostile}};
+  for (const auto& call : calls) {
+    const Outcome outcome = run_bifrons(call);
+    EXPECT_NE(outcome.exit_code, 0);
+    for (char c : outcome.err + outcome.out) {
+      EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << outcome.err;
+    }
+    EXPECT_EQ(outcome.err.find("\xe2\x80\xae"), std::string::npos) << outcome.err;
+  }
+}
+
+}  // namespace
+}  // namespace bifrons::testing
