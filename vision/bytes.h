@@ -15,7 +15,9 @@ using ByteView = std::span<const uint8_t>;
 inline void append(Bytes& out, std::string_view text) {
   out.insert(out.end(), text.begin(), text.end());
 }
-inline void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+inline void append(Bytes& out, ByteView bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 // The low `width` bytes of `value`, most significant first.
 inline void append_big(Bytes& out, uint32_t value, int width) {

@@ -32,12 +32,12 @@ std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format)
   int written = 0;
   switch (format) {
     case PictureFormat::kPng:
-      written = stbi_write_png_to_func(append_to_file, &file, width, height, 3,
-                                       picture.rgb.data(), width * 3);
+      written = stbi_write_png_to_func(append_to_file, &file, width, height, 3, picture.rgb.data(),
+                                       width * 3);
       break;
     case PictureFormat::kJpeg:
-      written = stbi_write_jpg_to_func(append_to_file, &file, width, height, 3,
-                                       picture.rgb.data(), 95);
+      written =
+          stbi_write_jpg_to_func(append_to_file, &file, width, height, 3, picture.rgb.data(), 95);
       break;
     case PictureFormat::kWebp:
       throw Error(ErrorKind::kUsage,

@@ -23,8 +23,10 @@ constexpr std::array<std::pair<char, std::string_view>, 4> kXmlEscapes = {
 uint32_t next_code_point(std::string_view text, size_t& i) {
   const uint8_t first = static_cast<uint8_t>(text[i++]);
   if (first < 0x80) return first;
-  const int more = first >= 0xf0 && first < 0xf5 ? 3 : first >= 0xe0 && first < 0xf0 ? 2
-                   : first >= 0xc2 && first < 0xe0 ? 1 : 0;
+  const int more = first >= 0xf0 && first < 0xf5   ? 3
+                   : first >= 0xe0 && first < 0xf0 ? 2
+                   : first >= 0xc2 && first < 0xe0 ? 1
+                                                   : 0;
   if (more == 0 || i + more > text.size()) return 0xfffd;
   uint32_t code = first & (0x3f >> more);
   for (int k = 0; k < more; ++k) {

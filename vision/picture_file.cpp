@@ -30,8 +30,8 @@ PictureFileInfo read_png_info(ByteView file) {
   return info;
 }
 
-PictureFileInfo info_from_blocks(PictureFormat format, int64_t width, int64_t height,
-                                 ByteView exif, std::string_view xmp) {
+PictureFileInfo info_from_blocks(PictureFormat format, int64_t width, int64_t height, ByteView exif,
+                                 std::string_view xmp) {
   return {format, width, height, xmp_marks_generated(xmp), {exif_comment(exif), xmp_settings(xmp)}};
 }
 

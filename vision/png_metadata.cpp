@@ -115,8 +115,8 @@ std::vector<TextChunk> read_text_chunks(std::span<const uint8_t> png) {
     const size_t length = read_big(png, at, 4);
     if (length > png.size() - at - 12) throw Error(ErrorKind::kData, "the PNG file ends early");
     if (checksum(png.subspan(at + 4, length + 4)) != read_big(png, at + 8 + length, 4)) {
-      throw Error(ErrorKind::kData, "the PNG file is damaged: wrong checksum at byte " +
-                                        std::to_string(at));
+      throw Error(ErrorKind::kData,
+                  "the PNG file is damaged: wrong checksum at byte " + std::to_string(at));
     }
     const std::string_view name = as_text(png.subspan(at + 4, 4));
     const std::string_view data = as_text(png.subspan(at + 8, length));

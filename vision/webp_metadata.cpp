@@ -34,8 +34,7 @@ void insert_webp_blocks(std::vector<uint8_t>& webp, int64_t width, int64_t heigh
   append_chunk(chunks, "VP8X", features);
   append(chunks, ByteView(webp).subspan(kChunksFrom));
   append_chunk(chunks, "EXIF", exif);
-  append_chunk(chunks, "XMP ",
-               ByteView(reinterpret_cast<const uint8_t*>(xmp.data()), xmp.size()));
+  append_chunk(chunks, "XMP ", ByteView(reinterpret_cast<const uint8_t*>(xmp.data()), xmp.size()));
   Bytes file;
   append_chunk(file, "RIFF", chunks);
   webp = std::move(file);
