@@ -138,7 +138,7 @@ Convolution Convolutions::make(const HostArray& weight, const HostArray& bias, i
   result.in = weight.cols / (kernel * kernel);
   result.kernel = kernel;
   result.padding = padding;
-  result.dtype = weight.dtype;
+  result.dtype = weight.dtype == DType::kBf16 ? DType::kBf16 : DType::kF32;
   const int64_t panels = (result.out + kPanel - 1) / kPanel, taps = kernel * kernel;
   result.storage = allocate_host(panels * taps * result.in * kPanel * size_of(DType::kF32));
   float* to = static_cast<float*>(result.storage.data());

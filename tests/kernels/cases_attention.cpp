@@ -1,0 +1,198 @@
+// Cases of rotary positions and both kinds of attention.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "tests/kernels/op_case.h"
+
+namespace bifrons::testing {
+namespace {
+
+using reference::Heads;
+
+constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
+constexpr int64_t kGap = 5;
+
+// Rows of a step: the same slot at several positions (a prompt) and other slots (a batch).
+struct Rows {
+  Values slot;
+  Values position;
+  int64_t count() const { return static_cast<int64_t>(slot.size()); }
+};
+
+std::string name_of(const Heads& heads, const Rows& rows) {
+  return fmt::format("{}_from_{}_of_{}_heads_{}_over_{}_size_{}", rows.count(), rows.position[0],
+                     heads.capacity, heads.heads, heads.kv_heads, heads.size);
+}
+
+std::vector<int64_t> cache_shape(const Heads& heads) {
+  return {heads.slots, heads.kv_heads, heads.capacity, heads.size};
+}
+
+int64_t cache_count(const Heads& heads) {
+  return heads.slots * heads.kv_heads * heads.capacity * heads.size;
+}
+
+// Keys or values: numbers up to the furthest position that a slot's rows see, poison beyond and in
+// slots nobody uses.
+Values cache_values(uint32_t seed, const Heads& heads, const Rows& rows, DType dtype) {
+  Values values = spread(seed, cache_count(heads), dtype);
+  for (int64_t i = 0; i < cache_count(heads); ++i) {
+    const int64_t position = i / heads.size % heads.capacity;
+    const int64_t slot = i / (heads.size * heads.capacity * heads.kv_heads);
+    bool seen = false;
+    for (int64_t m = 0; m < rows.count(); ++m) {
+      seen |= rows.slot[m] == static_cast<double>(slot) &&
+              static_cast<double>(position) <= rows.position[m];
+    }
+    if (!seen) values[i] = NAN;
+  }
+  return values;
+}
+
+OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
+  const int64_t cols = heads.heads * heads.size, m = rows.count();
+  const auto q = [=] {
+    Values values = spread(21, m * cols, dtype);
+    for (double& v : values) v *= 4.0;  // so that the softmax is not flat
+    return values;
+  };
+  const auto k = [=] { return cache_values(22, heads, rows, dtype); };
+  const auto v = [=] { return cache_values(23, heads, rows, dtype); };
+  int64_t positions = 0;
+  for (double p : rows.position) positions += static_cast<int64_t>(p) + 1;
+  const int64_t size = size_of(dtype), kv_cols = heads.kv_heads * heads.size;
+  return {.name = fmt::format("attention_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
+          .verb = Verb::kAttention,
+          .prepare =
+              [=](Backend& b, Workbench& w) {
+                w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
+                w.in.emplace_back(b, dtype, cache_shape(heads), k());
+                w.in.emplace_back(b, dtype, cache_shape(heads), v());
+                w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.slot);
+                w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
+                w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
+              },
+          .run =
+              [](Backend& b, Workbench& w) {
+                b.attention(w.out[0].tensor(), w.in[0].tensor(),
+                            {w.in[1].tensor(), w.in[2].tensor()},
+                            {w.in[3].tensor(), w.in[4].tensor()});
+              },
+          .expect =
+              [=] { return reference::attention(q(), k(), v(), rows.slot, rows.position, heads); },
+          .tolerance = {half_step(dtype), 2e-5},
+          .bytes = 2 * positions * kv_cols * size + 2 * m * cols * size,
+          .flops = 4 * positions * cols};
+}
+
+OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
+  const int64_t m = rows.count(), half = heads.size / 2;
+  const int64_t cols = heads.heads * heads.size;
+  const int64_t all = (heads.heads + 2 * heads.kv_heads) * heads.size;
+  const auto qkv = [=] { return spread(24, m * all, dtype); };
+  const auto turn = [=](bool sine) {
+    Values table;
+    for (int64_t i = 0; i < heads.capacity * half; ++i) {
+      const double angle =
+          static_cast<double>(i / half) * std::pow(10000.0, -static_cast<double>(i % half) / half);
+      table.push_back(reference::rounded(sine ? std::sin(angle) : std::cos(angle), dtype));
+    }
+    return table;
+  };
+  const auto prepare = [=](Backend& b, Workbench& w) {
+    w.in.emplace_back(b, dtype, std::vector{m, all}, qkv(), kGap);
+    w.in.emplace_back(b, DType::kF32, std::vector{heads.capacity, half}, turn(false), kGap);
+    w.in.emplace_back(b, DType::kF32, std::vector{heads.capacity, half}, turn(true), kGap);
+    w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.slot);
+    w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
+    w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
+    w.out.emplace_back(b, dtype, cache_shape(heads));
+    w.out.emplace_back(b, dtype, cache_shape(heads));
+  };
+  const auto expect = [=] {
+    Values k(cache_count(heads), NAN), v = k;
+    Values result = reference::rope_append(k, v, qkv(), turn(false), turn(true), rows.slot,
+                                           rows.position, heads, dtype);
+    result.insert(result.end(), k.begin(), k.end());
+    result.insert(result.end(), v.begin(), v.end());
+    return result;
+  };
+  return {.name = fmt::format("rope_append_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
+          .verb = Verb::kRopeAppend,
+          .prepare = prepare,
+          .run =
+              [](Backend& b, Workbench& w) {
+                b.rope_append(w.out[0].tensor(), {w.out[1].tensor(), w.out[2].tensor()},
+                              w.in[0].tensor(), {w.in[1].tensor(), w.in[2].tensor()},
+                              {w.in[3].tensor(), w.in[4].tensor()});
+              },
+          .expect = expect,
+          // A product may fall on the other side of a tie when the device rounds it to f32 first.
+          .tolerance = {half_step(dtype), dtype == DType::kF32 ? 0x1p-23 : 0x1p-20},
+          .bytes = 2 * m * all * size_of(dtype),
+          .flops = 3 * m * (heads.heads + heads.kv_heads) * heads.size};
+}
+
+OpCase full_attention_case(DType dtype, int64_t n, int64_t channels) {
+  const auto q = [=] {
+    Values values = spread(25, n * channels, dtype);
+    for (double& v : values) v *= 4.0;
+    return values;
+  };
+  const auto k = [=] { return spread(26, n * channels, dtype); };
+  const auto v = [=] { return spread(27, n * channels, dtype); };
+  // A score that falls on the other side of a tie moves its probability by a step of the score.
+  const double step = 2 * half_step(dtype);
+  return {.name = fmt::format("full_attention_{}_{}x{}", bifrons::name_of(dtype), n, channels),
+          .verb = Verb::kFullAttention,
+          .prepare =
+              [=](Backend& b, Workbench& w) {
+                w.in.emplace_back(b, dtype, std::vector{n, channels}, q(), kGap);
+                w.in.emplace_back(b, dtype, std::vector{n, channels}, k(), 2 * kGap);
+                w.in.emplace_back(b, dtype, std::vector{n, channels}, v(), 3 * kGap);
+                w.out.emplace_back(b, dtype, std::vector{n, channels}, Values{}, kGap);
+              },
+          .run =
+              [](Backend& b, Workbench& w) {
+                b.full_attention(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor(),
+                                 w.in[2].tensor());
+              },
+          .expect = [=] { return reference::full_attention(q(), k(), v(), channels, dtype); },
+          .tolerance = {half_step(dtype), 1e-5 + step / 4},
+          .bytes = 4 * n * channels * size_of(dtype),
+          .flops = 4 * n * n * channels};
+}
+
+}  // namespace
+
+std::vector<OpCase> attention_cases() {
+  const Rows one{{1}, {0}};
+  const Rows batch{{2, 0, 4, 0, 1}, {127, 128, 0, 129, 60}};
+  const Rows prompt{{1, 1, 1, 1, 3}, {3, 4, 5, 6, 255}};
+  const Rows pair{{0, 1}, {639, 639}};
+  std::vector<OpCase> cases;
+  for (DType dtype : kActivations) {
+    for (const Heads& heads :
+         {Heads{2, 1, 1, 1, 2}, Heads{2, 6, 2, 3, 10}, Heads{2, 4, 4, 9, 64}}) {
+      cases.push_back(attention_case(dtype, heads, one));
+      cases.push_back(rope_case(dtype, heads, one));
+    }
+    for (const Heads& heads : {Heads{5, 3, 1, 257, 34}, Heads{5, 4, 2, 256, 128}}) {
+      cases.push_back(attention_case(dtype, heads, batch));
+      cases.push_back(attention_case(dtype, heads, prompt));
+      cases.push_back(rope_case(dtype, heads, batch));
+      cases.push_back(rope_case(dtype, heads, prompt));
+    }
+    cases.push_back(attention_case(dtype, {2, 16, 16, 640, 128}, pair));
+    for (int64_t n : {1, 7, 31, 33}) {
+      for (int64_t channels : {1, 8, 31, 33, 64}) {
+        cases.push_back(full_attention_case(dtype, n, channels));
+      }
+    }
+    cases.push_back(full_attention_case(dtype, 576, 512));
+  }
+  return cases;
+}
+
+}  // namespace bifrons::testing

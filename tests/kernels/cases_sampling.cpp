@@ -1,0 +1,127 @@
+// Cases of the drawing of image tokens.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "tests/kernels/op_case.h"
+
+namespace bifrons::testing {
+namespace {
+
+using reference::Draw;
+
+constexpr int64_t kGap = 5;
+
+Values repeated(const Values& values) {
+  Values twice;
+  for (double v : values) twice.insert(twice.end(), {v, v});
+  return twice;
+}
+
+template <typename Read>
+Values column(const std::vector<Draw>& draws, Read read) {
+  Values values;
+  for (const Draw& draw : draws) values.push_back(static_cast<double>(read(draw)));
+  return values;
+}
+
+// Every picture draws from its own row of `guided` in its own way.
+OpCase sample_case(const std::string& name, const Values& guided, const std::vector<Draw>& draws) {
+  const int64_t pictures = static_cast<int64_t>(draws.size());
+  const int64_t codes = static_cast<int64_t>(guided.size()) / pictures;
+  const auto prepare = [=](Backend& b, Workbench& w) {
+    const auto add = [&](DType dtype, std::vector<int64_t> shape, const Values& values) {
+      w.in.emplace_back(b, dtype, shape, values);
+    };
+    w.in.emplace_back(b, DType::kF32, std::vector{pictures, codes}, guided, kGap);
+    add(DType::kF32, {pictures}, column(draws, [](const Draw& d) { return d.temperature; }));
+    add(DType::kI32, {pictures}, column(draws, [](const Draw& d) { return d.top_k; }));
+    add(DType::kF32, {pictures}, column(draws, [](const Draw& d) { return d.top_p; }));
+    Values seeds;
+    for (const Draw& d : draws) {
+      seeds.push_back(static_cast<int32_t>(d.seed));
+      seeds.push_back(static_cast<int32_t>(d.seed >> 32));
+    }
+    add(DType::kI32, {pictures, 2}, seeds);
+    add(DType::kI32, {pictures}, column(draws, [](const Draw& d) { return d.step; }));
+    w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures});
+  };
+  const auto run = [](Backend& b, Workbench& w) {
+    const auto at = [&](size_t i) { return w.in[i].tensor(); };
+    const SampleControls controls{
+        .temperature = at(1), .top_k = at(2), .top_p = at(3), .seed = at(4), .step = at(5)};
+    b.sample(w.out[0].tensor(), at(0), controls);
+  };
+  const auto expect = [=] {
+    Values ids;
+    for (int64_t p = 0; p < pictures; ++p) {
+      const Values row(guided.begin() + p * codes, guided.begin() + (p + 1) * codes);
+      ids.push_back(static_cast<double>(reference::sample(row, draws[p])));
+    }
+    return repeated(ids);
+  };
+  return {.name = "sample_" + name,
+          .verb = Verb::kSample,
+          .prepare = prepare,
+          .run = run,
+          .expect = expect,
+          .tolerance = {},
+          .bytes = 4 * pictures * codes + 8 * pictures,
+          .flops = 2 * pictures * codes};
+}
+
+Values logits(uint32_t seed, int64_t n) {
+  Values values = spread(seed, n, DType::kF32);
+  for (double& v : values) v = reference::rounded(v * 6.0, DType::kF32);
+  return values;
+}
+
+// Rows that cannot be drawn from, beside one that can.
+OpCase damaged_case() {
+  Values guided = logits(31, 5 * 8);
+  guided[0 * 8 + 7] = NAN;
+  guided[1 * 8 + 3] = INFINITY;
+  guided[2 * 8 + 4] = -INFINITY;
+  guided[4 * 8 + 0] = NAN;
+  std::vector<Draw> draws(5);
+  draws[4].temperature = 0.0;
+  return sample_case("damaged", guided, draws);
+}
+
+OpCase tied_case() {
+  Values guided(3 * 9, 0.25);
+  guided[0] = -1.0;
+  std::vector<Draw> draws(3);
+  draws[0].temperature = 0.0;            // the lowest of the highest
+  draws[1] = {.top_k = 3, .seed = 5};    // codes 0, 1, 2
+  draws[2] = {.top_p = 0.5, .seed = 6};  // codes 0 .. 4
+  return sample_case("tied", guided, draws);
+}
+
+}  // namespace
+
+std::vector<OpCase> sampling_cases() {
+  std::vector<OpCase> cases{damaged_case(), tied_case()};
+  for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
+    std::vector<Draw> draws{
+        {.temperature = 0.0},
+        {.seed = 12345, .step = 0},
+        {.seed = 0xfedcba9876543210u, .step = 575},
+        {.temperature = 0.7, .top_k = 50, .seed = 3, .step = 7},
+        {.temperature = 1.5, .top_p = 0.9, .seed = 4, .step = 9},
+        {.temperature = 0.9, .top_k = 20, .top_p = 0.5, .seed = 5, .step = 11},
+        {.top_k = 1, .seed = 6},
+        {.top_k = 1 << 30, .seed = 7},
+        {.top_p = 1e-9, .seed = 8},
+    };
+    for (Draw& draw : draws) {
+      draw.temperature = reference::rounded(draw.temperature, DType::kF32);
+      draw.top_p = reference::rounded(draw.top_p, DType::kF32);
+    }
+    const int64_t pictures = static_cast<int64_t>(draws.size());
+    cases.push_back(sample_case(std::to_string(codes), logits(32, pictures * codes), draws));
+  }
+  return cases;
+}
+
+}  // namespace bifrons::testing

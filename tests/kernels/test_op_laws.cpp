@@ -1,0 +1,137 @@
+// Laws that hold of every verb: threads and neighbours change nothing.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+
+#include "tests/kernels/op_case.h"
+
+namespace bifrons::testing {
+namespace {
+
+// Bit for bit, so that NaN equals NaN.
+void expect_same(const Values& a, const Values& b, const std::string& name) {
+  ASSERT_EQ(a.size(), b.size()) << name;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<uint64_t>(a[i]), std::bit_cast<uint64_t>(b[i]))
+        << name << ": element " << i << " is " << a[i] << " and " << b[i];
+  }
+}
+
+TEST(OpLaws, OneThreadEqualsMany) {
+  const auto one = make_cpu_backend(1), two = make_cpu_backend(2), five = make_cpu_backend(5);
+  for (const OpCase& op : op_cases()) {
+    const Values alone = outcome(op, *one);
+    expect_same(alone, outcome(op, *two), op.name);
+    expect_same(alone, outcome(op, *five), op.name);
+  }
+}
+
+// Rows [first, first + n) of a matrix of values.
+Values rows_of(const Values& values, int64_t cols, int64_t first, int64_t n) {
+  return {values.begin() + first * cols, values.begin() + (first + n) * cols};
+}
+
+// A verb that maps rows [M, in] to rows [M, out].
+struct RowVerb {
+  std::string name;
+  int64_t in, out;
+  std::function<void(Backend&, const Tensor& y, const Tensor& x)> run;
+};
+
+Values apply(const RowVerb& verb, Backend& b, DType dtype, const Values& x) {
+  const int64_t rows = static_cast<int64_t>(x.size()) / verb.in;
+  const Guarded from(b, dtype, {rows, verb.in}, x);
+  const Guarded to(b, dtype, {rows, verb.out}, Values(rows * verb.out, 0.5));
+  verb.run(b, to.tensor(), from.tensor());
+  return to.values();
+}
+
+void expect_independent_rows(const RowVerb& verb, Backend& b, DType dtype) {
+  const int64_t rows = 37;
+  const Values x = spread(3, rows * verb.in, dtype);
+  const Values together = apply(verb, b, dtype, x);
+  for (int64_t m : {int64_t{0}, int64_t{17}, rows - 1}) {
+    expect_same(apply(verb, b, dtype, rows_of(x, verb.in, m, 1)), rows_of(together, verb.out, m, 1),
+                verb.name + " alone");
+  }
+  // Backwards in, backwards out.
+  Values backwards, expected;
+  for (int64_t m = rows - 1; m >= 0; --m) {
+    const Values from = rows_of(x, verb.in, m, 1), to = rows_of(together, verb.out, m, 1);
+    backwards.insert(backwards.end(), from.begin(), from.end());
+    expected.insert(expected.end(), to.begin(), to.end());
+  }
+  expect_same(apply(verb, b, dtype, backwards), expected, verb.name + " permuted");
+}
+
+TEST(OpLaws, RowsDoNotKnowEachOther) {
+  const auto b = make_cpu_backend(2);
+  for (DType dtype : {DType::kF32, DType::kBf16}) {
+    for (DType stored : {DType::kF32, DType::kBf16, DType::kF16}) {
+      const HostValues weight(spread(1, 96 * 130, stored), stored, 96, 130);
+      const Linear linear = b->make_linear({&weight.array, 1}, {});
+      expect_independent_rows(
+          {"linear", 130, 96,
+           [&](Backend& on, const Tensor& y, const Tensor& x) { on.linear(y, x, linear); }},
+          *b, dtype);
+      expect_independent_rows(
+          {"linear_add", 130, 96,
+           [&](Backend& on, const Tensor& y, const Tensor& x) { on.linear_add(y, x, linear); }},
+          *b, dtype);
+    }
+    const HostValues weight(spread(2, 130, DType::kF32), DType::kF32, 1, 130);
+    const Norm norm = b->make_norm(weight.array, nullptr);
+    expect_independent_rows(
+        {"rms_norm", 130, 130,
+         [&](Backend& on, const Tensor& y, const Tensor& x) { on.rms_norm(y, x, norm, 1e-6); }},
+        *b, dtype);
+    expect_independent_rows(
+        {"swiglu", 130, 65, [](Backend& on, const Tensor& y, const Tensor& x) { on.swiglu(y, x); }},
+        *b, dtype);
+    expect_independent_rows(
+        {"gelu", 130, 130, [](Backend& on, const Tensor& y, const Tensor& x) { on.gelu(y, x); }},
+        *b, dtype);
+  }
+}
+
+struct AttentionRow {
+  double slot, position;
+};
+
+Values attend(Backend& b, DType dtype, const Guarded& k, const Guarded& v,
+              const std::vector<AttentionRow>& rows, const Values& q, int64_t cols) {
+  Values slot, position;
+  for (const AttentionRow& row : rows) {
+    slot.push_back(row.slot);
+    position.push_back(row.position);
+  }
+  const int64_t n = static_cast<int64_t>(rows.size());
+  const Guarded from(b, dtype, {n, cols}, q), to(b, dtype, {n, cols});
+  const Guarded slots(b, DType::kI32, {n}, slot), positions(b, DType::kI32, {n}, position);
+  b.attention(to.tensor(), from.tensor(), {k.tensor(), v.tensor()},
+              {slots.tensor(), positions.tensor()});
+  return to.values();
+}
+
+TEST(OpLaws, AttentionOverABatchEqualsAlone) {
+  const auto b = make_cpu_backend(2);
+  const int64_t slots = 3, kv_heads = 2, capacity = 300, size = 64, cols = 4 * size;
+  const std::vector<AttentionRow> rows{{2, 299}, {0, 127}, {0, 128}, {1, 0}, {2, 3}, {1, 257}};
+  for (DType dtype : {DType::kF32, DType::kBf16}) {
+    const int64_t n = slots * kv_heads * capacity * size;
+    const std::vector shape{slots, kv_heads, capacity, size};
+    const Guarded k(*b, dtype, shape, spread(4, n, dtype)),
+        v(*b, dtype, shape, spread(5, n, dtype));
+    const Values q = spread(6, static_cast<int64_t>(rows.size()) * cols, dtype);
+    const Values together = attend(*b, dtype, k, v, rows, q, cols);
+    for (size_t m = 0; m < rows.size(); ++m) {
+      const int64_t at = static_cast<int64_t>(m);
+      expect_same(attend(*b, dtype, k, v, {rows[m]}, rows_of(q, cols, at, 1), cols),
+                  rows_of(together, cols, at, 1), "attention of row " + std::to_string(m));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bifrons::testing

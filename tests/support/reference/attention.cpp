@@ -1,0 +1,110 @@
+// Oracle of rotary positions and both kinds of attention.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/support/reference/reference.h"
+
+namespace bifrons::reference {
+namespace {
+
+// Index of element `c` at (slot, head, position) of a cache.
+size_t at(const Heads& heads, double slot, int64_t head, double position, int64_t c) {
+  const int64_t row = (static_cast<int64_t>(slot) * heads.kv_heads + head) * heads.capacity +
+                      static_cast<int64_t>(position);
+  return static_cast<size_t>(row * heads.size + c);
+}
+
+// Element c of a rotated head that begins at x[first].
+double rotated(const Values& x, size_t first, int64_t c, const Values& cos, const Values& sin,
+               double position, int64_t size, DType dtype) {
+  const int64_t half = size / 2, pair = c % half;
+  const double cosine = cos[static_cast<int64_t>(position) * half + pair];
+  const double sine = sin[static_cast<int64_t>(position) * half + pair];
+  const double low = x[first + pair], high = x[first + pair + half];
+  if (c < half) return rounded(low * cosine, dtype) - rounded(high * sine, dtype);
+  return rounded(high * cosine, dtype) + rounded(low * sine, dtype);
+}
+
+Values softmax(const Values& scores) {
+  const double highest = *std::max_element(scores.begin(), scores.end());
+  Values p;
+  double sum = 0.0;
+  for (double s : scores) {
+    p.push_back(std::exp(s - highest));
+    sum += p.back();
+  }
+  for (double& x : p) x /= sum;
+  return p;
+}
+
+}  // namespace
+
+Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
+                   const Values& slot, const Values& position, const Heads& heads, DType dtype) {
+  Values q;
+  const size_t width = (heads.heads + 2 * heads.kv_heads) * heads.size;
+  for (size_t m = 0; m < slot.size(); ++m) {
+    for (int64_t h = 0; h < heads.heads + 2 * heads.kv_heads; ++h) {
+      const size_t first = m * width + h * heads.size;
+      for (int64_t c = 0; c < heads.size; ++c) {
+        const double turned = rotated(qkv, first, c, cos, sin, position[m], heads.size, dtype);
+        if (h < heads.heads) {
+          q.push_back(turned);
+        } else if (h < heads.heads + heads.kv_heads) {
+          k[at(heads, slot[m], h - heads.heads, position[m], c)] = turned;
+        } else {
+          v[at(heads, slot[m], h - heads.heads - heads.kv_heads, position[m], c)] = qkv[first + c];
+        }
+      }
+    }
+  }
+  return q;
+}
+
+Values attention(const Values& q, const Values& k, const Values& v, const Values& slot,
+                 const Values& position, const Heads& heads) {
+  Values y;
+  for (size_t m = 0; m < slot.size(); ++m) {
+    for (int64_t h = 0; h < heads.heads; ++h) {
+      const int64_t shared = h / (heads.heads / heads.kv_heads);
+      const size_t first = (m * heads.heads + h) * heads.size;
+      Values scores;
+      for (int64_t j = 0; j <= static_cast<int64_t>(position[m]); ++j) {
+        double dot = 0.0;
+        for (int64_t c = 0; c < heads.size; ++c) {
+          dot += q[first + c] * k[at(heads, slot[m], shared, j, c)];
+        }
+        scores.push_back(dot / std::sqrt(static_cast<double>(heads.size)));
+      }
+      const Values p = softmax(scores);
+      for (int64_t c = 0; c < heads.size; ++c) {
+        double sum = 0.0;
+        for (size_t j = 0; j < p.size(); ++j) sum += p[j] * v[at(heads, slot[m], shared, j, c)];
+        y.push_back(sum);
+      }
+    }
+  }
+  return y;
+}
+
+Values full_attention(const Values& q, const Values& k, const Values& v, int64_t channels,
+                      DType dtype) {
+  Values y;
+  for (size_t i = 0; i < q.size(); i += channels) {
+    Values scores;
+    for (size_t j = 0; j < k.size(); j += channels) {
+      double dot = 0.0;
+      for (int64_t c = 0; c < channels; ++c) dot += q[i + c] * k[j + c];
+      scores.push_back(rounded(dot / std::sqrt(static_cast<double>(channels)), dtype));
+    }
+    const Values p = softmax(scores);
+    for (int64_t c = 0; c < channels; ++c) {
+      double sum = 0.0;
+      for (size_t j = 0; j < p.size(); ++j) sum += rounded(p[j], dtype) * v[j * channels + c];
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+}  // namespace bifrons::reference

@@ -1,0 +1,78 @@
+// The oracle: every verb of kernels/backend.h once more, in double precision and obvious loops. It
+// shares nothing with the shipped code. Only the rounding points that a contract names inside a
+// verb are kept; results are not rounded, so a test compares them within half a step of the dtype.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/dtype.h"
+#include "kernels/weights.h"
+
+namespace bifrons::reference {
+
+using Values = std::vector<double>;
+
+// The nearest number of a dtype, ties to even; f32, bf16 and f16.
+double rounded(double x, DType dtype);
+
+// x and results are [rows, cols], row by row.
+Values gather(const Values& table, int64_t cols, const Values& ids);
+Values rms_norm(const Values& x, const Values& weight, double eps, DType dtype);
+Values linear(const Values& x, const Values& weight, const Values& bias, int64_t in, int64_t out);
+Values linear_add(const Values& y, const Values& x, const Values& weight, const Values& bias,
+                  int64_t in, int64_t out, DType dtype);
+Values swiglu(const Values& gate_up, int64_t half, DType dtype);
+Values gelu(const Values& x);
+Values guide(const Values& logits, const Values& scale, int64_t codes);
+
+// Sizes of a cache [slots, kv_heads, capacity, size] and of the rows that use it.
+struct Heads {
+  int64_t slots = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;
+  int64_t capacity = 0;
+  int64_t size = 0;
+};
+
+// Changes k and v, returns q. cos and sin are [capacity, size / 2].
+Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
+                   const Values& slot, const Values& position, const Heads& heads, DType dtype);
+Values attention(const Values& q, const Values& k, const Values& v, const Values& slot,
+                 const Values& position, const Heads& heads);
+Values full_attention(const Values& q, const Values& k, const Values& v, int64_t channels,
+                      DType dtype);
+
+// Pictures are [height, width, channels].
+struct Size {
+  int64_t height = 0;
+  int64_t width = 0;
+};
+Values group_norm(const Values& x, const Values& weight, const Values& bias, int64_t groups,
+                  double eps, bool silu, DType dtype);
+// weight [out, in, kernel, kernel]; residual empty for conv2d.
+Values conv2d(const Values& x, const Values& weight, const Values& bias, const Values& residual,
+              Size size, int64_t in, int64_t out, int64_t kernel, Padding padding, DType dtype);
+Values upsample2x(const Values& x, Size size, int64_t channels);
+Values to_pixels(const Values& x);
+
+// How one picture is drawn, see SampleControls.
+struct Draw {
+  double temperature = 1.0;
+  int64_t top_k = 0;
+  double top_p = 1.0;
+  uint64_t seed = 0;
+  uint32_t step = 0;
+};
+
+std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
+double gumbel(uint32_t bits);
+// Codes that may be drawn, ascending.
+std::vector<int64_t> kept_codes(const Values& guided, const Draw& draw);
+// The score of every code, -infinity where it may not be drawn.
+Values scores(const Values& guided, const Draw& draw);
+// The id drawn, -1 for values that cannot be drawn from.
+int64_t sample(const Values& guided, const Draw& draw);
+
+}  // namespace bifrons::reference

@@ -1,0 +1,91 @@
+// Oracle of the verbs that work row by row.
+#include <cmath>
+
+#include "tests/support/reference/reference.h"
+
+namespace bifrons::reference {
+
+double rounded(double x, DType dtype) {
+  if (x == 0.0 || !std::isfinite(x)) return x;
+  const int digits = dtype == DType::kF32 ? 24 : dtype == DType::kBf16 ? 8 : 11;
+  const int lowest = dtype == DType::kF16 ? -14 : -126;  // exponent of the smallest normal number
+  const double largest = dtype == DType::kF32    ? 0x1.fffffep127
+                         : dtype == DType::kBf16 ? 0x1.fep127
+                                                 : 65504.0;
+  const int exponent = std::max(std::ilogb(x), lowest);
+  const double step = std::ldexp(1.0, exponent - digits + 1);
+  const double y = std::nearbyint(x / step) * step;
+  return std::fabs(y) > largest ? std::copysign(INFINITY, x) : y;
+}
+
+Values gather(const Values& table, int64_t cols, const Values& ids) {
+  Values y;
+  for (double id : ids) {
+    const int64_t row = id < 0 ? 0 : static_cast<int64_t>(id);
+    for (int64_t c = 0; c < cols; ++c) y.push_back(table[row * cols + c]);
+  }
+  return y;
+}
+
+Values rms_norm(const Values& x, const Values& weight, double eps, DType dtype) {
+  const size_t cols = weight.size();
+  Values y(x.size());
+  for (size_t row = 0; row < x.size(); row += cols) {
+    double sum = 0.0;
+    for (size_t c = 0; c < cols; ++c) sum += x[row + c] * x[row + c];
+    const double norm = std::sqrt(sum / static_cast<double>(cols) + eps);
+    for (size_t c = 0; c < cols; ++c) {
+      y[row + c] = rounded(x[row + c] / norm, dtype) * weight[c];
+    }
+  }
+  return y;
+}
+
+Values linear(const Values& x, const Values& weight, const Values& bias, int64_t in, int64_t out) {
+  Values y;
+  for (size_t row = 0; row < x.size(); row += in) {
+    for (int64_t o = 0; o < out; ++o) {
+      double sum = bias.empty() ? 0.0 : bias[o];
+      for (int64_t i = 0; i < in; ++i) sum += x[row + i] * weight[o * in + i];
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+Values linear_add(const Values& y, const Values& x, const Values& weight, const Values& bias,
+                  int64_t in, int64_t out, DType dtype) {
+  Values sum = linear(x, weight, bias, in, out);
+  for (size_t i = 0; i < sum.size(); ++i) sum[i] = y[i] + rounded(sum[i], dtype);
+  return sum;
+}
+
+Values swiglu(const Values& gate_up, int64_t half, DType dtype) {
+  Values y;
+  for (size_t row = 0; row < gate_up.size(); row += 2 * half) {
+    for (int64_t i = 0; i < half; ++i) {
+      const double gate = gate_up[row + i], up = gate_up[row + half + i];
+      y.push_back(rounded(gate / (1.0 + std::exp(-gate)), dtype) * up);
+    }
+  }
+  return y;
+}
+
+Values gelu(const Values& x) {
+  Values y;
+  for (double v : x) y.push_back(v * 0.5 * std::erfc(-v / std::sqrt(2.0)));
+  return y;
+}
+
+Values guide(const Values& logits, const Values& scale, int64_t codes) {
+  Values guided;
+  for (size_t p = 0; p < scale.size(); ++p) {
+    for (int64_t i = 0; i < codes; ++i) {
+      const double c = logits[2 * p * codes + i], u = logits[(2 * p + 1) * codes + i];
+      guided.push_back(u + scale[p] * (c - u));
+    }
+  }
+  return guided;
+}
+
+}  // namespace bifrons::reference
