@@ -17,7 +17,8 @@ class BytePairs {
   BytePairs() { byte_ids_.fill(-1); }
   explicit BytePairs(const ByteIds& byte_ids, size_t merges);
 
-  // The next merge in order of rank: `left` and `right` become `merged`. False if that pair has one.
+  // The next merge in order of rank: `left` and `right` become `merged`. False if that pair has
+  // one.
   bool add(int32_t left, int32_t right, int32_t merged);
 
   // Appends the ids of one piece: merges of lowest rank first, leftmost among equals. Time is

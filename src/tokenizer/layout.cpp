@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t kMostIds = 1 << 20;
 constexpr size_t kMostAdded = 2000;
-constexpr size_t kLongestToken = 512;   // bytes
+constexpr size_t kLongestToken = 512;  // bytes
 
 class LayoutReader {
  public:
@@ -27,7 +27,8 @@ class LayoutReader {
 
   TokenizerLayout layout(const Json& root) const {
     for (const char* unused : {"truncation", "padding"}) {
-      if (!is_absent(root, unused)) fail(unused, "must be null: a prompt is neither cut nor padded");
+      if (!is_absent(root, unused))
+        fail(unused, "must be null: a prompt is neither cut nor padded");
     }
     check_normalizer(root);
     check_decoder(root);
@@ -43,6 +44,7 @@ class LayoutReader {
   }
 
   bool adds_bos(const Json& root) const {
+    root.members(where("the document"));  // or it is no object, and says so
     if (flag(root, "add_eos_token", false, "")) {
       fail("add_eos_token", "must be false: a prompt does not end a sentence");
     }
@@ -117,8 +119,8 @@ class LayoutReader {
     }
     const std::string last = step_path(kPatternSplits + 1);
     const Json& bytes = steps[kPatternSplits + 1];
-    if (text_of(bytes, "type", last) != "ByteLevel" || flag(bytes, "add_prefix_space", true, last) ||
-        flag(bytes, "use_regex", true, last)) {
+    if (text_of(bytes, "type", last) != "ByteLevel" ||
+        flag(bytes, "add_prefix_space", true, last) || flag(bytes, "use_regex", true, last)) {
       fail(last + "type", "must be ByteLevel with add_prefix_space and use_regex false");
     }
     return digit_split(steps[kPatternSplits]);
@@ -174,12 +176,13 @@ class LayoutReader {
     layout.ids.reserve(members.size() + kMostAdded);
     for (const auto& [text, value] : members) {
       if (text.empty() || text.size() > kLongestToken) {
-        fail("model.vocab", fmt::format("{} is not 1 to {} bytes long", quote(text), kLongestToken));
+        fail("model.vocab",
+             fmt::format("{} is not 1 to {} bytes long", quote(text), kLongestToken));
       }
       const int64_t id = value.unsigned_integer(path);
       if (id >= count) {
-        fail("model.vocab", fmt::format("{} has id {}, but ids end with {}", quote(text), id,
-                                        count - 1));
+        fail("model.vocab",
+             fmt::format("{} has id {}, but ids end with {}", quote(text), id, count - 1));
       }
       std::string& place = layout.texts[id];
       if (!place.empty()) {
@@ -285,7 +288,8 @@ class LayoutReader {
       };
       joined.assign(left).append(right);
       if (!layout.byte_pairs.add(id_of(left), id_of(right), id_of(joined))) {
-        fail(fmt::format("model.merges[{}]", i), fmt::format("repeats the merge of {}", quote(joined)));
+        fail(fmt::format("model.merges[{}]", i),
+             fmt::format("repeats the merge of {}", quote(joined)));
       }
     }
   }

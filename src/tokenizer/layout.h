@@ -30,8 +30,9 @@ struct TokenizerLayout {
   DigitSplit digits = DigitSplit::kEachNumeric;
 };
 
-// Throws Error (data) naming the file as `name` does, the field and the reason for anything but a byte-level BPE
-// with DeepSeek-LLM's splits, unique and dense ids, and merges whose parts and outcome exist.
+// Throws Error (data) naming the file as `name` does, the field and the reason for anything but a
+// byte-level BPE with DeepSeek-LLM's splits, unique and dense ids, and merges whose parts and
+// outcome exist.
 TokenizerLayout parse_tokenizer_layout(std::string_view json, const std::string& name);
 
 // add_bos_token of tokenizer_config.json; true when it is not said, as LlamaTokenizerFast has it.

@@ -13,8 +13,7 @@ namespace {
 // The brackets of the other patterns, one row for each item, in the pattern's order. `:-~` includes
 // the Latin letters, so this split cuts "für" in three after the one before has kept it whole.
 constexpr CodeRange kPunctuation[] = {
-    {'!', '/'},           {':', '~'},           {0xFF01, 0xFF0F}, {0xFF1A, 0xFF5E},
-    {0x2018, 0x201F}, {0x3000, 0x3002},
+    {'!', '/'}, {':', '~'}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF5E}, {0x2018, 0x201F}, {0x3000, 0x3002},
 };
 constexpr CodeRange kIdeographs[] = {{0x4E00, 0x9FA5}, {0x800, 0x4E00}, {0xAC00, 0xD7FF}};
 
@@ -82,7 +81,7 @@ class Splitter {
   Match next(std::string_view text, size_t from, int by) const {
     const bool takes_space = by == kLetter || by == kPunctuationMark;
     const bool single = by == kNewline || (by == kDigit && (digits_ == DigitSplit::kEachNumeric ||
-                                                           digits_ == DigitSplit::kEachPropertyN));
+                                                            digits_ == DigitSplit::kEachPropertyN));
     bool after_space = false;
     size_t space = 0;
     for (size_t at = from; at < text.size(); at += utf8_length(text[at])) {
@@ -101,7 +100,8 @@ class Splitter {
     return {text.size(), text.size()};
   }
 
-  // `\s+$`: line ends are pieces of their own by now, so `$` is the end of the piece and nothing else.
+  // `\s+$`: line ends are pieces of their own by now, so `$` is the end of the piece and nothing
+  // else.
   static Match trailing_space(std::string_view text, size_t from) {
     size_t begin = text.size();
     while (begin > from) {

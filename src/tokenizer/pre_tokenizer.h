@@ -12,10 +12,10 @@ namespace bifrons {
 
 // How the sixth split treats numerals; tokenizer files differ in how they say it.
 enum class DigitSplit {
-  kEachNumeric,     // Digits, individual_digits true
-  kNumericRuns,     // Digits, individual_digits false
-  kEachPropertyN,   // \p{N}
-  kPropertyNRuns,   // \p{N}+
+  kEachNumeric,    // Digits, individual_digits true
+  kNumericRuns,    // Digits, individual_digits false
+  kEachPropertyN,  // \p{N}
+  kPropertyNRuns,  // \p{N}+
 };
 
 // The spellings accepted for the pattern of split `index` (0 to 4) of a tokenizer file. Only these

@@ -37,9 +37,8 @@ std::vector<int32_t> drawing_prompt(const Tokenizer& tokenizer, std::string_view
   if (!stripped.empty()) text += "\n\n";
   text += tokens ? "<|Assistant|>:" : "Assistant:";
 
-  const std::vector<int32_t> body = allow_special
-                                        ? tokenizer.encode(text, SpecialTokens::kMatch)
-                                        : tokenizer.encode_guarded(text, begin, end);
+  const std::vector<int32_t> body = allow_special ? tokenizer.encode(text, SpecialTokens::kMatch)
+                                                  : tokenizer.encode_guarded(text, begin, end);
   std::vector<int32_t> ids = {special.bos};
   ids.insert(ids.end(), body.begin(), body.end());
   ids.push_back(special.begin_of_image);

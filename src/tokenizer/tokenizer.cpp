@@ -71,7 +71,8 @@ std::vector<int32_t> Tokenizer::encode_guarded(std::string_view text, size_t beg
                                                size_t end) const {
   check(begin <= end && end <= text.size(), "encode_guarded: the range leaves the text");
   if (text.size() > kLongestText) {
-    throw Error(ErrorKind::kData, fmt::format("the text is longer than {} MiB", kLongestText >> 20));
+    throw Error(ErrorKind::kData,
+                fmt::format("the text is longer than {} MiB", kLongestText >> 20));
   }
   if (const std::optional<size_t> bad = invalid_utf8_at(text)) {
     throw Error(ErrorKind::kData, fmt::format("the text is not valid UTF-8 at byte {}", *bad));
@@ -112,15 +113,13 @@ bool Tokenizer::adds_bos() const { return adds_bos_; }
 SpecialIds Tokenizer::special_ids() const {
   const auto needed = [&](std::string_view token) {
     if (const std::optional<int32_t> id = id_of(token)) return *id;
-    throw Error(ErrorKind::kData, fmt::format("{}: lacks the token {}, which prompts are built with",
-                                              state_->name, quote(token)));
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: lacks the token {}, which prompts are built with", state_->name,
+                            quote(token)));
   };
-  return {needed(kBosToken),
-          needed("<｜end▁of▁sentence｜>"),
-          needed("<｜▁pad▁｜>"),
-          needed("<begin_of_image>"),
-          id_of("<|User|>"),
-          id_of("<|Assistant|>")};
+  return {needed(kBosToken),     needed("<｜end▁of▁sentence｜>"),
+          needed("<｜▁pad▁｜>"), needed("<begin_of_image>"),
+          id_of("<|User|>"),     id_of("<|Assistant|>")};
 }
 
 }  // namespace bifrons

@@ -34,9 +34,7 @@ Sequence front_sequence(std::string_view bytes) {
   return {length, true};
 }
 
-bool python_strips(char32_t code) {
-  return is_white_space(code) || (code >= 0x1C && code <= 0x1F);
-}
+bool python_strips(char32_t code) { return is_white_space(code) || (code >= 0x1C && code <= 0x1F); }
 
 }  // namespace
 
