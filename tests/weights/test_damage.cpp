@@ -57,7 +57,8 @@ std::string golden_pickle() {
 }
 
 const char* const kConfig =
-    R"({"model_type":"multi_modality","language_config":{"model_type":"llama","num_hidden_layers":30,)"
+    R"({"model_type":"multi_modality",)"
+    R"("language_config":{"model_type":"llama","num_hidden_layers":30,)"
     R"("vocab_size":102400,"max_position_embeddings":16384,"rms_norm_eps":1e-6},)"
     R"("gen_vision_config":{"cls":"VQ-16","params":{"image_token_size":16384,"n_embed":8}},)"
     R"("gen_head_config":{"params":{"image_token_embed":4096,"n_embed":4096}}})";
