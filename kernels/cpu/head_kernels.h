@@ -102,6 +102,10 @@ uint64_t read(const std::byte* data, int64_t bytes) {
   constexpr int kStep = static_cast<int>(sizeof(typename Isa::Words));
   typename Isa::Words all[4] = {};
   for (int64_t at = 0; at < bytes; at += kStride) {
+    // As the products do: without it they would read faster than the ceiling they are held to.
+    for (int line = 0; line < kStride; line += 64) {
+      __builtin_prefetch(data + at + kPrefetch + line, 0, 3);
+    }
 #pragma GCC unroll 32
     for (int i = 0; i < kStride / kStep; ++i) {
       all[i % 4] |= *reinterpret_cast<const typename Isa::Words*>(data + at + i * kStep);
