@@ -1,10 +1,26 @@
 // The ceiling a decoding step is compared with: what this process can read from memory.
 #pragma once
 
+#include <cstdint>
+
+#include "kernels/buffer.h"
+#include "kernels/cpu/thread_pool.h"
+
 namespace bifrons::cpu {
 
-// GB/s (10^9 bytes) of `threads` threads (0: all cores of this process) reading 1 GiB with the
-// widest loads of this machine; the median of `repeats` passes after one that is not counted.
-double measure_read_bandwidth(int threads = 0, int repeats = 7);
+// Keeps a GiB at hand so that the bandwidth can be measured again and again between other
+// measurements, on a machine that others disturb.
+class ReadBandwidth {
+ public:
+  // threads: 0 takes all cores of this process.
+  explicit ReadBandwidth(int threads = 0);
+
+  // GB/s (10^9 bytes) of one pass of all threads over the buffer, with this machine's widest loads.
+  double measure();
+
+ private:
+  ThreadPool pool_;
+  Buffer buffer_;
+};
 
 }  // namespace bifrons::cpu

@@ -1,0 +1,114 @@
+// `bifrons bench`: its options, and its report as a table or as JSON.
+#include "tools/bifrons/bench.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "src/bifrons.h"
+#include "tools/bifrons/bench_measure.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+std::string table_of(const BenchReport& report) {
+  std::string out = fmt::format("{}\n{}\nread bandwidth {:.1f} GB/s\n\n", report.device,
+                                report.model, report.bandwidth);
+  out += fmt::format("{:<28} {:>10} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "", "median ms", "best ms",
+                     "MB", "GB/s", "% of read", "GFLOP/s");
+  for (const BenchRow& row : report.rows) {
+    out += fmt::format("{:<28} {:>10.2f} {:>10.2f} {:>10.1f} {:>8.1f} {:>9} {:>9.1f}", row.name,
+                       row.milliseconds, row.fastest_milliseconds, row.bytes / 1e6,
+                       row.gigabytes_per_second(),
+                       row.bandwidth > 0 ? fmt::format("{:.1f}", row.percent_of_bandwidth()) : "-",
+                       row.gigaflops());
+    if (row.ratio > 0) out += fmt::format("   {:.2f} x {}", row.ratio, row.ratio_to);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string json_of(const BenchReport& report) {
+  nlohmann::ordered_json out{{"schema", 1},
+                             {"version", build_info().version},
+                             {"device", report.device},
+                             {"model", report.model},
+                             {"read_gigabytes_per_second", report.bandwidth}};
+  out["rows"] = nlohmann::ordered_json::array();
+  for (const BenchRow& row : report.rows) {
+    nlohmann::ordered_json line{{"name", row.name},
+                                {"milliseconds", row.milliseconds},
+                                {"fastest_milliseconds", row.fastest_milliseconds},
+                                {"bytes", row.bytes},
+                                {"flops", row.flops},
+                                {"gigabytes_per_second", row.gigabytes_per_second()},
+                                {"percent_of_bandwidth", nullptr},
+                                {"gigaflops", row.gigaflops()}};
+    if (row.bandwidth > 0) line["percent_of_bandwidth"] = row.percent_of_bandwidth();
+    if (row.ratio > 0) {
+      line["ratio"] = row.ratio;
+      line["ratio_to"] = row.ratio_to;
+    }
+    out["rows"].push_back(line);
+  }
+  return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+struct Chosen {
+  BenchOptions options;
+  std::vector<std::string> parts;
+  bool json = false;
+  bool quiet = false;
+
+  int run() {
+    if (!parts.empty()) {
+      const auto has = [this](const char* part) {
+        return std::find(parts.begin(), parts.end(), part) != parts.end();
+      };
+      options.decode = has("decode");
+      options.prefill = has("prefill");
+      options.vq = has("vq");
+    }
+    const BenchReport report = measure(options, [this](const std::string& line) {
+      if (!quiet) say("bifrons: " + line + "\n");
+    });
+    write_stdout(json ? json_of(report) : table_of(report));
+    return 0;
+  }
+};
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
+  auto state = std::make_shared<Chosen>();
+  BenchOptions& o = state->options;
+  CLI::App* bench = app.add_subcommand(
+      "bench", "Measure steps and decodes beside the memory bandwidth of the same process");
+  bench->add_option("--shape", o.shape, "Random weights of a published shape")
+      ->check(CLI::IsMember({"janus-pro-1b", "janus-pro-7b"}))
+      ->capture_default_str();
+  bench->add_option("-m,--model", o.model, "A model directory instead of random weights");
+  bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
+      ->check(CLI::Range(0, 1024));
+  bench->add_option("--rows", o.rows, "Rows of a decode step: two for each picture at once")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 512));
+  bench->add_option("--context", o.context, "Tokens that a decode step finds in its cache")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  bench->add_option("--repeats", o.repeats, "Runs of each case; the median counts")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  bench->add_option("--only", state->parts, "Measure only these: decode, prefill, vq")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"decode", "prefill", "vq"}));
+  bench->add_flag("--json", state->json, "One JSON object on stdout");
+  bench->add_flag("-q,--quiet", state->quiet, "No talk on stderr");
+  bench->callback([state, &chosen] { chosen = [state] { return state->run(); }; });
+}
+
+}  // namespace bifrons
