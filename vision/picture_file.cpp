@@ -55,9 +55,14 @@ std::vector<uint8_t> encode_picture(const Picture& picture, PictureFormat format
   std::vector<uint8_t> file = encode_pixels(picture, format);
   if (metadata == nullptr) return file;
   if (format == PictureFormat::kPng) {
-    const TextChunk chunks[] = {{std::string(kParametersKeyword), metadata->parameters},
-                                {std::string(kSettingsKeyword), metadata->settings},
-                                {std::string(kXmpKeyword), xmp_packet({})}};
+    std::vector<TextChunk> chunks;
+    if (!metadata->parameters.empty()) {
+      chunks.push_back({std::string(kParametersKeyword), metadata->parameters});
+    }
+    if (!metadata->settings.empty()) {
+      chunks.push_back({std::string(kSettingsKeyword), metadata->settings});
+    }
+    chunks.push_back({std::string(kXmpKeyword), xmp_packet({})});
     insert_text_chunks(file, chunks);
     return file;
   }

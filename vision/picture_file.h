@@ -21,9 +21,9 @@ struct PictureMetadata {
 // By the ending of the name: .png .jpg .jpeg .webp, any case.
 std::optional<PictureFormat> picture_format_of(std::string_view file_name);
 
-// The whole file. With metadata it also carries the IPTC mark of a generated picture. PNG: tEXt or
-// iTXt `parameters`, iTXt/tEXt `bifrons`, XMP; JPEG and WebP: EXIF user comment, and the settings
-// inside the XMP. The same arguments give the same bytes.
+// The whole file. With metadata, be its texts empty, it carries the IPTC mark of a generated
+// picture. PNG: tEXt or iTXt `parameters`, iTXt/tEXt `bifrons`, XMP; JPEG and WebP: EXIF user
+// comment, and the settings inside the XMP. The same arguments give the same bytes.
 std::vector<uint8_t> encode_picture(const Picture& picture, PictureFormat format,
                                     const PictureMetadata* metadata);
 

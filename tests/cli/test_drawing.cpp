@@ -165,10 +165,12 @@ TEST_F(Drawing, TokensDecodeToTheSamePixels) {
   EXPECT_EQ(tokens["prompt"], "a fox");
   EXPECT_EQ(tokens["grid"][0].get<int>() * tokens["grid"][1].get<int>(),
             static_cast<int>(tokens["tokens"].size()));
-  ASSERT_EQ(run({"decode", "t.json", "-o", "b.png"}).exit_code, 0);
+  ASSERT_EQ(run({"decode", "t.json", "--no-metadata", "-o", "b.png"}).exit_code, 0);
   EXPECT_EQ(bytes("a.png"), bytes("b.png"));
-  const Outcome bare = run({"decode", "-", "-o", "-"}, tokens["tokens"].dump());
+  const Outcome bare = run({"decode", "-", "--no-metadata", "-o", "-"}, tokens["tokens"].dump());
   EXPECT_EQ(bare.out, bytes("a.png"));
+  ASSERT_EQ(run({"decode", "t.json", "-o", "marked.png"}).exit_code, 0);
+  EXPECT_TRUE(info("marked.png").marked_generated);
   EXPECT_EQ(run({"decode", "-", "-o", "c.png"}, "[1, 2]").exit_code, 65);
   auto wrong = tokens["tokens"];
   wrong[0] = 2147483647;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "tests/cli/run_program.h"
@@ -81,6 +82,21 @@ TEST_F(DrawingStreams, FileSizeLimitLeavesNothingBehind) {
   EXPECT_EQ(outcome.exit_code, 73);
   EXPECT_NE(outcome.err.find("File too large"), std::string::npos) << outcome.err;
   EXPECT_TRUE(scratch_.names().empty());
+}
+
+// A terminal is the only place with a progress bar; script(1) makes one.
+TEST_F(DrawingStreams, TerminalsGetAProgressBar) {
+  const std::string program = "BIFRONS_MODEL='" + model_for_tests() +
+                              "' TERM=xterm script -qec \"'" BIFRONS_BINARY "' -p fox -o '" +
+                              (scratch_ / "x.png").string() + "'\" '" +
+                              (scratch_ / "shown").string() + "' >/dev/null 2>&1 </dev/null";
+  if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script(1) here";
+  ASSERT_EQ(std::system(program.c_str()), 0);
+  const std::string shown = read_whole(scratch_ / "shown");
+  EXPECT_NE(shown.find("%|"), std::string::npos);
+  EXPECT_NE(shown.find("tok/s]\x1b[K"), std::string::npos);
+  EXPECT_NE(shown.find("\r\x1b[K" + (scratch_ / "x.png").string()), std::string::npos);  // gone
+  EXPECT_EQ(run_bifrons({"a fox"}, where_).err.find("%|"), std::string::npos);
 }
 
 class Signals : public DrawingStreams, public ::testing::WithParamInterface<int> {};

@@ -198,6 +198,8 @@ void add_decode(Grammar& grammar) {
   command.add_option("-o,--output", arguments.output, "As for generate")->type_name("FILE");
   command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
   command.add_flag("--json", arguments.json, "Print one JSON object instead of paths");
+  command.add_flag_callback(
+      "--no-metadata", [&arguments] { arguments.metadata = false; }, "Leave out the AI mark");
   add_machine_options(command, grammar, arguments.model);
   add_talk_options(command, arguments.talk);
 }

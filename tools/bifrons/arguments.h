@@ -41,6 +41,7 @@ struct DecodeArguments {
   std::string output;
   bool overwrite = false;
   bool json = false;
+  bool metadata = true;  // only the AI mark: the codes do not say what they were drawn with
   std::string model;
   std::string device;
   int threads = 0;

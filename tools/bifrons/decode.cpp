@@ -35,6 +35,7 @@ int run(const DecodeArguments& arguments) {
   options.device = arguments.device;
   options.threads = arguments.threads;
   Engine engine = open_engine(options, place.built_in, arguments.talk);
+  const PictureMetadata mark;  // empty texts: the mark alone
   nlohmann::json files = nlohmann::json::array();
   for (size_t i = 0; i < records.size(); ++i) {
     if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
@@ -44,7 +45,7 @@ int run(const DecodeArguments& arguments) {
     } catch (const Error& error) {
       throw Error(error.kind(), name + ": " + error.what());
     }
-    files.push_back({{"file", deliver(picture, nullptr, plan,
+    files.push_back({{"file", deliver(picture, arguments.metadata ? &mark : nullptr, plan,
                                       plan.to_stdout ? std::filesystem::path() : plan.files[i],
                                       arguments.json, arguments.talk)},
                      {"width", picture.width},

@@ -1,0 +1,34 @@
+// The stop flag and the way out for the impatient.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tools/bifrons/signals.h"
+
+namespace bifrons::testing {
+namespace {
+
+TEST(StopSignalsDeathTest, FirstAsksSecondInterruptStops) {
+  EXPECT_EXIT(
+      {
+        install_stop_signals();
+        raise(SIGTERM);
+        raise(SIGTERM);  // asked again, still asked
+        if (!stop_requested()) _exit(1);
+        raise(SIGINT);
+      },
+      ::testing::ExitedWithCode(130), "");
+}
+
+TEST(StopSignalsDeathTest, IgnoredSignalsStayIgnored) {
+  EXPECT_EXIT(
+      {
+        signal(SIGHUP, SIG_IGN);  // nohup
+        install_stop_signals();
+        raise(SIGHUP);
+        _exit(stop_requested() ? 1 : 0);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace bifrons::testing
