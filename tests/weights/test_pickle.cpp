@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <set>
 
 #include "src/weights/pickle.h"
+#include "tests/weights/cpu_time.h"
 #include "tests/weights/expect_error.h"
 #include "tests/weights/file_writers.h"
 
@@ -203,9 +203,7 @@ TEST(Pickle, RefusesTensorArguments) {
 }
 
 double seconds_of(const std::string& bytes) {
-  const auto start = std::chrono::steady_clock::now();
-  refusal(bytes);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return testing::cpu_seconds_of([&] { refusal(bytes); });
 }
 
 TEST(Pickle, BombsStaySmall) {

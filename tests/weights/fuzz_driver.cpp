@@ -1,0 +1,69 @@
+// Stands in for libFuzzer where the compiler has none: fuzz_READER RUNS SEED FILE... runs every
+// file as it is and then RUNS damaged copies, the same ones for the same seed.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+namespace {
+
+void run(const std::string& bytes) {
+  LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+}
+
+// One small change: a byte, a number, a piece lost, repeated or taken from another file.
+void damage(std::string& bytes, const std::string& other, std::mt19937_64& random) {
+  const size_t at = bytes.empty() ? 0 : random() % bytes.size();
+  const size_t count = std::min<size_t>(1 + random() % 64, bytes.size() - at);
+  switch (random() % 5) {
+    case 0:
+      if (!bytes.empty()) bytes[at] = static_cast<char>(random());
+      break;
+    case 1: {
+      const uint64_t number = (uint64_t{1} << (random() % 64)) + random() % 3 - 1;
+      for (size_t i = 0; i < 8 && at + i < bytes.size(); ++i) {
+        bytes[at + i] = static_cast<char>(number >> (8 * i));
+      }
+      break;
+    }
+    case 2:
+      bytes.erase(at, count);
+      break;
+    case 3:
+      bytes.insert(at, bytes.substr(at, count));
+      break;
+    default:
+      bytes.replace(at, count, other.substr(other.empty() ? 0 : random() % other.size(), count));
+      break;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::cerr << "usage: " << argv[0] << " RUNS SEED FILE...\n";
+    return 2;
+  }
+  std::vector<std::string> corpus;
+  for (int i = 3; i < argc; ++i) {
+    std::ifstream file(argv[i], std::ios::binary);
+    corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    run(corpus.back());
+  }
+  std::mt19937_64 random(std::strtoull(argv[2], nullptr, 10));
+  for (uint64_t runs = std::strtoull(argv[1], nullptr, 10); runs > 0; --runs) {
+    std::string bytes = corpus[random() % corpus.size()];
+    for (uint64_t n = 1 + random() % 6; n > 0; --n) {
+      damage(bytes, corpus[random() % corpus.size()], random);
+    }
+    run(bytes);
+  }
+}
