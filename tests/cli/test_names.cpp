@@ -45,6 +45,25 @@ TEST(Names, OnePatternForSeveralPicturesIsNumbered) {
   EXPECT_TRUE(scratch.names().empty());
 }
 
+TEST(Names, AFormatThisBuildLacksShowsWhilePlanning) {
+  const Scratch scratch;
+  const auto plan = [&] {
+    return plan_outputs({(scratch / "x.webp").string(), false, false}, {{1, 1, "a", "m"}});
+  };
+  bool can_encode = true;
+  try {
+    encode_picture({1, 1, {0, 0, 0}}, PictureFormat::kWebp, nullptr);
+  } catch (const Error&) {
+    can_encode = false;
+  }
+  if (can_encode) {
+    EXPECT_NO_THROW(plan());
+  } else {
+    EXPECT_THROW(plan(), Error);
+  }
+  EXPECT_TRUE(scratch.names().empty());
+}
+
 TEST(Names, DefaultNamesMoveAside) {
   const Scratch scratch;
   write_whole(scratch / "bifrons-1-a.png", "");

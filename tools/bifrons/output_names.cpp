@@ -174,10 +174,13 @@ OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
       plan.sheet = numbered(expand_name(wish.output, facts.front()), "-grid");
     }
   }
+  std::set<PictureFormat> formats;
   for (const fs::path& file : plan.files) {
-    format_of_output(file);
+    formats.insert(format_of_output(file));
     check_output_file(file, wish.overwrite);
   }
+  // A codec this build lacks has to show before minutes of drawing, not after.
+  for (PictureFormat format : formats) encode_picture({1, 1, {0, 0, 0}}, format, nullptr);
   if (wish.sheet) check_output_file(plan.sheet, wish.overwrite);
   return plan;
 }
