@@ -1,0 +1,209 @@
+// The options one by one. Values are checked as they are read, so a refusal names the option.
+#include "tools/bifrons/grammar.h"
+
+#include <limits>
+
+#include "src/io/quote.h"
+#include "tools/bifrons/bench.h"
+#include "tools/bifrons/text.h"
+
+namespace bifrons {
+namespace {
+
+constexpr int64_t kMostPictures = 9999;
+
+void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model) {
+  command.add_option("-m,--model", model, "Model directory (default: BIFRONS_MODEL, or storybook)")
+      ->type_name("DIR");
+  command.add_option("--device", grammar.device, "auto or cpu (default: BIFRONS_DEVICE, or auto)")
+      ->type_name("NAME");
+  command
+      .add_option_function<std::string>(
+          "-t,--threads",
+          [&grammar](const std::string& value) {
+            grammar.threads = static_cast<int>(parse_whole("--threads", value, 0, kMostThreads));
+            grammar.threads_given = true;
+          },
+          "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)")
+      ->type_name("N");
+}
+
+void add_talk_options(CLI::App& command, Talk& talk) {
+  command.add_flag("-q,--quiet", talk.quiet, "Say nothing but errors");
+  command.add_flag("-v,--verbose", talk.verbose, "Say more");
+}
+
+template <typename T>
+void add_number(CLI::App& command, const char* names, const char* about, std::optional<T>& value,
+                std::function<T(const std::string&)> parse) {
+  command
+      .add_option_function<std::string>(
+          names, [&value, parse](const std::string& text) { value = parse(text); }, about)
+      ->type_name("NUMBER");
+}
+
+void add_drawing_options(CLI::App& command, GenerateArguments& arguments) {
+  Settings& settings = arguments.settings;
+  command
+      .add_option_function<std::string>(
+          "-n,--negative-prompt",
+          [&settings](const std::string& text) { settings.negative_prompt = text; },
+          "What to steer away from")
+      ->type_name("TEXT");
+  add_number<uint64_t>(command, "-s,--seed", "Seed of the first picture (default: random)",
+                       settings.seed, [](const std::string& text) {
+                         return parse_whole("--seed", text, 0,
+                                            std::numeric_limits<uint64_t>::max());
+                       });
+  add_number<double>(
+      command, "--cfg,--cfg-scale,--guidance", "How hard the prompt steers (default 5)",
+      settings.guidance,
+      [](const std::string& text) { return parse_real("--cfg", text, 0, kLargestGuidance); });
+  add_number<double>(
+      command, "--temp,--temperature", "1 draws as trained, 0 takes the likeliest (default 1)",
+      settings.temperature,
+      [](const std::string& text) { return parse_real("--temp", text, 0, kLargestTemperature); });
+  add_number<int64_t>(command, "--top-k", "Draw among the K likeliest codes; 0 is off (default)",
+                      settings.top_k, [](const std::string& text) {
+                        return static_cast<int64_t>(parse_whole("--top-k", text, 0, kLargestTopK));
+                      });
+  add_number<double>(
+      command, "--top-p", "Draw among the likeliest codes of mass P; 1 is off", settings.top_p,
+      [](const std::string& text) { return parse_real("--top-p", text, 0, 1, true); });
+  command
+      .add_option_function<std::string>(
+          "--rope",
+          [&settings](const std::string& text) {
+            if (text != "f32" && text != "bf16") {
+              throw Error(ErrorKind::kUsage, "--rope takes f32 or bf16, not " + quote(text, 60));
+            }
+            settings.rope = text == "bf16" ? RopeMode::kBf16 : RopeMode::kF32;
+          },
+          "Precision of rotary frequencies: f32 or bf16 (default f32)")
+      ->type_name("NAME");
+  command.add_flag_callback(
+      "--allow-special", [&settings] { settings.allow_special = true; },
+      "Special tokens written in the prompt count as such");
+}
+
+void add_size_options(CLI::App& command, Grammar& grammar) {
+  GenerateArguments& arguments = grammar.generate;
+  const auto pixels = [](const char* name) {
+    return [name](const std::string& text) {
+      return static_cast<int64_t>(parse_whole(name, text, 1, 1u << 20));
+    };
+  };
+  add_number<int64_t>(command, "-W,--width", "Must be the model's own", arguments.width,
+                      pixels("--width"));
+  add_number<int64_t>(command, "-H,--height", "Must be the model's own", arguments.height,
+                      pixels("--height"));
+  command
+      .add_option_function<std::string>(
+          "--size",
+          [&arguments, pixels](const std::string& text) {
+            const size_t by = text.find('x');
+            if (by == std::string::npos) {
+              throw Error(ErrorKind::kUsage,
+                          "--size takes WIDTHxHEIGHT, such as 384x384, not " + quote(text, 60));
+            }
+            arguments.width = pixels("--size")(text.substr(0, by));
+            arguments.height = pixels("--size")(text.substr(by + 1));
+          },
+          "Must be the model's own")
+      ->type_name("WxH");
+}
+
+void add_generate(Grammar& grammar) {
+  GenerateArguments& arguments = grammar.generate;
+  CLI::App& command =
+      *grammar.app.add_subcommand("generate", "Draw pictures (also without a verb)");
+  command.add_option("TEXT", grammar.text, "The prompt; - reads it from stdin");
+  command.add_option("-p,--prompt", grammar.flagged, "The prompt, whatever it begins with")
+      ->type_name("TEXT");
+  add_drawing_options(command, arguments);
+  command
+      .add_option_function<std::string>(
+          "-c,--count,-b,--batch-count",
+          [&arguments](const std::string& text) {
+            arguments.count = static_cast<int64_t>(parse_whole("--count", text, 1, kMostPictures));
+          },
+          "Number of pictures, with seeds counting up (default 1)")
+      ->type_name("N");
+  command
+      .add_option("-o,--output", arguments.output,
+                  "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - "
+                  "for stdout; .png .jpg .webp")
+      ->type_name("FILE");
+  command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
+  command.add_flag("--grid", arguments.grid, "Also write all pictures as one contact sheet");
+  command.add_option("--like", arguments.like, "Take every setting from this picture; flags win")
+      ->type_name("FILE");
+  command.add_option("--tokens-out", arguments.tokens_out, "Also write the image codes as JSON")
+      ->type_name("FILE");
+  command.add_flag("--json", arguments.json, "Print one JSON object instead of paths");
+  command.add_flag_callback(
+      "--no-metadata", [&arguments] { arguments.metadata = false; },
+      "Write pixels only: no prompt, no settings, no AI mark");
+  add_machine_options(command, grammar, arguments.model);
+  add_size_options(command, grammar);
+  add_talk_options(command, arguments.talk);
+}
+
+void add_decode(Grammar& grammar) {
+  DecodeArguments& arguments = grammar.decode;
+  CLI::App& command = *grammar.app.add_subcommand("decode", "Make a picture of image codes");
+  command.add_option("TOKENS", arguments.tokens, "A --tokens-out file or a JSON array; - is stdin")
+      ->required();
+  command.add_option("-o,--output", arguments.output, "As for generate")->type_name("FILE");
+  command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
+  command.add_flag("--json", arguments.json, "Print one JSON object instead of paths");
+  command.add_flag_callback(
+      "--no-metadata", [&arguments] { arguments.metadata = false; }, "Leave out the AI mark");
+  add_machine_options(command, grammar, arguments.model);
+  add_talk_options(command, arguments.talk);
+}
+
+void add_small_commands(Grammar& grammar) {
+  CLI::App& app = grammar.app;
+  CLI::App& info = *app.add_subcommand("info", "Show what a picture says about itself");
+  info.add_option("FILE", grammar.info.file, "A PNG, JPEG or WebP file")->required();
+  info.add_flag("--json", grammar.info.json, "Print one JSON object");
+
+  CLI::App& inspect = *app.add_subcommand("inspect", "Show what a model directory holds");
+  inspect.add_option("-m,--model", grammar.inspect.model, "Model directory")->type_name("DIR");
+  inspect.add_flag("--json", grammar.inspect.json, "Print one JSON object");
+
+  CLI::App& tokenize = *app.add_subcommand("tokenize", "Print the token ids of a text");
+  tokenize.add_option("TEXT", grammar.tokenize_text, "The text; - reads it from stdin, every byte")
+      ->required();
+  tokenize.add_option("-m,--model", grammar.tokenize.model, "Directory with the tokenizer files")
+      ->type_name("DIR");
+
+  CLI::App& doctor = *app.add_subcommand("doctor", "Check this build, this machine and the model");
+  doctor.add_option("-m,--model", grammar.doctor.model, "Model directory")->type_name("DIR");
+  doctor.add_option("-o,--output", grammar.doctor.directory, "Directory pictures would go to")
+      ->type_name("DIR");
+
+  CLI::App& completion = *app.add_subcommand("completion", "Print a shell's completion script");
+  completion.add_option("SHELL", grammar.shell, "bash, zsh or fish")->required();
+}
+
+}  // namespace
+
+void build_grammar(Grammar& grammar) {
+  CLI::App& app = grammar.app;
+  app.name("bifrons");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.require_subcommand(0, 1);
+  app.footer(
+      "A text in place of a command is drawn: bifrons \"a fox in the snow\"\n"
+      "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS; flags win.");
+  app.add_flag("--version", grammar.version, "Print the version; with -v what is compiled in");
+  app.add_flag("-v,--verbose", grammar.version_verbose, "With --version: say more");
+  add_generate(grammar);
+  add_decode(grammar);
+  add_small_commands(grammar);
+  add_bench_command(app, grammar.chosen);
+}
+
+}  // namespace bifrons

@@ -1,0 +1,39 @@
+// Every command and option as CLI11 sees them, bound to plain values.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tools/bifrons/arguments.h"
+
+namespace bifrons {
+
+constexpr uint64_t kMostThreads = 1024;
+
+// Everything any command can be given; one of them is chosen at the end.
+struct Grammar {
+  CLI::App app{"Draws pictures from text with Janus-Pro-style models."};
+  bool version = false;
+  bool version_verbose = false;
+  std::string device;  // of generate and decode
+  int threads = 0;
+  bool threads_given = false;
+  std::string text;     // the positional of generate
+  std::string flagged;  // -p
+  std::string shell;
+  std::string tokenize_text;
+  GenerateArguments generate;
+  DecodeArguments decode;
+  InfoArguments info;
+  InspectArguments inspect;
+  TokenizeArguments tokenize;
+  DoctorArguments doctor;
+  std::function<int()> chosen;
+};
+
+// Fills `grammar.app`; the options point into `grammar`, which must stay where it is.
+void build_grammar(Grammar& grammar);
+
+}  // namespace bifrons
