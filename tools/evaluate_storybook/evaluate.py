@@ -42,23 +42,18 @@ def drawn_by_torch(entries, folder, guidance, temperature, seed, average):
     import export
     import tokenizer as text
     import vq
+    from stream import pad_left
     torch.set_num_threads(2)
     model, _ = export.load_transformer(folder, cooled=not average)
     network, _ = export.load_vq(folder)
     tokens = text.load(folder)
     bos, pad = tokens.token_to_id(text.BOS), tokens.token_to_id(text.PAD)
-    lengths = {}
-    for i, entry in enumerate(entries):
-        ids = [bos] + tokens.encode(text.prompt(entry["prompt"]), add_special_tokens=False).ids
-        lengths.setdefault(len(ids), []).append((i, ids))
-    out = [None] * len(entries)
     generator = torch.Generator().manual_seed(seed)
-    for group in lengths.values():
+    out = []
+    for i in range(0, len(entries), 96):
+        ids = [[bos] + tokens.encode(text.prompt(e["prompt"]), add_special_tokens=False).ids for e in entries[i:i + 96]]
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            codes = model.draw([ids for _, ids in group], pad, guidance, temperature, generator)
-            pictures = vq.to_pixels(network.decode(codes))
-        for (i, _), picture in zip(group, pictures):
-            out[i] = picture
+            out.extend(vq.to_pixels(network.decode(model.draw(*pad_left(ids, pad), pad, guidance, temperature, generator))))
     return out
 
 

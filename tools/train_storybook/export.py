@@ -25,12 +25,13 @@ def load_transformer(folder, cooled=True):
     saved = torch.load(path)
     model = transformer.Storybook(transformer.Config(**saved["config"]))
     model.load_state_dict(saved[key])
-    return model.eval(), saved["step"] * saved["batch"]
+    return model.eval(), saved["seen"]
 
 
 def load_vq(folder):
-    """(network, True if its encoder is trained)."""
-    saved = torch.load(os.path.join(folder, train_vq.FILE))
+    """(network, True if its encoder is trained); the cooled-down copy if there is one."""
+    path = os.path.join(folder, train_vq.COOLED)
+    saved = torch.load(path if os.path.exists(path) else os.path.join(folder, train_vq.FILE))
     model = vq.VQ(vq.Config(**saved["config"]))
     model.load_state_dict(saved["average"])
     encoder = os.path.join(folder, train_encoder.FILE)

@@ -19,7 +19,7 @@ RELATIONS = {"left": ("left of", "to the left of"), "right": ("right of", "to th
              "above": ("above", "over"), "below": ("below", "under"), "and": ("and",)}
 MIRROR = {"right": "left", "below": "above"}
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
-PLURALS = {"cactus": "cacti", "strawberry": "strawberries", "fox": "foxes", "butterfly": "butterflies"}
+PLURALS = {"cactus": "cacti", "snowman": "snowmen", "strawberry": "strawberries", "fox": "foxes", "butterfly": "butterflies"}
 LAYOUTS = {                                  # top-left corners of SMALL sprites
     2: (((0, 24), (56, 24)), ((8, 32), (48, 32)), ((24, 0), (24, 48)), ((32, 8), (32, 56)),
         ((8, 8), (48, 48)), ((48, 8), (8, 48))),

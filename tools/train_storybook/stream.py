@@ -45,9 +45,9 @@ def _work(folder, batch, first, stride, what, queue):
             pictures[i], codes[i] = picture, teacher(picture)
             ids.append([bos] + tokens.encode(text.prompt(caption), add_special_tokens=False).ids)
         if what == "text":
-            queue.put((number, pad_left(ids, pad, random.Random(f"drop {number}")), torch.from_numpy(codes)))
+            queue.put((pad_left(ids, pad, random.Random(f"drop {number}")), torch.from_numpy(codes)))
         else:
-            queue.put((number, torch.from_numpy(pictures), torch.from_numpy(codes)))
+            queue.put((torch.from_numpy(pictures), torch.from_numpy(codes)))
         number += stride
 
 
@@ -67,23 +67,16 @@ def pad_left(ids, pad, rng=None, drop=.1):
 
 
 class Stream:
-    """Iterates over (text, real), codes or pictures, codes from batch number `start` on."""
+    """Iterates over (text, real), codes or pictures, codes from batch number `start` on, every `stride`-th."""
 
-    def __init__(self, folder, batch, start, what, workers=1):
+    def __init__(self, folder, batch, start, what, stride=1):
         context = mp.get_context("spawn")
-        self.queues, self.processes, self.next = [], [], 0
-        for w in range(workers):
-            queue = context.Queue(maxsize=6)
-            process = context.Process(target=_work, args=(folder, batch, start + w, workers, what, queue), daemon=True)
-            process.start()
-            self.queues.append(queue)
-            self.processes.append(process)
+        self.queue = context.Queue(maxsize=6)
+        self.process = context.Process(target=_work, args=(folder, batch, start, stride, what, self.queue), daemon=True)
+        self.process.start()
 
     def __next__(self):
-        _, first, codes = self.queues[self.next % len(self.queues)].get()
-        self.next += 1
-        return first, codes
+        return self.queue.get()
 
     def close(self):
-        for process in self.processes:
-            process.terminate()
+        self.process.terminate()

@@ -38,7 +38,9 @@ def main():
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     model = train_vq.build(a.checkpoints)
-    model.load_state_dict(torch.load(os.path.join(a.checkpoints, train_vq.FILE))["average"])
+    saved = os.path.join(a.checkpoints, train_vq.COOLED)
+    saved = saved if os.path.exists(saved) else os.path.join(a.checkpoints, train_vq.FILE)
+    model.load_state_dict(torch.load(saved)["average"])
     vectors = model.quantize.vectors().detach()
     for module in (model.decoder, model.post_quant_conv, model.quantize):
         module.requires_grad_(False)

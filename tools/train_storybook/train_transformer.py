@@ -2,6 +2,7 @@
 
 `--cooldown N` instead starts from the newest checkpoint, lets the rate fall to zero over N steps and writes
 the result beside it: that is the copy to export, and the constant-rate run can go on from where it was.
+Several processes share the work if RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as torchrun does.
 """
 import argparse
 import dataclasses
@@ -10,6 +11,7 @@ import signal
 import time
 
 import torch
+import torch.distributed as dist
 
 import patches
 import stream
@@ -51,6 +53,27 @@ class Stop:
         return self.asked
 
 
+class Team:
+    """The processes that train together; alone, nothing is exchanged."""
+
+    def __init__(self):
+        self.size, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        if self.size > 1:
+            dist.init_process_group("gloo")
+
+    def agree(self, gradients, *orders):
+        """Averages the gradients in place; returns the orders of rank 0."""
+        if self.size == 1:
+            return orders
+        mine = torch.tensor([float(o) for o in orders]) * (self.size if self.rank == 0 else 0)
+        parts = [*gradients, mine]
+        flat = torch.cat([p.flatten() for p in parts])
+        dist.all_reduce(flat)
+        averages = (flat / self.size).split([p.numel() for p in parts])
+        torch._foreach_copy_(gradients, [v.view_as(g) for v, g in zip(averages, gradients)])
+        return averages[-1].tolist()
+
+
 def validation(folder, batch):
     source = stream.Stream(folder, batch, VALIDATION // batch, "text")
     data = [next(source) for _ in range(4)]
@@ -69,26 +92,44 @@ def main():
     p.add_argument("--other-rate", type=float, default=2e-3)
     p.add_argument("--warmup", type=int, default=100)
     p.add_argument("--cooldown", type=int, default=0)
+    p.add_argument("--guided", type=float, default=0., help="train guided logits, with weights from 1 to this")
+    p.add_argument("--begin", help="start from this checkpoint's weights, with a fresh optimiser")
+    p.add_argument("--rate-scale", type=float, default=1.)
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
+    team = Team()
     path = os.path.join(a.checkpoints, FILE)
     model = build(a.checkpoints)
     for p_ in (model.language_model.lm_head.weight,):
         p_.requires_grad_(False)                # nothing here teaches it; it belongs to understanding
     optimiser = Optimiser(model, is_matrix, a.matrix_rate, a.other_rate, matrix_decay=.01)
     average = Average(model, .998)
-    step = 0
-    if os.path.exists(path):
+    step = seen = 0
+    if os.path.exists(path) and not a.begin:
         saved = torch.load(path)
         model.load_state_dict(saved["model"])
         average.model.load_state_dict(saved["average"])
         optimiser.restore(saved["optimiser"])
         step = saved["step"]
+        seen = saved.get("seen", step * saved["batch"])
+    if a.begin:
+        saved = torch.load(a.begin)
+        model.load_state_dict(saved["model"])
+        average.model.load_state_dict(saved["model"])
+        step, seen = saved["step"], saved["seen"]
     first, last = step, step + a.cooldown if a.cooldown else a.steps
-    loss_of = torch.compile(model.loss) if a.compile else model.loss
-    batches = stream.Stream(a.checkpoints, a.batch, step, "text")
+    pad = text.load(a.checkpoints).token_to_id(text.PAD)
+
+    def loss_of(ids, real, codes, weights):
+        if a.guided:
+            return model.guided_loss(ids, real, codes, pad, weights)
+        return model.loss(ids, real, codes)
+
+    if a.compile:
+        loss_of = torch.compile(loss_of)
+    batches = stream.Stream(a.checkpoints, a.batch, step * team.size + team.rank, "text", stride=team.size)
     held = validation(a.checkpoints, a.batch)
     start = told = kept = time.time()
     stop = Stop()
@@ -97,30 +138,37 @@ def main():
     while step < last and not stop:
         (ids, real), codes = next(batches)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = loss_of(ids, real, codes)
+            loss = loss_of(ids, real, codes, 1 + (a.guided - 1) * torch.rand(len(ids)))
         loss.backward()
-        scale = (last - step) / a.cooldown if a.cooldown else min(1, (step + 1) / a.warmup)
-        optimiser.step(scale)
-        step += 1
+        if a.cooldown:                          # by steps, or by time if that runs out first
+            scale = max(0, 1 - max((step - first) / a.cooldown, (time.time() - start) / (60 * a.minutes)))
+        else:
+            scale = min(1, (step + 1) / a.warmup)
+        scale *= a.rate_scale
         if time.time() - start > 60 * a.minutes:
             stop.asked = True
+        scale, ending = team.agree([q.grad for q in optimiser.everything], scale, bool(stop))
+        stop.asked = ending > .5
+        optimiser.step(scale)
+        step, seen = step + 1, seen + a.batch * team.size
         average.update(model, step)
         running, until = running + loss.item(), until + 1
-        if time.time() - told > 60 or step == last:
+        if team.rank:
+            continue
+        if time.time() - told > 60 or step == last or stop:
             measured = average.model if not a.cooldown else model
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                 value = sum(measured.loss(i, r, c).item() for (i, r), c in held) / len(held)
-            speed = (step - first) * a.batch / (time.time() - start)
-            print(f"step {step} pictures {step * a.batch} train {running / until:.4f} validation {value:.4f} "
+            speed = (step - first) * a.batch * team.size / (time.time() - start)
+            print(f"step {step} pictures {seen} train {running / until:.4f} validation {value:.4f} "
                   f"{speed:.1f} pictures/s {time.time() - start:.0f} s", flush=True)
             running, until, told = 0., 0, time.time()
-        if not a.cooldown and (time.time() - kept > 300 or step == last or stop):
-            save(path, model=model.state_dict(), average=average.model.state_dict(), optimiser=optimiser.state(),
-                 step=step, config=dataclasses.asdict(model.config), batch=a.batch)
+        if time.time() - kept > 300 or step == last or stop:
+            content = dict(model=model.state_dict(), step=step, seen=seen, batch=a.batch, config=dataclasses.asdict(model.config))
+            if not a.cooldown:
+                content.update(average=average.model.state_dict(), optimiser=optimiser.state())
+            save(os.path.join(a.checkpoints, COOLED) if a.cooldown else path, **content)
             kept = time.time()
-    if a.cooldown:
-        save(os.path.join(a.checkpoints, COOLED), model=model.state_dict(), step=step,
-             config=dataclasses.asdict(model.config), batch=a.batch)
     batches.close()
 
 

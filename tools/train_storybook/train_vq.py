@@ -1,6 +1,7 @@
 """Trains the picture decoder and the code vectors on the teacher's codes; resumable.
 
-The codes are fixed (see patches.py), so this can run beside the transformer training.
+The codes are fixed (see patches.py), so this can run beside the transformer training. As there, the rate is
+constant, and `--cooldown N` makes a copy to export by lowering it to zero over N steps on whole pictures.
 """
 import argparse
 import dataclasses
@@ -16,7 +17,7 @@ from optim import Average, Optimiser
 from train_transformer import VALIDATION, Stop, save
 from vq import VQ, Config, to_network
 
-FILE = "vq.pt"
+FILE, COOLED = "vq.pt", "vq-cooled.pt"
 
 
 def is_matrix(name, p):
@@ -62,6 +63,7 @@ def main():
     p.add_argument("--minutes", type=float, default=1e9)
     p.add_argument("--batch", type=int, default=16)
     p.add_argument("--crop", type=int, default=8, help="codes a side of the windows trained on; 12 is the whole picture")
+    p.add_argument("--cooldown", type=int, default=0)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--matrix-rate", type=float, default=.01)
     p.add_argument("--other-rate", type=float, default=2e-3)
@@ -82,7 +84,8 @@ def main():
         average.model.load_state_dict(saved["average"])
         optimiser.restore(saved["optimiser"])
         step = saved["step"]
-    first = step
+    first, last = step, step + a.cooldown if a.cooldown else a.steps
+    cells = patches.GRID if a.cooldown else a.crop
 
     def loss_of(codes, x):
         return picture_loss(model.decode(codes).float(), x)
@@ -98,28 +101,31 @@ def main():
     running, until = 0., 0
     print(f"decoder {sum(q.numel() for q in model.decoder.parameters()) / 1e6:.2f} M, encoder "
           f"{sum(q.numel() for q in model.encoder.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
-    while step < a.steps and not stop:
-        pictures, codes = crop(*next(batches), a.crop, random.Random(step))
+    while step < last and not stop:
+        pictures, codes = crop(*next(batches), cells, random.Random(step))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = loss_of(codes, to_network(pictures))
         loss.backward()
-        optimiser.step(min(1, (step + 1) / 50))
+        optimiser.step((last - step) / a.cooldown if a.cooldown else min(1, (step + 1) / 50))
         step += 1
         if time.time() - start > 60 * a.minutes:
             stop.asked = True
         average.update(model, step)
         running, until = running + loss.item(), until + 1
-        if time.time() - told > 60 or step == a.steps:
+        if time.time() - told > 60 or step == last:
+            measured = model if a.cooldown else average.model
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-                value = sum(psnr(average.model.decode(c).float(), to_network(x)) for x, c in held) / len(held)
+                value = sum(psnr(measured.decode(c).float(), to_network(x)) for x, c in held) / len(held)
             speed = (step - first) * a.batch / (time.time() - start)
             print(f"step {step} loss {running / until:.4f} PSNR {value:.2f} dB {speed:.1f} pictures/s "
                   f"{time.time() - start:.0f} s", flush=True)
             running, until, told = 0., 0, time.time()
-        if time.time() - kept > 300 or step == a.steps or stop:
+        if not a.cooldown and (time.time() - kept > 300 or step == last or stop):
             save(path, model=model.state_dict(), average=average.model.state_dict(), optimiser=optimiser.state(),
                  step=step, config=dataclasses.asdict(model.config))
             kept = time.time()
+    if a.cooldown:
+        save(os.path.join(a.checkpoints, COOLED), average=model.state_dict(), step=step, config=dataclasses.asdict(model.config))
     batches.close()
 
 

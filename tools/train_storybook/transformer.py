@@ -16,6 +16,7 @@ class Config:
     inner: int = 704
     code_width: int = 8
     positions: int = 144
+    prompt: int = 112                          # longest prompt, in tokens
     theta: float = 10000.
     epsilon: float = 1e-6
 
@@ -124,6 +125,13 @@ class PictureHead(nn.Module):
         return self.vision_head(F.gelu(self.output_mlp_projector(x)))
 
 
+def unguided(text, real, pad):
+    """The rows guidance compares with: everything between the first and the last true token is a pad."""
+    inside = real & torch.cat([torch.zeros_like(real[:, :1]), real[:, :-1]], 1)
+    inside[:, -1] = False
+    return torch.where(inside, pad, text)
+
+
 class Storybook(nn.Module):
     def __init__(self, c):
         super().__init__()
@@ -139,38 +147,48 @@ class Storybook(nn.Module):
         nn.init.normal_(self.gen_aligner.layers[0].weight, std=.35)
         nn.init.normal_(self.gen_aligner.layers[2].weight, std=.06)
         nn.init.normal_(self.gen_embed.weight, std=.35)
+        cos, sin = rotary(c, c.prompt + c.positions)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
 
     def picture_inputs(self, codes):
         return self.gen_aligner(self.gen_embed(codes))
 
-    def loss(self, text, real, codes):
-        """Cross-entropy of all picture tokens. `text` is left-padded; `real` marks its true positions."""
+    def logits(self, text, real, codes):
+        """Logits of all picture tokens. `text` is left-padded; `real` marks its true positions."""
         width = text.shape[1]
         x = torch.cat([self.language_model.model.embed_tokens(text), self.picture_inputs(codes[:, :-1])], 1)
         length = x.shape[1]
-        cos, sin = rotary(self.config, length)               # rotary attention sees only distances
+        cos, sin = self.cos[:length], self.sin[:length]      # rotary attention sees only distances
         visible = F.pad(real, (0, length - width), value=True)
         mask = visible[:, None, None] & torch.ones(length, length, dtype=torch.bool).tril()
         mask = torch.zeros(mask.shape).masked_fill(~mask, -1e4)
         hidden = self.language_model.model(x, cos, sin, mask)
-        logits = self.gen_head(hidden[:, width - 1:])
-        return F.cross_entropy(logits.float().flatten(0, 1), codes.flatten())
+        return self.gen_head(hidden[:, width - 1:]).float()
+
+    def loss(self, text, real, codes):
+        """Cross-entropy of all picture tokens."""
+        return F.cross_entropy(self.logits(text, real, codes).flatten(0, 1), codes.flatten())
+
+    def guided_loss(self, text, real, codes, pad, guidance):
+        """The same for guided logits, so that sampling with any of the weights `guidance` [B] stays true."""
+        both = self.logits(torch.cat([text, unguided(text, real, pad)]), real.repeat(2, 1), codes.repeat(2, 1))
+        given, free = both.chunk(2)
+        guided = free + guidance[:, None, None] * (given - free)
+        return F.cross_entropy(guided.flatten(0, 1), codes.flatten())
 
     @torch.no_grad()
-    def draw(self, ids, pad, guidance=5., temperature=1., generator=None):
-        """Samples picture tokens for prompts `ids` (equal lengths), the way the engine does."""
-        text = torch.as_tensor(ids)
-        empty = text.clone()
-        empty[:, 1:-1] = pad
-        x = self.language_model.model.embed_tokens(torch.cat([text, empty]))
+    def draw(self, text, real, pad, guidance=5., temperature=1., generator=None):
+        """Samples picture tokens for left-padded prompts, the way the engine does for each of them alone."""
+        x = self.language_model.model.embed_tokens(torch.cat([text, unguided(text, real, pad)]))
         half, start = len(text), 0
-        cos, sin = rotary(self.config, text.shape[1] + self.config.positions)
+        hidden_text = torch.where(real, 0., -1e4).repeat(2, 1)[:, None, None]
         caches = [[] for _ in self.language_model.model.layers]
         out = []
         for _ in range(self.config.positions):
             end = start + x.shape[1]
-            mask = torch.full((x.shape[1], end), -1e4).triu(start + 1)
-            hidden = self.language_model.model(x, cos[start:end], sin[start:end], mask, caches)
+            mask = torch.full((x.shape[1], end), -1e4).triu(start + 1) + F.pad(hidden_text, (0, end - text.shape[1]))
+            hidden = self.language_model.model(x, self.cos[start:end], self.sin[start:end], mask, caches)
             logits = self.gen_head(hidden[:, -1]).float()
             guided = logits[half:] + guidance * (logits[:half] - logits[half:])
             if temperature > 0:
