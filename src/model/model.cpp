@@ -29,6 +29,7 @@ std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
 
   WeightLoader loader(backend, published, activation);
   model->visit_weights(loader);
+  checkpoint.verify_unchanged();
   model->decoder.allocate(backend);
   return model;
 }
