@@ -143,7 +143,7 @@ def main():
         if a.cooldown:                          # by steps, or by time if that runs out first
             scale = max(0, 1 - max((step - first) / a.cooldown, (time.time() - start) / (60 * a.minutes)))
         else:
-            scale = min(1, (step + 1) / a.warmup)
+            scale = min(1, (step - first + 1) / a.warmup)
         scale *= a.rate_scale
         if time.time() - start > 60 * a.minutes:
             stop.asked = True
