@@ -21,6 +21,14 @@ struct Avx512 {
   }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
   static void store(float* to, Vector x) { _mm512_storeu_ps(to, x); }
+  static float sum(Vector x) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+    return sum_of_four(_mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
+  }
+  static float sum_of_four(__m128 x) {
+    const __m128 two = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
   static Vector load_f32(const std::byte* from) { return _mm512_loadu_ps(from); }
   static Vector load_even_bf16(const std::byte* from) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(from), 16));

@@ -23,26 +23,46 @@ struct Bf16Cache {
   }
 };
 
-template <typename Isa, typename Cache>
-void scores(const float* q, const void* k, int64_t count, int64_t size, float scale, float* out) {
+// Scores of kKeys keys: so many chains of multiply-adds run beside each other, each as it would
+// alone.
+template <typename Isa, typename Cache, int kKeys>
+void score_keys(const float* q, const std::byte* key, int64_t size, float scale, float* out) {
   constexpr int kLanes = Isa::kLanes;
+  const int64_t pitch = size * Cache::kBytes;
   const int64_t whole = size - size % kLanes;
-  for (int64_t j = 0; j < count; ++j) {
-    const std::byte* key = static_cast<const std::byte*>(k) + j * size * Cache::kBytes;
-    auto sum = Isa::zero();
-    for (int64_t i = 0; i < whole; i += kLanes) {
-      const auto qi = Isa::load_f32(reinterpret_cast<const std::byte*>(q + i));
-      sum = Isa::multiply_add(Cache::load(key + i * Cache::kBytes), qi, sum);
+  for (int64_t line = 0; line < kKeys * pitch; line += 64) {
+    __builtin_prefetch(key + kPrefetch + line, 0, 3);
+  }
+  typename Isa::Vector sum[kKeys];
+#pragma GCC unroll 8
+  for (int j = 0; j < kKeys; ++j) sum[j] = Isa::zero();
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    const auto qi = Isa::load_f32(reinterpret_cast<const std::byte*>(q + i));
+#pragma GCC unroll 8
+    for (int j = 0; j < kKeys; ++j) {
+      sum[j] = Isa::multiply_add(Cache::load(key + j * pitch + i * Cache::kBytes), qi, sum[j]);
     }
-    alignas(64) float lanes[kLanes];
-    Isa::store(lanes, sum);
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < kKeys; ++j) {
+    float total = Isa::sum(sum[j]);
+    for (int64_t i = whole; i < size; ++i) {
+      total += q[i] * Cache::get(key + j * pitch + i * Cache::kBytes);
     }
-    float total = lanes[0];
-    for (int64_t i = whole; i < size; ++i) total += q[i] * Cache::get(key + i * Cache::kBytes);
     out[j] = scale * total;
   }
+}
+
+template <typename Isa, typename Cache>
+void scores(const float* q, const void* k, int64_t count, int64_t size, float scale, float* out) {
+  constexpr int kKeys = 4;
+  const auto* keys = static_cast<const std::byte*>(k);
+  const int64_t pitch = size * Cache::kBytes;
+  int64_t j = 0;
+  for (; j + kKeys <= count; j += kKeys) {
+    score_keys<Isa, Cache, kKeys>(q, keys + j * pitch, size, scale, out + j);
+  }
+  for (; j < count; ++j) score_keys<Isa, Cache, 1>(q, keys + j * pitch, size, scale, out + j);
 }
 
 template <typename Isa, typename Cache, int kVectors>
@@ -52,6 +72,9 @@ void mix_columns(const float* weight, const std::byte* v, int64_t count, int64_t
   for (int i = 0; i < kVectors; ++i) sum[i] = Isa::zero();
   for (int64_t j = 0; j < count; ++j, v += size * Cache::kBytes) {
     const auto w = Isa::broadcast(reinterpret_cast<const std::byte*>(weight + j));
+    for (int line = 0; line < kVectors * Isa::kLanes * Cache::kBytes; line += 64) {
+      __builtin_prefetch(v + kPrefetch + line, 0, 3);
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; ++i) {
       sum[i] = Isa::multiply_add(Cache::load(v + i * Isa::kLanes * Cache::kBytes), w, sum[i]);
@@ -81,14 +104,24 @@ void mix(const float* weight, const void* v, int64_t count, int64_t size, float*
   }
 }
 
-// The sum runs in 16 strands whatever the vectors are.
+// Maximum and sum run in 16 strands whatever the vectors are.
 template <typename Isa>
 float exponentials(float* values, int64_t count, float* sum) {
-  float maximum = -__builtin_inff();
-  for (int64_t j = 0; j < count; ++j) maximum = values[j] > maximum ? values[j] : maximum;
+  float high[16];
+  for (int i = 0; i < 16; ++i) high[i] = -__builtin_inff();
+  const int64_t whole = count - count % 16;
+  for (int64_t j = 0; j < whole; j += 16) {
+    for (int i = 0; i < 16; ++i) high[i] = values[j + i] > high[i] ? values[j + i] : high[i];
+  }
+  for (int64_t j = whole; j < count; ++j) high[0] = values[j] > high[0] ? values[j] : high[0];
+  float maximum = high[0];
+  for (int i = 1; i < 16; ++i) maximum = high[i] > maximum ? high[i] : maximum;
   for (int64_t j = 0; j < count; ++j) values[j] = exponential(values[j] - maximum);
   float strand[16] = {};
-  for (int64_t j = 0; j < count; ++j) strand[j % 16] += values[j];
+  for (int64_t j = 0; j < whole; j += 16) {
+    for (int i = 0; i < 16; ++i) strand[i] += values[j + i];
+  }
+  for (int64_t j = whole; j < count; ++j) strand[j - whole] += values[j];
   for (int half = 8; half > 0; half /= 2) {
     for (int i = 0; i < half; ++i) strand[i] += strand[i + half];
   }

@@ -19,6 +19,11 @@ struct Avx2 {
   }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
   static void store(float* to, Vector x) { _mm256_storeu_ps(to, x); }
+  static float sum(Vector x) {
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
   static Vector load_f32(const std::byte* from) {
     return _mm256_loadu_ps(reinterpret_cast<const float*>(from));
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/cpu/vectorise.h"
+
 namespace bifrons::cpu {
 namespace {
 
@@ -11,15 +13,17 @@ namespace {
 // at this many rows is a small part of the work.
 constexpr int64_t kSlab = 256;
 
-// A chunk of less is not worth the trip to the counter; the bigger a chunk, the longer the last
-// one is waited for.
+// A chunk of less is not worth the trip to the counter.
 constexpr int64_t kChunkBytes = 128 << 10;
 
 // Widens rows of bf16 to f32, with zeros from the end of a row to the next.
 void widen(float* to, int64_t pitch, const Tensor& x) {
   for (int64_t m = 0; m < x.rows(); ++m, to += pitch) {
     const auto* from = reinterpret_cast<const Bf16*>(x.row(m));
-    for (int64_t k = 0; k < x.cols(); ++k) to[k] = to_float(from[k]);
+    const int64_t n = x.cols();
+    vectorised([=]() __attribute__((always_inline)) {
+      for (int64_t k = 0; k < n; ++k) to[k] = to_float(from[k]);
+    });
     std::fill(to + x.cols(), to + pitch, 0.0f);
   }
 }
@@ -36,6 +40,16 @@ void pad(std::byte* to, int64_t pitch, const Tensor& x) {
 InstructionSet::Panel kernel_for(const InstructionSet& isa, DType weight, bool pairs) {
   if (weight == DType::kBf16) return pairs ? isa.bf16_pairs : isa.bf16;
   return weight == DType::kF16 ? isa.f16 : isa.f32;
+}
+
+// Fills `starts` with the first panel of each chunk, and the end. A stream of weights needs a while
+// to reach full speed, so chunks begin long; all wait for the last one, so they end short.
+void cut(std::vector<int64_t>& starts, int64_t panels, int64_t shortest, int threads) {
+  starts.assign(1, 0);
+  while (starts.back() < panels) {
+    const int64_t left = panels - starts.back();
+    starts.push_back(starts.back() + std::min(left, std::max(shortest, left / (2 * threads))));
+  }
 }
 
 }  // namespace
@@ -82,11 +96,11 @@ void LinearRunner::run_slab(ThreadPool& pool, const Tensor& y, const Tensor& x,
 
   const InstructionSet::Panel kernel = kernel_for(isa_, weight.dtype, pairs);
   const int64_t bytes = panel_bytes(weight.dtype, weight.in);
-  const int64_t panels = panel_count(weight.out);
-  const int64_t group = std::max<int64_t>(1, kChunkBytes / std::max<int64_t>(1, bytes));
-  pool.run((panels + group - 1) / group, [&](int64_t chunk) {
+  cut(starts_, panel_count(weight.out),
+      std::max<int64_t>(1, kChunkBytes / std::max<int64_t>(1, bytes)), pool.threads());
+  pool.run(static_cast<int64_t>(starts_.size()) - 1, [&](int64_t chunk) {
     PanelJob mine = job;
-    for (int64_t p = chunk * group; p < std::min(panels, (chunk + 1) * group); ++p) {
+    for (int64_t p = starts_[chunk]; p < starts_[chunk + 1]; ++p) {
       const int64_t first = p * kPanelRows;
       mine.panel = static_cast<const std::byte*>(weight.storage.data()) + p * bytes;
       mine.columns = static_cast<int>(std::min<int64_t>(kPanelRows, weight.out - first));

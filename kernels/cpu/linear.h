@@ -33,6 +33,7 @@ class LinearRunner {
 
   const InstructionSet& isa_;
   std::vector<float> scratch_;
+  std::vector<int64_t> starts_;
 };
 
 }  // namespace bifrons::cpu

@@ -45,24 +45,26 @@ void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
     for (int64_t m = 0; m < x.rows(); ++m) {
       const T* from = reinterpret_cast<const T*>(x.row(m));
       T* to = reinterpret_cast<T*>(y.row(m));
-      float strand[kStrands] = {};
-      int64_t i = 0;
-      for (; i + kStrands <= n; i += kStrands) {
-        for (int s = 0; s < kStrands; ++s) {
-          const float v = to_float(from[i + s]);
-          strand[s] += v * v;
+      vectorised([=]() __attribute__((always_inline)) {
+        float strand[kStrands] = {};
+        int64_t i = 0;
+        for (; i + kStrands <= n; i += kStrands) {
+          for (int s = 0; s < kStrands; ++s) {
+            const float v = to_float(from[i + s]);
+            strand[s] += v * v;
+          }
         }
-      }
-      for (int s = 0; i < n; ++i, ++s) strand[s] += to_float(from[i]) * to_float(from[i]);
-      for (int half = kStrands / 2; half > 0; half /= 2) {
-        for (int s = 0; s < half; ++s) strand[s] += strand[s + half];
-      }
-      const float scale =
-          1.0f / std::sqrt(strand[0] / static_cast<float>(n) + static_cast<float>(eps));
-      for (i = 0; i < n; ++i) {
-        const float normed = to_float(round_to<T>(to_float(from[i]) * scale));
-        to[i] = round_to<T>(normed * weight[i]);
-      }
+        for (int s = 0; i < n; ++i, ++s) strand[s] += to_float(from[i]) * to_float(from[i]);
+        for (int half = kStrands / 2; half > 0; half /= 2) {
+          for (int s = 0; s < half; ++s) strand[s] += strand[s + half];
+        }
+        const float mean = strand[0] / static_cast<float>(n);
+        const float scale = 1.0f / __builtin_sqrtf(mean + static_cast<float>(eps));
+        for (i = 0; i < n; ++i) {
+          const float normed = to_float(round_to<T>(to_float(from[i]) * scale));
+          to[i] = round_to<T>(normed * weight[i]);
+        }
+      });
     }
   });
 }

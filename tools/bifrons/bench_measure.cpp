@@ -33,7 +33,7 @@ double seconds_of(Run run) {
 // One case that is run again and again, with the work the verbs counted for one run.
 struct Case {
   std::string name;
-  std::function<void()> run;
+  std::function<void(Backend&)> run;
   std::vector<double> seconds;
   Meter::Count work;
 };
@@ -42,8 +42,7 @@ struct Case {
 // between two codes, without the draw (spec 4.4).
 class StepRig {
  public:
-  StepRig(Backend& b, Model& model, int64_t rows, int64_t context)
-      : b_(b), model_(model), rows_(rows) {
+  StepRig(Backend& b, Model& model, int64_t rows, int64_t context) : model_(model), rows_(rows) {
     const TransformerConfig& t = model.config.transformer;
     const auto inverse = inverse_frequencies(t.rope_theta, t.head_dim, false);
     memory_ = model.transformer.make_memory(b, rows, context + 1, inverse);
@@ -56,27 +55,26 @@ class StepRig {
     b.upload(counters_.view(DType::kI32, {2 * rows}), values.data());
   }
 
-  void step() {
+  void step(Backend& b) {
     const ImageFaceWeights& w = model_.face.weights();
     const auto first = [this](const Tensor& t) { return t.slice_rows(0, rows_); };
     const Tensor x = x_.view(model_.activation, {rows_, model_.config.transformer.hidden});
     const TokenRows rows{counters_.view(DType::kI32, {rows_}),
                          counters_.view(DType::kI32, {rows_}, rows_ * size_of(DType::kI32))};
     const Tensor ids = face_.ids.reshape({face_.ids.count(), 1}).slice_rows(0, rows_);
-    b_.gather(first(face_.code), w.code_embedding, ids.reshape({rows_}));
-    b_.linear(first(face_.aligned), first(face_.code), w.aligner_in);
-    b_.gelu(first(face_.aligned), first(face_.aligned));
-    b_.linear(x, first(face_.aligned), w.aligner_out);
-    model_.transformer.forward(b_, x, rows, memory_, activations_);
-    b_.rms_norm(first(face_.hidden), x, model_.transformer.weights().final_norm,
-                model_.config.transformer.norm_eps);
-    b_.linear(first(face_.inner), first(face_.hidden), w.head_in);
-    b_.gelu(first(face_.inner), first(face_.inner));
-    b_.linear(first(face_.logits), first(face_.inner), w.head_out);
+    b.gather(first(face_.code), w.code_embedding, ids.reshape({rows_}));
+    b.linear(first(face_.aligned), first(face_.code), w.aligner_in);
+    b.gelu(first(face_.aligned), first(face_.aligned));
+    b.linear(x, first(face_.aligned), w.aligner_out);
+    model_.transformer.forward(b, x, rows, memory_, activations_);
+    b.rms_norm(first(face_.hidden), x, model_.transformer.weights().final_norm,
+               model_.config.transformer.norm_eps);
+    b.linear(first(face_.inner), first(face_.hidden), w.head_in);
+    b.gelu(first(face_.inner), first(face_.inner));
+    b.linear(first(face_.logits), first(face_.inner), w.head_out);
   }
 
  private:
-  Backend& b_;
   Model& model_;
   int64_t rows_;
   SequenceMemory memory_;
@@ -88,7 +86,7 @@ class StepRig {
 // Prompt tokens of one sequence in one call.
 class PrefillRig {
  public:
-  PrefillRig(Backend& b, Model& model, int64_t tokens) : b_(b), model_(model), tokens_(tokens) {
+  PrefillRig(Backend& b, Model& model, int64_t tokens) : model_(model), tokens_(tokens) {
     const TransformerConfig& t = model.config.transformer;
     const auto inverse = inverse_frequencies(t.rope_theta, t.head_dim, false);
     memory_ = model.transformer.make_memory(b, 1, tokens, inverse);
@@ -103,17 +101,16 @@ class PrefillRig {
     b.upload(counters_.view(DType::kI32, {3 * tokens}), values.data());
   }
 
-  void run() {
+  void run(Backend& b) {
     const auto part = [this](int64_t i) {
       return counters_.view(DType::kI32, {tokens_}, i * tokens_ * size_of(DType::kI32));
     };
     const Tensor x = x_.view(model_.activation, {tokens_, model_.config.transformer.hidden});
-    b_.gather(x, model_.transformer.weights().token_embedding, part(2));
-    model_.transformer.forward(b_, x, {part(1), part(0)}, memory_, activations_);
+    b.gather(x, model_.transformer.weights().token_embedding, part(2));
+    model_.transformer.forward(b, x, {part(1), part(0)}, memory_, activations_);
   }
 
  private:
-  Backend& b_;
   Model& model_;
   int64_t tokens_;
   SequenceMemory memory_;
@@ -126,15 +123,15 @@ class PrefillRig {
 std::vector<double> run_in_turns(Backend& b, std::vector<Case>& cases, int repeats,
                                  const std::function<double()>& bandwidth) {
   for (Case& c : cases) {
-    c.run();  // warm-up
+    c.run(b);  // warm-up
     b.meter().reset();
-    c.run();
+    c.run(b);
     c.work = b.meter().total();
   }
   std::vector<double> bandwidths;
   for (int i = 0; i < repeats; ++i) {
     bandwidths.push_back(bandwidth());
-    for (Case& c : cases) c.seconds.push_back(seconds_of(c.run));
+    for (Case& c : cases) c.seconds.push_back(seconds_of([&] { c.run(b); }));
   }
   return bandwidths;
 }
@@ -155,6 +152,28 @@ double paired_ratio(const std::vector<double>& numerator, const std::vector<doub
   std::vector<double> ratios;
   for (size_t i = 0; i < numerator.size(); ++i) ratios.push_back(numerator[i] / denominator[i]);
   return median(ratios);
+}
+
+// Where the time of a case goes: a row for each verb, the most expensive first.
+void add_verbs(Backend& b, const Case& c, int repeats, BenchReport& report) {
+  constexpr auto kVerbs = static_cast<size_t>(Verb::kCount);
+  TimedBackend timed(b);
+  std::vector<Case> parts(kVerbs);
+  for (int i = 0; i < repeats; ++i) {
+    timed.reset();
+    timed.meter().reset();
+    c.run(timed);
+    for (size_t v = 0; v < kVerbs; ++v) {
+      const Verb verb = static_cast<Verb>(v);
+      parts[v].name = fmt::format("  {}", name_of(verb));
+      parts[v].seconds.push_back(timed.seconds(verb));
+      parts[v].work = timed.meter().of(verb);
+    }
+  }
+  std::erase_if(parts, [](const Case& part) { return part.work.calls == 0; });
+  std::sort(parts.begin(), parts.end(),
+            [](const Case& x, const Case& y) { return median(x.seconds) > median(y.seconds); });
+  for (const Case& part : parts) report.rows.push_back(row_of(part, report.bandwidth));
 }
 
 void measure_vq(Backend& b, Model& model, const BenchOptions& options, BenchReport& report) {
@@ -219,7 +238,7 @@ BenchReport measure(const BenchOptions& options,
     for (int64_t rows : options.rows) {
       steps.push_back(std::make_unique<StepRig>(*backend, *model, rows, options.context));
       cases.push_back({fmt::format("decode step, {} row{}", rows, rows == 1 ? "" : "s"),
-                       [rig = steps.back().get()] { rig->step(); },
+                       [rig = steps.back().get()](Backend& b) { rig->step(b); },
                        {},
                        {}});
     }
@@ -227,7 +246,7 @@ BenchReport measure(const BenchOptions& options,
   if (options.prefill) {
     prefill = std::make_unique<PrefillRig>(*backend, *model, kPrefillTokens);
     cases.push_back({fmt::format("prefill, {} tokens", kPrefillTokens),
-                     [rig = prefill.get()] { rig->run(); },
+                     [rig = prefill.get()](Backend& b) { rig->run(b); },
                      {},
                      {}});
   }
@@ -241,6 +260,7 @@ BenchReport measure(const BenchOptions& options,
       row.ratio_to = cases[0].name;
     }
     report.rows.push_back(row);
+    if (options.verbs) add_verbs(*backend, cases[i], options.repeats, report);
   }
   if (options.vq) measure_vq(*backend, *model, options, report);
   return report;

@@ -18,6 +18,7 @@ struct BenchOptions {
   bool decode = true;
   bool prefill = true;
   bool vq = true;
+  bool verbs = false;  // a row for each verb of a step, too
 };
 
 // One line of the table. Medians over the repeats; bytes are what the verbs count (weights as

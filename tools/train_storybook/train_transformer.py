@@ -129,7 +129,8 @@ def main():
 
     if a.compile:
         loss_of = torch.compile(loss_of)
-    batches = stream.Stream(a.checkpoints, a.batch, step * team.size + team.rank, "text", stride=team.size)
+    unseen = -(-seen // a.batch)                # a picture seen again is remembered, not understood
+    batches = stream.Stream(a.checkpoints, a.batch, unseen + team.rank, "text", stride=team.size)
     held = validation(a.checkpoints, a.batch)
     start = told = kept = time.time()
     stop = Stop()
@@ -156,11 +157,10 @@ def main():
         if team.rank:
             continue
         if time.time() - told > 60 or step == last or stop:
-            measured = average.model if not a.cooldown else model
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-                value = sum(measured.loss(i, r, c).item() for (i, r), c in held) / len(held)
+                now, mean = (sum(m.loss(i, r, c).item() for (i, r), c in held) / len(held) for m in (model, average.model))
             speed = (step - first) * a.batch * team.size / (time.time() - start)
-            print(f"step {step} pictures {seen} train {running / until:.4f} validation {value:.4f} "
+            print(f"step {step} pictures {seen} train {running / until:.4f} validation {now:.4f} averaged {mean:.4f} "
                   f"{speed:.1f} pictures/s {time.time() - start:.0f} s", flush=True)
             running, until, told = 0., 0, time.time()
         if time.time() - kept > 300 or step == last or stop:
