@@ -153,7 +153,7 @@ void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
 
 void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                                double eps, bool silu) {
-  cpu::group_norm(pool_, y, x, norm, groups, eps, silu);
+  cpu::group_norm(pool_, isa_, y, x, norm, groups, eps, silu);
 }
 
 void CpuBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
