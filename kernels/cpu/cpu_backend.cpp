@@ -165,7 +165,7 @@ void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample
 
 void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
                                    const Tensor& v) {
-  cpu::full_attention(pool_, y, q, k, v);
+  cpu::full_attention(pool_, products_, y, q, k, v);
 }
 
 void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
