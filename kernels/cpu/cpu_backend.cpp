@@ -153,7 +153,7 @@ void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
 
 void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                                double eps, bool silu) {
-  cpu::group_norm(pool_, y, x, norm, groups, eps, silu);
+  cpu::group_norm(pool_, isa_, y, x, norm, groups, eps, silu);
 }
 
 void CpuBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
@@ -165,7 +165,7 @@ void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample
 
 void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
                                    const Tensor& v) {
-  cpu::full_attention(pool_, y, q, k, v);
+  cpu::full_attention(pool_, products_, y, q, k, v);
 }
 
 void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {

@@ -7,6 +7,7 @@
 #include "kernels/cpu/convolution.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/linear.h"
+#include "kernels/cpu/products.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace bifrons::cpu {
@@ -55,6 +56,7 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   LinearRunner linear_;
   Convolutions convolutions_;
+  Products products_;
   std::string description_;
 };
 

@@ -36,22 +36,42 @@ void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, 
   });
 }
 
-// Rounded probabilities of one row of scores; the sum runs in one fixed order.
+// Rounded probabilities of one row of scores, which it overwrites; the sum has one fixed order.
+// order.
 template <typename T>
-void softmax_row(float* scores, int64_t n, float scale) {
-  float highest = -__builtin_inff();
-  for (int64_t i = 0; i < n; ++i) {
-    scores[i] = to_float(round_to<T>(scores[i] * scale));
-    highest = std::max(highest, scores[i]);
-  }
+void softmax_row(T* probabilities, float* scores, int64_t n, float scale) {
+  // A maximum of 16 strands, as compilers do not reorder comparisons of floats.
+  constexpr int64_t kStrands = 16;
+  float highest[kStrands], sums[kStrands] = {};
+  std::fill_n(highest, kStrands, -__builtin_inff());
+  float *highest_of = highest, *sum_of = sums;
+  const int64_t whole = n - n % kStrands;
   vectorised([=]() __attribute__((always_inline)) {
-    for (int64_t i = 0; i < n; ++i) scores[i] = exponential(scores[i] - highest);
+    for (int64_t i = 0; i < n; ++i) scores[i] = to_float(round_to<T>(scores[i] * scale));
+    for (int64_t i = 0; i < whole; i += kStrands) {
+      for (int64_t j = 0; j < kStrands; ++j) {
+        highest_of[j] = scores[i + j] > highest_of[j] ? scores[i + j] : highest_of[j];
+      }
+    }
   });
+  for (int64_t i = whole; i < n; ++i) highest[0] = std::max(highest[0], scores[i]);
+  const float top = *std::max_element(highest, highest + kStrands);
+  vectorised([=]() __attribute__((always_inline)) {
+    for (int64_t i = 0; i < n; ++i) scores[i] = exponential(scores[i] - top);
+    for (int64_t i = 0; i < whole; i += kStrands) {
+      for (int64_t j = 0; j < kStrands; ++j) sum_of[j] += scores[i + j];
+    }
+  });
+  for (int64_t i = whole; i < n; ++i) sums[0] += scores[i];
   float sum = 0.0f;
-  for (int64_t i = 0; i < n; ++i) sum += scores[i];
+  for (float strand : sums) sum += strand;
   vectorised([=]() __attribute__((always_inline)) {
-    for (int64_t i = 0; i < n; ++i) scores[i] = to_float(round_to<T>(scores[i] / sum));
+    for (int64_t i = 0; i < n; ++i) probabilities[i] = round_to<T>(scores[i] / sum);
   });
+}
+
+float score_scale(int64_t channels) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(channels)));
 }
 
 // k and v widened, in panels of 32 columns: k as [keys / 32][channels][32], v as
@@ -86,6 +106,7 @@ void attend_block(const Tensor& y, const Tensor& q, const Panels& panels, int64_
   float* queries = scratch;
   float* scores = queries + kQueries * channels;
   float* mixed = scores + kQueries * panels.keys;
+  std::vector<T> probabilities(n);
   std::fill_n(queries, kQueries * channels, 0.0f);
   for (int64_t i = 0; i < rows; ++i) {
     const T* from = reinterpret_cast<const T*>(q.row(first + i));
@@ -95,8 +116,11 @@ void attend_block(const Tensor& y, const Tensor& q, const Panels& panels, int64_
     multiply_block(scores + j, panels.keys, queries, channels, panels.k.data() + j * channels,
                    kLanes, channels);
   }
-  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(channels)));
-  for (int64_t i = 0; i < rows; ++i) softmax_row<T>(scores + i * panels.keys, n, scale);
+  for (int64_t i = 0; i < rows; ++i) {
+    float* row = scores + i * panels.keys;
+    softmax_row(probabilities.data(), row, n, score_scale(channels));
+    for (int64_t j = 0; j < n; ++j) row[j] = to_float(probabilities[j]);
+  }
   for (int64_t c = 0; c < panels.channels; c += kLanes) {
     multiply_block(mixed + c, panels.channels, scores, panels.keys, panels.v.data() + c * n, kLanes,
                    n);
@@ -107,10 +131,8 @@ void attend_block(const Tensor& y, const Tensor& q, const Panels& panels, int64_
   }
 }
 
-}  // namespace
-
-void full_attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const Tensor& k,
-                    const Tensor& v) {
+void attend_by_loops(ThreadPool& pool, const Tensor& y, const Tensor& q, const Tensor& k,
+                     const Tensor& v) {
   const int64_t n = q.rows(), channels = q.cols();
   const auto rounded_up = [](int64_t x) { return (x + kLanes - 1) / kLanes * kLanes; };
   Panels panels{rounded_up(n), rounded_up(channels), {}, {}};
@@ -124,6 +146,40 @@ void full_attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const Te
       attend_block<T>(y, q, panels, block * kQueries, scratch.data());
     });
   });
+}
+
+// Rows of q whose scores lie in a core's cache between the two products.
+constexpr int64_t kProductQueries = 96;
+
+void attend_by_products(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
+                        const Tensor& k, const Tensor& v) {
+  const int64_t n = q.rows(), channels = q.cols();
+  // One area for all blocks, so that each of its pages is new once.
+  std::vector<float> scores(n * n);
+  std::vector<Bf16> probabilities(n * n);
+  pool.run((n + kProductQueries - 1) / kProductQueries, [&](int64_t block) {
+    const int64_t first = block * kProductQueries, rows = std::min(kProductQueries, n - first);
+    float* score = scores.data() + first * n;
+    Bf16* probability = probabilities.data() + first * n;
+    products.run({rows, channels, n, q.pitch, k.pitch, true, DType::kF32, n}, q.row(first), k.data,
+                 score);
+    for (int64_t i = 0; i < rows; ++i) {
+      softmax_row(probability + i * n, score + i * n, n, score_scale(channels));
+    }
+    products.run({rows, n, channels, n, v.pitch, false, DType::kBf16, y.pitch}, probability, v.data,
+                 y.row(first));
+  });
+}
+
+}  // namespace
+
+void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
+                    const Tensor& k, const Tensor& v) {
+  if (q.dtype == DType::kBf16 && Products::available()) {
+    attend_by_products(pool, products, y, q, k, v);
+  } else {
+    attend_by_loops(pool, y, q, k, v);
+  }
 }
 
 }  // namespace bifrons::cpu

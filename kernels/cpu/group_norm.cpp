@@ -11,12 +11,46 @@
 namespace bifrons::cpu {
 namespace {
 
-// Pixels of one chunk. Fixed, so that sums are formed in the same order for any number of threads.
-constexpr int64_t kChunk = 512;
+// A picture is cut into at most so many chunks of at least so many elements, by its size alone:
+// sums are formed in the same order for any number of threads.
+constexpr int64_t kMostChunks = 64;
+constexpr int64_t kLeastElements = 32 << 10;
 // Pixels that are summed in f32 before the sum moves to double.
 constexpr int64_t kRun = 64;
-// Channels whose sums are formed together.
+// Channels whose sums are formed together, in plain loops and at most.
 constexpr int64_t kBlock = 64;
+constexpr int64_t kMostChannels = 128;
+
+// What a call works on. Arrays per channel are in the order of the kernels, if there are any.
+struct Problem {
+  const Tensor& y;
+  const Tensor& x;
+  int64_t groups;
+  const GroupNormKernels* kernels;  // null where plain loops do the work
+  int64_t pixels = x.rows();
+  int64_t channels = x.cols();
+  int64_t width = channels / groups;  // channels of a group
+  int64_t chunk = std::max(
+      {(pixels + kMostChunks - 1) / kMostChunks, kLeastElements / channels, int64_t{1}});  // pixels
+  int64_t chunks = (pixels + chunk - 1) / chunk;
+
+  // Where channel c lies.
+  int64_t place(int64_t c) const {
+    if (!kernels) return c;
+    const int64_t within = c % kNormChannels;
+    return c - within + within % 2 * (kNormChannels / 2) + within / 2;
+  }
+  // `count` channels from `first` on of `n` pixels from `pixel` on.
+  NormPixels at(int64_t pixel, int64_t n, int64_t first, int64_t count) const {
+    const int64_t size = size_of(x.dtype);
+    return {x.row(pixel) + first * size,
+            y.row(pixel) + first * size,
+            x.pitch * size,
+            y.pitch * size,
+            n,
+            count};
+  }
+};
 
 // Mean and sum of squared distances from it, of the elements of one group in one chunk.
 struct Moments {
@@ -33,11 +67,13 @@ struct Moments {
   }
 };
 
-// Per channel: sums of x - pivot and of its square over `pixels` pixels. The sums of kBlock channels
-// at a time stay in registers.
+// Per channel: sums of x - pivot and of its square over `pixels` pixels. The sums of kBlock
+// channels at a time stay in registers.
 template <typename T>
-void add_sums(float* sums, float* squares, const float* pivots, const T* x, int64_t pixels,
-              int64_t pitch, int64_t channels) {
+void add_sums(const NormPixels& from, const float* pivots, float* sums, float* squares) {
+  const T* x = reinterpret_cast<const T*>(from.x);
+  const int64_t pixels = from.pixels, channels = from.channels;
+  const int64_t pitch = from.x_pitch / static_cast<int64_t>(sizeof(T));
   vectorised([=]() __attribute__((always_inline)) {
     int64_t first = 0;
     for (; first + kBlock <= channels; first += kBlock) {
@@ -67,41 +103,42 @@ void add_sums(float* sums, float* squares, const float* pivots, const T* x, int6
   });
 }
 
+// Adds what `count` channels from `first` on have in one chunk to the moments of their groups.
 // Distances are taken from the picture's first pixel, so that a large mean costs no digits.
 template <typename T>
-void chunk_moments(Moments* moments, const T* x, const T* first, int64_t pixels, int64_t pitch,
-                   int64_t channels, int64_t groups) {
-  std::vector<float> scratch(3 * channels);
-  std::vector<double> totals(2 * channels, 0.0);
-  float *pivots = scratch.data(), *sums = pivots + channels, *squares = sums + channels;
-  for (int64_t c = 0; c < channels; ++c) pivots[c] = to_float(first[c]);
-  for (int64_t p = 0; p < pixels; p += kRun) {
-    add_sums(sums, squares, pivots, x + p * pitch, std::min(kRun, pixels - p), pitch, channels);
-    for (int64_t c = 0; c < channels; ++c) {
-      totals[2 * c] += sums[c];
-      totals[2 * c + 1] += squares[c];
+void add_moments(Moments* moments, const Problem& p, int64_t pixel, int64_t pixels, int64_t first,
+                 int64_t count) {
+  float pivots[kMostChannels], sums[kMostChannels], squares[kMostChannels];
+  double total[kMostChannels] = {}, total_squares[kMostChannels] = {};
+  for (int64_t c = 0; c < count; ++c) pivots[p.place(c)] = to_float(p.x.as<T>()[first + c]);
+  for (int64_t done = 0; done < pixels; done += kRun) {
+    const NormPixels run = p.at(pixel + done, std::min(kRun, pixels - done), first, count);
+    p.kernels ? p.kernels->sums(run, pivots, sums, squares)
+              : add_sums<T>(run, pivots, sums, squares);
+    for (int64_t c = 0; c < count; ++c) {
+      total[c] += sums[c];
+      total_squares[c] += squares[c];
     }
   }
   const double n = static_cast<double>(pixels);
-  const int64_t width = channels / groups;
-  for (int64_t g = 0; g < groups; ++g) {
-    Moments group;
-    for (int64_t c = g * width; c < (g + 1) * width; ++c) {
-      const double offset = totals[2 * c] / n;
-      group.merge({n, pivots[c] + offset, totals[2 * c + 1] - offset * totals[2 * c]});
-    }
-    moments[g] = group;
+  for (int64_t c = 0; c < count; ++c) {
+    const int64_t at = p.place(c);
+    const double offset = total[at] / n;
+    moments[(first + c) / p.width].merge(
+        {n, pivots[at] + offset, total_squares[at] - offset * total[at]});
   }
 }
 
 // v sigmoid(v)
 [[gnu::always_inline]] inline float silu_of(float v) { return v / (1.0f + exponential(-v)); }
 
-// silu of every bf16 number. Reading it costs a third of computing an exponential and a quotient.
+// silu of every bf16 number, and the entry more that the kernels ask for. Reading it costs a third
+// of computing an exponential and a quotient.
 const std::vector<uint16_t>& silu_table() {
   static const std::vector<uint16_t> table = [] {
-    std::vector<uint16_t> values(1 << 16);
-    for (uint32_t bits = 0; bits < values.size(); ++bits) {
+    constexpr uint32_t kNumbers = 1 << 16;
+    std::vector<uint16_t> values(kNumbers + 1);
+    for (uint32_t bits = 0; bits < kNumbers; ++bits) {
       values[bits] = to_bf16(silu_of(to_float(Bf16{static_cast<uint16_t>(bits)}))).bits;
     }
     return values;
@@ -121,64 +158,67 @@ void apply_silu(float* y, int64_t n) {
   });
 }
 
-// y = round((x - mean) * scale + shift)
+// y = round((x - mean) * scale + shift), then the same of y sigmoid(y) if `silu`.
 template <typename T>
-void normalise(T* y, const T* x, const float* mean, const float* scale, const float* shift,
-               int64_t pixels, int64_t y_pitch, int64_t x_pitch, int64_t channels) {
-  vectorised([=]() __attribute__((always_inline)) {
-    for (int64_t p = 0; p < pixels; ++p) {
-      const T* from = x + p * x_pitch;
-      T* to = y + p * y_pitch;
+void normalise(const NormPixels& job, const NormFactors& by, bool silu) {
+  for (int64_t p = 0; p < job.pixels; ++p) {
+    const T* from = reinterpret_cast<const T*>(job.x + p * job.x_pitch);
+    T* to = reinterpret_cast<T*>(job.y + p * job.y_pitch);
+    const int64_t channels = job.channels;
+    const float *mean = by.mean, *scale = by.scale, *shift = by.shift;
+    vectorised([=]() __attribute__((always_inline)) {
       for (int64_t c = 0; c < channels; ++c) {
         to[c] = round_to<T>((to_float(from[c]) - mean[c]) * scale[c] + shift[c]);
       }
-    }
-  });
+    });
+    if (silu) apply_silu(to, channels);
+  }
 }
 
 template <typename T>
-void group_norm_of(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm,
-                   int64_t groups, double eps, bool silu) {
-  const int64_t channels = x.cols(), pixels = x.rows(), chunks = (pixels + kChunk - 1) / kChunk;
-  const auto size = [&](int64_t chunk) { return std::min(kChunk, pixels - chunk * kChunk); };
-  std::vector<Moments> moments(chunks * groups);
-  pool.run(chunks, [&](int64_t i) {
-    chunk_moments(&moments[i * groups], reinterpret_cast<const T*>(x.row(i * kChunk)), x.as<T>(),
-                  size(i), x.pitch, channels, groups);
+void group_norm_of(ThreadPool& pool, const Problem& p, const Norm& norm, double eps, bool silu) {
+  const auto size = [&](int64_t chunk) { return std::min(p.chunk, p.pixels - chunk * p.chunk); };
+  std::vector<Moments> moments(p.chunks * p.groups);
+  pool.run(p.chunks, [&](int64_t i) {
+    for (int64_t c = 0; c < p.channels; c += kMostChannels) {
+      add_moments<T>(&moments[i * p.groups], p, i * p.chunk, size(i), c,
+                     std::min(kMostChannels, p.channels - c));
+    }
   });
 
-  std::vector<float> factors(3 * channels);
-  float *mean = factors.data(), *scale = mean + channels, *shift = scale + channels;
+  std::vector<float> factors(3 * p.channels);
+  float *mean = factors.data(), *scale = mean + p.channels, *shift = scale + p.channels;
   const float* weight = static_cast<const float*>(norm.weight.data());
   const float* bias = static_cast<const float*>(norm.bias.data());
-  for (int64_t g = 0; g < groups; ++g) {
+  for (int64_t g = 0; g < p.groups; ++g) {
     Moments group;
-    for (int64_t i = 0; i < chunks; ++i) group.merge(moments[i * groups + g]);
+    for (int64_t i = 0; i < p.chunks; ++i) group.merge(moments[i * p.groups + g]);
     const double inverse = 1.0 / std::sqrt(group.squares / group.count + eps);
-    for (int64_t c = g * (channels / groups); c < (g + 1) * (channels / groups); ++c) {
-      mean[c] = static_cast<float>(group.mean);
-      scale[c] = static_cast<float>(inverse) * weight[c];
-      shift[c] = bias ? bias[c] : 0.0f;
+    for (int64_t c = g * p.width; c < (g + 1) * p.width; ++c) {
+      mean[p.place(c)] = static_cast<float>(group.mean);
+      scale[p.place(c)] = static_cast<float>(inverse) * weight[c];
+      shift[p.place(c)] = bias ? bias[c] : 0.0f;
     }
   }
-  pool.run(chunks, [&](int64_t i) {
-    // In short runs, so that silu finds its numbers in the nearest cache.
-    for (int64_t p = i * kChunk; p < i * kChunk + size(i); p += kRun) {
-      const int64_t n = std::min(kRun, pixels - p);
-      T* to = reinterpret_cast<T*>(y.row(p));
-      normalise(to, reinterpret_cast<const T*>(x.row(p)), mean, scale, shift, n, y.pitch, x.pitch,
-                channels);
-      for (int64_t k = 0; silu && k < n; ++k) apply_silu(to + k * y.pitch, channels);
-    }
+  const NormFactors by{mean, scale, shift};
+  pool.run(p.chunks, [&](int64_t i) {
+    // Backwards: what the statistics read last is still in the caches.
+    const int64_t chunk = p.chunks - 1 - i;
+    const NormPixels job = p.at(chunk * p.chunk, size(chunk), 0, p.channels);
+    p.kernels ? p.kernels->normalise(job, by, silu ? silu_table().data() : nullptr)
+              : normalise<T>(job, by, silu);
   });
 }
 
 }  // namespace
 
-void group_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm,
-                int64_t groups, double eps, bool silu) {
+void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& x,
+                const Norm& norm, int64_t groups, double eps, bool silu) {
+  const bool kernels = x.dtype == DType::kBf16 && x.cols() % kNormChannels == 0 &&
+                       isa.group_norm.normalise != nullptr;
+  const Problem problem{y, x, groups, kernels ? &isa.group_norm : nullptr};
   visit_activation(x.dtype, [&](auto element) {
-    group_norm_of<decltype(element)>(pool, y, x, norm, groups, eps, silu);
+    group_norm_of<decltype(element)>(pool, problem, norm, eps, silu);
   });
 }
 

@@ -41,6 +41,36 @@ struct AttentionKernels {
               float* out) = nullptr;
 };
 
+// Neighbouring pixels of a bf16 picture. `channels` is a multiple of kNormChannels.
+struct NormPixels {
+  const std::byte* x = nullptr;
+  std::byte* y = nullptr;  // where results go, if any
+  int64_t x_pitch = 0;     // bytes from one pixel to the next
+  int64_t y_pitch = 0;
+  int64_t pixels = 0;
+  int64_t channels = 0;
+};
+
+// y = (x - mean) * scale + shift, one of each per channel.
+struct NormFactors {
+  const float* mean = nullptr;
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+};
+
+// Every block of this many channels lies in the arrays of GroupNormKernels as 16 even channels, then
+// 16 odd ones: the two halves of a dword of bf16.
+constexpr int64_t kNormChannels = 32;
+
+// Group norm over bf16 pictures; null where plain loops have to do.
+struct GroupNormKernels {
+  // Per channel: sums of x - pivot and of its square, in f32.
+  void (*sums)(const NormPixels& from, const float* pivots, float* sums, float* squares) = nullptr;
+  // y = round((x - mean) * scale + shift), then y = table[y] if there is a table of every bf16
+  // number and one entry more, which is read but means nothing.
+  void (*normalise)(const NormPixels& job, const NormFactors& by, const uint16_t* table) = nullptr;
+};
+
 struct InstructionSet {
   using Panel = void (*)(const PanelJob&);
 
@@ -51,6 +81,7 @@ struct InstructionSet {
   Panel f32 = nullptr;
   AttentionKernels attention_f32;
   AttentionKernels attention_bf16;
+  GroupNormKernels group_norm;
   // In place values[j] = exp(values[j] - maximum); returns the maximum and adds up in `sum`.
   float (*exponentials)(float* values, int64_t count, float* sum) = nullptr;
   // Reads `bytes` (a multiple of 512) with the widest loads and returns something of them.

@@ -1,10 +1,10 @@
 // The hot loops in AVX-512 F, BW, VL and DQ.
-#include "kernels/cpu/avx512.h"
+#include "kernels/cpu/group_norm_avx512.h"
 
 namespace bifrons::cpu {
 namespace {
 
-constexpr InstructionSet kAvx512 = table<Avx512>("avx512");
+constexpr InstructionSet kAvx512 = avx512_table("avx512");
 
 }  // namespace
 

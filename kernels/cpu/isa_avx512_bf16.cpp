@@ -1,5 +1,5 @@
 // AVX-512 with the bf16 dot product: bf16 weights and activations are multiplied as they lie.
-#include "kernels/cpu/avx512.h"
+#include "kernels/cpu/group_norm_avx512.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -26,7 +26,7 @@ struct Avx512Bf16 {
 };
 
 constexpr InstructionSet avx512_bf16() {
-  InstructionSet set = table<Avx512>("avx512_bf16");
+  InstructionSet set = avx512_table("avx512_bf16");
   set.bf16_pairs = run_panel<Avx512Bf16, F32Weights<Avx512Bf16>>;  // dwords, moved as they are
   return set;
 }

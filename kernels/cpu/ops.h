@@ -4,6 +4,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/products.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace bifrons::cpu {
@@ -27,11 +28,11 @@ void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
             const SampleControls& controls);
 
 // group_norm.cpp, pixels.cpp, full_attention.cpp
-void group_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm,
-                int64_t groups, double eps, bool silu);
+void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& x,
+                const Norm& norm, int64_t groups, double eps, bool silu);
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
-void full_attention(ThreadPool& pool, const Tensor& y, const Tensor& q, const Tensor& k,
-                    const Tensor& v);
+void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
+                    const Tensor& k, const Tensor& v);
 
 }  // namespace bifrons::cpu

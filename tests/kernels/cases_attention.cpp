@@ -190,6 +190,7 @@ std::vector<OpCase> attention_cases() {
         cases.push_back(full_attention_case(dtype, n, channels));
       }
     }
+    cases.push_back(full_attention_case(dtype, 131, 40));  // more than one block of queries
     cases.push_back(full_attention_case(dtype, 576, 512));
   }
   return cases;

@@ -146,8 +146,10 @@ std::vector<OpCase> vision_cases() {
     for (bool silu : {false, true}) {
       cases.push_back(group_norm_case(dtype, {1, 1}, 2, 1, silu));
       cases.push_back(group_norm_case(dtype, {3, 5}, 12, 4, silu));
-      cases.push_back(group_norm_case(dtype, {7, 73}, 32, 32, silu));  // one under a chunk
-      cases.push_back(group_norm_case(dtype, {27, 19}, 66, 3, silu));  // one over
+      cases.push_back(group_norm_case(dtype, {11, 93}, 32, 32, silu));  // one under a chunk
+      cases.push_back(group_norm_case(dtype, {7, 71}, 66, 3, silu));    // one over
+      cases.push_back(group_norm_case(dtype, {5, 13}, 160, 2, silu));   // a group in two blocks
+      cases.push_back(group_norm_case(dtype, {67, 97}, 32, 4, silu));
       cases.push_back(group_norm_case(dtype, {24, 24}, 512, 32, silu));
       cases.push_back(group_norm_case(dtype, {53, 47}, 128, 32, silu));
     }
