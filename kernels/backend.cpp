@@ -61,6 +61,11 @@ struct Checker {
   void whole(std::string_view name, const Tensor& t) const {
     require(t.contiguous(), "{}: {} must be contiguous", verb, name);
   }
+  void picture(std::string_view name, const Tensor& t) const {
+    activation(name, t);
+    rank(name, t, 3);
+    whole(name, t);
+  }
   void rows(const TokenRows& rows, int64_t n) const {
     array("slot", rows.slot, DType::kI32, n);
     array("position", rows.position, DType::kI32, n);
@@ -106,12 +111,8 @@ int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
 
 Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
                        const Convolution& weight) {
-  c.activation("x", x);
-  c.activation("y", y);
-  c.rank("x", x, 3);
-  c.rank("y", y, 3);
-  c.whole("x", x);
-  c.whole("y", y);
+  c.picture("x", x);
+  c.picture("y", y);
   require(x.dtype == y.dtype, "{}: x is {} but y is {}", c.verb, name_of(x.dtype),
           name_of(y.dtype));
   c.equal("channels of x", x.cols(), "the input of the weight", weight.in);
@@ -298,12 +299,8 @@ void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& we
 
 void Backend::upsample2x(const Tensor& y, const Tensor& x) {
   const Checker c{"upsample2x", place()};
-  c.activation("x", x);
-  c.activation("y", y);
-  c.rank("x", x, 3);
-  c.rank("y", y, 3);
-  c.whole("x", x);
-  c.whole("y", y);
+  c.picture("x", x);
+  c.picture("y", y);
   require(x.dtype == y.dtype && y.shape[0] == 2 * x.shape[0] && y.shape[1] == 2 * x.shape[1] &&
               y.shape[2] == x.shape[2],
           "upsample2x: x is {} but y is {}", shape_of(x), shape_of(y));

@@ -87,8 +87,7 @@ std::vector<uint8_t> exif_with_comment(std::string_view utf8) {
       append_big(comment, 0xdc00 | ((code - 0x10000) & 0x3ff), 2);
     }
   }
-  Bytes tiff;
-  append(tiff, std::string_view("MM\0\x2a", 4));
+  Bytes tiff = {'M', 'M', 0, 0x2a};
   append_big(tiff, 8, 4);                // the first directory
   append_big(tiff, 1, 2);                // of one entry:
   append_big(tiff, kExifPointerTag, 2);  // the EXIF directory

@@ -30,12 +30,15 @@ class Fields {
   }
 
   const std::string& where() const { return where_; }
-  bool present() const { return object_ != nullptr; }
   bool has(std::string_view name) const { return find(name) != nullptr; }
   std::string path(std::string_view name) const {
     return fmt::format("{}{}{}", where_, where_.ends_with(' ') ? "" : ".", name);
   }
   Fields section(std::string_view name) const { return {find(name), path(name)}; }
+  Fields needed_section(std::string_view name) const {
+    if (!has(name)) fail(name, "is missing");
+    return section(name);
+  }
 
   std::optional<std::string> text(std::string_view name) const {
     const Json* value = find(name);
@@ -211,13 +214,10 @@ void set_image_size(Config& config, int64_t pixels, const Fields& fields, std::s
 Config read_original(const Fields& root) {
   Config config;
   config.form = CheckpointForm::kOriginal;
-  const Fields language = root.section("language_config");
-  if (!language.present()) root.fail("language_config", "is missing");
-  config.transformer = read_transformer(language);
+  config.transformer = read_transformer(root.needed_section("language_config"));
   const int64_t hidden = config.transformer.hidden;
 
-  const Fields tokenizer_class = root.section("gen_vision_config");
-  if (!tokenizer_class.present()) root.fail("gen_vision_config", "is missing");
+  const Fields tokenizer_class = root.needed_section("gen_vision_config");
   const Fields tokenizer = tokenizer_class.section("params");
   if (!tokenizer.has("encoder_ch_mult")) tokenizer_class.demand_text("cls", "VQ-16");
   config.vq = read_vq(tokenizer, kOriginalVq);
@@ -245,13 +245,10 @@ Config read_original(const Fields& root) {
 Config read_hugging_face(const Fields& root) {
   Config config;
   config.form = CheckpointForm::kHuggingFace;
-  const Fields text = root.section("text_config");
-  if (!text.present()) root.fail("text_config", "is missing");
-  config.transformer = read_transformer(text);
+  config.transformer = read_transformer(root.needed_section("text_config"));
   const int64_t hidden = config.transformer.hidden;
 
-  const Fields vq = root.section("vq_config");
-  if (!vq.present()) root.fail("vq_config", "is missing");
+  const Fields vq = root.needed_section("vq_config");
   config.vq = read_vq(vq, kHuggingFaceVq);
   vq.demand_false("double_latent");
   vq.demand("in_channels", 3, "the number of supported channels");

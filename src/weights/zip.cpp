@@ -159,6 +159,31 @@ std::optional<std::string_view> find_extra64(std::string_view extra) {
   return found;
 }
 
+// What the directory and an entry's own header say in the same order.
+struct EntryFields {
+  uint32_t flags = 0;
+  uint32_t method = 0;
+  uint32_t crc32 = 0;
+  uint64_t stored = 0;
+  uint64_t bytes = 0;
+  size_t name_length = 0;
+  size_t extra_length = 0;
+};
+
+EntryFields read_fields(LittleEndian& r) {
+  EntryFields fields;
+  r.skip(2);  // version
+  fields.flags = r.u16();
+  fields.method = r.u16();
+  r.skip(4);  // time and date
+  fields.crc32 = r.u32();
+  fields.stored = r.u32();
+  fields.bytes = r.u32();
+  fields.name_length = r.u16();
+  fields.extra_length = r.u16();
+  return fields;
+}
+
 // Parses the entry at the front of `rest` and removes it.
 CentralEntry take_central(const ByteSource& file, std::string_view& rest) {
   const auto damaged = [&] { refuse(file.name(), "the ZIP directory is damaged"); };
@@ -166,30 +191,26 @@ CentralEntry take_central(const ByteSource& file, std::string_view& rest) {
   LittleEndian r(rest);
   if (r.u32() != kCentralSignature) damaged();
   CentralEntry central;
-  r.skip(4);  // versions
-  central.flags = r.u16();
-  const uint32_t method = r.u16();
-  r.skip(4);  // time and date
-  central.entry.crc32 = r.u32();
-  uint64_t stored = r.u32();
-  uint64_t bytes = r.u32();
-  const size_t name_length = r.u16();
-  const size_t extra_length = r.u16();
+  r.skip(2);  // the version that wrote it
+  EntryFields fields = read_fields(r);
+  central.flags = fields.flags;
+  central.entry.crc32 = fields.crc32;
   const size_t comment_length = r.u16();
   const uint32_t disk = r.u16();
   r.skip(6);  // attributes
   central.local_offset = r.u32();
-  if (rest.size() - kCentralBytes < name_length + extra_length) damaged();
-  central.entry.name = rest.substr(kCentralBytes, name_length);
-  const auto extra = find_extra64(rest.substr(kCentralBytes + name_length, extra_length));
-  rest.remove_prefix(kCentralBytes + name_length + extra_length);
+  const size_t name_end = kCentralBytes + fields.name_length;
+  if (rest.size() < name_end + fields.extra_length) damaged();
+  central.entry.name = rest.substr(kCentralBytes, fields.name_length);
+  const auto extra = find_extra64(rest.substr(name_end, fields.extra_length));
+  rest.remove_prefix(name_end + fields.extra_length);
   const std::string where = fmt::format("{}: ZIP entry {}", file.name(), quote(central.entry.name));
 
   if (!is_plain_path(central.entry.name)) refuse(where, "is not a plain relative path");
   if (!extra || comment_length != 0 || disk != 0) refuse(where, "is damaged in the directory");
   // The 64-bit field holds those values that did not fit, in this order.
   LittleEndian wide(*extra);
-  for (uint64_t* value : {&bytes, &stored, &central.local_offset}) {
+  for (uint64_t* value : {&fields.bytes, &fields.stored, &central.local_offset}) {
     if (*value != kFull32) continue;
     if (wide.left() < 8) refuse(where, "lacks a ZIP64 value");
     *value = wide.u64();
@@ -198,10 +219,11 @@ CentralEntry take_central(const ByteSource& file, std::string_view& rest) {
   if ((central.flags & ~(kFlagDescriptor | kFlagUtf8)) != 0) {
     refuse(where, "is encrypted or has unknown flags");
   }
-  if (method != 0 || stored != bytes)
+  if (fields.method != 0 || fields.stored != fields.bytes) {
     refuse(where, "is compressed; PyTorch stores without compression");
-  if (bytes >= static_cast<uint64_t>(kSizeLimit)) refuse(where, "is larger than the file");
-  central.entry.bytes = static_cast<int64_t>(bytes);
+  }
+  if (fields.bytes >= static_cast<uint64_t>(kSizeLimit)) refuse(where, "is larger than the file");
+  central.entry.bytes = static_cast<int64_t>(fields.bytes);
   return central;
 }
 
@@ -218,36 +240,30 @@ void locate(const ByteSource& file, CentralEntry& central, int64_t limit) {
   const std::string header = file.read_text(at, kLocalBytes);
   LittleEndian r(header);
   const bool signed_right = r.u32() == kLocalSignature;
-  r.skip(2);  // version
-  const uint32_t flags = r.u16();
-  const uint32_t method = r.u16();
-  r.skip(4);  // time and date
-  const uint32_t crc32 = r.u32();
-  uint64_t stored = r.u32();
-  uint64_t bytes = r.u32();
-  const int64_t name_length = r.u16();
-  const int64_t extra_length = r.u16();
-  if (!signed_right || flags != central.flags || method != 0 ||
-      name_length != static_cast<int64_t>(entry.name.size()) ||
-      limit - at - kLocalBytes < name_length + extra_length) {
+  EntryFields fields = read_fields(r);
+  const auto tail_bytes = static_cast<int64_t>(fields.name_length + fields.extra_length);
+  if (!signed_right || fields.flags != central.flags || fields.method != 0 ||
+      fields.name_length != entry.name.size() || limit - at - kLocalBytes < tail_bytes) {
     refuse(where, "differs between the directory and its own header");
   }
-  const std::string tail = file.read_text(at + kLocalBytes, name_length + extra_length);
+  const std::string tail = file.read_text(at + kLocalBytes, tail_bytes);
   const std::string_view view = tail;
-  const auto extra = find_extra64(view.substr(static_cast<size_t>(name_length)));
-  if (!extra || view.substr(0, static_cast<size_t>(name_length)) != entry.name) {
+  const auto extra = find_extra64(view.substr(fields.name_length));
+  if (!extra || view.substr(0, fields.name_length) != entry.name) {
     refuse(where, "differs between the directory and its own header");
   }
   LittleEndian wide(*extra);
-  for (uint64_t* value : {&bytes, &stored}) {
+  for (uint64_t* value : {&fields.bytes, &fields.stored}) {
     if (*value == kFull32 && wide.left() >= 8) *value = wide.u64();
   }
-  const bool postponed = (flags & kFlagDescriptor) != 0 && crc32 == 0 && stored == 0 && bytes == 0;
+  const bool postponed = (fields.flags & kFlagDescriptor) != 0 && fields.crc32 == 0 &&
+                         fields.stored == 0 && fields.bytes == 0;
   const auto size = static_cast<uint64_t>(entry.bytes);
-  if (!postponed && (crc32 != entry.crc32 || stored != size || bytes != size)) {
+  if (!postponed &&
+      (fields.crc32 != entry.crc32 || fields.stored != size || fields.bytes != size)) {
     refuse(where, "differs between the directory and its own header");
   }
-  entry.offset = at + kLocalBytes + name_length + extra_length;
+  entry.offset = at + kLocalBytes + tail_bytes;
   if (entry.bytes > limit - entry.offset) refuse(where, "is larger than the file");
 }
 
@@ -286,6 +302,7 @@ std::vector<ZipEntry> read_zip_directory(const ByteSource& file) {
   }
 
   std::vector<ZipEntry> entries;
+  entries.reserve(found.size());
   for (CentralEntry& central : found) entries.push_back(std::move(central.entry));
   return entries;
 }

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <thread>
 
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {
 namespace {
@@ -68,14 +68,14 @@ int code_of(int status) {
 }  // namespace
 
 Outcome run_bifrons(const std::vector<std::string>& arguments, const Surroundings& where) {
-  const Scratch streams;
-  write_whole(streams / "in", where.input);
+  const TemporaryDirectory streams;
+  streams.write("in", where.input);
   const pid_t process = start(arguments, where, streams / "in", streams / "out", streams / "err");
   Outcome outcome;
   outcome.exit_code = wait_for_exit(process, 300).value_or(-1);
   if (outcome.exit_code == -1) kill(process, SIGKILL);
-  outcome.out = read_whole(streams / "out");
-  outcome.err = read_whole(streams / "err");
+  outcome.out = streams.read("out");
+  outcome.err = streams.read("err");
   return outcome;
 }
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "tests/cli/run_program.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {
 namespace {
@@ -60,8 +60,8 @@ TEST(CliCompletion, EveryOptionOfEveryCommandAppears) {
 }
 
 TEST(CliCompletion, BashTakesTheScript) {
-  const Scratch scratch;
-  write_whole(scratch / "script", run_bifrons({"completion", "bash"}).out);
+  const TemporaryDirectory scratch;
+  scratch.write("script", run_bifrons({"completion", "bash"}).out);
   const std::string script = (scratch / "script").string();
   EXPECT_EQ(std::system(("bash -n " + script).c_str()), 0);
   const std::string use =

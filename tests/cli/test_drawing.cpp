@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 #include "vision/picture_file.h"
 
 namespace bifrons::testing {
@@ -22,15 +22,15 @@ class Drawing : public ::testing::Test {
                                    .variables = {{"BIFRONS_MODEL", model_for_tests()}}});
   }
   PictureFileInfo info(const std::string& name) const {
-    const std::string file = read_whole(scratch_ / name);
+    const std::string file = scratch_.read(name);
     return read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
   }
   nlohmann::json settings(const std::string& name) const {
     return nlohmann::json::parse(info(name).metadata.settings);
   }
-  std::string bytes(const std::string& name) const { return read_whole(scratch_ / name); }
+  std::string bytes(const std::string& name) const { return scratch_.read(name); }
 
-  Scratch scratch_;
+  TemporaryDirectory scratch_;
 };
 
 TEST_F(Drawing, DefaultNameCarriesSeedAndSlugAndMovesAside) {
@@ -107,12 +107,12 @@ TEST_F(Drawing, PatternsAndDirectories) {
 }
 
 TEST_F(Drawing, ExistingFilesAreRefusedUnlessTold) {
-  write_whole(scratch_ / "x.png", "mine");
+  scratch_.write("x.png", "mine");
   const Outcome refused = run({"a fox", "-o", "x.png"});
   EXPECT_EQ(refused.exit_code, 73);
   EXPECT_NE(refused.err.find("exists already"), std::string::npos);
   EXPECT_EQ(bytes("x.png"), "mine");
-  write_whole(scratch_ / "t.json", "mine");
+  scratch_.write("t.json", "mine");
   EXPECT_EQ(run({"a fox", "-o", "z.png", "--tokens-out", "t.json"}).exit_code, 73);
   EXPECT_EQ(run({"a fox", "-o", "x.png", "-y"}).exit_code, 0);
   EXPECT_NE(bytes("x.png"), "mine");
@@ -120,7 +120,7 @@ TEST_F(Drawing, ExistingFilesAreRefusedUnlessTold) {
 }
 
 TEST_F(Drawing, UnwritablePlacesAreFoundBeforeDrawing) {
-  write_whole(scratch_ / "file", "");
+  scratch_.write("file", "");
   for (const std::string output : {"file/x.png", "none/x.png", "file/", "file/deep/"}) {
     const Outcome outcome = run({"a fox", "-o", output});
     EXPECT_EQ(outcome.exit_code, 73) << output << outcome.err;

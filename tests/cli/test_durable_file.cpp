@@ -6,7 +6,7 @@
 
 #include "kernels/error.h"
 #include "src/io/durable_file.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {
 namespace {
@@ -23,34 +23,34 @@ ErrorKind kind_of_failure(const std::filesystem::path& path) {
 }
 
 TEST(DurableFile, WritesReplacesAndRefuses) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   const auto path = scratch / "x.png";
   EXPECT_TRUE(write_durably(path, bytes("one"), IfExists::kRefuse));
-  EXPECT_EQ(read_whole(path), "one");
+  EXPECT_EQ(scratch.read("x.png"), "one");
   EXPECT_FALSE(write_durably(path, bytes("two"), IfExists::kRefuse));
-  EXPECT_EQ(read_whole(path), "one");
+  EXPECT_EQ(scratch.read("x.png"), "one");
   EXPECT_TRUE(write_durably(path, bytes("three"), IfExists::kReplace));
-  EXPECT_EQ(read_whole(path), "three");
+  EXPECT_EQ(scratch.read("x.png"), "three");
   EXPECT_TRUE(write_durably(scratch / "empty", {}, IfExists::kRefuse));
   EXPECT_EQ(scratch.names(), (std::set<std::string>{"x.png", "empty"}));
 }
 
 TEST(DurableFile, RefusesADanglingLinkToo) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   std::filesystem::create_symlink("nowhere", scratch / "x.png");
   EXPECT_FALSE(write_durably(scratch / "x.png", bytes("x"), IfExists::kRefuse));
 }
 
 TEST(DurableFile, TakesOverAPartLeftBehind) {
-  const Scratch scratch;
-  write_whole(scratch / ".x.png.part", "half of something much longer");
+  const TemporaryDirectory scratch;
+  scratch.write(".x.png.part", "half of something much longer");
   EXPECT_TRUE(write_durably(scratch / "x.png", bytes("whole"), IfExists::kRefuse));
-  EXPECT_EQ(read_whole(scratch / "x.png"), "whole");
+  EXPECT_EQ(scratch.read("x.png"), "whole");
   EXPECT_EQ(scratch.names(), (std::set<std::string>{"x.png"}));
 }
 
 TEST(DurableFile, LeavesThePartOfALivingProcessAlone) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   const auto part = scratch / ".x.png.part";
   const int other = open(part.c_str(), O_WRONLY | O_CREAT, 0644);
   ASSERT_EQ(flock(other, LOCK_EX), 0);
@@ -60,16 +60,16 @@ TEST(DurableFile, LeavesThePartOfALivingProcessAlone) {
 }
 
 TEST(DurableFile, DoesNotFollowALinkInPlaceOfThePart) {
-  const Scratch scratch;
-  write_whole(scratch / "victim", "precious");
+  const TemporaryDirectory scratch;
+  scratch.write("victim", "precious");
   std::filesystem::create_symlink("victim", scratch / ".x.png.part");
   EXPECT_EQ(kind_of_failure(scratch / "x.png"), ErrorKind::kCannotWrite);
-  EXPECT_EQ(read_whole(scratch / "victim"), "precious");
+  EXPECT_EQ(scratch.read("victim"), "precious");
 }
 
 TEST(DurableFile, SaysWhatIsInTheWay) {
-  const Scratch scratch;
-  write_whole(scratch / "file", "");
+  const TemporaryDirectory scratch;
+  scratch.write("file", "");
   std::filesystem::create_directory(scratch / "directory.png");
   EXPECT_EQ(kind_of_failure(scratch / "none/x.png"), ErrorKind::kCannotWrite);
   EXPECT_EQ(kind_of_failure(scratch / "file/x.png"), ErrorKind::kCannotWrite);

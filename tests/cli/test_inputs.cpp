@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 #include "vision/picture_file.h"
 
 namespace bifrons::testing {
@@ -17,15 +17,16 @@ Picture small_picture() {
   return picture;
 }
 
-void write_picture(const std::filesystem::path& path, const PictureMetadata* metadata) {
+void write_picture(const TemporaryDirectory& directory, std::string_view name,
+                   const PictureMetadata* metadata) {
   const auto file = encode_picture(small_picture(), PictureFormat::kPng, metadata);
-  write_whole(path, {reinterpret_cast<const char*>(file.data()), file.size()});
+  directory.write(name, {reinterpret_cast<const char*>(file.data()), file.size()});
 }
 
 TEST(CliInputs, UnreadableFilesHaveCodes) {
-  const Scratch scratch;
-  write_whole(scratch / "empty", "");
-  write_whole(scratch / "text.png", "not a picture");
+  const TemporaryDirectory scratch;
+  scratch.write("empty", "");
+  scratch.write("text.png", "not a picture");
   mkfifo((scratch / "pipe").c_str(), 0600);
   const std::string directory = scratch.path().string();
   for (const std::vector<std::string>& before :
@@ -78,9 +79,9 @@ TEST(CliInputs, HostileTokensAreDataErrors) {
 }
 
 TEST(CliInputs, InfoTellsAllItKnows) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   const PictureMetadata metadata = {"a fox\nSteps: 1", R"({"schema":1,"prompt":"a \u001b fox"})"};
-  write_picture(scratch / "x.png", &metadata);
+  write_picture(scratch, "x.png", &metadata);
   const Outcome human = run_bifrons({"info", (scratch / "x.png").string()});
   EXPECT_EQ(human.exit_code, 0);
   EXPECT_NE(human.out.find("8x8"), std::string::npos);
@@ -94,14 +95,14 @@ TEST(CliInputs, InfoTellsAllItKnows) {
   EXPECT_EQ(report["marked_generated"], true);
   EXPECT_EQ(report["width"], 8);
 
-  write_picture(scratch / "bare.png", nullptr);
+  write_picture(scratch, "bare.png", nullptr);
   const Outcome bare = run_bifrons({"info", (scratch / "bare.png").string()});
   EXPECT_EQ(bare.exit_code, 0);
   EXPECT_NE(bare.out.find("no settings"), std::string::npos);
 }
 
 TEST(CliInputs, HostileSettingsAreDataErrors) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   const std::string good =
       R"("prompt":"a","seed":1,"cfg":5,"temperature":1,"top_k":0,"top_p":1,"rope":"f32")";
   const std::vector<std::string> texts = {
@@ -120,13 +121,13 @@ TEST(CliInputs, HostileSettingsAreDataErrors) {
       std::string(100000, '[')};
   for (const std::string& text : texts) {
     const PictureMetadata metadata = {"", text};
-    write_picture(scratch / "x.png", &metadata);
+    write_picture(scratch, "x.png", &metadata);
     const Outcome outcome =
         run_bifrons({"generate", "--like", (scratch / "x.png").string(), "-m", "/nowhere"});
     EXPECT_EQ(outcome.exit_code, 65) << text.substr(0, 60) << outcome.err;
   }
   const PictureMetadata metadata = {"", "{\"schema\":1," + good + "}"};
-  write_picture(scratch / "x.png", &metadata);
+  write_picture(scratch, "x.png", &metadata);
   EXPECT_EQ(
       run_bifrons({"generate", "--like", (scratch / "x.png").string(), "-m", "/nowhere"}).exit_code,
       66);  // the settings are fine; the model is what is missing

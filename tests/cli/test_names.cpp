@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 #include "tools/bifrons/output_names.h"
 
 namespace bifrons::testing {
@@ -34,7 +34,7 @@ TEST(Names, FormatsByEnding) {
 }
 
 TEST(Names, OnePatternForSeveralPicturesIsNumbered) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   const std::vector<NameFacts> facts = {{1, 1, "a", "m"}, {2, 2, "a", "m"}};
   const auto plan = plan_outputs({(scratch / "x.png").string(), false, true}, facts);
   EXPECT_EQ(plan.files[0], scratch / "x-0001.png");
@@ -46,7 +46,7 @@ TEST(Names, OnePatternForSeveralPicturesIsNumbered) {
 }
 
 TEST(Names, AFormatThisBuildLacksShowsWhilePlanning) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   const auto plan = [&] {
     return plan_outputs({(scratch / "x.webp").string(), false, false}, {{1, 1, "a", "m"}});
   };
@@ -65,9 +65,9 @@ TEST(Names, AFormatThisBuildLacksShowsWhilePlanning) {
 }
 
 TEST(Names, DefaultNamesMoveAside) {
-  const Scratch scratch;
-  write_whole(scratch / "bifrons-1-a.png", "");
-  write_whole(scratch / "bifrons-1-a-2.png", "");
+  const TemporaryDirectory scratch;
+  scratch.write("bifrons-1-a.png", "");
+  scratch.write("bifrons-1-a-2.png", "");
   const std::string directory = scratch.path().string();
   EXPECT_EQ(plan_outputs({directory, false, false}, {{1, 1, "a", "m"}}).files[0],
             scratch / "bifrons-1-a-3.png");
@@ -76,11 +76,11 @@ TEST(Names, DefaultNamesMoveAside) {
 }
 
 TEST(Names, AFileThatAppearsMeanwhileIsKept) {
-  const Scratch scratch;
-  write_whole(scratch / "x.png", "theirs");
+  const TemporaryDirectory scratch;
+  scratch.write("x.png", "theirs");
   const std::vector<uint8_t> ours = {'o'};
   EXPECT_EQ(save_output(scratch / "x.png", false, ours), scratch / "x-2.png");
-  EXPECT_EQ(read_whole(scratch / "x.png"), "theirs");
+  EXPECT_EQ(scratch.read("x.png"), "theirs");
   EXPECT_EQ(save_output(scratch / "x.png", true, ours), scratch / "x.png");
 }
 

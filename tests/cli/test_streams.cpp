@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "tests/cli/run_program.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 #include "vision/picture_file.h"
 
 namespace bifrons::testing {
@@ -33,14 +33,14 @@ class DrawingStreams : public ::testing::Test {
   void expect_only_whole_pictures() const {
     for (const std::string& name : scratch_.names()) {
       EXPECT_TRUE(name.ends_with(".png")) << name;
-      const std::string file = read_whole(scratch_ / name);
+      const std::string file = scratch_.read(name);
       EXPECT_NO_THROW(
           read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()}))
           << name;
     }
   }
 
-  Scratch scratch_;
+  TemporaryDirectory scratch_;
   Surroundings where_;
 };
 
@@ -92,7 +92,7 @@ TEST_F(DrawingStreams, TerminalsGetAProgressBar) {
                               (scratch_ / "shown").string() + "' >/dev/null 2>&1 </dev/null";
   if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script(1) here";
   ASSERT_EQ(std::system(program.c_str()), 0);
-  const std::string shown = read_whole(scratch_ / "shown");
+  const std::string shown = scratch_.read("shown");
   EXPECT_NE(shown.find("%|"), std::string::npos);
   EXPECT_NE(shown.find("tok/s]\x1b[K"), std::string::npos);
   EXPECT_NE(shown.find("\r\x1b[K" + (scratch_ / "x.png").string()), std::string::npos);  // gone
@@ -102,17 +102,17 @@ TEST_F(DrawingStreams, TerminalsGetAProgressBar) {
 class Signals : public DrawingStreams, public ::testing::WithParamInterface<int> {};
 
 TEST_P(Signals, StopSoonWithCode75AndLeaveNothingHalf) {
-  const Scratch talk;
+  const TemporaryDirectory talk;
   const pid_t process = start_bifrons({"a fox", "-c", "9999", "-o", "x.png"}, where_, talk / "err");
   for (int i = 0; i < 5000; ++i) {  // until it draws
-    if (read_whole(talk / "err").find("seeds ") != std::string::npos) break;
+    if (talk.read("err").find("seeds ") != std::string::npos) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   kill(process, GetParam());
   const std::optional<int> code = wait_for_exit(process, 30);
   if (!code) kill(process, SIGKILL);
-  EXPECT_EQ(code.value_or(-1), 75) << read_whole(talk / "err");
+  EXPECT_EQ(code.value_or(-1), 75) << talk.read("err");
   expect_only_whole_pictures();
 }
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cli/run_program.h"
-#include "tests/cli/scratch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {
 namespace {
@@ -76,15 +76,15 @@ TEST(Cli, MissingModelIsExplained) {
 }
 
 TEST(Cli, ModelThatIsAFileIsMissing) {
-  const Scratch scratch;
-  write_whole(scratch / "weights", "");
+  const TemporaryDirectory scratch;
+  scratch.write("weights", "");
   const Outcome outcome = run_bifrons({"-m", (scratch / "weights").string(), "a fox"});
   EXPECT_EQ(outcome.exit_code, 66);
   EXPECT_NE(outcome.err.find("(not a directory)"), std::string::npos) << outcome.err;
 }
 
 TEST(Cli, EmptyModelDirectoryIsAnError) {
-  const Scratch scratch;
+  const TemporaryDirectory scratch;
   for (const std::string command : {"inspect", "doctor"}) {
     const Outcome outcome =
         run_bifrons({command, "-m", scratch.path().string()}, {.directory = scratch.path()});

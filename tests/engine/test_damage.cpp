@@ -1,13 +1,12 @@
 // Model directories with something wrong inside: each fault is one sentence that names it.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <functional>
 
 #include "src/bifrons.h"
 #include "tests/support/golden.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bifrons {
 namespace {
@@ -15,30 +14,18 @@ namespace {
 namespace fs = std::filesystem;
 
 // A copy of toy-f32 in a temporary directory that a test may damage.
-class Damage : public testing::Test {
+class Damage : public ::testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fs::temp_directory_path() /
-                 ("bifrons-damage-" + std::to_string(::getpid()) + "-" +
-                  testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(directory_);
     for (const char* name :
          {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}) {
       fs::copy_file(golden::directory() + "toy-f32/" + name, directory_ / name);
     }
   }
-  void TearDown() override { fs::remove_all(directory_); }
 
-  std::string read(const char* name) const {
-    std::ifstream in(directory_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void write(const char* name, const std::string& bytes) const {
-    std::ofstream(directory_ / name, std::ios::binary) << bytes;
-  }
   // Changes the header of model.safetensors and leaves its data where they are.
   void edit_header(const std::function<void(nlohmann::ordered_json&)>& edit) const {
-    std::string bytes = read("model.safetensors");
+    std::string bytes = directory_.read("model.safetensors");
     uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
     auto header = nlohmann::ordered_json::parse(bytes.substr(8, length));
@@ -47,12 +34,12 @@ class Damage : public testing::Test {
     length = text.size();
     std::string out(8, '\0');
     std::memcpy(out.data(), &length, 8);
-    write("model.safetensors", out + text + data);
+    directory_.write("model.safetensors", out + text + data);
   }
   // The sentence opening (and drawing) fails with; empty when it works.
   std::string fault(ErrorKind* kind = nullptr) const {
     try {
-      Engine engine = Engine::open({.model = directory_.string(), .threads = 1});
+      Engine engine = Engine::open({.model = directory_.path(), .threads = 1});
       const DrawRequest request{.prompt = "a cat", .seed = 1};
       engine.draw({&request, 1});
       return "";
@@ -61,7 +48,7 @@ class Damage : public testing::Test {
       return e.what();
     }
   }
-  fs::path directory_;
+  testing::TemporaryDirectory directory_;
 };
 
 TEST_F(Damage, NoneWorks) { EXPECT_EQ(fault(), ""); }
@@ -85,14 +72,14 @@ TEST_F(Damage, AllMissingAndMisshapenTensorsAreNamedTogether) {
 }
 
 TEST_F(Damage, NotANumberInTheWeightsIsReportedNotDrawn) {
-  std::string bytes = read("model.safetensors");
+  std::string bytes = directory_.read("model.safetensors");
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   const auto header = nlohmann::json::parse(bytes.substr(8, length));
   const size_t at = header.at("language_model.model.norm.weight").at("data_offsets").at(0);
   const uint32_t nan = 0x7fc00000u;
   std::memcpy(bytes.data() + 8 + length + at, &nan, 4);
-  write("model.safetensors", bytes);
+  directory_.write("model.safetensors", bytes);
   ErrorKind kind{};
   const std::string sentence = fault(&kind);
   EXPECT_EQ(kind, ErrorKind::kData);
@@ -100,35 +87,35 @@ TEST_F(Damage, NotANumberInTheWeightsIsReportedNotDrawn) {
 }
 
 TEST_F(Damage, ATokenizerLargerThanTheVocabularyIsRefused) {
-  std::string config = read("config.json");
+  std::string config = directory_.read("config.json");
   const size_t at = config.find("307");
   ASSERT_NE(at, std::string::npos);
   config.replace(at, 3, "299");
-  write("config.json", config);
+  directory_.write("config.json", config);
   EXPECT_NE(fault().find("vocab_size"), std::string::npos) << fault();
 }
 
 TEST_F(Damage, EveryFileMayBeMissing) {
   for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
-    const std::string bytes = read(name);
+    const std::string bytes = directory_.read(name);
     fs::remove(directory_ / name);
     ErrorKind kind{};
     EXPECT_NE(fault(&kind), "") << name;
     EXPECT_EQ(kind, ErrorKind::kMissing) << name;
-    write(name, bytes);
+    directory_.write(name, bytes);
   }
 }
 
 TEST_F(Damage, TruncatedAnywhereIsOneSentence) {
   for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
-    const std::string bytes = read(name);
+    const std::string bytes = directory_.read(name);
     for (size_t part = 0; part < 16; ++part) {
-      write(name, bytes.substr(0, bytes.size() * part / 16));
+      directory_.write(name, bytes.substr(0, bytes.size() * part / 16));
       const std::string sentence = fault();
       EXPECT_NE(sentence, "") << name << " cut to " << part << "/16";
       EXPECT_EQ(sentence.find('\n'), std::string::npos);
     }
-    write(name, bytes);
+    directory_.write(name, bytes);
   }
 }
 

@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "kernels/error.h"
 #include "src/tokenizer/tokenizer.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/tokenizer/fixture.h"
 
 namespace bifrons {
@@ -76,44 +76,34 @@ TEST(Tokenizer, LongRunsAreNoTrouble) {
   }
 }
 
-class TokenizerDirectory : public testing::Test {
+class TokenizerDirectory : public ::testing::Test {
  protected:
-  void SetUp() override {
-    directory_ =
-        std::filesystem::path(testing::TempDir()) /
-        ("tokenizer_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    std::filesystem::create_directories(directory_);
-    write("tokenizer.json", small_tokenizer_json());
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(directory_ / name, std::ios::binary) << text;
-  }
-  std::filesystem::path directory_;
+  void SetUp() override { directory_.write("tokenizer.json", small_tokenizer_json()); }
+  testing::TemporaryDirectory directory_;
 };
 
 TEST_F(TokenizerDirectory, BeginTokenUnlessTheConfigSaysNo) {
-  const auto adds = [&] { return Tokenizer::open(directory_.string()).adds_bos(); };
+  const auto adds = [&] { return Tokenizer::open(directory_.path()).adds_bos(); };
   EXPECT_TRUE(adds());
-  write("tokenizer_config.json", R"({"tokenizer_class": "LlamaTokenizer"})");
+  directory_.write("tokenizer_config.json", R"({"tokenizer_class": "LlamaTokenizer"})");
   EXPECT_TRUE(adds());
-  write("tokenizer_config.json", R"({"add_bos_token": true, "add_eos_token": false})");
+  directory_.write("tokenizer_config.json", R"({"add_bos_token": true, "add_eos_token": false})");
   EXPECT_TRUE(adds());
-  write("tokenizer_config.json", R"({"add_bos_token": false})");
+  directory_.write("tokenizer_config.json", R"({"add_bos_token": false})");
   EXPECT_FALSE(adds());
-  const Tokenizer plain = Tokenizer::open(directory_.string());
+  const Tokenizer plain = Tokenizer::open(directory_.path());
   EXPECT_EQ(plain.encode_with_bos("a", SpecialTokens::kMatch),
             plain.encode("a", SpecialTokens::kMatch));
-  write("tokenizer_config.json", R"({"add_eos_token": true})");
+  directory_.write("tokenizer_config.json", R"({"add_eos_token": true})");
   EXPECT_NE(message_of(adds).find("add_eos_token"), std::string::npos);
-  write("tokenizer_config.json", "[]");
+  directory_.write("tokenizer_config.json", "[]");
   EXPECT_NE(message_of(adds).find("tokenizer_config.json"), std::string::npos);
 }
 
 TEST_F(TokenizerDirectory, MissingFileIsSaidToBeMissing) {
   std::filesystem::remove(directory_ / "tokenizer.json");
   try {
-    Tokenizer::open(directory_.string());
+    Tokenizer::open(directory_.path());
     FAIL() << "opened nothing";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kMissing);

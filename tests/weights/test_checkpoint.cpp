@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "src/weights/checkpoint.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/weights/expect_error.h"
 #include "tests/weights/file_writers.h"
-#include "tests/weights/temporary_directory.h"
 
 namespace bifrons {
 namespace {
@@ -85,13 +85,13 @@ TEST(Checkpoint, SaysThatNothingIsThere) {
 
 TEST(Checkpoint, RefusesWhatIsNoFile) {
   const TemporaryDirectory directory;
-  ASSERT_EQ(::mkfifo(directory.path("model.safetensors").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo((directory / "model.safetensors").c_str(), 0600), 0);
   expect_contains(refusal(directory), "is a pipe");
-  ::unlink(directory.path("model.safetensors").c_str());
-  ASSERT_EQ(::mkdir(directory.path("model.safetensors").c_str(), 0700), 0);
+  ::unlink((directory / "model.safetensors").c_str());
+  ASSERT_EQ(::mkdir((directory / "model.safetensors").c_str(), 0700), 0);
   expect_contains(refusal(directory), "is a directory");
-  ::rmdir(directory.path("model.safetensors").c_str());
-  ASSERT_EQ(::symlink("/dev/zero", directory.path("model.safetensors").c_str()), 0);
+  ::rmdir((directory / "model.safetensors").c_str());
+  ASSERT_EQ(::symlink("/dev/zero", (directory / "model.safetensors").c_str()), 0);
   expect_contains(refusal(directory), "is a device");
 }
 
@@ -188,7 +188,7 @@ TEST(Checkpoint, NoticesShorteningWithoutSignal) {
                        std::string(2 * count, 'x')));
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   checkpoint.verify_unchanged();
-  ASSERT_EQ(::truncate(directory.path("model.safetensors").c_str(), 4096), 0);
+  ASSERT_EQ(::truncate((directory / "model.safetensors").c_str(), 4096), 0);
   refusal_of([&] { checkpoint.verify_unchanged(); });
   std::vector<std::byte> all(2 * count);
   expect_contains(refusal_of([&] { checkpoint.read(checkpoint.tensors()[0], 0, all); }),

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "src/model/config.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/weights/expect_error.h"
-#include "tests/weights/temporary_directory.h"
 
 namespace bifrons {
 namespace {

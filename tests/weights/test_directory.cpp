@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "src/io/directory.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/weights/expect_error.h"
-#include "tests/weights/temporary_directory.h"
 
 namespace bifrons {
 namespace {
@@ -40,9 +40,9 @@ TEST(Directory, FollowsSymbolicLinks) {
   const TemporaryDirectory blobs;
   const TemporaryDirectory temporary;
   blobs.write("blob", "content");
-  ASSERT_EQ(::symlink(blobs.path("blob").c_str(), temporary.path("link").c_str()), 0);
-  ASSERT_EQ(::symlink("nowhere", temporary.path("dangling").c_str()), 0);
-  ASSERT_EQ(::symlink("loop", temporary.path("loop").c_str()), 0);
+  ASSERT_EQ(::symlink((blobs / "blob").c_str(), (temporary / "link").c_str()), 0);
+  ASSERT_EQ(::symlink("nowhere", (temporary / "dangling").c_str()), 0);
+  ASSERT_EQ(::symlink("loop", (temporary / "loop").c_str()), 0);
   const Directory directory = Directory::open(temporary.path());
   EXPECT_EQ(directory.read_file("link", 100), "content");
   EXPECT_TRUE(directory.contains("dangling"));
@@ -53,13 +53,13 @@ TEST(Directory, FollowsSymbolicLinks) {
 TEST(Directory, RefusesAllOtherKinds) {
   const TemporaryDirectory temporary;
   temporary.write("empty", "");
-  ASSERT_EQ(::mkdir(temporary.path("directory").c_str(), 0700), 0);
-  ASSERT_EQ(::mkfifo(temporary.path("pipe").c_str(), 0600), 0);
-  ASSERT_EQ(::symlink("/dev/zero", temporary.path("device").c_str()), 0);
+  ASSERT_EQ(::mkdir((temporary / "directory").c_str(), 0700), 0);
+  ASSERT_EQ(::mkfifo((temporary / "pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::symlink("/dev/zero", (temporary / "device").c_str()), 0);
   const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, temporary.path("socket").c_str(), sizeof address.sun_path - 1);
+  std::strncpy(address.sun_path, (temporary / "socket").c_str(), sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
 
   const Directory directory = Directory::open(temporary.path());
@@ -80,8 +80,8 @@ TEST(Directory, SaysWhyItCannotBeOpened) {
   const auto refusal = [](const std::string& path) {
     return refusal_of([&] { Directory::open(path); }, ErrorKind::kMissing);
   };
-  expect_contains(refusal(temporary.path("none")), "no such directory");
-  expect_contains(refusal(temporary.path("file")), "is not a directory");
+  expect_contains(refusal(temporary / "none"), "no such directory");
+  expect_contains(refusal(temporary / "file"), "is not a directory");
   expect_contains(refusal(""), "no directory was named");
   expect_contains(refusal("\x1b[2J\n"), R"("\x1b[2J\n")");
 }
@@ -95,11 +95,11 @@ TEST(Directory, NamesWithSlashesAreTheCallersMistake) {
 
 TEST(Directory, StaysWhereItWasOpened) {
   const TemporaryDirectory temporary;
-  ASSERT_EQ(::mkdir(temporary.path("model").c_str(), 0700), 0);
+  ASSERT_EQ(::mkdir((temporary / "model").c_str(), 0700), 0);
   temporary.write("model/a", "first");
-  const Directory directory = Directory::open(temporary.path("model"));
-  ASSERT_EQ(::rename(temporary.path("model").c_str(), temporary.path("old").c_str()), 0);
-  ASSERT_EQ(::mkdir(temporary.path("model").c_str(), 0700), 0);
+  const Directory directory = Directory::open(temporary / "model");
+  ASSERT_EQ(::rename((temporary / "model").c_str(), (temporary / "old").c_str()), 0);
+  ASSERT_EQ(::mkdir((temporary / "model").c_str(), 0700), 0);
   temporary.write("model/a", "second");
   EXPECT_EQ(directory.read_file("a", 100), "first");
 }

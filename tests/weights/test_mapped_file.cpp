@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "src/io/mapped_file.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/weights/expect_error.h"
-#include "tests/weights/temporary_directory.h"
 
 namespace bifrons {
 namespace {
@@ -57,7 +57,7 @@ TEST(MappedFile, NoticesChanges) {
   const MappedFile file(Directory::open(temporary.path()).open_file("f"));
   file.verify_unchanged();
   // Replacing the name leaves the open file whole.
-  ASSERT_EQ(::rename(temporary.path("g").c_str(), temporary.path("f").c_str()), 0);
+  ASSERT_EQ(::rename((temporary / "g").c_str(), (temporary / "f").c_str()), 0);
   file.verify_unchanged();
   EXPECT_EQ(file.file().read_text(0, 10), "0123456789");
 }
@@ -66,7 +66,7 @@ TEST(MappedFile, NoticesShorteningWithoutSignal) {
   const TemporaryDirectory temporary;
   temporary.write("f", std::string(100'000, 'x'));
   const MappedFile file(Directory::open(temporary.path()).open_file("f"));
-  ASSERT_EQ(::truncate(temporary.path("f").c_str(), 10), 0);
+  ASSERT_EQ(::truncate((temporary / "f").c_str(), 10), 0);
   expect_contains(refusal_of([&] { file.verify_unchanged(); }), "changed while it was being read");
   expect_contains(refusal_of([&] { file.file().read_text(0, 100'000); }), "ends early");
 }
@@ -76,7 +76,7 @@ TEST(MappedFile, NoticesRewriting) {
   temporary.write("f", "0123456789");
   const MappedFile file(Directory::open(temporary.path()).open_file("f"));
   const timespec times[2] = {{0, UTIME_NOW}, {12345, 0}};
-  ASSERT_EQ(::utimensat(AT_FDCWD, temporary.path("f").c_str(), times, 0), 0);
+  ASSERT_EQ(::utimensat(AT_FDCWD, (temporary / "f").c_str(), times, 0), 0);
   refusal_of([&] { file.verify_unchanged(); });
 }
 

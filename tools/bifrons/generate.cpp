@@ -179,18 +179,10 @@ std::string deliver_sheet(const GenerateArguments& arguments, RopeMode rope,
 std::string json_report(const DrawRequest& request, RopeMode rope, const Engine& engine,
                         const Drawn& drawn, const std::string& sheet,
                         const std::string& tokens_file) {
-  nlohmann::json report = {
-      {"schema", 1},
-      {"pictures", drawn.records},
-      {"prompt", request.prompt},
-      {"cfg", request.guidance},
-      {"temperature", request.temperature},
-      {"top_k", request.top_k},
-      {"top_p", request.top_p},
-      {"rope", rope == RopeMode::kBf16 ? "bf16" : "f32"},
-      {"model", {{"name", engine.model().name}, {"hash", engine.model().weights_hash}}},
-      {"device", engine.device()}};
-  if (request.negative_prompt) report["negative_prompt"] = *request.negative_prompt;
+  nlohmann::json report = shared_settings(request, rope);
+  report["pictures"] = drawn.records;
+  report["model"] = {{"name", engine.model().name}, {"hash", engine.model().weights_hash}};
+  report["device"] = engine.device();
   if (!sheet.empty()) report["grid"] = sheet;
   if (!tokens_file.empty()) report["tokens_file"] = tokens_file;
   return report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

@@ -74,10 +74,10 @@ void add_drawing_options(CLI::App& command, GenerateArguments& arguments) {
       .add_option_function<std::string>(
           "--rope",
           [&settings](const std::string& text) {
-            if (text != "f32" && text != "bf16") {
+            settings.rope = rope_mode(text);
+            if (!settings.rope) {
               throw Error(ErrorKind::kUsage, "--rope takes f32 or bf16, not " + quote(text, 60));
             }
-            settings.rope = text == "bf16" ? RopeMode::kBf16 : RopeMode::kF32;
           },
           "Precision of rotary frequencies: f32 or bf16 (default f32)")
       ->type_name("NAME");

@@ -47,6 +47,8 @@ std::string parameter_value(const std::string& value) {
   return json(value).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string rope_name(RopeMode rope) { return rope == RopeMode::kBf16 ? "bf16" : "f32"; }
+
 std::string device_kind(const std::string& device) { return device.substr(0, device.find(',')); }
 
 std::string parameters_text(const DrawRequest& request, RopeMode rope, const ModelInfo& model) {
@@ -114,28 +116,39 @@ DrawRequest request_of(const Settings& settings) {
   return request;
 }
 
-PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
-                         const std::string& device) {
+std::optional<RopeMode> rope_mode(std::string_view name) {
+  for (const RopeMode rope : {RopeMode::kF32, RopeMode::kBf16}) {
+    if (name == rope_name(rope)) return rope;
+  }
+  return std::nullopt;
+}
+
+json shared_settings(const DrawRequest& request, RopeMode rope) {
   json settings = {{"schema", kSchema},
-                   {"program", "bifrons " + build_info().version},
                    {"prompt", request.prompt},
-                   {"seed", request.seed},
                    {"cfg", request.guidance},
                    {"temperature", request.temperature},
                    {"top_k", request.top_k},
                    {"top_p", request.top_p},
                    {"allow_special", request.allow_special},
-                   {"rope", rope == RopeMode::kBf16 ? "bf16" : "f32"},
-                   {"rng", "philox4x32-10"},
-                   {"device", device_kind(device)},
-                   {"model",
-                    {{"name", model.name},
-                     {"hash", model.weights_hash},
-                     {"form", model.form},
-                     {"dtype", model.weights_dtype},
-                     {"image_size", model.image_size},
-                     {"image_tokens", model.image_tokens}}}};
+                   {"rope", rope_name(rope)}};
   if (request.negative_prompt) settings["negative_prompt"] = *request.negative_prompt;
+  return settings;
+}
+
+PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
+                         const std::string& device) {
+  json settings = shared_settings(request, rope);
+  settings["program"] = "bifrons " + build_info().version;
+  settings["seed"] = request.seed;
+  settings["rng"] = "philox4x32-10";
+  settings["device"] = device_kind(device);
+  settings["model"] = {{"name", model.name},
+                       {"hash", model.weights_hash},
+                       {"form", model.form},
+                       {"dtype", model.weights_dtype},
+                       {"image_size", model.image_size},
+                       {"image_tokens", model.image_tokens}};
   return {parameters_text(request, rope, model),
           settings.dump(-1, ' ', true, json::error_handler_t::replace)};
 }
@@ -161,11 +174,8 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   settings.top_k = static_cast<int64_t>(whole_member(object, "top_k", kLargestTopK, name));
   settings.top_p = real_member(object, "top_p", 1, name);
   if (*settings.top_p == 0) throw Error(ErrorKind::kData, name + ": top_p must be above 0");
-  const std::string rope = text_member(object, "rope", name);
-  if (rope != "f32" && rope != "bf16") {
-    throw Error(ErrorKind::kData, name + ": rope must be f32 or bf16");
-  }
-  settings.rope = rope == "bf16" ? RopeMode::kBf16 : RopeMode::kF32;
+  settings.rope = rope_mode(text_member(object, "rope", name));
+  if (!settings.rope) throw Error(ErrorKind::kData, name + ": rope must be f32 or bf16");
   const auto special = object.find("allow_special");
   settings.allow_special = special != object.end() && special->is_boolean() && special->get<bool>();
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {

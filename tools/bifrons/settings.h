@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "src/bifrons.h"
 #include "vision/picture_file.h"
@@ -35,6 +37,12 @@ void fill_from(Settings& settings, const Settings& fallback);
 
 // Everything but the prompt at its default; the prompt stays empty when it is not there.
 DrawRequest request_of(const Settings& settings);
+
+// Of "f32" or "bf16"; nothing for any other text.
+std::optional<RopeMode> rope_mode(std::string_view name);
+
+// What all pictures of one call share, by the names of a picture's record.
+nlohmann::json shared_settings(const DrawRequest& request, RopeMode rope);
 
 // What a picture says about itself: A1111 parameters and our JSON. The device is left without its
 // thread count, which changes no picture.
