@@ -81,7 +81,7 @@ class Machine:
 
     def bandwidth(self):
         """Bytes a second of a pure read and of a copy, which counts both ways; the best of ten."""
-        count = 2 ** 30 if self.device == "cuda" else 2 ** 25
+        count = 2 ** 30 if self.device == "cuda" else 2 ** 22
         source = self.torch.randn(count, device=self.device, dtype=self.torch.float32)
         target = self.torch.empty_like(source)
         size = source.numel() * source.element_size()
