@@ -101,6 +101,10 @@ class Verdicts(unittest.TestCase):
         found = self.verdicts(600, 3000, 2300, 11.0)
         self.assertEqual([holds for _, holds in found.values()], [False, False, False, True, False, False])
 
+    def test_faster_than_the_floor_is_an_error(self):
+        found = self.verdicts(300, 1000, 1000, 11.0)
+        self.assertEqual([holds for _, holds in found.values()][:3], [False, False, False])
+
     def test_nothing_measured_is_nothing_claimed(self):
         self.assertEqual(report.targets(a_run()), [])
         self.assertNotIn("Wanted", report.markdown(a_run()))
@@ -119,7 +123,7 @@ class Table(unittest.TestCase):
         self.assertTrue(text.startswith("# NVIDIA H200, 2026-11-24\n\ncommit abc, driver 580.1, CUDA 13.0"), text[:200])
 
     def test_every_table_has_whole_lines(self):
-        run = a_run(("ops", {"tests": {"passed": 3, "failed": 0, "skipped": 1, "on_device": 2}}),
+        run = a_run(("ops", {"tests": {"passed": 3, "failed": 0, "skipped": 1}}),
                     ("bench-7b", {"bench": a_bench(LARGE, [("decode step, 2 rows", 3.0)])}),
                     ("peers-7b", {"peers": a_peers(LARGE, [a_cell("graph", 4, 3.0)])}))
         for block in report.markdown(run).split("\n\n"):
@@ -140,13 +144,23 @@ class Collecting(unittest.TestCase):
             path.write_text(document if isinstance(document, str) else json.dumps(document))
             return collect.stage("ops", given.get("status", "passed"), 1.0, given.get("note", ""), path)
 
+    def kept(self, cases):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        path = pathlib.Path(holder.name, "cases.json")
+        path.write_text(json.dumps({"testsuites": [{"name": "Ops", "testsuite": cases}]}))
+        return str(path)
+
     def test_cases_are_counted(self):
         cases = [{"name": "a/cuda", "status": "RUN", "result": "COMPLETED"},
                  {"name": "b/cuda", "status": "RUN", "result": "SKIPPED"},
                  {"name": "c/cpu", "status": "RUN", "result": "COMPLETED", "failures": [{"failure": "no"}]},
                  {"name": "d/cpu", "status": "RUN", "result": "COMPLETED"}, {"name": "e", "status": "NOTRUN"}]
         part = self.stage({"testsuites": [{"name": "Ops", "testsuite": cases}]})
-        self.assertEqual(part["tests"], {"passed": 2, "failed": 1, "skipped": 2, "on_device": 1})
+        self.assertEqual(part["tests"], {"passed": 2, "failed": 1, "skipped": 2})
+        self.assertEqual(report.main(["ran", self.kept(cases[:1])]), 0)
+        with self.assertRaisesRegex(ValueError, "no case ran: was this built with CUDA"):
+            report.main(["ran", self.kept(cases[1:2])])
 
     def test_a_result_cut_short_is_said(self):
         self.assertEqual(self.stage('{"schema": 1, "rows"', status="timed out", note="stopped after 60 s")["note"],

@@ -103,6 +103,60 @@ class Run(Folder):
             self.assertRegex(out, stage + r" \| skipped \|.*compute-sanitizer is not installed")
 
 
+class Stages(Folder):
+    """Everything after the build, with scripts in place of the card and the programs."""
+
+    def setUp(self):
+        super().setUp()
+        smi = """case $1 in -L) echo 'GPU 0: NVIDIA H200 (UUID: GPU-1)' ;; *) echo 'NVIDIA H200, 580.1, 143771, 345, 3201, 76, 31' ;; esac"""
+        self.script("bin/nvidia-smi", smi)
+        self.script("bin/compute-sanitizer", 'echo "$2" >>"$WORK/tools"; [[ $2 != racecheck ]] || exit 99; shift 4; exec "$@"')
+        self.script("build/bifrons", f"""echo "$*" >>"{self.folder}/calls"
+[[ $1 == bench ]] || exit 0
+shape=$(sed 's/.*--shape \\([^ ]*\\).*/\\1/' <<<"$*")
+echo '{{"model": "'$shape', random", "read_gigabytes_per_second": 4000,'
+echo ' "rows": [{{"name": "decode step, 2 rows", "milliseconds": 1.0}}, {{"name": "VQ decode 384x384", "milliseconds": 2.0}}]}}'""")
+        self.cases("COMPLETED")
+
+    def script(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{text}\n")
+        path.chmod(0o755)
+
+    def cases(self, result):
+        case = '{"name": "a", "status": "RUN", "result": "' + result + '"}'
+        self.script("build/tests/cuda/test_cuda", f"""for word; do case $word in --gtest_output=json:*)
+echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*json:}}" ;; esac; done""")
+
+    def run_there(self, *arguments):
+        return call("bash", RUN, "--work", self.folder / "work", "--results", self.folder / "results", "--build",
+                    self.folder / "build", *arguments, env=os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"})
+
+    def test_all_but_build_and_peers(self):
+        code, out, err = self.run_there("--skip", "build,peers")
+        self.assertEqual(code, 1, err)  # of racecheck alone
+        for stage, outcome in (("ops", "passed | 1 passed"), ("goldens", "passed"), ("memcheck", "passed"),
+                               ("racecheck", "failed"), ("synccheck", "passed"), ("bench-7b", "passed"), ("vq", "passed")):
+            self.assertIn(f"| {stage} | {outcome}", out, err)
+        self.assertIn("# NVIDIA H200, ", out)
+        self.assertIn("## Drawing, janus-pro-7b", out)
+        self.assertRegex(out, r"\*\*Bifrons\*\* \| ~0.576 s, 1 ms a step, \d\.\d\d x floor")
+        self.assertIn("| Bifrons, 1 at once | 2 ms |", out)
+        self.assertEqual(len(list((self.folder / "results").glob("h200-*"))), 2)
+        self.assertEqual((self.folder / "work" / "tools").read_text().split(),
+                         ["memcheck", "memcheck", "racecheck", "initcheck", "initcheck", "synccheck", "synccheck"])
+        calls = (self.folder / "calls").read_text()
+        self.assertIn("bench --device cuda --shape janus-pro-7b --json --rows 2,8,32,128", calls)
+        self.assertIn("generate --device cuda", calls)
+
+    def test_skipped_cases_are_no_success(self):
+        self.cases("SKIPPED")
+        code, out, err = self.run_there("--only", "laws")
+        self.assertEqual(code, 1, err)
+        self.assertRegex(out, r"\| laws \| failed \| .*1 skipped.*no case ran: was this built with CUDA")
+
+
 def built_with(*packages):
     found = shutil.which("dpkg") and subprocess.run(["dpkg", "-L", *packages], capture_output=True).returncode == 0
     return bool(found) and (ROOT / ".git").exists()

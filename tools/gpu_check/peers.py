@@ -15,7 +15,7 @@ import time
 
 from shapes import SHAPES
 
-PEERS = ("eager", "compile", "graph")
+PEERS = ("eager", "graph", "compile")  # compiling takes longest, so it comes last
 NAMES = {"eager": "transformers generate", "compile": "transformers, compiled steps", "graph": "PyTorch CUDA-graph loop"}
 DTYPES = ("bf16", "f32")
 
@@ -38,15 +38,16 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="janus-pro-1b")
     parser.add_argument("--peers", type=chosen_peers, default=[*PEERS, "vq"], metavar="LIST",
-                        help="of eager, compile, graph, vq (default: all)")
+                        help="of eager, graph, compile, vq (default: all)")
     parser.add_argument("--pictures", type=whole_numbers, default=[1, 64, 16, 4], metavar="LIST",
                         help="pictures at once, in this order (default: 1,64,16,4)")
     parser.add_argument("--prompt", type=int, default=64, metavar="N", help="tokens of the prompt (default: 64)")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="most timed runs of a cell (default: 3)")
-    parser.add_argument("--cell-seconds", type=float, default=20, metavar="S",
-                        help="a cell is not repeated beyond this (default: 20)")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N",
+                        help="most timed runs of a cell (default: 3)")
+    parser.add_argument("--cell-seconds", type=float, default=15, metavar="S",
+                        help="a cell is not repeated beyond this (default: 15)")
     parser.add_argument("--seconds", type=float, default=float("inf"), metavar="S",
                         help="no cell is begun after this (default: no limit)")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="JSON")
@@ -105,11 +106,12 @@ def timed(machine, options, run, steps):
 class Peers:
     """The three ways to draw, each giving a function of the number of steps, already warm."""
 
-    def __init__(self, options, device, dtype):
+    def __init__(self, machine, options, dtype):
         import transformers_peer
-        self.peer, self.shape, self.options = transformers_peer, SHAPES[options.shape], options
-        self.model = transformers_peer.build(self.shape, device, dtype)
-        self.prompt = transformers_peer.prompt_ids(self.shape, options.prompt, device)
+        self.peer, self.shape, self.options, self.machine = transformers_peer, SHAPES[options.shape], options, machine
+        self.build = lambda: transformers_peer.build(self.shape, options.device, dtype)
+        self.model = self.build()
+        self.prompt = transformers_peer.prompt_ids(self.shape, options.prompt, options.device)
         self.layers = None
 
     def eager(self, pictures):
@@ -119,6 +121,10 @@ class Peers:
         return run, lambda: None
 
     def compile(self, pictures):
+        if self.layers is not None:  # the loop took the model apart
+            self.layers = self.model = None
+            self.machine.forget()
+            self.model = self.build()
         undo = self.peer.compile_steps(self.model)
         try:
             run, _ = self.eager(pictures)
@@ -129,7 +135,6 @@ class Peers:
         return run, undo
 
     def graph(self, pictures):
-        """Takes the weights of the model: no other peer can follow."""
         from graph_loop import GraphLoop
         loop = GraphLoop(self.model, self.shape, pictures, self.options.prompt, layers=self.layers)
         self.layers = loop.layers
@@ -216,7 +221,7 @@ def main(arguments):
         return time.monotonic() - start > options.seconds
 
     machine.forget()
-    peers = Peers(options, options.device, dtype)
+    peers = Peers(machine, options, dtype)
     if "vq" in options.peers:
         decode_cells(torch, machine, options, peers, report, save, late)
         peers.model.model.vqmodel.to(memory_format=torch.contiguous_format)

@@ -6,7 +6,7 @@ usage: report.py machine ROOT DEVICE            the machine as JSON, on standard
        report.py write FOLDER RESULTS           merges the run in FOLDER into RESULTS/<gpu>-<date>.{json,md}
        report.py merge FILE... -o NAME          merges result files into NAME.json and NAME.md
        report.py same MACHINE MACHINE           whether parts of the first belong to the second: exit 0 or 1
-       report.py on-device FILE                 fails when no case of a GoogleTest report ran on the device
+       report.py ran FILE                       fails when no case of a GoogleTest report ran: all were skipped
 """
 import json
 import os
@@ -112,8 +112,7 @@ def checks(run):
         part = run["stages"].get(name)
         if part:
             tests = part.get("tests")
-            cases = f"{tests['passed']} ({tests['on_device']} on the device), {tests['skipped']} skipped, " \
-                    f"{tests['failed']} failed" if tests else ""
+            cases = ", ".join(f"{tests[outcome]} {outcome}" for outcome in ("passed", "skipped", "failed")) if tests else ""
             lines.append((name, part["status"], cases, f"{part['seconds']:.0f} s", part["note"]))
         else:
             lines.append((name, "not run", "", "", ""))
@@ -182,11 +181,12 @@ def targets(run):
         return mine["seconds"] / least if mine and least else None
 
     for shape, most in (("janus-pro-1b", 1.35), ("janus-pro-7b", 1.12)):
+        # Nothing is faster than the floor: below it something was counted wrongly, and then nothing holds.
         if value := ratio(shape, 1):
-            found.append((f"{shape}, one picture", f"at most {most} x floor", f"{value:.2f} x", value <= most))
+            found.append((f"{shape}, one picture", f"at most {most} x floor", f"{value:.2f} x", 1 <= value <= most))
         if value := ratio(shape, 64):
             found.append((f"{shape}, 64 pictures", "at least 65 % of the floor's pictures/s", f"{100 / value:.0f} %",
-                          1 / value >= 0.65))
+                          1 <= value <= 1 / 0.65))
     if value := decode_milliseconds(run, 4):
         found.append(("VQ decode at batch 4", "at most 2.5 ms a picture", f"{value:.2f} ms", value <= 2.5))
     for shape in ("janus-pro-1b", "janus-pro-7b"):
@@ -259,9 +259,9 @@ def main(arguments):
             save(collect.merge(*(json.loads(pathlib.Path(file).read_text()) for file in files)), pathlib.Path(stem))
         case ["same", before, now]:
             return 0 if collect.same(pathlib.Path(before), pathlib.Path(now)) else 1
-        case ["on-device", file]:
-            if not collect.counts(json.loads(pathlib.Path(file).read_text()))["on_device"]:
-                raise ValueError("no case ran on the device: was this built with CUDA, and does the driver fit?")
+        case ["ran", file]:
+            if not collect.counts(json.loads(pathlib.Path(file).read_text()))["passed"]:
+                raise ValueError("no case ran: was this built with CUDA, and does the driver fit?")
         case _:
             print(__doc__, file=sys.stderr)
             return 2
