@@ -9,9 +9,9 @@
 #include <cstdlib>
 
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "tools/bifrons/completion.h"
 #include "tools/bifrons/grammar.h"
-#include "tools/bifrons/text.h"
 
 namespace bifrons {
 namespace {

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "tools/bifrons/bench.h"
-#include "tools/bifrons/text.h"
 
 namespace bifrons {
 namespace {
