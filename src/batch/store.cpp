@@ -68,12 +68,6 @@ bool same_file(const std::optional<struct stat>& a, const std::optional<struct s
   return a && b && a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
-void sync_directory(const std::string& path) {
-  const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) fail(path, errno);
-  if (fsync(directory.get()) != 0 && errno != EINVAL && errno != ENOTSUP) fail(path, errno);
-}
-
 // Makes `path` and what is missing above it, each synced into the directory that holds it.
 void make_directories(const fs::path& path) {
   if (path.empty() || fs::is_directory(path)) return;
@@ -115,6 +109,43 @@ struct Store::Target {
   std::string part, file, directory;
 };
 
+void sync_directory(const std::string& path) {
+  const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) fail(path, errno);
+  if (fsync(directory.get()) != 0 && errno != EINVAL && errno != ENOTSUP) fail(path, errno);
+}
+
+ManifestIndex read_manifests(const std::string& directory) {
+  ManifestIndex index;
+  for (const std::string& name : manifests_in(directory)) {
+    read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
+      if (const auto entry = read_manifest_line(row.text)) index.add(*entry);
+    });
+  }
+  return index;
+}
+
+PictureState state_of_picture(const ManifestIndex::Known* known, const std::string& directory,
+                              const ManifestEntry& wanted, Resume resume) {
+  if (known == nullptr) return PictureState::kNew;
+  if (known->key != ManifestIndex::hash(wanted.key) ||
+      (!wanted.model.empty() && known->model != ManifestIndex::hash(wanted.model))) {
+    return PictureState::kChanged;
+  }
+  const std::string path = directory + "/" + wanted.file_name;
+  const auto status = status_of(path);
+  if (!status || !S_ISREG(status->st_mode) || status->st_size != known->bytes) {
+    return PictureState::kDamaged;
+  }
+  if (resume == Resume::kVerify) {
+    const auto content = content_of(path);
+    if (!content || ManifestIndex::hash(sha256(*content)) != known->sha256) {
+      return PictureState::kDamaged;
+    }
+  }
+  return PictureState::kDone;
+}
+
 Store::Store(StoreOptions options) : options_(std::move(options)) {
   while (options_.directory.size() > 1 && options_.directory.ends_with('/')) {
     options_.directory.pop_back();
@@ -130,6 +161,7 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   if (options_.resume == Resume::kFresh) remove_listed();
   read_other_manifests();
   history_.listed = static_cast<int64_t>(index_.size());
+  if (unlink(run_path().c_str()) != 0 && errno != ENOENT) fail(run_path(), errno);
   errors_ = UniqueFd(open(errors_path().c_str(),
                           O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (errors_.get() < 0) fail(errors_path(), errno);
@@ -137,6 +169,7 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (manifest_.get() < 0) fail(manifest_path(), errno);
   manifest_bytes_ = lseek(manifest_.get(), 0, SEEK_END);
+  if (manifest_bytes_ < 0) fail(manifest_path(), errno);
   sync_directory(options_.directory);
 }
 
@@ -221,8 +254,8 @@ void Store::sweep_parts() {
     if (same_file(status_of(part), status_of(file))) {
       const ManifestIndex::Known* known = index_.find(name);
       const auto content = content_of(file);
-      const bool listed =
-          known != nullptr && content && known->sha256 == ManifestIndex::hash(sha256(*content));
+      if (!content) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
+      const bool listed = known != nullptr && known->sha256 == ManifestIndex::hash(sha256(*content));
       if (!listed) {
         if (unlink(file.c_str()) != 0) fail(file, errno);
         ++history_.swept;
@@ -269,29 +302,12 @@ void Store::read_other_manifests() {
 }
 
 PictureState Store::state_of(const ManifestEntry& wanted) const {
-  ManifestIndex::Known known;
+  std::optional<ManifestIndex::Known> known;
   {
     const std::lock_guard lock(mutex_);
-    const ManifestIndex::Known* found = index_.find(wanted.file_name);
-    if (found == nullptr) return PictureState::kNew;
-    known = *found;
+    if (const auto* found = index_.find(wanted.file_name)) known = *found;
   }
-  if (known.key != ManifestIndex::hash(wanted.key) ||
-      known.model != ManifestIndex::hash(wanted.model)) {
-    return PictureState::kChanged;
-  }
-  const std::string path = options_.directory + "/" + wanted.file_name;
-  const auto status = status_of(path);
-  if (!status || !S_ISREG(status->st_mode) || status->st_size != known.bytes) {
-    return PictureState::kDamaged;
-  }
-  if (options_.resume == Resume::kVerify) {
-    const auto content = content_of(path);
-    if (!content || ManifestIndex::hash(sha256(*content)) != known.sha256) {
-      return PictureState::kDamaged;
-    }
-  }
-  return PictureState::kDone;
+  return state_of_picture(known ? &*known : nullptr, options_.directory, wanted, options_.resume);
 }
 
 void Store::write_part(const std::string& part, std::span<const uint8_t> file) const {
@@ -392,9 +408,20 @@ void Store::add_error(std::string_view line) {
   if (error_number != 0) fail(errors_path(), error_number);
 }
 
-void Store::finish() {
+void Store::finish(int64_t failed) {
   const std::lock_guard lock(mutex_);
-  if (!superseded_) return;
+  if (superseded_) drop_superseded();
+  mark_finished(failed);
+}
+
+void Store::mark_finished(int64_t failed) {
+  const std::string text = fmt::format("{{\"shard\":{},\"shards\":{},\"failed\":{}}}\n",
+                                       options_.shard, options_.shards, failed);
+  write_durably(run_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+                IfExists::kReplace);
+}
+
+void Store::drop_superseded() {
   std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     if (const auto entry = read_manifest_line(row.text)) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,17 @@ enum class PictureState {
   kDamaged,  // listed, but the file is gone or not what was listed
 };
 
+// fsync of a directory. Throws Error (cannot write).
+void sync_directory(const std::string& path);
+
+// What all manifests in a directory list.
+ManifestIndex read_manifests(const std::string& directory);
+
+// What is known of a picture of which `known` is listed (nullptr: nothing). An empty wanted.model
+// stands for every model.
+PictureState state_of_picture(const ManifestIndex::Known* known, const std::string& directory,
+                              const ManifestEntry& wanted, Resume resume);
+
 // Thrown by Store::add() for a name that is taken: a matter of this picture alone.
 class NameTaken : public Error {
  public:
@@ -76,8 +88,12 @@ class Store {
   void add_error(std::string_view line);
   std::string errors_path() const;
 
-  // Drops superseded lines. Called once, at the end of a run that was not broken off.
-  void finish();
+  // Drops superseded lines and marks the part as finished. Called once, at the end of a run that
+  // was not broken off.
+  void finish(int64_t failed);
+  // Leaves .bifrons/run.json, which says that this writer's part is complete but for `failed`
+  // pictures. The next writer takes it away.
+  void mark_finished(int64_t failed);
 
   // The manifest this writer appends to.
   std::string manifest_path() const;
@@ -92,6 +108,8 @@ class Store {
   void write_part(const std::string& part, std::span<const uint8_t> file) const;
   void place(const Target& target, std::span<const uint8_t> file, bool replace) const;
   void append(std::string_view line);
+  void drop_superseded();
+  std::string run_path() const { return hidden_ + "/run" + suffix_ + ".json"; }
 
   StoreOptions options_;
   std::string hidden_;  // <directory>/.bifrons

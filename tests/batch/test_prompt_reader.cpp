@@ -60,7 +60,7 @@ TEST(TextPrompts, BadLinesSayWhyAndTheRestIsRead) {
   const auto all = read_all(
       "--prompt \"open\n"
       "a fox --seed seven\n"
-      "a fox --sede 7\n"
+      "a fox --seeed 7\n"
       "a fox --seed\n"
       "a fox --prompt another\n"
       "--seed 5\n"
