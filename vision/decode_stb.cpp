@@ -28,7 +28,8 @@ Picture decode_picture(std::span<const uint8_t> file) {
     pixels = stbi_load_from_memory(file.data(), size, &width, &height, &channels, 3);
   }
   if (pixels == nullptr) throw Error(ErrorKind::kData, "not a picture that can be read");
-  Picture picture{width, height, std::vector<uint8_t>(pixels, pixels + int64_t{width} * height * 3)};
+  Picture picture{width, height,
+                  std::vector<uint8_t>(pixels, pixels + int64_t{width} * height * 3)};
   stbi_image_free(pixels);
   return picture;
 }

@@ -96,8 +96,8 @@ void Typesetter::draw(Picture& picture, int64_t x, int64_t y, std::string_view t
     const stbtt_fontinfo& info = sign.font->info;
     const float scale = stbtt_ScaleForPixelHeight(&info, static_cast<float>(size));
     int width = 0, height = 0, left = 0, top = 0, advance = 0, bearing = 0;
-    unsigned char* ink = stbtt_GetGlyphBitmap(&info, scale, scale, sign.glyph, &width, &height,
-                                              &left, &top);
+    unsigned char* ink =
+        stbtt_GetGlyphBitmap(&info, scale, scale, sign.glyph, &width, &height, &left, &top);
     for (int row = 0; ink != nullptr && row < height; ++row) {
       for (int column = 0; column < width; ++column) {
         const int64_t px = static_cast<int64_t>(pen) + left + column, py = y + top + row;

@@ -14,9 +14,11 @@ namespace {
 
 // Members of a manifest line that a prompt file cannot set.
 constexpr std::array<std::string_view, 27> kOwnNames = {
-    "file_name", "text", "template", "id", "line", "index", "number", "seed", "cfg", "temperature",
-    "top_k", "top_p", "negative_prompt", "allow_special", "rope", "model", "model_hash", "program",
-    "device", "seconds", "tokens_sha256", "width", "height", "bytes", "sha256", "key", "crc32"};
+    "file_name",       "text",          "template",      "id",          "line",       "index",
+    "number",          "seed",          "cfg",           "temperature", "top_k",      "top_p",
+    "negative_prompt", "allow_special", "rope",          "model",       "model_hash", "program",
+    "device",          "seconds",       "tokens_sha256", "width",       "height",     "bytes",
+    "sha256",          "key",           "crc32"};
 
 std::string tokens_sha256(const std::vector<int32_t>& tokens) {
   std::vector<uint8_t> bytes;  // little-endian on every machine

@@ -28,8 +28,7 @@ std::string_view ending_of(PictureFormat format) {
 
 }  // namespace
 
-std::string picture_key(const DrawRequest& r, PictureFormat format,
-                        const JobOptions& options) {
+std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
   return sha256(fmt::format(
       R"({{"v":1,"prompt":{},"negative":{},"seed":{},"cfg":{},"temperature":{},"top_k":{},)"
       R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}}})",
@@ -46,9 +45,7 @@ uint64_t seed_of_prompt(std::string_view prompt) {
 }
 
 JobStream::JobStream(PromptReader reader, JobOptions options)
-    : reader_(std::move(reader)),
-      options_(std::move(options)),
-      wildcards_(options_.wildcards) {}
+    : reader_(std::move(reader)), options_(std::move(options)), wildcards_(options_.wildcards) {}
 
 void JobStream::begin(PromptLine line) {
   Current current;
@@ -80,8 +77,9 @@ PictureJob JobStream::make(int64_t number) {
   job.extras = line.extras;
   DrawRequest& request = job.request;
   request = options_.defaults;
-  const uint64_t first_seed =
-      line.seed ? *line.seed : options_.seed ? *options_.seed : seed_of_prompt(*line.prompt);
+  const uint64_t first_seed = line.seed       ? *line.seed
+                              : options_.seed ? *options_.seed
+                                              : seed_of_prompt(*line.prompt);
   request.seed = first_seed + static_cast<uint64_t>(number);
   if (!current_->expansion) {
     request.prompt = *line.prompt;
@@ -121,7 +119,8 @@ std::string JobStream::name_of(const PictureJob& job) const {
     }
   }
   if (!stem.empty()) {
-    return current_->count == 1 ? stem + ending : fmt::format("{}-{:04}{}", stem, job.number, ending);
+    return current_->count == 1 ? stem + ending
+                                : fmt::format("{}-{:04}{}", stem, job.number, ending);
   }
   return fmt::format("{}-{}-{}{}", slug(job.request.prompt), job.request.seed, job.key.substr(0, 8),
                      ending);
@@ -157,8 +156,8 @@ std::optional<JobStream::Item> JobStream::next() {
       continue;
     }
     current_.reset();  // the rest of its pictures would meet the same
-    return BadLine{job.line, "an earlier line already gives a picture named " +
-                                 quote(job.file_name, 120)};
+    return BadLine{job.line,
+                   "an earlier line already gives a picture named " + quote(job.file_name, 120)};
   }
 }
 

@@ -24,15 +24,15 @@ struct Shard {
 
 // What lines leave open, and what holds for all of them.
 struct JobOptions {
-  DrawRequest defaults;                // prompt and seed are not used
-  std::optional<uint64_t> seed{};      // of every line without one; nothing: made from the prompt
-  int64_t count = 1;                   // pictures of a line that does not say
+  DrawRequest defaults;            // prompt and seed are not used
+  std::optional<uint64_t> seed{};  // of every line without one; nothing: made from the prompt
+  int64_t count = 1;               // pictures of a line that does not say
   RopeMode rope = RopeMode::kF32;
   PictureFormat format = PictureFormat::kPng;
-  bool metadata = true;                // whether the files carry their settings
-  bool expand = false;                 // prompts are templates
-  bool combinatorial = false;          // all of a template's combinations instead of random ones
-  std::string wildcards = "wildcards"; // directory of __name__ files
+  bool metadata = true;                 // whether the files carry their settings
+  bool expand = false;                  // prompts are templates
+  bool combinatorial = false;           // all of a template's combinations instead of random ones
+  std::string wildcards = "wildcards";  // directory of __name__ files
 };
 
 // One picture to be.
@@ -43,8 +43,9 @@ struct PictureJob {
   std::string id;      // the line's; may be empty
   std::string file_name;
   PictureFormat format = PictureFormat::kPng;  // its output's ending decides, or the options
-  std::string key;            // SHA-256 of what decides the file, but for the model
-  std::string template_text;  // what the prompt was made from; empty: the prompt stood there as it is
+  std::string key;  // SHA-256 of what decides the file, but for the model
+  std::string
+      template_text;  // what the prompt was made from; empty: the prompt stood there as it is
   DrawRequest request;
   std::vector<std::pair<std::string, std::string>> extras;
 };

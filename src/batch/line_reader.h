@@ -16,8 +16,8 @@ using ByteStream = std::function<size_t(std::span<char>)>;
 constexpr size_t kLongestLine = size_t{64} << 10;  // bytes, its ending not counted
 
 struct TextLine {
-  int64_t number = 0;   // from 1
-  std::string text;     // valid UTF-8 without control characters (but tabs) when there is no problem
+  int64_t number = 0;  // from 1
+  std::string text;    // valid UTF-8 without control characters (but tabs) when there is no problem
   std::string problem;  // why the line cannot be used; empty when it can
 };
 

@@ -25,7 +25,8 @@ constexpr std::string_view kChecksum = ",\"crc32\":\"";
 constexpr size_t kTailBytes = kChecksum.size() + 8 + 2;  // ,"crc32":"01234567"}
 
 uint32_t checksum(std::string_view text) {
-  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
 }
 
 // Takes `,"name":"value"` or `,"name":value` off the end of a line.
@@ -66,8 +67,7 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
   const auto model = take_last(rest, "model_hash");
   const size_t quote_at = body.find('"', kStart.size());
   if (!key || !sum || !bytes || !model || quote_at == std::string_view::npos) return std::nullopt;
-  const auto result =
-      std::from_chars(bytes->data(), bytes->data() + bytes->size(), entry.bytes);
+  const auto result = std::from_chars(bytes->data(), bytes->data() + bytes->size(), entry.bytes);
   if (result.ec != std::errc() || result.ptr != bytes->data() + bytes->size()) return std::nullopt;
   entry.file_name = body.substr(kStart.size(), quote_at - kStart.size());
   entry.key = *key;
@@ -79,8 +79,8 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   const auto fail = [&] {
-    throw Error(ErrorKind::kMissing, "cannot read " + quote(path) + ": " +
-                                         std::system_category().message(errno));
+    throw Error(ErrorKind::kMissing,
+                "cannot read " + quote(path) + ": " + std::system_category().message(errno));
   };
   if (file.get() < 0) {
     if (errno == ENOENT) return;

@@ -81,7 +81,8 @@ void check_shards(const std::vector<std::string>& directories, MergeReport& repo
   if (finished.empty()) complain(report, "no run has finished here");
   for (const auto& [count, shards] : finished) {
     for (int64_t i = 0; i < std::min<int64_t>(count, 100'000); ++i) {
-      if (!shards.contains(i)) complain(report, fmt::format("shard {} of {} has not finished", i, count));
+      if (!shards.contains(i))
+        complain(report, fmt::format("shard {} of {} has not finished", i, count));
     }
   }
 }

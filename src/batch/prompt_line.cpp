@@ -147,13 +147,14 @@ void check_id(std::string_view id) {
     return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
   });
   if (id.empty() || id.size() > 100 || !letters || !is_alphanumeric(id[0]) || id.ends_with('.')) {
-    refuse(fmt::format("{} cannot be an id or file name: take up to 100 of A-Z a-z 0-9 . _ -, with "
-                       "a letter or digit first and no dot last",
-                       quote(id, 60)));
+    refuse(
+        fmt::format("{} cannot be an id or file name: take up to 100 of A-Z a-z 0-9 . _ -, with "
+                    "a letter or digit first and no dot last",
+                    quote(id, 60)));
   }
   std::string stem = normal(id.substr(0, id.find('.')));
-  const bool numbered =
-      stem.size() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")) && stem[3] >= '0' && stem[3] <= '9';
+  const bool numbered = stem.size() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")) &&
+                        stem[3] >= '0' && stem[3] <= '9';
   if (numbered || stem == "con" || stem == "prn" || stem == "aux" || stem == "nul") {
     refuse(quote(id, 60) + " is the name of a device on Windows, not of a file");
   }

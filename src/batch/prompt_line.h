@@ -36,7 +36,16 @@ struct PromptLine {
 };
 
 enum class Field {
-  kPrompt, kNegativePrompt, kSeed, kCount, kGuidance, kTemperature, kTopK, kTopP, kId, kOutput
+  kPrompt,
+  kNegativePrompt,
+  kSeed,
+  kCount,
+  kGuidance,
+  kTemperature,
+  kTopK,
+  kTopP,
+  kId,
+  kOutput
 };
 
 // The field of that name or one of its aliases; case, blanks and hyphens do not matter.
@@ -51,8 +60,8 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
 // The same from JSON: texts must be strings and numbers numbers; a seed may be either.
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value);
 
-// Throws Error (data) unless `id` is [A-Za-z0-9][A-Za-z0-9._-]*, at most 100 long, does not end in a
-// dot and is no device name of Windows.
+// Throws Error (data) unless `id` is [A-Za-z0-9][A-Za-z0-9._-]*, at most 100 long, does not end in
+// a dot and is no device name of Windows.
 void check_id(std::string_view id);
 
 // The same for a relative path of such names, at most four deep.

@@ -41,17 +41,27 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
 }
 
 PromptReader::PromptReader(ByteStream stream, PromptFormat format,
-                           std::function<void(const std::string&)> remark)
+                           std::function<void(const std::string&)> remark, std::string name)
     : lines_(std::move(stream)),
       remarks_(std::move(remark)),
-      parser_(parser_for(format, remarks_)) {}
+      parser_(parser_for(format, remarks_)),
+      name_(std::move(name)) {}
+
+std::optional<TextLine> PromptReader::next_line() {
+  try {
+    if (!begun_) {
+      begun_ = true;
+      parser_->begin(lines_);
+    }
+    return lines_.next();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData) throw;
+    throw Error(ErrorKind::kData, name_ + ": " + error.what());
+  }
+}
 
 std::optional<ParsedLine> PromptReader::next() {
-  if (!begun_) {
-    begun_ = true;
-    parser_->begin(lines_);
-  }
-  while (auto line = lines_.next()) {
+  while (auto line = next_line()) {
     if (!line->problem.empty()) return BadLine{line->number, line->problem};
     if (is_blank(line->text)) continue;
     try {

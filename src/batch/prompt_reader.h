@@ -43,9 +43,10 @@ std::unique_ptr<LineParser> table_parser(Remarks& remarks, char separator);
 
 class PromptReader {
  public:
-  // `remark` hears each thing about the file that is worth saying, once.
+  // `remark` hears each thing about the file that is worth saying, once. `name` stands before what
+  // is thrown about the whole file.
   PromptReader(ByteStream stream, PromptFormat format,
-               std::function<void(const std::string&)> remark);
+               std::function<void(const std::string&)> remark, std::string name = "prompts");
 
   // The next line that is not blank; nothing at the end. Throws Error (data) when the whole file is
   // of the wrong kind, and what the stream throws.
@@ -53,9 +54,12 @@ class PromptReader {
   int64_t bytes_read() const { return lines_.bytes_read(); }
 
  private:
+  std::optional<TextLine> next_line();
+
   LineReader lines_;
   Remarks remarks_;
   std::unique_ptr<LineParser> parser_;
+  std::string name_;
   bool begun_ = false;
 };
 

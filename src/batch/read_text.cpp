@@ -1,5 +1,5 @@
-// Plain lines, with the options of A1111's "Prompts from file": --prompt ... --seed 7 --cfg_scale 5,
-// or a prompt with options after it.
+// Plain lines, with the options of A1111's "Prompts from file": --prompt ... --seed 7 --cfg_scale
+// 5, or a prompt with options after it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,12 +15,24 @@ namespace bifrons {
 namespace {
 
 // What A1111 knows and this engine has no use for.
-constexpr std::array<std::string_view, 18> kWithoutMeaning = {
-    "steps",          "width",           "height",           "sampler_name",
-    "sampler_index",  "styles",          "subseed",          "subseed_strength",
-    "restore_faces",  "tiling",          "outpath_samples",  "outpath_grids",
-    "sd_model",       "seed_resize_from_h", "seed_resize_from_w", "prompt_for_display",
-    "do_not_save_samples", "do_not_save_grid"};
+constexpr std::array<std::string_view, 18> kWithoutMeaning = {"steps",
+                                                              "width",
+                                                              "height",
+                                                              "sampler_name",
+                                                              "sampler_index",
+                                                              "styles",
+                                                              "subseed",
+                                                              "subseed_strength",
+                                                              "restore_faces",
+                                                              "tiling",
+                                                              "outpath_samples",
+                                                              "outpath_grids",
+                                                              "sd_model",
+                                                              "seed_resize_from_h",
+                                                              "seed_resize_from_w",
+                                                              "prompt_for_display",
+                                                              "do_not_save_samples",
+                                                              "do_not_save_grid"};
 
 [[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
@@ -71,9 +83,10 @@ std::vector<std::string> shell_words(std::string_view text) {
     }
   }
   if (quoted != 0) {
-    refuse(fmt::format("a quote ({}) that is not closed; write a text that holds one in the other "
-                       "kind of quotes",
-                       quoted));
+    refuse(
+        fmt::format("a quote ({}) that is not closed; write a text that holds one in the other "
+                    "kind of quotes",
+                    quoted));
   }
   if (inside_word) words.push_back(std::move(word));
   return words;

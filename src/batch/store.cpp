@@ -24,8 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const std::string& path, int error_number) {
-  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " +
-                                           std::system_category().message(error_number));
+  throw Error(ErrorKind::kCannotWrite,
+              "cannot write " + quote(path) + ": " + std::system_category().message(error_number));
 }
 
 // 0, or the error number of the write that failed.
@@ -88,8 +88,8 @@ UniqueFd open_lock(const std::string& path) {
 bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
   if (flock(file.get(), kind | LOCK_NB) == 0) return true;
   if (errno != EWOULDBLOCK) {
-    throw Error(ErrorKind::kCannotWrite, "cannot lock " + quote(path) + ": " +
-                                             std::system_category().message(errno));
+    throw Error(ErrorKind::kCannotWrite,
+                "cannot lock " + quote(path) + ": " + std::system_category().message(errno));
   }
   return false;
 }
@@ -165,8 +165,8 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   errors_ = UniqueFd(open(errors_path().c_str(),
                           O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (errors_.get() < 0) fail(errors_path(), errno);
-  manifest_ = UniqueFd(open(manifest_path().c_str(),
-                            O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
+  manifest_ = UniqueFd(
+      open(manifest_path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (manifest_.get() < 0) fail(manifest_path(), errno);
   manifest_bytes_ = lseek(manifest_.get(), 0, SEEK_END);
   if (manifest_bytes_ < 0) fail(manifest_path(), errno);
@@ -221,9 +221,10 @@ void Store::recover_manifest() {
     end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
   });
   if (good == 0 && history_.damaged_lines > 0) {
-    throw Error(ErrorKind::kCannotWrite, quote(manifest_path()) +
-                                             " is not from bifrons, or wholly damaged; move it away "
-                                             "or use another directory");
+    throw Error(ErrorKind::kCannotWrite,
+                quote(manifest_path()) +
+                    " is not from bifrons, or wholly damaged; move it away "
+                    "or use another directory");
   }
   if (history_.damaged_lines == 0 && !history_.torn_line) return;
   if (!good_after_bad) {
@@ -255,7 +256,8 @@ void Store::sweep_parts() {
       const ManifestIndex::Known* known = index_.find(name);
       const auto content = content_of(file);
       if (!content) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
-      const bool listed = known != nullptr && known->sha256 == ManifestIndex::hash(sha256(*content));
+      const bool listed =
+          known != nullptr && known->sha256 == ManifestIndex::hash(sha256(*content));
       if (!listed) {
         if (unlink(file.c_str()) != 0) fail(file, errno);
         ++history_.swept;

@@ -1,8 +1,8 @@
 // The directory a batch writes to: one writer, whole files, and a manifest that never lies.
 //
-// A picture is written to .bifrons/parts, synced, linked to its name, its directory synced, and only
-// then listed in the manifest; the part goes last. So after a kill at any point a file that is not
-// listed yet can be told from somebody else's: it is the same inode as its part.
+// A picture is written to .bifrons/parts, synced, linked to its name, its directory synced, and
+// only then listed in the manifest; the part goes last. So after a kill at any point a file that is
+// not listed yet can be told from somebody else's: it is the same inode as its part.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,10 @@ enum class Resume {
 };
 
 struct StoreOptions {
-  std::string directory;       // made when it is not there
+  std::string directory;          // made when it is not there
   int64_t shard = 0, shards = 1;  // with more than one, each has a manifest of its own
   Resume resume = Resume::kTrust;
-  bool overwrite = false;      // files that are not from here may be replaced
+  bool overwrite = false;  // files that are not from here may be replaced
 };
 
 // What became of recovery and of the manifests found, for a remark to the user.

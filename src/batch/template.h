@@ -1,5 +1,5 @@
-// Prompts made of templates: {a|b}, {0.5::a|b}, {2$$a|b|c}, {1-3$$ and $$a|b|c} and __wildcard__, as
-// the dynamic-prompts extension of A1111 writes them.
+// Prompts made of templates: {a|b}, {0.5::a|b}, {2$$a|b|c}, {1-3$$ and $$a|b|c} and __wildcard__,
+// as the dynamic-prompts extension of A1111 writes them.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,8 @@ double ordered_selections(const std::vector<int64_t>& counts, int64_t taken) {
   std::vector<double> ways(static_cast<size_t>(taken) + 1, 0.0);  // [j]: unordered, of j options
   ways[0] = 1;
   for (const int64_t count : counts) {
-    for (size_t j = ways.size() - 1; j > 0; --j) ways[j] += ways[j - 1] * static_cast<double>(count);
+    for (size_t j = ways.size() - 1; j > 0; --j)
+      ways[j] += ways[j - 1] * static_cast<double>(count);
   }
   double all = ways.back();
   for (int64_t j = 2; j <= taken; ++j) all *= static_cast<double>(j);
@@ -65,7 +66,8 @@ const TemplateNode* TemplateParser::sequence(int depth, std::string_view ends) {
   while (at_ < text_.size() && ends.find(text_[at_]) == std::string_view::npos) {
     const std::string_view rest = text_.substr(at_);
     if (rest[0] == '}') break;
-    if (rest.size() > 1 && rest[0] == '\\' && (rest[1] == '{' || rest[1] == '}' || rest[1] == '|')) {
+    if (rest.size() > 1 && rest[0] == '\\' &&
+        (rest[1] == '{' || rest[1] == '}' || rest[1] == '|')) {
       plain += rest[1];
       at_ += 2;
     } else if (rest[0] == '{') {
@@ -83,7 +85,8 @@ const TemplateNode* TemplateParser::sequence(int depth, std::string_view ends) {
   }
   flush();
   double product = 1;
-  for (const TemplateNode* child : node.children) product *= static_cast<double>(child->combinations);
+  for (const TemplateNode* child : node.children)
+    product *= static_cast<double>(child->combinations);
   node.combinations = capped(product);
   return &node;
 }

@@ -15,7 +15,8 @@ namespace bifrons::testing {
 namespace {
 
 const std::string kPrompts =
-    "a fox\na cat --seed 3 --count 3\nbad --seed x\na dog --cfg 4\na bird --id bird\nnan --id nan\n";
+    "a fox\na cat --seed 3 --count 3\nbad --seed x\na dog --cfg 4\na bird --id bird\nnan --id "
+    "nan\n";
 constexpr int kPictures = 6;  // that can be drawn
 
 struct Result {

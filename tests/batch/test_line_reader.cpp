@@ -18,7 +18,10 @@ std::vector<TextLine> lines_of(std::string text, size_t piece) {
 
 TEST(LineReader, EndingsMarksAndMissingLastLineEnd) {
   for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{1000}}) {
-    const auto lines = lines_of("\xef\xbb\xbf" "one\r\ntwo\n\nfour", piece);
+    const auto lines = lines_of(
+        "\xef\xbb\xbf"
+        "one\r\ntwo\n\nfour",
+        piece);
     ASSERT_EQ(lines.size(), 4u);
     EXPECT_EQ(lines[0].text, "one");
     EXPECT_EQ(lines[1].text, "two");
@@ -32,7 +35,8 @@ TEST(LineReader, EndingsMarksAndMissingLastLineEnd) {
 
 TEST(LineReader, RandomTextComesBackWhateverThePieces) {
   std::mt19937 random(7);
-  const std::vector<std::string> parts{"a", "\xc3\xa9", "\xe7\x8c\xab", " ", "\t", "\xf0\x9f\xa6\x8a"};
+  const std::vector<std::string> parts{"a", "\xc3\xa9", "\xe7\x8c\xab",
+                                       " ", "\t",       "\xf0\x9f\xa6\x8a"};
   for (int round = 0; round < 200; ++round) {
     std::vector<std::string> wanted(random() % 8);
     std::string text;
@@ -50,9 +54,15 @@ TEST(LineReader, RandomTextComesBackWhateverThePieces) {
 }
 
 TEST(LineReader, EachHazardSpoilsItsLineAlone) {
-  const std::vector<std::string> hazards{
-      std::string("nul\0here", 8), "\x01", "esc \x1b[31m", "del \x7f", "lone\rreturn",
-      "bad \xff byte", "overlong \xc0\xaf", "surrogate \xed\xa0\x80", "cut \xe7\x8c"};
+  const std::vector<std::string> hazards{std::string("nul\0here", 8),
+                                         "\x01",
+                                         "esc \x1b[31m",
+                                         "del \x7f",
+                                         "lone\rreturn",
+                                         "bad \xff byte",
+                                         "overlong \xc0\xaf",
+                                         "surrogate \xed\xa0\x80",
+                                         "cut \xe7\x8c"};
   for (const std::string& hazard : hazards) {
     const auto lines = lines_of("before\n" + hazard + "\nafter\n", 5);
     ASSERT_EQ(lines.size(), 3u) << hazard;
@@ -98,7 +108,11 @@ TEST(LineReader, ReadsNoFurtherThanOneBlockAhead) {
 }
 
 TEST(LineReader, Utf16IsRefusedAsAWhole) {
-  EXPECT_THROW(lines_of(std::string("\xff\xfe" "a\0", 4), 1), Error);
+  EXPECT_THROW(lines_of(std::string("\xff\xfe"
+                                    "a\0",
+                                    4),
+                        1),
+               Error);
   EXPECT_THROW(lines_of(std::string("\xfe\xff\0a", 4), 100), Error);
 }
 

@@ -54,8 +54,7 @@ TEST(Manifest, LinesAreJsonAndComeBack) {
 }
 
 TEST(Manifest, NoDamagedLineIsTrusted) {
-  const std::string text =
-      manifest_line(entry_of("a.png"), R"("text":"a fox","seed":7)");
+  const std::string text = manifest_line(entry_of("a.png"), R"("text":"a fox","seed":7)");
   const std::string line = text.substr(0, text.size() - 1);
   for (size_t i = 0; i < line.size(); ++i) {
     EXPECT_FALSE(read_manifest_line(line.substr(0, i))) << "cut at " << i;
@@ -87,8 +86,8 @@ TEST(Manifest, RowsHaveOffsetsAndTheLastMayBeTorn) {
 
 TEST(Manifest, FindsItsShards) {
   const TemporaryDirectory directory;
-  for (const char* name : {"metadata.jsonl", "metadata.00001-of-00004.jsonl", "metadata.csv",
-                           "other.jsonl"}) {
+  for (const char* name :
+       {"metadata.jsonl", "metadata.00001-of-00004.jsonl", "metadata.csv", "other.jsonl"}) {
     directory.write(name, "");
   }
   EXPECT_EQ(manifests_in(directory.path().string()),

@@ -10,8 +10,9 @@ namespace bifrons::testing {
 namespace {
 
 TEST(TextPrompts, PlainLinesAreTakenLiterally) {
-  const auto all = read_all("a fox\n\n  two  words \n# not a comment\na -- dash\nit's \"odd\" \\ --\n",
-                            PromptFormat::kText);
+  const auto all =
+      read_all("a fox\n\n  two  words \n# not a comment\na -- dash\nit's \"odd\" \\ --\n",
+               PromptFormat::kText);
   ASSERT_TRUE(all.bad.empty()) << all.bad[0].reason;
   ASSERT_EQ(all.lines.size(), 5u);
   EXPECT_EQ(all.lines[0].prompt, "a fox");
@@ -50,7 +51,8 @@ TEST(TextPrompts, OptionsAsA1111WritesThem) {
 }
 
 TEST(TextPrompts, SettingsWithoutMeaningAreSaidOnce) {
-  const auto all = read_all("a --steps 20 --sampler_name Euler\nb --steps 30\n", PromptFormat::kText);
+  const auto all =
+      read_all("a --steps 20 --sampler_name Euler\nb --steps 30\n", PromptFormat::kText);
   EXPECT_TRUE(all.bad.empty());
   EXPECT_EQ(all.lines.size(), 2u);
   EXPECT_EQ(all.remarks.size(), 2u);
@@ -119,18 +121,38 @@ TEST(JsonPrompts, TheOpenAiEnvelope) {
 }
 
 TEST(JsonPrompts, HostileLinesAreEachOneError) {
-  std::string deep = R"({"prompt":"x","a":)" + std::string(5000, '[') + std::string(5000, ']') + "}";
-  const std::vector<std::string> hostile{
-      "{", "[]", "null", "\"a fox\"", "{}", R"({"promt":"x"})", R"({"prompt":7})",
-      R"({"prompt":"x","prompt":"y"})", R"({"prompt":"x","seed":1.5})", R"({"prompt":"x","seed":-2})",
-      R"({"prompt":"x","seed":18446744073709551616})", R"({"prompt":"x","cfg":"5"})",
-      R"({"prompt":"x","temperature":-1})", R"({"prompt":"x","top_p":0})", R"({"prompt":"x","id":"a/b"})",
-      R"({"prompt":"x","id":"con"})", R"({"prompt":"x","id":"COM1.png"})", R"({"prompt":"x","id":".x"})",
-      R"({"prompt":"x","id":"x."})", R"({"prompt":"x","id":""})", R"({"prompt":"x","output":"/etc/x"})",
-      R"({"prompt":"x","output":"a/../b"})", R"({"prompt":"x","output":"a//b"})",
-      R"({"prompt":"x","output":"a/b/c/d/e"})", R"({"prompt":""})", R"({"prompt":"  "})",
-      R"({"prompt":"x","cfg":1,"guidance":2})", R"({"prompt":"x"} trailing)", deep,
-      R"({"prompt":"x","cfg":1e999})"};
+  std::string deep =
+      R"({"prompt":"x","a":)" + std::string(5000, '[') + std::string(5000, ']') + "}";
+  const std::vector<std::string> hostile{"{",
+                                         "[]",
+                                         "null",
+                                         "\"a fox\"",
+                                         "{}",
+                                         R"({"promt":"x"})",
+                                         R"({"prompt":7})",
+                                         R"({"prompt":"x","prompt":"y"})",
+                                         R"({"prompt":"x","seed":1.5})",
+                                         R"({"prompt":"x","seed":-2})",
+                                         R"({"prompt":"x","seed":18446744073709551616})",
+                                         R"({"prompt":"x","cfg":"5"})",
+                                         R"({"prompt":"x","temperature":-1})",
+                                         R"({"prompt":"x","top_p":0})",
+                                         R"({"prompt":"x","id":"a/b"})",
+                                         R"({"prompt":"x","id":"con"})",
+                                         R"({"prompt":"x","id":"COM1.png"})",
+                                         R"({"prompt":"x","id":".x"})",
+                                         R"({"prompt":"x","id":"x."})",
+                                         R"({"prompt":"x","id":""})",
+                                         R"({"prompt":"x","output":"/etc/x"})",
+                                         R"({"prompt":"x","output":"a/../b"})",
+                                         R"({"prompt":"x","output":"a//b"})",
+                                         R"({"prompt":"x","output":"a/b/c/d/e"})",
+                                         R"({"prompt":""})",
+                                         R"({"prompt":"  "})",
+                                         R"({"prompt":"x","cfg":1,"guidance":2})",
+                                         R"({"prompt":"x"} trailing)",
+                                         deep,
+                                         R"({"prompt":"x","cfg":1e999})"};
   for (const std::string& line : hostile) {
     const auto all = read_all(line + "\n{\"prompt\":\"fine\"}\n", PromptFormat::kJsonLines);
     EXPECT_EQ(all.bad.size(), 1u) << line.substr(0, 60);
@@ -150,7 +172,8 @@ TEST(TablePrompts, PartiPromptsAsPublished) {
   ASSERT_TRUE(all.bad.empty()) << all.bad[0].reason;
   ASSERT_EQ(all.lines.size(), 3u);
   EXPECT_EQ(all.lines[0].prompt, "bond");
-  EXPECT_EQ(all.lines[0].extras[0], std::make_pair(std::string("Category"), std::string("\"Abstract\"")));
+  EXPECT_EQ(all.lines[0].extras[0],
+            std::make_pair(std::string("Category"), std::string("\"Abstract\"")));
   EXPECT_EQ(all.lines[1].prompt, "\"G I G G L E\" painted on a wall");
   EXPECT_EQ(all.lines[2].prompt, "all \"quoted\"");
   EXPECT_EQ(all.lines[2].extras[2].second, "\"\"");
@@ -197,9 +220,9 @@ TEST(TablePrompts, CsvRoundTrip) {
 }
 
 TEST(TablePrompts, HeadersThatCannotBeUsed) {
-  for (const std::string header : {"", "\n\n", "Category,Note\nx,y\n", "prompt,prompt\nx,y\n",
-                                   "prompt,x,x\na,b,c\n", "prompt,seed,SEED\na,1,2\n",
-                                   "\"open\nx\n"}) {
+  for (const std::string header :
+       {"", "\n\n", "Category,Note\nx,y\n", "prompt,prompt\nx,y\n", "prompt,x,x\na,b,c\n",
+        "prompt,seed,SEED\na,1,2\n", "\"open\nx\n"}) {
     EXPECT_THROW(read_all(header, PromptFormat::kCsv), Error) << header;
   }
 }
@@ -216,12 +239,15 @@ TEST(PromptFiles, FormatsByEnding) {
 // Whatever the bytes, each line is a prompt or a reason, and nothing else happens.
 TEST(PromptFiles, RandomBytesGiveLinesOrReasons) {
   std::mt19937 random(3);
-  const std::string alphabet("{}[]\",:\\--prompt seed=\n\n\r\t'|$_\0\xff\xc3\xa9" "12", 45);
+  const std::string alphabet(
+      "{}[]\",:\\--prompt seed=\n\n\r\t'|$_\0\xff\xc3\xa9"
+      "12",
+      45);
   for (int round = 0; round < 3000; ++round) {
     std::string text;
     for (size_t n = random() % 120; n > 0; --n) text += alphabet[random() % alphabet.size()];
-    for (const PromptFormat format : {PromptFormat::kText, PromptFormat::kJsonLines,
-                                      PromptFormat::kCsv, PromptFormat::kTsv}) {
+    for (const PromptFormat format :
+         {PromptFormat::kText, PromptFormat::kJsonLines, PromptFormat::kCsv, PromptFormat::kTsv}) {
       try {
         const auto all = read_all(text, format, 1 + random() % 50);
         for (const PromptLine& line : all.lines) EXPECT_TRUE(line.prompt && !line.prompt->empty());

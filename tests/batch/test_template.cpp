@@ -11,7 +11,8 @@
 namespace bifrons::testing {
 namespace {
 
-std::vector<std::string> all_of(const std::string& text, const std::string& wildcards = "/nowhere") {
+std::vector<std::string> all_of(const std::string& text,
+                                const std::string& wildcards = "/nowhere") {
   Wildcards files(wildcards);
   const Template made(text, files);
   std::vector<std::string> found;

@@ -99,10 +99,9 @@ TEST_F(CliBatch, DrawsAFileNamesBadLinesAndResumes) {
 TEST_F(CliBatch, APictureIsTheOneThatGenerateDraws) {
   scratch.write("p.txt", "a red fox --seed 11 --cfg 4 --temp 0.7 --id x\nanother --seed 3\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);
-  const Outcome alone =
-      run_bifrons({"generate", "-m", kToy, "-s", "11", "--cfg", "4", "--temp", "0.7", "-o",
-                   "alone.png", "a red fox"},
-                  {.directory = scratch.path()});
+  const Outcome alone = run_bifrons({"generate", "-m", kToy, "-s", "11", "--cfg", "4", "--temp",
+                                     "0.7", "-o", "alone.png", "a red fox"},
+                                    {.directory = scratch.path()});
   ASSERT_EQ(alone.exit_code, 0) << alone.err;
   EXPECT_EQ(scratch.read("out/x.png"), scratch.read("alone.png"));
 }
@@ -149,8 +148,9 @@ TEST_F(CliBatch, BatchSizeOrderShardsAndDevicesChangeNoByte) {
   const auto merged = manifest("parts");
   ASSERT_EQ(merged.size(), 9u);
   for (size_t i = 0; i < merged.size(); ++i) EXPECT_EQ(merged[i]["index"], i);
-  ASSERT_EQ(run_bifrons({"merge", "parts", "one", "-o", "all"}, {.directory = scratch.path()}).exit_code,
-            0);
+  ASSERT_EQ(
+      run_bifrons({"merge", "parts", "one", "-o", "all"}, {.directory = scratch.path()}).exit_code,
+      0);
   EXPECT_EQ(pictures("all"), whole);
 }
 
@@ -196,8 +196,9 @@ TEST_F(CliBatch, ASignalEndsWithACodeThatSaysGoOn) {
 }
 
 TEST_F(CliBatch, StrictAndDryRunDrawNothing) {
-  scratch.write("p.tsv", "Prompt\tCategory\tseed\na fox\tanimals\t1\na cat\tanimals\tseven\n"
-                         "a fox\tanimals\t1\n");
+  scratch.write("p.tsv",
+                "Prompt\tCategory\tseed\na fox\tanimals\t1\na cat\tanimals\tseven\n"
+                "a fox\tanimals\t1\n");
   const Outcome strict = batch("p.tsv", {"--strict"});
   EXPECT_EQ(strict.exit_code, 65) << strict.err;
   EXPECT_NE(strict.err.find("p.tsv:3: "), std::string::npos) << strict.err;
@@ -278,8 +279,9 @@ TEST_F(CliBatch, AReaderThatGoesAwayStopsNothing) {
 }
 
 TEST_F(CliBatch, NoEscapeSequenceReachesTheTerminal) {
-  scratch.write("p.jsonl", "{\"prompt\":\"x\",\"id\":\"\\u001b[31m\"}\n\x1b[31m\n"
-                           "{\"prompt\":\"x\",\"sede\":1,\"\\u001b]0;t\\u0007seedd\":2}\n");
+  scratch.write("p.jsonl",
+                "{\"prompt\":\"x\",\"id\":\"\\u001b[31m\"}\n\x1b[31m\n"
+                "{\"prompt\":\"x\",\"sede\":1,\"\\u001b]0;t\\u0007seedd\":2}\n");
   const Outcome outcome = batch("p.jsonl");
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_EQ((outcome.err + outcome.out).find('\x1b'), std::string::npos);
@@ -293,33 +295,32 @@ TEST_F(CliBatch, RefusalsAndTheirCodes) {
     std::vector<std::string> words;
     int code;
   };
-  for (const Case& each : std::vector<Case>{
-           {words("none.txt", {}), 66},
-           {words("p.unknown", {}), 2},
-           {words("-", {}), 2},
-           {words("p.txt", {"--shard", "3/3"}), 2},
-           {words("p.txt", {"--shard", "x"}), 2},
-           {words("p.txt", {"--devices", "cpu,"}), 2},
-           {words("p.txt", {"--devices", "gpu9"}), 69},
-           {words("p.txt", {"--batch", "0"}), 2},
-           {words("p.txt", {"--combinatorial"}), 2},
-           {words("p.txt", {"--resume", "maybe"}), 2},
-           {words("p.txt", {"-o", "file/out"}), 73},
-           {words("p.csv", {}), 65},
-           {{"batch", "p.txt"}, 2},
-           {{"batch", "p.txt", "-o", "out", "-m", "/nowhere"}, 66},
-           {{"merge", "nothing-here"}, 66},
-           {{"gallery", "nothing-here"}, 66}}) {
+  for (const Case& each : std::vector<Case>{{words("none.txt", {}), 66},
+                                            {words("p.unknown", {}), 2},
+                                            {words("-", {}), 2},
+                                            {words("p.txt", {"--shard", "3/3"}), 2},
+                                            {words("p.txt", {"--shard", "x"}), 2},
+                                            {words("p.txt", {"--devices", "cpu,"}), 2},
+                                            {words("p.txt", {"--devices", "gpu9"}), 69},
+                                            {words("p.txt", {"--batch", "0"}), 2},
+                                            {words("p.txt", {"--combinatorial"}), 2},
+                                            {words("p.txt", {"--resume", "maybe"}), 2},
+                                            {words("p.txt", {"-o", "file/out"}), 73},
+                                            {words("p.csv", {}), 65},
+                                            {{"batch", "p.txt"}, 2},
+                                            {{"batch", "p.txt", "-o", "out", "-m", "/nowhere"}, 66},
+                                            {{"merge", "nothing-here"}, 66},
+                                            {{"gallery", "nothing-here"}, 66}}) {
     const Outcome outcome = run_bifrons(each.words, {.directory = scratch.path()});
-    EXPECT_EQ(outcome.exit_code, each.code)
-        << ::testing::PrintToString(each.words) << outcome.err;
+    EXPECT_EQ(outcome.exit_code, each.code) << ::testing::PrintToString(each.words) << outcome.err;
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n') > 0, true);
   }
 }
 
 TEST_F(CliBatch, SheetAndGallery) {
-  scratch.write("p.jsonl", "{\"prompt\":\"a </script><b>fox\",\"id\":\"a\"}\n{\"prompt\":\"cat\"}\n");
+  scratch.write("p.jsonl",
+                "{\"prompt\":\"a </script><b>fox\",\"id\":\"a\"}\n{\"prompt\":\"cat\"}\n");
   ASSERT_EQ(batch("p.jsonl", {"--grid", "--gallery"}).exit_code, 0);
   EXPECT_TRUE(scratch.read("out-grid.png").starts_with("\x89PNG"));
   const std::string page = scratch.read("out/index.html");

@@ -24,8 +24,10 @@ std::string shard_of(const std::string& wanted, const Variables& variables) {
 }
 
 const Variables kStep = {{"SLURM_STEP_ID", "0"}, {"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "4"}};
-const Variables kArray = {{"SLURM_ARRAY_TASK_ID", "7"}, {"SLURM_ARRAY_TASK_MIN", "1"},
-                          {"SLURM_ARRAY_TASK_MAX", "9"}, {"SLURM_ARRAY_TASK_COUNT", "5"},
+const Variables kArray = {{"SLURM_ARRAY_TASK_ID", "7"},
+                          {"SLURM_ARRAY_TASK_MIN", "1"},
+                          {"SLURM_ARRAY_TASK_MAX", "9"},
+                          {"SLURM_ARRAY_TASK_COUNT", "5"},
                           {"SLURM_ARRAY_TASK_STEP", "2"}};
 
 Variables both(Variables a, const Variables& b) {
@@ -39,7 +41,8 @@ TEST(Shard, SaidOutright) {
   EXPECT_EQ(shard_of("", {{"BIFRONS_SHARD", "2/5"}}), "2/5");
   EXPECT_EQ(shard_of("1/5", {{"BIFRONS_SHARD", "2/5"}}), "1/5");
   EXPECT_EQ(shard_of("", kStep), "0/1");  // launchers count only when asked for
-  for (const std::string bad : {"4/4", "-1/4", "1/0", "1", "/", "1/", "/4", "a/b", "1/4/2", "0/100000"}) {
+  for (const std::string bad :
+       {"4/4", "-1/4", "1/0", "1", "/", "1/", "/4", "a/b", "1/4/2", "0/100000"}) {
     EXPECT_THROW(choose(bad, {}), Error) << bad;
   }
 }
@@ -48,7 +51,8 @@ TEST(Shard, Launchers) {
   EXPECT_EQ(shard_of("auto", kStep), "1/4");
   EXPECT_EQ(shard_of("auto", kArray), "3/5");
   EXPECT_EQ(shard_of("auto", both(kArray, kStep)), "13/20");
-  EXPECT_EQ(shard_of("auto", {{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "4"}}), "2/4");
+  EXPECT_EQ(shard_of("auto", {{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "4"}}),
+            "2/4");
   EXPECT_EQ(shard_of("auto", {{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}}), "0/2");
   EXPECT_EQ(shard_of("auto", {{"RANK", "5"}, {"WORLD_SIZE", "8"}}), "5/8");
   EXPECT_EQ(shard_of("auto/16", {{"JOB_COMPLETION_INDEX", "9"}}), "9/16");
@@ -76,11 +80,14 @@ TEST(Shard, ABatchScriptWithoutSrunIsNoRank) {
 TEST(Shard, WhatCannotBeCountedIsRefused) {
   EXPECT_THROW(choose("auto", {{"JOB_COMPLETION_INDEX", "3"}}), Error);
   EXPECT_THROW(choose("auto/8", kStep), Error);
-  EXPECT_THROW(choose("auto", {{"OMPI_COMM_WORLD_RANK", "4"}, {"OMPI_COMM_WORLD_SIZE", "4"}}), Error);
+  EXPECT_THROW(choose("auto", {{"OMPI_COMM_WORLD_RANK", "4"}, {"OMPI_COMM_WORLD_SIZE", "4"}}),
+               Error);
   EXPECT_THROW(choose("auto", {{"PMI_RANK", "x"}, {"PMI_SIZE", "2"}}), Error);
   // --array=1,5,7
-  EXPECT_THROW(choose("auto", {{"SLURM_ARRAY_TASK_ID", "5"}, {"SLURM_ARRAY_TASK_MIN", "1"},
-                               {"SLURM_ARRAY_TASK_MAX", "7"}, {"SLURM_ARRAY_TASK_COUNT", "3"}}),
+  EXPECT_THROW(choose("auto", {{"SLURM_ARRAY_TASK_ID", "5"},
+                               {"SLURM_ARRAY_TASK_MIN", "1"},
+                               {"SLURM_ARRAY_TASK_MAX", "7"},
+                               {"SLURM_ARRAY_TASK_COUNT", "3"}}),
                Error);
 }
 

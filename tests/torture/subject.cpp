@@ -1,5 +1,5 @@
-// A batch of five small pictures without an engine, for the harness that kills it: on one thread, so
-// that the k-th system call is the same one in every run.
+// A batch of five small pictures without an engine, for the harness that kills it: on one thread,
+// so that the k-th system call is the same one in every run.
 //
 // usage: torture_subject DIRECTORY SETTING [naive]
 #include <fcntl.h>

@@ -62,8 +62,8 @@ std::vector<std::string> device_list(const std::string& text) {
     const size_t comma = std::min(text.find(',', from), text.size());
     devices.push_back(text.substr(from, comma - from));
     if (devices.back().empty()) {
-      throw Error(ErrorKind::kUsage, "--devices takes names with commas between, not " +
-                                         quote(text, 60));
+      throw Error(ErrorKind::kUsage,
+                  "--devices takes names with commas between, not " + quote(text, 60));
     }
     from = comma + 1;
   }
@@ -82,8 +82,7 @@ class Batch {
       : arguments_(arguments),
         format_(format_for(arguments)),
         source_(arguments.file, arguments.strict),
-        shard_(choose_shard(arguments.shard,
-                            [](const char* name) { return environment(name); })),
+        shard_(choose_shard(arguments.shard, [](const char* name) { return environment(name); })),
         place_(find_model(arguments.model)) {}
 
   int run() {
@@ -109,8 +108,8 @@ class Batch {
   void say_shard() const {
     for (const std::string& warning : shard_.warnings) note(arguments_.talk, warning);
     if (shard_.reason.empty()) return;
-    note(arguments_.talk, fmt::format("shard {} of {} ({})", shard_.shard.index,
-                                      shard_.shard.count, shard_.reason));
+    note(arguments_.talk,
+         fmt::format("shard {} of {} ({})", shard_.shard.index, shard_.shard.count, shard_.reason));
   }
 
   void say_history(const StoreHistory& history) const {
@@ -131,7 +130,8 @@ class Batch {
         note(arguments_.talk, source_.name() + ": " + text);
       };
     }
-    return {PromptReader(source_.stream(), format_, remark), job_options(arguments_)};
+    return {PromptReader(source_.stream(), format_, remark, source_.name()),
+            job_options(arguments_)};
   }
 
   void open_engines() {
@@ -142,7 +142,8 @@ class Batch {
       options.device = device;
       options.threads = threads_each(arguments_, devices.size());
       options.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
-      engines_.push_back(open_engine(options, place_.built_in && engines_.empty(), arguments_.talk));
+      engines_.push_back(
+          open_engine(options, place_.built_in && engines_.empty(), arguments_.talk));
     }
   }
 
@@ -175,9 +176,10 @@ class Batch {
     JobStream stream = jobs(false);
     const Survey found = survey(stream, shard_.shard, hooks);
     if (arguments_.strict && found.bad_lines > 0) {
-      throw Error(ErrorKind::kData, fmt::format("{} of {} lines are bad; nothing was drawn, because "
-                                                "of --strict",
-                                                found.bad_lines, found.lines));
+      throw Error(ErrorKind::kData,
+                  fmt::format("{} of {} lines are bad; nothing was drawn, because "
+                              "of --strict",
+                              found.bad_lines, found.lines));
     }
     if (found.changed > 0) {
       note(arguments_.talk, fmt::format("{} pictures have other settings or another model than "
@@ -198,7 +200,7 @@ class Batch {
     s.shard = shard_.shard;
     s.writers = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8);
     s.encode = [this, device = engines_.front().device(), rope = s.rope](const PictureJob& job,
-                                                                        const Picture& picture) {
+                                                                         const Picture& picture) {
       const PictureMetadata metadata = describe(job.request, rope, model(), device);
       return encode_picture(picture, job.format, arguments_.metadata ? &metadata : nullptr);
     };
@@ -252,10 +254,11 @@ class Batch {
     if (failure) return give_up(watch, counts, failure);
     if (stop_requested()) {
       watch.finish(counts, static_cast<int>(ErrorKind::kInterrupted));
-      throw Error(ErrorKind::kInterrupted,
-                  fmt::format("stopped; {} pictures are done, {} of them now; the same command goes "
-                              "on from there",
-                              counts.done_before + counts.drawn, counts.drawn));
+      throw Error(
+          ErrorKind::kInterrupted,
+          fmt::format("stopped; {} pictures are done, {} of them now; the same command goes "
+                      "on from there",
+                      counts.done_before + counts.drawn, counts.drawn));
     }
     store.finish(counts.failed + counts.bad_lines);
     if (arguments_.grid) save_sheet();
@@ -289,9 +292,10 @@ class Batch {
       std::rethrow_exception(failure);
     } catch (const Error& error) {
       watch.finish(counts, error.exit_code());
-      throw Error(error.kind(),
-                  fmt::format("{}; {} pictures are done and safe; the same command goes on from there",
-                              error.what(), counts.done_before + counts.drawn));
+      throw Error(
+          error.kind(),
+          fmt::format("{}; {} pictures are done and safe; the same command goes on from there",
+                      error.what(), counts.done_before + counts.drawn));
     }
   }
 
@@ -301,8 +305,8 @@ class Batch {
     const auto path = directory.parent_path() / (directory.filename().string() + "-grid.png");
     const auto sheet = batch_sheet(arguments_.output);
     if (sheet.empty()) return;
-    note(arguments_.talk, "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet)
-                                                        .string()));
+    note(arguments_.talk,
+         "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet).string()));
   }
 
   const ModelInfo& model() const { return engines_.front().model(); }

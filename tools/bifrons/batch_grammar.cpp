@@ -48,12 +48,11 @@ void add_threads(CLI::App& command, int& threads) {
 }
 
 void add_lanes(CLI::App& command, int& lanes) {
-  add_checked(command, "--batch", "N", "Pictures drawn side by side, or auto (default)",
-              [&lanes](const std::string& text) {
-                lanes = text == "auto"
-                            ? 0
-                            : static_cast<int>(parse_whole("--batch", text, 1, kMostLanes));
-              });
+  add_checked(
+      command, "--batch", "N", "Pictures drawn side by side, or auto (default)",
+      [&lanes](const std::string& text) {
+        lanes = text == "auto" ? 0 : static_cast<int>(parse_whole("--batch", text, 1, kMostLanes));
+      });
 }
 
 // What flags left open and the environment says.
@@ -186,9 +185,10 @@ void add_grid(CLI::App& app, std::function<int()>& chosen) {
   CLI::App& command = *app.add_subcommand("grid", "Draw a table of pictures over one or two axes");
   command.add_option("PROMPT", state->prompt, "The prompt, whatever it begins with")->required();
   command
-      .add_option("-x,--across", state->x,
-                  "seed=1..4, cfg=3,5,7, temp=0.5,1, top-k=..., top-p=..., or words=red,blue,green: "
-                  "the first word in the prompt is replaced by the others")
+      .add_option(
+          "-x,--across", state->x,
+          "seed=1..4, cfg=3,5,7, temp=0.5,1, top-k=..., top-p=..., or words=red,blue,green: "
+          "the first word in the prompt is replaced by the others")
       ->type_name("AXIS")
       ->required();
   command.add_option("-y,--down", state->y, "A second axis")->type_name("AXIS");

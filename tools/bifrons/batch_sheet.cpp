@@ -25,10 +25,9 @@ std::vector<uint8_t> batch_sheet(const std::string& directory) {
       continue;
     }
     if (sha256(file) != listed.entry.sha256) continue;
-    Picture picture =
-        decode_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
-    const bool fits = pictures.empty() || (picture.width == pictures[0].width &&
-                                           picture.height == pictures[0].height);
+    Picture picture = decode_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+    const bool fits = pictures.empty() ||
+                      (picture.width == pictures[0].width && picture.height == pictures[0].height);
     if (fits) pictures.push_back(std::move(picture));
     if (pictures.size() == kMost) break;
   }

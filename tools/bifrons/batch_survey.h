@@ -13,10 +13,10 @@ namespace bifrons {
 struct Survey {
   int64_t lines = 0;
   int64_t bad_lines = 0;
-  int64_t pictures = 0;    // of all shards
+  int64_t pictures = 0;  // of all shards
   int64_t of_shard = 0;
-  int64_t done = 0;        // of this shard
-  int64_t changed = 0;     // of this shard: drawn before with other settings
+  int64_t done = 0;     // of this shard
+  int64_t changed = 0;  // of this shard: drawn before with other settings
   int64_t duplicates = 0;
   std::vector<std::string> first_names;  // up to three that are to be drawn
   std::vector<DrawRequest> first_requests;

@@ -20,9 +20,8 @@ constexpr double kRateWindowSeconds = 5;
 constexpr int64_t kFailuresShown = 20;  // the rest is in errors.jsonl
 
 std::string members(const BatchCounts& c) {
-  return fmt::format(
-      R"("drawn":{},"skipped":{},"failed":{},"bad_lines":{},"duplicates":{})", c.drawn,
-      c.done_before, c.failed, c.bad_lines, c.duplicates);
+  return fmt::format(R"("drawn":{},"skipped":{},"failed":{},"bad_lines":{},"duplicates":{})",
+                     c.drawn, c.done_before, c.failed, c.bad_lines, c.duplicates);
 }
 
 }  // namespace
@@ -30,8 +29,9 @@ std::string members(const BatchCounts& c) {
 std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCounts& counts) {
   if (size.to_draw) return size.to_draw;
   if (!size.file_bytes || counts.file_bytes <= 0) return std::nullopt;
-  const double part = std::min(1.0, static_cast<double>(counts.file_bytes) /
-                                        static_cast<double>(std::max<int64_t>(*size.file_bytes, 1)));
+  const double part =
+      std::min(1.0, static_cast<double>(counts.file_bytes) /
+                        static_cast<double>(std::max<int64_t>(*size.file_bytes, 1)));
   // A block is read ahead; until a few have been read the guess would be wild.
   if (part < 1 && counts.file_bytes < (int64_t{1} << 18)) return std::nullopt;
   return static_cast<int64_t>(static_cast<double>(counts.taken) / part);
@@ -141,12 +141,12 @@ void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& coun
   if (lines_ && now >= kLineSeconds) {
     const auto expected = expected_pictures(size_, counts);
     const double rate = static_cast<double>(counts.drawn) / now;
-    say(fmt::format("bifrons: {}{} pictures, {:.2f}/s{}\n", counts.drawn,
-                    expected ? fmt::format(" of {}", *expected) : "", rate,
-                    expected && rate > 0
-                        ? ", " + clock_text(static_cast<double>(*expected - counts.drawn) / rate) +
-                              " left"
-                        : ""));
+    say(fmt::format(
+        "bifrons: {}{} pictures, {:.2f}/s{}\n", counts.drawn,
+        expected ? fmt::format(" of {}", *expected) : "", rate,
+        expected && rate > 0
+            ? ", " + clock_text(static_cast<double>(*expected - counts.drawn) / rate) + " left"
+            : ""));
   }
 }
 

@@ -18,7 +18,7 @@ namespace bifrons {
 
 // What a batch is expected to be. Nothing: unknown, as for a pipe.
 struct BatchSize {
-  std::optional<int64_t> to_draw;   // pictures that are not done yet
+  std::optional<int64_t> to_draw;     // pictures that are not done yet
   std::optional<int64_t> file_bytes;  // of the prompt file, to guess to_draw from what was read
 };
 
@@ -56,7 +56,7 @@ class BatchWatch {
   int64_t tokens_of_a_picture_;
   Clock::time_point start_;
   double last_shown_ = 0;
-  std::map<size_t, int64_t> tokens_;  // by engine
+  std::map<size_t, int64_t> tokens_;               // by engine
   std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens
   int64_t shown_failures_ = 0;
   bool on_screen_ = false;

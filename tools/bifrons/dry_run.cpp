@@ -83,8 +83,8 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
       },
       [](const BatchResult&) {}, options);
   if (after > before && to > from) {
-    estimate.seconds_each = (to - from) / static_cast<double>(after - before) *
-                            static_cast<double>(model.image_tokens);
+    estimate.seconds_each =
+        (to - from) / static_cast<double>(after - before) * static_cast<double>(model.image_tokens);
     estimate.from = "drawing for a moment";
   }
   return estimate;
@@ -92,7 +92,8 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
 
 std::string size_text(double bytes) {
   if (bytes >= 1e9) return fmt::format("{:.1f} GB", bytes / 1e9);
-  return bytes >= 1e6 ? fmt::format("{:.1f} MB", bytes / 1e6) : fmt::format("{:.0f} kB", bytes / 1e3);
+  return bytes >= 1e6 ? fmt::format("{:.1f} MB", bytes / 1e6)
+                      : fmt::format("{:.0f} kB", bytes / 1e3);
 }
 
 std::string json_report(const Survey& s, const Estimate& e) {
@@ -109,10 +110,10 @@ std::string json_report(const Survey& s, const Estimate& e) {
 std::string text_report(const Survey& s, const Estimate& e, const Shard& shard) {
   const auto to_draw = static_cast<double>(s.to_draw());
   std::string text = fmt::format("lines       {}, of them bad {}\n", s.lines, s.bad_lines);
-  text += fmt::format("pictures    {}{}\n", s.pictures,
-                      shard.count > 1 ? fmt::format(", of shard {} of {}: {}", shard.index,
-                                                    shard.count, s.of_shard)
-                                      : "");
+  text += fmt::format(
+      "pictures    {}{}\n", s.pictures,
+      shard.count > 1 ? fmt::format(", of shard {} of {}: {}", shard.index, shard.count, s.of_shard)
+                      : "");
   text += fmt::format("duplicates  {}\n", s.duplicates);
   text += fmt::format("done        {}\n", s.done);
   text += fmt::format("to draw     {}{}\n", s.to_draw(),
@@ -151,10 +152,12 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
     const auto fault = engine.fault_of(request);
     return fault ? std::string(fault->what()) : std::string();
   };
-  JobStream jobs(PromptReader(facts.source.stream(), facts.format,
-                              [&](const std::string& remark) {
-                                note(arguments.talk, facts.source.name() + ": " + remark);
-                              }),
+  JobStream jobs(PromptReader(
+                     facts.source.stream(), facts.format,
+                     [&](const std::string& remark) {
+                       note(arguments.talk, facts.source.name() + ": " + remark);
+                     },
+                     facts.source.name()),
                  facts.options);
   const Survey found = survey(jobs, facts.shard, hooks);
   if (shown > kShownBadLines) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "src/batch/job_stream.h"
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/prompt_source.h"
 

@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 6> kPreferred = {
-    "DejaVuSans.ttf",    "NotoSans-Regular.ttf",   "LiberationSans-Regular.ttf",
-    "NotoSansCJK-Regular.ttc", "FreeSans.ttf", "DroidSansFallbackFull.ttf"};
+    "DejaVuSans.ttf",          "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc", "FreeSans.ttf",         "DroidSansFallbackFull.ttf"};
 
 std::vector<uint8_t> bytes_of(const std::string& path) {
   const std::string content = read_file(path, kLongestFile);
@@ -44,8 +44,8 @@ std::vector<fs::path> font_files(const std::string& home) {
   }
   for (const fs::path& place : places) {
     std::error_code error;
-    for (fs::recursive_directory_iterator at(
-             place, fs::directory_options::skip_permission_denied, error),
+    for (fs::recursive_directory_iterator
+             at(place, fs::directory_options::skip_permission_denied, error),
          end;
          !error && at != end; at.increment(error)) {
       const std::string ending = at->path().extension().string();

@@ -154,11 +154,9 @@ void add_setting_options(CLI::App& command, Settings& settings, const char* seed
           [&settings](const std::string& text) { settings.negative_prompt = text; },
           "What to steer away from")
       ->type_name("TEXT");
-  add_number<uint64_t>(command, "-s,--seed", seed,
-                       settings.seed, [](const std::string& text) {
-                         return parse_whole("--seed", text, 0,
-                                            std::numeric_limits<uint64_t>::max());
-                       });
+  add_number<uint64_t>(command, "-s,--seed", seed, settings.seed, [](const std::string& text) {
+    return parse_whole("--seed", text, 0, std::numeric_limits<uint64_t>::max());
+  });
   add_number<double>(
       command, "--cfg,--cfg-scale,--guidance", "How hard the prompt steers (default 5)",
       settings.guidance,

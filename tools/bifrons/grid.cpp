@@ -80,8 +80,8 @@ std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes, c
 
 int run(GridArguments arguments) {
   if (const auto at = invalid_utf8(arguments.prompt + arguments.x + arguments.y)) {
-    throw Error(ErrorKind::kUsage, fmt::format("the prompt or an axis is not valid UTF-8 near byte {}",
-                                               *at));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the prompt or an axis is not valid UTF-8 near byte {}", *at));
   }
   const Table table = plan_table(arguments);
   const ModelPlace place = find_model(arguments.model);

@@ -96,9 +96,10 @@ std::vector<AxisValue> parse_axis(const std::string& text, const std::string& pr
   const bool known =
       name == "seed" || name == "cfg" || name == "temp" || name == "top-k" || name == "top-p";
   if (equals == std::string::npos || !(known || name == "words")) {
-    refuse("an axis is seed, cfg, temp, top-k, top-p or words with = and values, such as cfg=3,5,7, "
-           "not " +
-           quote(text, 60));
+    refuse(
+        "an axis is seed, cfg, temp, top-k, top-p or words with = and values, such as cfg=3,5,7, "
+        "not " +
+        quote(text, 60));
   }
   const std::string list = text.substr(equals + 1);
   std::vector<AxisValue> values;
@@ -107,7 +108,8 @@ std::vector<AxisValue> parse_axis(const std::string& text, const std::string& pr
   } else {
     values = words_axis(list, prompt);
   }
-  if (values.size() > kMostValues) refuse(fmt::format("an axis of more than {} values", kMostValues));
+  if (values.size() > kMostValues)
+    refuse(fmt::format("an axis of more than {} values", kMostValues));
   return values;
 }
 

@@ -1,8 +1,9 @@
 // `bifrons merge` and `bifrons gallery`: what comes after a batch.
+#include "src/batch/merge.h"
+
 #include <fmt/format.h>
 
 #include "src/batch/gallery.h"
-#include "src/batch/merge.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/session.h"
@@ -37,8 +38,8 @@ int run(const MergeArguments& arguments) {
   }
   if (arguments.check) {
     const MergeReport report = check_batches(arguments.directories);
-    note(arguments.talk, fmt::format("{} pictures listed, {} problems", report.pictures,
-                                     report.problems.size()));
+    note(arguments.talk,
+         fmt::format("{} pictures listed, {} problems", report.pictures, report.problems.size()));
     return say_problems(report);
   }
   const std::string output =

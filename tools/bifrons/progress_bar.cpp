@@ -29,7 +29,8 @@ std::string progress_line(int64_t done, int64_t total, double seconds, double ra
   const std::string head = fmt::format("{:3}%|", static_cast<int>(part * 100));
   const std::string remaining =
       rate > 0 ? clock_text(static_cast<double>(total - done) / rate) : std::string("?");
-  const std::string speed = rate > 0 ? fmt::format("{:.1f} {}/s", rate, unit) : fmt::format("? {}/s", unit);
+  const std::string speed =
+      rate > 0 ? fmt::format("{:.1f} {}/s", rate, unit) : fmt::format("? {}/s", unit);
   const std::string tail =
       fmt::format("| {}/{} [{}<{}, {}]", done, total, clock_text(seconds), remaining, speed);
   const int room = columns - 1 - static_cast<int>(head.size() + tail.size());

@@ -16,7 +16,7 @@ class PromptSource {
 
   // From the start. A pipe gives its bytes to one stream only.
   ByteStream stream();
-  int64_t bytes() const { return bytes_; }  // -1: a pipe, unknown
+  int64_t bytes() const { return bytes_; }           // -1: a pipe, unknown
   const std::string& name() const { return name_; }  // for messages: prompts.txt:3
 
  private:

@@ -85,8 +85,8 @@ ShardChoice automatic(const Variables& variables, std::optional<int64_t> given_c
     const Part outer = array.value_or(Part{}), inner = rank.value_or(Part{});
     choice.shard = checked(outer.index * inner.count + inner.index, outer.count * inner.count,
                            "from the environment");
-    choice.reason = rank && array ? inner.name + " within " + outer.name
-                                  : (rank ? inner.name : outer.name);
+    choice.reason =
+        rank && array ? inner.name + " within " + outer.name : (rank ? inner.name : outer.name);
   } else if (const auto part = ranks(variables, "RANK", "WORLD_SIZE", "RANK and WORLD_SIZE")) {
     choice.shard = checked(part->index, part->count, "from the environment");
     choice.reason = part->name;
