@@ -45,9 +45,11 @@ class BatchRuns(unittest.TestCase):
         return done.stdout
 
     def compare_with_one_run(self, merged):
-        """`merged` holds the files of a single run, byte for byte, and says the same about them in the same order."""
+        """`merged` holds the files of a single run, byte for byte, and its manifest says the same about them. A run lists
+        pictures as they are done, a merge as they stand in the prompt file: so the single run is merged, too."""
         single = self.folder / "single"
         self.call("bifrons", "batch", self.file, "-o", single, "--quiet")
+        self.call("bifrons", "merge", single)
         names = sorted(path.name for path in single.iterdir() if path.is_file())
         self.assertEqual(len(manifest(single)), self.prompts)
         self.assertEqual(sorted(path.name for path in merged.iterdir() if path.is_file()), names)

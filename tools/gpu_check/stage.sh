@@ -23,14 +23,15 @@ build() {  # build [-DX=Y]...
   cd "$root"
   cmake --preset "$PRESET" -B "$BUILD" -DCMAKE_PREFIX_PATH="$prefixes${cudnn:+;$cudnn}" \
     ${card:+"-DCMAKE_CUDA_ARCHITECTURES=$card-real"} "$@"
-  cmake --build "$BUILD" --parallel "$JOBS" --target bifrons \
-    "$([[ $DEVICE == cuda ]] && echo test_cuda || echo test_kernels)"
+  local tests=(test_cuda)
+  [[ $DEVICE == cuda ]] || tests=(test_kernels test_model)
+  cmake --build "$BUILD" --parallel "$JOBS" --target bifrons "${tests[@]}"
 }
 
-gtest() {  # gtest FILTER: those cases of the tests that hold of every backend; none at all is a failure
+gtest() {  # gtest PROGRAM FILTER: those cases of the tests that hold of every backend; none at all is a failure
   local program=tests/cuda/test_cuda
-  [[ $DEVICE == cuda ]] || program=tests/kernels/test_kernels
-  "$BUILD/$program" --gtest_brief=1 --gtest_filter="$1" --gtest_output="json:$RESULT"
+  [[ $DEVICE == cuda ]] || program=$1
+  "$BUILD/$program" --gtest_brief=1 --gtest_filter="$2" --gtest_output="json:$RESULT"
   python3 "$here/report.py" ran "$RESULT"
 }
 
@@ -56,9 +57,9 @@ peers() {  # peers SHAPE: a bit less than the limit, to end by itself
 
 case $name in
   build) build "$@" ;;
-  ops) gtest '-*Law*:*Golden*' ;;
-  laws) gtest '*Law*' ;;
-  goldens) gtest '*Golden*' ;;
+  ops) gtest tests/kernels/test_kernels '-*Law*:*Golden*' ;;
+  laws) gtest tests/kernels/test_kernels '*Law*' ;;
+  goldens) gtest tests/model/test_model '*Golden*' ;;
   memcheck | racecheck | initcheck | synccheck) sanitize "$name" ;;
   bench-1b) bench janus-pro-1b --rows 2,8,32,128 ;;
   bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
