@@ -6,10 +6,10 @@
 #include <filesystem>
 
 #include "src/bifrons.h"
-#include "src/engine/generator.h"
+#include "src/engine/batch.h"
+#include "src/engine/memory_plan.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
-#include "src/tokenizer/prompt.h"
 #include "src/tokenizer/tokenizer.h"
 #include "src/weights/checkpoint.h"
 
@@ -55,14 +55,20 @@ struct Engine::State {
   EngineOptions options;
   ModelInfo info;
   Config config;
-  std::unique_ptr<Backend> backend;  // outlives everything that holds its buffers
+  // Backends outlive everything that holds their buffers.
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Backend> decode_backend;  // null: pictures are decoded by `backend`
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
-  std::unique_ptr<Generator> generator;
+  std::unique_ptr<Lanes> lanes;
+  int automatic_lanes = 1;
   Buffer codes;   // i32 [image_tokens]
   Buffer pixels;  // u8 [size, size, 3]
 
+  Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
   Picture decode(std::span<const int32_t> tokens);
+  BatchStats draw_batch(int64_t lanes, const JobSource& source, const ResultSink& sink,
+                        const std::function<bool(const BatchProgress&)>& progress);
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -83,14 +89,19 @@ Engine Engine::open(const EngineOptions& options) {
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
   s->backend = open_backend(options);
-  s->model = load_model(*s->backend, s->config, checkpoint, options.model);
-  s->generator = std::make_unique<Generator>(*s->backend, s->config, s->model->transformer,
-                                             s->model->face, options.rope);
+  if (options.decode_beside.value_or(s->backend->place() == Place::kDevice)) {
+    s->decode_backend = open_backend(options);
+  }
+  s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
+  s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
+                                     s->model->face, options.rope);
   const int64_t tokens = s->config.image_tokens(), size = s->model->decoder.image_size();
-  s->codes = s->backend->allocate(tokens * size_of(DType::kI32));
-  s->pixels = s->backend->allocate(size * size * 3);
+  s->codes = s->decoding().allocate(tokens * size_of(DType::kI32));
+  s->pixels = s->decoding().allocate(size * size * 3);
 
   const PublishedTensors published(checkpoint);
+  s->automatic_lanes =
+      lanes_that_fit(s->config, weights_dtype(published, options.model), s->backend->place());
   s->info = {.name = last_part(options.model),
              .directory = options.model,
              .weights_hash = hash_checkpoint(checkpoint),
@@ -112,10 +123,10 @@ Picture Engine::State::decode(std::span<const int32_t> tokens) {
   const int64_t n = config.image_tokens(), size = model->decoder.image_size();
   const Tensor code = codes.view(DType::kI32, {n});
   const Tensor pixel = pixels.view(DType::kU8, {size, size, 3});
-  backend->upload(code, tokens.data());
-  model->decoder.decode(*backend, pixel, code);
+  decoding().upload(code, tokens.data());
+  model->decoder.decode(decoding(), pixel, code);
   Picture picture{size, size, std::vector<uint8_t>(size * size * 3)};
-  backend->download(picture.rgb.data(), pixel);
+  decoding().download(picture.rgb.data(), pixel);
   return picture;
 }
 
@@ -134,43 +145,64 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
   return state_->decode(tokens);
 }
 
+BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
+                                     const std::function<bool(const BatchProgress&)>& progress) {
+  lanes->reserve(count);
+  const BatchParts parts{.lanes = *lanes,
+                         .decode = [this](std::span<const int32_t> t) { return decode(t); },
+                         .decode_beside = decode_backend != nullptr};
+  const Prepare prepare = [this](const DrawRequest& request) {
+    return guided_prompt(*tokenizer, config, request);
+  };
+  return run_batch(parts, prepare, source, sink, progress);
+}
+
 std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const Progress& progress) {
   State& s = *state_;
-  std::vector<GuidedPrompt> prompts;
-  for (const DrawRequest& r : requests) {
-    GuidedPrompt p;
-    p.prompted = drawing_prompt(*s.tokenizer, r.prompt, r.allow_special);
-    p.unprompted = unguided_prompt(*s.tokenizer, p.prompted, r.negative_prompt.value_or(""));
-    p.seed = r.seed;
-    p.guidance = static_cast<float>(r.guidance);
-    p.temperature = static_cast<float>(r.temperature);
-    p.top_k = static_cast<int32_t>(std::min<int64_t>(r.top_k, s.config.vq.codebook));
-    p.top_p = static_cast<float>(r.top_p);
-    prompts.push_back(std::move(p));
-  }
-
-  const size_t at_once = std::max(1, s.options.pictures_at_once);
-  const int64_t tokens = s.config.image_tokens();
+  const int64_t count = static_cast<int64_t>(requests.size());
+  if (count == 0) return {};
+  for (const DrawRequest& r : requests) guided_prompt(*s.tokenizer, s.config, r);  // may throw
+  std::vector<std::optional<BatchResult>> results(requests.size());
+  size_t next = 0;
+  const JobSource source = [&]() -> std::optional<BatchJob> {
+    if (next == requests.size()) return {};
+    const size_t i = next++;
+    return BatchJob{i, requests[i]};
+  };
+  const ResultSink sink = [&](BatchResult result) {
+    const size_t i = result.id;
+    results[i] = std::move(result);
+  };
+  const int64_t total = count * s.config.image_tokens();
+  const auto watch = [&](const BatchProgress& now) {
+    return !progress || progress(std::min(now.tokens, total), total);
+  };
+  const int64_t lanes = std::clamp<int64_t>(s.options.pictures_at_once, 1, count);
+  const BatchStats stats = s.draw_batch(lanes, source, sink, watch);
+  if (stats.stopped) throw Error(ErrorKind::kInterrupted, "interrupted");
   std::vector<Drawing> drawings;
-  for (size_t begin = 0; begin < prompts.size(); begin += at_once) {
-    const size_t n = std::min(at_once, prompts.size() - begin);
-    const auto start = std::chrono::steady_clock::now();
-    Progress scaled;
-    if (progress) {
-      scaled = [&](int64_t done, int64_t) {
-        return progress(static_cast<int64_t>(begin) * tokens + done * static_cast<int64_t>(n),
-                        static_cast<int64_t>(prompts.size()) * tokens);
-      };
-    }
-    auto codes = s.generator->draw(std::span(prompts).subspan(begin, n), scaled);
-    for (auto& c : codes) {
-      Drawing drawing{s.decode(c), std::move(c), 0};
-      drawings.push_back(std::move(drawing));
-    }
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    for (size_t i = begin; i < begin + n; ++i) drawings[i].seconds = took.count() / n;
+  for (std::optional<BatchResult>& result : results) {
+    if (result->error) throw *result->error;
+    drawings.push_back(std::move(*result->drawing));
   }
   return drawings;
+}
+
+BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
+                              const BatchOptions& options) {
+  const int lanes = options.lanes > 0 ? options.lanes : automatic_lanes();
+  return state_->draw_batch(lanes, source, sink, options.progress);
+}
+
+int Engine::automatic_lanes() const { return state_->automatic_lanes; }
+
+std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
+  try {
+    guided_prompt(*state_->tokenizer, state_->config, request);
+    return {};
+  } catch (const Error& e) {
+    return e;
+  }
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

@@ -77,4 +77,38 @@ double Json::real(std::string_view where) const {
   wrong_kind(where, *this, "a number");
 }
 
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\u{:04x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string Json::dump() const {
+  if (is_null()) return "null";
+  if (const auto* value = std::get_if<bool>(&value_)) return *value ? "true" : "false";
+  if (const auto* value = std::get_if<uint64_t>(&value_)) return fmt::format("{}", *value);
+  if (const auto* value = std::get_if<int64_t>(&value_)) return fmt::format("{}", *value);
+  if (const auto* value = std::get_if<double>(&value_)) return fmt::format("{}", *value);
+  if (const auto* value = std::get_if<std::string>(&value_)) return json_text(*value);
+  std::string out;
+  if (const auto* array = std::get_if<std::unique_ptr<Array>>(&value_)) {
+    for (const Json& item : **array) out += (out.empty() ? "" : ",") + item.dump();
+    return "[" + out + "]";
+  }
+  for (const Member& member : std::get<std::unique_ptr<Object>>(value_)->members) {
+    out += (out.empty() ? "" : ",") + json_text(member.first) + ":" + member.second.dump();
+  }
+  return "{" + out + "}";
+}
+
 }  // namespace bifrons

@@ -54,6 +54,10 @@ class Json {
   bool boolean(std::string_view where) const;
   int64_t unsigned_integer(std::string_view where) const;  // 0 to 2^63 - 1, written as such
   double real(std::string_view where) const;               // any number; finite
+  bool is_number() const { return kind() == "a number"; }
+
+  // Compact JSON text of it: UTF-8, numbers in the fewest digits that read back as the same.
+  std::string dump() const;
 
  private:
   friend class JsonBuilder;
@@ -62,6 +66,9 @@ class Json {
   explicit Json(Value value);
   Value value_;
 };
+
+// `text`, which is UTF-8, as a JSON string in quotes. Control characters and DEL become escapes.
+std::string json_text(std::string_view text);
 
 struct Json::Object {
   std::vector<Member> members;   // in file order

@@ -13,7 +13,8 @@ namespace {
 
 // As the help lists them; `bench` is not part of every build.
 std::vector<std::string> commands() {
-  std::vector<std::string> names = {"generate", "decode", "info",      "inspect",
+  std::vector<std::string> names = {"generate", "batch",  "grid",      "gallery",
+                                    "merge",    "decode", "info",      "inspect",
                                     "tokenize", "doctor", "completion"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
@@ -75,7 +76,9 @@ TEST(CliCompletion, BashTakesTheScript) {
 
 TEST(CliCompletion, ShellScriptsOfTheProjectAreValid) {
   for (const std::string name :
-       {"tools/demo.sh", "tools/test.sh", "tools/install_deps.sh", ".ci/run"}) {
+       {"tools/demo.sh", "tools/test.sh", "tools/install_deps.sh", ".ci/run",
+        "samples/cluster/slurm.sbatch", "samples/cluster/parallel.sh", "tools/gpu_check/pack.sh",
+        "tools/gpu_check/run.sh", "tools/gpu_check/stage.sh"}) {
     EXPECT_EQ(std::system(("bash -n " BIFRONS_SOURCE_DIR "/" + name).c_str()), 0) << name;
   }
 }

@@ -5,7 +5,7 @@
 
 #include "kernels/error.h"
 #include "tools/bifrons/progress_bar.h"
-#include "tools/bifrons/text.h"
+#include "src/io/text.h"
 
 namespace bifrons::testing {
 namespace {

@@ -6,20 +6,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
 
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "tools/bifrons/completion.h"
+#include "tools/bifrons/environment.h"
 #include "tools/bifrons/grammar.h"
-#include "tools/bifrons/text.h"
 
 namespace bifrons {
 namespace {
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 // A text of ours or CLI11's with whatever the user typed made harmless.
 std::string printable(const std::string& text) {

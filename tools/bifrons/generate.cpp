@@ -7,13 +7,13 @@
 
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
-#include "tools/bifrons/text.h"
 #include "tools/bifrons/tokens_file.h"
 #include "vision/grid.h"
 

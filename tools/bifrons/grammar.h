@@ -33,6 +33,10 @@ struct Grammar {
   std::function<int()> chosen;
 };
 
+// What commands that draw have in common. `seed` is what their help says of --seed.
+void add_setting_options(CLI::App& command, Settings& settings, const char* seed);
+void add_talk_options(CLI::App& command, Talk& talk);
+
 // Fills `grammar.app`; the options point into `grammar`, which must stay where it is.
 void build_grammar(Grammar& grammar);
 

@@ -13,6 +13,8 @@ namespace {
 constexpr double kRateWindowSeconds = 3.0;
 constexpr std::chrono::milliseconds kRedrawEvery(100);
 
+}  // namespace
+
 std::string clock_text(double seconds) {
   const int64_t whole = static_cast<int64_t>(seconds + 0.5);
   if (whole >= 3600) {
@@ -21,14 +23,14 @@ std::string clock_text(double seconds) {
   return fmt::format("{:02}:{:02}", whole / 60, whole % 60);
 }
 
-}  // namespace
-
-std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns) {
+std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns,
+                          std::string_view unit) {
   const double part = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
   const std::string head = fmt::format("{:3}%|", static_cast<int>(part * 100));
   const std::string remaining =
       rate > 0 ? clock_text(static_cast<double>(total - done) / rate) : std::string("?");
-  const std::string speed = rate > 0 ? fmt::format("{:.1f} tok/s", rate) : "? tok/s";
+  const std::string speed =
+      rate > 0 ? fmt::format("{:.1f} {}/s", rate, unit) : fmt::format("? {}/s", unit);
   const std::string tail =
       fmt::format("| {}/{} [{}<{}, {}]", done, total, clock_text(seconds), remaining, speed);
   const int room = columns - 1 - static_cast<int>(head.size() + tail.size());

@@ -5,13 +5,18 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace bifrons {
 
-// " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", `columns` wide at most; `rate` in tokens a
+// " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", `columns` wide at most; `rate` in units a
 // second, 0 when not known yet.
-std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns);
+std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns,
+                          std::string_view unit = "tok");
+
+// "01:07", or "2:01:07".
+std::string clock_text(double seconds);
 
 class ProgressBar {
  public:

@@ -7,15 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "src/batch/prompt_line.h"
 #include "src/bifrons.h"
 #include "vision/picture_file.h"
 
 namespace bifrons {
-
-// The widest values that mean anything; larger ones are slips of the finger.
-constexpr double kLargestGuidance = 100;
-constexpr double kLargestTemperature = 100;
-constexpr uint64_t kLargestTopK = 1'000'000;
 
 // Settings that may be left to someone else: flags over --like over defaults.
 struct Settings {

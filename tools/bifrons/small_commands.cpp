@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "src/io/text.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
-#include "tools/bifrons/text.h"
 
 namespace bifrons {
 

@@ -1,5 +1,5 @@
 // UTF-8 checks, spelling help, slugs and strict numbers.
-#include "tools/bifrons/text.h"
+#include "src/io/text.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-#include "src/bifrons.h"
+#include "kernels/error.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -16,7 +16,10 @@ namespace {
 
 constexpr size_t kLongestSlug = 40;
 
-size_t edit_distance(std::string_view a, std::string_view b) {
+}  // namespace
+
+size_t edit_distance(std::string_view a, std::string_view b, size_t enough) {
+  if (a.size() >= b.size() + enough || b.size() >= a.size() + enough) return enough;
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -28,10 +31,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
       row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
     }
   }
-  return row[b.size()];
+  return std::min(row[b.size()], enough);
 }
-
-}  // namespace
 
 std::optional<size_t> invalid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
@@ -62,7 +63,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::string_view best;
   size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
   for (std::string_view candidate : known) {
-    const size_t distance = edit_distance(word, candidate);
+    const size_t distance = edit_distance(word, candidate, word.size() + candidate.size());
     if (distance < best_distance && distance < candidate.size()) {
       best = candidate;
       best_distance = distance;

@@ -12,6 +12,9 @@ namespace bifrons {
 // Offset of the first byte that is not part of well-formed UTF-8.
 std::optional<size_t> invalid_utf8(std::string_view text);
 
+// Letters to insert, delete or replace to make one of the other; `enough` stands for that and more.
+size_t edit_distance(std::string_view a, std::string_view b, size_t enough);
+
 // The word of `known` that `word` was probably meant to be; empty when none is near.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
 

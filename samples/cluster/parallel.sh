@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# A batch on every GPU of one machine through GNU parallel, into one folder; call it again to go on after a stop:
+#   samples/cluster/parallel.sh 4 prompts.jsonl -o pictures/ && bifrons merge pictures/
+set -euo pipefail
+
+gpus=$1
+shift
+parallel --quote --jobs "$gpus" \
+  env CUDA_VISIBLE_DEVICES={} bifrons batch "$@" --shard "{}/$gpus" ::: $(seq 0 $((gpus - 1)))

@@ -1,0 +1,222 @@
+// A bounded queue between engines and writers; locks are never held while files are written.
+#include "src/batch/batch_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "src/io/json.h"
+#include "src/io/sha256.h"
+
+namespace bifrons {
+namespace {
+
+// Members of a manifest line that a prompt file cannot set.
+constexpr std::array<std::string_view, 27> kOwnNames = {
+    "file_name",       "text",          "template",      "id",          "line",       "index",
+    "number",          "seed",          "cfg",           "temperature", "top_k",      "top_p",
+    "negative_prompt", "allow_special", "rope",          "model",       "model_hash", "program",
+    "device",          "seconds",       "tokens_sha256", "width",       "height",     "bytes",
+    "sha256",          "key",           "crc32"};
+
+std::string tokens_sha256(const std::vector<int32_t>& tokens) {
+  std::vector<uint8_t> bytes;  // little-endian on every machine
+  bytes.reserve(tokens.size() * 4);
+  for (const int32_t token : tokens) {
+    for (int shift = 0; shift < 32; shift += 8) {
+      bytes.push_back(static_cast<uint8_t>(static_cast<uint32_t>(token) >> shift));
+    }
+  }
+  return sha256(bytes);
+}
+
+}  // namespace
+
+std::string manifest_members(const PictureJob& job, const Drawing& drawing,
+                             const BatchSetup& setup) {
+  const DrawRequest& r = job.request;
+  std::string out = "\"text\":" + json_text(r.prompt);
+  const auto add = [&out](std::string_view name, const std::string& json) {
+    out += fmt::format(",{}:{}", json_text(name), json);
+  };
+  if (!job.template_text.empty()) add("template", json_text(job.template_text));
+  if (!job.id.empty()) add("id", json_text(job.id));
+  for (const auto& [name, json] : job.extras) {
+    if (std::find(kOwnNames.begin(), kOwnNames.end(), name) == kOwnNames.end()) add(name, json);
+  }
+  add("index", std::to_string(job.index));
+  add("line", std::to_string(job.line));
+  add("number", std::to_string(job.number));
+  add("seed", std::to_string(r.seed));
+  add("cfg", fmt::format("{}", r.guidance));
+  add("temperature", fmt::format("{}", r.temperature));
+  add("top_k", std::to_string(r.top_k));
+  add("top_p", fmt::format("{}", r.top_p));
+  if (r.negative_prompt) add("negative_prompt", json_text(*r.negative_prompt));
+  add("allow_special", r.allow_special ? "true" : "false");
+  add("rope", setup.rope == RopeMode::kBf16 ? "\"bf16\"" : "\"f32\"");
+  add("model", json_text(setup.model.name));
+  add("program", json_text("bifrons " + build_info().version));
+  add("device", json_text(setup.device));
+  add("width", std::to_string(drawing.picture.width));
+  add("height", std::to_string(drawing.picture.height));
+  add("seconds", fmt::format("{:.4f}", drawing.seconds));
+  add("tokens_sha256", json_text(tokens_sha256(drawing.tokens)));
+  return out;
+}
+
+BatchRun::BatchRun(JobStream& jobs, Store& store, BatchSetup setup)
+    : jobs_(jobs), store_(store), setup_(std::move(setup)) {
+  for (int i = 0; i < setup_.writers; ++i) threads_.emplace_back([this] { write_all(); });
+}
+
+BatchRun::~BatchRun() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+std::optional<BatchJob> BatchRun::take() {
+  const std::lock_guard source_lock(source_mutex_);
+  while (!dry_ && !broken() && !(setup_.stop && setup_.stop())) {
+    std::optional<JobStream::Item> item = jobs_.next();
+    {
+      const std::lock_guard lock(mutex_);
+      counts_.lines = jobs_.lines();
+      counts_.duplicates = jobs_.duplicates();
+      counts_.file_bytes = jobs_.bytes_read();
+    }
+    if (!item) {
+      dry_ = true;
+      break;
+    }
+    if (const auto* bad = std::get_if<BadLine>(&*item)) {
+      {
+        const std::lock_guard lock(mutex_);
+        ++counts_.bad_lines;
+      }
+      fail_line(bad->number, {}, bad->reason);
+      continue;
+    }
+    PictureJob& job = std::get<PictureJob>(*item);
+    if (job.index % setup_.shard.count != setup_.shard.index) continue;
+    const PictureState state =
+        store_.state_of({job.file_name, setup_.model.weights_hash, 0, "", job.key});
+    const std::lock_guard lock(mutex_);
+    if (state == PictureState::kDone) {
+      ++counts_.done_before;
+      continue;
+    }
+    counts_.changed += state == PictureState::kChanged;
+    counts_.damaged += state == PictureState::kDamaged;
+    ++counts_.taken;
+    BatchJob next{static_cast<uint64_t>(job.index), job.request};
+    pending_.emplace(next.id, std::move(job));
+    return next;
+  }
+  return std::nullopt;
+}
+
+void BatchRun::deliver(BatchResult result) {
+  std::unique_lock lock(mutex_);
+  const auto found = pending_.find(result.id);
+  check(found != pending_.end(), "batch: a result nobody asked for");
+  PictureJob job = std::move(found->second);
+  pending_.erase(found);
+  if (result.error) {
+    ++counts_.failed;
+    lock.unlock();
+    fail_line(job.line, job.id, result.error->what());
+    return;
+  }
+  const size_t room = 2 * threads_.size();
+  changed_.wait(lock, [&] { return queue_.size() < room || failure_; });
+  if (failure_) std::rethrow_exception(failure_);
+  queue_.push_back({std::move(job), std::move(*result.drawing)});
+  lock.unlock();
+  changed_.notify_all();
+}
+
+void BatchRun::write_all() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return !queue_.empty() || closed_; });
+    if (queue_.empty()) return;
+    const Waiting waiting = std::move(queue_.front());
+    queue_.pop_front();
+    if (failure_) continue;  // nothing more can be kept
+    lock.unlock();
+    changed_.notify_all();
+    std::exception_ptr failure;
+    try {
+      write(waiting);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+    if (failure && !failure_) failure_ = failure;
+    changed_.notify_all();
+  }
+}
+
+void BatchRun::write(const Waiting& waiting) {
+  const PictureJob& job = waiting.job;
+  std::vector<uint8_t> file;
+  std::string reason;
+  try {
+    file = setup_.encode(job, waiting.drawing.picture);
+    store_.add({job.file_name, setup_.model.weights_hash, 0, "", job.key},
+               manifest_members(job, waiting.drawing, setup_), file);
+  } catch (const NameTaken& error) {
+    reason = error.what();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUsage) throw;  // a format this build cannot write
+    reason = error.what();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    ++(reason.empty() ? counts_.drawn : counts_.failed);
+    counts_.written_bytes += reason.empty() ? static_cast<int64_t>(file.size()) : 0;
+  }
+  if (!reason.empty()) return fail_line(job.line, job.id, reason);
+  if (!setup_.on_picture) return;
+  const std::lock_guard lock(event_mutex_);
+  setup_.on_picture({job, waiting.drawing, setup_.directory + "/" + job.file_name});
+}
+
+void BatchRun::fail_line(int64_t line, const std::string& id, const std::string& reason) {
+  store_.add_error(fmt::format("{{\"line\":{},\"id\":{},\"reason\":{}}}", line, json_text(id),
+                               json_text(reason)));
+  if (!setup_.on_failure) return;
+  const std::lock_guard lock(event_mutex_);
+  setup_.on_failure(line, reason);
+}
+
+void BatchRun::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+bool BatchRun::broken() const {
+  const std::lock_guard lock(mutex_);
+  return failure_ != nullptr;
+}
+
+BatchCounts BatchRun::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+}  // namespace bifrons

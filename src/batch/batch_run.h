@@ -1,0 +1,111 @@
+// One run of a batch: gives an engine what is left to draw, and makes what it drew durable on
+// threads of its own.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "src/batch/job_stream.h"
+#include "src/batch/store.h"
+#include "src/bifrons.h"
+
+namespace bifrons {
+
+// Pictures of this run's shard, lines of the whole file.
+struct BatchCounts {
+  int64_t lines = 0;
+  int64_t bad_lines = 0;
+  int64_t done_before = 0;  // skipped
+  int64_t taken = 0;        // given to an engine
+  int64_t drawn = 0;        // durable
+  int64_t failed = 0;       // given to an engine without becoming a picture
+  int64_t duplicates = 0;
+  int64_t changed = 0;     // of those taken: drawn before with other settings
+  int64_t damaged = 0;     // of those taken: drawn before, file gone or not what was listed
+  int64_t file_bytes = 0;  // of the prompt file, read so far
+  int64_t written_bytes = 0;
+};
+
+// What a picture became, for those who watch.
+struct FinishedPicture {
+  const PictureJob& job;
+  const Drawing& drawing;
+  std::string path;
+};
+
+struct BatchSetup {
+  std::string directory;
+  ModelInfo model;
+  std::string device;  // without the thread count
+  RopeMode rope = RopeMode::kF32;
+  Shard shard;
+  int writers = 2;
+  // Pixels to the bytes of a file, metadata and all. Several threads at once.
+  std::function<std::vector<uint8_t>(const PictureJob&, const Picture&)> encode;
+  // Called by one thread at a time, in no particular order.
+  std::function<void(const FinishedPicture&)> on_picture{};
+  std::function<void(int64_t line, const std::string& reason)> on_failure{};
+  std::function<bool()> stop{};  // true: give out no more pictures
+};
+
+// JSON members that say everything that is needed to draw the picture again, and what came of it.
+std::string manifest_members(const PictureJob& job, const Drawing& drawing,
+                             const BatchSetup& setup);
+
+class BatchRun {
+ public:
+  // Both must outlive the run.
+  BatchRun(JobStream& jobs, Store& store, BatchSetup setup);
+  BatchRun(const BatchRun&) = delete;
+  BatchRun& operator=(const BatchRun&) = delete;
+  ~BatchRun();
+
+  // A source and a sink for Engine::draw_batch(); several engines may share them.
+  std::optional<BatchJob> take();
+  // Waits while too many pictures wait to be written. Throws what a writer threw.
+  void deliver(BatchResult result);
+
+  // Waits until everything delivered is durable. Throws what a writer threw.
+  void finish();
+  // Whether a writer has failed: nothing more will be kept.
+  bool broken() const;
+  BatchCounts counts() const;
+
+ private:
+  struct Waiting {
+    PictureJob job;
+    Drawing drawing;
+  };
+  void write_all();
+  void write(const Waiting& waiting);
+  void fail_line(int64_t line, const std::string& id, const std::string& reason);
+
+  JobStream& jobs_;
+  Store& store_;
+  BatchSetup setup_;
+
+  std::mutex source_mutex_;  // of jobs_
+  bool dry_ = false;
+
+  mutable std::mutex mutex_;  // of all below
+  std::condition_variable changed_;
+  std::unordered_map<uint64_t, PictureJob> pending_;  // with an engine, by index
+  std::deque<Waiting> queue_;
+  bool closed_ = false;
+  std::exception_ptr failure_;
+  BatchCounts counts_;
+
+  std::mutex event_mutex_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,61 @@
+// The manifest's lines go into the page as data; its script makes elements of them, never HTML.
+#include "src/batch/gallery.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "kernels/error.h"
+#include "src/batch/gallery_page.h"
+#include "src/batch/listing.h"
+#include "src/io/durable_file.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+// Inside a script element only "<" could end it or open a comment.
+std::string without_tags(const std::string& json) {
+  std::string out;
+  for (const char c : json) {
+    if (c == '<') {
+      out += "\\u003c";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// An index.html of somebody else's stays.
+void check_replaceable(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return;
+  std::string start(kGalleryStart.size(), '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  if (start == kGalleryStart) return;
+  throw Error(ErrorKind::kCannotWrite, quote(path) + " is there already and not from bifrons");
+}
+
+}  // namespace
+
+int64_t write_gallery(const std::string& directory) {
+  const auto pictures = list_pictures(directory);
+  if (pictures.empty()) {
+    throw Error(ErrorKind::kMissing, "no pictures are listed in " + quote(directory) +
+                                         "; a gallery needs the metadata.jsonl of a batch");
+  }
+  const std::string path = directory + "/index.html";
+  check_replaceable(path);
+  std::string page(kGalleryStart);
+  page += kGalleryHead;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    page += without_tags(pictures[i].line);
+    page += i + 1 < pictures.size() ? ",\n" : "\n";
+  }
+  page += kGalleryTail;
+  write_durably(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()},
+                IfExists::kReplace);
+  return static_cast<int64_t>(pictures.size());
+}
+
+}  // namespace bifrons

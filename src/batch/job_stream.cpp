@@ -1,0 +1,164 @@
+// Pictures are made one at a time, so that a line of 100,000 costs no more memory than one.
+#include "src/batch/job_stream.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "src/batch/manifest.h"
+#include "src/io/json.h"
+#include "src/io/quote.h"
+#include "src/io/sha256.h"
+#include "src/io/text.h"
+
+namespace bifrons {
+namespace {
+
+std::string_view ending_of(PictureFormat format) {
+  switch (format) {
+    case PictureFormat::kPng:
+      return ".png";
+    case PictureFormat::kJpeg:
+      return ".jpg";
+    case PictureFormat::kWebp:
+      return ".webp";
+  }
+  throw ContractError("a picture format without an ending");
+}
+
+}  // namespace
+
+std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
+  return sha256(fmt::format(
+      R"({{"v":1,"prompt":{},"negative":{},"seed":{},"cfg":{},"temperature":{},"top_k":{},)"
+      R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}}})",
+      json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", r.seed,
+      r.guidance, r.temperature, r.top_k, r.top_p, r.allow_special,
+      options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata));
+}
+
+uint64_t seed_of_prompt(std::string_view prompt) {
+  const std::string digits = sha256(prompt).substr(0, 8);
+  uint64_t seed = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), seed, 16);
+  return seed;
+}
+
+JobStream::JobStream(PromptReader reader, JobOptions options)
+    : reader_(std::move(reader)), options_(std::move(options)), wildcards_(options_.wildcards) {}
+
+void JobStream::begin(PromptLine line) {
+  Current current;
+  current.count = line.count.value_or(options_.count);
+  if (options_.expand) {
+    current.expansion.emplace(*line.prompt, wildcards_);
+    if (options_.combinatorial) {
+      const int64_t combinations = current.expansion->combinations();
+      current.per_prompt = current.count;
+      if (combinations > kMostCombinations ||
+          combinations * current.per_prompt > kMostCombinations) {
+        throw Error(ErrorKind::kData,
+                    fmt::format("more than {} combinations; draw some at random instead",
+                                kMostCombinations));
+      }
+      current.count = combinations * current.per_prompt;
+    }
+  }
+  current.line = std::move(line);
+  current_ = std::move(current);
+}
+
+PictureJob JobStream::make(int64_t number) {
+  const PromptLine& line = current_->line;
+  PictureJob job;
+  job.line = line.number;
+  job.number = number + 1;
+  job.id = line.id;
+  job.extras = line.extras;
+  DrawRequest& request = job.request;
+  request = options_.defaults;
+  const uint64_t first_seed = line.seed       ? *line.seed
+                              : options_.seed ? *options_.seed
+                                              : seed_of_prompt(*line.prompt);
+  request.seed = first_seed + static_cast<uint64_t>(number);
+  if (!current_->expansion) {
+    request.prompt = *line.prompt;
+  } else {
+    job.template_text = *line.prompt;
+    if (!options_.combinatorial) {
+      request.prompt = current_->expansion->random(request.seed);
+    } else {
+      if (number % current_->per_prompt == 0) {
+        current_->prompt = current_->expansion->combination(number / current_->per_prompt);
+      }
+      request.prompt = current_->prompt;
+    }
+  }
+  if (line.negative_prompt) request.negative_prompt = line.negative_prompt;
+  if (line.guidance) request.guidance = *line.guidance;
+  if (line.temperature) request.temperature = *line.temperature;
+  if (line.top_k) request.top_k = *line.top_k;
+  if (line.top_p) request.top_p = *line.top_p;
+  job.format = picture_format_of(line.output).value_or(options_.format);
+  job.key = picture_key(request, job.format, options_);
+  job.file_name = name_of(job);
+  return job;
+}
+
+// The line's own name, numbered when it gives several pictures; else one made from what decides the
+// picture, so that it is the same wherever the line stands.
+std::string JobStream::name_of(const PictureJob& job) const {
+  const PromptLine& line = current_->line;
+  std::string stem = line.id;
+  std::string ending(ending_of(job.format));
+  if (!line.output.empty()) {
+    stem = line.output;
+    if (picture_format_of(stem)) {
+      ending = stem.substr(stem.rfind('.'));
+      stem.resize(stem.size() - ending.size());
+    }
+  }
+  if (!stem.empty()) {
+    return current_->count == 1 ? stem + ending
+                                : fmt::format("{}-{:04}{}", stem, job.number, ending);
+  }
+  return fmt::format("{}-{}-{}{}", slug(job.request.prompt), job.request.seed, job.key.substr(0, 8),
+                     ending);
+}
+
+std::optional<JobStream::Item> JobStream::next() {
+  while (true) {
+    if (!current_) {
+      std::optional<ParsedLine> parsed = reader_.next();
+      if (!parsed) return std::nullopt;
+      ++lines_;
+      if (auto* bad = std::get_if<BadLine>(&*parsed)) return std::move(*bad);
+      PromptLine& line = std::get<PromptLine>(*parsed);
+      const int64_t number = line.number;
+      try {
+        begin(std::move(line));
+      } catch (const Error& error) {
+        current_.reset();
+        return BadLine{number, error.what()};
+      }
+    }
+    PictureJob job = make(current_->next);
+    const bool last = ++current_->next == current_->count;
+    if (last) current_.reset();
+    const uint64_t key = ManifestIndex::hash(job.key);
+    const auto [known, is_new] = names_.emplace(ManifestIndex::hash(job.file_name), key);
+    if (is_new) {
+      job.index = index_++;
+      return job;
+    }
+    if (known->second == key) {
+      ++duplicates_;
+      continue;
+    }
+    current_.reset();  // the rest of its pictures would meet the same
+    return BadLine{job.line,
+                   "an earlier line already gives a picture named " + quote(job.file_name, 120)};
+  }
+}
+
+}  // namespace bifrons

@@ -1,0 +1,95 @@
+// From lines of a prompt file to single pictures: counts, templates, seeds, names and keys.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "src/batch/prompt_reader.h"
+#include "src/batch/template.h"
+#include "src/bifrons.h"
+#include "vision/picture_file.h"
+
+namespace bifrons {
+
+// Two integers that split a batch: picture k belongs to shard k mod `count`.
+struct Shard {
+  int64_t index = 0;
+  int64_t count = 1;
+};
+
+// What lines leave open, and what holds for all of them.
+struct JobOptions {
+  DrawRequest defaults;            // prompt and seed are not used
+  std::optional<uint64_t> seed{};  // of every line without one; nothing: made from the prompt
+  int64_t count = 1;               // pictures of a line that does not say
+  RopeMode rope = RopeMode::kF32;
+  PictureFormat format = PictureFormat::kPng;
+  bool metadata = true;                 // whether the files carry their settings
+  bool expand = false;                  // prompts are templates
+  bool combinatorial = false;           // all of a template's combinations instead of random ones
+  std::string wildcards = "wildcards";  // directory of __name__ files
+};
+
+// One picture to be.
+struct PictureJob {
+  int64_t index = 0;  // from 0, among all pictures of the file; shards count on it
+  int64_t line = 0;
+  int64_t number = 1;  // among the pictures of its line, from 1
+  std::string id;      // the line's; may be empty
+  std::string file_name;
+  PictureFormat format = PictureFormat::kPng;  // its output's ending decides, or the options
+  std::string key;  // SHA-256 of what decides the file, but for the model
+  std::string
+      template_text;  // what the prompt was made from; empty: the prompt stood there as it is
+  DrawRequest request;
+  std::vector<std::pair<std::string, std::string>> extras;
+};
+
+// The key of a picture: 64 hex digits. `options` give rope and metadata.
+std::string picture_key(const DrawRequest& request, PictureFormat format,
+                        const JobOptions& options);
+
+// The seed of a line that has none and whose batch has none: it stays with its prompt wherever the
+// line moves. 32 bits, so that it can be typed.
+uint64_t seed_of_prompt(std::string_view prompt);
+
+class JobStream {
+ public:
+  using Item = std::variant<PictureJob, BadLine>;
+
+  JobStream(PromptReader reader, JobOptions options);
+
+  // The next picture or bad line; nothing at the end. A picture that another line already gives,
+  // name, prompt, settings and all, is left out and counted. Throws what the reader throws.
+  std::optional<Item> next();
+
+  int64_t lines() const { return lines_; }            // that were not blank
+  int64_t duplicates() const { return duplicates_; }  // pictures left out
+  int64_t bytes_read() const { return reader_.bytes_read(); }
+
+ private:
+  struct Current {
+    PromptLine line;
+    std::optional<Template> expansion;
+    int64_t next = 0, count = 0;
+    int64_t per_prompt = 1;  // pictures of each combination
+    std::string prompt;      // the combination drawn now
+  };
+  void begin(PromptLine line);
+  PictureJob make(int64_t number);
+  std::string name_of(const PictureJob& job) const;
+
+  PromptReader reader_;
+  JobOptions options_;
+  Wildcards wildcards_;
+  std::optional<Current> current_;
+  std::unordered_map<uint64_t, uint64_t> names_;  // hashes: name to key, of all pictures so far
+  int64_t lines_ = 0, duplicates_ = 0, index_ = 0;
+};
+
+}  // namespace bifrons

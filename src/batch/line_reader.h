@@ -1,0 +1,45 @@
+// Lines of a prompt file, one after the other, in bounded memory whatever the file holds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bifrons {
+
+// Fills the front of the span and says how many bytes it was; 0 at the end. May throw Error.
+using ByteStream = std::function<size_t(std::span<char>)>;
+
+constexpr size_t kLongestLine = size_t{64} << 10;  // bytes, its ending not counted
+
+struct TextLine {
+  int64_t number = 0;  // from 1
+  std::string text;    // valid UTF-8 without control characters (but tabs) when there is no problem
+  std::string problem;  // why the line cannot be used; empty when it can
+};
+
+// Splits at LF or CR LF; a byte order mark at the start is dropped. Keeps one block of the stream
+// and one line.
+class LineReader {
+ public:
+  explicit LineReader(ByteStream stream);
+
+  // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does.
+  std::optional<TextLine> next();
+  int64_t bytes_read() const { return bytes_read_; }  // taken from the stream so far
+
+ private:
+  bool refill();
+  void drop_byte_order_mark();
+
+  ByteStream stream_;
+  std::vector<char> block_;
+  std::span<const char> left_;  // of the block
+  int64_t bytes_read_ = 0;
+  int64_t number_ = 0;
+};
+
+}  // namespace bifrons

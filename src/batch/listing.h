@@ -1,0 +1,26 @@
+// What the manifests of a directory list, all of it at once: about a kilobyte a picture.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/batch/manifest.h"
+
+namespace bifrons {
+
+struct ListedPicture {
+  ManifestEntry entry;
+  int64_t index = 0;      // among the pictures of the prompt file
+  std::string directory;  // of the manifest, which file_name is relative to
+  std::string line;       // of the manifest, without line end
+};
+
+// Every name once, by index and then name. Where several lines name one file, the one whose
+// checksum the file has counts.
+std::vector<ListedPicture> list_pictures(const std::string& directory);
+
+// SHA-256 of a file; empty when it cannot be read.
+std::string sha256_of_file(const std::string& path);
+
+}  // namespace bifrons

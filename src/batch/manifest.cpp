@@ -1,0 +1,138 @@
+// Lines are read from both ends by position: their checksum has been compared before.
+#include "src/batch/manifest.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <system_error>
+
+#include "kernels/error.h"
+#include "src/io/directory.h"
+#include "src/io/json.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+constexpr std::string_view kStart = "{\"file_name\":\"";
+constexpr std::string_view kChecksum = ",\"crc32\":\"";
+constexpr size_t kTailBytes = kChecksum.size() + 8 + 2;  // ,"crc32":"01234567"}
+
+uint32_t checksum(std::string_view text) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+}
+
+// Takes `,"name":"value"` or `,"name":value` off the end of a line.
+std::optional<std::string> take_last(std::string_view& line, std::string_view name) {
+  const std::string start = fmt::format(",\"{}\":", name);
+  const size_t at = line.rfind(start);
+  if (at == std::string_view::npos) return std::nullopt;
+  std::string_view value = line.substr(at + start.size());
+  line = line.substr(0, at);
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+    value = value.substr(1, value.size() - 2);
+  }
+  if (value.find_first_of("\"\\,") != std::string_view::npos) return std::nullopt;
+  return std::string(value);
+}
+
+}  // namespace
+
+std::string manifest_line(const ManifestEntry& entry, std::string_view members) {
+  std::string line = fmt::format("{{\"file_name\":{}{}{}", json_text(entry.file_name),
+                                 members.empty() ? "" : ",", members);
+  line += fmt::format(R"(,"model_hash":"{}","bytes":{},"sha256":"{}","key":"{}")", entry.model,
+                      entry.bytes, entry.sha256, entry.key);
+  return fmt::format("{}{}{:08x}\"}}\n", line, kChecksum, checksum(line));
+}
+
+std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
+  if (line.size() < kStart.size() + kTailBytes || !line.starts_with(kStart)) return std::nullopt;
+  const std::string_view body = line.substr(0, line.size() - kTailBytes);
+  if (line.substr(body.size()) != fmt::format("{}{:08x}\"}}", kChecksum, checksum(body))) {
+    return std::nullopt;
+  }
+  ManifestEntry entry;
+  std::string_view rest = body;
+  const auto key = take_last(rest, "key");
+  const auto sum = take_last(rest, "sha256");
+  const auto bytes = take_last(rest, "bytes");
+  const auto model = take_last(rest, "model_hash");
+  const size_t quote_at = body.find('"', kStart.size());
+  if (!key || !sum || !bytes || !model || quote_at == std::string_view::npos) return std::nullopt;
+  const auto result = std::from_chars(bytes->data(), bytes->data() + bytes->size(), entry.bytes);
+  if (result.ec != std::errc() || result.ptr != bytes->data() + bytes->size()) return std::nullopt;
+  entry.file_name = body.substr(kStart.size(), quote_at - kStart.size());
+  entry.key = *key;
+  entry.sha256 = *sum;
+  entry.model = *model;
+  return entry;
+}
+
+void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const auto fail = [&] {
+    throw Error(ErrorKind::kMissing,
+                "cannot read " + quote(path) + ": " + std::system_category().message(errno));
+  };
+  if (file.get() < 0) {
+    if (errno == ENOENT) return;
+    fail();
+  }
+  std::string text;
+  std::string block(size_t{1} << 20, '\0');
+  int64_t offset = 0;  // of text
+  while (true) {
+    const ssize_t got = ::read(file.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail();
+    if (got == 0) break;
+    text.append(block, 0, static_cast<size_t>(got));
+    size_t from = 0;
+    for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
+      each({offset + static_cast<int64_t>(from), std::string_view(text).substr(from, end - from),
+            false});
+      from = end + 1;
+    }
+    text.erase(0, from);
+    offset += static_cast<int64_t>(from);
+  }
+  if (!text.empty()) each({offset, text, true});
+}
+
+std::vector<std::string> manifests_in(const std::string& directory) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with("metadata.") && name.ends_with("jsonl")) found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+uint64_t ManifestIndex::hash(std::string_view text) {
+  uint64_t h = 0xcbf29ce484222325ull;
+  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return h ^ (h >> 29);
+}
+
+void ManifestIndex::add(const ManifestEntry& entry) {
+  known_[hash(entry.file_name)] = {hash(entry.model), hash(entry.key), hash(entry.sha256),
+                                   entry.bytes};
+}
+
+const ManifestIndex::Known* ManifestIndex::find(std::string_view file_name) const {
+  const auto found = known_.find(hash(file_name));
+  return found == known_.end() ? nullptr : &found->second;
+}
+
+}  // namespace bifrons

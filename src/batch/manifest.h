@@ -1,0 +1,67 @@
+// metadata.jsonl: one line a finished picture, in the form Hugging Face's imagefolder reads, each
+// with a checksum of its own. A line stands there only when the file it names is whole and on disk.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace bifrons {
+
+constexpr std::string_view kManifestName = "metadata.jsonl";
+
+// What decides whether a picture is done: the end of its line.
+struct ManifestEntry {
+  std::string file_name;
+  std::string model;   // hash of the weights, 16 hex digits
+  int64_t bytes = 0;   // of the file
+  std::string sha256;  // of the file
+  std::string key;     // SHA-256 of everything else that decides it
+};
+
+// The line with its line end. `members` are JSON members for people and other programs, without
+// braces: "text":"a fox","seed":7.
+std::string manifest_line(const ManifestEntry& entry, std::string_view members);
+
+// The entry of a line without line end; nothing when the checksum is wrong or it is no such line.
+std::optional<ManifestEntry> read_manifest_line(std::string_view line);
+
+// Calls `each` for every line of a file, good or bad, with its offset; the last one may lack its
+// line end (`torn`). A file that is not there has no lines. Throws Error (missing): cannot be read.
+struct ManifestRow {
+  int64_t offset = 0;
+  std::string_view text;  // without line end
+  bool torn = false;
+};
+void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each);
+
+// Names of the manifests in a directory: metadata.jsonl and those of shards,
+// metadata.00003-of-00016.jsonl. Empty when there is no such directory.
+std::vector<std::string> manifests_in(const std::string& directory);
+
+// What manifests say is done, 40 bytes a picture: names, keys and sums are kept as 64-bit hashes.
+class ManifestIndex {
+ public:
+  struct Known {
+    uint64_t model = 0, key = 0, sha256 = 0;
+    int64_t bytes = 0;
+  };
+
+  // Later lines win over earlier ones.
+  void add(const ManifestEntry& entry);
+  void remove(std::string_view file_name) { known_.erase(hash(file_name)); }
+  const Known* find(std::string_view file_name) const;
+  size_t size() const { return known_.size(); }
+
+  static uint64_t hash(std::string_view text);
+
+ private:
+  std::unordered_map<uint64_t, Known> known_;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,190 @@
+// The files come first, then the one manifest, and only then the old manifests go.
+#include "src/batch/merge.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "kernels/error.h"
+#include "src/batch/listing.h"
+#include "src/batch/store.h"
+#include "src/io/durable_file.h"
+#include "src/io/json.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostProblems = 1000;
+
+std::string shown(const ListedPicture& picture) {
+  return quote(picture.directory + "/" + picture.entry.file_name, 160);
+}
+
+// Why a listed file is not what its line says; empty when it is.
+std::string fault_of(const ListedPicture& picture) {
+  const std::string path = picture.directory + "/" + picture.entry.file_name;
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return shown(picture) + " is missing";
+  if (static_cast<int64_t>(fs::file_size(path, error)) != picture.entry.bytes || error) {
+    return shown(picture) + " has another size than listed";
+  }
+  if (sha256_of_file(path) != picture.entry.sha256) {
+    return shown(picture) + " has another SHA-256 than listed";
+  }
+  return {};
+}
+
+void complain(MergeReport& report, std::string problem) {
+  if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(problem));
+}
+
+// Each finished shard left a run.json: all N of them have to be there.
+void check_shards(const std::vector<std::string>& directories, MergeReport& report) {
+  std::map<int64_t, std::set<int64_t>> finished;  // by number of shards
+  for (const std::string& directory : directories) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(directory + "/.bifrons", error)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with("run.") || !name.ends_with("json")) continue;
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      try {
+        const Json run = Json::parse(text, name);
+        const auto member = [&](const char* key) {
+          const Json* value = run.find(key);
+          if (value == nullptr) throw Error(ErrorKind::kData, name + " says no " + key);
+          return value->unsigned_integer(key);
+        };
+        finished[member("shards")].insert(member("shard"));
+        if (member("failed") > 0) {
+          complain(report, fmt::format("{} lines failed in shard {} of {}", member("failed"),
+                                       member("shard"), member("shards")));
+        }
+      } catch (const Error&) {
+        complain(report, quote(entry.path().string(), 160) + " is damaged");
+      }
+    }
+  }
+  if (finished.empty()) complain(report, "no run has finished here");
+  for (const auto& [count, shards] : finished) {
+    for (int64_t i = 0; i < std::min<int64_t>(count, 100'000); ++i) {
+      if (!shards.contains(i))
+        complain(report, fmt::format("shard {} of {} has not finished", i, count));
+    }
+  }
+}
+
+// Holds the whole-directory lock where that can be had, so that nobody writes meanwhile.
+UniqueFd hold(const std::string& directory) {
+  const std::string path = directory + "/.bifrons/lock";
+  UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (file.get() >= 0 && flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw Error(ErrorKind::kCannotWrite,
+                quote(directory) + " is being written by a bifrons; wait for it");
+  }
+  return file;
+}
+
+// Brings the file to `output`. False when another picture has its name there.
+bool bring(const ListedPicture& picture, const std::string& output) {
+  const std::string from = picture.directory + "/" + picture.entry.file_name;
+  const fs::path to = output + "/" + picture.entry.file_name;
+  std::error_code error;
+  fs::create_directories(to.parent_path(), error);
+  if (link(from.c_str(), to.c_str()) == 0) return true;
+  if (errno == EEXIST) return sha256_of_file(to.string()) == picture.entry.sha256;
+  std::ifstream file(from, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  return write_durably(to, {reinterpret_cast<const uint8_t*>(content.data()), content.size()},
+                       IfExists::kRefuse);
+}
+
+std::string plain(std::string directory) {
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  return directory;
+}
+
+bool same_directory(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error);
+}
+
+}  // namespace
+
+MergeReport check_batches(const std::vector<std::string>& directories) {
+  MergeReport report;
+  std::map<std::string, std::string> sums;  // by name
+  for (const std::string& each : directories) {
+    for (const ListedPicture& picture : list_pictures(plain(each))) {
+      ++report.pictures;
+      if (std::string fault = fault_of(picture); !fault.empty()) complain(report, std::move(fault));
+      const auto [known, is_new] = sums.emplace(picture.entry.file_name, picture.entry.sha256);
+      if (!is_new && known->second != picture.entry.sha256) {
+        complain(report, shown(picture) + " has the name of another picture");
+      }
+    }
+  }
+  check_shards(directories, report);
+  return report;
+}
+
+MergeReport merge_batches(const std::vector<std::string>& directories, const std::string& output) {
+  MergeReport report;
+  const std::string target = plain(output);
+  std::vector<std::string> sources{target};
+  for (const std::string& each : directories) {
+    if (!same_directory(each, target)) {
+      sources.push_back(plain(each));
+    }
+  }
+  check_shards(sources, report);
+  Store store({.directory = target});  // takes the lock and cleans up after a killed writer
+  std::vector<UniqueFd> held;
+  for (const std::string& source : sources) {
+    if (source != target) held.push_back(hold(source));
+  }
+  std::vector<ListedPicture> all;
+  std::set<std::string> names;
+  std::set<fs::path> places;
+  for (const std::string& source : sources) {
+    for (ListedPicture& picture : list_pictures(source)) {
+      if (std::string fault = fault_of(picture); !fault.empty()) {
+        complain(report, std::move(fault));
+      } else if (source != target && !bring(picture, target)) {
+        complain(report, shown(picture) + " has the name of another picture");
+      } else if (names.insert(picture.entry.file_name).second) {
+        places.insert((fs::path(target) / picture.entry.file_name).parent_path());
+        all.push_back(std::move(picture));
+      }
+    }
+  }
+  for (const fs::path& place : places) sync_directory(place.string());
+  std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
+    return std::tie(a.index, a.entry.file_name) < std::tie(b.index, b.entry.file_name);
+  });
+  std::string text;
+  for (const ListedPicture& picture : all) text.append(picture.line).push_back('\n');
+  write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+                IfExists::kReplace);
+  if (report.problems.empty()) store.mark_finished(0);
+  for (const std::string& name : manifests_in(target)) {
+    if (name != kManifestName) fs::remove(target + "/" + name);
+  }
+  report.pictures = static_cast<int64_t>(all.size());
+  return report;
+}
+
+}  // namespace bifrons

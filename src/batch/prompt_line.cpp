@@ -1,0 +1,176 @@
+// Names and values of a prompt file's fields, checked as strictly as those of the command line.
+#include "src/batch/prompt_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+#include "src/io/text.h"
+
+namespace bifrons {
+namespace {
+
+struct FieldName {
+  std::string_view name;
+  Field field;
+};
+
+constexpr std::array kNames = std::to_array<FieldName>({
+    {"prompt", Field::kPrompt},
+    {"text", Field::kPrompt},
+    {"caption", Field::kPrompt},
+    {"negative_prompt", Field::kNegativePrompt},
+    {"seed", Field::kSeed},
+    {"count", Field::kCount},
+    {"n", Field::kCount},
+    {"cfg", Field::kGuidance},
+    {"cfg_scale", Field::kGuidance},
+    {"guidance", Field::kGuidance},
+    {"guidance_scale", Field::kGuidance},
+    {"temperature", Field::kTemperature},
+    {"temp", Field::kTemperature},
+    {"top_k", Field::kTopK},
+    {"top_p", Field::kTopP},
+    {"id", Field::kId},
+    {"custom_id", Field::kId},
+    {"output", Field::kOutput},
+    {"file_name", Field::kOutput},
+});
+
+std::string normal(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '-' || c == ' ') c = '_';
+  }
+  return out;
+}
+
+[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
+
+// parse_whole() and parse_real() speak of usage; here a file is wrong.
+template <typename F>
+auto as_data(F parse) {
+  try {
+    return parse();
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kData, error.what());
+  }
+}
+
+bool is_text(Field field) {
+  return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kId ||
+         field == Field::kOutput;
+}
+
+}  // namespace
+
+std::optional<Field> field_of(std::string_view name) {
+  const std::string wanted = normal(name);
+  for (const FieldName& each : kNames) {
+    if (each.name == wanted) return each.field;
+  }
+  return std::nullopt;
+}
+
+std::string_view nearly_field(std::string_view name) {
+  const std::string wanted = normal(name);
+  for (const FieldName& each : kNames) {
+    if (each.name.size() >= 4 && edit_distance(each.name, wanted, 2) <= 1) return each.name;
+  }
+  return {};
+}
+
+void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text) {
+  const auto whole = [&](uint64_t least, uint64_t most) {
+    return as_data([&] { return parse_whole(name, text, least, most); });
+  };
+  const auto real = [&](double most, bool above) {
+    return as_data([&] { return parse_real(name, text, 0, most, above); });
+  };
+  switch (field) {
+    case Field::kPrompt:
+      line.prompt = text;
+      break;
+    case Field::kNegativePrompt:
+      if (!text.empty()) line.negative_prompt = text;
+      break;
+    case Field::kSeed:
+      if (text != "-1") line.seed = whole(0, std::numeric_limits<uint64_t>::max());
+      break;
+    case Field::kCount:
+      line.count = static_cast<int64_t>(whole(1, kMostPicturesOfALine));
+      break;
+    case Field::kGuidance:
+      line.guidance = real(kLargestGuidance, false);
+      break;
+    case Field::kTemperature:
+      line.temperature = real(kLargestTemperature, false);
+      break;
+    case Field::kTopK:
+      line.top_k = static_cast<int64_t>(whole(0, kLargestTopK));
+      break;
+    case Field::kTopP:
+      line.top_p = real(1, true);
+      break;
+    case Field::kId:
+      check_id(text);
+      line.id = text;
+      break;
+    case Field::kOutput:
+      check_output_name(text);
+      line.output = text;
+      break;
+  }
+}
+
+void set_field(PromptLine& line, Field field, std::string_view name, const Json& value) {
+  if (value.is_null()) return;
+  if (is_text(field) || (field == Field::kSeed && value.is_string())) {
+    // An id may be a number, as it is in many sets.
+    if (field == Field::kId && value.is_number()) return set_field(line, field, name, value.dump());
+    return set_field(line, field, name, value.text(name));
+  }
+  if (!value.is_number()) refuse(fmt::format("{} is {}, not a number", name, value.kind()));
+  set_field(line, field, name, value.dump());
+}
+
+void check_id(std::string_view id) {
+  const auto is_alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const bool letters = std::all_of(id.begin(), id.end(), [&](char c) {
+    return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+  });
+  if (id.empty() || id.size() > 100 || !letters || !is_alphanumeric(id[0]) || id.ends_with('.')) {
+    refuse(
+        fmt::format("{} cannot be an id or file name: take up to 100 of A-Z a-z 0-9 . _ -, with "
+                    "a letter or digit first and no dot last",
+                    quote(id, 60)));
+  }
+  std::string stem = normal(id.substr(0, id.find('.')));
+  const bool numbered = stem.size() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")) &&
+                        stem[3] >= '0' && stem[3] <= '9';
+  if (numbered || stem == "con" || stem == "prn" || stem == "aux" || stem == "nul") {
+    refuse(quote(id, 60) + " is the name of a device on Windows, not of a file");
+  }
+}
+
+void check_output_name(std::string_view path) {
+  int parts = 0;
+  for (std::string_view rest = path;; ++parts) {
+    const size_t slash = rest.find('/');
+    check_id(rest.substr(0, slash));
+    if (slash == std::string_view::npos) break;
+    rest = rest.substr(slash + 1);
+  }
+  if (parts > 3 || path.size() > 200) {
+    refuse(quote(path, 60) + " is too long or too deep for an output name");
+  }
+}
+
+}  // namespace bifrons

@@ -1,0 +1,70 @@
+// One line of a prompt file: a prompt, and the settings it brings along.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "src/io/json.h"
+
+namespace bifrons {
+
+// The widest values that mean anything; larger ones are slips of the finger.
+constexpr double kLargestGuidance = 100;
+constexpr double kLargestTemperature = 100;
+constexpr uint64_t kLargestTopK = 1'000'000;
+constexpr int64_t kMostPicturesOfALine = 100'000;
+
+// What is not there is left to the defaults of the batch.
+struct PromptLine {
+  int64_t number = 0;  // of the line in its file, from 1
+  std::optional<std::string> prompt{};
+  std::optional<std::string> negative_prompt{};
+  std::optional<uint64_t> seed{};
+  std::optional<int64_t> count{};
+  std::optional<double> guidance{};
+  std::optional<double> temperature{};
+  std::optional<int64_t> top_k{};
+  std::optional<double> top_p{};
+  std::string id;      // checked by check_id(); empty: none
+  std::string output;  // a file name; empty: none
+  // Names and JSON texts of what is not ours; they are kept and copied to the manifest.
+  std::vector<std::pair<std::string, std::string>> extras{};
+};
+
+enum class Field {
+  kPrompt,
+  kNegativePrompt,
+  kSeed,
+  kCount,
+  kGuidance,
+  kTemperature,
+  kTopK,
+  kTopP,
+  kId,
+  kOutput
+};
+
+// The field of that name or one of its aliases; case, blanks and hyphens do not matter.
+std::optional<Field> field_of(std::string_view name);
+
+// The nearest known name when `name` is one letter away from it, as from "promt"; else empty.
+std::string_view nearly_field(std::string_view name);
+
+// Sets a field from text as it stands in a file. A seed of -1 is no seed. Throws Error (data)
+// saying what the field takes.
+void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text);
+// The same from JSON: texts must be strings and numbers numbers; a seed may be either.
+void set_field(PromptLine& line, Field field, std::string_view name, const Json& value);
+
+// Throws Error (data) unless `id` is [A-Za-z0-9][A-Za-z0-9._-]*, at most 100 long, does not end in
+// a dot and is no device name of Windows.
+void check_id(std::string_view id);
+
+// The same for a relative path of such names, at most four deep.
+void check_output_name(std::string_view path);
+
+}  // namespace bifrons

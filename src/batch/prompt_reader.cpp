@@ -1,0 +1,81 @@
+// Chooses the parser and keeps a bad line from being more than that.
+#include "src/batch/prompt_reader.h"
+
+#include <algorithm>
+
+#include "kernels/error.h"
+
+namespace bifrons {
+namespace {
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t") == text.npos; }
+
+std::unique_ptr<LineParser> parser_for(PromptFormat format, Remarks& remarks) {
+  switch (format) {
+    case PromptFormat::kText:
+      return text_parser(remarks);
+    case PromptFormat::kJsonLines:
+      return json_parser(remarks);
+    case PromptFormat::kCsv:
+      return table_parser(remarks, ',');
+    case PromptFormat::kTsv:
+      return table_parser(remarks, '\t');
+  }
+  throw ContractError("a prompt format without a parser");
+}
+
+}  // namespace
+
+std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
+  const size_t dot = file_name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  std::string ending(file_name.substr(dot + 1));
+  for (char& c : ending) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (ending == "txt") return PromptFormat::kText;
+  if (ending == "jsonl" || ending == "ndjson") return PromptFormat::kJsonLines;
+  if (ending == "csv") return PromptFormat::kCsv;
+  if (ending == "tsv") return PromptFormat::kTsv;
+  return std::nullopt;
+}
+
+PromptReader::PromptReader(ByteStream stream, PromptFormat format,
+                           std::function<void(const std::string&)> remark, std::string name)
+    : lines_(std::move(stream)),
+      remarks_(std::move(remark)),
+      parser_(parser_for(format, remarks_)),
+      name_(std::move(name)) {}
+
+std::optional<TextLine> PromptReader::next_line() {
+  try {
+    if (!begun_) {
+      begun_ = true;
+      parser_->begin(lines_);
+    }
+    return lines_.next();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData) throw;
+    throw Error(ErrorKind::kData, name_ + ": " + error.what());
+  }
+}
+
+std::optional<ParsedLine> PromptReader::next() {
+  while (auto line = next_line()) {
+    if (!line->problem.empty()) return BadLine{line->number, line->problem};
+    if (is_blank(line->text)) continue;
+    try {
+      PromptLine parsed = parser_->parse(*line, lines_);
+      parsed.number = line->number;
+      if (!parsed.prompt || is_blank(*parsed.prompt)) {
+        return BadLine{line->number, parsed.prompt ? "the prompt is empty" : "there is no prompt"};
+      }
+      return parsed;
+    } catch (const Error& error) {
+      return BadLine{line->number, error.what()};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace bifrons

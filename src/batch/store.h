@@ -1,0 +1,125 @@
+// The directory a batch writes to: one writer, whole files, and a manifest that never lies.
+//
+// A picture is written to .bifrons/parts, synced, linked to its name, its directory synced, and
+// only then listed in the manifest; the part goes last. So after a kill at any point a file that is
+// not listed yet can be told from somebody else's: it is the same inode as its part.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kernels/error.h"
+#include "src/batch/manifest.h"
+#include "src/io/directory.h"
+
+namespace bifrons {
+
+enum class Resume {
+  kTrust,   // done is what the manifest lists and has the listed size
+  kVerify,  // and the listed SHA-256
+  kFresh,   // nothing: remove what the manifest lists and begin again
+};
+
+struct StoreOptions {
+  std::string directory;          // made when it is not there
+  int64_t shard = 0, shards = 1;  // with more than one, each has a manifest of its own
+  Resume resume = Resume::kTrust;
+  bool overwrite = false;  // files that are not from here may be replaced
+};
+
+// What became of recovery and of the manifests found, for a remark to the user.
+struct StoreHistory {
+  int64_t listed = 0;         // pictures the manifests list
+  int64_t damaged_lines = 0;  // dropped from this writer's manifest
+  bool torn_line = false;     // the last one, as a kill leaves it
+  int64_t swept = 0;          // unfinished pictures removed
+  int64_t removed = 0;        // pictures removed because of kFresh
+};
+
+// Why a picture has to be drawn, or not.
+enum class PictureState {
+  kDone,
+  kNew,
+  kChanged,  // listed with other settings or another model
+  kDamaged,  // listed, but the file is gone or not what was listed
+};
+
+// fsync of a directory. Throws Error (cannot write).
+void sync_directory(const std::string& path);
+
+// What all manifests in a directory list.
+ManifestIndex read_manifests(const std::string& directory);
+
+// What is known of a picture of which `known` is listed (nullptr: nothing). An empty wanted.model
+// stands for every model.
+PictureState state_of_picture(const ManifestIndex::Known* known, const std::string& directory,
+                              const ManifestEntry& wanted, Resume resume);
+
+// Thrown by Store::add() for a name that is taken: a matter of this picture alone.
+class NameTaken : public Error {
+ public:
+  using Error::Error;
+};
+
+class Store {
+ public:
+  // Takes the lock, cleans up after a killed writer and reads the manifests. Throws Error (cannot
+  // write): another process writes there, the directory cannot be made or written, its
+  // metadata.jsonl is not of this program.
+  explicit Store(StoreOptions options);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  ~Store();
+
+  const StoreHistory& history() const { return history_; }
+  PictureState state_of(const ManifestEntry& wanted) const;
+
+  // Makes the picture durable, then lists it. `entry` needs file_name, model and key; `members` are
+  // as in manifest_line(). Any thread. Throws Error (cannot write); NameTaken when a file of that
+  // name is there that is not from here.
+  void add(ManifestEntry entry, std::string_view members, std::span<const uint8_t> file);
+
+  // Notes what could not be drawn in .bifrons/errors.jsonl, which starts empty with every run.
+  // `line` is a JSON object. Any thread.
+  void add_error(std::string_view line);
+  std::string errors_path() const;
+
+  // Drops superseded lines and marks the part as finished. Called once, at the end of a run that
+  // was not broken off.
+  void finish(int64_t failed);
+  // Leaves .bifrons/run.json, which says that this writer's part is complete but for `failed`
+  // pictures. The next writer takes it away.
+  void mark_finished(int64_t failed);
+
+  // The manifest this writer appends to.
+  std::string manifest_path() const;
+
+ private:
+  struct Target;
+  void lock();
+  void recover_manifest();
+  void sweep_parts();
+  void read_other_manifests();
+  void remove_listed();
+  void write_part(const std::string& part, std::span<const uint8_t> file) const;
+  void place(const Target& target, std::span<const uint8_t> file, bool replace) const;
+  void append(std::string_view line);
+  void drop_superseded();
+  std::string run_path() const { return hidden_ + "/run" + suffix_ + ".json"; }
+
+  StoreOptions options_;
+  std::string hidden_;  // <directory>/.bifrons
+  std::string suffix_;  // "" or ".00003-of-00016"
+  StoreHistory history_;
+  ManifestIndex index_;
+  UniqueFd shared_lock_, own_lock_, manifest_, errors_;
+  int64_t manifest_bytes_ = 0;
+  bool superseded_ = false;  // a line of the manifest has become wrong
+  mutable std::mutex mutex_;
+};
+
+}  // namespace bifrons

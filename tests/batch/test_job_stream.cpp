@@ -1,0 +1,142 @@
+// From lines to pictures: what identifies one, and what does not.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "src/batch/job_stream.h"
+#include "tests/batch/streams.h"
+
+namespace bifrons::testing {
+namespace {
+
+struct Jobs {
+  std::vector<PictureJob> jobs;
+  std::vector<BadLine> bad;
+  int64_t duplicates = 0;
+};
+
+Jobs jobs_of(const std::string& text, const JobOptions& options = {},
+             PromptFormat format = PromptFormat::kText) {
+  JobStream stream(PromptReader(stream_of(text), format, {}), options);
+  Jobs all;
+  while (auto item = stream.next()) {
+    if (auto* bad = std::get_if<BadLine>(&*item)) {
+      all.bad.push_back(std::move(*bad));
+    } else {
+      all.jobs.push_back(std::move(std::get<PictureJob>(*item)));
+    }
+  }
+  all.duplicates = stream.duplicates();
+  return all;
+}
+
+std::map<std::string, std::string> names_and_keys(const std::string& text) {
+  std::map<std::string, std::string> found;
+  for (const PictureJob& job : jobs_of(text).jobs) found[job.file_name] = job.key;
+  return found;
+}
+
+TEST(JobStream, SeedsOfTheLineTheBatchOrThePrompt) {
+  JobOptions options;
+  const auto own = jobs_of("a fox --seed 7 --count 3\na cat\n", options);
+  ASSERT_EQ(own.jobs.size(), 4u);
+  EXPECT_EQ(own.jobs[0].request.seed, 7u);
+  EXPECT_EQ(own.jobs[2].request.seed, 9u);
+  EXPECT_EQ(own.jobs[3].request.seed, seed_of_prompt("a cat"));
+  options.seed = 40;
+  options.count = 2;
+  const auto given = jobs_of("a fox --seed 7\na cat\n", options);
+  ASSERT_EQ(given.jobs.size(), 4u);
+  EXPECT_EQ(given.jobs[1].request.seed, 8u);
+  EXPECT_EQ(given.jobs[2].request.seed, 40u);
+  EXPECT_EQ(given.jobs[3].request.seed, 41u);
+  EXPECT_EQ(jobs_of("x --seed 18446744073709551615 --count 2\n").jobs[1].request.seed, 0u);
+}
+
+// Editing, moving and inserting lines touches no other picture.
+TEST(JobStream, NamesAndKeysStayWithTheirLines) {
+  const auto before = names_and_keys("a fox\na cat --seed 3\na dog --cfg 4\n");
+  const auto after = names_and_keys("new\na dog --cfg 4\na cat --seed 3\na fox\n");
+  for (const auto& [name, key] : before) {
+    ASSERT_TRUE(after.contains(name)) << name;
+    EXPECT_EQ(after.at(name), key);
+  }
+}
+
+TEST(JobStream, EverySettingChangesTheKey) {
+  std::map<std::string, std::string> seen;
+  for (const std::string line :
+       {"a fox --seed 1", "a fox --seed 2", "a foy --seed 1", "a fox --seed 1 --cfg 4",
+        "a fox --seed 1 --temp 0.5", "a fox --seed 1 --top_k 9", "a fox --seed 1 --top_p 0.5",
+        "a fox --seed 1 --negative_prompt x", "a fox --seed 1 --output x.jpg"}) {
+    const auto key = jobs_of(line).jobs.at(0).key;
+    EXPECT_EQ(key.size(), 64u);
+    EXPECT_TRUE(seen.emplace(key, line).second) << line << " has the key of " << seen[key];
+  }
+  JobOptions options;
+  options.rope = RopeMode::kBf16;
+  EXPECT_TRUE(seen.emplace(jobs_of("a fox --seed 1", options).jobs[0].key, "").second);
+  options = {};
+  options.metadata = false;
+  EXPECT_TRUE(seen.emplace(jobs_of("a fox --seed 1", options).jobs[0].key, "").second);
+  EXPECT_EQ(jobs_of("a fox --seed 1 --cfg 5 --temp 1").jobs[0].key,
+            jobs_of("a fox --seed 1").jobs[0].key);
+}
+
+TEST(JobStream, Names) {
+  const auto all = jobs_of(
+      "A Fox, in the snow! --seed 7\nx --id one\ny --id two --count 2\nz --output d/e --count 2\n"
+      "w --output f.JPG\n");
+  ASSERT_EQ(all.jobs.size(), 7u);
+  EXPECT_EQ(all.jobs[0].file_name, "a-fox-in-the-snow-7-" + all.jobs[0].key.substr(0, 8) + ".png");
+  EXPECT_EQ(all.jobs[1].file_name, "one.png");
+  EXPECT_EQ(all.jobs[2].file_name, "two-0001.png");
+  EXPECT_EQ(all.jobs[3].file_name, "two-0002.png");
+  EXPECT_EQ(all.jobs[4].file_name, "d/e-0001.png");
+  EXPECT_EQ(all.jobs[6].file_name, "f.JPG");
+  EXPECT_EQ(all.jobs[6].format, PictureFormat::kJpeg);
+}
+
+TEST(JobStream, DuplicatesAreLeftOutAndClashesAreBad) {
+  const auto all = jobs_of("a fox\na fox\na fox --seed 1\nx --id a\ny --id a\nx --id a\n");
+  EXPECT_EQ(all.jobs.size(), 3u);
+  EXPECT_EQ(all.duplicates, 2);
+  ASSERT_EQ(all.bad.size(), 1u);
+  EXPECT_EQ(all.bad[0].number, 5);
+  EXPECT_EQ(all.jobs[2].index, 2);
+}
+
+TEST(JobStream, Templates) {
+  JobOptions options;
+  options.expand = true;
+  options.combinatorial = true;
+  const auto all = jobs_of("a {red|blue} {fox|cat} --seed 5 --count 2\n{a\n", options);
+  ASSERT_EQ(all.jobs.size(), 8u);
+  EXPECT_EQ(all.jobs[1].request.prompt, "a red fox");
+  EXPECT_EQ(all.jobs[2].request.prompt, "a red cat");
+  EXPECT_EQ(all.jobs[2].request.seed, 7u);
+  EXPECT_EQ(all.jobs[2].template_text, "a {red|blue} {fox|cat}");
+  EXPECT_EQ(all.bad.size(), 1u);
+
+  options.combinatorial = false;
+  options.count = 20;
+  const auto random = jobs_of("a {red|blue} fox\n", options);
+  EXPECT_EQ(random.jobs.size(), 20u);
+  std::map<std::string, int> prompts;
+  for (const PictureJob& job : random.jobs) ++prompts[job.request.prompt];
+  EXPECT_EQ(prompts.size(), 2u);
+  EXPECT_EQ(jobs_of("a {red|blue} fox\n", options).jobs[13].key, random.jobs[13].key);
+  EXPECT_EQ(jobs_of("a {red|blue} fox\n").jobs[0].request.prompt, "a {red|blue} fox");
+}
+
+TEST(JobStream, AMillionLinesAreNotReadAhead) {
+  std::string text;
+  for (int i = 0; i < 1'000'000; ++i) text += "a fox number " + std::to_string(i) + "\n";
+  JobStream stream(PromptReader(stream_of(text), PromptFormat::kText, {}), {});
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(stream.next());
+  EXPECT_EQ(stream.lines(), 16);
+  EXPECT_LE(stream.bytes_read(), int64_t{64} << 10);
+}
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,331 @@
+// `bifrons batch`: a prompt file in, a directory of pictures out, resumable at every moment.
+#include "tools/bifrons/batch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "src/batch/gallery.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/batch_sheet.h"
+#include "tools/bifrons/batch_survey.h"
+#include "tools/bifrons/batch_watch.h"
+#include "tools/bifrons/dry_run.h"
+#include "tools/bifrons/environment.h"
+#include "tools/bifrons/model_place.h"
+#include "tools/bifrons/progress_bar.h"
+#include "tools/bifrons/prompt_source.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/shard.h"
+#include "tools/bifrons/signals.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+constexpr int kExitSomeFailed = 3;
+// Files up to this size are read through before drawing, so that the bars know their end.
+constexpr int64_t kSmallFile = int64_t{4} << 20;
+constexpr int64_t kShownBadLines = 20;
+
+PromptFormat format_for(const BatchArguments& arguments) {
+  if (!arguments.format.empty()) return *prompt_format_of("x." + arguments.format);
+  const auto format = prompt_format_of(arguments.file);
+  if (format) return *format;
+  throw Error(ErrorKind::kUsage, arguments.file == "-"
+                                     ? "stdin needs --format txt, jsonl, csv or tsv"
+                                     : quote(arguments.file) +
+                                           " ends in none of .txt .jsonl .csv .tsv; say which with "
+                                           "--format");
+}
+
+JobOptions job_options(const BatchArguments& arguments) {
+  JobOptions options;
+  options.defaults = request_of(arguments.settings);
+  options.seed = arguments.settings.seed;
+  options.count = arguments.count;
+  options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
+  options.format = arguments.save_as;
+  options.metadata = arguments.metadata;
+  options.expand = arguments.expand;
+  options.combinatorial = arguments.combinatorial;
+  options.wildcards = arguments.wildcards;
+  return options;
+}
+
+std::vector<std::string> device_list(const std::string& text) {
+  std::vector<std::string> devices;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    devices.push_back(text.substr(from, comma - from));
+    if (devices.back().empty()) {
+      throw Error(ErrorKind::kUsage,
+                  "--devices takes names with commas between, not " + quote(text, 60));
+    }
+    from = comma + 1;
+  }
+  return devices;
+}
+
+// A thread pool each: the cores are shared out unless --threads says otherwise.
+int threads_each(const BatchArguments& arguments, size_t devices) {
+  if (arguments.threads != 0 || devices == 1) return arguments.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency() / devices));
+}
+
+class Batch {
+ public:
+  explicit Batch(const BatchArguments& arguments)
+      : arguments_(arguments),
+        format_(format_for(arguments)),
+        source_(arguments.file, arguments.strict),
+        shard_(choose_shard(arguments.shard, [](const char* name) { return environment(name); })),
+        place_(find_model(arguments.model)) {}
+
+  int run() {
+    say_shard();
+    if (arguments_.dry_run) return dry_run_batch(arguments_, dry_run_facts());
+    check_stdout();
+    for (const PictureFormat format : {arguments_.save_as}) {
+      encode_picture({1, 1, {0, 0, 0}}, format, nullptr);  // a codec this build may lack
+    }
+    Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
+                 arguments_.overwrite});
+    say_history(store.history());
+    open_engines();
+    const BatchSize size = look_ahead(store);
+    return draw(store, size);
+  }
+
+ private:
+  DryRunFacts dry_run_facts() {
+    return {source_, format_, job_options(arguments_), shard_.shard, place_.directory};
+  }
+
+  void say_shard() const {
+    for (const std::string& warning : shard_.warnings) note(arguments_.talk, warning);
+    if (shard_.reason.empty()) return;
+    note(arguments_.talk,
+         fmt::format("shard {} of {} ({})", shard_.shard.index, shard_.shard.count, shard_.reason));
+  }
+
+  void say_history(const StoreHistory& history) const {
+    if (history.damaged_lines > 0) {
+      note(arguments_.talk, fmt::format("{} damaged lines of the manifest are dropped; their "
+                                        "pictures are drawn again",
+                                        history.damaged_lines));
+    }
+    if (history.removed > 0) {
+      note(arguments_.talk, fmt::format("removed {} pictures of earlier runs", history.removed));
+    }
+  }
+
+  JobStream jobs(bool with_remarks) {
+    std::function<void(const std::string&)> remark;
+    if (with_remarks) {
+      remark = [this](const std::string& text) {
+        note(arguments_.talk, source_.name() + ": " + text);
+      };
+    }
+    return {PromptReader(source_.stream(), format_, remark, source_.name()),
+            job_options(arguments_)};
+  }
+
+  void open_engines() {
+    const std::vector<std::string> devices = device_list(arguments_.devices);
+    for (const std::string& device : devices) {
+      EngineOptions options;
+      options.model = place_.directory;
+      options.device = device;
+      options.threads = threads_each(arguments_, devices.size());
+      options.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
+      engines_.push_back(
+          open_engine(options, place_.built_in && engines_.empty(), arguments_.talk));
+    }
+  }
+
+  // Counts what is to be drawn where that costs little, and finds bad lines for --strict.
+  BatchSize look_ahead(const Store& store) {
+    BatchSize size;
+    if (source_.bytes() >= 0) size.file_bytes = source_.bytes();
+    const bool small = source_.bytes() >= 0 && source_.bytes() <= kSmallFile;
+    if (!arguments_.strict && !small) return size;
+    SurveyHooks hooks;
+    hooks.stop = stop_requested;
+    hooks.state = [&](const PictureJob& job) {
+      // Hashing every file is for the run itself.
+      return arguments_.resume == Resume::kVerify
+                 ? PictureState::kNew
+                 : store.state_of({job.file_name, model().weights_hash, 0, "", job.key});
+    };
+    int64_t shown = 0;
+    if (arguments_.strict) {
+      hooks.bad = [&](const BadLine& bad) {
+        if (++shown <= kShownBadLines) {
+          say(fmt::format("{}:{}: {}\n", source_.name(), bad.number, bad.reason));
+        }
+      };
+      hooks.fault = [this](const DrawRequest& request) {
+        const auto fault = engines_.front().fault_of(request);
+        return fault ? std::string(fault->what()) : std::string();
+      };
+    }
+    JobStream stream = jobs(false);
+    const Survey found = survey(stream, shard_.shard, hooks);
+    if (arguments_.strict && found.bad_lines > 0) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("{} of {} lines are bad; nothing was drawn, because "
+                              "of --strict",
+                              found.bad_lines, found.lines));
+    }
+    if (found.changed > 0) {
+      note(arguments_.talk, fmt::format("{} pictures have other settings or another model than "
+                                        "before and are drawn again",
+                                        found.changed));
+    }
+    size.to_draw = found.to_draw();
+    return size;
+  }
+
+  BatchSetup setup(BatchWatch& watch) {
+    BatchSetup s;
+    s.directory = arguments_.output;
+    s.model = model();
+    s.device = engines_.front().device();
+    s.device.resize(std::min(s.device.size(), s.device.find(',')));
+    s.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
+    s.shard = shard_.shard;
+    s.writers = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8);
+    s.encode = [this, device = engines_.front().device(), rope = s.rope](const PictureJob& job,
+                                                                         const Picture& picture) {
+      const PictureMetadata metadata = describe(job.request, rope, model(), device);
+      return encode_picture(picture, job.format, arguments_.metadata ? &metadata : nullptr);
+    };
+    s.on_picture = [&watch](const FinishedPicture& picture) { watch.picture(picture); };
+    s.on_failure = [this, &watch](int64_t line, const std::string& reason) {
+      watch.failure(source_.name(), line, reason);
+    };
+    s.stop = stop_requested;
+    return s;
+  }
+
+  int draw(Store& store, const BatchSize& size) {
+    BatchWatch watch(arguments_, size, model().image_tokens);
+    JobStream stream = jobs(true);
+    BatchRun run(stream, store, setup(watch));
+    watch.start(model(), engines_.front().device(), shard_.shard);
+
+    std::vector<std::exception_ptr> failures(engines_.size());
+    std::vector<std::thread> threads;
+    const auto draw_with = [&](size_t i) {
+      try {
+        BatchOptions options;
+        options.lanes = arguments_.lanes;
+        options.progress = [&, i](const BatchProgress& progress) {
+          watch.progress(i, progress.tokens, run.counts());
+          return !stop_requested() && !run.broken();
+        };
+        engines_[i].draw_batch([&run] { return run.take(); },
+                               [&run](BatchResult result) { run.deliver(std::move(result)); },
+                               options);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    };
+    for (size_t i = 1; i < engines_.size(); ++i) threads.emplace_back(draw_with, i);
+    draw_with(0);
+    for (std::thread& thread : threads) thread.join();
+
+    std::exception_ptr failure;
+    try {
+      run.finish();  // a full disk is the reason, whatever else followed from it
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    for (const std::exception_ptr& each : failures) failure = failure ? failure : each;
+    return conclude(store, watch, run.counts(), failure);
+  }
+
+  int conclude(Store& store, BatchWatch& watch, const BatchCounts& counts,
+               const std::exception_ptr& failure) {
+    if (failure) return give_up(watch, counts, failure);
+    if (stop_requested()) {
+      watch.finish(counts, static_cast<int>(ErrorKind::kInterrupted));
+      throw Error(
+          ErrorKind::kInterrupted,
+          fmt::format("stopped; {} pictures are done, {} of them now; the same command goes "
+                      "on from there",
+                      counts.done_before + counts.drawn, counts.drawn));
+    }
+    store.finish(counts.failed + counts.bad_lines);
+    if (arguments_.grid) save_sheet();
+    if (arguments_.gallery) write_gallery(arguments_.output);
+    const int64_t failed = counts.failed + counts.bad_lines;
+    int exit_code = failed > 0 ? kExitSomeFailed : 0;
+    if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
+    const double seconds = watch.seconds();
+    watch.note(summary(counts, seconds));
+    if (failed > 0) watch.note("what failed is in " + quote(store.errors_path()));
+    watch.finish(counts, exit_code);
+    return exit_code;
+  }
+
+  static std::string summary(const BatchCounts& counts, double seconds) {
+    std::string text = fmt::format("drew {} pictures in {}", counts.drawn, clock_text(seconds));
+    if (counts.drawn > 0 && seconds > 0) {
+      text += fmt::format(" ({:.2f}/s)", static_cast<double>(counts.drawn) / seconds);
+    }
+    if (counts.done_before > 0) text += fmt::format(", {} were done before", counts.done_before);
+    if (counts.changed > 0) text += fmt::format(", {} were changed", counts.changed);
+    if (counts.damaged > 0) text += fmt::format(", {} were damaged or gone", counts.damaged);
+    if (counts.duplicates > 0) text += fmt::format(", {} stand there twice", counts.duplicates);
+    const int64_t failed = counts.failed + counts.bad_lines;
+    if (failed > 0) text += fmt::format(", {} failed", failed);
+    return text;
+  }
+
+  int give_up(BatchWatch& watch, const BatchCounts& counts, const std::exception_ptr& failure) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const Error& error) {
+      watch.finish(counts, error.exit_code());
+      throw Error(
+          error.kind(),
+          fmt::format("{}; {} pictures are done and safe; the same command goes on from there",
+                      error.what(), counts.done_before + counts.drawn));
+    }
+  }
+
+  void save_sheet() {
+    const std::filesystem::path directory =
+        std::filesystem::path(arguments_.output + "/.").lexically_normal().parent_path();
+    const auto path = directory.parent_path() / (directory.filename().string() + "-grid.png");
+    const auto sheet = batch_sheet(arguments_.output);
+    if (sheet.empty()) return;
+    note(arguments_.talk,
+         "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet).string()));
+  }
+
+  const ModelInfo& model() const { return engines_.front().model(); }
+
+  const BatchArguments& arguments_;
+  PromptFormat format_;
+  PromptSource source_;
+  ShardChoice shard_;
+  ModelPlace place_;
+  std::vector<Engine> engines_;
+};
+
+}  // namespace
+
+int run(BatchArguments arguments) {
+  if (arguments.combinatorial && !arguments.expand) {
+    throw Error(ErrorKind::kUsage, "--combinatorial goes with --expand");
+  }
+  return Batch(arguments).run();
+}
+
+}  // namespace bifrons

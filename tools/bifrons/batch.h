@@ -1,0 +1,81 @@
+// `bifrons batch` and the commands around it: merge, gallery and grid.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/batch/store.h"
+#include "tools/bifrons/arguments.h"
+
+namespace CLI {
+class App;
+}
+
+namespace bifrons {
+
+enum class ProgressKind { kAuto, kBar, kLine, kNone };
+
+struct BatchArguments {
+  Talk talk;
+  Settings settings;  // what flags said; prompt is not used
+  std::string file;   // "-" is stdin
+  std::string format;
+  std::string output;
+  int64_t count = 1;
+  int lanes = 0;  // 0: automatic
+  bool expand = false;
+  bool combinatorial = false;
+  std::string wildcards = "wildcards";
+  bool strict = false;
+  bool dry_run = false;
+  Resume resume = Resume::kTrust;
+  bool overwrite = false;
+  bool grid = false;
+  bool gallery = false;
+  PictureFormat save_as = PictureFormat::kPng;
+  bool metadata = true;
+  bool jsonl = false;
+  ProgressKind progress = ProgressKind::kAuto;
+  std::string shard;
+  std::string model;
+  std::string devices;  // comma-separated
+  int threads = 0;
+};
+
+struct MergeArguments {
+  Talk talk;
+  std::vector<std::string> directories;
+  std::string output;
+  bool check = false;
+};
+
+struct GalleryArguments {
+  Talk talk;
+  std::string directory;
+};
+
+struct GridArguments {
+  Talk talk;
+  Settings settings;
+  std::string prompt;
+  std::string x, y;  // axes, such as cfg=3,5,7
+  std::string output;
+  bool overwrite = false;
+  std::string font;
+  int lanes = 0;
+  std::string model;
+  std::string device;
+  int threads = 0;
+};
+
+int run(BatchArguments arguments);
+int run(const MergeArguments& arguments);
+int run(const GalleryArguments& arguments);
+int run(GridArguments arguments);
+
+// Adds the commands to `app`; when one is given, `chosen` becomes what to run.
+void add_batch_commands(CLI::App& app, std::function<int()>& chosen);
+
+}  // namespace bifrons

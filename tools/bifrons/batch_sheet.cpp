@@ -1,0 +1,38 @@
+// Reads pictures back: only files that the manifest vouches for, by size and hash.
+#include "tools/bifrons/batch_sheet.h"
+
+#include <algorithm>
+
+#include "src/batch/listing.h"
+#include "src/io/sha256.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/streams.h"
+#include "vision/grid.h"
+#include "vision/picture_decode.h"
+#include "vision/picture_file.h"
+
+namespace bifrons {
+
+std::vector<uint8_t> batch_sheet(const std::string& directory) {
+  constexpr size_t kMost = 64;
+  std::vector<Picture> pictures;
+  for (const ListedPicture& listed : list_pictures({directory})) {
+    const std::string path = directory + "/" + listed.entry.file_name;
+    std::string file;
+    try {
+      file = read_file(path, kLongestFile);
+    } catch (const Error&) {
+      continue;
+    }
+    if (sha256(file) != listed.entry.sha256) continue;
+    Picture picture = decode_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+    const bool fits = pictures.empty() ||
+                      (picture.width == pictures[0].width && picture.height == pictures[0].height);
+    if (fits) pictures.push_back(std::move(picture));
+    if (pictures.size() == kMost) break;
+  }
+  if (pictures.empty()) return {};
+  return encode_picture(contact_sheet(pictures), PictureFormat::kPng, nullptr);
+}
+
+}  // namespace bifrons

@@ -1,0 +1,14 @@
+// A contact sheet of what a batch drew.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bifrons {
+
+// A PNG of the first 64 pictures of the directory's manifests, in the order of their lines; empty
+// when it has none. Pictures of another size than the first are left out.
+std::vector<uint8_t> batch_sheet(const std::string& directory);
+
+}  // namespace bifrons

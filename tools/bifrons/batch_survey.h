@@ -1,0 +1,37 @@
+// A pass over a whole prompt file that draws nothing: for --strict, --dry-run and the bars.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/batch/batch_run.h"
+
+namespace bifrons {
+
+struct Survey {
+  int64_t lines = 0;
+  int64_t bad_lines = 0;
+  int64_t pictures = 0;  // of all shards
+  int64_t of_shard = 0;
+  int64_t done = 0;     // of this shard
+  int64_t changed = 0;  // of this shard: drawn before with other settings
+  int64_t duplicates = 0;
+  std::vector<std::string> first_names;  // up to three that are to be drawn
+  std::vector<DrawRequest> first_requests;
+  int64_t to_draw() const { return of_shard - done; }
+};
+
+struct SurveyHooks {
+  std::function<PictureState(const PictureJob&)> state;
+  std::function<void(const BadLine&)> bad{};
+  // A reason why the engine would refuse the picture; empty when it would not.
+  std::function<std::string(const DrawRequest&)> fault{};
+  std::function<bool()> stop{};
+};
+
+// Throws Error: data (the whole file is of the wrong kind), interrupted.
+Survey survey(JobStream& jobs, const Shard& shard, const SurveyHooks& hooks);
+
+}  // namespace bifrons

@@ -1,0 +1,188 @@
+// stdout carries paths or events; everything else goes to stderr.
+#include "tools/bifrons/batch_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "src/io/json.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/progress_bar.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+constexpr double kRedrawSeconds = 0.1;
+constexpr double kLineSeconds = 30;
+constexpr double kEventSeconds = 1;
+constexpr double kRateWindowSeconds = 5;
+constexpr int64_t kFailuresShown = 20;  // the rest is in errors.jsonl
+
+std::string members(const BatchCounts& c) {
+  return fmt::format(R"("drawn":{},"skipped":{},"failed":{},"bad_lines":{},"duplicates":{})",
+                     c.drawn, c.done_before, c.failed, c.bad_lines, c.duplicates);
+}
+
+}  // namespace
+
+std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCounts& counts) {
+  if (size.to_draw) return size.to_draw;
+  if (!size.file_bytes || counts.file_bytes <= 0) return std::nullopt;
+  const double part =
+      std::min(1.0, static_cast<double>(counts.file_bytes) /
+                        static_cast<double>(std::max<int64_t>(*size.file_bytes, 1)));
+  // A block is read ahead; until a few have been read the guess would be wild.
+  if (part < 1 && counts.file_bytes < (int64_t{1} << 18)) return std::nullopt;
+  return static_cast<int64_t>(static_cast<double>(counts.taken) / part);
+}
+
+BatchWatch::BatchWatch(const BatchArguments& arguments, BatchSize size, int64_t tokens_of_a_picture)
+    : quiet_(arguments.talk.quiet),
+      jsonl_(arguments.jsonl),
+      size_(size),
+      tokens_of_a_picture_(tokens_of_a_picture),
+      start_(Clock::now()) {
+  ProgressKind kind = arguments.progress;
+  if (kind == ProgressKind::kAuto) {
+    kind = stderr_is_terminal() ? ProgressKind::kBar : ProgressKind::kLine;
+  }
+  bars_ = kind == ProgressKind::kBar && !quiet_;
+  lines_ = kind == ProgressKind::kLine && !quiet_;
+}
+
+double BatchWatch::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+// The pictures matter more than the list of them: a reader that went away stops nothing.
+void BatchWatch::print(const std::string& text) {
+  if (stdout_failed_) return;
+  try {
+    write_stdout(text);
+  } catch (const Error&) {
+    stdout_failed_ = true;
+    say("bifrons: stdout takes no more; the batch goes on without it\n");
+  }
+}
+
+void BatchWatch::clear() {
+  if (on_screen_) say("\r\x1b[K\x1b[1A\r\x1b[K");
+  on_screen_ = false;
+}
+
+void BatchWatch::note(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  if (quiet_) return;
+  clear();
+  say("bifrons: " + line + "\n");
+}
+
+void BatchWatch::start(const ModelInfo& model, const std::string& device, const Shard& shard) {
+  const std::lock_guard lock(mutex_);
+  if (!jsonl_) return;
+  print(fmt::format(
+      R"({{"schema":1,"event":"start","pictures":{},"model":{},"model_hash":"{}","device":{},)"
+      R"("shard":[{},{}]}})"
+      "\n",
+      size_.to_draw ? std::to_string(*size_.to_draw) : "null", json_text(model.name),
+      model.weights_hash, json_text(device), shard.index, shard.count));
+}
+
+void BatchWatch::picture(const FinishedPicture& picture) {
+  const std::lock_guard lock(mutex_);
+  if (!jsonl_) {
+    clear();
+    print(picture.path + "\n");
+    return;
+  }
+  const PictureJob& job = picture.job;
+  print(fmt::format(
+      R"({{"schema":1,"event":"image","file":{},"id":{},"line":{},"index":{},"seed":{},)"
+      R"("seconds":{:.4f}}})"
+      "\n",
+      json_text(picture.path), json_text(job.id), job.line, job.index, job.request.seed,
+      picture.drawing.seconds));
+}
+
+void BatchWatch::failure(const std::string& file, int64_t line, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (jsonl_) {
+    print(fmt::format(R"({{"schema":1,"event":"error","line":{},"reason":{}}})"
+                      "\n",
+                      line, json_text(reason)));
+  }
+  if (++shown_failures_ > kFailuresShown) return;
+  clear();
+  say(fmt::format("{}:{}: {}\n", file, line, reason));
+}
+
+void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& counts) {
+  const std::lock_guard lock(mutex_);
+  tokens_[engine] = tokens;
+  const double now = seconds();
+  const double wait = bars_ ? kRedrawSeconds : jsonl_ ? kEventSeconds : kLineSeconds;
+  if (now - last_shown_ < wait) return;
+  last_shown_ = now;
+  int64_t all = 0;
+  for (const auto& [number, count] : tokens_) all += count;
+  recent_.emplace_back(now, all);
+  while (recent_.size() > 2 && now - recent_.front().first > kRateWindowSeconds) {
+    recent_.pop_front();
+  }
+  if (jsonl_) {
+    const auto expected = expected_pictures(size_, counts);
+    print(fmt::format(R"({{"schema":1,"event":"progress","tokens":{},{},"pictures":{},)"
+                      R"("seconds":{:.3f}}})"
+                      "\n",
+                      all, members(counts), expected ? std::to_string(*expected) : "null", now));
+  }
+  if (bars_) draw_bars(all, counts);
+  if (lines_ && now >= kLineSeconds) {
+    const auto expected = expected_pictures(size_, counts);
+    const double rate = static_cast<double>(counts.drawn) / now;
+    say(fmt::format(
+        "bifrons: {}{} pictures, {:.2f}/s{}\n", counts.drawn,
+        expected ? fmt::format(" of {}", *expected) : "", rate,
+        expected && rate > 0
+            ? ", " + clock_text(static_cast<double>(*expected - counts.drawn) / rate) + " left"
+            : ""));
+  }
+}
+
+void BatchWatch::draw_bars(int64_t tokens, const BatchCounts& counts) {
+  const auto [then, before] = recent_.front();
+  const double now = recent_.back().first;
+  const double rate = now > then ? static_cast<double>(tokens - before) / (now - then) : 0;
+  const double each = static_cast<double>(tokens_of_a_picture_);
+  const int columns = stderr_columns();
+  clear();
+  std::string text;
+  if (const auto expected = expected_pictures(size_, counts)) {
+    text = progress_line(counts.drawn, std::max(*expected, counts.drawn), now, rate / each, columns,
+                         "pictures") +
+           "\n" +
+           progress_line(tokens, std::max(*expected * tokens_of_a_picture_, tokens), now, rate,
+                         columns);
+  } else {
+    text = fmt::format("{} pictures [{}, {:.2f}/s]\n{} tokens [{:.0f}/s]", counts.drawn,
+                       clock_text(now), rate / each, tokens, rate);
+  }
+  say(text);
+  on_screen_ = true;
+}
+
+void BatchWatch::finish(const BatchCounts& counts, int exit_code) {
+  const std::lock_guard lock(mutex_);
+  clear();
+  if (shown_failures_ > kFailuresShown && !quiet_) {
+    say(fmt::format("bifrons: {} more lines failed\n", shown_failures_ - kFailuresShown));
+  }
+  if (jsonl_) {
+    print(fmt::format(R"({{"schema":1,"event":"done",{},"seconds":{:.3f},"exit_code":{}}})"
+                      "\n",
+                      members(counts), seconds(), exit_code));
+  }
+}
+
+}  // namespace bifrons

@@ -1,0 +1,67 @@
+// What a batch shows while it runs: two bars on a terminal, a line now and then elsewhere, and one
+// JSON event a line for machines.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "src/batch/batch_run.h"
+#include "tools/bifrons/batch.h"
+
+namespace bifrons {
+
+// What a batch is expected to be. Nothing: unknown, as for a pipe.
+struct BatchSize {
+  std::optional<int64_t> to_draw;     // pictures that are not done yet
+  std::optional<int64_t> file_bytes;  // of the prompt file, to guess to_draw from what was read
+};
+
+// Pictures to draw in all, as far as it is known or can be guessed from the part of the file read.
+std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCounts& counts);
+
+class BatchWatch {
+ public:
+  BatchWatch(const BatchArguments& arguments, BatchSize size, int64_t tokens_of_a_picture);
+  BatchWatch(const BatchWatch&) = delete;
+  BatchWatch& operator=(const BatchWatch&) = delete;
+  ~BatchWatch() { clear(); }
+
+  // Any thread.
+  void start(const ModelInfo& model, const std::string& device, const Shard& shard);
+  void picture(const FinishedPicture& picture);
+  void failure(const std::string& file, int64_t line, const std::string& reason);
+  // Tokens drawn so far by engine number `engine`, and what came of them.
+  void progress(size_t engine, int64_t tokens, const BatchCounts& counts);
+  void note(const std::string& line);
+  void finish(const BatchCounts& counts, int exit_code);
+
+  double seconds() const;
+  // Whether stdout did not take something; nothing is printed from then on.
+  bool stdout_failed() const { return stdout_failed_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void print(const std::string& text);
+  void draw_bars(int64_t tokens, const BatchCounts& counts);
+  void clear();
+
+  bool quiet_, jsonl_, bars_, lines_;
+  BatchSize size_;
+  int64_t tokens_of_a_picture_;
+  Clock::time_point start_;
+  double last_shown_ = 0;
+  std::map<size_t, int64_t> tokens_;               // by engine
+  std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens
+  int64_t shown_failures_ = 0;
+  bool on_screen_ = false;
+  bool stdout_failed_ = false;
+  std::mutex mutex_;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,106 @@
+// Plain fonts of wide coverage are tried first; files are read only until every sign is there.
+#include "tools/bifrons/fonts.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 6> kPreferred = {
+    "DejaVuSans.ttf",          "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc", "FreeSans.ttf",         "DroidSansFallbackFull.ttf"};
+
+std::vector<uint8_t> bytes_of(const std::string& path) {
+  const std::string content = read_file(path, kLongestFile);
+  return {content.begin(), content.end()};
+}
+
+// Lower is tried earlier; bold, slanted and narrow ones come last.
+size_t rank(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const auto at = std::find(kPreferred.begin(), kPreferred.end(), name);
+  if (at != kPreferred.end()) return static_cast<size_t>(at - kPreferred.begin());
+  const bool plain = name.find("Bold") == name.npos && name.find("Italic") == name.npos &&
+                     name.find("Oblique") == name.npos && name.find("Condensed") == name.npos;
+  return kPreferred.size() + (plain ? 0 : 1);
+}
+
+std::vector<fs::path> font_files(const std::string& home) {
+  std::vector<fs::path> found;
+  std::vector<fs::path> places = {"/usr/share/fonts", "/usr/local/share/fonts"};
+  if (!home.empty()) {
+    places.push_back(fs::path(home) / ".local/share/fonts");
+    places.push_back(fs::path(home) / ".fonts");
+  }
+  for (const fs::path& place : places) {
+    std::error_code error;
+    for (fs::recursive_directory_iterator
+             at(place, fs::directory_options::skip_permission_denied, error),
+         end;
+         !error && at != end; at.increment(error)) {
+      const std::string ending = at->path().extension().string();
+      if (ending == ".ttf" || ending == ".otf" || ending == ".ttc") found.push_back(at->path());
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    return std::pair(rank(a), a) < std::pair(rank(b), b);
+  });
+  return found;
+}
+
+// The first sign of the texts that no font has, as UTF-8; empty when there is none.
+std::string uncovered(const Typesetter& typesetter, const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) {
+    for (size_t i = 0; i < text.size();) {
+      size_t end = i + 1;
+      while (end < text.size() && (text[end] & 0xc0) == 0x80) ++end;
+      const std::string sign = text.substr(i, end - i);
+      if (sign != "\n" && sign != "\t" && !typesetter.covers(sign)) return sign;
+      i = end;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Typesetter typesetter_for(const std::vector<std::string>& texts, const std::string& font,
+                          const std::string& home) {
+  Typesetter typesetter;
+  if (!font.empty() && !typesetter.add_font(bytes_of(font))) {
+    throw Error(ErrorKind::kData, quote(font) + " is no TrueType or OpenType font with outlines");
+  }
+  std::string missing = uncovered(typesetter, texts);
+  const std::vector<fs::path> files = font_files(home);
+  for (auto file = files.begin(); !missing.empty() && file != files.end(); ++file) {
+    Typesetter alone;
+    std::vector<uint8_t> bytes;
+    try {
+      bytes = bytes_of(file->string());
+    } catch (const Error&) {
+      continue;
+    }
+    if (!alone.add_font(bytes) || !alone.covers(missing)) continue;
+    typesetter.add_font(std::move(bytes));
+    missing = uncovered(typesetter, texts);
+  }
+  if (missing.empty()) return typesetter;
+  throw Error(ErrorKind::kMissing,
+              files.empty() && font.empty()
+                  ? "captions need a font and this machine has none; install fonts-dejavu-core, or "
+                    "give --font FILE"
+                  : "no font here has the sign " + quote(missing) +
+                        "; install fonts for its script (Debian: fonts-noto), or give --font FILE");
+}
+
+}  // namespace bifrons

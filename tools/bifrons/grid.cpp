@@ -1,0 +1,111 @@
+// `bifrons grid`: one prompt over one or two axes, as a captioned table.
+#include <fmt/format.h>
+
+#include "src/io/quote.h"
+#include "src/io/text.h"
+#include "tools/bifrons/batch.h"
+#include "tools/bifrons/environment.h"
+#include "tools/bifrons/fonts.h"
+#include "tools/bifrons/grid_axis.h"
+#include "tools/bifrons/model_place.h"
+#include "tools/bifrons/progress_bar.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/signals.h"
+#include "tools/bifrons/streams.h"
+#include "vision/captioned_grid.h"
+
+namespace bifrons {
+namespace {
+
+constexpr size_t kMostPictures = 1000;
+
+struct Table {
+  std::vector<DrawRequest> requests;  // row by row
+  GridCaptions captions;
+};
+
+Table plan_table(const GridArguments& arguments) {
+  DrawRequest base = request_of(arguments.settings);
+  base.prompt = arguments.prompt;
+  const auto across = parse_axis(arguments.x, base.prompt);
+  std::vector<AxisValue> down;
+  if (!arguments.y.empty()) down = parse_axis(arguments.y, base.prompt);
+  Table table;
+  table.captions.title = arguments.prompt;
+  for (const AxisValue& value : across) table.captions.columns.push_back(value.caption);
+  for (const AxisValue& value : down) table.captions.rows.push_back(value.caption);
+  if (down.empty()) down.push_back({"", [](DrawRequest&) {}});
+  for (const AxisValue& row : down) {
+    for (const AxisValue& column : across) {
+      DrawRequest request = base;
+      row.apply(request);
+      column.apply(request);
+      table.requests.push_back(std::move(request));
+    }
+  }
+  if (table.requests.size() > kMostPictures) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} pictures; a grid holds at most {}",
+                                               table.requests.size(), kMostPictures));
+  }
+  return table;
+}
+
+std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes, const Talk& talk) {
+  std::vector<Picture> pictures(table.requests.size());
+  const int64_t tokens = engine.model().image_tokens;
+  ProgressBar bar(!talk.quiet && stderr_is_terminal(), std::ssize(pictures) * tokens);
+  uint64_t next = 0;
+  BatchOptions options;
+  options.lanes = lanes;
+  options.progress = [&bar](const BatchProgress& progress) {
+    bar.update(progress.tokens);
+    return !stop_requested();
+  };
+  const BatchStats stats = engine.draw_batch(
+      [&]() -> std::optional<BatchJob> {
+        if (next == table.requests.size()) return std::nullopt;
+        const uint64_t id = next++;
+        return BatchJob{id, table.requests[id]};
+      },
+      [&](BatchResult result) {
+        if (result.error) throw *result.error;
+        pictures[result.id] = std::move(result.drawing->picture);
+      },
+      options);
+  if (stats.stopped) throw Error(ErrorKind::kInterrupted, "stopped");
+  return pictures;
+}
+
+}  // namespace
+
+int run(GridArguments arguments) {
+  if (const auto at = invalid_utf8(arguments.prompt + arguments.x + arguments.y)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the prompt or an axis is not valid UTF-8 near byte {}", *at));
+  }
+  const Table table = plan_table(arguments);
+  const ModelPlace place = find_model(arguments.model);
+  const PictureFormat format = format_of_output(arguments.output);
+  check_output_file(arguments.output, arguments.overwrite);
+  check_stdout();
+  std::vector<std::string> texts = table.captions.columns;
+  texts.insert(texts.end(), table.captions.rows.begin(), table.captions.rows.end());
+  texts.push_back(table.captions.title);
+  const Typesetter typesetter = typesetter_for(texts, arguments.font, environment("HOME"));
+
+  EngineOptions options;
+  options.model = place.directory;
+  options.device = arguments.device;
+  options.threads = arguments.threads;
+  options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
+  Engine engine = open_engine(options, place.built_in, arguments.talk);
+  const auto pictures = draw_table(engine, table, arguments.lanes, arguments.talk);
+  const PictureMetadata metadata =
+      describe(table.requests.front(), options.rope, engine.model(), engine.device());
+  const auto file =
+      encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
+  write_stdout(save_output(arguments.output, arguments.overwrite, file).string() + "\n");
+  return 0;
+}
+
+}  // namespace bifrons

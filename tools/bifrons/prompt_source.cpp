@@ -1,0 +1,85 @@
+// pread() for files, so that streams do not share a position; read() for pipes.
+#include "tools/bifrons/prompt_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/signals.h"
+
+namespace bifrons {
+namespace {
+
+[[noreturn]] void fail(const std::string& what, int error_number) {
+  throw Error(ErrorKind::kMissing, what + ": " + std::system_category().message(error_number));
+}
+
+// At `offset`, or from a pipe when that is negative.
+size_t read_some(int file, std::span<char> room, int64_t offset, const std::string& name) {
+  while (true) {
+    const ssize_t got = offset < 0 ? ::read(file, room.data(), room.size())
+                                   : ::pread(file, room.data(), room.size(), offset);
+    if (got >= 0) return static_cast<size_t>(got);
+    if (errno != EINTR) fail("cannot read " + name, errno);
+    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped while reading " + name);
+  }
+}
+
+}  // namespace
+
+PromptSource::PromptSource(const std::string& path, bool read_again) {
+  const bool from_stdin = path == "-";
+  name_ = from_stdin ? "stdin" : quote(path, 120);
+  if (!from_stdin) {  // a name without anything odd needs no quotes in front of :3:
+    const std::string bare = name_.substr(1, name_.size() - 2);
+    if (bare == path) name_ = path;
+  }
+  file_ = UniqueFd(from_stdin ? dup(STDIN_FILENO) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file_.get() < 0) fail("cannot open " + name_, errno);
+  struct stat status = {};
+  if (fstat(file_.get(), &status) != 0) fail("cannot read " + name_, errno);
+  if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::kData, name_ + " is a directory");
+  if (S_ISREG(status.st_mode) && lseek(file_.get(), 0, SEEK_CUR) == 0) {
+    bytes_ = status.st_size;
+  } else if (read_again) {
+    spool();
+  }
+}
+
+void PromptSource::spool() {
+  std::string path = (std::filesystem::temp_directory_path() / "bifrons-prompts-XXXXXX").string();
+  UniqueFd copy(mkostemp(path.data(), O_CLOEXEC));
+  if (copy.get() < 0) fail("cannot keep " + name_ + " in a file", errno);
+  unlink(path.c_str());
+  std::string block(size_t{1} << 16, '\0');
+  bytes_ = 0;
+  while (const size_t got = read_some(file_.get(), block, -1, name_)) {
+    size_t written = 0;
+    while (written < got) {
+      const ssize_t n = ::write(copy.get(), block.data() + written, got - written);
+      if (n < 0 && errno != EINTR) fail("cannot keep " + name_ + " in a file", errno);
+      if (n > 0) written += static_cast<size_t>(n);
+    }
+    bytes_ += static_cast<int64_t>(got);
+  }
+  file_ = std::move(copy);
+}
+
+ByteStream PromptSource::stream() {
+  if (bytes_ < 0) {
+    return [this](std::span<char> room) { return read_some(file_.get(), room, -1, name_); };
+  }
+  return [this, at = int64_t{0}](std::span<char> room) mutable {
+    const size_t got = read_some(file_.get(), room, at, name_);
+    at += static_cast<int64_t>(got);
+    return got;
+  };
+}
+
+}  // namespace bifrons

@@ -1,0 +1,30 @@
+// The bytes of a prompt file or of stdin, read once or several times.
+#pragma once
+
+#include <string>
+
+#include "src/batch/line_reader.h"
+#include "src/io/directory.h"
+
+namespace bifrons {
+
+class PromptSource {
+ public:
+  // A path, or "-" for stdin, which is copied to a nameless file when it has to be read again.
+  // Throws Error: missing, interrupted.
+  PromptSource(const std::string& path, bool read_again);
+
+  // From the start. A pipe gives its bytes to one stream only.
+  ByteStream stream();
+  int64_t bytes() const { return bytes_; }           // -1: a pipe, unknown
+  const std::string& name() const { return name_; }  // for messages: prompts.txt:3
+
+ private:
+  void spool();
+
+  UniqueFd file_;
+  std::string name_;
+  int64_t bytes_ = -1;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,115 @@
+"""What a run is made of: the machine, the outcome of a stage with the numbers in its files, and their sum as one JSON."""
+import datetime
+import json
+import pathlib
+import platform
+import re
+import subprocess
+
+OUTCOMES = ("passed", "failed", "timed out", "skipped")
+
+
+def output_of(*command):
+    """Standard output of a command, or nothing when it is not there or fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def gpu_state(query=output_of):
+    """Name, driver and what may move during a run; empty without a GPU. Only asks, never sets."""
+    fields = {"name": "name", "driver": "driver_version", "memory_megabytes": "memory.total", "sm_megahertz": "clocks.sm",
+              "memory_megahertz": "clocks.mem", "watts": "power.draw", "degrees": "temperature.gpu"}
+    lines = query("nvidia-smi", f"--query-gpu={','.join(fields.values())}", "--format=csv,noheader,nounits").splitlines()
+    values = [value.strip() for value in lines[0].split(",")] if lines else []
+    return dict(zip(fields, values)) if len(values) == len(fields) else {}
+
+
+def commit_of(root):
+    """The packed folder says which commit it was made from; a checkout is asked."""
+    packed = root / "PACKED"
+    if packed.exists():
+        return packed.read_text().split()[0]
+    commit = output_of("git", "-C", str(root), "rev-parse", "--short=12", "HEAD")
+    return commit + ("+changes" if commit and output_of("git", "-C", str(root), "status", "--porcelain") else "")
+
+
+def machine(root, device):
+    gpu = gpu_state() if device != "cpu" else {}
+    cuda = re.search(r"release ([\d.]+)", output_of("nvcc", "--version"))
+    return {"schema": 1, "date": datetime.date.today().isoformat(), "commit": commit_of(root), "device": device,
+            "gpu": gpu, "cuda": cuda.group(1) if cuda else "", "compiler": output_of("c++", "--version").split("\n")[0],
+            "system": platform.platform()}
+
+
+def same(before, now):
+    """Whether what was kept from an earlier call is of the same commit and device."""
+    if not before.exists():
+        return False
+    before, now = (json.loads(path.read_text()) for path in (before, now))
+    return all(before.get(key) == now.get(key) for key in ("commit", "device"))
+
+
+def name_of(about):
+    """The first half of the names of the result files: h200, h100-80gb-hbm3, cpu."""
+    name = about["gpu"].get("name", about["device"]).lower().replace("nvidia", "")
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "gpu"
+
+
+def counts(document):
+    """Cases of a GoogleTest report that passed, failed and were skipped."""
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    for suite in document.get("testsuites", []):
+        for case in suite.get("testsuite", []):
+            if case.get("result") == "SKIPPED" or case.get("status") == "NOTRUN":
+                total["skipped"] += 1
+            else:
+                total["failed" if case.get("failures") else "passed"] += 1
+    return total
+
+
+def stage(name, status, seconds, note="", result=None):
+    """A stage as it is kept. `result` is the path of what it wrote: a GoogleTest, `bifrons bench` or peers JSON."""
+    if status not in OUTCOMES:
+        raise ValueError(f"no outcome {status}")
+    part = {"stage": name, "status": status, "seconds": seconds, "note": note}
+    path = pathlib.Path(result) if result else None
+    if path and path.exists():
+        try:
+            document = json.loads(path.read_text())
+        except ValueError:
+            return part | {"note": (note + "; " if note else "") + f"{path.name} is not whole"}
+        if "testsuites" in document:
+            part["tests"] = counts(document)
+        elif document.get("kind") == "peers":
+            part["peers"] = document
+        else:
+            part["bench"] = document
+    return part
+
+
+def merge(*runs):
+    """Runs of one machine and commit as one, later ones first in authority: a stage that was not reached or skipped never
+    hides an earlier result."""
+    whole = {"schema": 1, "machine": {}, "stages": {}}
+    for run in runs:
+        for key in ("commit", "device"):
+            before, now = whole["machine"].get(key), run["machine"].get(key)
+            if before and now and before != now:
+                raise ValueError(f"runs of {key} {before} and {now} do not belong in one table")
+        if (a := whole["machine"].get("gpu", {}).get("name")) and a != (b := run["machine"].get("gpu", {}).get("name")):
+            raise ValueError(f"runs on {a} and {b} do not belong in one table")
+        whole["machine"] |= run["machine"]
+        for name, part in run["stages"].items():
+            if part["status"] != "skipped" or name not in whole["stages"]:
+                whole["stages"][name] = part
+    return whole
+
+
+def read_run(folder):
+    """A run from the folder run.sh keeps: machine.json and parts/."""
+    folder = pathlib.Path(folder)
+    parts = [json.loads(path.read_text()) for path in sorted((folder / "parts").glob("*.json"))]
+    return {"schema": 1, "machine": json.loads((folder / "machine.json").read_text()),
+            "stages": {part["stage"]: part for part in parts}}

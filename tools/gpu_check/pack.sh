@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Makes one folder to carry to a bare GPU machine: this tree and the libraries it needs, from Debian's installed packages.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+most_megabytes=60
+packages=(libcli11-dev nlohmann-json3-dev libfmt-dev libstb-dev googletest zlib1g-dev)
+
+usage() {
+  cat <<'EOF'
+usage: tools/gpu_check/pack.sh FOLDER
+
+Writes FOLDER (new, or made by this script before): the files git knows and those it does not ignore, and third_party/
+with the headers and sources of CLI11, nlohmann-json, fmt, stb, GoogleTest and zlib. Then, on the machine with the GPU:
+
+  FOLDER/tools/gpu_check/run.sh
+
+The machine needs the same processor family as this one (zlib comes as a static library), a CUDA toolkit, CMake, ninja,
+a C++20 compiler and Python 3; PyTorch and transformers for the peers. No network.
+EOF
+}
+
+refuse() {  # refuse CODE SENTENCE
+  echo "pack.sh: $2" >&2
+  exit "$1"
+}
+
+case ${1:-} in
+  -h | --help) usage; exit 0 ;;
+  "" | -*) usage >&2; exit 2 ;;
+esac
+[[ $# -eq 1 ]] || refuse 2 "one folder at a time, not $*"
+folder=$1
+[[ ! -e $folder || -f $folder/PACKED || (-d $folder && -z $(ls -A "$folder")) ]] ||
+  refuse 73 "$folder is there already and was not made by this script"
+commit=$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null) || refuse 66 "$root is no git checkout"
+[[ -z $(git -C "$root" status --porcelain) ]] || commit+=+changes
+for package in "${packages[@]}"; do
+  dpkg -L "$package" >/dev/null 2>&1 || refuse 69 "$package is not installed: run tools/install_deps.sh"
+done
+
+# Everything is put together beside the folder and takes its place at the end.
+mkdir -p "$(dirname "$folder")"
+new=$(mktemp -d "$folder.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+chmod 755 "$new"
+
+git -C "$root" ls-files -z --cached --others --exclude-standard |
+  while IFS= read -r -d '' file; do [[ ! -e $root/$file ]] || printf '%s\0' "$file"; done |
+  tar -C "$root" --null --files-from - -cf - | tar -xf - -C "$new"
+
+third=$new/third_party
+mkdir -p "$third/licences"
+# /usr/include with or without the processor's folder, and the CMake files that are not bound to a shared library.
+dpkg -L "${packages[@]}" |
+  grep -E '^/usr/(include/|share/cmake/|src/googletest/|lib/[^/]+/libz\.a$)' |
+  while IFS= read -r path; do [[ ! -f $path ]] || printf '%s\0' "$path"; done |
+  tar --null --files-from - -P -h -cf - --transform \
+    's,^/usr/include/[^/]*-linux-gnu/,include/,;s,^/usr/lib/[^/]*/,lib/,;s,^/usr/src/,,;s,^/usr/,,' |
+  tar -xf - -C "$third"
+for package in "${packages[@]}"; do cp "/usr/share/doc/$package/copyright" "$third/licences/$package"; done
+
+# Debian's file for fmt names a shared library; this one takes the headers alone.
+fmt=$(sed -n 's/^#define FMT_VERSION \([0-9]*\)$/\1/p' "$third"/include/fmt/*.h)
+mkdir "$third/share/cmake/fmt"
+cat >"$third/share/cmake/fmt/fmt-config.cmake" <<EOF
+# fmt's headers, without its library.
+set(fmt_VERSION $((fmt / 10000)).$((fmt / 100 % 100)).$((fmt % 100)))
+if(NOT TARGET fmt::fmt)
+  add_library(fmt::fmt INTERFACE IMPORTED)
+  set_target_properties(fmt::fmt PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "\${CMAKE_CURRENT_LIST_DIR}/../../../include"
+    INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY=1)
+endif()
+EOF
+
+{
+  echo "$commit $(date -u +%Y-%m-%dT%H:%MZ) $(uname -m)"
+  dpkg-query -W -f '${Package} ${Version}\n' "${packages[@]}"
+} >"$new/PACKED"
+
+size=$(($(du -s --apparent-size --block-size=1000 "$new" | cut -f 1) / 1000))
+if [[ $size -ge $most_megabytes ]]; then
+  biggest=$(cd "$new" && du -a --apparent-size --block-size=MB . | sort -rn | sed -n '2,5p' | tr '\t\n' ' ;')
+  refuse 1 "$size MB are more than a folder may have ($most_megabytes): $biggest"
+fi
+rm -rf "$folder"
+mv "$new" "$folder"
+trap - EXIT
+echo "pack.sh: $folder, $size MB, commit $commit" >&2

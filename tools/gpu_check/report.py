@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Turns what run.sh measured into one JSON and one Markdown table.
+
+usage: report.py machine ROOT DEVICE            the machine as JSON, on standard output
+       report.py stage NAME OUTCOME SECONDS NOTE [FILE]    one stage as JSON, on standard output
+       report.py write FOLDER RESULTS           merges the run in FOLDER into RESULTS/<gpu>-<date>.{json,md}
+       report.py merge FILE... -o NAME          merges result files into NAME.json and NAME.md
+       report.py same MACHINE MACHINE           whether parts of the first belong to the second: exit 0 or 1
+       report.py ran FILE                       fails when no case of a GoogleTest report ran: all were skipped
+"""
+import json
+import os
+import pathlib
+import re
+import sys
+
+import collect
+from shapes import SHAPES
+
+STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bench-1b", "bench-7b", "vq",
+          "peers-1b", "peers-7b")
+PICTURES = (1, 4, 16, 64)
+EAGER = "transformers generate"
+
+
+# ---- numbers -------------------------------------------------------------------------------------------------------
+
+
+def bench_of(run, shape):
+    for part in run["stages"].values():
+        if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] != "vq":
+            return part["bench"]
+    return {}
+
+
+def peers_of(run, shape):
+    for part in run["stages"].values():
+        if part.get("peers", {}).get("shape") == shape:
+            return part["peers"]
+    return {}
+
+
+def bandwidth(run):
+    """Bytes a second, the best pure read that any process of the run saw: the strictest floor."""
+    seen = [part["bench"].get("read_gigabytes_per_second", 0) * 1e9 for part in run["stages"].values() if "bench" in part]
+    seen += [part["peers"]["bandwidth"]["read"] for part in run["stages"].values() if "peers" in part]
+    return max(seen, default=0)
+
+
+def row(bench, pattern):
+    """The first row of a `bifrons bench` report whose name matches, with the match."""
+    for line in bench.get("rows", []):
+        if match := re.match(pattern, line["name"]):
+            return line, match
+    return None, None
+
+
+def prompt_of(run, shape):
+    return peers_of(run, shape).get("prompt", 64)
+
+
+def ours(run, shape, pictures):
+    """Our seconds for `pictures` at once: as measured, or else all steps at the time of the middle one."""
+    bench = bench_of(run, shape)
+    whole, _ = row(bench, rf"{pictures} pictures?( at once)?$")
+    step, _ = row(bench, rf"decode step, {2 * pictures} rows?$")
+    if not whole and not step:
+        return None
+    cell = {"step_milliseconds": step["milliseconds"] if step else None, "estimated": not whole}
+    if whole:
+        cell["seconds"] = whole["milliseconds"] / 1e3
+        cell["step_milliseconds"] = cell["step_milliseconds"] or whole["milliseconds"] / SHAPES[shape].steps
+    else:
+        prefill, _ = row(bench, r"prefill")
+        cell["seconds"] = (SHAPES[shape].steps * step["milliseconds"] + (prefill or {}).get("milliseconds", 0)) / 1e3
+    return cell
+
+
+def floor(run, shape, pictures):
+    speed = bandwidth(run)
+    return SHAPES[shape].floor_seconds(pictures, prompt_of(run, shape), speed) if speed else None
+
+
+def peer_cells(run, shape, pictures):
+    return [cell for cell in peers_of(run, shape).get("cells", []) if cell["pictures"] == pictures]
+
+
+def decode_milliseconds(run, batch):
+    """Ours, a picture, at this batch; a report without batches is of one picture."""
+    for part in run["stages"].values():
+        name = r"VQ decode \d+x\d+" + (f", {batch} pictures" if batch > 1 else "") + "$"
+        line, _ = row(part.get("bench", {}), name)
+        if line:
+            return line["milliseconds"] / batch
+    return None
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+
+def line_of(cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def table(head, lines):
+    return [line_of(head), "|" + "---|" * len(head), *(line_of(line) for line in lines), ""]
+
+
+def checks(run):
+    lines = []
+    for name in (*STAGES, *sorted(set(run["stages"]) - set(STAGES))):
+        part = run["stages"].get(name)
+        if part:
+            tests = part.get("tests")
+            cases = ", ".join(f"{tests[outcome]} {outcome}" for outcome in ("passed", "skipped", "failed")) if tests else ""
+            lines.append((name, part["status"], cases, f"{part['seconds']:.0f} s", part["note"]))
+        else:
+            lines.append((name, "not run", "", "", ""))
+    return ["## Checks", "", *table(("stage", "outcome", "cases", "time", "note"), lines)]
+
+
+def cell_of(seconds, step, least, mine=None, estimated=False):
+    words = [f"{'~' if estimated else ''}{seconds:.3g} s"]
+    if step:
+        words.append(f"{step:.3g} ms a step")
+    if least:
+        words.append(f"{seconds / least:.2f} x floor")
+    if mine:
+        words.append(f"{seconds / mine:.1f} x ours")
+    return ", ".join(words)
+
+
+def drawing(run, shape):
+    """One table of a shape: all pictures at once, whoever draws them."""
+    if not bench_of(run, shape) and not peers_of(run, shape):
+        return []
+    floors = {n: floor(run, shape, n) for n in PICTURES}
+    mine = {n: ours(run, shape, n) for n in PICTURES}
+    lines = [["floor", *(f"{floors[n]:.3g} s" if floors[n] else "" for n in PICTURES)]]
+    lines.append(["**Bifrons**", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n], estimated=m["estimated"])
+                                   if (m := mine[n]) else "" for n in PICTURES)])
+    lines.append(["Bifrons, pictures a second", *(f"{n / m['seconds']:.3g}" if (m := mine[n]) else "" for n in PICTURES)])
+    names = list(dict.fromkeys(cell["peer"] for cell in peers_of(run, shape).get("cells", [])))
+    for name in names:
+        line, memory = [name], []
+        for n in PICTURES:
+            found = [cell for cell in peer_cells(run, shape, n) if cell["peer"] == name]
+            cell = found[0] if found else {"skipped": "not run"}
+            if "batch_seconds" in cell:
+                line.append(cell_of(cell["batch_seconds"], cell["step_milliseconds"], floors[n],
+                                    mine[n]["seconds"] if mine[n] else None))
+                memory.append(f"{cell['peak_gigabytes']:.1f} GB" if cell.get("peak_gigabytes") else "")
+            else:
+                line.append(cell.get("skipped", "cut short"))
+                memory.append("")
+        lines += [line, [f"{name}, memory", *memory]] if any(memory) else [line]
+    about = f"Codes of all pictures at once, {prompt_of(run, shape)}-token prompt, guidance on, bf16 weights and cache, pixels " \
+            f"not counted; floor: bytes over {bandwidth(run) / 1e9:.0f} GB/s."
+    if any(m and m["estimated"] for m in mine.values()):
+        about += " ~: the step at half way times the steps, plus a prefill."
+    return [f"## Drawing, {shape}", "", about, "",
+            *table(["", *(f"{n} picture{'s' if n > 1 else ''}" for n in PICTURES)], lines)]
+
+
+def decoding(run):
+    lines = [[f"Bifrons, {batch} at once", f"{value:.3g} ms"] for batch in PICTURES
+             if (value := decode_milliseconds(run, batch))]
+    for shape in SHAPES:
+        for cell in peers_of(run, shape).get("decode", []):
+            if "milliseconds" in cell:
+                lines.append([f"{cell['peer']}, {cell['pictures']} at once ({shape})", f"{cell['milliseconds']:.3g} ms"])
+    return ["## Pixels", "", *table(("visual tokenizer's decoder", "a picture"), lines)] if lines else []
+
+
+def targets(run):
+    """What was wanted and what was measured: (what, wanted, measured, whether it holds)."""
+    found = []
+
+    def ratio(shape, pictures):
+        mine, least = ours(run, shape, pictures), floor(run, shape, pictures)
+        return mine["seconds"] / least if mine and least else None
+
+    for shape, most in (("janus-pro-1b", 1.35), ("janus-pro-7b", 1.12)):
+        # Nothing is faster than the floor: below it something was counted wrongly, and then nothing holds.
+        if value := ratio(shape, 1):
+            found.append((f"{shape}, one picture", f"at most {most} x floor", f"{value:.2f} x", 1 <= value <= most))
+        if value := ratio(shape, 64):
+            found.append((f"{shape}, 64 pictures", "at least 65 % of the floor's pictures/s", f"{100 / value:.0f} %",
+                          1 <= value <= 1 / 0.65))
+    if value := decode_milliseconds(run, 4):
+        found.append(("VQ decode at batch 4", "at most 2.5 ms a picture", f"{value:.2f} ms", value <= 2.5))
+    for shape in ("janus-pro-1b", "janus-pro-7b"):
+        for pictures in PICTURES:
+            mine = ours(run, shape, pictures)
+            cells = [cell for cell in peer_cells(run, shape, pictures) if "batch_seconds" in cell] if mine else []
+            if cells:
+                best = min(cells, key=lambda cell: cell["batch_seconds"])
+                value = best["batch_seconds"] / mine["seconds"]
+                found.append((f"{shape}, {pictures} at once", "faster than every peer",
+                              f"{value:.2f} x the fastest, {best['peer']}", value > 1))
+            eager = [cell for cell in cells if cell["peer"] == EAGER]
+            if eager and shape == "janus-pro-7b" and pictures == 1:
+                value = eager[0]["batch_seconds"] / mine["seconds"]
+                found.append((f"{shape}, one picture", f"at least 6 x faster than {EAGER}", f"{value:.1f} x", value >= 6))
+    return found
+
+
+def markdown(run):
+    about, gpu = run["machine"], run["machine"].get("gpu", {})
+    versions = {(p["torch"], p["transformers"]) for s in SHAPES if (p := peers_of(run, s))}
+    facts = [f"commit {about.get('commit') or 'unknown'}", f"driver {gpu['driver']}" if gpu else "no GPU",
+             f"CUDA {about['cuda']}" if about.get("cuda") else "", about.get("compiler", ""),
+             *(f"PyTorch {torch}, transformers {library}" for torch, library in sorted(versions)),
+             f"{gpu['memory_megabytes']} MB" if gpu else ""]
+    out = [f"# {gpu.get('name', about['device'])}, {about['date']}", "", ", ".join(fact for fact in facts if fact) + ".", ""]
+    out += checks(run)
+    for shape in SHAPES:
+        out += drawing(run, shape)
+    out += decoding(run)
+    wanted = [(what, want, got, "yes" if holds else "**no**") for what, want, got, holds in targets(run)]
+    if wanted:
+        out += ["## Wanted", "", *table(("what", "wanted", "measured", "holds"), wanted)]
+    return "\n".join(out).rstrip() + "\n"
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+
+
+def save(run, stem):
+    """Both files, each whole or not at all."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for path, text in ((f"{stem}.json", json.dumps(run, indent=1) + "\n"), (f"{stem}.md", markdown(run))):
+        part = pathlib.Path(f"{path}.part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+
+
+def write(folder, results):
+    run = collect.read_run(folder)
+    stem = pathlib.Path(results) / f"{collect.name_of(run['machine'])}-{run['machine']['date']}"
+    before = pathlib.Path(f"{stem}.json")
+    if before.exists():
+        earlier = json.loads(before.read_text())
+        if earlier["machine"].get("commit") == run["machine"].get("commit"):
+            run = collect.merge(earlier, run)
+    save(run, stem)
+    return stem
+
+
+def main(arguments):
+    match arguments:
+        case ["machine", root, device]:
+            print(json.dumps(collect.machine(pathlib.Path(root), device), indent=1))
+        case ["stage", name, status, seconds, note, *file]:
+            print(json.dumps(collect.stage(name, status, float(seconds), note, file[0] if file else None), indent=1))
+        case ["write", folder, results]:
+            print(f"{write(folder, results)}.md")
+        case ["merge", *files, "-o", stem] if files:
+            save(collect.merge(*(json.loads(pathlib.Path(file).read_text()) for file in files)), pathlib.Path(stem))
+        case ["same", before, now]:
+            return 0 if collect.same(pathlib.Path(before), pathlib.Path(now)) else 1
+        case ["ran", file]:
+            if not collect.counts(json.loads(pathlib.Path(file).read_text()))["passed"]:
+                raise ValueError("no case ran: was this built with CUDA, and does the driver fit?")
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (OSError, ValueError) as error:
+        sys.exit(f"report.py: {error}")

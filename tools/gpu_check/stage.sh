@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# One stage of run.sh, which sets DEVICE, PRESET, WORK, BUILD, JOBS, LIMIT and RESULT; exit 69 means: skipped, says the last line.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+name=$1
+shift
+
+build() {  # build [-DX=Y]...
+  local prefix=$WORK/third_party prefixes cudnn card
+  if [[ -d $root/third_party && ! -f $prefix/built ]]; then
+    cmake -S "$root/third_party/googletest" -B "$WORK/googletest" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+      -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib
+    cmake --build "$WORK/googletest" --parallel "$JOBS" --target install
+    touch "$prefix/built"
+  fi
+  prefixes="$prefix;$root/third_party"
+  # PyTorch's wheels bring cuDNN as a Python package.
+  cudnn=$(python3 -c 'import nvidia.cudnn as c; print(list(c.__path__)[0])' 2>/dev/null || true)
+  card=$([[ $DEVICE == cpu ]] || nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
+  [[ $card != 90 ]] || card=90a  # with the instructions that only this one has
+  cd "$root"
+  cmake --preset "$PRESET" -B "$BUILD" -DCMAKE_PREFIX_PATH="$prefixes${cudnn:+;$cudnn}" \
+    ${card:+"-DCMAKE_CUDA_ARCHITECTURES=$card-real"} "$@"
+  local tests=(test_cuda)
+  [[ $DEVICE == cuda ]] || tests=(test_kernels test_model)
+  cmake --build "$BUILD" --parallel "$JOBS" --target bifrons "${tests[@]}"
+}
+
+gtest() {  # gtest PROGRAM FILTER: those cases of the tests that hold of every backend; none at all is a failure
+  local program=tests/cuda/test_cuda
+  [[ $DEVICE == cuda ]] || program=$1
+  "$BUILD/$program" --gtest_brief=1 --gtest_filter="$2" --gtest_output="json:$RESULT"
+  python3 "$here/report.py" ran "$RESULT"
+}
+
+sanitize() {  # sanitize TOOL: pictures of two small models, drawn and decoded under it
+  command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; exit 69; }
+  for model in toy-hf grouped-query; do
+    compute-sanitizer --tool "$1" --error-exitcode 99 "$BUILD/bifrons" generate --device "$DEVICE" --quiet \
+      -m "$root/tests/golden/models/$model" -s 1 -c 2 -o "$WORK/drawn-under-$1/" "a fox"
+  done
+}
+
+bench() {  # bench SHAPE ARGUMENTS...: on the CPU a small model stands for the shape
+  local place=(--device "$DEVICE" --shape "$1")
+  [[ $DEVICE == cuda ]] || place=(-m "$root/tests/golden/models/toy-hf" --repeats 3)
+  "$BUILD/bifrons" bench "${place[@]}" --json "${@:2}" >"$RESULT"
+}
+
+peers() {  # peers SHAPE: a bit less than the limit, to end by itself
+  local place=(--shape "$1" --seconds $((LIMIT * 4 / 5)))
+  [[ $DEVICE == cuda ]] || place=(--shape tiny --device cpu --repeats 1 --pictures 1 --prompt 9)
+  python3 -u "$here/peers.py" "${place[@]}" -o "$RESULT"
+}
+
+case $name in
+  build) build "$@" ;;
+  ops) gtest tests/kernels/test_kernels '-*Law*:*Golden*' ;;
+  laws) gtest tests/kernels/test_kernels '*Law*' ;;
+  goldens) gtest tests/model/test_model '*Golden*' ;;
+  memcheck | racecheck | initcheck | synccheck) sanitize "$name" ;;
+  bench-1b) bench janus-pro-1b --rows 2,8,32,128 ;;
+  bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
+  vq) bench janus-pro-1b --only vq ;;
+  peers-1b) peers janus-pro-1b ;;
+  peers-7b) peers janus-pro-7b ;;
+  *) echo "stage.sh: no stage $name" >&2; exit 2 ;;
+esac

@@ -1,0 +1,39 @@
+// Captions: UTF-8 drawn into pictures with TrueType and OpenType fonts.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vision/picture.h"
+
+namespace bifrons {
+
+// Signs stand side by side from left to right, each by itself: scripts that join or reorder their
+// letters can be read but are not set as they should be.
+class Typesetter {
+ public:
+  Typesetter();
+  ~Typesetter();
+  Typesetter(Typesetter&&) noexcept;
+
+  // False when the bytes are no font with outlines. Fonts are trusted: give none of strangers.
+  bool add_font(std::vector<uint8_t> file);
+  // Whether the fonts together have every sign of a valid UTF-8 text.
+  bool covers(std::string_view text) const;
+
+  // In pixels, for letters `size` high.
+  int64_t width(std::string_view text, int64_t size) const;
+  // Black on what is there, with the left end of the baseline at (x, y); outside parts are cut off.
+  void draw(Picture& picture, int64_t x, int64_t y, std::string_view text, int64_t size) const;
+
+ private:
+  struct Font;
+  struct Sign;
+  std::vector<Sign> signs_of(std::string_view text) const;
+  std::vector<std::unique_ptr<Font>> fonts_;
+};
+
+}  // namespace bifrons
