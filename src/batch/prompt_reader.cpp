@@ -43,8 +43,8 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
 PromptReader::PromptReader(ByteStream stream, PromptFormat format,
                            std::function<void(const std::string&)> remark, std::string name)
     : lines_(std::move(stream)),
-      remarks_(std::move(remark)),
-      parser_(parser_for(format, remarks_)),
+      remarks_(std::make_unique<Remarks>(std::move(remark))),
+      parser_(parser_for(format, *remarks_)),
       name_(std::move(name)) {}
 
 std::optional<TextLine> PromptReader::next_line() {

@@ -57,7 +57,7 @@ class PromptReader {
   std::optional<TextLine> next_line();
 
   LineReader lines_;
-  Remarks remarks_;
+  std::unique_ptr<Remarks> remarks_;  // the parser keeps hold of it while readers move
   std::unique_ptr<LineParser> parser_;
   std::string name_;
   bool begun_ = false;

@@ -227,6 +227,18 @@ TEST(TablePrompts, HeadersThatCannotBeUsed) {
   }
 }
 
+// A reader goes into a job stream by moving; what it has to say must still arrive.
+TEST(PromptFiles, MovedReadersRemark) {
+  std::vector<std::string> remarks;
+  auto reader = std::make_unique<PromptReader>(
+      stream_of("a --steps 20\n"), PromptFormat::kText,
+      [&remarks](const std::string& remark) { remarks.push_back(remark); });
+  PromptReader moved(std::move(*reader));
+  reader.reset();
+  EXPECT_TRUE(moved.next());
+  EXPECT_EQ(remarks.size(), 1u);
+}
+
 TEST(PromptFiles, FormatsByEnding) {
   EXPECT_EQ(prompt_format_of("a.TXT"), PromptFormat::kText);
   EXPECT_EQ(prompt_format_of("x/a.b.jsonl"), PromptFormat::kJsonLines);

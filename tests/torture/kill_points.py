@@ -68,11 +68,20 @@ class Torture:
         if scene == "replace":
             self.run("before")
 
-    def count(self, scene: str, call: str) -> int:
+    def points_of(self, scene: str) -> dict[str, range]:
+        """By kind of call: the numbers of those made once the program is at work in the directory."""
         self.begin(scene)
         log = self.scratch / "log"
-        self.run("now", ["-o", str(log), "-e", "trace=" + optional(call)])
-        return sum("resumed" not in line for line in log.read_text().splitlines() if "(" in line)
+        self.run("now", ["-o", str(log), "-e", "trace=" + ",".join(map(optional, CALLS))])
+        seen = {call: 0 for call in CALLS}
+        before: dict[str, int] | None = None  # the loader's, which are no concern of ours
+        for line in log.read_text(errors="replace").splitlines():
+            name = line.partition("(")[0]
+            if before is None and str(self.scratch / "out") in line:
+                before = dict(seen)
+            for call in CALLS:
+                seen[call] += name in call.split(",")
+        return {call: range((before or seen)[call] + 1, seen[call] + 1) for call in CALLS}
 
     def check_lines(self) -> list[str]:
         """What must hold at any moment, also between a crash and the next run."""
@@ -91,7 +100,7 @@ class Torture:
             wrong.append("a foreign file was touched")
         return wrong
 
-    def check_end(self, code: int) -> list[str]:
+    def check_end(self, code: int, swept: bool = True) -> list[str]:
         """What must hold after an undisturbed run."""
         out = self.scratch / "out"
         wrong = [] if code == 0 else [f"the second run ended with {code}"]
@@ -107,7 +116,8 @@ class Torture:
         left = {p.name for p in out.iterdir()} - {*PICTURES, FOREIGN, "metadata.jsonl", ".bifrons"}
         if left:
             wrong.append(f"left over: {left}")
-        if not self.naive and any((out / ".bifrons/parts").iterdir()):
+        # A part that could not be removed is a second name of a whole file; the next run removes it.
+        if swept and not self.naive and any((out / ".bifrons/parts").iterdir()):
             wrong.append("parts are left over")
         return wrong
 
@@ -118,18 +128,16 @@ class Torture:
         code = self.run("now", ["-o", "/dev/null", "-e", "trace=" + names, "-e", inject])
         wrong = self.check_lines()
         if code == 0:
-            wrong += [f"said done, but {each}" for each in self.check_end(0)]
+            wrong += [f"said done, but {each}" for each in self.check_end(0, swept=False)]
         wrong += self.check_end(self.run("now"))
         self.points += 1
         self.violations += [f"{scene}, {action} at {call} {k}: {each}" for each in wrong]
 
     def everything(self, every: int) -> None:
         for scene in ["empty"] if self.naive else ["empty", "replace"]:
-            for number, call in enumerate(CALLS):
-                calls = self.count(scene, call)
-                for action in ACTIONS:
-                    # The loader fails by itself when it cannot open libraries; kills there are dull too.
-                    for k in range(1 + number % every, calls + 1, every):
+            for number, (call, points) in enumerate(self.points_of(scene).items()):
+                for turn, action in enumerate(ACTIONS):
+                    for k in points[(number + turn) % every :: every]:
                         self.break_at(scene, call, action, k)
 
 
