@@ -9,6 +9,8 @@ namespace bifrons {
 namespace {
 
 constexpr std::string_view kExifName("Exif\0\0", 6);
+// A whole JFIF segment, version 1.1, square pixels, no thumbnail.
+constexpr std::string_view kJfif("\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", 18);
 constexpr uint32_t kFirstFrame = 0xc0, kHuffman = 0xc4, kExtension = 0xc8, kArithmetic = 0xcc,
                    kLastFrame = 0xcf, kRestart = 0xd0, kStart = 0xd8, kEnd = 0xd9, kScan = 0xda,
                    kQuantisation = 0xdb, kRestartInterval = 0xdd, kApp0 = 0xe0, kApp1 = 0xe1,
@@ -51,11 +53,25 @@ void read_frame(BarePicture& bare, uint32_t marker, ByteView data, size_t at) {
   }
 }
 
-// JFIF and Adobe segments say how colours are coded.
+// Tables of a class and number, 16 counts of codes by length, and a value for each code: at most
+// 256 and never more than prefix codes of those lengths can be.
+void check_huffman_tables(ByteView data, size_t at) {
+  while (!data.empty()) {
+    if (data.size() < 17) refuse(at);
+    size_t codes = 0, taken = 0;  // of the 2^16 codes of 16 bits
+    for (size_t length = 1; length <= 16; ++length) {
+      codes += data[length];
+      taken += size_t{data[length]} << (16 - length);
+    }
+    if (codes > 256 || taken > (size_t{1} << 16) || data.size() < 17 + codes) refuse(at);
+    data = data.subspan(17 + codes);
+  }
+}
+
+// Adobe's segment says how colours are coded; so does JFIF's being there at all.
 bool pixels_need(uint32_t marker, ByteView data) {
   return is_frame(marker) || marker == kHuffman || marker == kQuantisation ||
          marker == kRestartInterval || marker == kScan ||
-         (marker == kApp0 && starts_with(data, 0, "JFIF")) ||
          (marker == kApp14 && starts_with(data, 0, "Adobe"));
 }
 
@@ -90,6 +106,8 @@ BarePicture bare_jpeg(ByteView file) {
     if (length > file.size() - at - 2) throw Error(ErrorKind::kData, "the JPEG file ends early");
     const ByteView data = file.subspan(at + 4, length - 2);
     size_t next = at + 2 + length;
+    if (marker == kHuffman) check_huffman_tables(data, at);
+    if (marker == kApp0 && starts_with(data, 0, "JFIF")) append(bare.file, kJfif);
     if (is_frame(marker)) read_frame(bare, marker, data, at);
     if (marker == kApp1 && starts_with(data, 0, kExifName)) {
       bare.orientation = exif_orientation(data.subspan(kExifName.size()));

@@ -89,6 +89,22 @@ TEST(PictureDamage, JpegKindsThatAreNotSupported) {
   expect_contains(refusal({0xff, 0xd8, 0xff, 0xd9}), "damaged");
 }
 
+TEST(PictureDamage, JpegTablesWithMoreCodesThanThereCanBe) {
+  const auto tables = [](uint8_t counts_of_16, uint8_t counts_of_1) {
+    Bytes file{0xff, 0xd8, 0xff, 0xc4, 2, 0x13, 0, counts_of_1};
+    file.insert(file.end(), 14, 0);
+    file.push_back(counts_of_16);
+    file.resize(file.size() + 0x200);
+    append(file, "\xff\xd9");
+    return file;
+  };
+  expect_contains(refusal(tables(255, 3)), "damaged near byte 2");  // 258 codes, three of one bit
+  // Two bytes of 255 and 2 codes: 257 in all, all of 15 and 16 bits.
+  Bytes many = tables(255, 0);
+  many[8 + 13] = 2;
+  expect_contains(refusal(many), "damaged near byte 2");
+}
+
 TEST(PictureDamage, JpegWithTooManyScans) {
   Bytes file = encode_pixels({8, 8, Bytes(192, 50)}, PictureFormat::kJpeg);
   size_t scan = 2;  // each segment says where the next one is
