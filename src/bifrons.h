@@ -60,6 +60,65 @@ struct ModelInfo {
 // makes draw() throw Error (interrupted).
 using Progress = std::function<bool(int64_t done, int64_t total)>;
 
+// One picture of a batch. The id is the caller's and comes back with the result.
+struct BatchJob {
+  uint64_t id = 0;
+  DrawRequest request;
+};
+
+// Gives the next job; nothing when there are no more, after which it is not called again. Called on
+// the thread that called draw_batch(), when a lane is free. Lanes wait while it blocks.
+using JobSource = std::function<std::optional<BatchJob>()>;
+
+// Either a drawing or what kept this job, and no other, from becoming one: kUsage (a setting out of
+// range, a prompt too long for the model), kData (a prompt that is not UTF-8, or numbers that
+// stopped being finite twice).
+struct BatchResult {
+  uint64_t id = 0;
+  std::optional<Drawing> drawing;
+  std::optional<Error> error;  // there when `drawing` is not
+  int attempts = 1;            // 2: the numbers stopped being finite once; 0: refused undrawn
+};
+
+// Takes results as they are finished, in any order. Called on a thread of the engine's own, one
+// call at a time; while it blocks, drawing goes on until as many pictures wait as there are lanes.
+// What it throws stops the batch and comes out of draw_batch().
+using ResultSink = std::function<void(BatchResult)>;
+
+struct BatchProgress {
+  int64_t pictures = 0;  // jobs with a result on its way to the sink, refused ones included
+  int64_t tokens = 0;    // image tokens drawn so far by all lanes
+  int64_t lanes_busy = 0;
+  int64_t lanes = 0;
+};
+
+struct BatchOptions {
+  int lanes = 0;  // pictures drawn side by side; 0: Engine::automatic_lanes()
+  // Called on the caller's thread after every step; return false to stop within one step.
+  std::function<bool(const BatchProgress&)> progress{};
+};
+
+// What a batch cost. A lane-step is one lane in one step, busy or idle.
+struct BatchStats {
+  bool stopped = false;  // progress said stop: unfinished pictures were dropped without a result
+  int64_t lanes = 0;
+  int64_t pictures = 0;         // drawn and given to the sink
+  int64_t failures = 0;         // results with an error
+  int64_t retries = 0;
+  int64_t steps = 0;
+  int64_t lane_steps = 0;       // lanes * steps
+  int64_t idle_lane_steps = 0;  // of these without a picture
+  int64_t prefill_rows = 0;     // prompt tokens run through the model
+  int64_t shared_rows = 0;      // prompt tokens that needed no run: a prefix was there already
+  double wall_seconds = 0;
+  double source_seconds = 0;    // waiting for jobs
+  double prefill_seconds = 0;
+  double step_seconds = 0;
+  double decode_seconds = 0;    // VQ decoding, beside the others
+  double sink_seconds = 0;      // inside the sink, beside the others
+  double stall_seconds = 0;     // lanes waiting for decoder and sink
+};
+
 class Engine {
  public:
   // Throws Error: missing, data, unavailable.
@@ -73,6 +132,18 @@ class Engine {
 
   // Draws every request; a drawing depends on its request alone.
   std::vector<Drawing> draw(std::span<const DrawRequest> requests, const Progress& progress = {});
+
+  // Draws every job of `source`: a lane that finishes its picture takes the next job at once. The
+  // drawing of a job is that of draw() with its request alone. Throws what source, sink and progress
+  // throw, and Error (unavailable) when there is no memory for that many lanes.
+  BatchStats draw_batch(const JobSource& source, const ResultSink& sink,
+                        const BatchOptions& options = {});
+
+  // How many lanes draw_batch() takes by itself: what is worth while and fits this device's memory.
+  int automatic_lanes() const;
+
+  // What draw_batch() would refuse this request with, without drawing.
+  std::optional<Error> fault_of(const DrawRequest& request) const;
 
   // Codes in raster order to a picture. Throws Error (data): wrong count, code out of range.
   Picture decode(std::span<const int32_t> tokens);

@@ -9,7 +9,6 @@
 #include "src/engine/generator.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
-#include "src/tokenizer/prompt.h"
 #include "src/tokenizer/tokenizer.h"
 #include "src/weights/checkpoint.h"
 
@@ -138,15 +137,7 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
   State& s = *state_;
   std::vector<GuidedPrompt> prompts;
   for (const DrawRequest& r : requests) {
-    GuidedPrompt p;
-    p.prompted = drawing_prompt(*s.tokenizer, r.prompt, r.allow_special);
-    p.unprompted = unguided_prompt(*s.tokenizer, p.prompted, r.negative_prompt.value_or(""));
-    p.seed = r.seed;
-    p.guidance = static_cast<float>(r.guidance);
-    p.temperature = static_cast<float>(r.temperature);
-    p.top_k = static_cast<int32_t>(std::min<int64_t>(r.top_k, s.config.vq.codebook));
-    p.top_p = static_cast<float>(r.top_p);
-    prompts.push_back(std::move(p));
+    prompts.push_back(guided_prompt(*s.tokenizer, s.config, r));
   }
 
   const size_t at_once = std::max(1, s.options.pictures_at_once);
@@ -171,6 +162,59 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
     for (size_t i = begin; i < begin + n; ++i) drawings[i].seconds = took.count() / n;
   }
   return drawings;
+}
+
+BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
+                              const BatchOptions& options) {
+  State& s = *state_;
+  BatchStats stats;
+  stats.lanes = options.lanes > 0 ? options.lanes : automatic_lanes();
+  BatchProgress progress{.lanes = stats.lanes};
+  for (bool more = true; more;) {
+    std::vector<uint64_t> ids;
+    std::vector<GuidedPrompt> prompts;
+    while (more && static_cast<int64_t>(ids.size()) < stats.lanes) {
+      std::optional<BatchJob> job = source();
+      more = job.has_value();
+      if (!more) break;
+      try {
+        prompts.push_back(guided_prompt(*s.tokenizer, s.config, job->request));
+        ids.push_back(job->id);
+      } catch (const Error& e) {
+        ++stats.failures, ++progress.pictures;
+        sink({.id = job->id, .error = e, .attempts = 0});
+      }
+    }
+    progress.lanes_busy = static_cast<int64_t>(ids.size());
+    const auto watch = [&](int64_t, int64_t) {
+      progress.tokens += progress.lanes_busy;
+      return !options.progress || options.progress(progress);
+    };
+    try {
+      auto codes = s.generator->draw(prompts, watch);
+      for (size_t i = 0; i < ids.size(); ++i) {
+        Drawing drawing{s.decode(codes[i]), std::move(codes[i]), 0};
+        ++stats.pictures, ++progress.pictures;
+        sink({.id = ids[i], .drawing = std::move(drawing)});
+      }
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::kInterrupted) throw;
+      stats.stopped = true;
+      break;
+    }
+  }
+  return stats;
+}
+
+int Engine::automatic_lanes() const { return 16; }
+
+std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
+  try {
+    guided_prompt(*state_->tokenizer, state_->config, request);
+    return {};
+  } catch (const Error& e) {
+    return e;
+  }
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

@@ -7,21 +7,11 @@
 
 #include "kernels/backend.h"
 #include "src/bifrons.h"
+#include "src/engine/requests.h"
 #include "src/model/image_face.h"
 #include "src/model/transformer.h"
 
 namespace bifrons {
-
-// A picture to draw, as token ids. Both rows have the same length L (spec 4.3).
-struct GuidedPrompt {
-  std::vector<int32_t> prompted;
-  std::vector<int32_t> unprompted;
-  uint64_t seed = 0;
-  float guidance = 5.0f;
-  float temperature = 1.0f;
-  int32_t top_k = 0;
-  float top_p = 1.0f;
-};
 
 class Generator {
  public:

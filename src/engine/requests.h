@@ -1,0 +1,29 @@
+// Requests in words and doubles to what a lane is fed with.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/bifrons.h"
+#include "src/model/config.h"
+#include "src/tokenizer/tokenizer.h"
+
+namespace bifrons {
+
+// A picture to draw, as token ids. Both rows have the same length L (spec 4.3).
+struct GuidedPrompt {
+  std::vector<int32_t> prompted;
+  std::vector<int32_t> unprompted;
+  uint64_t seed = 0;
+  float guidance = 5.0f;
+  float temperature = 1.0f;
+  int32_t top_k = 0;
+  float top_p = 1.0f;
+};
+
+// Throws Error: usage (a setting out of range, a prompt too long for the model), data (invalid
+// UTF-8).
+GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
+                           const DrawRequest& request);
+
+}  // namespace bifrons
