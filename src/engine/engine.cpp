@@ -7,6 +7,7 @@
 
 #include "src/bifrons.h"
 #include "src/engine/generator.h"
+#include "src/engine/parts.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/prompt.h"
@@ -171,6 +172,12 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
     for (size_t i = begin; i < begin + n; ++i) drawings[i].seconds = took.count() / n;
   }
   return drawings;
+}
+
+Engine::Parts Engine::parts() {
+  State& s = *state_;
+  return {s.options.model, s.options.rope, *s.backend, s.config, *s.tokenizer,
+          s.model->transformer};
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {
