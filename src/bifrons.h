@@ -148,6 +148,10 @@ class Engine {
   // Codes in raster order to a picture. Throws Error (data): wrong count, code out of range.
   Picture decode(std::span<const int32_t> tokens);
 
+  // For the library's other face (src/engine/parts.h).
+  struct Parts;
+  Parts parts();
+
  private:
   struct State;
   explicit Engine(std::unique_ptr<State> state);

@@ -33,6 +33,7 @@ class CpuBackend final : public Backend {
  private:
   void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
+  void do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
   void do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) override;
   void do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                       const RopeTable& rope, const TokenRows& rows) override;
@@ -48,8 +49,8 @@ class CpuBackend final : public Backend {
   void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
                  const Tensor* residual) override;
   void do_upsample2x(const Tensor& y, const Tensor& x) override;
-  void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                         const Tensor& v) override;
+  void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                         int64_t heads) override;
   void do_to_pixels(const Tensor& pixels, const Tensor& x) override;
 
   const InstructionSet& isa_;

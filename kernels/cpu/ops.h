@@ -12,6 +12,7 @@ namespace bifrons::cpu {
 // rows.cpp
 void gather(const Tensor& y, const Table& table, const Tensor& ids);
 void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void swiglu(const Tensor& y, const Tensor& gate_up);
 void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void advance(const Tensor& counters);
@@ -33,6 +34,6 @@ void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, co
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
 void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
-                    const Tensor& k, const Tensor& v);
+                    const Tensor& k, const Tensor& v, int64_t heads);
 
 }  // namespace bifrons::cpu

@@ -7,6 +7,7 @@
 
 #include "src/bifrons.h"
 #include "src/engine/generator.h"
+#include "src/engine/parts.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/tokenizer.h"
@@ -215,6 +216,12 @@ std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   } catch (const Error& e) {
     return e;
   }
+}
+
+Engine::Parts Engine::parts() {
+  State& s = *state_;
+  return {s.options.model, s.options.rope, *s.backend, s.config, *s.tokenizer,
+          s.model->transformer};
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

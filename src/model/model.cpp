@@ -83,6 +83,7 @@ Config shape_named(const std::string& name) {
                 fmt::format("unknown shape {}: janus-pro-1b or janus-pro-7b", quote(name)));
   }
   config.image_token_embed = config.gen_aligner_width = t.hidden;
+  config.tower = TowerConfig{};
   return config;
 }
 
