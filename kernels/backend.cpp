@@ -282,6 +282,16 @@ void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleContro
   do_sample(ids, guided, controls);
 }
 
+void Backend::keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  const Checker c{"keep", place()};
+  c.typed("fixed", fixed, DType::kI32);
+  c.rank("fixed", fixed, 2);
+  c.array("ids", ids, DType::kI32, 2 * fixed.rows());
+  c.array("step", step, DType::kI32, fixed.rows());
+  meter_.add(Verb::kKeep, ids.bytes() + 2 * step.bytes(), 0);
+  do_keep(ids, fixed, step);
+}
+
 void Backend::advance(const Tensor& counters) {
   const Checker c{"advance", place()};
   c.typed("counters", counters, DType::kI32);

@@ -124,6 +124,10 @@ class Backend {
   // +inf. guided f32 [P, N], ids i32 [2 P].
   void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
+  // ids[2 i] = ids[2 i + 1] = fixed[i, step[i]] where that is not negative: codes that are not drawn.
+  // A step outside of `fixed` changes nothing. ids i32 [2 P], fixed i32 [P, N], step i32 [P].
+  void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
+
   // Adds one to every element: positions and steps move on. i32.
   void advance(const Tensor& counters);
 
@@ -164,6 +168,7 @@ class Backend {
   virtual void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& guided,
                          const SampleControls& controls) = 0;
+  virtual void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) = 0;
   virtual void do_advance(const Tensor& counters) = 0;
   virtual void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                              double eps, bool silu) = 0;

@@ -51,6 +51,9 @@ void TimedBackend::do_sample(const Tensor& ids, const Tensor& guided,
                              const SampleControls& controls) {
   timed(Verb::kSample, [&] { inner_.sample(ids, guided, controls); });
 }
+void TimedBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  timed(Verb::kKeep, [&] { inner_.keep(ids, fixed, step); });
+}
 void TimedBackend::do_advance(const Tensor& counters) {
   timed(Verb::kAdvance, [&] { inner_.advance(counters); });
 }

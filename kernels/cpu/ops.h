@@ -15,6 +15,7 @@ void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void swiglu(const Tensor& y, const Tensor& gate_up);
 void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
+void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
 void advance(const Tensor& counters);
 
 // attention.cpp

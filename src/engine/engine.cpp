@@ -59,6 +59,7 @@ struct Engine::State {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
   std::unique_ptr<Generator> generator;
+  std::unique_ptr<VqEncoder> encoder;  // when encode() was called
   Buffer codes;   // i32 [image_tokens]
   Buffer pixels;  // u8 [size, size, 3]
 
@@ -132,6 +133,15 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
     }
   }
   return state_->decode(tokens);
+}
+
+std::vector<int32_t> Engine::encode(const Picture& picture) {
+  State& s = *state_;
+  if (s.encoder == nullptr) {
+    const Checkpoint checkpoint = Checkpoint::open(s.options.model);
+    s.encoder = load_encoder(*s.backend, s.config, s.model->activation, checkpoint, s.options.model);
+  }
+  return s.encoder->encode(*s.backend, picture);
 }
 
 std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const Progress& progress) {

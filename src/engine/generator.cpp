@@ -14,6 +14,7 @@ struct Generator::Step {
   TokenRows rows;           // slot and position of the 2 P rows of a step
   SampleControls controls;  // per picture
   Tensor guidance;          // f32 [P]
+  Tensor fixed;             // i32 [P, image_tokens]; -1 is drawn
 };
 
 Generator::Generator(Backend& backend, const Config& config, const Transformer& transformer,
@@ -44,7 +45,8 @@ void Generator::reserve(int64_t pictures, int64_t capacity) {
 Generator::Step Generator::make_step(std::span<const GuidedPrompt> pictures) {
   const int64_t n = static_cast<int64_t>(pictures.size());
   Step step;
-  step.storage = b_.allocate(11 * n * 4);
+  const int64_t tokens = config_.image_tokens();
+  step.storage = b_.allocate((11 + tokens) * n * 4);
   int64_t offset = 0;
   const auto put = [&](DType dtype, std::initializer_list<int64_t> shape, const auto& values) {
     const Tensor t = step.storage.view(dtype, shape, offset);
@@ -53,7 +55,7 @@ Generator::Step Generator::make_step(std::span<const GuidedPrompt> pictures) {
     return t;
   };
 
-  std::vector<int32_t> slot, position, top_k, seed;
+  std::vector<int32_t> slot, position, top_k, seed, fixed;
   std::vector<float> temperature, top_p, guidance;
   for (const GuidedPrompt& p : pictures) {
     for (int row = 0; row < 2; ++row) {
@@ -66,6 +68,8 @@ Generator::Step Generator::make_step(std::span<const GuidedPrompt> pictures) {
     temperature.push_back(p.temperature);
     top_p.push_back(p.top_p);
     guidance.push_back(p.guidance);
+    fixed.insert(fixed.end(), p.fixed.begin(), p.fixed.end());
+    if (p.fixed.empty()) fixed.insert(fixed.end(), tokens, -1);
   }
   step.rows.slot = put(DType::kI32, {2 * n}, slot);
   step.rows.position = put(DType::kI32, {2 * n}, position);
@@ -74,6 +78,7 @@ Generator::Step Generator::make_step(std::span<const GuidedPrompt> pictures) {
   step.controls.temperature = put(DType::kF32, {n}, temperature);
   step.controls.top_p = put(DType::kF32, {n}, top_p);
   step.guidance = put(DType::kF32, {n}, guidance);
+  step.fixed = put(DType::kI32, {n, tokens}, fixed);
   step.controls.step = put(DType::kI32, {n}, std::vector<int32_t>(n, 0));
   return step;
 }
@@ -162,6 +167,7 @@ std::vector<std::vector<int32_t>> Generator::draw(std::span<const GuidedPrompt> 
   prefill(pictures);
   for (int64_t token = 0; token < tokens; ++token) {
     face_.draw_codes(b_, face_activations_, step.guidance, step.controls);
+    b_.keep(face_activations_.ids, step.fixed, step.controls.step);
     collect(codes, token);
     if (progress && !progress(token + 1, tokens)) {
       throw Error(ErrorKind::kInterrupted, "interrupted");
