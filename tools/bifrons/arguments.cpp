@@ -89,11 +89,11 @@ void fill_machine(Grammar& grammar) {
   }
   const std::string model = environment("BIFRONS_MODEL");
   for (std::string* each : {&grammar.generate.model, &grammar.decode.model, &grammar.inspect.model,
-                            &grammar.tokenize.model, &grammar.doctor.model}) {
+                            &grammar.tokenize.model, &grammar.doctor.model, &grammar.sight.model}) {
     if (each->empty()) *each = model;
   }
-  grammar.generate.device = grammar.decode.device = grammar.device;
-  grammar.generate.threads = grammar.decode.threads = grammar.threads;
+  grammar.generate.device = grammar.decode.device = grammar.sight.device = grammar.device;
+  grammar.generate.threads = grammar.decode.threads = grammar.sight.threads = grammar.threads;
 }
 
 Command choose_generate(Grammar& grammar, const CLI::App& command) {
@@ -117,10 +117,28 @@ Command choose_generate(Grammar& grammar, const CLI::App& command) {
   if (arguments.settings.negative_prompt) {
     check_text("the negative prompt", *arguments.settings.negative_prompt);
   }
+  check_text("the question", arguments.match_question);
   if (arguments.output == "-" && arguments.json) {
     throw Error(ErrorKind::kUsage, "--output - and --json both want stdout");
   }
   return std::move(arguments);
+}
+
+Command choose_sight(Grammar& grammar, const std::string& name) {
+  SightArguments& sight = grammar.sight;
+  sight.verb = name == "chat"  ? SightVerb::kChat
+               : name == "ask" ? SightVerb::kAsk
+                               : SightVerb::kDescribe;
+  check_text("the question", sight.asked);
+  check_text("the question", sight.question.value_or(""));
+  check_text("the system prompt", sight.system.value_or(""));
+  if (sight.verb == SightVerb::kAsk && sight.image == "-" && sight.asked == "-") {
+    throw Error(ErrorKind::kUsage, "picture and question cannot both come from stdin");
+  }
+  if (sight.verb == SightVerb::kChat && sight.image == "-") {
+    throw Error(ErrorKind::kUsage, "chat reads what is said from stdin, so the picture is a file");
+  }
+  return std::move(sight);
 }
 
 Command choose(Grammar& grammar) {
@@ -140,6 +158,7 @@ Command choose(Grammar& grammar) {
     }
     return std::move(grammar.decode);
   }
+  if (name == "describe" || name == "ask" || name == "chat") return choose_sight(grammar, name);
   if (name == "info") return std::move(grammar.info);
   if (name == "inspect") return std::move(grammar.inspect);
   if (name == "doctor") return std::move(grammar.doctor);

@@ -13,5 +13,6 @@ int run(const TokenizeArguments& arguments);
 int run(const DoctorArguments& arguments);
 int run(const VersionArguments& arguments);
 int run(const ShowArguments& arguments);
+int run(const SightArguments& arguments);
 
 }  // namespace bifrons
