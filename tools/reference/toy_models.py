@@ -60,7 +60,7 @@ MODELS = [
                    codebook=61, code_dim=8, latent_channels=4, base_channels=32, encoder_multipliers=(1,),
                    decoder_multipliers=(1,), res_blocks=1, grid=4, image_token_embed=24),
              {"width": 24, "layers": 3, "heads": 3, "image_size": 32, "patch_size": 8}, torch.bfloat16, "original",
-             "safetensors", 0, ENCODER, 1),
+             "safetensors", 0, ENCODER, 2),
 ]
 
 
