@@ -112,22 +112,21 @@ OpCase keep_case(int64_t pictures, int64_t tokens) {
     drawn.push_back(static_cast<double>(1000 + p));
     kept.push_back(static_cast<double>(holds ? 10 * p + step : 1000 + p));
   }
-  return {.name = fmt::format("keep_{}x{}", pictures, tokens),
-          .verb = Verb::kKeep,
-          .prepare =
-              [=](Backend& b, Workbench& w) {
-                w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, fixed, kGap);
-                w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
-                w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
-              },
-          .run =
-              [](Backend& b, Workbench& w) {
-                b.keep(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
-              },
-          .expect = [=] { return repeated(kept); },
-          .tolerance = {},
-          .bytes = 16 * pictures,
-          .flops = 0};
+  return {
+      .name = fmt::format("keep_{}x{}", pictures, tokens),
+      .verb = Verb::kKeep,
+      .prepare =
+          [=](Backend& b, Workbench& w) {
+            w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, fixed, kGap);
+            w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
+            w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+          },
+      .run = [](Backend& b,
+                Workbench& w) { b.keep(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
+      .expect = [=] { return repeated(kept); },
+      .tolerance = {},
+      .bytes = 16 * pictures,
+      .flops = 0};
 }
 
 }  // namespace
