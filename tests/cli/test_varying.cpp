@@ -111,7 +111,7 @@ TEST_F(Varying, KeptRowsStayAndLikeDrawsThePictureAgain) {
   const auto after = nlohmann::json::parse(bytes("v.json"))["tokens"];
   const auto fixed = settings("v.png")["fixed"];
   for (int i = 0; i < 16; ++i) {
-    if (i < 8) EXPECT_EQ(after[i], before[i]) << i;
+    EXPECT_TRUE(i >= 8 || after[i] == before[i]) << i;
     EXPECT_EQ(fixed[i], i < 8 ? before[i] : nlohmann::json(-1)) << i;
   }
   ASSERT_EQ(run({"--like", "v.png", "-o", "again.png"}).exit_code, 0);
@@ -125,7 +125,7 @@ TEST_F(Varying, KeptRowsStayAndLikeDrawsThePictureAgain) {
   EXPECT_EQ(settings("o.png")["fixed"][7], -1);
 
   const Outcome info = run({"info", "v.png"});
-  EXPECT_NE(info.out.find("Kept tokens"), std::string::npos) << info.out;
+  EXPECT_NE(info.out.find("16 values"), std::string::npos) << info.out;
 }
 
 TEST_F(Varying, MaskSaysWhatIsDrawn) {

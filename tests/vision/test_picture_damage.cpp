@@ -77,7 +77,8 @@ TEST(PictureDamage, JpegKindsThatAreNotSupported) {
   const auto frame = [](uint8_t marker, uint8_t precision, uint8_t components) {
     Bytes file{0xff,      0xd8, 0xff, marker, 0, static_cast<uint8_t>(8 + 3 * components),
                precision, 0,    8,    0,      8, components};
-    for (uint8_t c = 0; c < components; ++c) file.insert(file.end(), {c, 0x11, 0});
+    for (uint8_t c = 0; c < components; ++c)
+      for (const uint8_t byte : {c, uint8_t{0x11}, uint8_t{0}}) file.push_back(byte);
     return file;
   };
   expect_contains(refusal(frame(0xc3, 8, 3)), "lossless");
@@ -92,10 +93,10 @@ TEST(PictureDamage, JpegKindsThatAreNotSupported) {
 TEST(PictureDamage, JpegTablesWithMoreCodesThanThereCanBe) {
   const auto tables = [](uint8_t counts_of_16, uint8_t counts_of_1) {
     Bytes file{0xff, 0xd8, 0xff, 0xc4, 2, 0x13, 0, counts_of_1};
-    file.insert(file.end(), 14, 0);
+    file.resize(file.size() + 14);
     file.push_back(counts_of_16);
     file.resize(file.size() + 0x200);
-    append(file, "\xff\xd9");
+    for (const uint8_t byte : {0xff, 0xd9}) file.push_back(byte);
     return file;
   };
   expect_contains(refusal(tables(255, 3)), "damaged near byte 2");  // 258 codes, three of one bit

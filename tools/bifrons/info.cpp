@@ -12,7 +12,7 @@
 namespace bifrons {
 namespace {
 
-constexpr size_t kLongestShownArray = 16;
+constexpr size_t kLongestShownArray = 8;
 
 std::string_view format_name(PictureFormat format) {
   switch (format) {
