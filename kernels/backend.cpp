@@ -185,6 +185,17 @@ void Backend::rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, doubl
   do_rms_norm(y, x, norm, eps);
 }
 
+void Backend::layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  const Checker c{"layer_norm", place()};
+  c.activation("x", x);
+  c.activation("y", y);
+  c.alike("x", x, "y", y);
+  c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
+  require(norm.bias.data() != nullptr || norm.size == 0, "layer_norm: the norm has no bias");
+  meter_.add(Verb::kLayerNorm, x.bytes() + y.bytes() + norm.size * 8, 8 * x.count());
+  do_layer_norm(y, x, norm, eps);
+}
+
 void Backend::linear(const Tensor& y, const Tensor& x, const Linear& weight) {
   const Cost cost = check_linear({"linear", place()}, y, x, weight);
   require(y.dtype == x.dtype || y.dtype == DType::kF32, "linear: x is {} but y is {}",
@@ -291,6 +302,16 @@ void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleContro
   do_sample(ids, guided, controls);
 }
 
+void Backend::keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  const Checker c{"keep", place()};
+  c.typed("fixed", fixed, DType::kI32);
+  c.rank("fixed", fixed, 2);
+  c.array("ids", ids, DType::kI32, 2 * fixed.rows());
+  c.array("step", step, DType::kI32, fixed.rows());
+  meter_.add(Verb::kKeep, ids.bytes() + 2 * step.bytes(), 0);
+  do_keep(ids, fixed, step);
+}
+
 void Backend::advance(const Tensor& counters) {
   const Checker c{"advance", place()};
   c.typed("counters", counters, DType::kI32);
@@ -345,7 +366,8 @@ void Backend::upsample2x(const Tensor& y, const Tensor& x) {
   do_upsample2x(y, x);
 }
 
-void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v) {
+void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                             int64_t heads) {
   const Checker c{"full_attention", place()};
   c.activation("q", q);
   c.activation("k", k);
@@ -355,8 +377,10 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
   c.alike("k", k, "q", q);
   c.alike("v", v, "q", q);
   c.alike("y", y, "q", q);
+  require(heads > 0 && q.cols() % heads == 0, "full_attention: {} columns do not divide into {} heads",
+          q.cols(), heads);
   meter_.add(Verb::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count());
-  do_full_attention(y, q, k, v);
+  do_full_attention(y, q, k, v, heads);
 }
 
 void Backend::to_pixels(const Tensor& pixels, const Tensor& x) {

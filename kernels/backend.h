@@ -93,6 +93,9 @@ class Backend {
   // y = round(x / sqrt(mean(x^2) + eps)) * weight, two roundings. x, y [M, K].
   void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 
+  // y = (x - mean) / sqrt(variance + eps) * weight + bias, one rounding. x, y [M, K].
+  void layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+
   // y = x W^T + bias. x [M, in], y [M, out]; y may be f32 whatever x is.
   void linear(const Tensor& y, const Tensor& x, const Linear& weight);
 
@@ -124,6 +127,10 @@ class Backend {
   // +inf. guided f32 [P, N], ids i32 [2 P].
   void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
+  // ids[2 i] = ids[2 i + 1] = fixed[i, step[i]] where that is not negative: codes that are not drawn.
+  // A step outside of `fixed` changes nothing. ids i32 [2 P], fixed i32 [P, N], step i32 [P].
+  void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
+
   // Adds one to every element: positions and steps move on. i32.
   void advance(const Tensor& counters);
 
@@ -140,9 +147,10 @@ class Backend {
   // Nearest neighbour. x [H, W, C] -> y [2 H, 2 W, C].
   void upsample2x(const Tensor& y, const Tensor& x);
 
-  // y = softmax(q k^T / sqrt(C)) v, every row sees every row; scores rounded before and
-  // probabilities after the softmax. q, k, v, y [N, C].
-  void full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v);
+  // y = softmax(q k^T / sqrt(C / heads)) v in each block of C / heads columns, a head; every row
+  // sees every row; scores rounded before and probabilities after the softmax. q, k, v, y [N, C].
+  void full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                      int64_t heads = 1);
 
   // pixels = trunc(clamp((x + 1) / 2 * 255, 0, 255)). x [H, W, 3], pixels u8 [H, W, 3]; NaN -> 0.
   void to_pixels(const Tensor& pixels, const Tensor& x);
@@ -154,6 +162,7 @@ class Backend {
   virtual void do_copy(const Tensor& to, const Tensor& from);
   virtual void do_gather(const Tensor& y, const Table& table, const Tensor& ids) = 0;
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) = 0;
+  virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) = 0;
   virtual void do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) = 0;
   virtual void do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                               const RopeTable& rope, const TokenRows& rows) = 0;
@@ -164,6 +173,7 @@ class Backend {
   virtual void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& guided,
                          const SampleControls& controls) = 0;
+  virtual void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) = 0;
   virtual void do_advance(const Tensor& counters) = 0;
   virtual void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                              double eps, bool silu) = 0;
@@ -171,7 +181,7 @@ class Backend {
                          const Tensor* residual) = 0;
   virtual void do_upsample2x(const Tensor& y, const Tensor& x) = 0;
   virtual void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                                 const Tensor& v) = 0;
+                                 const Tensor& v, int64_t heads) = 0;
   virtual void do_to_pixels(const Tensor& pixels, const Tensor& x) = 0;
 
   Meter meter_;

@@ -86,6 +86,7 @@ constexpr float gumbel(uint32_t bits) {
 
 // Streams of one seed that must not share words.
 constexpr uint32_t kImageTokenStream = 0;
+constexpr uint32_t kKeptTokenStream = 16;  // which tokens a variation keeps (src/variation.h)
 
 // The noise of codes 4 block .. 4 block + 3 at a step.
 constexpr std::array<float, 4> gumbel_block(uint64_t seed, uint32_t step, uint32_t block) {

@@ -20,6 +20,9 @@ void TimedBackend::do_gather(const Tensor& y, const Table& table, const Tensor& 
 void TimedBackend::do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
   timed(Verb::kRmsNorm, [&] { inner_.rms_norm(y, x, norm, eps); });
 }
+void TimedBackend::do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  timed(Verb::kLayerNorm, [&] { inner_.layer_norm(y, x, norm, eps); });
+}
 void TimedBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
   if (add) {
     timed(Verb::kLinearAdd, [&] { inner_.linear_add(y, x, weight); });
@@ -48,6 +51,9 @@ void TimedBackend::do_sample(const Tensor& ids, const Tensor& guided,
                              const SampleControls& controls) {
   timed(Verb::kSample, [&] { inner_.sample(ids, guided, controls); });
 }
+void TimedBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  timed(Verb::kKeep, [&] { inner_.keep(ids, fixed, step); });
+}
 void TimedBackend::do_advance(const Tensor& counters) {
   timed(Verb::kAdvance, [&] { inner_.advance(counters); });
 }
@@ -67,8 +73,8 @@ void TimedBackend::do_upsample2x(const Tensor& y, const Tensor& x) {
   timed(Verb::kUpsample2x, [&] { inner_.upsample2x(y, x); });
 }
 void TimedBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                                     const Tensor& v) {
-  timed(Verb::kFullAttention, [&] { inner_.full_attention(y, q, k, v); });
+                                     const Tensor& v, int64_t heads) {
+  timed(Verb::kFullAttention, [&] { inner_.full_attention(y, q, k, v, heads); });
 }
 void TimedBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
   timed(Verb::kToPixels, [&] { inner_.to_pixels(pixels, x); });

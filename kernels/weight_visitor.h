@@ -15,8 +15,9 @@ struct LinearPart {
   int64_t out = 0;
 };
 
-// How a Linear is stored: as a matrix [out, in], or as a 1x1 convolution [out, in, 1, 1].
-enum class LinearForm { kMatrix, kConvolution };
+// How a Linear is stored: as a matrix [out, in], as a 1x1 convolution [out, in, 1, 1], or as a
+// convolution over the patches of a picture, [out, 3, p, p] with in = 3 p^2.
+enum class LinearForm { kMatrix, kConvolution, kPatches };
 
 // What happens to a table's rows while it is bound.
 enum class TableRows { kAsStored, kUnitLength };
@@ -33,6 +34,8 @@ class WeightVisitor {
   virtual void norm(Norm& weight, const std::string& name, int64_t size, bool bias) = 0;
   virtual void table(Table& weight, const std::string& name, int64_t rows, int64_t cols,
                      TableRows form = TableRows::kAsStored) = 0;
+  // A learned table that stands under its bare name, as [1, rows, cols].
+  virtual void positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) = 0;
 
   void linear(Linear& weight, const std::string& name, int64_t out, int64_t in, bool bias,
               LinearForm form = LinearForm::kMatrix) {

@@ -40,6 +40,9 @@ struct DrawRequest {
   int64_t top_k = 0;         // 0 is off
   double top_p = 1.0;        // 1 is off
   bool allow_special = false;  // special tokens written in the prompt count as such
+  // Codes in raster order that are not drawn: the picture has them where they are not -1. Empty, or
+  // one for each image token (src/variation.h).
+  std::vector<int32_t> fixed{};
 };
 
 struct Drawing {
@@ -150,6 +153,14 @@ class Engine {
 
   // Codes in raster order to a picture. Throws Error (data): wrong count, code out of range.
   Picture decode(std::span<const int32_t> tokens);
+
+  // The codes, in raster order, of a picture of the model's size (fitted() of src/variation.h). The
+  // encoder's weights are loaded at the first call. Throws Error (data): the model has no encoder.
+  std::vector<int32_t> encode(const Picture& picture);
+
+  // For the library's other face (src/engine/parts.h).
+  struct Parts;
+  Parts parts();
 
  private:
   struct State;

@@ -1,4 +1,4 @@
-// decode_picture through OpenCV.
+// decode_pixels through OpenCV, whose codecs are libpng, libjpeg-turbo and libwebp.
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
@@ -6,24 +6,48 @@
 #include "vision/picture_decode.h"
 
 namespace bifrons {
+namespace {
 
-Picture decode_picture(std::span<const uint8_t> file) {
+// A row of 1, 3 (blue first) or 4 channels of T to RGB; of 16 bits the high eight.
+template <typename T>
+void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
+  constexpr int kShift = 8 * (sizeof(T) - 1);
+  for (int64_t x = 0; x < width; ++x, from += channels, rgb += 3) {
+    for (int c = 0; c < 3; ++c) {
+      const uint32_t value = from[channels == 1 ? 0 : 2 - c] >> kShift;
+      rgb[c] = static_cast<uint8_t>(channels == 4 ? over_white(value, from[3] >> kShift) : value);
+    }
+  }
+}
+
+}  // namespace
+
+Picture decode_pixels(const BarePicture& bare) {
   cv::Mat pixels;
+  if (bare.channels > 0) {  // what a damaged JPEG leaves out is black, not what memory held before
+    pixels = cv::Mat::zeros(static_cast<int>(bare.height), static_cast<int>(bare.width),
+                            CV_8UC(static_cast<int>(bare.channels)));
+  }
   try {
-    const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1,
-                        const_cast<uint8_t*>(file.data()));
-    pixels = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+    const cv::Mat decoded = cv::imdecode(bare.file, cv::IMREAD_UNCHANGED, &pixels);
+    if (decoded.empty()) pixels.release();
   } catch (const cv::Exception&) {
     pixels.release();
   }
-  if (pixels.empty() || pixels.total() > (size_t{64} << 20) || !pixels.isContinuous()) {
-    throw Error(ErrorKind::kData, "not a picture that can be read");
+  if (pixels.empty() || (pixels.depth() != CV_8U && pixels.depth() != CV_16U) ||
+      pixels.cols != bare.width || pixels.rows != bare.height ||
+      (pixels.channels() != 1 && pixels.channels() != 3 && pixels.channels() != 4)) {
+    throw Error(ErrorKind::kData, "its pixels cannot be decoded");
   }
-  Picture picture{pixels.cols, pixels.rows, std::vector<uint8_t>(pixels.total() * 3)};
-  for (size_t i = 0; i < picture.rgb.size(); i += 3) {  // OpenCV keeps blue first
-    picture.rgb[i] = pixels.data[i + 2];
-    picture.rgb[i + 1] = pixels.data[i + 1];
-    picture.rgb[i + 2] = pixels.data[i];
+  Picture picture{bare.width, bare.height,
+                  std::vector<uint8_t>(static_cast<size_t>(bare.width * bare.height * 3))};
+  for (int y = 0; y < pixels.rows; ++y) {
+    uint8_t* rgb = picture.rgb.data() + y * bare.width * 3;
+    if (pixels.depth() == CV_8U) {
+      convert_row(pixels.ptr<uint8_t>(y), pixels.channels(), bare.width, rgb);
+    } else {
+      convert_row(pixels.ptr<uint16_t>(y), pixels.channels(), bare.width, rgb);
+    }
   }
   return picture;
 }

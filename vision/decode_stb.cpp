@@ -1,36 +1,46 @@
-// decode_picture for builds without OpenCV: PNG and JPEG through stb_image.
+// decode_pixels for builds without OpenCV: PNG and JPEG through stb_image.
+#include <cstdlib>
+#include <memory>
+
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
+// Zeroed, so that what a damaged file leaves out is never what memory held before.
+#define STBI_MALLOC(size) std::calloc(1, size)
+#define STBI_REALLOC(data, size) std::realloc(data, size)
+#define STBI_FREE(data) std::free(data)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wshadow"
 #include <stb_image.h>
 #pragma GCC diagnostic pop
-
-#include <algorithm>
 
 #include "kernels/error.h"
 #include "vision/picture_decode.h"
 
 namespace bifrons {
 
-Picture decode_picture(std::span<const uint8_t> file) {
-  int width = 0, height = 0, channels = 0;
-  const int size = static_cast<int>(file.size());
-  const bool known = stbi_info_from_memory(file.data(), size, &width, &height, &channels) != 0;
-  stbi_uc* pixels = nullptr;
-  if (known && int64_t{width} * height <= (int64_t{64} << 20)) {
-    pixels = stbi_load_from_memory(file.data(), size, &width, &height, &channels, 3);
+Picture decode_pixels(const BarePicture& bare) {
+  if (bare.format == PictureFormat::kWebp) {
+    throw Error(ErrorKind::kData,
+                "this build cannot read WebP (it was built without OpenCV); give a PNG or JPEG");
   }
-  if (pixels == nullptr) throw Error(ErrorKind::kData, "not a picture that can be read");
-  Picture picture{width, height,
-                  std::vector<uint8_t>(pixels, pixels + int64_t{width} * height * 3)};
-  stbi_image_free(pixels);
+  int width = 0, height = 0, channels = 0;
+  const std::unique_ptr<uint8_t, void (*)(void*)> pixels(
+      stbi_load_from_memory(bare.file.data(), static_cast<int>(bare.file.size()), &width, &height,
+                            &channels, 4),
+      stbi_image_free);
+  if (pixels == nullptr || width != bare.width || height != bare.height) {
+    throw Error(ErrorKind::kData, "its pixels cannot be decoded");
+  }
+  const size_t count = static_cast<size_t>(bare.width * bare.height);
+  Picture picture{bare.width, bare.height, std::vector<uint8_t>(count * 3)};
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* rgba = pixels.get() + 4 * i;
+    for (size_t c = 0; c < 3; ++c) picture.rgb[3 * i + c] = over_white(rgba[c], rgba[3]);
+  }
   return picture;
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t kExifPointerTag = 0x8769;
 constexpr uint32_t kUserCommentTag = 0x9286;
+constexpr uint32_t kOrientationTag = 0x0112;
 constexpr std::string_view kUnicode("UNICODE\0", 8);
 constexpr std::string_view kMark =
     "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
@@ -130,6 +131,16 @@ std::string exif_comment(std::span<const uint8_t> tiff) {
     append_utf8(text, code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
   }
   return text;
+}
+
+int exif_orientation(std::span<const uint8_t> tiff) {
+  TiffReader reader{tiff};
+  if (tiff.size() < 8) return 1;
+  reader.big = starts_with(tiff, 0, "MM");
+  const size_t entry = reader.entry(reader.number(4, 4), kOrientationTag);
+  if (entry == 0) return 1;
+  const uint32_t value = reader.number(entry + 8, 2);  // a 16-bit number lies in the entry itself
+  return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
 }
 
 std::string xmp_packet(std::string_view settings) {

@@ -16,6 +16,9 @@ std::vector<uint8_t> exif_with_comment(std::string_view utf8);
 // The user comment of an EXIF block as UTF-8; empty when there is none or the block is damaged.
 std::string exif_comment(std::span<const uint8_t> tiff);
 
+// The orientation (TIFF tag 0x0112) of an EXIF block, 1 to 8; 1, as stored, when it says none.
+int exif_orientation(std::span<const uint8_t> tiff);
+
 // An XMP packet with the IPTC mark of a generated picture and, when not empty, our settings JSON.
 std::string xmp_packet(std::string_view settings);
 

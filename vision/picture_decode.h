@@ -1,15 +1,20 @@
-// The bytes of a picture file to pixels, by the codec this build was given. For files this program
-// wrote itself: decoders are no place for bytes of strangers.
+// A checked picture file to pixels, by the codec this build was given.
 #pragma once
 
 #include <cstdint>
-#include <span>
 
+#include "vision/bare_picture.h"
 #include "vision/picture.h"
 
 namespace bifrons {
 
-// Throws Error (data): not a picture this build can read, or one of more than 64 megapixels.
-Picture decode_picture(std::span<const uint8_t> file);
+// As stored: orientation is the caller's. Throws Error (data) when the decoder gives up or finds
+// another size than the container said, or for a format this build cannot read.
+Picture decode_pixels(const BarePicture& bare);
+
+// A value seen through `alpha` on a white ground, rounded.
+constexpr uint8_t over_white(uint32_t value, uint32_t alpha) {
+  return static_cast<uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255);
+}
 
 }  // namespace bifrons

@@ -1,17 +1,15 @@
 // PNG chunk surgery. IHDR always ends at byte 33, so text can be spliced in behind any encoder.
 #include "vision/png_metadata.h"
 
-#include <zlib.h>
-
 #include <optional>
 
 #include "kernels/error.h"
 #include "vision/bytes.h"
+#include "vision/png_chunks.h"
 
 namespace bifrons {
 namespace {
 
-constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
 constexpr size_t kAfterHeader = 33;  // signature 8, IHDR: length 4, name 4, 13 bytes, checksum 4
 constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
 
@@ -48,19 +46,6 @@ std::string utf8_of_latin1(std::string_view text) {
   return out;
 }
 
-uint32_t checksum(ByteView name_and_data) {
-  return static_cast<uint32_t>(
-      crc32_z(crc32_z(0, nullptr, 0), name_and_data.data(), name_and_data.size()));
-}
-
-void append_chunk(Bytes& out, std::string_view name, ByteView data) {
-  append_big(out, static_cast<uint32_t>(data.size()), 4);
-  const size_t checked_from = out.size();
-  append(out, name);
-  append(out, data);
-  append_big(out, checksum(ByteView(out).subspan(checked_from)), 4);
-}
-
 // Keyword, NUL, compressed? and method (two zero bytes), language, NUL, translated keyword, NUL.
 std::optional<TextChunk> parse_international(std::string_view data) {
   const size_t keyword_end = data.find('\0');
@@ -84,7 +69,7 @@ std::optional<TextChunk> parse_plain(std::string_view data) {
 }  // namespace
 
 void insert_text_chunks(std::vector<uint8_t>& png, std::span<const TextChunk> chunks) {
-  check(png.size() > kAfterHeader && starts_with(png, 0, kSignature),
+  check(png.size() > kAfterHeader && starts_with(png, 0, kPngSignature),
         "insert_text_chunks: not a PNG");
   Bytes spliced;
   for (const TextChunk& chunk : chunks) {
@@ -96,36 +81,27 @@ void insert_text_chunks(std::vector<uint8_t>& png, std::span<const TextChunk> ch
     if (plain) {
       data.push_back(0);
       append(data, *plain);
-      append_chunk(spliced, "tEXt", data);
+      append_png_chunk(spliced, "tEXt", data);
     } else {
       data.insert(data.end(), 5, 0);
       append(data, chunk.text);
-      append_chunk(spliced, "iTXt", data);
+      append_png_chunk(spliced, "iTXt", data);
     }
   }
   png.insert(png.begin() + kAfterHeader, spliced.begin(), spliced.end());
 }
 
 std::vector<TextChunk> read_text_chunks(std::span<const uint8_t> png) {
-  if (!starts_with(png, 0, kSignature)) throw Error(ErrorKind::kData, "this is not a PNG file");
+  if (!starts_with(png, 0, kPngSignature)) throw Error(ErrorKind::kData, "this is not a PNG file");
   std::vector<TextChunk> found;
-  size_t at = kSignature.size();
+  size_t at = kPngSignature.size();
   while (true) {
-    if (png.size() - at < 12) throw Error(ErrorKind::kData, "the PNG file ends early");
-    const size_t length = read_big(png, at, 4);
-    if (length > png.size() - at - 12) throw Error(ErrorKind::kData, "the PNG file ends early");
-    if (checksum(png.subspan(at + 4, length + 4)) != read_big(png, at + 8 + length, 4)) {
-      throw Error(ErrorKind::kData,
-                  "the PNG file is damaged: wrong checksum at byte " + std::to_string(at));
-    }
-    const std::string_view name = as_text(png.subspan(at + 4, 4));
-    const std::string_view data = as_text(png.subspan(at + 8, length));
-    if (name == "IEND") return found;
+    const PngChunk part = next_png_chunk(png, at);
+    if (part.name == "IEND") return found;
     std::optional<TextChunk> chunk;
-    if (name == "tEXt") chunk = parse_plain(data);
-    if (name == "iTXt") chunk = parse_international(data);
+    if (part.name == "tEXt") chunk = parse_plain(as_text(part.data));
+    if (part.name == "iTXt") chunk = parse_international(as_text(part.data));
     if (chunk) found.push_back(std::move(*chunk));
-    at += length + 12;
   }
 }
 

@@ -6,27 +6,10 @@
 
 #include "kernels/backend.h"
 #include "kernels/weight_visitor.h"
+#include "vision/vq_blocks.h"
 #include "vision/vq_config.h"
 
 namespace bifrons {
-
-// y = conv2(silu(norm2(conv1(silu(norm1(x)))))) + shortcut(x).
-struct ResidualBlockWeights {
-  int64_t in = 0;
-  int64_t out = 0;
-  Norm norm1;             // [in]
-  Convolution conv1;      // 3x3 in -> out
-  Norm norm2;             // [out]
-  Convolution conv2;      // 3x3 out -> out
-  Convolution shortcut;   // 1x1 in -> out; only when in != out
-};
-
-// y = x + project(attention(q, k, v)) with one head over all channels.
-struct AttentionBlockWeights {
-  Norm norm;     // [C]
-  Linear qkv;    // [3 C, C]
-  Linear project;  // [C, C]
-};
 
 struct VqLevelWeights {
   int64_t channels = 0;
@@ -53,15 +36,19 @@ class VqDecoder {
  public:
   // grid: codes a side. `activation` is bf16 or f32. Weights are bound by the caller.
   VqDecoder(const VqConfig& config, int64_t grid, DType activation)
-      : config_(config), grid_(grid), activation_(activation) {}
+      : config_(config),
+        grid_(grid),
+        blocks_(config, largest_map(),
+                grid * grid * config.base_channels * config.decoder_multipliers.back(),
+                activation) {}
 
   VqDecoderWeights& weights() { return weights_; }
   const VqConfig& config() const { return config_; }
   int64_t image_size() const;
 
   // Scratch memory of one decode, in bytes: four maps of the largest level plus attention's.
-  int64_t scratch_bytes() const;
-  void allocate(Backend& b);
+  int64_t scratch_bytes() const { return blocks_.bytes(); }
+  void allocate(Backend& b) { blocks_.allocate(b); }
 
   // codes i32 [grid^2] in raster order -> pixels u8 [size, size, 3]. Not reentrant.
   void decode(Backend& b, const Tensor& pixels, const Tensor& codes);
@@ -70,17 +57,11 @@ class VqDecoder {
 
  private:
   int64_t largest_map() const;
-  Tensor area(int index, int64_t side, int64_t channels) const;
-  Tensor residual_block(Backend& b, const Tensor& x, const ResidualBlockWeights& w);
-  void attention_block(Backend& b, const Tensor& x, const AttentionBlockWeights& w);
-  // The first area, of those that rotate, that does not hold `busy`.
-  int next_area(const Tensor& busy) const;
 
   VqConfig config_;
   int64_t grid_;
-  DType activation_;
   VqDecoderWeights weights_;
-  Buffer scratch_;
+  VqBlocks blocks_;
 };
 
 }  // namespace bifrons

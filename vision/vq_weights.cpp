@@ -4,33 +4,6 @@
 #include "vision/vq_decoder.h"
 
 namespace bifrons {
-namespace {
-
-void visit_residual(ResidualBlockWeights& w, const std::string& name, int64_t in, int64_t out,
-                    WeightVisitor& visitor) {
-  w.in = in;
-  w.out = out;
-  visitor.norm(w.norm1, name + ".norm1", in, true);
-  visitor.convolution(w.conv1, name + ".conv1", out, in, 3, Padding::kSame);
-  visitor.norm(w.norm2, name + ".norm2", out, true);
-  visitor.convolution(w.conv2, name + ".conv2", out, out, 3, Padding::kSame);
-  if (in != out) {
-    visitor.convolution(w.shortcut, name + ".nin_shortcut", out, in, 1, Padding::kNone);
-  }
-}
-
-void visit_attention(AttentionBlockWeights& w, const std::string& name, int64_t channels,
-                     WeightVisitor& visitor) {
-  const LinearPart qkv[] = {
-      {name + ".q", channels}, {name + ".k", channels}, {name + ".v", channels}};
-  visitor.norm(w.norm, name + ".norm", channels, true);
-  visitor.linear(w.qkv, qkv, channels, true, LinearForm::kConvolution);
-  visitor.linear(w.project, name + ".proj_out", channels, channels, true,
-                 LinearForm::kConvolution);
-}
-
-}  // namespace
-
 void visit(VqDecoderWeights& weights, const VqConfig& config, WeightVisitor& visitor) {
   const std::string vq = "gen_vision_model.", decoder = vq + "decoder.";
   const int64_t levels = static_cast<int64_t>(config.decoder_multipliers.size());
@@ -42,9 +15,9 @@ void visit(VqDecoderWeights& weights, const VqConfig& config, WeightVisitor& vis
                  config.code_dim, true, LinearForm::kConvolution);
   visitor.convolution(weights.conv_in, decoder + "conv_in", channels, config.latent_channels, 3,
                       Padding::kSame);
-  visit_residual(weights.mid_first, decoder + "mid.0", channels, channels, visitor);
-  visit_attention(weights.mid_attention, decoder + "mid.1", channels, visitor);
-  visit_residual(weights.mid_second, decoder + "mid.2", channels, channels, visitor);
+  visit(weights.mid_first, decoder + "mid.0", channels, channels, visitor);
+  visit(weights.mid_attention, decoder + "mid.1", channels, visitor);
+  visit(weights.mid_second, decoder + "mid.2", channels, channels, visitor);
 
   weights.levels.resize(levels);
   for (int64_t i = 0; i < levels; ++i) {
@@ -55,13 +28,13 @@ void visit(VqDecoderWeights& weights, const VqConfig& config, WeightVisitor& vis
     level.channels = channels;
     level.residual.resize(config.res_blocks + 1);
     for (int64_t r = 0; r <= config.res_blocks; ++r) {
-      visit_residual(level.residual[r], fmt::format("{}res.{}", block, r), r == 0 ? in : channels,
-                     channels, visitor);
+      visit(level.residual[r], fmt::format("{}res.{}", block, r), r == 0 ? in : channels, channels,
+            visitor);
     }
     if (i == 0) {
       level.attention.resize(config.res_blocks + 1);
       for (int64_t r = 0; r <= config.res_blocks; ++r) {
-        visit_attention(level.attention[r], fmt::format("{}attn.{}", block, r), channels, visitor);
+        visit(level.attention[r], fmt::format("{}attn.{}", block, r), channels, visitor);
       }
     }
     if (i + 1 < levels) {

@@ -122,6 +122,10 @@ void CpuBackend::do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm,
   cpu::rms_norm(y, x, norm, eps);
 }
 
+void CpuBackend::do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  cpu::layer_norm(pool_, y, x, norm, eps);
+}
+
 void CpuBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
   linear_.run(pool_, y, x, weight, add);
 }
@@ -151,6 +155,9 @@ void CpuBackend::do_sample(const Tensor& ids, const Tensor& guided,
   cpu::sample(pool_, ids, guided, controls);
 }
 
+void CpuBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  cpu::keep(ids, fixed, step);
+}
 void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
 
 void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
@@ -166,8 +173,8 @@ void CpuBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& 
 void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample2x(pool_, y, x); }
 
 void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                                   const Tensor& v) {
-  cpu::full_attention(pool_, products_, y, q, k, v);
+                                   const Tensor& v, int64_t heads) {
+  cpu::full_attention(pool_, products_, y, q, k, v, heads);
 }
 
 void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {

@@ -33,6 +33,7 @@ class CpuBackend final : public Backend {
  private:
   void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
+  void do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
   void do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) override;
   void do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                       const RopeTable& rope, const TokenRows& rows) override;
@@ -42,14 +43,15 @@ class CpuBackend final : public Backend {
   void do_gelu(const Tensor& y, const Tensor& x) override;
   void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override;
   void do_sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) override;
+  void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) override;
   void do_advance(const Tensor& counters) override;
   void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
                      bool silu) override;
   void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
                  const Tensor* residual) override;
   void do_upsample2x(const Tensor& y, const Tensor& x) override;
-  void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                         const Tensor& v) override;
+  void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                         int64_t heads) override;
   void do_to_pixels(const Tensor& pixels, const Tensor& x) override;
 
   const InstructionSet& isa_;

@@ -1,4 +1,5 @@
-// Attention of every row to every row, over all channels at once (the VQ decoder's).
+// Attention of every row to every row: one head over all channels (the VQ decoder's) or several
+// (the vision tower's).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -36,7 +37,7 @@ void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, 
   });
 }
 
-// Rounded probabilities of one row of scores, which it overwrites; the sum has one fixed order.
+// Rounded probabilities of one row of scores, which it overwrites; the sum has one fixed
 // order.
 template <typename T>
 void softmax_row(T* probabilities, float* scores, int64_t n, float scale) {
@@ -152,33 +153,44 @@ void attend_by_loops(ThreadPool& pool, const Tensor& y, const Tensor& q, const T
 constexpr int64_t kProductQueries = 96;
 
 void attend_by_products(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
-                        const Tensor& k, const Tensor& v) {
-  const int64_t n = q.rows(), channels = q.cols();
-  // One area for all blocks, so that each of its pages is new once.
-  std::vector<float> scores(n * n);
-  std::vector<Bf16> probabilities(n * n);
-  pool.run((n + kProductQueries - 1) / kProductQueries, [&](int64_t block) {
-    const int64_t first = block * kProductQueries, rows = std::min(kProductQueries, n - first);
-    float* score = scores.data() + first * n;
-    Bf16* probability = probabilities.data() + first * n;
-    products.run({rows, channels, n, q.pitch, k.pitch, true, DType::kF32, n}, q.row(first), k.data,
-                 score);
-    for (int64_t i = 0; i < rows; ++i) {
-      softmax_row(probability + i * n, score + i * n, n, score_scale(channels));
+                        const Tensor& k, const Tensor& v, int64_t heads) {
+  const int64_t n = q.rows(), channels = q.cols() / heads;
+  const int64_t blocks = (n + kProductQueries - 1) / kProductQueries;
+  // An area for each thread serves all its blocks. Chunks of the pool stand for areas, not blocks: a
+  // slow core holds the others up, but by one head's block at most when there are many of them.
+  const int64_t areas = std::min<int64_t>(blocks * heads, pool.threads());
+  std::vector<float> scores(areas * kProductQueries * n);
+  std::vector<Bf16> probabilities(areas * kProductQueries * n);
+  pool.run(areas, [&](int64_t area) {
+    float* score = scores.data() + area * kProductQueries * n;
+    Bf16* probability = probabilities.data() + area * kProductQueries * n;
+    for (int64_t task = area; task < blocks * heads; task += areas) {
+      const int64_t first = task % blocks * kProductQueries, column = task / blocks * channels;
+      const int64_t rows = std::min(kProductQueries, n - first);
+      const auto at = [&](const Tensor& t, int64_t row) { return t.row(row) + column * 2; };
+      products.run({rows, channels, n, q.pitch, k.pitch, true, DType::kF32, n}, at(q, first),
+                   at(k, 0), score);
+      for (int64_t i = 0; i < rows; ++i) {
+        softmax_row(probability + i * n, score + i * n, n, score_scale(channels));
+      }
+      products.run({rows, n, channels, n, v.pitch, false, DType::kBf16, y.pitch}, probability,
+                   at(v, 0), at(y, first));
     }
-    products.run({rows, n, channels, n, v.pitch, false, DType::kBf16, y.pitch}, probability, v.data,
-                 y.row(first));
   });
 }
 
 }  // namespace
 
 void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
-                    const Tensor& k, const Tensor& v) {
+                    const Tensor& k, const Tensor& v, int64_t heads) {
   if (q.dtype == DType::kBf16 && Products::available()) {
-    attend_by_products(pool, products, y, q, k, v);
-  } else {
-    attend_by_loops(pool, y, q, k, v);
+    attend_by_products(pool, products, y, q, k, v, heads);
+    return;
+  }
+  const int64_t channels = q.cols() / heads;
+  for (int64_t h = 0; h < heads; ++h) {
+    const auto head = [&](const Tensor& t) { return t.slice_cols(h * channels, channels); };
+    attend_by_loops(pool, head(y), head(q), head(k), head(v));
   }
 }
 

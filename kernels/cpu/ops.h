@@ -25,8 +25,10 @@ void run_rows(ThreadPool& pool, int64_t rows, const Body& body) {
 // rows.cpp
 void gather(const Tensor& y, const Table& table, const Tensor& ids);
 void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void swiglu(ThreadPool& pool, const Tensor& y, const Tensor& gate_up);
 void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
+void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
 void advance(const Tensor& counters);
 
 // attention.cpp
@@ -46,6 +48,6 @@ void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, co
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
 void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
-                    const Tensor& k, const Tensor& v);
+                    const Tensor& k, const Tensor& v, int64_t heads);
 
 }  // namespace bifrons::cpu

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/cpu/error_function.h"
 #include "kernels/cpu/exponential.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scalar.h"
@@ -14,6 +15,22 @@ namespace {
 template <typename To, typename From>
 void convert_row(To* to, const From* from, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = round_to<To>(to_float(from[i]));
+}
+
+// The sum of n terms in sixteen strands, always the same ones, so that the loop is a vector loop.
+template <typename Term>
+[[gnu::always_inline]] inline float sum_of_strands(int64_t n, const Term& term) {
+  constexpr int kStrands = 16;
+  float strand[kStrands] = {};
+  int64_t i = 0;
+  for (; i + kStrands <= n; i += kStrands) {
+    for (int s = 0; s < kStrands; ++s) strand[s] += term(i + s);
+  }
+  for (int s = 0; i < n; ++i, ++s) strand[s] += term(i);
+  for (int half = kStrands / 2; half > 0; half /= 2) {
+    for (int s = 0; s < half; ++s) strand[s] += strand[s + half];
+  }
+  return strand[0];
 }
 
 }  // namespace
@@ -37,8 +54,6 @@ void gather(const Tensor& y, const Table& table, const Tensor& ids) {
 }
 
 void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  // Sixteen strands of the sum, always the same ones, so that the loop is a vector loop.
-  constexpr int kStrands = 16;
   const auto* weight = static_cast<const float*>(norm.weight.data());
   const int64_t n = x.cols();
   visit_activation(x.dtype, [&]<typename T>(T) {
@@ -46,26 +61,42 @@ void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
       const T* from = reinterpret_cast<const T*>(x.row(m));
       T* to = reinterpret_cast<T*>(y.row(m));
       vectorised([=]() __attribute__((always_inline)) {
-        float strand[kStrands] = {};
-        int64_t i = 0;
-        for (; i + kStrands <= n; i += kStrands) {
-          for (int s = 0; s < kStrands; ++s) {
-            const float v = to_float(from[i + s]);
-            strand[s] += v * v;
-          }
-        }
-        for (int s = 0; i < n; ++i, ++s) strand[s] += to_float(from[i]) * to_float(from[i]);
-        for (int half = kStrands / 2; half > 0; half /= 2) {
-          for (int s = 0; s < half; ++s) strand[s] += strand[s + half];
-        }
-        const float mean = strand[0] / static_cast<float>(n);
+        const float square = sum_of_strands(n, [=](int64_t i) __attribute__((always_inline)) {
+          return to_float(from[i]) * to_float(from[i]);
+        });
+        const float mean = square / static_cast<float>(n);
         const float scale = 1.0f / __builtin_sqrtf(mean + static_cast<float>(eps));
-        for (i = 0; i < n; ++i) {
+        for (int64_t i = 0; i < n; ++i) {
           const float normed = to_float(round_to<T>(to_float(from[i]) * scale));
           to[i] = round_to<T>(normed * weight[i]);
         }
       });
     }
+  });
+}
+
+void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  const auto* weight = static_cast<const float*>(norm.weight.data());
+  const auto* bias = static_cast<const float*>(norm.bias.data());
+  const int64_t n = x.cols();
+  visit_activation(x.dtype, [&]<typename T>(T) {
+    pool.run(x.rows(), [&](int64_t m) {
+      const T* from = reinterpret_cast<const T*>(x.row(m));
+      T* to = reinterpret_cast<T*>(y.row(m));
+      vectorised([=]() __attribute__((always_inline)) {
+        const float mean = sum_of_strands(n, [=](int64_t i) __attribute__((always_inline)) {
+                             return to_float(from[i]);
+                           }) / static_cast<float>(n);
+        const float variance = sum_of_strands(n, [=](int64_t i) __attribute__((always_inline)) {
+                                 const float d = to_float(from[i]) - mean;
+                                 return d * d;
+                               }) / static_cast<float>(n);
+        const float scale = 1.0f / __builtin_sqrtf(variance + static_cast<float>(eps));
+        for (int64_t i = 0; i < n; ++i) {
+          to[i] = round_to<T>((to_float(from[i]) - mean) * scale * weight[i] + bias[i]);
+        }
+      });
+    });
   });
 }
 
@@ -92,10 +123,13 @@ void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x) {
     pool.run(x.rows(), [&](int64_t m) {
       const T* from = reinterpret_cast<const T*>(x.row(m));
       T* to = reinterpret_cast<T*>(y.row(m));
-      for (int64_t i = 0; i < x.cols(); ++i) {
-        const float v = to_float(from[i]);
-        to[i] = round_to<T>(v * 0.5f * (1.0f + std::erf(v * 0x1.6a09e6p-1f)));
-      }
+      const int64_t n = x.cols();
+      vectorised([=]() __attribute__((always_inline)) {
+        for (int64_t i = 0; i < n; ++i) {
+          const float v = to_float(from[i]);
+          to[i] = round_to<T>(v * 0.5f * (1.0f + error_function(v * 0x1.6a09e6p-1f)));
+        }
+      });
     });
   });
 }

@@ -184,4 +184,15 @@ void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
   });
 }
 
+void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  for (int64_t p = 0; p < fixed.rows(); ++p) {
+    const int64_t at = step.as<int32_t>()[p];
+    if (at < 0 || at >= fixed.cols()) continue;
+    const int32_t code = reinterpret_cast<const int32_t*>(fixed.row(p))[at];
+    if (code < 0) continue;
+    ids.as<int32_t>()[2 * p] = code;
+    ids.as<int32_t>()[2 * p + 1] = code;
+  }
+}
+
 }  // namespace bifrons::cpu

@@ -8,6 +8,7 @@
 #include "src/bifrons.h"
 #include "src/engine/batch.h"
 #include "src/engine/memory_plan.h"
+#include "src/engine/parts.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/tokenizer.h"
@@ -62,6 +63,7 @@ struct Engine::State {
   std::unique_ptr<Model> model;
   std::unique_ptr<Lanes> lanes;
   int automatic_lanes = 1;
+  std::unique_ptr<VqEncoder> encoder;  // when encode() was called
   Buffer codes;   // i32 [image_tokens]
   Buffer pixels;  // u8 [size, size, 3]
 
@@ -157,6 +159,15 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   return run_batch(parts, prepare, source, sink, progress);
 }
 
+std::vector<int32_t> Engine::encode(const Picture& picture) {
+  State& s = *state_;
+  if (s.encoder == nullptr) {
+    const Checkpoint checkpoint = Checkpoint::open(s.options.model);
+    s.encoder = load_encoder(*s.backend, s.config, s.model->activation, checkpoint, s.options.model);
+  }
+  return s.encoder->encode(*s.backend, picture);
+}
+
 std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const Progress& progress) {
   State& s = *state_;
   const int64_t count = static_cast<int64_t>(requests.size());
@@ -203,6 +214,12 @@ std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   } catch (const Error& e) {
     return e;
   }
+}
+
+Engine::Parts Engine::parts() {
+  State& s = *state_;
+  return {s.options.model, s.options.rope, *s.backend, s.config, *s.tokenizer,
+          s.model->transformer};
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

@@ -21,11 +21,13 @@ constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12, 16,  24,
 // One array after another, each for all lanes, so that the addresses do not depend on how many are
 // busy.
 struct Lanes::Controls {
-  static constexpr int64_t kWords = 11;  // i32 or f32 per lane
+  // i32 or f32 per lane
+  static int64_t words(const Config& config) { return 11 + config.image_tokens(); }
 
   TokenRows rows;         // [2 P]
   SampleControls sample;  // [P]
   Tensor guidance;        // f32 [P]
+  Tensor fixed;           // i32 [P, image_tokens]; -1 is drawn
 };
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
@@ -67,7 +69,7 @@ void Lanes::reserve(int64_t count) {
   face_activations_ = face_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
-  controls_ = b_.allocate(Controls::kWords * count * 4);
+  controls_ = b_.allocate(Controls::words(config_) * count * 4);
   remembered_.resize(2 * (count + spare()));
   count_ = count;
 }
@@ -108,6 +110,7 @@ void Lanes::admit(std::vector<LanePicture> pictures) {
   const int64_t n = static_cast<int64_t>(entering.size());
   const Controls c = controls(n);
   face_.draw_codes(b_, face_activations_.first(n), c.guidance, c.sample);
+  b_.keep(face_activations_.first(n).ids, c.fixed, c.sample.step);
   collect(entering);
   for (Lane& lane : entering) lanes_.push_back(std::move(lane));
 }
@@ -195,13 +198,15 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
   c.sample.temperature = take(DType::kF32, 1);
   c.sample.top_p = take(DType::kF32, 1);
   c.guidance = take(DType::kF32, 1);
+  const int64_t tokens = config_.image_tokens();
+  c.fixed = take(DType::kI32, tokens).reshape({lanes, tokens});
   return c;
 }
 
 void Lanes::upload(std::span<const Lane> lanes) {
   // Rows that only fill a step up work on the spare slots, from their first position on.
   const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
-  std::vector<int32_t> slot, position, ids, seed, step, top_k;
+  std::vector<int32_t> slot, position, ids, seed, step, top_k, fixed;
   std::vector<float> temperature, top_p, guidance;
   const GuidedPrompt nobody{.temperature = 0};
   for (int64_t i = 0; i < n; ++i) {
@@ -220,6 +225,8 @@ void Lanes::upload(std::span<const Lane> lanes) {
     temperature.push_back(p.temperature);
     top_p.push_back(p.top_p);
     guidance.push_back(p.guidance);
+    fixed.insert(fixed.end(), p.fixed.begin(), p.fixed.end());
+    if (p.fixed.empty()) fixed.insert(fixed.end(), config_.image_tokens(), -1);
   }
   const Controls c = controls(n);
   b_.upload(c.rows.slot, slot.data());
@@ -231,6 +238,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
   b_.upload(c.sample.temperature, temperature.data());
   b_.upload(c.sample.top_p, top_p.data());
   b_.upload(c.guidance, guidance.data());
+  b_.upload(c.fixed, fixed.data());
 }
 
 // Embeds the codes drawn last, runs them through the model and draws the next ones.
@@ -246,6 +254,7 @@ Recording& Lanes::recording(int64_t lanes) {
     transformer_.forward(b_, x, c.rows, memory_, activations_);
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     face_.draw_codes(b_, a, c.guidance, c.sample);
+    b_.keep(a.ids, c.fixed, c.sample.step);
     b_.advance(c.rows.position);
     b_.advance(c.sample.step);
   });

@@ -19,6 +19,7 @@ struct GuidedPrompt {
   float temperature = 1.0f;
   int32_t top_k = 0;
   float top_p = 1.0f;
+  std::vector<int32_t> fixed;  // empty, or a code or -1 for each image token
 };
 
 // Throws Error: usage (a setting out of range, a prompt too long for the model), data (invalid

@@ -67,6 +67,10 @@ void TensorList::linear(Linear&, std::span<const LinearPart> parts, int64_t in, 
   for (const LinearPart& part : parts) {
     std::vector<int64_t> shape{part.out, in};
     if (form == LinearForm::kConvolution) shape.insert(shape.end(), {1, 1});
+    if (form == LinearForm::kPatches) {
+      const auto side = static_cast<int64_t>(std::lround(std::sqrt(in / 3)));
+      shape = {part.out, 3, side, side};
+    }
     tensors_.push_back({part.name + ".weight", shape});
     if (bias) tensors_.push_back({part.name + ".bias", {part.out}});
   }
@@ -87,6 +91,10 @@ void TensorList::table(Table&, const std::string& name, int64_t rows, int64_t co
   tensors_.push_back({name + ".weight", {rows, cols}});
 }
 
+void TensorList::positions(Table&, const std::string& name, int64_t rows, int64_t cols) {
+  tensors_.push_back({name, {1, rows, cols}});
+}
+
 PublishedTensors::PublishedTensors(const Checkpoint& checkpoint)
     : checkpoint_(checkpoint),
       hugging_face_(checkpoint.find("gen_embed.weight") == nullptr &&
@@ -100,11 +108,32 @@ const StoredTensor* PublishedTensors::find(const std::string& original) const {
   return checkpoint_.find(published_name(original));
 }
 
+std::vector<NeededTensor> PublishedTensors::pieces_of(const NeededTensor& tensor) const {
+  if (!hugging_face_) return {tensor};
+  if (tensor.name.ends_with(".pos_embed")) {
+    return {{tensor.name, {tensor.shape.begin() + 1, tensor.shape.end()}}};
+  }
+  constexpr std::string_view kMerged = ".attn.qkv.";
+  const size_t at = tensor.name.find(kMerged);
+  if (at == std::string::npos) return {tensor};
+  std::vector<NeededTensor> pieces;
+  for (const char* part : {".attn.q_proj.", ".attn.k_proj.", ".attn.v_proj."}) {
+    pieces.push_back(tensor);
+    pieces.back().name.replace(at, kMerged.size(), part);
+    pieces.back().shape[0] /= 3;
+  }
+  return pieces;
+}
+
 void check_tensors(const PublishedTensors& published, const std::vector<NeededTensor>& needed,
                    const std::string& directory) {
   std::vector<std::string> faults;
-  size_t count = 0;
+  std::vector<NeededTensor> pieces;
   for (const NeededTensor& need : needed) {
+    for (NeededTensor& piece : published.pieces_of(need)) pieces.push_back(std::move(piece));
+  }
+  size_t count = 0;
+  for (const NeededTensor& need : pieces) {
     const std::string name = published.published_name(need.name);
     const StoredTensor* stored = published.find(need.name);
     std::string fault;
@@ -119,7 +148,7 @@ void check_tensors(const PublishedTensors& published, const std::vector<NeededTe
   }
   if (count == 0) return;
   std::string sentence = fmt::format("{}: {} of {} tensors do not fit: {}", quote(directory), count,
-                                     needed.size(), fmt::join(faults, "; "));
+                                     pieces.size(), fmt::join(faults, "; "));
   if (count > faults.size()) sentence += fmt::format("; and {} more", count - faults.size());
   throw Error(ErrorKind::kData, sentence);
 }
@@ -138,12 +167,19 @@ void WeightLoader::release(const std::string& name) const {
 void WeightLoader::linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
                           LinearForm) {
   std::vector<HostArray> matrices, biases;
+  std::vector<std::string> names;
   for (const LinearPart& part : parts) {
-    matrices.push_back(array(part.name + ".weight", part.out, in));
-    if (bias) biases.push_back(array(part.name + ".bias", 1, part.out));
+    for (const NeededTensor& piece : published_.pieces_of({part.name + ".weight", {part.out}})) {
+      matrices.push_back(array(piece.name, piece.shape[0], in));
+      names.push_back(piece.name);
+    }
+    if (!bias) continue;
+    for (const NeededTensor& piece : published_.pieces_of({part.name + ".bias", {part.out}})) {
+      biases.push_back(array(piece.name, 1, piece.shape[0]));
+    }
   }
   weight = backend_.make_linear(matrices, biases);
-  for (const LinearPart& part : parts) release(part.name + ".weight");
+  for (const std::string& name : names) release(name);
 }
 
 void WeightLoader::convolution(Convolution& weight, const std::string& name, int64_t out,
@@ -173,6 +209,11 @@ void WeightLoader::table(Table& weight, const std::string& name, int64_t rows, i
     weight = backend_.make_table({unit.data(), activation_, rows, cols});
   }
   release(name + ".weight");
+}
+
+void WeightLoader::positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) {
+  weight = backend_.make_table(array(name, rows, cols));
+  release(name);
 }
 
 }  // namespace bifrons

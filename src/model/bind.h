@@ -25,6 +25,7 @@ class TensorList : public WeightVisitor {
                    Padding) override;
   void norm(Norm&, const std::string& name, int64_t size, bool bias) override;
   void table(Table&, const std::string& name, int64_t rows, int64_t cols, TableRows) override;
+  void positions(Table&, const std::string& name, int64_t rows, int64_t cols) override;
 
   const std::vector<NeededTensor>& tensors() const { return tensors_; }
 
@@ -39,6 +40,9 @@ class PublishedTensors {
   bool hugging_face() const { return hugging_face_; }
   std::string published_name(const std::string& original) const;
   const StoredTensor* find(const std::string& original) const;
+  // The tensors, with original names, that a tensor of the original form is published as: the
+  // Hugging Face form splits the tower's merged qkv and has no leading 1 before its positions.
+  std::vector<NeededTensor> pieces_of(const NeededTensor& tensor) const;
   const Checkpoint& checkpoint() const { return checkpoint_; }
 
  private:
@@ -66,6 +70,7 @@ class WeightLoader : public WeightVisitor {
   void norm(Norm& weight, const std::string& name, int64_t size, bool bias) override;
   void table(Table& weight, const std::string& name, int64_t rows, int64_t cols,
              TableRows form) override;
+  void positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) override;
 
  private:
   HostArray array(const std::string& name, int64_t rows, int64_t cols) const;

@@ -211,6 +211,81 @@ void set_image_size(Config& config, int64_t pixels, const Fields& fields, std::s
   }
 }
 
+// Ranges of a tower's sizes; the fields' names differ between the two forms.
+struct TowerNames {
+  const char* width;
+  const char* layers;
+  const char* heads;
+  const char* patch;
+};
+
+constexpr TowerNames kOriginalTower{"width", "layers", "heads", "patch_size"};
+constexpr TowerNames kHuggingFaceTower{"hidden_size", "num_hidden_layers", "num_attention_heads",
+                                       "patch_size"};
+
+TowerConfig read_tower_sizes(const Fields& fields, const TowerNames& names, bool filled) {
+  TowerConfig tower;
+  for (const char* name : {names.width, names.layers, names.heads, names.patch}) {
+    if (!filled && !fields.has(name)) fields.fail(name, "is missing");
+  }
+  tower.width = fields.integer(names.width, tower.width, 8, kMaxWidth);
+  if (tower.width % 8 != 0) fields.fail(names.width, "must be a multiple of 8");
+  tower.layers = fields.integer(names.layers, tower.layers, 1, 128);
+  tower.heads = fields.integer(names.heads, tower.heads, 1, 256);
+  if (tower.width % tower.heads != 0) {
+    fields.fail(names.heads,
+                fmt::format("is {}, which does not divide {} {}", tower.heads, names.width,
+                            tower.width));
+  }
+  const double ratio = fields.real("mlp_ratio", 4.0);
+  if (!(ratio > 0 && ratio <= 64)) fields.fail("mlp_ratio", "must lie between 0 and 64");
+  tower.mlp_width = static_cast<int64_t>(static_cast<double>(tower.width) * ratio);
+  if (tower.mlp_width < 1) fields.fail("mlp_ratio", "leaves the MLP without width");
+  tower.patch = fields.integer(names.patch, tower.patch, 1, 256);
+  tower.image_size = fields.integer("image_size", tower.image_size, tower.patch, 4096);
+  if (tower.image_size % tower.patch != 0) {
+    fields.fail("image_size", fmt::format("is {}; it must be a multiple of the patches' {}",
+                                          tower.image_size, tower.patch));
+  }
+  if (tower.tokens() > 16384) {
+    fields.fail("image_size", fmt::format("makes {} patches; at most 16384 are supported",
+                                          tower.tokens()));
+  }
+  return tower;
+}
+
+// The original form names its tower. Sizes stand beside a name that is not the published one;
+// without them the tower is not described, and the model draws all the same.
+std::optional<TowerConfig> read_original_tower(const Fields& root, int64_t hidden) {
+  const Fields vision = root.section("vision_config").section("params");
+  const bool published = vision.text("model_name") == "siglip_large_patch16_384";
+  if (!published && !vision.has("width")) return std::nullopt;
+  if (vision.real("select_layer", -1) != -1) vision.fail("select_layer", "is not -1, the last");
+  vision.demand_text("select_feature", "same");
+  const TowerConfig tower = read_tower_sizes(vision, kOriginalTower, published);
+
+  const Fields aligner = root.section("aligner_config").section("params");
+  aligner.demand("n_embed", hidden, "hidden_size");
+  aligner.demand("input_dim", tower.width, "the vision tower's width");
+  aligner.demand("depth", 2, "the number of supported layers");
+  aligner.demand_text("projector_type", "mlp_gelu");
+  return tower;
+}
+
+TowerConfig read_hugging_face_tower(const Fields& vision, int64_t hidden) {
+  TowerConfig tower = read_tower_sizes(vision, kHuggingFaceTower, true);
+  tower.norm_eps = vision.real("layer_norm_eps", tower.norm_eps);
+  if (!(tower.norm_eps > 0 && tower.norm_eps < 0.1)) {
+    vision.fail("layer_norm_eps", "must lie between 0 and 0.1");
+  }
+  vision.demand_text("hidden_act", "gelu");
+  vision.demand_false("use_qk_norm");
+  vision.demand("num_channels", 3, "the number of supported channels");
+  vision.demand("projection_dim", hidden, "hidden_size");
+  vision.demand("depth", 2, "the number of supported layers");
+  return tower;
+}
+
 Config read_original(const Fields& root) {
   Config config;
   config.form = CheckpointForm::kOriginal;
@@ -239,6 +314,7 @@ Config read_original(const Fields& root) {
   const Fields vision = root.section("vision_config").section("params");
   const Fields& sized = tokenizer.has("image_size") ? tokenizer : vision;
   set_image_size(config, sized.integer("image_size").value_or(384), sized, "image_size");
+  config.tower = read_original_tower(root, hidden);
   return config;
 }
 
@@ -269,6 +345,7 @@ Config read_hugging_face(const Fields& root) {
   const Fields vision = root.section("vision_config");
   set_image_size(config, vision.integer("image_size").value_or(384), vision, "image_size");
   vq.demand("num_patches", config.grid, "the number of image tokens a side");
+  if (root.has("vision_config")) config.tower = read_hugging_face_tower(vision, hidden);
   return config;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "vision/tower_config.h"
 #include "vision/vq_config.h"
 
 namespace bifrons {
@@ -33,6 +35,7 @@ struct Config {
   int64_t grid = 24;                // image tokens a side: image_size / 2^(levels - 1)
   int64_t image_token_embed = 4096; // inner width of gen_head
   int64_t gen_aligner_width = 4096; // inner width of gen_aligner; its output is hidden
+  std::optional<TowerConfig> tower; // absent: config.json describes no vision tower
 
   int64_t image_tokens() const { return grid * grid; }
 };

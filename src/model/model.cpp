@@ -37,6 +37,35 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
   return model;
 }
 
+std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
+                                        const Checkpoint& checkpoint,
+                                        const std::string& directory) {
+  const PublishedTensors published(checkpoint);
+  auto encoder = std::make_unique<VqEncoder>(config.vq, config.grid, activation);
+  const auto visit_codebook = [&](WeightVisitor& visitor) {
+    visitor.table(encoder->codebook(), "gen_vision_model.quantize.embedding", config.vq.codebook,
+                  config.vq.code_dim, TableRows::kUnitLength);
+  };
+  const char* first = "gen_vision_model.encoder.conv_in.weight";
+  if (published.find(first) == nullptr) {
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: {} is missing: this model has no encoder, so it cannot take "
+                            "pictures apart",
+                            quote(directory), published.published_name(first)));
+  }
+  TensorList needed;
+  visit(encoder->weights(), config.vq, needed);
+  visit_codebook(needed);
+  check_tensors(published, needed.tensors(), directory);
+
+  WeightLoader loader(backend, published, activation), exact(backend, published, DType::kF32);
+  visit(encoder->weights(), config.vq, loader);
+  visit_codebook(exact);
+  checkpoint.verify_unchanged();
+  encoder->allocate(backend);
+  return encoder;
+}
+
 Config shape_named(const std::string& name) {
   Config config;
   TransformerConfig& t = config.transformer;
@@ -57,6 +86,7 @@ Config shape_named(const std::string& name) {
                 fmt::format("unknown shape {}: janus-pro-1b or janus-pro-7b", quote(name)));
   }
   config.image_token_embed = config.gen_aligner_width = t.hidden;
+  config.tower = TowerConfig{};
   return config;
 }
 

@@ -10,6 +10,7 @@
 #include "src/model/image_face.h"
 #include "src/model/transformer.h"
 #include "vision/vq_decoder.h"
+#include "vision/vq_encoder.h"
 
 namespace bifrons {
 
@@ -52,6 +53,12 @@ inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
                                          const std::string& directory) {
   return load_model(backend, backend, config, checkpoint, directory);
 }
+
+// The visual tokenizer's other half, which drawing does without, computing in `activation`. Throws
+// Error (data) when the checkpoint has none or another.
+std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
+                                        const Checkpoint& checkpoint,
+                                        const std::string& directory);
 
 // The same network with normally distributed weights of `dtype` made in memory, for measuring.
 std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,

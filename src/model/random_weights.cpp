@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "src/model/model.h"
+#include "src/model/text_face.h"
 
 namespace bifrons {
 namespace {
@@ -40,6 +41,10 @@ class RandomWeights : public WeightVisitor {
     // Rows of unit length in expectation are close enough for a codebook that is only timed.
     const float scale = form == TableRows::kUnitLength ? 1.0f / std::sqrt(1.0f * cols) : 0.02f;
     weight = backend_.make_table(fill(values_, rows, cols, scale));
+  }
+
+  void positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) override {
+    table(weight, name, rows, cols, TableRows::kAsStored);
   }
 
  private:
@@ -80,6 +85,15 @@ std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DTyp
   model->visit_weights(weights);
   model->decoder.allocate(backend);
   return model;
+}
+
+std::unique_ptr<TextFace> random_text_face(Backend& backend, const Config& config, DType dtype,
+                                           uint64_t seed) {
+  auto face = std::make_unique<TextFace>(config, activation_for(dtype));
+  RandomWeights weights(backend, dtype, seed);
+  face->visit_weights(weights);
+  face->allocate(backend);
+  return face;
 }
 
 }  // namespace bifrons

@@ -134,7 +134,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
           .flops = 3 * m * (heads.heads + heads.kv_heads) * heads.size};
 }
 
-OpCase full_attention_case(DType dtype, int64_t n, int64_t channels) {
+OpCase full_attention_case(DType dtype, int64_t n, int64_t channels, int64_t heads = 1) {
   const auto q = [=] {
     Values values = spread(25, n * channels, dtype);
     for (double& v : values) v *= 4.0;
@@ -144,7 +144,7 @@ OpCase full_attention_case(DType dtype, int64_t n, int64_t channels) {
   const auto v = [=] { return spread(27, n * channels, dtype); };
   // A score that falls on the other side of a tie moves its probability by a step of the score.
   const double step = 2 * half_step(dtype);
-  return {.name = fmt::format("full_attention_{}_{}x{}", bifrons::name_of(dtype), n, channels),
+  return {.name = fmt::format("full_attention_{}_{}x{}_{}", bifrons::name_of(dtype), n, channels, heads),
           .verb = Verb::kFullAttention,
           .prepare =
               [=](Backend& b, Workbench& w) {
@@ -154,11 +154,11 @@ OpCase full_attention_case(DType dtype, int64_t n, int64_t channels) {
                 w.out.emplace_back(b, dtype, std::vector{n, channels}, Values{}, kGap);
               },
           .run =
-              [](Backend& b, Workbench& w) {
+              [=](Backend& b, Workbench& w) {
                 b.full_attention(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor(),
-                                 w.in[2].tensor());
+                                 w.in[2].tensor(), heads);
               },
-          .expect = [=] { return reference::full_attention(q(), k(), v(), channels, dtype); },
+          .expect = [=] { return reference::full_attention(q(), k(), v(), channels, heads, dtype); },
           .tolerance = {half_step(dtype), 1e-5 + step / 4},
           .bytes = 4 * n * channels * size_of(dtype),
           .flops = 4 * n * n * channels};
@@ -192,6 +192,10 @@ std::vector<OpCase> attention_cases() {
     }
     cases.push_back(full_attention_case(dtype, 131, 40));  // more than one block of queries
     cases.push_back(full_attention_case(dtype, 576, 512));
+    cases.push_back(full_attention_case(dtype, 7, 24, 3));
+    cases.push_back(full_attention_case(dtype, 64, 192, 3));
+    cases.push_back(full_attention_case(dtype, 131, 144, 2));
+    cases.push_back(full_attention_case(dtype, 576, 128, 2));
   }
   return cases;
 }

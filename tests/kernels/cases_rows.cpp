@@ -33,6 +33,33 @@ OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols) {
       .flops = 4 * rows * cols};
 }
 
+OpCase layer_norm_case(DType dtype, int64_t rows, int64_t cols) {
+  const auto x = [=] {
+    Values values = spread(1, rows * cols, dtype);
+    for (double& v : values) v = reference::rounded(v + 3.0, dtype);  // a mean far from zero
+    return values;
+  };
+  const auto weight = [=] { return spread(2, cols, DType::kF32); };
+  const auto bias = [=] { return spread(12, cols, DType::kF32); };
+  return {
+      .name = fmt::format("layer_norm_{}_{}x{}", name_of(dtype), rows, cols),
+      .verb = Verb::kLayerNorm,
+      .prepare =
+          [=](Backend& b, Workbench& w) {
+            w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), kGap);
+            w.out.emplace_back(b, dtype, std::vector{rows, cols}, Values{}, kGap);
+            const HostValues shift(bias(), DType::kF32, 1, cols);
+            w.norm = b.make_norm(HostValues(weight(), DType::kF32, 1, cols).array, &shift.array);
+          },
+      .run = [](Backend& b,
+                Workbench& w) { b.layer_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
+      .expect = [=] { return reference::layer_norm(x(), weight(), bias(), 1e-6); },
+      // The mean of numbers near 3 is known to some 2^-23, and is divided by their spread.
+      .tolerance = {half_step(dtype), 0x1p-18},
+      .bytes = 2 * rows * cols * size_of(dtype) + 8 * cols,
+      .flops = 8 * rows * cols};
+}
+
 OpCase gather_case(DType dtype, DType stored, int64_t cols) {
   const Values ids{3, 0, -7, 4, 3};
   const int64_t rows = 5, n = static_cast<int64_t>(ids.size());
@@ -190,6 +217,7 @@ std::vector<OpCase> row_cases() {
   for (DType dtype : kActivations) {
     for (int64_t cols : {1, 15, 16, 17, 1009, 2048}) {
       cases.push_back(rms_norm_case(dtype, 3, cols));
+      if (cols > 1) cases.push_back(layer_norm_case(dtype, 3, cols));
     }
     for (int64_t cols : {1, 8, 31, 2048}) {
       for (DType stored : {DType::kF32, DType::kBf16, DType::kF16}) {

@@ -98,10 +98,43 @@ OpCase tied_case() {
   return sample_case("tied", guided, draws);
 }
 
+// Of `tokens` codes a picture every second is fixed; steps before the first and behind the last are
+// of nobody. What is drawn is 1000 + picture.
+OpCase keep_case(int64_t pictures, int64_t tokens) {
+  Values fixed, steps, drawn, kept;
+  for (int64_t p = 0; p < pictures; ++p) {
+    const int64_t step = (7 * p) % (tokens + 2) - 1;
+    for (int64_t t = 0; t < tokens; ++t) {
+      fixed.push_back((p + t) % 2 == 0 ? static_cast<double>(10 * p + t) : -1.0);
+    }
+    const bool holds = step >= 0 && step < tokens && (p + step) % 2 == 0;
+    steps.push_back(static_cast<double>(step));
+    drawn.push_back(static_cast<double>(1000 + p));
+    kept.push_back(static_cast<double>(holds ? 10 * p + step : 1000 + p));
+  }
+  return {
+      .name = fmt::format("keep_{}x{}", pictures, tokens),
+      .verb = Verb::kKeep,
+      .prepare =
+          [=](Backend& b, Workbench& w) {
+            w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, fixed, kGap);
+            w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
+            w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+          },
+      .run = [](Backend& b,
+                Workbench& w) { b.keep(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
+      .expect = [=] { return repeated(kept); },
+      .tolerance = {},
+      .bytes = 16 * pictures,
+      .flops = 0};
+}
+
 }  // namespace
 
 std::vector<OpCase> sampling_cases() {
   std::vector<OpCase> cases{damaged_case(), tied_case()};
+  for (int64_t pictures : {1, 3, 64}) cases.push_back(keep_case(pictures, 5));
+  cases.push_back(keep_case(17, 576));
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
     std::vector<Draw> draws{
         {.temperature = 0.0},

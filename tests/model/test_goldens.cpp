@@ -251,7 +251,8 @@ TEST_P(Goldens, DecodedSignalInBf16) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Toys, Goldens,
-                         testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head"),
+                         testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head",
+                                         "toy-sees"),
                          [](const auto& toy) {
                            std::string name = toy.param;
                            std::replace(name.begin(), name.end(), '-', '_');

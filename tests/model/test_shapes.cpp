@@ -38,6 +38,11 @@ TEST_P(Shapes, ParametersAreThoseOfTheSpecification) {
   EXPECT_EQ(parameters(face), GetParam().face);
   EXPECT_EQ(parameters(decoder), 42'449'795 + 2'304 + 131'072);
   EXPECT_EQ(model.decoder.image_size(), 384);
+  VqEncoder encoder(config.vq, config.grid, DType::kBf16);
+  TensorList half;
+  visit(encoder.weights(), config.vq, half);
+  EXPECT_EQ(parameters(half), 29'298'176 + 2'056);
+  EXPECT_EQ(encoder.image_size(), 384);
 }
 
 TEST_P(Shapes, NoNameIsAskedForTwice) {

@@ -84,11 +84,54 @@ void fill_machine(Grammar& grammar) {
   }
   const std::string model = environment("BIFRONS_MODEL");
   for (std::string* each : {&grammar.generate.model, &grammar.decode.model, &grammar.inspect.model,
-                            &grammar.tokenize.model, &grammar.doctor.model}) {
+                            &grammar.tokenize.model, &grammar.doctor.model, &grammar.sight.model,
+                            &grammar.vary.drawing.model, &grammar.encode.model,
+                            &grammar.reconstruct.model}) {
     if (each->empty()) *each = model;
   }
-  grammar.generate.device = grammar.decode.device = grammar.device;
-  grammar.generate.threads = grammar.decode.threads = grammar.threads;
+  grammar.generate.device = grammar.decode.device = grammar.sight.device = grammar.device;
+  grammar.vary.drawing.device = grammar.encode.device = grammar.reconstruct.device = grammar.device;
+  grammar.vary.drawing.threads = grammar.encode.threads = grammar.reconstruct.threads =
+      grammar.threads;
+  grammar.generate.threads = grammar.decode.threads = grammar.sight.threads = grammar.threads;
+}
+
+void refuse_two_on_stdout(const std::string& output, bool json) {
+  if (output == "-" && json) {
+    throw Error(ErrorKind::kUsage, "--output - and --json both want stdout");
+  }
+}
+
+void take_prompt(const std::string& prompt, GenerateArguments& arguments) {
+  check_text("the prompt", prompt);
+  if (prompt == "-") {
+    arguments.prompt_from_stdin = true;
+  } else {
+    arguments.settings.prompt = prompt;
+  }
+}
+
+void check_drawing(const GenerateArguments& arguments) {
+  check_text("the negative prompt", arguments.settings.negative_prompt.value_or(""));
+  check_text("the question", arguments.match_question);
+  refuse_two_on_stdout(arguments.output, arguments.json);
+}
+
+Command choose_vary(Grammar& grammar, const CLI::App& command) {
+  VaryArguments& vary = grammar.vary;
+  if (command.count("--prompt") > 0) {
+    take_prompt(grammar.varied_prompt, vary.drawing);
+  } else if (vary.drawing.like.empty()) {
+    throw Error(ErrorKind::kUsage, "no prompt; say with -p what the picture is to show");
+  }
+  if (vary.keep_rows.has_value() + vary.strength.has_value() + !vary.mask.empty() > 1) {
+    throw Error(ErrorKind::kUsage, "give one of --keep-rows, --mask and --strength");
+  }
+  if ((vary.image == "-") + (vary.mask == "-") + vary.drawing.prompt_from_stdin > 1) {
+    throw Error(ErrorKind::kUsage, "only one of picture, mask and prompt can come from stdin");
+  }
+  check_drawing(vary.drawing);
+  return std::move(vary);
 }
 
 Command choose_generate(Grammar& grammar, const CLI::App& command) {
@@ -99,23 +142,29 @@ Command choose_generate(Grammar& grammar, const CLI::App& command) {
     throw Error(ErrorKind::kUsage, "the prompt was given twice: as an argument and with --prompt");
   }
   if (positional || flagged) {
-    const std::string& prompt = positional ? grammar.text : grammar.flagged;
-    check_text("the prompt", prompt);
-    if (prompt == "-") {
-      arguments.prompt_from_stdin = true;
-    } else {
-      arguments.settings.prompt = prompt;
-    }
+    take_prompt(positional ? grammar.text : grammar.flagged, arguments);
   } else if (arguments.like.empty()) {
     throw Error(ErrorKind::kUsage, "no prompt; try: bifrons \"a fox in the snow\"");
   }
-  if (arguments.settings.negative_prompt) {
-    check_text("the negative prompt", *arguments.settings.negative_prompt);
-  }
-  if (arguments.output == "-" && arguments.json) {
-    throw Error(ErrorKind::kUsage, "--output - and --json both want stdout");
-  }
+  check_drawing(arguments);
   return std::move(arguments);
+}
+
+Command choose_sight(Grammar& grammar, const std::string& name) {
+  SightArguments& sight = grammar.sight;
+  sight.verb = name == "chat"  ? SightVerb::kChat
+               : name == "ask" ? SightVerb::kAsk
+                               : SightVerb::kDescribe;
+  check_text("the question", sight.asked);
+  check_text("the question", sight.question.value_or(""));
+  check_text("the system prompt", sight.system.value_or(""));
+  if (sight.verb == SightVerb::kAsk && sight.image == "-" && sight.asked == "-") {
+    throw Error(ErrorKind::kUsage, "picture and question cannot both come from stdin");
+  }
+  if (sight.verb == SightVerb::kChat && sight.image == "-") {
+    throw Error(ErrorKind::kUsage, "chat reads what is said from stdin, so the picture is a file");
+  }
+  return std::move(sight);
 }
 
 Command choose(Grammar& grammar) {
@@ -130,11 +179,19 @@ Command choose(Grammar& grammar) {
   fill_machine(grammar);
   if (name == "generate") return choose_generate(grammar, *given.front());
   if (name == "decode") {
-    if (grammar.decode.output == "-" && grammar.decode.json) {
-      throw Error(ErrorKind::kUsage, "--output - and --json both want stdout");
-    }
+    refuse_two_on_stdout(grammar.decode.output, grammar.decode.json);
     return std::move(grammar.decode);
   }
+  if (name == "vary") return choose_vary(grammar, *given.front());
+  if (name == "encode") {
+    refuse_two_on_stdout(grammar.encode.output, grammar.encode.json);
+    return std::move(grammar.encode);
+  }
+  if (name == "reconstruct") {
+    refuse_two_on_stdout(grammar.reconstruct.output, grammar.reconstruct.json);
+    return std::move(grammar.reconstruct);
+  }
+  if (name == "describe" || name == "ask" || name == "chat") return choose_sight(grammar, name);
   if (name == "info") return std::move(grammar.info);
   if (name == "inspect") return std::move(grammar.inspect);
   if (name == "doctor") return std::move(grammar.doctor);

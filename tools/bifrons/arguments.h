@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "src/understand.h"
 #include "tools/bifrons/settings.h"
 
 namespace bifrons {
@@ -33,6 +35,53 @@ struct GenerateArguments {
   int threads = 0;
   std::optional<int64_t> width;
   std::optional<int64_t> height;
+  std::optional<int64_t> best_of;  // candidates for each picture
+  std::string match_question;      // "": the model's own
+  // Completes the requests once the engine is open; none: they are complete.
+  std::function<void(Engine&, std::vector<DrawRequest>&)> prepare;
+};
+
+struct VaryArguments {
+  GenerateArguments drawing;
+  std::string image;
+  std::string mask;
+  std::optional<int64_t> keep_rows;
+  std::optional<double> strength;
+  bool apply_orientation = false;
+};
+
+struct EncodeArguments {
+  Talk talk;
+  std::string image;
+  std::string output;
+  bool overwrite = false;
+  bool json = false;
+  bool apply_orientation = false;
+  std::string model;
+  std::string device;
+  int threads = 0;
+};
+
+struct ReconstructArguments : EncodeArguments {
+  bool metadata = true;  // only the AI mark
+};
+
+enum class SightVerb { kDescribe, kAsk, kChat };
+
+struct SightArguments {
+  Talk talk;
+  SightVerb verb = SightVerb::kDescribe;
+  std::vector<std::string> images;      // of describe; of ask, those after the first
+  std::string image;                    // of ask and chat
+  std::string asked;                    // of ask; - is stdin
+  std::optional<std::string> question;  // of describe
+  std::optional<std::string> system;
+  ReplyOptions reply;
+  bool apply_orientation = false;
+  bool json = false;
+  std::string model;
+  std::string device;
+  int threads = 0;
 };
 
 struct DecodeArguments {
@@ -80,6 +129,7 @@ struct ShowArguments {
 using Command =
     std::variant<GenerateArguments, DecodeArguments, InfoArguments, InspectArguments,
                  TokenizeArguments, DoctorArguments, VersionArguments, ShowArguments,
+                 SightArguments, VaryArguments, EncodeArguments, ReconstructArguments,
                  std::function<int()>>;  // the last for commands that live in files of their own
 
 // Reads flags and, for what they leave open, BIFRONS_MODEL, BIFRONS_DEVICE and BIFRONS_THREADS.

@@ -8,8 +8,8 @@
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 #include "vision/grid.h"
-#include "vision/picture_decode.h"
 #include "vision/picture_file.h"
+#include "vision/picture_read.h"
 
 namespace bifrons {
 
@@ -25,7 +25,7 @@ std::vector<uint8_t> batch_sheet(const std::string& directory) {
       continue;
     }
     if (sha256(file) != listed.entry.sha256) continue;
-    Picture picture = decode_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+    Picture picture = read_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
     const bool fits = pictures.empty() ||
                       (picture.width == pictures[0].width && picture.height == pictures[0].height);
     if (fits) pictures.push_back(std::move(picture));

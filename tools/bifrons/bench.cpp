@@ -153,6 +153,8 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
   bench->add_option("--only", state->parts, "Measure only these: decode, prefill, vq")
       ->delimiter(',')
       ->check(CLI::IsMember({"decode", "prefill", "vq"}));
+  bench->add_flag("--understand", o.understand,
+                  "Measure looking at a picture and speaking instead of drawing");
   bench->add_flag("--verbs", o.verbs, "Also the share of every verb in steps and prefill");
   bench->add_flag("--json", state->json, "One JSON object on stdout");
   bench->add_flag("-q,--quiet", state->quiet, "No talk on stderr");

@@ -11,17 +11,12 @@
 #include "src/model/model.h"
 #include "src/model/rope.h"
 #include "src/weights/checkpoint.h"
+#include "tools/bifrons/bench_sight.h"
 
 namespace bifrons {
 namespace {
 
 constexpr int64_t kPrefillTokens = 64;
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 template <typename Run>
 double seconds_of(Run run) {
@@ -147,13 +142,6 @@ BenchRow row_of(const Case& c, double bandwidth) {
   return row;
 }
 
-// Median of the ratios of paired runs: what shares a turn shares its disturbances.
-double paired_ratio(const std::vector<double>& numerator, const std::vector<double>& denominator) {
-  std::vector<double> ratios;
-  for (size_t i = 0; i < numerator.size(); ++i) ratios.push_back(numerator[i] / denominator[i]);
-  return median(ratios);
-}
-
 // Where the time of a case goes: a row for each verb, the most expensive first.
 void add_verbs(Backend& b, const Case& c, int repeats, BenchReport& report) {
   constexpr auto kVerbs = static_cast<size_t>(Verb::kCount);
@@ -214,6 +202,18 @@ void measure_vq(Backend& b, Model& model, const BenchOptions& options, BenchRepo
 
 }  // namespace
 
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double paired_ratio(const std::vector<double>& numerator, const std::vector<double>& denominator) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < numerator.size(); ++i) ratios.push_back(numerator[i] / denominator[i]);
+  return median(ratios);
+}
+
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say) {
   const auto backend = make_cpu_backend(options.threads);
@@ -251,6 +251,10 @@ BenchReport measure(const BenchOptions& options,
                      {}});
   }
   say("measuring");
+  if (options.understand) {
+    measure_sight(*backend, *model, options, report);
+    return report;
+  }
   report.bandwidth =
       median(run_in_turns(*backend, cases, options.repeats, [&] { return bandwidth.measure(); }));
   for (size_t i = 0; i < cases.size(); ++i) {

@@ -18,7 +18,8 @@ struct BenchOptions {
   bool decode = true;
   bool prefill = true;
   bool vq = true;
-  bool verbs = false;  // a row for each verb of a step, too
+  bool understand = false;  // the other face in place of these three
+  bool verbs = false;       // a row for each verb of a step, too
 };
 
 // One line of the table. Medians over the repeats; bytes are what the verbs count (weights as
@@ -46,6 +47,10 @@ struct BenchReport {
   double bandwidth = 0;  // GB/s, median of all measurements of the run
   std::vector<BenchRow> rows;
 };
+
+double median(std::vector<double> values);
+// Median of the ratios of paired runs: what shares a turn shares its disturbances.
+double paired_ratio(const std::vector<double>& numerator, const std::vector<double>& denominator);
 
 // `say` gets a line now and then for people who wait.
 BenchReport measure(const BenchOptions& options,

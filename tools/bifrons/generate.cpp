@@ -9,6 +9,7 @@
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/commands.h"
+#include "tools/bifrons/judged.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
@@ -64,9 +65,10 @@ Settings complete_settings(const GenerateArguments& arguments) {
   return settings;
 }
 
-std::vector<DrawRequest> requests_for(const Settings& settings, int64_t count) {
+// With --best-of a picture's request has the first of its candidates' seeds.
+std::vector<DrawRequest> requests_for(const Settings& settings, int64_t count, int64_t best_of) {
   std::vector<DrawRequest> requests(static_cast<size_t>(count), request_of(settings));
-  for (size_t i = 0; i < requests.size(); ++i) requests[i].seed += i;
+  for (size_t i = 0; i < requests.size(); ++i) requests[i].seed += i * best_of;
   return requests;
 }
 
@@ -95,26 +97,42 @@ void say_what_differs(const Settings& settings, const ModelInfo& model, const Ta
                          quote(settings.model_name), quote(model.name)));
 }
 
-std::string seeds_text(const std::vector<DrawRequest>& requests) {
-  if (requests.size() == 1) return fmt::format("seed {}", requests.front().seed);
-  return fmt::format("seeds {} to {}", requests.front().seed, requests.back().seed);
+std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of) {
+  const uint64_t last = requests.back().seed + best_of - 1;
+  if (last == requests.front().seed) return fmt::format("seed {}", last);
+  return fmt::format("seeds {} to {}", requests.front().seed, last);
+}
+
+// What --match-question asks of a picture of `prompt`; empty: the model's own question.
+std::string question_for(const std::string& asked, std::string_view prompt) {
+  constexpr std::string_view kSlot = "{prompt}";
+  std::string question = asked;
+  for (size_t at = 0; (at = question.find(kSlot, at)) != std::string::npos; at += prompt.size()) {
+    question.replace(at, kSlot.size(), prompt);
+  }
+  return question;
 }
 
 class Generation {
  public:
+  // `judge` is there when --best-of is.
   Generation(const GenerateArguments& arguments, RopeMode rope,
-             const std::vector<DrawRequest>& requests, const OutputPlan& plan, Engine& engine)
+             const std::vector<DrawRequest>& requests, const OutputPlan& plan, Engine& engine,
+             Understanding* judge)
       : arguments_(arguments),
         rope_(rope),
         requests_(requests),
         plan_(plan),
         engine_(engine),
+        judge_(judge),
         bar_(!arguments.talk.quiet && stderr_is_terminal(),
-             static_cast<int64_t>(requests.size()) * engine.model().image_tokens) {}
+             static_cast<int64_t>(requests.size()) * engine.model().image_tokens *
+                 arguments.best_of.value_or(1)) {}
 
   Drawn draw_all() {
     const int64_t count = static_cast<int64_t>(requests_.size());
-    for (int64_t from = 0; from < count; from += kPicturesAtOnce) {
+    for (int64_t i = 0; judge_ != nullptr && i < count; ++i) draw_best_of(i);
+    for (int64_t from = 0; judge_ == nullptr && from < count; from += kPicturesAtOnce) {
       draw_some(from, std::min(kPicturesAtOnce, count - from));
     }
     return std::move(drawn_);
@@ -136,9 +154,26 @@ class Generation {
     for (int64_t i = 0; i < count; ++i) keep(from + i, std::move(drawings[i]));
   }
 
-  void keep(int64_t i, Drawing drawing) {
-    const DrawRequest& request = requests_[i];
-    const PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device());
+  void draw_best_of(int64_t i) {
+    const int64_t candidates = *arguments_.best_of;
+    const int64_t before = i * candidates * engine_.model().image_tokens;
+    ChosenDrawing chosen =
+        draw_best(engine_, *judge_, requests_[i], candidates,
+                  question_for(arguments_.match_question, requests_[i].prompt),
+                  [&](int64_t done, int64_t) {
+                    bar_.update(before + done);
+                    return !stop_requested();
+                  });
+    bar_.clear();
+    Drawing drawing = std::move(chosen.drawing);
+    keep(i, std::move(drawing), &chosen);
+  }
+
+  void keep(int64_t i, Drawing drawing, const ChosenDrawing* chosen = nullptr) {
+    DrawRequest request = requests_[i];
+    if (chosen != nullptr) request.seed = chosen->candidates[chosen->kept].seed;
+    PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device());
+    if (chosen != nullptr) add_judgement(metadata, *chosen);
     const std::string path =
         deliver(drawing.picture, arguments_.metadata ? &metadata : nullptr, plan_,
                 plan_.to_stdout ? std::filesystem::path() : plan_.files[i], arguments_.json,
@@ -151,6 +186,7 @@ class Generation {
                                 {"seconds", drawing.seconds},
                                 {"width", drawing.picture.width},
                                 {"height", drawing.picture.height}});
+      if (chosen != nullptr) drawn_.records.back()["best_of"] = record_of(*chosen);
     }
     if (!arguments_.tokens_out.empty()) {
       drawn_.tokens.push_back({request.prompt, request.seed, std::move(drawing.tokens)});
@@ -163,6 +199,7 @@ class Generation {
   const std::vector<DrawRequest>& requests_;
   const OutputPlan& plan_;
   Engine& engine_;
+  Understanding* judge_;
   ProgressBar bar_;
   Drawn drawn_;
 };
@@ -192,7 +229,8 @@ std::string json_report(const DrawRequest& request, RopeMode rope, const Engine&
 
 int run(GenerateArguments arguments) {
   const Settings settings = complete_settings(arguments);
-  const std::vector<DrawRequest> requests = requests_for(settings, arguments.count);
+  std::vector<DrawRequest> requests =
+      requests_for(settings, arguments.count, arguments.best_of.value_or(1));
   const RopeMode rope = settings.rope.value_or(RopeMode::kF32);
   const ModelPlace place = find_model(arguments.model);
   const OutputPlan plan = plan_outputs({arguments.output, arguments.overwrite, arguments.grid},
@@ -210,13 +248,18 @@ int run(GenerateArguments arguments) {
   options.device = arguments.device;
   options.threads = arguments.threads;
   options.rope = rope;
-  options.pictures_at_once = static_cast<int>(std::min(arguments.count, kPicturesAtOnce));
+  options.pictures_at_once = static_cast<int>(
+      std::min(std::max(arguments.count, arguments.best_of.value_or(1)), kPicturesAtOnce));
   Engine engine = open_engine(options, place.built_in, arguments.talk);
   check_size(arguments, engine.model());
   say_what_differs(settings, engine.model(), arguments.talk);
-  note(arguments.talk, seeds_text(requests));
+  if (arguments.prepare) arguments.prepare(engine, requests);
+  note(arguments.talk, seeds_text(requests, arguments.best_of.value_or(1)));
+  std::optional<Understanding> judge;
+  if (arguments.best_of) judge = Understanding::open(engine);
 
-  const Drawn drawn = Generation(arguments, rope, requests, plan, engine).draw_all();
+  const Drawn drawn =
+      Generation(arguments, rope, requests, plan, engine, judge ? &*judge : nullptr).draw_all();
   std::string sheet;
   if (arguments.grid) {
     sheet = deliver_sheet(arguments, rope, requests.front(), plan, engine, drawn);

@@ -13,22 +13,6 @@ namespace {
 
 constexpr int64_t kMostPictures = 9999;
 
-void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model) {
-  command.add_option("-m,--model", model, "Model directory (default: BIFRONS_MODEL, or storybook)")
-      ->type_name("DIR");
-  command.add_option("--device", grammar.device, "auto or cpu (default: BIFRONS_DEVICE, or auto)")
-      ->type_name("NAME");
-  command
-      .add_option_function<std::string>(
-          "-t,--threads",
-          [&grammar](const std::string& value) {
-            grammar.threads = static_cast<int>(parse_whole("--threads", value, 0, kMostThreads));
-            grammar.threads_given = true;
-          },
-          "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)")
-      ->type_name("N");
-}
-
 template <typename T>
 void add_number(CLI::App& command, const char* names, const char* about, std::optional<T>& value,
                 std::function<T(const std::string&)> parse) {
@@ -66,39 +50,13 @@ void add_size_options(CLI::App& command, Grammar& grammar) {
 }
 
 void add_generate(Grammar& grammar) {
-  GenerateArguments& arguments = grammar.generate;
   CLI::App& command =
       *grammar.app.add_subcommand("generate", "Draw pictures (also without a verb)");
   command.add_option("TEXT", grammar.text, "The prompt; - reads it from stdin");
   command.add_option("-p,--prompt", grammar.flagged, "The prompt, whatever it begins with")
       ->type_name("TEXT");
-  add_setting_options(command, arguments.settings, "Seed of the first picture (default: random)");
-  command
-      .add_option_function<std::string>(
-          "-c,--count,-b,--batch-count",
-          [&arguments](const std::string& text) {
-            arguments.count = static_cast<int64_t>(parse_whole("--count", text, 1, kMostPictures));
-          },
-          "Number of pictures, with seeds counting up (default 1)")
-      ->type_name("N");
-  command
-      .add_option("-o,--output", arguments.output,
-                  "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - "
-                  "for stdout; .png .jpg .webp")
-      ->type_name("FILE");
-  command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
-  command.add_flag("--grid", arguments.grid, "Also write all pictures as one contact sheet");
-  command.add_option("--like", arguments.like, "Take every setting from this picture; flags win")
-      ->type_name("FILE");
-  command.add_option("--tokens-out", arguments.tokens_out, "Also write the image codes as JSON")
-      ->type_name("FILE");
-  command.add_flag("--json", arguments.json, "Print one JSON object instead of paths");
-  command.add_flag_callback(
-      "--no-metadata", [&arguments] { arguments.metadata = false; },
-      "Write pixels only: no prompt, no settings, no AI mark");
-  add_machine_options(command, grammar, arguments.model);
+  add_drawing_command_options(command, grammar, grammar.generate);
   add_size_options(command, grammar);
-  add_talk_options(command, arguments.talk);
 }
 
 void add_decode(Grammar& grammar) {
@@ -141,6 +99,22 @@ void add_small_commands(Grammar& grammar) {
 }
 
 }  // namespace
+
+void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model) {
+  command.add_option("-m,--model", model, "Model directory (default: BIFRONS_MODEL, or storybook)")
+      ->type_name("DIR");
+  command.add_option("--device", grammar.device, "auto or cpu (default: BIFRONS_DEVICE, or auto)")
+      ->type_name("NAME");
+  command
+      .add_option_function<std::string>(
+          "-t,--threads",
+          [&grammar](const std::string& value) {
+            grammar.threads = static_cast<int>(parse_whole("--threads", value, 0, kMostThreads));
+            grammar.threads_given = true;
+          },
+          "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)")
+      ->type_name("N");
+}
 
 void add_talk_options(CLI::App& command, Talk& talk) {
   command.add_flag("-q,--quiet", talk.quiet, "Say nothing but errors");
@@ -188,6 +162,46 @@ void add_setting_options(CLI::App& command, Settings& settings, const char* seed
       "Special tokens written in the prompt count as such");
 }
 
+void add_drawing_command_options(CLI::App& command, Grammar& grammar,
+                                 GenerateArguments& arguments) {
+  add_setting_options(command, arguments.settings, "Seed of the first picture (default: random)");
+  command
+      .add_option_function<std::string>(
+          "-c,--count,-b,--batch-count",
+          [&arguments](const std::string& text) {
+            arguments.count = static_cast<int64_t>(parse_whole("--count", text, 1, kMostPictures));
+          },
+          "Number of pictures, with seeds counting up (default 1)")
+      ->type_name("N");
+  command
+      .add_option("-o,--output", arguments.output,
+                  "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - "
+                  "for stdout; .png .jpg .webp")
+      ->type_name("FILE");
+  command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
+  add_number<int64_t>(command, "--best-of",
+                      "Draw N for each picture and keep the one that the model itself says matches "
+                      "best (default 1)",
+                      arguments.best_of, [](const std::string& text) {
+                        return static_cast<int64_t>(parse_whole("--best-of", text, 1, 256));
+                      });
+  command
+      .add_option("--match-question", arguments.match_question,
+                  "What --best-of asks of each, to be answered with Yes or No; {prompt} is the prompt")
+      ->type_name("TEXT");
+  command.add_flag("--grid", arguments.grid, "Also write all pictures as one contact sheet");
+  command.add_option("--like", arguments.like, "Take every setting from this picture; flags win")
+      ->type_name("FILE");
+  command.add_option("--tokens-out", arguments.tokens_out, "Also write the image codes as JSON")
+      ->type_name("FILE");
+  command.add_flag("--json", arguments.json, "Print one JSON object instead of paths");
+  command.add_flag_callback(
+      "--no-metadata", [&arguments] { arguments.metadata = false; },
+      "Write pixels only: no prompt, no settings, no AI mark");
+  add_machine_options(command, grammar, arguments.model);
+  add_talk_options(command, arguments.talk);
+}
+
 void build_grammar(Grammar& grammar) {
   CLI::App& app = grammar.app;
   app.name("bifrons");
@@ -200,6 +214,8 @@ void build_grammar(Grammar& grammar) {
   app.add_flag("-v,--verbose", grammar.version_verbose, "With --version: say more");
   add_generate(grammar);
   add_decode(grammar);
+  add_picture_commands(grammar);
+  add_sight_commands(grammar);
   add_small_commands(grammar);
   add_batch_commands(app, grammar.chosen);
   add_bench_command(app, grammar.chosen);

@@ -17,7 +17,7 @@ struct Grammar {
   CLI::App app{"Draws pictures from text with Janus-Pro-style models."};
   bool version = false;
   bool version_verbose = false;
-  std::string device;  // of generate and decode
+  std::string device;  // of every command with an engine
   int threads = 0;
   bool threads_given = false;
   std::string text;     // the positional of generate
@@ -30,6 +30,11 @@ struct Grammar {
   InspectArguments inspect;
   TokenizeArguments tokenize;
   DoctorArguments doctor;
+  SightArguments sight;
+  std::string varied_prompt;
+  VaryArguments vary;
+  EncodeArguments encode;
+  ReconstructArguments reconstruct;
   std::function<int()> chosen;
 };
 
@@ -39,5 +44,13 @@ void add_talk_options(CLI::App& command, Talk& talk);
 
 // Fills `grammar.app`; the options point into `grammar`, which must stay where it is.
 void build_grammar(Grammar& grammar);
+
+// Parts of it, for files of their own.
+void add_sight_commands(Grammar& grammar);
+void add_picture_commands(Grammar& grammar);
+// What commands that draw have in common, but for the prompt.
+void add_drawing_command_options(CLI::App& command, Grammar& grammar, GenerateArguments& arguments);
+void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model);
+void add_talk_options(CLI::App& command, Talk& talk);
 
 }  // namespace bifrons

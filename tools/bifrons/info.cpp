@@ -12,6 +12,8 @@
 namespace bifrons {
 namespace {
 
+constexpr size_t kLongestShownArray = 8;
+
 std::string_view format_name(PictureFormat format) {
   switch (format) {
     case PictureFormat::kPng:
@@ -39,9 +41,11 @@ std::string human_report(const PictureFileInfo& info, const nlohmann::json& sett
   if (settings.is_object()) {
     for (const auto& [key, value] : settings.items()) {
       // A prompt from a file may hold anything; JSON escapes controls, quote() the rest.
+      const bool long_array = value.is_array() && value.size() > kLongestShownArray;
       const std::string shown =
-          value.is_string() ? quote(value.get<std::string>())
-                            : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+          long_array          ? fmt::format("{} values", value.size())
+          : value.is_string() ? quote(value.get<std::string>())
+                              : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
       const std::string label = quote(key, 40);
       text += fmt::format("  {:16} {}\n", label.substr(1, label.size() - 2), shown);
     }

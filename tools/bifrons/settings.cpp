@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "tools/bifrons/untrusted_json.h"
@@ -64,6 +65,7 @@ std::string parameters_text(const DrawRequest& request, RopeMode rope, const Mod
   if (request.top_k != 0) text += fmt::format(", Top K: {}", request.top_k);
   if (request.top_p != 1) text += fmt::format(", Top P: {}", request.top_p);
   if (rope == RopeMode::kBf16) text += ", Rope: bf16";
+  if (!request.fixed.empty()) text += fmt::format(", Kept tokens: {}", kept_tokens(request));
   text += fmt::format(", RNG: philox4x32-10, Version: bifrons {}", build_info().version);
   return text;
 }
@@ -87,7 +89,29 @@ double real_member(const json& object, const std::string& key, double most,
   return found->get<double>();
 }
 
+// Codes of a varied picture, -1 where it was drawn.
+std::vector<int32_t> fixed_member(const json& array, const std::string& name) {
+  constexpr size_t kMost = 1 << 20;
+  const Error fault(ErrorKind::kData, name + ": fixed must be an array of image codes and -1");
+  if (!array.is_array() || array.size() > kMost) throw fault;
+  std::vector<int32_t> fixed;
+  for (const json& value : array) {
+    if (!value.is_number_integer()) throw fault;
+    const bool code = value.is_number_unsigned()
+                          ? value.get<uint64_t>() <= std::numeric_limits<int32_t>::max()
+                          : value.get<int64_t>() == -1;
+    if (!code) throw fault;
+    fixed.push_back(value.get<int32_t>());
+  }
+  return fixed;
+}
+
 }  // namespace
+
+int64_t kept_tokens(const DrawRequest& request) {
+  return std::count_if(request.fixed.begin(), request.fixed.end(),
+                       [](int32_t code) { return code >= 0; });
+}
 
 void fill_from(Settings& settings, const Settings& fallback) {
   fill(settings.prompt, fallback.prompt);
@@ -99,6 +123,7 @@ void fill_from(Settings& settings, const Settings& fallback) {
   fill(settings.top_p, fallback.top_p);
   fill(settings.rope, fallback.rope);
   fill(settings.allow_special, fallback.allow_special);
+  fill(settings.fixed, fallback.fixed);
   if (settings.model_name.empty()) settings.model_name = fallback.model_name;
   if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
 }
@@ -113,6 +138,7 @@ DrawRequest request_of(const Settings& settings) {
   request.top_k = settings.top_k.value_or(request.top_k);
   request.top_p = settings.top_p.value_or(request.top_p);
   request.allow_special = settings.allow_special.value_or(request.allow_special);
+  request.fixed = settings.fixed.value_or(request.fixed);
   return request;
 }
 
@@ -142,6 +168,7 @@ PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelI
   settings["program"] = "bifrons " + build_info().version;
   settings["seed"] = request.seed;
   settings["rng"] = "philox4x32-10";
+  if (!request.fixed.empty()) settings["fixed"] = request.fixed;
   settings["device"] = device_kind(device);
   settings["model"] = {{"name", model.name},
                        {"hash", model.weights_hash},
@@ -178,6 +205,7 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   if (!settings.rope) throw Error(ErrorKind::kData, name + ": rope must be f32 or bf16");
   const auto special = object.find("allow_special");
   settings.allow_special = special != object.end() && special->is_boolean() && special->get<bool>();
+  if (object.contains("fixed")) settings.fixed = fixed_member(object["fixed"], name);
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
     settings.model_name = text_member(*model, "name", name);
     settings.weights_hash = text_member(*model, "hash", name);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/batch/prompt_line.h"
 #include "src/bifrons.h"
@@ -24,6 +25,7 @@ struct Settings {
   std::optional<double> top_p;
   std::optional<RopeMode> rope;
   std::optional<bool> allow_special;
+  std::optional<std::vector<int32_t>> fixed;  // DrawRequest::fixed
   std::string model_name;  // of the picture the settings came from; empty: not from a picture
   std::string weights_hash;
 };
@@ -33,6 +35,9 @@ void fill_from(Settings& settings, const Settings& fallback);
 
 // Everything but the prompt at its default; the prompt stays empty when it is not there.
 DrawRequest request_of(const Settings& settings);
+
+// How many of the picture's codes are not drawn.
+int64_t kept_tokens(const DrawRequest& request);
 
 // Of "f32" or "bf16"; nothing for any other text.
 std::optional<RopeMode> rope_mode(std::string_view name);

@@ -113,6 +113,7 @@ std::string read_file(const std::string& path, size_t most) {
   throw Error(ErrorKind::kData, quote(path) + " is longer than " + std::to_string(most) + " bytes");
 }
 
+bool stdin_is_terminal() { return isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
 
 bool stderr_is_terminal() {

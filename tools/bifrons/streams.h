@@ -29,6 +29,7 @@ std::string read_stdin(size_t most);
 // All of a regular file. Throws Error: missing, or data when it is longer than `most` bytes.
 std::string read_file(const std::string& path, size_t most);
 
+bool stdin_is_terminal();
 bool stdout_is_terminal();
 // A terminal that can redraw a line.
 bool stderr_is_terminal();

@@ -22,9 +22,12 @@ int64_t side_of(int64_t cells) {
 
 json record_json(const TokenRecord& record, const ModelInfo& model) {
   const int64_t side = side_of(model.image_tokens);
-  return {{"schema", kSchema},    {"model", {{"name", model.name}, {"hash", model.weights_hash}}},
-          {"grid", {side, side}}, {"tokens", record.tokens},
-          {"seed", record.seed},  {"prompt", record.prompt}};
+  json object = {{"schema", kSchema},
+                 {"model", {{"name", model.name}, {"hash", model.weights_hash}}},
+                 {"grid", {side, side}},
+                 {"tokens", record.tokens}};
+  if (record.drawn) object.update({{"seed", record.seed}, {"prompt", record.prompt}});
+  return object;
 }
 
 std::vector<int32_t> codes_of(const json& array, const std::string& name) {

@@ -15,6 +15,7 @@ struct TokenRecord {
   std::string prompt;
   uint64_t seed = 0;
   std::vector<int32_t> tokens;  // raster order
+  bool drawn = true;            // false: taken from a picture, so of no prompt and seed
 };
 
 // One object for one record, an array of objects for several.

@@ -75,8 +75,8 @@ def config(shape, vision, special):
             eos_token_id=special["eos"], pad_token_id=special["pad"], tie_word_embeddings=False),
         vision_config=JanusVisionConfig(
             hidden_size=vision["width"], num_hidden_layers=vision["layers"], num_attention_heads=vision["heads"],
-            image_size=shape.image_size, patch_size=shape.image_size // shape.grid, projection_dim=shape.hidden,
-            num_image_tokens=shape.grid ** 2),
+            image_size=vision["image_size"], patch_size=vision["patch_size"], projection_dim=shape.hidden,
+            num_image_tokens=(vision["image_size"] // vision["patch_size"]) ** 2),
         vq_config=JanusVQVAEConfig(
             embed_dim=shape.code_dim, num_embeddings=shape.codebook, latent_channels=shape.latent_channels,
             base_channels=shape.base_channels, channel_multiplier=list(shape.decoder_multipliers),

@@ -38,7 +38,7 @@ def agree(what, a, b, report):
 def draw(toy, weights, tokenizer, tensors, cases, report):
     """Greedy drawing of every prompt, and the logits along the way."""
     ours = toy_models.original_form(toy, weights, torch.float32)
-    theirs = hf.build(toy.shape, toy.vision, tokenizer.special, weights, torch.float32)
+    theirs = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.float32)
     for i, prompt in enumerate(toy_models.PROMPTS):
         ids, null_ids = tokenizer.rows(prompt)
         codes, logits, guided = ours.draw(ids, null_ids, WEIGHT)
@@ -71,7 +71,7 @@ def draw(toy, weights, tokenizer, tensors, cases, report):
 def draw_bf16(toy, weights, tokenizer, tensors, cases, report):
     """The same steps with every operation rounded to bf16, fed the float32 codes."""
     ours = toy_models.original_form(toy, weights, torch.bfloat16)
-    theirs = hf.build(toy.shape, toy.vision, tokenizer.special, weights, torch.bfloat16)
+    theirs = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.bfloat16)
     for i, case in enumerate(cases):
         arguments = case["prompt_ids"], case["null_ids"]
         logits = hf.follow(theirs, *arguments, case["codes"])
@@ -91,13 +91,13 @@ def pixels(toy, weights, tokenizer, tensors, cases, report):
     codes = torch.cat([torch.tensor([case["codes"] for case in cases]),  # so that a drawn picture can be compared
                        torch.randint(shape.codebook, (IMAGES, shape.grid ** 2), generator=generator)])
     ours = toy_models.original_form(toy, weights, torch.float32).gen_vision_model.decode_code(codes)
-    theirs = hf.build(toy.shape, toy.vision, tokenizer.special, weights, torch.float32)
+    theirs = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.float32)
     agree("decode.values", ours, hf.decode(theirs, codes), report)
     tensors["decode.codes"] = codes
     tensors["decode.values"] = ours
     tensors["decode.pixels"] = to_pixels(ours)
     if toy.dtype == torch.bfloat16:
-        rounded = hf.decode(hf.build(toy.shape, toy.vision, tokenizer.special, weights, torch.bfloat16), codes)
+        rounded = hf.decode(hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.bfloat16), codes)
         tensors["decode.values_bf16"] = rounded.float()
         report["decode.values_bf16 from f32"] = difference(rounded, ours)
         own = toy_models.original_form(toy, weights, torch.bfloat16).gen_vision_model.decode_code(codes)
@@ -116,7 +116,7 @@ def encode(toy, weights, tokenizer, tensors, report):
     side = toy.shape.image_size
     picture = torch.rand((IMAGES, side, side, 3), generator=generator) * 2 - 1
     ours = toy_models.original_form(toy, weights, torch.float32).gen_vision_model
-    theirs = hf.build(toy.shape, toy.vision, tokenizer.special, weights, torch.float32)
+    theirs = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.float32)
     latents = ours.latents(picture)
     agree("encode.latents", latents, hf.latents(theirs, picture), report)
     codes, distances = ours.quantize.nearest(latents)

@@ -19,7 +19,7 @@ class ToyModel:
     name: str
     about: str
     shape: Shape
-    vision: dict          # vision tower: width, layers, heads
+    vision: dict          # vision tower: width, layers, heads; image_size and patch_size unless the drawn picture's
     dtype: torch.dtype    # of the files
     form: str             # original | hugging_face: names in the files
     container: str        # safetensors | bin
@@ -55,13 +55,26 @@ MODELS = [
                    codebook=37, code_dim=4, latent_channels=6, base_channels=32, encoder_multipliers=(1,),
                    decoder_multipliers=(1,), res_blocks=1, grid=3, image_token_embed=28),
              {"width": 8, "layers": 1, "heads": 2}, torch.bfloat16, "original", "bin", 0, ENCODER, 64),
+    ToyModel("toy-sees", "bf16, a tower of three layers whose pictures are larger than the drawn ones",
+             Shape(hidden=24, intermediate=40, layers=2, heads=3, kv_heads=3, head_dim=8, vocabulary=307,
+                   codebook=61, code_dim=8, latent_channels=4, base_channels=32, encoder_multipliers=(1,),
+                   decoder_multipliers=(1,), res_blocks=1, grid=4, image_token_embed=24),
+             {"width": 24, "layers": 3, "heads": 3, "image_size": 32, "patch_size": 8}, torch.bfloat16, "original",
+             "safetensors", 0, ENCODER, 2),
 ]
+
+
+def vision_sizes(toy):
+    """The sizes of the vision tower, complete."""
+    own = {"image_size": toy.shape.image_size, "patch_size": toy.shape.image_size // toy.shape.grid}
+    return own | toy.vision
 
 
 def vision_shapes(toy):
     """Names and shapes of the understanding side, which drawing does not use but checkpoints contain."""
-    width, hidden, tokens = toy.vision["width"], toy.shape.hidden, toy.shape.grid ** 2
-    patch = toy.shape.image_size // toy.shape.grid
+    sizes = vision_sizes(toy)
+    width, hidden, patch = sizes["width"], toy.shape.hidden, sizes["patch_size"]
+    tokens = (sizes["image_size"] // patch) ** 2
     shapes = {"pos_embed": [1, tokens, width], "attn_pool.latent": [1, 1, width]}
 
     def add(name, *shape):
@@ -147,7 +160,8 @@ def original_config(toy):
             "encoder_ch_mult": list(s.encoder_multipliers), "decoder_ch_mult": list(s.decoder_multipliers),
             "num_res_blocks": s.res_blocks, "z_channels": s.latent_channels, "image_size": s.image_size}},
         "vision_config": {"cls": "CLIPVisionTower", "model_type": "vision", "params": {
-            "image_size": s.image_size, "model_name": "siglip_toy", "select_feature": "same", "select_layer": -1}},
+            "model_name": "siglip_toy", "select_feature": "same", "select_layer": -1, "mlp_ratio": 4,
+            **vision_sizes(toy)}},
         "language_config": language}
 
 
@@ -184,7 +198,7 @@ def save(toy, weights, directory, special):
     """Writes the model directory: configuration and weights as the real repositories lay them out."""
     kept = published(toy, weights)
     if toy.form == "hugging_face":
-        config = hugging_face_form.config(toy.shape, toy.vision, special)
+        config = hugging_face_form.config(toy.shape, vision_sizes(toy), special)
         config.dtype = toy.dtype
         config.save_pretrained(directory)
         write_json(directory / "generation_config.json", {

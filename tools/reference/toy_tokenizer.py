@@ -38,6 +38,8 @@ class ToyTokenizer:
         self.document = document()
         self.json = json.dumps(self.document, ensure_ascii=False, indent=1)
         self.tokenizer = Tokenizer.from_str(self.json)
+        plain = dict(self.document, added_tokens=[])  # knows no special tokens: they are text
+        self.plain = Tokenizer.from_str(json.dumps(plain, ensure_ascii=False))
         self.id = {token["content"]: token["id"] for token in self.document["added_tokens"]}
         self.special = {"bos": self.id[BOS], "eos": self.id[EOS], "pad": self.id[PAD],
                         "begin_of_image": self.id[BEGIN_OF_IMAGE],

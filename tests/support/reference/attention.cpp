@@ -88,20 +88,23 @@ Values attention(const Values& q, const Values& k, const Values& v, const Values
 }
 
 Values full_attention(const Values& q, const Values& k, const Values& v, int64_t channels,
-                      DType dtype) {
+                      int64_t heads, DType dtype) {
+  const int64_t size = channels / heads;
   Values y;
   for (size_t i = 0; i < q.size(); i += channels) {
-    Values scores;
-    for (size_t j = 0; j < k.size(); j += channels) {
-      double dot = 0.0;
-      for (int64_t c = 0; c < channels; ++c) dot += q[i + c] * k[j + c];
-      scores.push_back(rounded(dot / std::sqrt(static_cast<double>(channels)), dtype));
-    }
-    const Values p = softmax(scores);
-    for (int64_t c = 0; c < channels; ++c) {
-      double sum = 0.0;
-      for (size_t j = 0; j < p.size(); ++j) sum += rounded(p[j], dtype) * v[j * channels + c];
-      y.push_back(sum);
+    for (int64_t first = 0; first < channels; first += size) {
+      Values scores;
+      for (size_t j = 0; j < k.size(); j += channels) {
+        double dot = 0.0;
+        for (int64_t c = first; c < first + size; ++c) dot += q[i + c] * k[j + c];
+        scores.push_back(rounded(dot / std::sqrt(static_cast<double>(size)), dtype));
+      }
+      const Values p = softmax(scores);
+      for (int64_t c = first; c < first + size; ++c) {
+        double sum = 0.0;
+        for (size_t j = 0; j < p.size(); ++j) sum += rounded(p[j], dtype) * v[j * channels + c];
+        y.push_back(sum);
+      }
     }
   }
   return y;

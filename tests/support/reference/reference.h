@@ -20,6 +20,7 @@ double rounded(double x, DType dtype);
 // x and results are [rows, cols], row by row.
 Values gather(const Values& table, int64_t cols, const Values& ids);
 Values rms_norm(const Values& x, const Values& weight, double eps, DType dtype);
+Values layer_norm(const Values& x, const Values& weight, const Values& bias, double eps);
 Values linear(const Values& x, const Values& weight, const Values& bias, int64_t in, int64_t out);
 Values linear_add(const Values& y, const Values& x, const Values& weight, const Values& bias,
                   int64_t in, int64_t out, DType dtype);
@@ -42,7 +43,7 @@ Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, c
 Values attention(const Values& q, const Values& k, const Values& v, const Values& slot,
                  const Values& position, const Heads& heads);
 Values full_attention(const Values& q, const Values& k, const Values& v, int64_t channels,
-                      DType dtype);
+                      int64_t heads, DType dtype);
 
 // Pictures are [height, width, channels].
 struct Size {

@@ -41,6 +41,20 @@ Values rms_norm(const Values& x, const Values& weight, double eps, DType dtype) 
   return y;
 }
 
+Values layer_norm(const Values& x, const Values& weight, const Values& bias, double eps) {
+  const size_t cols = weight.size();
+  Values y(x.size());
+  for (size_t row = 0; row < x.size(); row += cols) {
+    double sum = 0.0, square = 0.0;
+    for (size_t c = 0; c < cols; ++c) sum += x[row + c];
+    const double mean = sum / static_cast<double>(cols);
+    for (size_t c = 0; c < cols; ++c) square += (x[row + c] - mean) * (x[row + c] - mean);
+    const double norm = std::sqrt(square / static_cast<double>(cols) + eps);
+    for (size_t c = 0; c < cols; ++c) y[row + c] = (x[row + c] - mean) / norm * weight[c] + bias[c];
+  }
+  return y;
+}
+
 Values linear(const Values& x, const Values& weight, const Values& bias, int64_t in, int64_t out) {
   Values y;
   for (size_t row = 0; row < x.size(); row += in) {

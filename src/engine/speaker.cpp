@@ -1,0 +1,179 @@
+// Prefill with pictures, then one row a token; slot 0 of a memory of its own.
+#include "src/engine/speaker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "src/model/rope.h"
+
+namespace bifrons {
+namespace {
+
+constexpr int64_t kRowsAtOnce = 256;      // of a prompt
+constexpr int64_t kCapacityStep = 1024;   // the cache grows by this many positions
+
+}  // namespace
+
+void refuse_damaged_reply() {
+  throw Error(ErrorKind::kData,
+              "the model's numbers stop being finite while it reads: its weights are damaged");
+}
+
+Speaker::Speaker(const Engine::Parts& parts, TextFace& face)
+    : b_(parts.backend),
+      config_(parts.config.transformer),
+      transformer_(parts.transformer),
+      face_(face),
+      inverse_frequency_(inverse_frequencies(config_.rope_theta, config_.head_dim,
+                                             parts.rope == RopeMode::kBf16)) {
+  const int64_t row = config_.hidden * size_of(transformer_.activation());
+  activations_ = transformer_.make_activations(b_, kRowsAtOnce);
+  counters_ = b_.allocate(3 * kRowsAtOnce * size_of(DType::kI32));
+  controls_ = b_.allocate(6 * 4);
+  input_ = b_.allocate(row);
+  hidden_ = b_.allocate(row);
+  logits_ = b_.allocate(config_.vocabulary * size_of(DType::kF32));
+  ids_ = b_.allocate(2 * size_of(DType::kI32));
+}
+
+std::vector<int64_t> Speaker::keys_of(const ChatPrompt& prompt,
+                                      std::span<const SeenPicture> pictures) const {
+  const int64_t tokens = face_.tower().config().tokens();
+  std::vector<int64_t> keys(prompt.ids.begin(), prompt.ids.end());
+  for (size_t i = 0; i < prompt.pictures.size(); ++i) {
+    for (int64_t t = 0; t < tokens; ++t) {
+      keys[prompt.pictures[i] + t] = -(pictures[i].serial * tokens + t);
+    }
+  }
+  return keys;
+}
+
+void Speaker::reserve(int64_t capacity) {
+  if (capacity <= memory_.capacity) return;
+  keys_.clear();
+  memory_ = {};  // the old one goes first, so that the peak is the new size alone
+  const int64_t whole = (capacity + kCapacityStep - 1) / kCapacityStep * kCapacityStep;
+  memory_ = transformer_.make_memory(b_, 1, std::min(whole, config_.max_positions),
+                                     inverse_frequency_);
+}
+
+int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
+                      int64_t more) {
+  check(prompt.pictures.size() == pictures.size(), "hear: one picture for each place");
+  const int64_t length = static_cast<int64_t>(prompt.ids.size());
+  if (length > config_.max_positions) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the conversation has {} tokens, but this model takes at most {}",
+                            length, config_.max_positions));
+  }
+  reserve(std::min(length + more, config_.max_positions));
+  std::vector<int64_t> keys = keys_of(prompt, pictures);
+  const auto [mine, theirs] = std::mismatch(keys_.begin(), keys_.end(), keys.begin(), keys.end());
+  // The last row is always run: its logits are asked for.
+  const int64_t shared = std::min<int64_t>(mine - keys_.begin(), length - 1);
+
+  keys_.resize(shared);  // what follows is overwritten; should it throw, nothing false remains
+  const int64_t rows = length - shared;
+  const Buffer buffer =
+      b_.allocate(rows * config_.hidden * size_of(transformer_.activation()));
+  const Tensor x = buffer.view(transformer_.activation(), {rows, config_.hidden});
+  embed(x, prompt, pictures, shared);
+  run(x, shared);
+  read_out(x.slice_rows(rows - 1, 1));
+  keys_ = std::move(keys);
+  return shared;
+}
+
+// Rows `first` and on of the prompt: the tokens' own, then the pictures' over their placeholders.
+void Speaker::embed(const Tensor& x, const ChatPrompt& prompt,
+                    std::span<const SeenPicture> pictures, int64_t first) {
+  for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
+    const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
+    const Tensor id = counters_.view(DType::kI32, {n});
+    b_.upload(id, prompt.ids.data() + first + begin);
+    b_.gather(x.slice_rows(begin, n), transformer_.weights().token_embedding, id);
+  }
+  const int64_t tokens = face_.tower().config().tokens();
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const int64_t at = prompt.pictures[i] - first;
+    if (at < 0) continue;  // in the cache, and whole: its keys begin or end together
+    const Tensor patches = face_.tower().patches();
+    if (patches.dtype == DType::kBf16) {
+      std::vector<Bf16> rounded(pictures[i].patches.size());
+      std::transform(pictures[i].patches.begin(), pictures[i].patches.end(), rounded.begin(),
+                     [](float v) { return to_bf16(v); });
+      b_.upload(patches, rounded.data());
+    } else {
+      b_.upload(patches, pictures[i].patches.data());
+    }
+    face_.see(b_, x.slice_rows(at, tokens));
+  }
+}
+
+void Speaker::run(const Tensor& x, int64_t first) {
+  std::vector<int32_t> zeros(kRowsAtOnce, 0), positions(kRowsAtOnce);
+  for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
+    const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
+    std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first + begin));
+    const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
+      const Tensor t =
+          counters_.view(DType::kI32, {n}, part * kRowsAtOnce * size_of(DType::kI32));
+      b_.upload(t, values.data());
+      return t;
+    };
+    transformer_.forward(b_, x.slice_rows(begin, n), {put(1, zeros), put(2, positions)}, memory_,
+                         activations_);
+  }
+}
+
+void Speaker::read_out(const Tensor& last_row) {
+  const Tensor hidden = hidden_.view(transformer_.activation(), {1, config_.hidden});
+  b_.rms_norm(hidden, last_row, transformer_.weights().final_norm, config_.norm_eps);
+  face_.read_out(b_, logits_.view(DType::kF32, {1, config_.vocabulary}), hidden);
+}
+
+void Speaker::feed(int32_t token) {
+  const auto position = static_cast<int64_t>(keys_.size());
+  check(position < memory_.capacity, "feed: hear() made room for fewer tokens");
+  const Tensor id = counters_.view(DType::kI32, {1});
+  b_.upload(id, &token);
+  const Tensor x = input_.view(transformer_.activation(), {1, config_.hidden});
+  b_.gather(x, transformer_.weights().token_embedding, id);
+  run(x, position);
+  read_out(x);
+  keys_.push_back(token);
+}
+
+int32_t Speaker::draw(const ReplyOptions& options, int32_t step) {
+  const float temperature = static_cast<float>(options.temperature);
+  const float top_p = static_cast<float>(options.top_p);
+  const auto top_k = static_cast<int32_t>(std::min(options.top_k, config_.vocabulary));
+  const int32_t seed[2] = {static_cast<int32_t>(static_cast<uint32_t>(options.seed)),
+                           static_cast<int32_t>(static_cast<uint32_t>(options.seed >> 32))};
+  const auto put = [&](const Tensor& place, const void* value) {
+    b_.upload(place, value);
+    return place;
+  };
+  SampleControls controls;
+  controls.temperature = put(controls_.view(DType::kF32, {1}, 0), &temperature);
+  controls.top_p = put(controls_.view(DType::kF32, {1}, 4), &top_p);
+  controls.top_k = put(controls_.view(DType::kI32, {1}, 8), &top_k);
+  controls.step = put(controls_.view(DType::kI32, {1}, 12), &step);
+  controls.seed = put(controls_.view(DType::kI32, {1, 2}, 16), seed);
+  const Tensor ids = ids_.view(DType::kI32, {2});
+  b_.sample(ids, logits_.view(DType::kF32, {1, config_.vocabulary}), controls);
+  int32_t drawn[2] = {};
+  b_.download(drawn, ids);
+  if (drawn[0] < 0) refuse_damaged_reply();
+  return drawn[0];
+}
+
+std::vector<float> Speaker::logits() const {
+  std::vector<float> values(config_.vocabulary);
+  b_.download(values.data(), logits_.view(DType::kF32, {1, config_.vocabulary}));
+  return values;
+}
+
+}  // namespace bifrons

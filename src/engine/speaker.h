@@ -1,0 +1,70 @@
+// The text side of the transformer: hears a prompt with pictures in it, gives token after token.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "src/engine/parts.h"
+#include "src/model/text_face.h"
+#include "src/tokenizer/chat_prompt.h"
+#include "src/understand.h"
+
+namespace bifrons {
+
+// A picture ready for the tower.
+struct SeenPicture {
+  int64_t serial = 0;          // two pictures of one serial, from 1 on, are one picture
+  std::vector<float> patches;  // [tokens, 3 patch^2]
+};
+
+class Speaker {
+ public:
+  // Both are borrowed and must outlive it.
+  Speaker(const Engine::Parts& parts, TextFace& face);
+
+  // Runs the prompt through the model, but for what it shares with the sequence heard last, and
+  // makes room for `more` tokens behind it. Returns how many tokens were shared. Throws Error
+  // (usage): too long for the model.
+  int64_t hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures, int64_t more);
+
+  // The next token by the logits behind the sequence; `step` counts a reply's tokens from 0. Throws
+  // Error (data): the weights give not-a-number.
+  int32_t draw(const ReplyOptions& options, int32_t step);
+  // Appends a token and computes the logits behind it.
+  void feed(int32_t token);
+  // The logits behind the sequence, [vocabulary].
+  std::vector<float> logits() const;
+
+  int64_t positions() const { return config_.max_positions; }
+
+ private:
+  // What makes a row of the sequence: a token's id, or a row of a picture, counted below zero.
+  std::vector<int64_t> keys_of(const ChatPrompt& prompt,
+                               std::span<const SeenPicture> pictures) const;
+  void reserve(int64_t capacity);
+  void embed(const Tensor& x, const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
+             int64_t first);
+  void run(const Tensor& x, int64_t first);
+  void read_out(const Tensor& last_row);
+
+  Backend& b_;
+  const TransformerConfig& config_;
+  const Transformer& transformer_;
+  TextFace& face_;
+  std::vector<float> inverse_frequency_;
+  std::vector<int64_t> keys_;  // of the rows in the cache
+
+  SequenceMemory memory_;  // grown when a conversation needs more
+  TransformerActivations activations_;
+  Buffer counters_;    // i32 ids, slots, positions of kPrefillRows rows
+  Buffer controls_;    // of one draw
+  Buffer input_;       // one row [D]
+  Buffer hidden_;      // one row [D]
+  Buffer logits_;      // f32 [vocabulary]
+  Buffer ids_;         // i32 [2]
+};
+
+[[noreturn]] void refuse_damaged_reply();
+
+}  // namespace bifrons

@@ -1,0 +1,178 @@
+// A conversation on the engine's transformer: one sequence of words and pictures, its keys and
+// values remembered from turn to turn.
+#include "src/understand.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "src/engine/parts.h"
+#include "src/engine/reply_text.h"
+#include "src/engine/speaker.h"
+#include "src/io/quote.h"
+#include "src/model/chat_words.h"
+#include "src/tokenizer/chat_prompt.h"
+#include "src/weights/checkpoint.h"
+#include "vision/tower_input.h"
+
+namespace bifrons {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check_options(const ReplyOptions& options) {
+  const auto demand = [](bool holds, const char* sentence) {
+    if (!holds) throw Error(ErrorKind::kUsage, sentence);
+  };
+  demand(std::isfinite(options.temperature) && options.temperature >= 0,
+         "the temperature of a reply must be a number of at least 0");
+  demand(options.top_k >= 0, "top-k must be at least 0");
+  demand(options.top_p > 0 && options.top_p <= 1, "top-p must be above 0 and at most 1");
+  demand(options.max_tokens >= 1, "a reply has at least one token");
+}
+
+}  // namespace
+
+struct Understanding::State {
+  Engine::Parts parts;
+  ChatWords words;
+  std::unique_ptr<TextFace> face;
+  std::unique_ptr<Speaker> speaker;
+  std::vector<ChatTurn> turns;               // the last one open: pictures shown but nothing said
+  std::vector<SeenPicture> pictures;         // of all turns, in order
+  int64_t pictures_seen = 0;                 // ever, to tell them apart
+
+  SeenPicture prepare(const Picture& picture) {
+    check(picture.width > 0 && picture.height > 0, "a picture has pixels");
+    const TowerConfig& tower = face->tower().config();
+    return {++pictures_seen, patches_of(squared(picture, tower.image_size), tower)};
+  }
+  ChatPrompt prompt(std::span<const ChatTurn> conversation, bool allow_special) const {
+    return chat_prompt(parts.tokenizer, words.system, conversation,
+                       face->tower().config().tokens(), allow_special);
+  }
+};
+
+Understanding::Understanding(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Understanding::Understanding(Understanding&&) noexcept = default;
+Understanding& Understanding::operator=(Understanding&&) noexcept = default;
+Understanding::~Understanding() = default;
+
+Understanding Understanding::open(Engine& engine) {
+  auto s = std::make_unique<State>(State{.parts = engine.parts()});
+  s->words = read_chat_words(s->parts.directory);
+  const Checkpoint checkpoint = Checkpoint::open(s->parts.directory);
+  s->face = load_text_face(s->parts.backend, s->parts.config, checkpoint, s->parts.directory);
+  s->speaker = std::make_unique<Speaker>(s->parts, *s->face);
+  s->turns.emplace_back();
+  return Understanding(std::move(s));
+}
+
+void Understanding::show(const Picture& picture) {
+  state_->pictures.push_back(state_->prepare(picture));
+  ++state_->turns.back().pictures;
+}
+
+void Understanding::reset() {
+  state_->turns.assign(1, {});
+  state_->pictures.clear();
+}
+
+void Understanding::set_system_prompt(std::string text) { state_->words.system = std::move(text); }
+
+Reply Understanding::say(std::string_view words, const ReplyOptions& options,
+                         const Listener& listener) {
+  State& s = *state_;
+  check_options(options);
+  const auto start = Clock::now();
+  std::vector<ChatTurn> turns = s.turns;
+  turns.back().words = words;
+  const ChatPrompt prompt = s.prompt(turns, options.allow_special);
+  Reply reply;
+  reply.prompt_tokens = static_cast<int64_t>(prompt.ids.size());
+  reply.cached_tokens = s.speaker->hear(prompt, s.pictures, options.max_tokens);
+
+  std::vector<std::string> stop = options.stop;
+  stop.emplace_back(stop_text(s.parts.tokenizer));
+  ReplyText text(s.parts.tokenizer, stop);
+  const int32_t eos = s.parts.tokenizer.special_ids().eos;
+  const auto tell = [&](const std::string& piece) {
+    return piece.empty() || !listener || listener(piece);
+  };
+  const int64_t most =
+      std::min(options.max_tokens, s.speaker->positions() - reply.prompt_tokens + 1);
+  for (reply.end = ReplyEnd::kLength; static_cast<int64_t>(reply.tokens.size()) < most;) {
+    const int32_t token = s.speaker->draw(options, static_cast<int32_t>(reply.tokens.size()));
+    if (reply.tokens.empty()) reply.first_seconds = seconds_since(start);
+    if (token == eos) {
+      reply.end = ReplyEnd::kDone;
+      break;
+    }
+    reply.tokens.push_back(token);
+    const bool wanted = tell(text.add(token));
+    if (text.stopped() || !wanted) {
+      reply.end = wanted ? ReplyEnd::kStop : ReplyEnd::kLeft;
+      break;
+    }
+    if (static_cast<int64_t>(reply.tokens.size()) < most) s.speaker->feed(token);
+  }
+  if (reply.end != ReplyEnd::kLeft) tell(text.finish());
+  reply.text = text.text();
+  reply.seconds = seconds_since(start);
+  turns.back().reply = reply.text;
+  turns.emplace_back();
+  s.turns = std::move(turns);
+  return reply;
+}
+
+Judgement Understanding::judge(const Picture& picture, std::string_view question) {
+  State& s = *state_;
+  const ChatTurn turn{.pictures = 1, .words = std::string(question)};
+  const SeenPicture seen = s.prepare(picture);
+  s.speaker->hear(s.prompt({&turn, 1}, false), {&seen, 1}, 1);
+  const std::vector<float> logits = s.speaker->logits();
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - top);
+  if (!std::isfinite(sum)) refuse_damaged_reply();
+
+  const auto first_tokens = [&](std::string_view word) {
+    std::vector<int32_t> ids;
+    for (const std::string& text : {std::string(word), " " + std::string(word)}) {
+      const std::vector<int32_t> all = s.parts.tokenizer.encode(text, SpecialTokens::kAsText);
+      if (std::find(ids.begin(), ids.end(), all.front()) == ids.end()) ids.push_back(all.front());
+    }
+    return ids;
+  };
+  const std::vector<int32_t> yes = first_tokens("Yes"), no = first_tokens("No");
+  // A token both begin with, such as a space of its own, says nothing.
+  const auto mass = [&](const std::vector<int32_t>& ids, const std::vector<int32_t>& others) {
+    double p = 0;
+    for (const int32_t id : ids) {
+      if (std::find(others.begin(), others.end(), id) != others.end()) continue;
+      p += std::exp(logits[id] - top) / sum;
+    }
+    return p;
+  };
+  return {mass(yes, no), mass(no, yes)};
+}
+
+const std::string& Understanding::describe_question() const {
+  return state_->words.describe_question;
+}
+
+std::string Understanding::match_question(std::string_view prompt) const {
+  constexpr std::string_view kSlot = "{prompt}";
+  std::string question = state_->words.match_question;
+  question.replace(question.find(kSlot), kSlot.size(), prompt);
+  return question;
+}
+
+}  // namespace bifrons

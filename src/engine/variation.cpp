@@ -1,0 +1,100 @@
+// From a picture to what of it a variation keeps.
+#include "src/variation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "kernels/error.h"
+#include "kernels/sampling.h"
+#include "vision/resize.h"
+
+namespace bifrons {
+namespace {
+
+int64_t side_of(std::span<const int32_t> tokens) {
+  int64_t side = 0;
+  while (side * side < static_cast<int64_t>(tokens.size())) ++side;
+  check(side * side == static_cast<int64_t>(tokens.size()), "keep: a square grid");
+  return side;
+}
+
+}  // namespace
+
+Picture fitted(const Picture& picture, int64_t size) {
+  check(picture.width > 0 && picture.height > 0 && size > 0, "fitted: a picture has pixels");
+  const int64_t shorter = std::min(picture.width, picture.height);
+  const auto scaled = [&](int64_t side) { return side * size / shorter; };
+  // Only the middle square of the long side counts, and what a filter reaches around it, so very
+  // long pictures are cut first: the result would otherwise need memory without end.
+  const int64_t most = 4 * shorter;
+  if (std::max(picture.width, picture.height) > most) {
+    const int64_t width = std::min(picture.width, most), height = std::min(picture.height, most);
+    const int64_t left = (picture.width - width) / 2, top = (picture.height - height) / 2;
+    Picture middle{width, height, {}};
+    for (int64_t y = 0; y < height; ++y) {
+      const auto row = picture.rgb.begin() + ((top + y) * picture.width + left) * 3;
+      middle.rgb.insert(middle.rgb.end(), row, row + width * 3);
+    }
+    return fitted(middle, size);
+  }
+  const Picture whole = resize_bicubic(picture, scaled(picture.width), scaled(picture.height));
+  const int64_t left = (whole.width - size) / 2, top = (whole.height - size) / 2;
+  Picture square{size, size, {}};
+  for (int64_t y = 0; y < size; ++y) {
+    const auto row = whole.rgb.begin() + ((top + y) * whole.width + left) * 3;
+    square.rgb.insert(square.rgb.end(), row, row + size * 3);
+  }
+  return square;
+}
+
+std::vector<int32_t> keep_rows(std::span<const int32_t> tokens, int64_t rows) {
+  const int64_t side = side_of(tokens);
+  if (rows < 0 || rows > side) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} rows to keep, but this model's pictures have {} rows of tokens",
+                            rows, side));
+  }
+  std::vector<int32_t> fixed(tokens.begin(), tokens.end());
+  std::fill(fixed.begin() + rows * side, fixed.end(), -1);
+  return fixed;
+}
+
+std::vector<int32_t> keep_share(std::span<const int32_t> tokens, double share, uint64_t seed) {
+  check(share >= 0 && share <= 1, "keep_share: a share is from 0 to 1");
+  std::vector<uint32_t> words;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    words.push_back(philox({static_cast<uint32_t>(i), 0, kKeptTokenStream, 0},
+                           {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)})[0]);
+  }
+  std::vector<size_t> order(tokens.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return words[a] < words[b]; });
+  order.resize(static_cast<size_t>(std::lround(share * static_cast<double>(tokens.size()))));
+  std::vector<int32_t> fixed(tokens.size(), -1);
+  for (const size_t i : order) fixed[i] = tokens[i];
+  return fixed;
+}
+
+std::vector<int32_t> keep_dark(std::span<const int32_t> tokens, const Picture& mask) {
+  const int64_t side = side_of(tokens);
+  check(mask.width == mask.height && mask.width % side == 0 && mask.width > 0,
+        "keep_dark: a square mask of whole cells");
+  const int64_t cell = mask.width / side;
+  std::vector<int32_t> fixed(tokens.begin(), tokens.end());
+  for (int64_t i = 0; i < side * side; ++i) {
+    const int64_t top = i / side * cell, left = i % side * cell;
+    int64_t sum = 0;
+    for (int64_t y = top; y < top + cell; ++y) {
+      const auto row = mask.rgb.begin() + (y * mask.width + left) * 3;
+      sum = std::accumulate(row, row + cell * 3, sum);
+    }
+    if (2 * sum >= 255 * 3 * cell * cell) fixed[i] = -1;
+  }
+  return fixed;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,84 @@
+// Aligner and text head as verbs, and how they and the tower are loaded.
+#include "src/model/text_face.h"
+
+#include <fmt/format.h>
+
+#include "src/io/quote.h"
+#include "src/model/model.h"
+
+namespace bifrons {
+namespace {
+
+const TowerConfig& tower_of(const Config& config) {
+  check(config.tower.has_value(), "text face: the config describes a tower");
+  return *config.tower;
+}
+
+[[noreturn]] void refuse(const std::string& directory, std::string_view reason) {
+  throw Error(ErrorKind::kData, fmt::format("{}: this model draws but does not see: {}",
+                                            quote(directory), reason));
+}
+
+}  // namespace
+
+void visit(TextFaceWeights& weights, const Config& config, WeightVisitor& visitor) {
+  const int64_t hidden = config.transformer.hidden;
+  visitor.linear(weights.aligner_in, "aligner.layers.0", hidden, tower_of(config).width, true);
+  visitor.linear(weights.aligner_out, "aligner.layers.2", hidden, hidden, true);
+  visitor.linear(weights.head, "language_model.lm_head", config.transformer.vocabulary, hidden,
+                 false);
+}
+
+TextFace::TextFace(const Config& config, DType activation)
+    : config_(config), activation_(activation), tower_(tower_of(config), activation) {}
+
+void TextFace::visit_weights(WeightVisitor& visitor) {
+  visit(tower_.weights(), tower_.config(), visitor);
+  visit(weights_, config_, visitor);
+}
+
+int64_t TextFace::scratch_bytes() const {
+  return tower_.scratch_bytes() +
+         tower_.config().tokens() * config_.transformer.hidden * size_of(activation_);
+}
+
+void TextFace::allocate(Backend& b) {
+  tower_.allocate(b);
+  inner_ = b.allocate(tower_.config().tokens() * config_.transformer.hidden *
+                      size_of(activation_));
+}
+
+void TextFace::see(Backend& b, const Tensor& rows) {
+  const Tensor inner =
+      inner_.view(activation_, {tower_.config().tokens(), config_.transformer.hidden});
+  b.linear(inner, tower_.look(b), weights_.aligner_in);
+  b.gelu(inner, inner);
+  b.linear(rows, inner, weights_.aligner_out);
+}
+
+void TextFace::read_out(Backend& b, const Tensor& logits, const Tensor& hidden) const {
+  b.linear(logits, hidden, weights_.head);
+}
+
+std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
+                                         const Checkpoint& checkpoint,
+                                         const std::string& directory) {
+  if (!config.tower) refuse(directory, "its config.json describes no vision tower");
+  const PublishedTensors published(checkpoint);
+  const DType activation = activation_for(weights_dtype(published, directory));
+  auto face = std::make_unique<TextFace>(config, activation);
+
+  TensorList needed;
+  face->visit_weights(needed);
+  const NeededTensor first = published.pieces_of(needed.tensors().front()).front();
+  if (published.find(first.name) == nullptr) refuse(directory, "its files hold no vision tower");
+  check_tensors(published, needed.tensors(), directory);
+
+  WeightLoader loader(backend, published, activation);
+  face->visit_weights(loader);
+  checkpoint.verify_unchanged();
+  face->allocate(backend);
+  return face;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,177 @@
+// describe, ask, chat and --best-of as a user meets them, with a toy model whose words mean nothing.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+#include "tests/support/golden.h"
+#include "tests/support/temporary_directory.h"
+#include "vision/picture_file.h"
+#include "vision/picture_read.h"
+
+namespace bifrons::testing {
+namespace {
+
+std::string toy() { return golden::directory() + "toy-sees"; }
+
+// A directory with two pictures, a.png and b.png.
+struct Gallery {
+  TemporaryDirectory scratch;
+  Gallery() {
+    for (const char* name : {"a.png", "b.png"}) {
+      Picture picture{21, 13, {}};
+      for (int i = 0; i < 21 * 13 * 3; ++i) {
+        picture.rgb.push_back(static_cast<uint8_t>(i * (name[0] - 60)));
+      }
+      const auto file = encode_picture(picture, PictureFormat::kPng, nullptr);
+      scratch.write(name, {reinterpret_cast<const char*>(file.data()), file.size()});
+    }
+  }
+  Outcome run(std::vector<std::string> arguments, const std::string& input = "") const {
+    arguments.insert(arguments.begin() + 1, {"-m", toy(), "--max-tokens", "5"});
+    Surroundings where;
+    where.directory = scratch.path();
+    where.input = input;
+    return run_bifrons(arguments, where);
+  }
+};
+
+std::vector<uint8_t> pixels(const std::string& file) {
+  return read_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()}).rgb;
+}
+
+TEST(CliSight, DescribePrintsOneReplyALine) {
+  const Gallery gallery;
+  const Outcome one = gallery.run({"describe", "a.png"});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_TRUE(one.out.ends_with("\n"));
+  const Outcome json = gallery.run({"describe", "a.png", "b.png", "--json"});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const auto report = nlohmann::json::parse(json.out);
+  ASSERT_EQ(report["replies"].size(), 2u);
+  EXPECT_EQ(report["replies"][0]["image"], "a.png");
+  EXPECT_EQ(report["replies"][0]["question"], "Describe the picture.");
+  EXPECT_EQ(report["replies"][0]["text"].get<std::string>() + "\n", one.out)
+      << "alone or among others, a picture is described alike";
+}
+
+TEST(CliSight, AskTakesQuestionsAndMorePictures) {
+  const Gallery gallery;
+  const auto reply_to = [&](std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.push_back("--json");
+    const Outcome outcome = gallery.run(arguments, input);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out)["replies"][0];
+  };
+  const auto one = reply_to({"ask", "a.png", "what is it?"});
+  EXPECT_EQ(one["question"], "what is it?");
+  EXPECT_EQ(reply_to({"ask", "a.png", "-"}, "what is it?\n")["text"], one["text"]);
+  const auto bytes = gallery.scratch.read("a.png");
+  EXPECT_EQ(reply_to({"ask", "-", "what is it?"}, bytes)["text"], one["text"]);
+  const auto two = reply_to({"ask", "a.png", "[the same]?", "-i", "b.png", "-i", "a.png"});
+  EXPECT_EQ(two["images"].size(), 3u);
+  EXPECT_EQ(two["question"], "[the same]?");
+  EXPECT_GT(two["prompt_tokens"].get<int>(), one["prompt_tokens"].get<int>() + 30);
+}
+
+TEST(CliSight, ChatTalksLineByLine) {
+  const Gallery gallery;
+  const Outcome talk = gallery.run({"chat", "a.png", "--json", "-q"},
+                                   "what is it?\n\n/image b.png\nand this?\n/reset\nwhat is it?\n"
+                                   "/quit\nnever said\n");
+  ASSERT_EQ(talk.exit_code, 0) << talk.err;
+  std::vector<nlohmann::json> replies;
+  std::istringstream lines(talk.out);
+  for (std::string line; std::getline(lines, line);) replies.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(replies.size(), 3u);
+  EXPECT_GT(replies[1]["prompt_tokens"], replies[0]["prompt_tokens"]);
+  EXPECT_LT(replies[2]["prompt_tokens"], replies[0]["prompt_tokens"]) << "the picture is forgotten";
+  const Outcome asked = gallery.run({"ask", "a.png", "what is it?", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(asked.out)["replies"][0]["text"], replies[0]["text"]);
+}
+
+TEST(CliSight, FaultsHaveCodesAndOneLine) {
+  const Gallery gallery;
+  gallery.scratch.write("not.png", "not a picture");
+  const auto code = [&](const std::vector<std::string>& arguments, const std::string& input = "") {
+    const Outcome outcome = gallery.run(arguments, input);
+    EXPECT_EQ(outcome.err.find("unexpected failure"), std::string::npos) << outcome.err;
+    return outcome.exit_code;
+  };
+  EXPECT_EQ(code({"describe"}), 2);
+  EXPECT_EQ(code({"ask", "a.png"}), 2);
+  EXPECT_EQ(code({"ask", "-", "-"}), 2);
+  EXPECT_EQ(code({"chat", "-"}), 2);
+  EXPECT_EQ(code({"ask", "a.png", "what?", "--temp", "-1"}), 2);
+  EXPECT_EQ(code({"describe", "none.png"}), 66);
+  EXPECT_EQ(code({"describe", "a.png", "not.png"}), 65);
+  EXPECT_EQ(code({"ask", "not.png", "what?"}), 65);
+  EXPECT_EQ(code({"chat"}, "/image none.png\n"), 66);
+  EXPECT_EQ(code({"chat"}, "/dance\n"), 2);
+}
+
+TEST(CliSight, AModelThatOnlyDrawsSaysSo) {
+  const Gallery gallery;
+  const auto model = gallery.scratch / "blind";
+  std::filesystem::copy(toy(), model, std::filesystem::copy_options::recursive);
+  std::ifstream in(model / "config.json");
+  auto config = nlohmann::json::parse(in);
+  config.erase("vision_config");
+  std::ofstream(model / "config.json") << config;
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"describe", "a.png"},
+        {"ask", "a.png", "what?"},
+        {"chat"},
+        {"generate", "a cat", "--best-of", "2", "-o", "x.png"}}) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.begin() + 1, {"-m", model.string()});
+    Surroundings where;
+    where.directory = gallery.scratch.path();
+    const Outcome outcome = run_bifrons(all, where);
+    EXPECT_EQ(outcome.exit_code, 65) << arguments[0];
+    EXPECT_NE(outcome.err.find("draws but does not see"), std::string::npos) << outcome.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(gallery.scratch / "x.png"));
+}
+
+TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
+  const Gallery gallery;
+  Surroundings where;
+  where.directory = gallery.scratch.path();
+  const auto generate = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"generate", "-m", toy(), "-p", "a cat", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_bifrons(arguments, where);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out);
+  };
+  const auto report =
+      generate({"-s", "10", "-c", "2", "--best-of", "3", "-o", "best_%02d.png", "--match-question", "{prompt}?"});
+  ASSERT_EQ(report["pictures"].size(), 2u);
+  for (int i = 0; i < 2; ++i) {
+    const auto& best = report["pictures"][i]["best_of"];
+    ASSERT_EQ(best["candidates"].size(), 3u);
+    EXPECT_EQ(best["candidates"][0]["seed"], 10 + 3 * i);
+    EXPECT_EQ(best["question"], "a cat?");
+    double highest = 0;
+    for (const auto& candidate : best["candidates"]) {
+      highest = std::max(highest, candidate["score"].get<double>());
+    }
+    for (const auto& candidate : best["candidates"]) {
+      if (candidate["seed"] == best["kept"]) EXPECT_EQ(candidate["score"], highest);
+    }
+    const std::string file = report["pictures"][i]["file"];
+    const Outcome info = run_bifrons({"info", "--json", file}, where);
+    ASSERT_EQ(info.exit_code, 0) << info.err;
+    EXPECT_NE(info.out.find("\"best_of\""), std::string::npos);
+    // What was kept is the picture of its own seed, and says so.
+    const std::string copy = "again" + std::to_string(i) + ".png";
+    const auto again = generate({"--like", file, "-o", copy});
+    EXPECT_EQ(again["pictures"][0]["seed"], best["kept"]);
+    EXPECT_EQ(pixels(gallery.scratch.read(copy)), pixels(gallery.scratch.read(file)));
+  }
+}
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,10 @@
+// Fuzz entry: any picture, both ways up.
+#include "tests/weights/fuzz_entry.h"
+#include "vision/picture_read.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return bifrons::testing::fuzz(data, size, [](const std::string& bytes) {
+    bifrons::read_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                          bifrons::Orientation::kApply);
+  });
+}

@@ -1,0 +1,60 @@
+"""Writes tests/golden/squared.json: what Pillow makes of generated pictures on their way to the vision tower.
+
+The pictures are a formula, so that a test can make them again; of the results stand there a checksum and a few bytes."""
+import json
+import pathlib
+import sys
+
+import numpy
+import PIL
+from PIL import Image
+
+# width, height, size of the square. Larger, smaller, equal; thin ones meet the shortest side of 14.
+CASES = [(37, 23, 32), (23, 37, 32), (384, 384, 384), (640, 480, 384), (480, 641, 384), (1000, 3, 96), (2, 300, 96),
+         (17, 17, 96), (5, 9, 128), (1, 1, 48), (383, 385, 384), (1279, 719, 128), (129, 128, 128), (97, 96, 96)]
+
+
+def picture(width, height):
+    """Smooth slopes, hard edges and noise; every byte is a function of its place."""
+    y, x, c = numpy.meshgrid(numpy.arange(height), numpy.arange(width), numpy.arange(3), indexing="ij")
+    noise = (x * 1103515245 + y * 12345 + c * 2654435761 + x * y * 69069) % (1 << 32) >> 24
+    slope = (x * 255 // max(width - 1, 1) + y * 3 + c * 40) % 256
+    edges = ((x // 5 + y // 7 + c) % 2) * 255
+    kind = (x * 3 // width + y * 2 // height) % 3
+    return numpy.select([kind == 0, kind == 1], [noise, slope], edges).astype(numpy.uint8)
+
+
+def squared(image, size):
+    """The original's steps: long side to `size`, bicubic, pasted in the middle of a grey square."""
+    longest = max(image.size)
+    width = max(int(image.width / longest * size), 14)
+    height = max(int(image.height / longest * size), 14)
+    small = image.resize((width, height), Image.Resampling.BICUBIC)
+    square = Image.new("RGB", (size, size), (127, 127, 127))
+    square.paste(small, ((size - width) // 2, (size - height) // 2))
+    return square
+
+
+def checksum(data):
+    """FNV-1a, 64 bits."""
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 % (1 << 64)
+    return f"{value:016x}"
+
+
+def main():
+    cases = []
+    for width, height, size in CASES:
+        data = squared(Image.fromarray(picture(width, height)), size).tobytes()
+        step = len(data) // 90
+        cases.append({"width": width, "height": height, "size": size, "checksum": checksum(data), "step": step,
+                      "bytes": list(data[::step])})
+    values = ((numpy.arange(256) * 0.00392156862745098).astype(numpy.float32) - numpy.float32(0.5)) / numpy.float32(0.5)
+    text = json.dumps({"made_with": {"pillow": PIL.__version__}, "values": [float(v) for v in values], "cases": cases},
+                      separators=(",", ":"))
+    pathlib.Path(sys.argv[1]).write_text(text.replace('{"width"', '\n{"width"') + "\n")
+
+
+if __name__ == "__main__":
+    main()

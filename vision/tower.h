@@ -1,0 +1,59 @@
+// The vision tower, SigLIP: a picture's patches to one feature vector for each of them.
+#pragma once
+
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/weight_visitor.h"
+#include "vision/tower_config.h"
+
+namespace bifrons {
+
+// W width, M mlp_width.
+struct TowerBlockWeights {
+  Norm norm1;      // [W]
+  Linear qkv;      // [3 W, W], bias
+  Linear project;  // [W, W], bias
+  Norm norm2;      // [W]
+  Linear widen;    // [M, W], bias
+  Linear narrow;   // [W, M], bias
+};
+
+struct TowerWeights {
+  Linear patch_embedding;  // [W, 3 patch^2], bias; input channel by channel, each row by row
+  Table positions;         // [tokens, W]
+  std::vector<TowerBlockWeights> blocks;
+  Norm norm;  // [W]
+};
+
+void visit(TowerWeights& weights, const TowerConfig& config, WeightVisitor& visitor);
+
+class VisionTower {
+ public:
+  // Weights are bound by the caller; `activation` is bf16 or f32.
+  VisionTower(const TowerConfig& config, DType activation)
+      : config_(config), activation_(activation) {}
+
+  TowerWeights& weights() { return weights_; }
+  const TowerConfig& config() const { return config_; }
+  DType activation() const { return activation_; }
+
+  int64_t scratch_bytes() const;
+  void allocate(Backend& b);
+
+  // The area for a picture's patches, [tokens, 3 patch^2] (vision/tower_input.h), to upload to.
+  Tensor patches() const;
+  // patches() -> features [tokens, W] after the final norm (spec 5.3), valid until the next call.
+  Tensor look(Backend& b);
+
+ private:
+  Tensor area(int index) const;
+
+  TowerConfig config_;
+  DType activation_;
+  TowerWeights weights_;
+  Buffer scratch_;
+  Buffer order_;  // i32 [tokens] = 0, 1, 2 ..
+};
+
+}  // namespace bifrons
