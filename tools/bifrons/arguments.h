@@ -102,7 +102,7 @@ struct ShowArguments {
 using Command =
     std::variant<GenerateArguments, DecodeArguments, InfoArguments, InspectArguments,
                  TokenizeArguments, DoctorArguments, VersionArguments, ShowArguments,
-                 SightArguments, std::function<int()>>;  // the last for commands that live in files of their own
+                 SightArguments, std::function<int()>>;  // the last for commands in their own files
 
 // Reads flags and, for what they leave open, BIFRONS_MODEL, BIFRONS_DEVICE and BIFRONS_THREADS.
 // Throws Error (usage).

@@ -229,7 +229,8 @@ std::string json_report(const DrawRequest& request, RopeMode rope, const Engine&
 
 int run(GenerateArguments arguments) {
   const Settings settings = complete_settings(arguments);
-  const std::vector<DrawRequest> requests = requests_for(settings, arguments.count, arguments.best_of.value_or(1));
+  const std::vector<DrawRequest> requests =
+      requests_for(settings, arguments.count, arguments.best_of.value_or(1));
   const RopeMode rope = settings.rope.value_or(RopeMode::kF32);
   const ModelPlace place = find_model(arguments.model);
   const OutputPlan plan = plan_outputs({arguments.output, arguments.overwrite, arguments.grid},

@@ -122,7 +122,7 @@ void add_generate(Grammar& grammar) {
                       });
   command
       .add_option("--match-question", arguments.match_question,
-                  "What --best-of asks of each, to be answered with Yes or No; {prompt} is the prompt")
+                  "What --best-of asks of each, for Yes or No; {prompt} is the prompt")
       ->type_name("TEXT");
   command.add_flag("--grid", arguments.grid, "Also write all pictures as one contact sheet");
   command.add_option("--like", arguments.like, "Take every setting from this picture; flags win")
