@@ -75,7 +75,8 @@ TEST(Readme, CommandLinesAreUnderstood) {
 }
 
 TEST(Readme, OptionsExist) {
-  const std::string help = run_bifrons({"generate", "--help"}).out;
+  const std::string help =
+      run_bifrons({"generate", "--help"}).out + run_bifrons({"ask", "--help"}).out;
   const auto spans = matches_of(readme(), "`(-[^`]+)`");
   EXPECT_GE(spans.size(), 10u) << "README.md names no options where they were looked for";
   for (const std::string& span : spans) {
