@@ -13,7 +13,8 @@ namespace {
 
 // As the help lists them; `bench` is not part of every build.
 std::vector<std::string> commands() {
-  std::vector<std::string> names = {"generate", "decode", "info",      "inspect",
+  std::vector<std::string> names = {"generate", "describe", "ask",    "chat",   "decode",
+                                    "info",     "inspect",
                                     "tokenize", "doctor", "completion"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
