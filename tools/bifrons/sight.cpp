@@ -112,11 +112,11 @@ Picture picture_for(const SightArguments& arguments, const std::string& path) {
 
 Reply converse(Understanding& understanding, const SightArguments& arguments,
                std::string_view words) {
-  const Reply reply =
-      understanding.say(words, arguments.reply, [&arguments](std::string_view piece) {
-        if (!arguments.json) write_stdout(piece);
-        return !stop_requested();
-      });
+  const bool terminal = stdout_is_terminal();
+  const Reply reply = understanding.say(words, arguments.reply, [&](std::string_view piece) {
+    if (!arguments.json) write_stdout(terminal ? harmless(piece) : std::string(piece));
+    return !stop_requested();
+  });
   if (!arguments.json) write_stdout("\n");
   if (reply.end == ReplyEnd::kLeft) throw Error(ErrorKind::kInterrupted, "stopped");
   if (reply.end == ReplyEnd::kLength) {
