@@ -10,7 +10,8 @@ namespace bifrons {
 
 enum class Verb : uint8_t {
   kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kGelu, kGuide, kSample,
-  kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kLayerNorm, kCount,
+  kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kLayerNorm,
+  kCount,
 };
 
 std::string_view name_of(Verb verb);
