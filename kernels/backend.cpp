@@ -377,8 +377,8 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
   c.alike("k", k, "q", q);
   c.alike("v", v, "q", q);
   c.alike("y", y, "q", q);
-  require(heads > 0 && q.cols() % heads == 0, "full_attention: {} columns do not divide into {} heads",
-          q.cols(), heads);
+  require(heads > 0 && q.cols() % heads == 0,
+          "full_attention: {} columns do not divide into {} heads", q.cols(), heads);
   meter_.add(Verb::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count());
   do_full_attention(y, q, k, v, heads);
 }

@@ -174,7 +174,7 @@ void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample
 
 void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
                                    const Tensor& v, int64_t heads) {
-  cpu::full_attention(pool_, products_, y, q, k, v, heads);
+  cpu::full_attention(pool_, isa_, products_, y, q, k, v, heads);
 }
 
 void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {

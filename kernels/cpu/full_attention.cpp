@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/cpu/exponential.h"
+#include "kernels/cpu/linear.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scalar.h"
 #include "kernels/cpu/vectorise.h"
@@ -156,8 +157,8 @@ void attend_by_products(ThreadPool& pool, Products& products, const Tensor& y, c
                         const Tensor& k, const Tensor& v, int64_t heads) {
   const int64_t n = q.rows(), channels = q.cols() / heads;
   const int64_t blocks = (n + kProductQueries - 1) / kProductQueries;
-  // An area for each thread serves all its blocks. Chunks of the pool stand for areas, not blocks: a
-  // slow core holds the others up, but by one head's block at most when there are many of them.
+  // An area for each thread serves all its blocks. Chunks of the pool stand for areas, not blocks:
+  // a slow core holds the others up, but by one head's block at most when there are many of them.
   const int64_t areas = std::min<int64_t>(blocks * heads, pool.threads());
   std::vector<float> scores(areas * kProductQueries * n);
   std::vector<Bf16> probabilities(areas * kProductQueries * n);
@@ -179,15 +180,113 @@ void attend_by_products(ThreadPool& pool, Products& products, const Tensor& y, c
   });
 }
 
+// k and v of every head as weights of a linear layer: k as it stands, v turned.
+struct PairPanels {
+  int64_t key_panels;    // a head; of 32 keys each
+  int64_t value_panels;  // a head; of 32 channels each
+  int64_t key_bytes;     // a panel
+  int64_t value_bytes;
+  std::vector<std::byte> keys;
+  std::vector<std::byte> values;
+};
+
+// Panel `p` of one head in pairs of `depth`; at(row, k) is the element, rows from 0 to `rows`.
+template <typename At>
+void fill_pairs(std::byte* panel, int64_t p, int64_t rows, int64_t depth, const At& at) {
+  auto* to = reinterpret_cast<Bf16*>(panel);
+  for (int64_t k = 0; k < depth; k += 2) {
+    for (int64_t r = p * kPanelRows; r < (p + 1) * kPanelRows; ++r, to += 2) {
+      to[0] = r < rows ? at(r, k) : Bf16{};
+      to[1] = r < rows && k + 1 < depth ? at(r, k + 1) : Bf16{};
+    }
+  }
+}
+
+PairPanels pair_panels(ThreadPool& pool, const Tensor& k, const Tensor& v, int64_t heads) {
+  const int64_t n = k.rows(), size = k.cols() / heads;
+  PairPanels panels{panel_count(n),
+                    panel_count(size),
+                    panel_bytes(DType::kBf16, size),
+                    panel_bytes(DType::kBf16, n),
+                    {},
+                    {}};
+  panels.keys.resize(heads * panels.key_panels * panels.key_bytes);
+  panels.values.resize(heads * panels.value_panels * panels.value_bytes);
+  const auto element = [](const Tensor& t, int64_t row, int64_t column) {
+    return reinterpret_cast<const Bf16*>(t.row(row))[column];
+  };
+  const int64_t of_keys = heads * panels.key_panels, of_values = heads * panels.value_panels;
+  pool.run(of_keys + of_values, [&](int64_t task) {
+    if (task < of_keys) {
+      const int64_t column = task / panels.key_panels * size;
+      fill_pairs(panels.keys.data() + task * panels.key_bytes, task % panels.key_panels, n, size,
+                 [&](int64_t j, int64_t c) { return element(k, j, column + c); });
+    } else {
+      task -= of_keys;
+      const int64_t column = task / panels.value_panels * size;
+      fill_pairs(panels.values.data() + task * panels.value_bytes, task % panels.value_panels, size,
+                 n, [&](int64_t c, int64_t j) { return element(v, j, column + c); });
+    }
+  });
+  return panels;
+}
+
+// By the instruction that multiplies pairs of bf16. Heads of an even number of channels.
+void attend_by_pairs(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& q,
+                     const Tensor& k, const Tensor& v, int64_t heads) {
+  const int64_t n = q.rows(), size = q.cols() / heads;
+  const PairPanels panels = pair_panels(pool, k, v, heads);
+  const int64_t pitch = panels.key_panels * kPanelRows;  // of scores and probabilities
+  const int64_t blocks = (n + kProductQueries - 1) / kProductQueries;
+  pool.run(blocks * heads, [&](int64_t task) {
+    const int64_t head = task / blocks, first = task % blocks * kProductQueries;
+    const int64_t rows = std::min(kProductQueries, n - first);
+    std::vector<float> scores(rows * pitch);
+    std::vector<Bf16> probabilities(rows * pitch);  // zero past the last key
+    PanelJob job{.x = q.row(first) + head * size * 2,
+                 .x_pitch = q.pitch * 2,
+                 .rows = rows,
+                 .steps = size / 2,
+                 .y_pitch = pitch * 4};
+    for (int64_t p = 0; p < panels.key_panels; ++p) {
+      job.panel = panels.keys.data() + (head * panels.key_panels + p) * panels.key_bytes;
+      job.y = reinterpret_cast<std::byte*>(scores.data() + p * kPanelRows);
+      job.columns = static_cast<int>(std::min<int64_t>(kPanelRows, n - p * kPanelRows));
+      isa.bf16_pairs(job);
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      softmax_row(probabilities.data() + i * pitch, scores.data() + i * pitch, n,
+                  score_scale(size));
+    }
+    job = {.x = reinterpret_cast<const std::byte*>(probabilities.data()),
+           .x_pitch = pitch * 2,
+           .rows = rows,
+           .steps = (n + 1) / 2,
+           .y_pitch = y.pitch * 2,
+           .y_is_bf16 = true};
+    for (int64_t p = 0; p < panels.value_panels; ++p) {
+      job.panel = panels.values.data() + (head * panels.value_panels + p) * panels.value_bytes;
+      job.y = y.row(first) + (head * size + p * kPanelRows) * 2;
+      job.columns = static_cast<int>(std::min<int64_t>(kPanelRows, size - p * kPanelRows));
+      isa.bf16_pairs(job);
+    }
+  });
+}
+
 }  // namespace
 
-void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
-                    const Tensor& k, const Tensor& v, int64_t heads) {
+void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products,
+                    const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                    int64_t heads) {
   if (q.dtype == DType::kBf16 && Products::available()) {
     attend_by_products(pool, products, y, q, k, v, heads);
     return;
   }
   const int64_t channels = q.cols() / heads;
+  if (q.dtype == DType::kBf16 && isa.bf16_pairs != nullptr && channels % 2 == 0) {
+    attend_by_pairs(pool, isa, y, q, k, v, heads);
+    return;
+  }
   for (int64_t h = 0; h < heads; ++h) {
     const auto head = [&](const Tensor& t) { return t.slice_cols(h * channels, channels); };
     attend_by_loops(pool, head(y), head(q), head(k), head(v));

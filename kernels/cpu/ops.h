@@ -47,7 +47,7 @@ void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, co
                 const Norm& norm, int64_t groups, double eps, bool silu);
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
-void full_attention(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
+void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products, const Tensor& y, const Tensor& q,
                     const Tensor& k, const Tensor& v, int64_t heads);
 
 }  // namespace bifrons::cpu

@@ -1,8 +1,8 @@
 // oneDNN's matrix products (API 2.x) with weights packed beforehand, on the threads of OpenMP.
 #include <omp.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 

@@ -13,8 +13,9 @@ namespace {
 
 // As the help lists them; `bench` is not part of every build.
 std::vector<std::string> commands() {
-  std::vector<std::string> names = {"generate", "batch",  "grid",      "gallery",
-                                    "merge",    "decode", "info",      "inspect",
+  std::vector<std::string> names = {"generate", "batch",  "grid",      "gallery", "merge",
+                                    "describe", "ask",    "chat",      "vary",    "encode",
+                                    "reconstruct", "decode", "info",   "inspect",
                                     "tokenize", "doctor", "completion"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;

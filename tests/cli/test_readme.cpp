@@ -76,7 +76,7 @@ TEST(Readme, CommandLinesAreUnderstood) {
 
 TEST(Readme, OptionsExist) {
   std::string help;
-  for (const char* command : {"generate", "batch", "grid", "merge", "vary"}) {
+  for (const char* command : {"generate", "batch", "grid", "merge", "vary", "ask"}) {
     help += run_bifrons({command, "--help"}).out;
   }
   const auto spans = matches_of(readme(), "`(-[^`]+)`");

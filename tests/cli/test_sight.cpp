@@ -1,4 +1,5 @@
-// describe, ask, chat and --best-of as a user meets them, with a toy model whose words mean nothing.
+// describe, ask, chat and --best-of as a user meets them, with a toy model whose words mean
+// nothing.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -146,8 +147,8 @@ TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return nlohmann::json::parse(outcome.out);
   };
-  const auto report =
-      generate({"-s", "10", "-c", "2", "--best-of", "3", "-o", "best_%02d.png", "--match-question", "{prompt}?"});
+  const auto report = generate({"-s", "10", "-c", "2", "--best-of", "3", "-o", "best_%02d.png",
+                                "--match-question", "{prompt}?"});
   ASSERT_EQ(report["pictures"].size(), 2u);
   for (int i = 0; i < 2; ++i) {
     const auto& best = report["pictures"][i]["best_of"];

@@ -67,10 +67,10 @@ TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
         understanding.show({side, side, {begin, begin + side * side * 3}});
       }
       const auto said = expected.values<int32_t>(prefix + ".tokens");
-      const Reply reply =
-          understanding.say(conversation["turns"][0]["words"].get<std::string>(),
-                            at_most(static_cast<int64_t>(said.size())));
-      EXPECT_EQ(reply.tokens, std::vector<int32_t>(said.begin(), said.begin() + reply.tokens.size()))
+      const Reply reply = understanding.say(conversation["turns"][0]["words"].get<std::string>(),
+                                            at_most(static_cast<int64_t>(said.size())));
+      EXPECT_EQ(reply.tokens,
+                std::vector<int32_t>(said.begin(), said.begin() + reply.tokens.size()))
           << name;
       EXPECT_EQ(reply.prompt_tokens, expected.shape(prefix + ".ids")[0]);
     }
@@ -133,8 +133,8 @@ TEST(Understanding, ListenersHearTheTextAndMayLeave) {
   sees.understanding.reset();
   sees.understanding.show(picture(1));
   int pieces = 0;
-  const Reply left = sees.understanding.say("what?", at_most(12),
-                                            [&](std::string_view) { return ++pieces < 2; });
+  const Reply left =
+      sees.understanding.say("what?", at_most(12), [&](std::string_view) { return ++pieces < 2; });
   EXPECT_EQ(left.end, ReplyEnd::kLeft);
   EXPECT_EQ(pieces, 2);
   EXPECT_TRUE(reply.text.starts_with(left.text));
@@ -162,8 +162,7 @@ TEST(Understanding, TheBestOfSeveralIsOneOfThem) {
   const ChosenDrawing chosen = draw_best(sees.engine, sees.understanding, request, 4);
   ASSERT_EQ(chosen.candidates.size(), 4u);
   for (const auto& candidate : chosen.candidates) {
-    EXPECT_LE(candidate.judgement.score(),
-              chosen.candidates[chosen.kept].judgement.score());
+    EXPECT_LE(candidate.judgement.score(), chosen.candidates[chosen.kept].judgement.score());
   }
   EXPECT_EQ(chosen.candidates[2].seed, 7u);
   request.seed = chosen.candidates[chosen.kept].seed;
@@ -252,8 +251,7 @@ TEST(Understanding, ATowerOfAnotherSizeIsRefusedByName) {
     Understanding::open(engine);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("blocks.3.norm1.weight is missing"),
-              std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("blocks.3.norm1.weight is missing"), std::string::npos)
         << error.what();
   }
 }

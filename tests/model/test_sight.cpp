@@ -82,7 +82,8 @@ struct Toy {
     const TowerConfig& tower = face->tower().config();
     const auto pixels = expected.values<uint8_t>("see.pictures");
     const int64_t bytes = tower.image_size * tower.image_size * 3;
-    const Picture shown{tower.image_size, tower.image_size,
+    const Picture shown{tower.image_size,
+                        tower.image_size,
                         {pixels.begin() + picture * bytes, pixels.begin() + (picture + 1) * bytes}};
     const std::vector<float> patches = patches_of(shown, tower);
     const Tensor place = face->tower().patches();
@@ -126,9 +127,9 @@ struct Toy {
     const auto pictures = expected.values<int32_t>(ask + ".pictures");
     const auto said = expected.values<int32_t>(ask + ".tokens");
     const int64_t length = ids.size(), n = face->tower().config().tokens();
-    const SequenceMemory memory = model->transformer.make_memory(
-        b, 1, length + static_cast<int64_t>(said.size()),
-        inverse_frequencies(t.rope_theta, t.head_dim, false));
+    const SequenceMemory memory =
+        model->transformer.make_memory(b, 1, length + static_cast<int64_t>(said.size()),
+                                       inverse_frequencies(t.rope_theta, t.head_dim, false));
     const TransformerActivations activations = model->transformer.make_activations(b, length);
     const Buffer inputs = b.allocate(length * t.hidden * 4), counters = b.allocate(3 * length * 4);
     const Buffer outputs = b.allocate((t.vocabulary + t.hidden) * 4);
@@ -148,9 +149,9 @@ struct Toy {
       }
       std::vector<int32_t> position(rows);
       std::iota(position.begin(), position.end(), static_cast<int32_t>(first));
-      model->transformer.forward(
-          b, x, {counter(1, std::vector<int32_t>(rows, 0)), counter(2, position)}, memory,
-          activations);
+      model->transformer.forward(b, x,
+                                 {counter(1, std::vector<int32_t>(rows, 0)), counter(2, position)},
+                                 memory, activations);
       const Tensor hidden = outputs.view(model->activation, {1, t.hidden}, t.vocabulary * 4);
       const Tensor logits = outputs.view(DType::kF32, {1, t.vocabulary});
       b.rms_norm(hidden, x.slice_rows(rows - 1, 1), model->transformer.weights().final_norm,
@@ -244,8 +245,8 @@ TEST_P(Sight, PromptIds) {
   const Tokenizer tokenizer = Tokenizer::open(directory);
   std::ifstream file(directory + "/expected/understanding.json");
   const auto json = nlohmann::json::parse(file);
-  const int64_t patches = json["tower"]["image_size"].get<int64_t>() /
-                          json["tower"]["patch_size"].get<int64_t>();
+  const int64_t patches =
+      json["tower"]["image_size"].get<int64_t>() / json["tower"]["patch_size"].get<int64_t>();
   size_t at = 0;
   for (const std::string ask : {"ask0", "ask1", "ask2"}) {
     if (!expected.has(ask + ".ids")) continue;
@@ -255,9 +256,8 @@ TEST_P(Sight, PromptIds) {
       turns.push_back({static_cast<int64_t>(turn["pictures"].size()), turn["words"], {}});
       if (turn.contains("reply")) turns.back().reply = turn["reply"];
     }
-    const ChatPrompt prompt =
-        chat_prompt(tokenizer, conversation["system"].get<std::string>(), turns,
-                    patches * patches, false);
+    const ChatPrompt prompt = chat_prompt(tokenizer, conversation["system"].get<std::string>(),
+                                          turns, patches * patches, false);
     EXPECT_EQ(prompt.ids, expected.values<int32_t>(ask + ".ids")) << ask;
     const auto places = expected.values<int32_t>(ask + ".places");
     EXPECT_EQ(prompt.pictures, std::vector<int64_t>(places.begin(), places.end())) << ask;
@@ -274,9 +274,8 @@ INSTANTIATE_TEST_SUITE_P(Toys, Sight,
                          });
 
 TEST(SightShapes, ParametersAreThoseOfTheSpecification) {
-  for (const auto& [shape, aligner, head] :
-       {std::tuple{"janus-pro-1b", 6'295'552, 209'715'200},
-        {"janus-pro-7b", 20'979'712, 419'430'400}}) {
+  for (const auto& [shape, aligner, head] : {std::tuple{"janus-pro-1b", 6'295'552, 209'715'200},
+                                             {"janus-pro-7b", 20'979'712, 419'430'400}}) {
     TextFace face(shape_named(shape), DType::kBf16);
     TensorList list;
     face.visit_weights(list);

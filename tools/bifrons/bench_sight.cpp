@@ -57,8 +57,8 @@ class TextStep {
   TextStep(Backend& b, Model& model, const TextFace& face, int64_t context)
       : model_(model), face_(face) {
     const TransformerConfig& t = model.config.transformer;
-    memory_ = model.transformer.make_memory(
-        b, 1, context + 1, inverse_frequencies(t.rope_theta, t.head_dim, false));
+    memory_ = model.transformer.make_memory(b, 1, context + 1,
+                                            inverse_frequencies(t.rope_theta, t.head_dim, false));
     activations_ = model.transformer.make_activations(b, 1);
     rows_ = b.allocate(2 * t.hidden * size_of(model.activation));
     logits_ = b.allocate(t.vocabulary * size_of(DType::kF32));
@@ -125,9 +125,9 @@ void measure_sight(Backend& b, Model& model, const BenchOptions& options, BenchR
     bandwidths.push_back(width);
   }
   report.bandwidth = median(bandwidths);
-  BenchRow row = row_of(fmt::format("look at {0}x{0}, {1} tokens", tower.image_size,
-                                    tower.tokens()),
-                        looks, looked, 0);
+  BenchRow row =
+      row_of(fmt::format("look at {0}x{0}, {1} tokens", tower.image_size, tower.tokens()), looks,
+             looked, 0);
   if (cpu::Yardstick::available()) {
     row.ratio = paired_ratio(looks, products);
     row.ratio_to = "oneDNN's products alone";
@@ -146,8 +146,9 @@ void measure_sight(Backend& b, Model& model, const BenchOptions& options, BenchR
   if (cpu::Yardstick::available()) {
     report.rows.push_back(row_of("  oneDNN's products", products, {1, 0, looked.flops}, 0));
   }
-  report.rows.push_back(row_of(fmt::format("say one token, {} before", tower.tokens() +
-                                           options.context), steps, stepped, report.bandwidth));
+  report.rows.push_back(
+      row_of(fmt::format("say one token, {} before", tower.tokens() + options.context), steps,
+             stepped, report.bandwidth));
 }
 
 }  // namespace bifrons

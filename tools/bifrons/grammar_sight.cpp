@@ -17,7 +17,8 @@ CLI::Option& add_text(CLI::App& command, const char* names, const char* about,
 
 void add_reply_options(CLI::App& command, SightArguments& sight) {
   ReplyOptions& reply = sight.reply;
-  add_text(command, "--temp,--temperature", "0 takes the likeliest word (default), 1 draws as trained",
+  add_text(command, "--temp,--temperature",
+           "0 takes the likeliest word (default), 1 draws as trained",
            [&reply](const std::string& text) {
              reply.temperature = parse_real("--temp", text, 0, kLargestTemperature);
            })
@@ -27,15 +28,13 @@ void add_reply_options(CLI::App& command, SightArguments& sight) {
              reply.top_k = static_cast<int64_t>(parse_whole("--top-k", text, 0, kLargestTopK));
            })
       .type_name("NUMBER");
-  add_text(command, "--top-p", "Draw among the likeliest tokens of mass P; 1 is off (default)",
-           [&reply](const std::string& text) {
-             reply.top_p = parse_real("--top-p", text, 0, 1, true);
-           })
+  add_text(
+      command, "--top-p", "Draw among the likeliest tokens of mass P; 1 is off (default)",
+      [&reply](const std::string& text) { reply.top_p = parse_real("--top-p", text, 0, 1, true); })
       .type_name("NUMBER");
   add_text(command, "-s,--seed", "Seed of drawn replies (default 0)",
            [&reply](const std::string& text) {
-             reply.seed =
-                 parse_whole("--seed", text, 0, std::numeric_limits<uint64_t>::max());
+             reply.seed = parse_whole("--seed", text, 0, std::numeric_limits<uint64_t>::max());
            })
       .type_name("NUMBER");
   add_text(command, "--max-tokens", "Longest reply, in tokens (default 512)",

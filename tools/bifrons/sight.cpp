@@ -74,8 +74,7 @@ int describe(Sight& sight, const SightArguments& arguments) {
 }
 
 int ask(Sight& sight, const SightArguments& arguments) {
-  const std::string question =
-      arguments.asked == "-" ? question_from_stdin() : arguments.asked;
+  const std::string question = arguments.asked == "-" ? question_from_stdin() : arguments.asked;
   std::vector<std::string> paths{arguments.image};
   paths.insert(paths.end(), arguments.images.begin(), arguments.images.end());
   for (const std::string& path : paths) {
@@ -107,17 +106,17 @@ Sight open_sight(const SightArguments& arguments) {
 }
 
 Picture picture_for(const SightArguments& arguments, const std::string& path) {
-  return read_picture_file(path, arguments.apply_orientation ? Orientation::kApply
-                                                             : Orientation::kAsStored);
+  return read_picture_file(
+      path, arguments.apply_orientation ? Orientation::kApply : Orientation::kAsStored);
 }
 
 Reply converse(Understanding& understanding, const SightArguments& arguments,
                std::string_view words) {
-  const Reply reply =
-      understanding.say(words, arguments.reply, [&arguments](std::string_view piece) {
-        if (!arguments.json) write_stdout(piece);
-        return !stop_requested();
-      });
+  const bool terminal = stdout_is_terminal();
+  const Reply reply = understanding.say(words, arguments.reply, [&](std::string_view piece) {
+    if (!arguments.json) write_stdout(terminal ? harmless(piece) : std::string(piece));
+    return !stop_requested();
+  });
   if (!arguments.json) write_stdout("\n");
   if (reply.end == ReplyEnd::kLeft) throw Error(ErrorKind::kInterrupted, "stopped");
   if (reply.end == ReplyEnd::kLength) {
@@ -126,8 +125,8 @@ Reply converse(Understanding& understanding, const SightArguments& arguments,
   if (arguments.talk.verbose) {
     note(arguments.talk, fmt::format("{} tokens heard, {} of them before; {} said; first after "
                                      "{:.2f} s, all after {:.2f} s",
-                                     reply.prompt_tokens, reply.cached_tokens,
-                                     reply.tokens.size(), reply.first_seconds, reply.seconds));
+                                     reply.prompt_tokens, reply.cached_tokens, reply.tokens.size(),
+                                     reply.first_seconds, reply.seconds));
   }
   return reply;
 }

@@ -113,6 +113,23 @@ std::string read_file(const std::string& path, size_t most) {
   throw Error(ErrorKind::kData, quote(path) + " is longer than " + std::to_string(most) + " bytes");
 }
 
+std::string harmless(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool c0 = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+    const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
+                    static_cast<unsigned char>(text[i + 1]) < 0xA0;  // U+0080 to U+009F
+    if (c0 || c1) {
+      out += "\xEF\xBF\xBD";
+    } else {
+      out += text[i];
+    }
+    if (c1) ++i;
+  }
+  return out;
+}
+
 bool stdin_is_terminal() { return isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
 

@@ -29,6 +29,10 @@ std::string read_stdin(size_t most);
 // All of a regular file. Throws Error: missing, or data when it is longer than `most` bytes.
 std::string read_file(const std::string& path, size_t most);
 
+// Valid UTF-8 as a terminal may show it: control characters but for line ends and tabs become
+// U+FFFD, for a model that is not trusted may say them to steer it.
+std::string harmless(std::string_view text);
+
 bool stdin_is_terminal();
 bool stdout_is_terminal();
 // A terminal that can redraw a line.
