@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "src/variation.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/picture_input.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
-#include "tools/bifrons/text.h"
 #include "tools/bifrons/tokens_file.h"
 #include "vision/likeness.h"
 

@@ -1,6 +1,6 @@
 // The options of the commands that take pictures apart: vary, encode and reconstruct.
+#include "src/io/text.h"
 #include "tools/bifrons/grammar.h"
-#include "tools/bifrons/text.h"
 
 namespace bifrons {
 namespace {

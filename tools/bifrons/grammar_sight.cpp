@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "tools/bifrons/grammar.h"
-#include "tools/bifrons/text.h"
 
 namespace bifrons {
 namespace {
