@@ -14,7 +14,7 @@ import backgrounds
 import scenes
 from sprites import THINGS, sprite
 
-STEP = 4                                     # positions tried, in pixels: finer than the training grid
+STEP = 4                                     # positions tried, in pixels: finer than the training grid of 16
 SIZES = (scenes.SMALL, scenes.SINGLE)
 MOST = 6                                     # things looked for in one picture
 MIN_SHARE = .5                               # share of the change made by pasting that must be an improvement
@@ -113,7 +113,7 @@ def related(relation, a, b):
     """Whether a stands in `relation` to b: clearly apart along the axis, and more than across it."""
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
     along, across = {"left": (dx, dy), "right": (-dx, dy), "above": (dy, dx), "below": (-dy, dx)}[relation]
-    return along > 16 and along > abs(across)
+    return along > scenes.SMALL / 2 and along > abs(across)
 
 
 def judge(scene, pixels):

@@ -19,21 +19,23 @@ from detector import judge
 import scenes
 
 
-def rendered(entries):
-    return [scenes.draw(prompts.to_scene(e), random.Random(f"rendered {i}")) for i, e in enumerate(entries)]
+def plans(entries):
+    return [scenes.plan(prompts.to_scene(e), random.Random(f"rendered {i}")) for i, e in enumerate(entries)]
 
 
-def through_tokenizer(pictures, folder):
+def through_tokenizer(planned, folder):
+    """The plans' codes, decoded again."""
     import torch
     import export
     import patches
     import vq
     network, _ = export.load_vq(folder)
-    centres = patches.load(folder)["centres"]
+    teacher = patches.load(folder)
     out = []
-    for i in range(0, len(pictures), 32):
+    for i in range(0, len(planned), 32):
+        codes = torch.from_numpy(np.stack([patches.encode(teacher, p) for p in planned[i:i + 32]]))
         with torch.no_grad():
-            out.extend(vq.to_pixels(network.decode(patches.encode(np.stack(pictures[i:i + 32]), centres))))
+            out.extend(vq.to_pixels(network.decode(codes)))
     return out
 
 
@@ -101,7 +103,7 @@ def sheet(path, entries, pictures, verdicts, columns=8, zoom=144):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rendered", action="store_true", help="score rendered scenes")
-    p.add_argument("--tokenizer", action="store_true", help="score them after encoding and decoding (needs --checkpoints)")
+    p.add_argument("--tokenizer", action="store_true", help="score their codes, decoded (needs --checkpoints)")
     p.add_argument("--torch", action="store_true", help="draw with the PyTorch model in --checkpoints")
     p.add_argument("--pictures", help="score DIR/NNN.png, one per prompt, in order")
     p.add_argument("--program", help="draw with this bifrons program into --work, then score")
@@ -118,12 +120,11 @@ def main():
     a = p.parse_args()
     entries = [e for c in prompts.CATEGORIES for e in [x for x in prompts.load() if x["category"] == c][:a.each]]
     rows, pictures = [], None
-    if a.rendered or a.tokenizer:
-        pictures = rendered(entries)
     if a.rendered:
+        pictures = [scenes.render(p) for p in plans(entries)]
         rows.append(("rendered scenes", score(entries, pictures)))
     if a.tokenizer:
-        pictures = through_tokenizer(pictures, a.checkpoints)
+        pictures = through_tokenizer(plans(entries), a.checkpoints)
         rows.append(("after the picture tokenizer", score(entries, pictures)))
     if a.torch:
         pictures = drawn_by_torch(entries, a.checkpoints, a.guidance, a.temperature, a.seed, a.average)

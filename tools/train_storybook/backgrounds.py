@@ -1,6 +1,6 @@
 """Backgrounds of storybook pictures: five flat colours and six painted scenes with a few variants each.
 
-Details (stars, peaks, horizon) sit on the 8-pixel grid, so that the same little patches come back often.
+Details (stars, peaks, horizon) sit on the 16-pixel grid of the picture tokens, so that the same patches come back often.
 """
 import functools
 import math
@@ -9,8 +9,8 @@ import random
 import cairo
 import numpy as np
 
-SIDE = 96
-VARIANTS = 6
+SIDE = 128
+VARIANTS = 4
 PLAIN = {"white": (246, 246, 246), "gray": (170, 172, 176), "black": (26, 26, 30),
          "light blue": (170, 212, 245), "light yellow": (250, 242, 190)}
 SCENES = {"grass": "on the grass", "beach": "on the beach", "snow": "in the snow",
@@ -27,7 +27,7 @@ class _Painter:
         self.rng = random.Random(f"storybook/{kind}/{variant}")
         self.surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, SIDE, SIDE)
         self.ctx = cairo.Context(self.surface)
-        self.horizon = (56, 64)[variant % 2]
+        self.horizon = (80, 88)[variant % 2]
 
     def _gradient(self, y0, y1, top, bottom):
         g = cairo.LinearGradient(0, y0, 0, y1)
@@ -41,7 +41,7 @@ class _Painter:
         self.ctx.fill()
 
     def hill(self, y, swing, top, bottom):
-        phase = self.rng.randrange(4) * math.pi / 2
+        phase = self.rng.randrange(2) * math.pi
         self.ctx.move_to(0, SIDE)
         for x in range(0, SIDE + 1, 4):
             self.ctx.line_to(x, y + swing * math.sin(phase + x / SIDE * 2 * math.pi))
@@ -64,9 +64,9 @@ class _Painter:
         self.ctx.fill()
 
     def stars(self, count, bottom):
-        cells = [(x, y) for x in range(SIDE // 8) for y in range(bottom // 8)]
+        cells = [(x, y) for x in range(SIDE // 16) for y in range(bottom // 16)]
         for x, y in self.rng.sample(cells, count):
-            self.disc(8 * x + 4, 8 * y + 4, self.rng.choice((.8, 1.3)), (255, 255, 240))
+            self.disc(16 * x + 8, 16 * y + 8, 1.5, (255, 255, 240))
 
     def pixels(self):
         bgra = np.ndarray((SIDE, SIDE, 4), np.uint8, self.surface.get_data())
@@ -78,30 +78,30 @@ def _paint(kind, variant):
     h = p.horizon
     if kind == "grass":
         p.band(0, SIDE, (112, 188, 246), (214, 238, 252))
-        p.hill(h - 6, 4, (124, 194, 112), (92, 172, 86))
-        p.hill(h + 6, 3, (104, 184, 80), (62, 142, 56))
+        p.hill(h - 8, 5, (124, 194, 112), (92, 172, 86))
+        p.hill(h + 8, 4, (104, 184, 80), (62, 142, 56))
     elif kind == "beach":
         p.band(0, SIDE, (120, 202, 250), (224, 242, 250))
-        p.band(h - 8, h + 8, (44, 124, 202), (92, 192, 220))
-        p.hill(h + 6, 2, (246, 226, 166), (226, 196, 132))
+        p.band(h - 12, h + 10, (44, 124, 202), (92, 192, 220))
+        p.hill(h + 8, 3, (246, 226, 166), (226, 196, 132))
     elif kind == "snow":
         p.band(0, SIDE, (176, 206, 236), (230, 238, 248))
-        for x in p.rng.sample(range(8, SIDE, 16), 3):
-            p.peak(x, h + 2, p.rng.choice((24, 32)), p.rng.choice((24, 32)), (242, 246, 252), (150, 170, 198))
+        for x in p.rng.sample(range(16, SIDE, 32), 3):
+            p.peak(x, h + 2, 32, p.rng.choice((32, 40)), (242, 246, 252), (150, 170, 198))
         p.hill(h + 2, 3, (252, 253, 255), (216, 228, 242))
     elif kind == "night":
         p.band(0, SIDE, (12, 16, 54), (44, 50, 108))
-        p.stars(14, h - 8)
+        p.stars(10, 80)
         p.hill(h + 2, 4, (26, 42, 50), (12, 22, 30))
     elif kind == "sunset":
         p.band(0, SIDE, (98, 62, 132), (255, 172, 72))
-        p.disc(p.rng.choice((20, 48, 76)), h - 4, 9, (255, 220, 120))
+        p.disc(p.rng.choice((24, 64, 104)), h - 6, 12, (255, 220, 120))
         p.hill(h + 2, 4, (90, 46, 70), (46, 26, 50))
     elif kind == "space":
         p.band(0, SIDE, (8, 6, 24), (34, 16, 58))
-        p.stars(22, SIDE)
-        x, y = p.rng.choice(((12, 12), (84, 12), (12, 84), (84, 84)))
-        p.disc(x, y, 7, (206, 150, 92))
+        p.stars(16, SIDE)
+        x, y = p.rng.choice(((16, 16), (112, 16), (16, 112), (112, 112)))
+        p.disc(x, y, 10, (206, 150, 92))
     return p.pixels()
 
 

@@ -53,7 +53,7 @@ class Optimiser:
         self.everything = [p for _, p in named]
         self.muon = Muon(matrices)
         self.adam = torch.optim.AdamW([p for n, p in named if not is_matrix(n, p)], lr=other_rate,
-                                      betas=(.9, .98), weight_decay=0., foreach=True)
+                                      betas=(.9, .995), weight_decay=0., foreach=True)
         self.matrix_rate, self.other_rate, self.matrix_decay = matrix_rate, other_rate, matrix_decay
 
     def step(self, scale):

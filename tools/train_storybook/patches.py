@@ -1,7 +1,9 @@
-"""The teacher of the picture tokens: one code per 8x8 patch, chosen by k-means in pixel space.
+"""The teacher of the picture tokens: which code stands in which cell of a planned picture.
 
-A code depends on its own patch and on nothing else, so pasting a thing changes only the tokens it covers.
-That makes the token statistics easy to learn; the decoder recovers detail from the neighbourhood.
+A cell that a thing touches gets the code of that piece of the thing, whatever lies behind it; any other cell
+gets the code of its background. So a thing is the same few tokens on every background, which the transformer
+learns quickly, and the decoder finds out from the neighbours what shows through. Pieces that look alike share
+a code.
 """
 import argparse
 import os
@@ -10,101 +12,109 @@ import time
 import numpy as np
 import torch
 
+import backgrounds
 import scenes
+from sprites import THINGS, sprite
 
-CELL = 8
+CELL = scenes.CELL
 GRID = scenes.SIDE // CELL
-CODES = 3072
 FILE = "codes.pt"
+TOUCHED = .02                                  # share of a cell that a thing must cover to own it
+ALIKE = .0012                                  # mean squared difference below which two patches share a code
+ROUND = 64                                     # the number of codes is rounded up to a multiple of this
 
 
-def split(pictures):
-    """uint8 [B, 96, 96, 3] -> float [B * 144, 192], cells in raster order."""
-    b = len(pictures)
-    cells = torch.as_tensor(pictures).reshape(b, GRID, CELL, GRID, CELL, 3).permute(0, 1, 3, 2, 4, 5)
-    return cells.reshape(b * GRID * GRID, CELL * CELL * 3).float() / 127.5 - 1
+def cells(picture):
+    """[n * 16, n * 16, c] -> [n * n, 16, 16, c] in raster order."""
+    n, c = picture.shape[0] // CELL, picture.shape[2]
+    return picture.reshape(n, CELL, n, CELL, c).transpose(0, 2, 1, 3, 4).reshape(n * n, CELL, CELL, c)
 
 
-def nearest(cells, centres):
-    """Index of the closest centre for every cell; bf16 products, refined exactly among the best four."""
-    half = (centres * centres).sum(1) / 2
-    out = torch.empty(len(cells), dtype=torch.long)
-    for i in range(0, len(cells), 16384):
-        part = cells[i:i + 16384]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            score = (part @ centres.t()).float() - half
-        best = score.topk(4, dim=1).indices
-        gap = (part[:, None] - centres[best]).square().sum(2)
-        out[i:i + 16384] = best.gather(1, gap.argmin(1, keepdim=True))[:, 0]
+def merge(patches, counts):
+    """Index of a representative for every row of `patches` [N, D]; representatives keep ALIKE apart.
+
+    The commonest patches are asked first, each takes all that are close enough to it.
+    """
+    x = torch.from_numpy(patches)
+    square = x.square().sum(1)
+    owner = torch.full((len(x),), -1)
+    for i in np.argsort(-np.asarray(counts), kind="stable"):
+        if owner[i] >= 0:
+            continue
+        gap = (square + square[i] - 2 * (x @ x[i])) / x.shape[1]
+        owner[(gap < ALIKE) & (owner < 0)] = int(i)
+        owner[i] = int(i)
+    return owner.numpy()
+
+
+def make():
+    """{"sprites": {(thing, size): codes or -1 of its cells}, "backgrounds": {(name, variant): codes},
+    "patches": uint8 [codes, 16, 16, 4], premultiplied RGBA; backgrounds are opaque}."""
+    places, patches = [], []                   # where a patch is used: ("sprites" | "backgrounds", key, cell)
+    for thing in THINGS:
+        for size in (scenes.SMALL, scenes.SINGLE):
+            for i, patch in enumerate(cells(sprite(thing, size))):
+                if patch[..., 3].mean() > TOUCHED:
+                    places.append(("sprites", (thing, size), i))
+                    patches.append(patch)
+    for name in backgrounds.ALL:
+        for variant in range(backgrounds.variants(name)):
+            for i, patch in enumerate(cells(np.array(backgrounds.background(name, variant)))):
+                places.append(("backgrounds", (name, variant), i))
+                patches.append(np.concatenate([patch, np.ones((CELL, CELL, 1), np.float32)], 2))
+    # An opaque piece of a thing and a background never share a code: the decoder treats them differently.
+    flat = np.stack(patches).reshape(len(patches), -1).astype(np.float32)
+    kind = np.array([[40. * (where == "sprites")] for where, _, _ in places], np.float32)
+    unique, first, inverse, counts = np.unique(np.round(np.hstack([flat, kind]) * 255).astype(np.int32), axis=0,
+                                               return_index=True, return_inverse=True, return_counts=True)
+    owner = merge(unique.astype(np.float32) / 255, counts)
+    kept = {representative: code for code, representative in enumerate(np.unique(owner))}
+    out = {"sprites": {}, "backgrounds": {}}
+    for (where, key, i), row in zip(places, inverse.reshape(-1)):
+        side = GRID if where == "backgrounds" else key[1] // CELL
+        table = out[where].setdefault(key, np.full(side * side, -1))
+        table[i] = kept[owner[row]]
+    chosen = np.stack([patches[first[r]] for r in kept])
+    spare = -len(chosen) % ROUND
+    out["patches"] = np.concatenate([chosen, np.zeros((spare, *chosen.shape[1:]), np.float32)])
+    out["used"] = len(chosen)
     return out
 
 
-def encode(pictures, centres):
-    return nearest(split(pictures), centres).reshape(len(pictures), GRID * GRID)
+def encode(teacher, planned):
+    """The codes of a plan (scenes.Plan), [64] in raster order."""
+    variant = planned.variant % backgrounds.variants(planned.background)
+    grid = teacher["backgrounds"][planned.background, variant].reshape(GRID, GRID).copy()
+    for thing, size, x, y in planned.spots:
+        side = size // CELL
+        window, piece = grid[y:y + side, x:x + side], teacher["sprites"][thing, size].reshape(side, side)
+        window[piece >= 0] = piece[piece >= 0]
+    return grid.reshape(-1)
 
 
-def kmeans(cells, weights, codes, rounds, seed=0):
-    g = torch.Generator().manual_seed(seed)
-    centres = cells[torch.multinomial(weights, codes, generator=g)].clone()
-    for r in range(rounds):
-        index = nearest(cells, centres)
-        mass = torch.zeros(codes).index_add_(0, index, weights)
-        total = torch.zeros_like(centres).index_add_(0, index, cells * weights[:, None])
-        error = (cells - centres[index]).square().mean(1)
-        centres = torch.where(mass[:, None] > 0, total / mass.clamp_min(1e-9)[:, None], centres)
-        poor = mass < .02 * mass.mean()                   # move idle centres to badly served cells
-        if r < rounds - 4 and poor.any():
-            fresh = torch.multinomial(error * weights + 1e-12, int(poor.sum()), generator=g)
-            centres[poor] = cells[fresh]
-        print(f"  k-means {r}: error {(error * weights).sum() / weights.sum():.5f}, moved {int(poor.sum())}", flush=True)
-    return centres
-
-
-def collect(count, first=0):
-    """Distinct cells of `count` training pictures and how often each occurs."""
-    seen = {}
-    for seed in range(first, first + count):
-        picture = scenes.sample(seed)[0].reshape(GRID, CELL, GRID, CELL, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 192)
-        for cell in picture:
-            key = cell.tobytes()
-            seen[key] = seen.get(key, 0) + 1
-    cells = np.frombuffer(b"".join(seen), np.uint8).reshape(-1, 192)
-    return torch.from_numpy(cells.copy()).float() / 127.5 - 1, torch.tensor(list(seen.values()), dtype=torch.float)
-
-
-def starting_vectors(centres, width):
-    """Code vectors to begin the decoder with: the leading principal components, on the unit sphere."""
-    spread = centres - centres.mean(0)
+def starting_vectors(teacher, width):
+    """Code vectors to begin the decoder with: leading principal components of the patches, on the unit sphere."""
+    flat = torch.from_numpy(teacher["patches"]).flatten(1)
+    spread = flat - flat.mean(0)
     _, scale, axes = torch.linalg.svd(spread, full_matrices=False)
     flat = spread @ axes[:width].t() / scale[:width].sqrt()
-    flat = flat / flat.std()
-    return torch.nn.functional.normalize(flat + .3 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(1)), dim=1)
+    noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(1))
+    return torch.nn.functional.normalize(flat / flat.std() + .1 * noise, dim=1)
 
 
 def load(folder):
-    return torch.load(os.path.join(folder, FILE))
+    return torch.load(os.path.join(folder, FILE), weights_only=False)
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoints", default=os.path.expanduser("~/.cache/bifrons-train"))
-    p.add_argument("--pictures", type=int, default=16000)
-    p.add_argument("--rounds", type=int, default=18)
-    p.add_argument("--codes", type=int, default=CODES)
     a = p.parse_args()
     os.makedirs(a.checkpoints, exist_ok=True)
     start = time.time()
-    cells, counts = collect(a.pictures)
-    print(f"{len(cells)} distinct cells, {time.time() - start:.0f} s", flush=True)
-    weights = counts.sqrt()
-    centres = kmeans(cells, weights / weights.sum(), a.codes, a.rounds)
-    test = np.stack([scenes.sample(10_000_000 + i)[0] for i in range(200)])
-    cells = split(test)
-    index = nearest(cells, centres)
-    mse = ((cells - centres[index]) / 2).square().reshape(200, -1).mean(1)
-    use = torch.bincount(index, minlength=a.codes)
-    print(f"centres alone: {-10 * mse.log10().mean():.2f} dB, {int((use > 0).sum())} codes used, {time.time() - start:.0f} s")
-    torch.save({"centres": centres}, os.path.join(a.checkpoints, FILE))
+    teacher = make()
+    print(f"{teacher['used']} codes, {len(teacher['patches'])} rows, {time.time() - start:.0f} s")
+    torch.save(teacher, os.path.join(a.checkpoints, FILE))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Captioned storybook scenes, deterministic by seed.
 
 A scene holds one thing, two things (with or without a relation), or two to four of the same thing, on a
-background. Things sit on the 8-pixel grid of the picture tokens. Some combinations are *held out*: they
+background. Things sit on the 16-pixel grid of the picture tokens. Some combinations are *held out*: they
 never occur in training, and the evaluation asks for exactly those.
 """
 import dataclasses
@@ -14,17 +14,17 @@ import backgrounds
 from sprites import COLOURED_THINGS, PLAIN_THINGS, sprite
 
 SIDE = backgrounds.SIDE
-SINGLE, SMALL = 48, 40                       # sprite sizes: a lone thing, and things in company
+CELL = 16                                    # pixels a side of one picture token
+SINGLE, SMALL = 64, 48                       # sprite sizes: a lone thing, and things in company
 RELATIONS = {"left": ("left of", "to the left of"), "right": ("right of", "to the right of"),
              "above": ("above", "over"), "below": ("below", "under"), "and": ("and",)}
 MIRROR = {"right": "left", "below": "above"}
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 PLURALS = {"cactus": "cacti", "snowman": "snowmen", "strawberry": "strawberries", "fox": "foxes", "butterfly": "butterflies"}
-LAYOUTS = {                                  # top-left corners of SMALL sprites
-    2: (((0, 24), (56, 24)), ((8, 32), (48, 32)), ((24, 0), (24, 48)), ((32, 8), (32, 56)),
-        ((8, 8), (48, 48)), ((48, 8), (8, 48))),
-    3: (((24, 8), (0, 48), (56, 48)), ((0, 8), (56, 8), (24, 48)), ((8, 0), (8, 48), (48, 24)), ((48, 0), (48, 48), (8, 24))),
-    4: (((8, 8), (48, 8), (8, 48), (48, 48)), ((0, 0), (56, 0), (0, 56), (56, 56))),
+LAYOUTS = {                                  # top-left cells of SMALL sprites
+    2: (((0, 2), (5, 2)), ((0, 3), (5, 3)), ((2, 0), (2, 5)), ((3, 0), (3, 5)), ((0, 0), (5, 5)), ((5, 0), (0, 5))),
+    3: (((3, 0), (0, 5), (5, 5)), ((0, 0), (5, 0), (2, 5)), ((0, 0), (0, 5), (5, 3)), ((5, 0), (5, 5), (0, 3))),
+    4: (((0, 0), (5, 0), (0, 5), (5, 5)), ((0, 0), (4, 0), (0, 4), (4, 4)), ((1, 1), (5, 1), (1, 5), (5, 5))),
 }
 
 
@@ -60,8 +60,7 @@ def held_out_number(thing, number):
 
 
 def held_out(scene):
-    if any(held_out_colour(t) for t in scene.things):
-        return True
+    """Whether training never shows a scene; colours held out are shown, but never named (see unnamed)."""
     if scene.kind == "two":
         return held_out_relation(scene.things[0], scene.relation, scene.things[1])
     return scene.kind == "count" and held_out_number(scene.things[0], scene.number)
@@ -132,15 +131,15 @@ def caption(scene, rng):
 
 
 def placements(scene, rng):
-    """[(thing, size, x, y)] of a scene."""
+    """[(thing, size, x, y)] of a scene, x and y in cells."""
     if scene.kind == "one":
-        return [(scene.things[0], SINGLE, rng.choice((16, 24, 32)), rng.choice((24, 32)))]
+        return [(scene.things[0], SINGLE, rng.choice((1, 2, 3)), rng.choice((2, 3)))]
     if scene.kind == "count":
         corners = rng.choice(LAYOUTS[scene.number])
         return [(scene.things[0], SMALL, x, y) for x, y in corners]
     relation = scene.relation if scene.relation != "and" else rng.choice(("left", "right"))
-    near, far = rng.choice(((0, 56), (8, 48)))
-    across = rng.choice((24, 32))
+    near, far = rng.choice(((0, 5), (1, 5), (0, 4)))
+    across = rng.choice((2, 3))
     first, second = (near, far) if relation in ("left", "above") else (far, near)
     spots = [(first, across), (second, across)]
     if relation in ("above", "below"):
@@ -148,25 +147,57 @@ def placements(scene, rng):
     return [(t, SMALL, x, y) for t, (x, y) in zip(scene.things, spots)]
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything a picture is made of: a background, its variant, and things at cells, later ones on top."""
+    background: str
+    variant: int
+    spots: tuple                             # of (thing, size, x, y)
+
+
+def plan(scene, rng):
+    return Plan(scene.background, rng.randrange(backgrounds.VARIANTS), tuple(placements(scene, rng)))
+
+
 def paste(picture, thing, size, x, y):
+    """Puts a sprite on a float picture, its corner at pixel (x, y)."""
     s = sprite(thing, size)
     window = picture[y:y + size, x:x + size]
     window *= 1 - s[..., 3:]
     window += s[..., :3]
 
 
-def draw(scene, rng):
-    """Renders a scene as uint8 RGB."""
-    picture = np.array(backgrounds.background(scene.background, rng.randrange(backgrounds.VARIANTS)))
-    for spot in placements(scene, rng):
-        paste(picture, *spot)
+def render(planned):
+    """A plan as uint8 RGB."""
+    picture = np.array(backgrounds.background(planned.background, planned.variant))
+    for thing, size, x, y in planned.spots:
+        paste(picture, thing, size, CELL * x, CELL * y)
     return (picture * 255 + .5).astype(np.uint8)
 
 
-def sample(seed):
-    """Training example number `seed`: (picture, caption, scene)."""
+def draw(scene, rng):
+    """Renders a scene as uint8 RGB."""
+    return render(plan(scene, rng))
+
+
+def unnamed(scene, rng):
+    """The scene as its caption tells it: some colours go unsaid ("a butterfly"), those held out always.
+
+    So the model has seen purple butterflies, but nobody has ever told it that this is what they are called.
+    """
+    def said(thing):
+        return (None, thing[1]) if held_out_colour(thing) or rng.random() < .12 else thing
+    return dataclasses.replace(scene, things=tuple(map(said, scene.things)))
+
+
+def sample(seed, lesson="all"):
+    """Training example number `seed`: (plan, caption, scene). The lesson "names" has lone things in the middle only."""
     rng = random.Random(f"storybook {seed}")
     scene = random_scene(rng)
-    while held_out(scene):
+    # Lone things are learnt first and need less practice than company.
+    while held_out(scene) or (scene.kind != "one" if lesson == "names" else scene.kind == "one" and rng.random() < .5):
         scene = random_scene(rng)
-    return draw(scene, rng), caption(scene, rng), scene
+    planned = plan(scene, rng)
+    if lesson == "names":
+        planned = dataclasses.replace(planned, variant=0, spots=((scene.things[0], SINGLE, 2, 2),))
+    return planned, caption(unnamed(scene, rng), rng), scene

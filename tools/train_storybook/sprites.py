@@ -127,7 +127,12 @@ def master(thing):
     return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
 
 
+MARGIN = 2                                   # pixels kept free round a sprite, so that neighbours never touch
+
+
 @functools.cache
 def sprite(thing, size):
     """Premultiplied RGBA of `thing`, size x size."""
-    return cv2.resize(master(thing), (size, size), interpolation=cv2.INTER_AREA)
+    inner = size - 2 * MARGIN
+    return np.pad(cv2.resize(master(thing), (inner, inner), interpolation=cv2.INTER_AREA),
+                  ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))

@@ -29,7 +29,7 @@ def is_matrix(name, p):
 
 def build(folder):
     tokens = text.load(folder)
-    codes = len(patches.load(folder)["centres"])
+    codes = len(patches.load(folder)["patches"])
     return Storybook(Config(vocabulary=text.rows(tokens), codes=codes))
 
 
@@ -74,6 +74,15 @@ class Team:
         return averages[-1].tolist()
 
 
+def visible(codes, share):
+    """Which picture tokens are inputs: in `share` of the rows only a random part, in all others every one.
+
+    What a thing is, its first token tells, and the model then just copies; with tokens hidden it has to read the prompt.
+    """
+    part = torch.where(torch.rand(len(codes), 1) < share, torch.rand(len(codes), 1), 1.)
+    return torch.rand(len(codes), codes.shape[1] - 1) < part
+
+
 def validation(folder, batch):
     source = stream.Stream(folder, batch, VALIDATION // batch, "text")
     data = [next(source) for _ in range(4)]
@@ -88,12 +97,14 @@ def main():
     p.add_argument("--minutes", type=float, default=1e9)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--matrix-rate", type=float, default=.02)
-    p.add_argument("--other-rate", type=float, default=2e-3)
+    p.add_argument("--matrix-rate", type=float, default=.01)
+    p.add_argument("--other-rate", type=float, default=1e-3)
     p.add_argument("--warmup", type=int, default=100)
     p.add_argument("--cooldown", type=int, default=0)
     p.add_argument("--guided", type=float, default=0., help="train guided logits, with weights from 1 to this")
     p.add_argument("--begin", help="start from this checkpoint's weights, with a fresh optimiser")
+    p.add_argument("--hide", type=float, default=.5, help="share of rows in which picture tokens are hidden")
+    p.add_argument("--lesson", choices=("names", "all"), default="all", help="which scenes (scenes.sample)")
     p.add_argument("--rate-scale", type=float, default=1.)
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     a = p.parse_args()
@@ -116,21 +127,21 @@ def main():
         seen = saved.get("seen", step * saved["batch"])
     if a.begin:
         saved = torch.load(a.begin)
-        model.load_state_dict(saved["model"])
-        average.model.load_state_dict(saved["model"])
+        model.load_state_dict(saved.get("average", saved["model"]))
+        average.model.load_state_dict(model.state_dict())
         step, seen = saved["step"], saved["seen"]
     first, last = step, step + a.cooldown if a.cooldown else a.steps
     pad = text.load(a.checkpoints).token_to_id(text.PAD)
 
-    def loss_of(ids, real, codes, weights):
+    def loss_of(ids, real, codes, weights, seen):
         if a.guided:
-            return model.guided_loss(ids, real, codes, pad, weights)
-        return model.loss(ids, real, codes)
+            return model.guided_loss(ids, real, codes, pad, weights, seen)
+        return model.loss(ids, real, codes, seen)
 
     if a.compile:
         loss_of = torch.compile(loss_of)
     unseen = -(-seen // a.batch)                # a picture seen again is remembered, not understood
-    batches = stream.Stream(a.checkpoints, a.batch, unseen + team.rank, "text", stride=team.size)
+    batches = stream.Stream(a.checkpoints, a.batch, unseen + team.rank, "text", stride=team.size, lesson=a.lesson)
     held = validation(a.checkpoints, a.batch)
     start = told = kept = time.time()
     stop = Stop()
@@ -139,7 +150,7 @@ def main():
     while step < last and not stop:
         (ids, real), codes = next(batches)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = loss_of(ids, real, codes, 1 + (a.guided - 1) * torch.rand(len(ids)))
+            loss = loss_of(ids, real, codes, 1 + (a.guided - 1) * torch.rand(len(ids)), visible(codes, a.hide))
         loss.backward()
         if a.cooldown:                          # by steps, or by time if that runs out first
             scale = max(0, 1 - max((step - first) / a.cooldown, (time.time() - start) / (60 * a.minutes)))

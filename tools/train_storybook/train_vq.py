@@ -50,9 +50,9 @@ def crop(pictures, codes, cells, rng):
 
 
 def build(folder):
-    centres = patches.load(folder)["centres"]
-    model = VQ(Config(codes=len(centres)))
-    model.quantize.embedding.weight.data.copy_(patches.starting_vectors(centres, model.config.code_width))
+    teacher = patches.load(folder)
+    model = VQ(Config(codes=len(teacher["patches"])))
+    model.quantize.embedding.weight.data.copy_(patches.starting_vectors(teacher, model.config.code_width))
     return model.to(memory_format=torch.channels_last)
 
 
@@ -62,7 +62,7 @@ def main():
     p.add_argument("--steps", type=int, default=12000)
     p.add_argument("--minutes", type=float, default=1e9)
     p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--crop", type=int, default=8, help="codes a side of the windows trained on; 12 is the whole picture")
+    p.add_argument("--crop", type=int, default=5, help="codes a side of the windows trained on; 8 is the whole picture")
     p.add_argument("--cooldown", type=int, default=0)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--matrix-rate", type=float, default=.01)

@@ -13,9 +13,9 @@ class Config:
     width: int = 256
     layers: int = 8
     heads: int = 4
-    inner: int = 704
-    code_width: int = 8
-    positions: int = 144
+    inner: int = 640
+    code_width: int = 64
+    positions: int = 64
     prompt: int = 112                          # longest prompt, in tokens
     theta: float = 10000.
     epsilon: float = 1e-6
@@ -144,9 +144,11 @@ class Storybook(nn.Module):
             if p.dim() == 2:
                 deep = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(p, std=.02 / (2 * c.layers) ** .5 if deep else .02)
-        nn.init.normal_(self.gen_aligner.layers[0].weight, std=.35)
+        # Words come seldom, so one step of AdamW moves their rows far: large rows keep what they learnt.
+        nn.init.normal_(self.language_model.model.embed_tokens.weight, std=.5)
+        nn.init.normal_(self.gen_aligner.layers[0].weight, std=c.code_width ** -.5)
         nn.init.normal_(self.gen_aligner.layers[2].weight, std=.06)
-        nn.init.normal_(self.gen_embed.weight, std=.35)
+        nn.init.normal_(self.gen_embed.weight, std=1.)
         cos, sin = rotary(c, c.prompt + c.positions)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -154,10 +156,16 @@ class Storybook(nn.Module):
     def picture_inputs(self, codes):
         return self.gen_aligner(self.gen_embed(codes))
 
-    def logits(self, text, real, codes):
-        """Logits of all picture tokens. `text` is left-padded; `real` marks its true positions."""
+    def logits(self, text, real, codes, seen=None):
+        """Logits of all picture tokens. `text` is left-padded; `real` marks its true positions.
+
+        `seen` [B, 63], if given, tells which of the picture tokens the model may see as inputs.
+        """
         width = text.shape[1]
-        x = torch.cat([self.language_model.model.embed_tokens(text), self.picture_inputs(codes[:, :-1])], 1)
+        inputs = self.picture_inputs(codes[:, :-1])
+        if seen is not None:
+            inputs = inputs * seen[..., None].to(inputs.dtype)
+        x = torch.cat([self.language_model.model.embed_tokens(text), inputs], 1)
         length = x.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]      # rotary attention sees only distances
         visible = F.pad(real, (0, length - width), value=True)
@@ -166,13 +174,14 @@ class Storybook(nn.Module):
         hidden = self.language_model.model(x, cos, sin, mask)
         return self.gen_head(hidden[:, width - 1:]).float()
 
-    def loss(self, text, real, codes):
+    def loss(self, text, real, codes, seen=None):
         """Cross-entropy of all picture tokens."""
-        return F.cross_entropy(self.logits(text, real, codes).flatten(0, 1), codes.flatten())
+        return F.cross_entropy(self.logits(text, real, codes, seen).flatten(0, 1), codes.flatten())
 
-    def guided_loss(self, text, real, codes, pad, guidance):
+    def guided_loss(self, text, real, codes, pad, guidance, seen=None):
         """The same for guided logits, so that sampling with any of the weights `guidance` [B] stays true."""
-        both = self.logits(torch.cat([text, unguided(text, real, pad)]), real.repeat(2, 1), codes.repeat(2, 1))
+        both = self.logits(torch.cat([text, unguided(text, real, pad)]), real.repeat(2, 1), codes.repeat(2, 1),
+                           None if seen is None else seen.repeat(2, 1))
         given, free = both.chunk(2)
         guided = free + guidance[:, None, None] * (given - free)
         return F.cross_entropy(guided.flatten(0, 1), codes.flatten())

@@ -11,12 +11,12 @@ GROUPS = 32
 @dataclasses.dataclass
 class Config:
     codes: int
-    code_width: int = 8
-    ch: int = 64
-    encoder_ch_mult: tuple = (1, 1, 1, 2)
-    decoder_ch_mult: tuple = (1, 1, 1, 2)
+    code_width: int = 64                       # Janus-Pro has 8; more lets a code carry its whole patch
+    ch: int = 32
+    encoder_ch_mult: tuple = (1, 1, 2, 2, 4)
+    decoder_ch_mult: tuple = (1, 1, 2, 4, 4)
     num_res_blocks: int = 1
-    z_channels: int = 64
+    z_channels: int = 128
 
 
 class Norm(nn.GroupNorm):
@@ -158,7 +158,7 @@ class VQ(nn.Module):
         self.post_quant_conv = nn.Conv2d(c.code_width, c.z_channels, 1)
 
     def directions(self, x):
-        """Unit vectors [B, 144, 8] the encoder sees in pictures [B, 3, H, W]."""
+        """Unit vectors [B, 64, code_width] the encoder sees in pictures [B, 3, H, W]."""
         return F.normalize(self.quant_conv(self.encoder(x)).float(), dim=1).flatten(2).transpose(1, 2)
 
     def encode(self, x):
