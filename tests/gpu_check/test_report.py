@@ -79,6 +79,8 @@ class Ours(unittest.TestCase):
     def test_bandwidth_is_the_best_that_was_seen(self):
         run = a_run(("bench-1b", {"bench": a_bench(SMALL, [], read=4100.0)}), ("peers-1b", {"peers": a_peers(SMALL, [])}))
         self.assertEqual(report.bandwidth(run), 4.1e12)
+        run["stages"]["bandwidth"] = {"bandwidth": {"kind": "bandwidth", "bandwidth": {"read": 4.2e12, "copy": 4.0e12}}}
+        self.assertEqual(report.bandwidth(run), 4.2e12)
 
 
 class Verdicts(unittest.TestCase):

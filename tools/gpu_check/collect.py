@@ -82,8 +82,8 @@ def stage(name, status, seconds, note="", result=None):
             return part | {"note": (note + "; " if note else "") + f"{path.name} is not whole"}
         if "testsuites" in document:
             part["tests"] = counts(document)
-        elif document.get("kind") == "peers":
-            part["peers"] = document
+        elif document.get("kind") in ("peers", "bandwidth"):
+            part[document["kind"]] = document
         else:
             part["bench"] = document
     return part

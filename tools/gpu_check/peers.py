@@ -39,6 +39,7 @@ def parse(arguments):
     parser.add_argument("--shape", choices=SHAPES, default="janus-pro-1b")
     parser.add_argument("--peers", type=chosen_peers, default=[*PEERS, "vq"], metavar="LIST",
                         help="of eager, graph, compile, vq (default: all)")
+    parser.add_argument("--bandwidth", action="store_true", help="measure the bandwidth alone")
     parser.add_argument("--pictures", type=whole_numbers, default=[1, 64, 16, 4], metavar="LIST",
                         help="pictures at once, in this order (default: 1,64,16,4)")
     parser.add_argument("--prompt", type=int, default=64, metavar="N", help="tokens of the prompt (default: 64)")
@@ -205,6 +206,10 @@ def main(arguments):
     if options.device == "cuda" and not torch.cuda.is_available():
         print("peers.py: PyTorch sees no CUDA device; --device cpu --shape tiny tries the script out", file=sys.stderr)
         return 69
+    if options.bandwidth:
+        with open(options.output, "w", encoding="utf-8") as file:
+            json.dump({"schema": 1, "kind": "bandwidth", "bandwidth": Machine(torch, options.device).bandwidth()}, file)
+        return 0
     dtype = {"bf16": torch.bfloat16, "f32": torch.float32}[options.dtype]
     machine = Machine(torch, options.device)
     report = {"schema": 1, "kind": "peers", "shape": options.shape, "dtype": options.dtype, "prompt": options.prompt,

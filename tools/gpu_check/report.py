@@ -17,7 +17,7 @@ import sys
 import collect
 from shapes import SHAPES
 
-STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bench-1b", "bench-7b", "vq",
+STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bandwidth", "bench-1b", "bench-7b", "vq",
           "peers-1b", "peers-7b")
 PICTURES = (1, 4, 16, 64)
 EAGER = "transformers generate"
@@ -43,7 +43,7 @@ def peers_of(run, shape):
 def bandwidth(run):
     """Bytes a second, the best pure read that any process of the run saw: the strictest floor."""
     seen = [part["bench"].get("read_gigabytes_per_second", 0) * 1e9 for part in run["stages"].values() if "bench" in part]
-    seen += [part["peers"]["bandwidth"]["read"] for part in run["stages"].values() if "peers" in part]
+    seen += [part[kind]["bandwidth"]["read"] for part in run["stages"].values() for kind in ("peers", "bandwidth") if kind in part]
     return max(seen, default=0)
 
 

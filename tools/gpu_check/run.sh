@@ -9,8 +9,8 @@ usage() {
   cat <<'EOF'
 usage: tools/gpu_check/run.sh [OPTION]...
 
-Stages, in this order: build, ops, laws, goldens, memcheck, racecheck, initcheck, synccheck, bench-1b, bench-7b,
-vq, peers-1b, peers-7b. The groups tests, sanitize, bench and peers name several.
+Stages, in this order: build, ops, laws, goldens, memcheck, racecheck, initcheck, synccheck, bandwidth, bench-1b,
+bench-7b, vq, peers-1b, peers-7b. The groups tests, sanitize, bench and peers name several.
 
   --only LIST       these stages alone (names and groups, with commas)
   --skip LIST       all but these
@@ -32,12 +32,12 @@ refuse() {  # refuse CODE SENTENCE
   exit "$1"
 }
 
-stages=(build ops laws goldens memcheck racecheck initcheck synccheck bench-1b bench-7b vq peers-1b peers-7b)
+stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq peers-1b peers-7b)
 declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
-  [bench]="bench-1b bench-7b vq" [peers]="peers-1b peers-7b")
+  [bench]="bandwidth bench-1b bench-7b vq" [peers]="peers-1b peers-7b")
 # Longest seconds of a stage.
 declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
-  [synccheck]=120 [bench-1b]=120 [bench-7b]=240 [vq]=60 [peers-1b]=450 [peers-7b]=560)
+  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=240 [vq]=60 [peers-1b]=450 [peers-7b]=560)
 
 expand() {  # stage and group names with commas -> one name a line
   local name
@@ -121,7 +121,7 @@ for name in "${stages[@]}"; do
   if [[ $limit -lt 10 ]]; then
     record "$name" skipped 0 "no time left: run again with --only $name" ""
     continue
-  elif [[ $built == no && $name != peers-* ]]; then
+  elif [[ $built == no && $name != peers-* && $name != bandwidth ]]; then
     record "$name" skipped 0 "nothing was built" ""
     continue
   fi

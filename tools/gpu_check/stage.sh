@@ -61,6 +61,7 @@ case $name in
   laws) gtest tests/kernels/test_kernels '*Law*' ;;
   goldens) gtest tests/model/test_model '*Golden*' ;;
   memcheck | racecheck | initcheck | synccheck) sanitize "$name" ;;
+  bandwidth) python3 "$here/peers.py" --bandwidth --device "$DEVICE" -o "$RESULT" ;;
   bench-1b) bench janus-pro-1b --rows 2,8,32,128 ;;
   bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
   vq) bench janus-pro-1b --only vq ;;

@@ -85,8 +85,7 @@ def compile_steps(model):
 
 
 def make_cache(model, prompt, shape):
-    """A static cache for a whole picture. It is made once and reused: compiled steps are bound to its addresses. (generate
-    would make one itself, but not in every release: 5.17.0 fails there.)"""
+    """A static cache for a whole picture, made once and reused: compiled steps are bound to its addresses."""
     return StaticCache(config=model.config.text_config, max_cache_len=prompt.shape[1] + shape.steps)
 
 
@@ -95,12 +94,13 @@ def draw(model, prompt, pictures, steps, cache, sample=True):
     """`steps` codes of `pictures` pictures of one prompt, [pictures, steps], by the library's own generate. A short run uses
     the whole cache, so it warms up exactly what a long one needs."""
     cache.reset()
+    # generate makes a cache itself and not in every release takes one: 5.17.0 fails at making it, 5.24.0 calls it otherwise.
+    model._prepare_static_cache = lambda *_, **__: cache
     prompts = prompt.repeat(pictures, 1)
     vision = model.model.vision_model.config
     whole, vision.num_image_tokens = vision.num_image_tokens, steps
     try:
         return model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_mode="image",
-                              past_key_values=cache,
                               **({"do_sample": True, "top_k": 0} if sample else {"do_sample": False}))
     finally:
         vision.num_image_tokens = whole
