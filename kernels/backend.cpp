@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace bifrons {
 namespace {
 
@@ -127,7 +129,22 @@ Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
   return {taps * size_of(weight.dtype) + x.bytes() + y.bytes(), 2 * y.rows() * taps};
 }
 
+// The step itself, called again.
+class CalledAgain final : public Recording {
+ public:
+  explicit CalledAgain(std::function<void()> step) : step_(std::move(step)) {}
+  void run() override { step_(); }
+
+ private:
+  std::function<void()> step_;
+};
+
 }  // namespace
+
+std::unique_ptr<Recording> Backend::record(std::function<void()> step) {
+  check(step != nullptr, "record: no step");
+  return std::make_unique<CalledAgain>(std::move(step));
+}
 
 void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
   const Checker c{"gather", place()};

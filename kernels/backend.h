@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -45,6 +46,14 @@ struct SampleControls {
   Tensor step;         // i32 [P]: index of the image token being drawn (the noise counter)
 };
 
+// A step that was recorded once and can be run again and again.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  // Launches the step once more. Like a verb it may return before the device is done.
+  virtual void run() = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -60,6 +69,11 @@ class Backend {
   virtual void download(void* host, const Tensor& from) = 0;      // contiguous source
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
+
+  // A step that calls nothing but verbs of this backend, on memory that outlives the recording. It
+  // is called either once, now, and its launches are replayed; or at every run, as here. What
+  // changes from run to run (ids, positions, steps) lies in memory of the backend.
+  virtual std::unique_ptr<Recording> record(std::function<void()> step);
 
   // Stacks `parts` (equal cols) along the output dimension; `bias` is one f32/bf16/f16 array per
   // part or empty.

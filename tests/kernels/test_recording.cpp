@@ -1,0 +1,32 @@
+// A recorded step equals the step itself, at every run.
+#include <gtest/gtest.h>
+
+#include "tests/kernels/op_case.h"
+
+namespace bifrons::testing {
+namespace {
+
+// The id moves on within the step, so every run reads another row.
+TEST(Recording, RunsReadWhatTheDeviceHoldsThen) {
+  const auto b = make_cpu_backend(1);
+  const HostValues rows({10, 11, 20, 21, 30, 31}, DType::kF32, 3, 2);
+  const Table table = b->make_table(rows.array);
+  const Guarded ids(*b, DType::kI32, {1}, {0}), x(*b, DType::kF32, {1, 2}, {0, 0});
+  const auto recording = b->record([&] {
+    b->gather(x.tensor(), table, ids.tensor());
+    b->advance(ids.tensor());
+  });
+  for (double first : {10.0, 20.0, 30.0}) {
+    recording->run();
+    b->synchronize();
+    EXPECT_EQ(x.values(), (Values{first, first + 1}));
+  }
+  EXPECT_EQ(ids.values(), Values{3});
+}
+
+TEST(Recording, AnEmptyStepIsABrokenContract) {
+  EXPECT_THROW(make_cpu_backend(1)->record(nullptr), ContractError);
+}
+
+}  // namespace
+}  // namespace bifrons::testing
