@@ -176,6 +176,10 @@ class Backend {
 // isa: "auto", or one of cpu_instruction_sets() to force a lesser one (tests, comparisons).
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa = "auto");
 
+// device: which of the machine's GPUs. Throws Error (unavailable) with the reason when it cannot be
+// used, also in a build without CUDA (kernels/devices.h tells beforehand).
+std::unique_ptr<Backend> make_cuda_backend(int device = 0);
+
 // What this machine and build can run, best first: of "avx512_bf16", "avx512", "avx2", "portable".
 std::span<const std::string_view> cpu_instruction_sets();
 
