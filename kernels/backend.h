@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -67,6 +68,8 @@ class Backend {
   virtual Buffer allocate(int64_t bytes) = 0;
   virtual void upload(const Tensor& to, const void* host) = 0;    // contiguous destination
   virtual void download(void* host, const Tensor& from) = 0;      // contiguous source
+  // What allocate() could still give; nothing where that is the operating system's affair.
+  virtual std::optional<int64_t> free_bytes() { return std::nullopt; }
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
 
@@ -108,6 +111,18 @@ class Backend {
 
   // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].
   void swiglu(const Tensor& y, const Tensor& gate_up);
+
+  // Fused verbs: the same bits as their parts one after another. The scratch tensors are those the
+  // parts would write; what they hold afterwards is undefined.
+
+  // rms_norm(normed, x), linear(qkv, normed), rope_append(q, cache, qkv).
+  void norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x, const Norm& norm,
+                        double eps, const Linear& weight, const RopeTable& rope,
+                        const TokenRows& rows, const Tensor& normed, const Tensor& qkv);
+
+  // rms_norm(normed, x), linear(gate_up, normed), swiglu(y, gate_up).
+  void norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                          const Linear& weight, const Tensor& normed, const Tensor& gate_up);
 
   // y = x Phi(x), the erf form. Same shapes.
   void gelu(const Tensor& y, const Tensor& x);
@@ -155,6 +170,15 @@ class Backend {
   virtual void do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
                             const TokenRows& rows) = 0;
   virtual void do_swiglu(const Tensor& y, const Tensor& gate_up) = 0;
+  // Whether the device has one kernel for these shapes and ran it; if not, the parts run.
+  virtual bool do_norm_linear_rope(const Tensor&, const KvCache&, const Tensor&, const Norm&,
+                                   double, const Linear&, const RopeTable&, const TokenRows&) {
+    return false;
+  }
+  virtual bool do_norm_linear_swiglu(const Tensor&, const Tensor&, const Norm&, double,
+                                     const Linear&) {
+    return false;
+  }
   virtual void do_gelu(const Tensor& y, const Tensor& x) = 0;
   virtual void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& guided,

@@ -9,7 +9,8 @@
 namespace bifrons {
 
 enum class Verb : uint8_t {
-  kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kGelu, kGuide, kSample,
+  kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kNormLinearRope,
+  kNormLinearSwiglu, kGelu, kGuide, kSample,
   kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kCount,
 };
 

@@ -40,7 +40,8 @@ __device__ inline std::array<float, kCount> load_floats(const T* from) {
 __device__ inline float sum_across(float (&part)[kWarp]) {
   const int lane = threadIdx.x % kWarp;
 #pragma unroll
-  for (int half = kWarp / 2; half > 0; half /= 2) {
+  for (int round = 1; round <= 5; ++round) {
+    const int half = kWarp >> round;
     const bool upper = lane & half;
 #pragma unroll
     for (int i = 0; i < half; ++i) {

@@ -88,6 +88,13 @@ void CudaBackend::download(void* host, const Tensor& from) {
   synchronize();
 }
 
+std::optional<int64_t> CudaBackend::free_bytes() {
+  on_card();
+  size_t free = 0, total = 0;
+  must(cudaMemGetInfo(&free, &total), "asking for its free memory");
+  return static_cast<int64_t>(free);
+}
+
 void CudaBackend::synchronize() { must(cudaStreamSynchronize(on_card().handle), "computing"); }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
@@ -186,6 +193,17 @@ void CudaBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& 
 
 void CudaBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) {
   cuda::swiglu(on_card(), y, gate_up);
+}
+
+bool CudaBackend::do_norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x,
+                                      const Norm& norm, double eps, const Linear& weight,
+                                      const RopeTable& rope, const TokenRows& rows) {
+  return cuda::norm_linear_rope(on_card(), q, cache, x, norm, eps, weight, rope, rows);
+}
+
+bool CudaBackend::do_norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm,
+                                        double eps, const Linear& weight) {
+  return cuda::norm_linear_swiglu(on_card(), y, x, norm, eps, weight);
 }
 
 void CudaBackend::do_gelu(const Tensor& y, const Tensor& x) { cuda::gelu(on_card(), y, x); }

@@ -25,6 +25,7 @@ class CudaBackend final : public Backend {
   Buffer allocate(int64_t bytes) override;
   void upload(const Tensor& to, const void* host) override;
   void download(void* host, const Tensor& from) override;
+  std::optional<int64_t> free_bytes() override;
   void synchronize() override;
   std::unique_ptr<Recording> record(std::function<void()> step) override;
 
@@ -43,6 +44,11 @@ class CudaBackend final : public Backend {
   void do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
                     const TokenRows& rows) override;
   void do_swiglu(const Tensor& y, const Tensor& gate_up) override;
+  bool do_norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x, const Norm& norm,
+                           double eps, const Linear& weight, const RopeTable& rope,
+                           const TokenRows& rows) override;
+  bool do_norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                             const Linear& weight) override;
   void do_gelu(const Tensor& y, const Tensor& x) override;
   void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override;
   void do_sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) override;

@@ -15,7 +15,7 @@ constexpr int kStepsInFlight = kN == 1   ? 4
 // Few columns: a block has one tile of 16 outputs and a warp for every slice of K, so that as many
 // loads as the card can take are under way; kN * 8 columns.
 template <int kN, typename B, typename T>
-__global__ void __launch_bounds__(16 * kWarp, kN < 4 ? 2 : 1)
+__global__ void __launch_bounds__(16 * kWarp, kN == 1 ? 2 : 1)
     streaming_kernel(TiledWeights weights, B x, Finish<T> finish, Slices slices) {
   float* partial = dynamic_shared<float>();  // [slices][kN * 8][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;

@@ -33,6 +33,13 @@ void full_attention(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k
 // sample.cu
 void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
+// fused.cu: whether there was a kernel for these shapes.
+bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
+                      const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,
+                      const TokenRows& rows);
+bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                        const Linear& weight);
+
 // pictures.cu, group_norm.cu
 void upsample2x(Stream& s, const Tensor& y, const Tensor& x);
 void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x);

@@ -41,16 +41,18 @@ void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids) {
   });
 }
 
-constexpr int kNormWarps = 4;
-
+// A block a row.
 template <typename T>
-__global__ void rms_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t rows,
-                                int64_t cols, const float* weight, float eps) {
-  const int64_t m = int64_t{blockIdx.x} * kNormWarps + threadIdx.x / kWarp;
-  if (m >= rows) return;
-  const float scale = row_scale(x + m * x_pitch, cols, eps);
-  for (int64_t i = threadIdx.x % kWarp; i < cols; i += kWarp) {
-    y[m * y_pitch + i] = normalised(x[m * x_pitch + i], scale, weight[i]);
+__global__ void __launch_bounds__(kStrands* kWarp)
+    rms_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
+                    const float* weight, float eps) {
+  __shared__ float strands[kStrands];
+  const T* row = x + blockIdx.x * x_pitch;
+  sum_strands(strands, row, cols);
+  __syncthreads();
+  const float scale = row_scale(strands, cols, eps);
+  for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) {
+    y[blockIdx.x * y_pitch + i] = normalised(row[i], scale, weight[i]);
   }
 }
 
@@ -59,9 +61,9 @@ void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, dou
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
     launch(s.handle, rms_norm_kernel<T>,
-           {dim3(static_cast<unsigned>(ceil_div(x.rows(), kNormWarps))), dim3(kNormWarps * kWarp)},
-           y.as<T>(), y.pitch, static_cast<const T*>(x.data), x.pitch, x.rows(), x.cols(),
-           static_cast<const float*>(norm.weight.data()), static_cast<float>(eps));
+           {dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)}, y.as<T>(), y.pitch,
+           x.as<T>(), x.pitch, x.cols(), static_cast<const float*>(norm.weight.data()),
+           static_cast<float>(eps));
   });
 }
 

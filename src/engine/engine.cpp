@@ -7,6 +7,8 @@
 
 #include "src/bifrons.h"
 #include "src/engine/generator.h"
+#include "src/engine/memory_plan.h"
+#include "src/engine/open_device.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/prompt.h"
@@ -15,15 +17,6 @@
 
 namespace bifrons {
 namespace {
-
-std::unique_ptr<Backend> open_backend(const EngineOptions& options) {
-  if (options.device == "auto" || options.device == "cpu") {
-    return make_cpu_backend(options.threads);
-  }
-  throw Error(ErrorKind::kUnavailable,
-              fmt::format("no device {} in this build: it has auto and cpu",
-                          quote(options.device)));
-}
 
 // FNV-1a over every tensor's name, dtype and shape and the bytes of a few: tells checkpoints apart
 // without reading gigabytes.
@@ -55,6 +48,7 @@ struct Engine::State {
   EngineOptions options;
   ModelInfo info;
   Config config;
+  std::string fallback;
   std::unique_ptr<Backend> backend;  // outlives everything that holds its buffers
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
@@ -82,7 +76,12 @@ Engine Engine::open(const EngineOptions& options) {
                             s->config.transformer.vocabulary));
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
-  s->backend = open_backend(options);
+  OpenDevice opened = open_device(options.device, options.threads);
+  s->backend = std::move(opened.backend);
+  s->fallback = std::move(opened.fallback);
+  check_fits(s->backend->free_bytes(), s->config,
+             weights_dtype(PublishedTensors(checkpoint), options.model),
+             std::max(1, options.pictures_at_once));
   s->model = load_model(*s->backend, s->config, checkpoint, options.model);
   s->generator = std::make_unique<Generator>(*s->backend, s->config, s->model->transformer,
                                              s->model->face, options.rope);
@@ -107,6 +106,8 @@ const ModelInfo& Engine::model() const { return state_->info; }
 std::string Engine::device() const {
   return fmt::format("{} {}", state_->backend->name(), state_->backend->description());
 }
+
+const std::string& Engine::fallback() const { return state_->fallback; }
 
 Picture Engine::State::decode(std::span<const int32_t> tokens) {
   const int64_t n = config.image_tokens(), size = model->decoder.image_size();

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/model/config.h"
@@ -18,6 +20,17 @@ struct MemoryItem {
 // Drawing `pictures` at once with prompts of up to `prompt_tokens`, weights kept as stored.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
                                     int64_t prompt_tokens);
+
+// The text embedding of a large model stays in the host's memory when a GPU draws.
+inline constexpr std::string_view kTextEmbedding = "text embedding";
+
+// Prompts of this many tokens are planned for when the prompts are not known yet.
+inline constexpr int64_t kPlannedPromptTokens = 64;
+
+// Throws Error (unavailable) when `free_bytes` of a device do not hold the plan: what is needed,
+// what is free, and how many pictures at once would fit. No number: nothing is checked.
+void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+                int64_t pictures);
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan);
 

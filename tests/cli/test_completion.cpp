@@ -14,7 +14,7 @@ namespace {
 // As the help lists them; `bench` is not part of every build.
 std::vector<std::string> commands() {
   std::vector<std::string> names = {"generate", "decode", "info",      "inspect",
-                                    "tokenize", "doctor", "completion"};
+                                    "tokenize", "devices", "doctor", "completion"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
 }

@@ -142,6 +142,7 @@ Command choose(Grammar& grammar) {
   }
   if (name == "info") return std::move(grammar.info);
   if (name == "inspect") return std::move(grammar.inspect);
+  if (name == "devices") return DevicesArguments{};
   if (name == "doctor") return std::move(grammar.doctor);
   if (name == "tokenize") {
     check_text("the text", grammar.tokenize_text);

@@ -68,6 +68,8 @@ struct DoctorArguments {
   std::string directory;  // where pictures would go
 };
 
+struct DevicesArguments {};
+
 struct VersionArguments {
   bool verbose = false;
 };
@@ -79,7 +81,7 @@ struct ShowArguments {
 
 using Command =
     std::variant<GenerateArguments, DecodeArguments, InfoArguments, InspectArguments,
-                 TokenizeArguments, DoctorArguments, VersionArguments, ShowArguments,
+                 TokenizeArguments, DoctorArguments, DevicesArguments, VersionArguments, ShowArguments,
                  std::function<int()>>;  // the last for commands that live in files of their own
 
 // Reads flags and, for what they leave open, BIFRONS_MODEL, BIFRONS_DEVICE and BIFRONS_THREADS.

@@ -15,7 +15,9 @@ constexpr int64_t kMostPictures = 9999;
 void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model) {
   command.add_option("-m,--model", model, "Model directory (default: BIFRONS_MODEL, or storybook)")
       ->type_name("DIR");
-  command.add_option("--device", grammar.device, "auto or cpu (default: BIFRONS_DEVICE, or auto)")
+  command
+      .add_option("--device", grammar.device,
+                  "auto, cpu or cuda[:N] (default: BIFRONS_DEVICE, or auto)")
       ->type_name("NAME");
   command
       .add_option_function<std::string>(
@@ -178,6 +180,8 @@ void add_small_commands(Grammar& grammar) {
       ->required();
   tokenize.add_option("-m,--model", grammar.tokenize.model, "Directory with the tokenizer files")
       ->type_name("DIR");
+
+  app.add_subcommand("devices", "List what pictures can be drawn on");
 
   CLI::App& doctor = *app.add_subcommand("doctor", "Check this build, this machine and the model");
   doctor.add_option("-m,--model", grammar.doctor.model, "Model directory")->type_name("DIR");
