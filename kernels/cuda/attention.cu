@@ -35,22 +35,24 @@ __device__ inline std::array<float, kCount> load_floats(const T* from) {
   return x;
 }
 
-// Lane i holds a partial result of each of 32 keys; the sum over lanes of key i ends in lane i.
-// Halves what is held five times, always between the same lanes.
-__device__ inline float sum_across(float (&part)[kWarp]) {
-  const int lane = threadIdx.x % kWarp;
+// Lane i holds a partial result of each of 2 kHalf keys; the sum over lanes of key i ends in lane
+// i. Halves what is held until one is left, always between the same lanes. Recursion, so that every
+// index is known when this is compiled and the keys stay in registers.
+template <int kHalf>
+__device__ inline float sum_across(float (&part)[2 * kHalf]) {
+  const bool upper = threadIdx.x & kHalf;
+  float kept[kHalf];
 #pragma unroll
-  for (int round = 1; round <= 5; ++round) {
-    const int half = kWarp >> round;
-    const bool upper = lane & half;
-#pragma unroll
-    for (int i = 0; i < half; ++i) {
-      const float send = upper ? part[i] : part[i + half];
-      const float keep = upper ? part[i + half] : part[i];
-      part[i] = keep + __shfl_xor_sync(kAllLanes, send, half);
-    }
+  for (int i = 0; i < kHalf; ++i) {
+    const float send = upper ? part[i] : part[i + kHalf];
+    const float keep = upper ? part[i + kHalf] : part[i];
+    kept[i] = keep + __shfl_xor_sync(kAllLanes, send, kHalf);
   }
-  return part[0];
+  if constexpr (kHalf == 1) {
+    return kept[0];
+  } else {
+    return sum_across<kHalf / 2>(kept);
+  }
 }
 
 // The score of this lane's key, of the warp's `keys` keys from `k` on.
@@ -67,7 +69,7 @@ __device__ inline float score(const float* query, const T* k, int keys, int size
       for (int i = 0; i < kCount; ++i) part[j] = fmaf(query[c + i], x[i], part[j]);
     }
   }
-  const float dot = sum_across(part);
+  const float dot = sum_across<kWarp / 2>(part);
   return lane < keys ? dot * scale : -INFINITY;
 }
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/elements.h"
 #include "kernels/cuda/graph.h"
-#include "kernels/cuda/numbers.h"
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
 
@@ -53,6 +53,9 @@ void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bi
 
 CudaBackend::CudaBackend(int device) : device_(device) {
   description_ = open_device(device);
+  if (!LibraryConvolutions::name().empty()) {
+    description_ += ", " + std::string(LibraryConvolutions::name());
+  }
   must(cudaStreamCreateWithFlags(&stream_.handle, cudaStreamNonBlocking), "making a stream");
 }
 
@@ -137,8 +140,16 @@ Convolution CudaBackend::make_convolution(const HostArray& weight, const HostArr
   result.padding = padding;
   result.dtype = weight.dtype;
   const int64_t n = stored_elements(weight.dtype, weight.rows, weight.cols);
-  result.storage = allocate(n * size_of(weight.dtype));
+  const bool library = LibraryConvolutions::takes(weight, bias, kernel, padding);
+  const int64_t rows = weight.rows * weight.cols, element = size_of(weight.dtype);
+  result.storage = allocate((n + (library ? rows + weight.rows : 0)) * element);
   lay_weights(on_card(), result.storage.view(weight.dtype, {n}), {&weight, 1}, kernel * kernel);
+  if (library) {
+    result.id = 0;
+    lay_weights(on_card(), result.storage.view(weight.dtype, {rows}, n * element), {&weight, 1},
+                kernel * kernel, WeightOrder::kRows);
+    upload(result.storage.view(bias.dtype, {weight.rows}, (n + rows) * element), bias.data);
+  }
   result.bias = widened({&bias, 1});
   return result;
 }
@@ -226,6 +237,8 @@ void CudaBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& no
 
 void CudaBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
                             const Tensor* residual) {
+  const bool library = weight.id >= 0 && x.dtype == DType::kBf16;
+  if (library && library_.run(on_card(), y, x, weight, residual)) return;
   cuda::convolution(on_card(), y, x, weight, residual);
 }
 
@@ -240,6 +253,11 @@ void CudaBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tens
 
 void CudaBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
   cuda::to_pixels(on_card(), pixels, x);
+}
+
+int64_t library_offset(const Convolution& weight) {
+  return stored_elements(weight.dtype, weight.out, weight.in * weight.kernel * weight.kernel) *
+         size_of(weight.dtype);
 }
 
 }  // namespace cuda

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/library_convolution.h"
 #include "kernels/cuda/ops.h"
 
 namespace bifrons::cuda {
@@ -69,6 +70,7 @@ class CudaBackend final : public Backend {
   int device_;
   std::string description_;
   Stream stream_;
+  LibraryConvolutions library_;
 };
 
 }  // namespace bifrons::cuda

@@ -11,18 +11,21 @@ constexpr int64_t kSlabBytes = 64 << 20;
 constexpr int kLayThreads = 256;
 
 // One thread an element of a slab of `rows` rows, the first of which is row `first` of the result.
-template <typename T, bool kTiled>
+template <typename T>
 __global__ void lay_kernel(T* to, const T* slab, int64_t first, int64_t rows, int64_t out,
-                           int64_t in, int64_t taps) {
+                           int64_t in, int64_t taps, WeightOrder order) {
   const int64_t i = int64_t{blockIdx.x} * kLayThreads + threadIdx.x;
   if (i >= rows * in) return;
   const int64_t row = i / in, k = i % in, channels = in / taps;
   const T value = slab[row * in + k % channels * taps + k / channels];
   const int64_t steps = (in + kTileIn - 1) / kTileIn;
-  to[kTiled ? tiled_index(first + row, k, steps) : k * out + first + row] = value;
+  const int64_t tiled =
+      std::is_same_v<T, Bf16> ? tiled_index(first + row, k, steps) : k * out + first + row;
+  to[order == WeightOrder::kRows ? (first + row) * in + k : tiled] = value;
 }
 
-void lay_weights(Stream& s, const Tensor& storage, std::span<const HostArray> parts, int64_t taps) {
+void lay_weights(Stream& s, const Tensor& storage, std::span<const HostArray> parts, int64_t taps,
+                 WeightOrder order) {
   const int64_t in = parts[0].cols, row_bytes = in * size_of(parts[0].dtype);
   int64_t out = 0;
   for (const HostArray& part : parts) out += part.rows;
@@ -40,9 +43,8 @@ void lay_weights(Stream& s, const Tensor& storage, std::span<const HostArray> pa
                       dim3(kLayThreads)};
       visit_stored(part.dtype, [&](auto element) {
         using T = decltype(element);
-        constexpr bool kTiled = std::is_same_v<T, Bf16>;
-        launch(s.handle, lay_kernel<T, kTiled>, grid, storage.as<T>(),
-               static_cast<const T*>(slab.data()), first + done, rows, out, in, taps);
+        launch(s.handle, lay_kernel<T>, grid, storage.as<T>(), static_cast<const T*>(slab.data()),
+               first + done, rows, out, in, taps, order);
       });
     }
     first += part.rows;
