@@ -87,6 +87,15 @@ TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
                [&] { b->synchronize(); });
 }
 
+TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
+  const auto b = make_cuda_on_cpu_backend(0);
+  machine.failure = cudaErrorNoKernelImageForDevice;
+  expect_error(ErrorKind::kUnavailable, "no code for this GPU", [&] { b->synchronize(); });
+  machine.failure = cudaErrorMemoryAllocation;
+  expect_error(ErrorKind::kUnavailable, "not enough memory on the GPU while computing",
+               [&] { b->synchronize(); });
+}
+
 TEST_F(Faults, MemoryComesFullOfZeros) {
   const auto b = make_cuda_on_cpu_backend(0);
   const Buffer buffer = b->allocate(1000);
