@@ -110,6 +110,45 @@ Cost check_linear(const Checker& c, const Tensor& y, const Tensor& x, const Line
           2 * x.rows() * weight.out * weight.in};
 }
 
+void check_rms_norm(Place place, const Tensor& y, const Tensor& x, const Norm& norm) {
+  const Checker c{"rms_norm", place};
+  c.activation("x", x);
+  c.activation("y", y);
+  c.alike("x", x, "y", y);
+  c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
+}
+
+void check_rope_append(Place place, const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                       const RopeTable& rope, const TokenRows& rows) {
+  const Checker c{"rope_append", place};
+  c.activation("q", q);
+  c.activation("qkv", qkv);
+  c.cache(cache, q);
+  c.rows(rows, q.rows());
+  const int64_t size = cache.k.shape[3];
+  require(qkv.dtype == q.dtype, "rope_append: qkv is {} but q is {}", name_of(qkv.dtype),
+          name_of(q.dtype));
+  c.equal("rows of qkv", qkv.rows(), "rows of q", q.rows());
+  c.equal("columns of qkv", qkv.cols(), "columns of q, k and v",
+          q.cols() + 2 * cache.k.shape[1] * size);
+  c.typed("cos", rope.cos, DType::kF32);
+  c.typed("sin", rope.sin, DType::kF32);
+  c.alike("cos", rope.cos, "sin", rope.sin);
+  require(size % 2 == 0 && rope.cos.cols() == size / 2 && rope.cos.rows() >= cache.k.shape[2],
+          "rope_append: cos is {}, which does not serve a cache {}", shape_of(rope.cos),
+          shape_of(cache.k));
+}
+
+void check_swiglu(Place place, const Tensor& y, const Tensor& gate_up) {
+  const Checker c{"swiglu", place};
+  c.activation("y", y);
+  c.activation("gate_up", gate_up);
+  require(y.dtype == gate_up.dtype, "swiglu: gate_up is {} but y is {}", name_of(gate_up.dtype),
+          name_of(y.dtype));
+  c.equal("rows of gate_up", gate_up.rows(), "rows of y", y.rows());
+  c.equal("columns of gate_up", gate_up.cols(), "twice the columns of y", 2 * y.cols());
+}
+
 // Keys and values read by attention. On a device the positions are out of sight: whole cache.
 int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
   if (rows.position.place != Place::kHost) return rows.position.count() * cache.k.shape[2];
@@ -176,11 +215,7 @@ void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
 }
 
 void Backend::rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  const Checker c{"rms_norm", place()};
-  c.activation("x", x);
-  c.activation("y", y);
-  c.alike("x", x, "y", y);
-  c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
+  check_rms_norm(place(), y, x, norm);
   meter_.add(Verb::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count());
   do_rms_norm(y, x, norm, eps);
 }
@@ -214,25 +249,9 @@ void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight)
 
 void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                           const RopeTable& rope, const TokenRows& rows) {
-  const Checker c{"rope_append", place()};
-  c.activation("q", q);
-  c.activation("qkv", qkv);
-  c.cache(cache, q);
-  c.rows(rows, q.rows());
-  const int64_t size = cache.k.shape[3];
-  require(qkv.dtype == q.dtype, "rope_append: qkv is {} but q is {}", name_of(qkv.dtype),
-          name_of(q.dtype));
-  c.equal("rows of qkv", qkv.rows(), "rows of q", q.rows());
-  c.equal("columns of qkv", qkv.cols(), "columns of q, k and v",
-          q.cols() + 2 * cache.k.shape[1] * size);
-  c.typed("cos", rope.cos, DType::kF32);
-  c.typed("sin", rope.sin, DType::kF32);
-  c.alike("cos", rope.cos, "sin", rope.sin);
-  require(size % 2 == 0 && rope.cos.cols() == size / 2 && rope.cos.rows() >= cache.k.shape[2],
-          "rope_append: cos is {}, which does not serve a cache {}", shape_of(rope.cos),
-          shape_of(cache.k));
+  check_rope_append(place(), q, cache, qkv, rope, rows);
   meter_.add(Verb::kRopeAppend, 2 * qkv.bytes(),
-             3 * (qkv.count() - q.rows() * cache.k.shape[1] * size));
+             3 * (qkv.count() - q.rows() * cache.k.shape[1] * cache.k.shape[3]));
   do_rope_append(q, cache, qkv, rope, rows);
 }
 
@@ -253,15 +272,40 @@ void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
 }
 
 void Backend::swiglu(const Tensor& y, const Tensor& gate_up) {
-  const Checker c{"swiglu", place()};
-  c.activation("y", y);
-  c.activation("gate_up", gate_up);
-  require(y.dtype == gate_up.dtype, "swiglu: gate_up is {} but y is {}", name_of(gate_up.dtype),
-          name_of(y.dtype));
-  c.equal("rows of gate_up", gate_up.rows(), "rows of y", y.rows());
-  c.equal("columns of gate_up", gate_up.cols(), "twice the columns of y", 2 * y.cols());
+  check_swiglu(place(), y, gate_up);
   meter_.add(Verb::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count());
   do_swiglu(y, gate_up);
+}
+
+void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x,
+                               const Norm& norm, double eps, const Linear& weight,
+                               const RopeTable& rope, const TokenRows& rows, const Tensor& normed,
+                               const Tensor& qkv) {
+  check_rms_norm(place(), normed, x, norm);
+  const Cost product = check_linear({"linear", place()}, qkv, normed, weight);
+  check_rope_append(place(), q, cache, qkv, rope, rows);
+  if (do_norm_linear_rope(q, cache, x, norm, eps, weight, rope, rows)) {
+    meter_.add(Verb::kNormLinearRope, product.bytes, product.flops);
+    return;
+  }
+  rms_norm(normed, x, norm, eps);
+  linear(qkv, normed, weight);
+  rope_append(q, cache, qkv, rope, rows);
+}
+
+void Backend::norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                                 const Linear& weight, const Tensor& normed,
+                                 const Tensor& gate_up) {
+  check_rms_norm(place(), normed, x, norm);
+  const Cost product = check_linear({"linear", place()}, gate_up, normed, weight);
+  check_swiglu(place(), y, gate_up);
+  if (do_norm_linear_swiglu(y, x, norm, eps, weight)) {
+    meter_.add(Verb::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops);
+    return;
+  }
+  rms_norm(normed, x, norm, eps);
+  linear(gate_up, normed, weight);
+  swiglu(y, gate_up);
 }
 
 void Backend::gelu(const Tensor& y, const Tensor& x) {

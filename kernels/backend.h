@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -70,6 +71,8 @@ class Backend {
   // Copies within this backend's memory, in order with the verbs: same dtype, rows() and cols(),
   // rows of either may lie apart.
   void copy(const Tensor& to, const Tensor& from);
+  // What allocate() could still give; nothing where that is the operating system's affair.
+  virtual std::optional<int64_t> free_bytes() { return std::nullopt; }
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
 
@@ -114,6 +117,18 @@ class Backend {
 
   // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].
   void swiglu(const Tensor& y, const Tensor& gate_up);
+
+  // Fused verbs: the same bits as their parts one after another. The scratch tensors are those the
+  // parts would write; what they hold afterwards is undefined.
+
+  // rms_norm(normed, x), linear(qkv, normed), rope_append(q, cache, qkv).
+  void norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x, const Norm& norm,
+                        double eps, const Linear& weight, const RopeTable& rope,
+                        const TokenRows& rows, const Tensor& normed, const Tensor& qkv);
+
+  // rms_norm(normed, x), linear(gate_up, normed), swiglu(y, gate_up).
+  void norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                          const Linear& weight, const Tensor& normed, const Tensor& gate_up);
 
   // y = x Phi(x), the erf form. Same shapes.
   void gelu(const Tensor& y, const Tensor& x);
@@ -169,6 +184,15 @@ class Backend {
   virtual void do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
                             const TokenRows& rows) = 0;
   virtual void do_swiglu(const Tensor& y, const Tensor& gate_up) = 0;
+  // Whether the device has one kernel for these shapes and ran it; if not, the parts run.
+  virtual bool do_norm_linear_rope(const Tensor&, const KvCache&, const Tensor&, const Norm&,
+                                   double, const Linear&, const RopeTable&, const TokenRows&) {
+    return false;
+  }
+  virtual bool do_norm_linear_swiglu(const Tensor&, const Tensor&, const Norm&, double,
+                                     const Linear&) {
+    return false;
+  }
   virtual void do_gelu(const Tensor& y, const Tensor& x) = 0;
   virtual void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& guided,
@@ -190,6 +214,10 @@ class Backend {
 // threads: 0 takes the number of cores this process may use.
 // isa: "auto", or one of cpu_instruction_sets() to force a lesser one (tests, comparisons).
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa = "auto");
+
+// device: which of the machine's GPUs. Throws Error (unavailable) with the reason when it cannot be
+// used, also in a build without CUDA (kernels/devices.h tells beforehand).
+std::unique_ptr<Backend> make_cuda_backend(int device = 0);
 
 // What this machine and build can run, best first: of "avx512_bf16", "avx512", "avx2", "portable".
 std::span<const std::string_view> cpu_instruction_sets();

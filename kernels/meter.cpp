@@ -8,10 +8,11 @@ namespace {
 
 // In the order of Verb.
 constexpr std::string_view kNames[] = {
-    "gather", "rms_norm",   "linear",     "linear_add",     "rope_append", "attention",
-    "swiglu", "gelu",       "guide",      "sample",         "advance",     "group_norm",
-    "conv2d", "conv2d_add", "upsample2x", "full_attention", "to_pixels",
-    "layer_norm", "keep",
+    "gather",     "rms_norm",   "linear",           "linear_add",         "rope_append",
+    "attention",  "swiglu",     "norm_linear_rope", "norm_linear_swiglu", "gelu",
+    "guide",      "sample",     "advance",          "group_norm",         "conv2d",
+    "conv2d_add", "upsample2x", "full_attention",   "to_pixels",          "layer_norm",
+    "keep",
 };
 static_assert(std::size(kNames) == static_cast<size_t>(Verb::kCount));
 

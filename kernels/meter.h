@@ -9,7 +9,8 @@
 namespace bifrons {
 
 enum class Verb : uint8_t {
-  kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kGelu, kGuide, kSample,
+  kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kNormLinearRope,
+  kNormLinearSwiglu, kGelu, kGuide, kSample,
   kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kLayerNorm,
   kKeep, kCount,
 };
@@ -30,6 +31,14 @@ class Meter {
     ++c.calls;
     c.bytes += bytes;
     c.flops += flops;
+  }
+  // Adds everything that another meter counted.
+  void add(const Meter& other) {
+    for (size_t i = 0; i < counts_.size(); ++i) {
+      counts_[i].calls += other.counts_[i].calls;
+      counts_[i].bytes += other.counts_[i].bytes;
+      counts_[i].flops += other.counts_[i].flops;
+    }
   }
   const Count& of(Verb verb) const { return counts_[static_cast<size_t>(verb)]; }
   Count total() const {

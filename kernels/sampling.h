@@ -72,6 +72,25 @@ constexpr double fixed_exp(double x) {
   return sum * std::bit_cast<double>(static_cast<uint64_t>(n + 1023) << 52);
 }
 
+// What a code weighs under top-p: exp((logit - highest) / temperature) in units of 2^-43. Whole
+// numbers, so that their sum is the same in any order; a million codes fit. A code that weighs less
+// than a unit counts for nothing.
+constexpr uint64_t drawing_mass(float logit, float highest, float temperature) {
+  constexpr double kUnits = 0x1p43;
+  // Equal values weigh the same even when both are -inf.
+  if (logit == highest) return static_cast<uint64_t>(kUnits);
+  return static_cast<uint64_t>(
+      kUnits * fixed_exp((logit - static_cast<double>(highest)) / static_cast<double>(temperature)));
+}
+
+// The mass at which top-p has enough: at least 1, so that one code is kept.
+constexpr uint64_t mass_to_reach(float top_p, uint64_t total) {
+  const double share = static_cast<double>(top_p) * static_cast<double>(total);
+  const uint64_t whole = static_cast<uint64_t>(share);
+  const uint64_t up = static_cast<double>(whole) < share ? whole + 1 : whole;
+  return up == 0 ? 1 : up < total ? up : total;
+}
+
 // Standard Gumbel noise -log(-log(1 - v)), v = (bits + 1/2) / 2^32. Large noise comes from small v,
 // where all 32 bits count, so the tail that decides a draw is as fine as float allows.
 // Both ways to -log(1 - v) are computed and one is taken by its bits: a loop over this has no branch.

@@ -21,7 +21,7 @@ enum class RopeMode { kF32, kBf16 };
 
 struct EngineOptions {
   std::string model;            // a model directory
-  std::string device = "auto";  // auto | cpu
+  std::string device = "auto";  // auto | cpu | cuda | cuda:N
   int threads = 0;              // 0: all cores this process may use
   RopeMode rope = RopeMode::kF32;
   int pictures_at_once = 1;     // by draw(), side by side; never changes a picture
@@ -135,6 +135,8 @@ class Engine {
 
   const ModelInfo& model() const;
   std::string device() const;  // e.g. "cpu avx512_bf16, 2 threads"
+  // Why device "auto" did not take a GPU, in a build that could have; else empty.
+  const std::string& fallback() const;
 
   // Draws every request; a drawing depends on its request alone.
   std::vector<Drawing> draw(std::span<const DrawRequest> requests, const Progress& progress = {});
@@ -175,6 +177,15 @@ std::vector<int32_t> tokenize(const std::string& directory, std::string_view tex
 std::string inspect(const std::string& directory);
 // The same as one JSON object.
 std::string inspect_json(const std::string& directory);
+
+// A device as EngineOptions names it.
+struct DeviceInfo {
+  std::string name;     // "cpu", "cuda:0"; "cuda" when there is none
+  std::string about;    // what it is
+  std::string problem;  // why it cannot be used; empty when it can
+};
+// The CPU first; then every GPU, or why there is none.
+std::vector<DeviceInfo> devices();
 
 struct BuildInfo {
   std::string version;                 // "0.1.0"

@@ -50,19 +50,15 @@ std::vector<char> kept_codes(const float* logits, int64_t n, const Draw& draw) {
   }
   if (draw.top_p < 1.0f) {
     std::sort(order.begin(), order.end(), higher);
-    const double highest = logits[order[0]], temperature = draw.temperature;
-    const auto mass = [&](int32_t code) {
-      // Equal values weigh the same even when both are -inf.
-      if (logits[code] == logits[order[0]]) return 1.0;
-      return fixed_exp((logits[code] - highest) / temperature);
+    const auto mass = [&, highest = logits[order[0]]](int32_t code) {
+      return drawing_mass(logits[code], highest, draw.temperature);
     };
-    double total = 0.0;
+    uint64_t total = 0;
     for (int32_t code : order) total += mass(code);
-    double reached = 0.0;
+    const uint64_t enough = mass_to_reach(draw.top_p, total);
+    uint64_t reached = 0;
     size_t count = 0;
-    do {
-      reached += mass(order[count++]);
-    } while (count < order.size() && reached < draw.top_p * total);
+    while (count < order.size() && reached < enough) reached += mass(order[count++]);
     order.resize(count);
   }
   std::vector<char> kept(n, 0);

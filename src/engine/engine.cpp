@@ -8,6 +8,7 @@
 #include "src/bifrons.h"
 #include "src/engine/batch.h"
 #include "src/engine/memory_plan.h"
+#include "src/engine/open_device.h"
 #include "src/engine/parts.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
@@ -16,15 +17,6 @@
 
 namespace bifrons {
 namespace {
-
-std::unique_ptr<Backend> open_backend(const EngineOptions& options) {
-  if (options.device == "auto" || options.device == "cpu") {
-    return make_cpu_backend(options.threads);
-  }
-  throw Error(ErrorKind::kUnavailable,
-              fmt::format("no device {} in this build: it has auto and cpu",
-                          quote(options.device)));
-}
 
 // FNV-1a over every tensor's name, dtype and shape and the bytes of a few: tells checkpoints apart
 // without reading gigabytes.
@@ -56,6 +48,7 @@ struct Engine::State {
   EngineOptions options;
   ModelInfo info;
   Config config;
+  std::string fallback;
   // Backends outlive everything that holds their buffers.
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Backend> decode_backend;  // null: pictures are decoded by `backend`
@@ -90,9 +83,14 @@ Engine Engine::open(const EngineOptions& options) {
                             s->config.transformer.vocabulary));
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
-  s->backend = open_backend(options);
+  OpenDevice opened = open_device(options.device, options.threads);
+  s->backend = std::move(opened.backend);
+  s->fallback = std::move(opened.fallback);
+  check_fits(s->backend->free_bytes(), s->config,
+             weights_dtype(PublishedTensors(checkpoint), options.model),
+             std::max(1, options.pictures_at_once));
   if (options.decode_beside.value_or(s->backend->place() == Place::kDevice)) {
-    s->decode_backend = open_backend(options);
+    s->decode_backend = open_device(options.device, options.threads).backend;
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
@@ -120,6 +118,8 @@ const ModelInfo& Engine::model() const { return state_->info; }
 std::string Engine::device() const {
   return fmt::format("{} {}", state_->backend->name(), state_->backend->description());
 }
+
+const std::string& Engine::fallback() const { return state_->fallback; }
 
 Picture Engine::State::decode(std::span<const int32_t> tokens) {
   const int64_t n = config.image_tokens(), size = model->decoder.image_size();

@@ -14,8 +14,6 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kPlannedPromptTokens = 64;
-
 // The part of the model a tensor belongs to, by the first words of either naming scheme.
 std::string component_of(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {

@@ -1,6 +1,8 @@
 // Sums over the same lists and functions that allocate.
 #include "src/engine/memory_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -47,7 +49,9 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   const int64_t activations = model.transformer.activation_bytes(rows) +
                               model.face.activation_bytes(pictures) +
                               rows * config.transformer.hidden * size_of(model.activation);
-  return {{"transformer", elements_of(transformer.tensors()) * element},
+  const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
+  return {{std::string(kTextEmbedding), embedding},
+          {"transformer", elements_of(transformer.tensors()) * element - embedding},
           {"image head and aligner", elements_of(face.tensors()) * element},
           {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
           {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
@@ -68,6 +72,28 @@ int lanes_that_fit(const Config& config, DType weights, Place place) {
   };
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
   return lanes;
+}
+
+void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+                int64_t pictures) {
+  if (!free_bytes) return;
+  const auto needed = [&](int64_t n) {
+    int64_t sum = 0;
+    for (const MemoryItem& item : memory_plan(config, weights, n, kPlannedPromptTokens)) {
+      if (item.name != kTextEmbedding) sum += item.bytes;
+    }
+    return sum;
+  };
+  if (needed(pictures) <= *free_bytes) return;
+  int64_t fit = pictures - 1;
+  while (fit > 0 && needed(fit) > *free_bytes) --fit;
+  throw Error(
+      ErrorKind::kUnavailable,
+      fmt::format("the GPU has {} bytes free, but drawing {} needs {} bytes; {}", *free_bytes,
+                  pictures == 1 ? "a picture" : fmt::format("{} pictures at once", pictures),
+                  needed(pictures),
+                  fit > 0 ? fmt::format("{} at once would fit", fit)
+                          : fmt::format("this model takes {} bytes for one picture", needed(1))));
 }
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/model/config.h"
@@ -22,6 +24,16 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
 // How many lanes draw_batch() takes by itself: at most what is worth while in such a place, and on a
 // host no more than half of the memory that is free has room for.
 int lanes_that_fit(const Config& config, DType weights, Place place);
+// The text embedding of a large model stays in the host's memory when a GPU draws.
+inline constexpr std::string_view kTextEmbedding = "text embedding";
+
+// Prompts of this many tokens are planned for when the prompts are not known yet.
+inline constexpr int64_t kPlannedPromptTokens = 64;
+
+// Throws Error (unavailable) when `free_bytes` of a device do not hold the plan: what is needed,
+// what is free, and how many pictures at once would fit. No number: nothing is checked.
+void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+                int64_t pictures);
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan);
 

@@ -14,15 +14,12 @@ void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
 
   for (int64_t l = 0; l < config_.layers; ++l) {
     const LayerWeights& w = weights_.layers[l];
-    b.rms_norm(normed, x, w.attention_norm, config_.norm_eps);
-    b.linear(qkv, normed, w.qkv);
-    b.rope_append(q, memory.cache[l], qkv, memory.rope, rows);
+    b.norm_linear_rope(q, memory.cache[l], x, w.attention_norm, config_.norm_eps, w.qkv,
+                       memory.rope, rows, normed, qkv);
     b.attention(mixed, q, memory.cache[l], rows);
     b.linear_add(x, mixed, w.attention_out);
 
-    b.rms_norm(normed, x, w.mlp_norm, config_.norm_eps);
-    b.linear(gate_up, normed, w.gate_up);
-    b.swiglu(gated, gate_up);
+    b.norm_linear_swiglu(gated, x, w.mlp_norm, config_.norm_eps, w.gate_up, normed, gate_up);
     b.linear_add(x, gated, w.down);
   }
 }

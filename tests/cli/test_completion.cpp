@@ -16,7 +16,7 @@ std::vector<std::string> commands() {
   std::vector<std::string> names = {"generate", "batch",  "grid",      "gallery", "merge",
                                     "describe", "ask",    "chat",      "vary",    "encode",
                                     "reconstruct", "decode", "info",   "inspect",
-                                    "tokenize", "doctor", "completion"};
+                                    "tokenize", "devices", "doctor", "completion"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
 }

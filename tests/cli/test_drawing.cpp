@@ -191,6 +191,10 @@ TEST_F(Drawing, OtherSizesAndDevicesAreRefused) {
 TEST_F(Drawing, ReportsOnModels) {
   EXPECT_EQ(run({"inspect"}).exit_code, 0);
   EXPECT_TRUE(nlohmann::json::parse(run({"inspect", "--json"}).out).is_object());
+  const Outcome devices = run({"devices"});
+  EXPECT_EQ(devices.exit_code, 0) << devices.err;
+  EXPECT_EQ(devices.out.find("cpu "), 0u) << devices.out;
+  EXPECT_NE(devices.out.find("cuda"), std::string::npos) << devices.out;
   const Outcome doctor = run({"doctor"});
   EXPECT_EQ(doctor.exit_code, 0) << doctor.out;
   EXPECT_EQ(doctor.out.find("fail"), std::string::npos);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
 
 namespace bifrons::testing {
@@ -58,6 +59,15 @@ Values outcome(const OpCase& op, Backend& b) {
   op.prepare(b, bench);
   op.run(b, bench);
   return outputs(bench);
+}
+
+std::string difference(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return fmt::format("{} values and {}", a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::bit_cast<uint64_t>(a[i]) == std::bit_cast<uint64_t>(b[i])) continue;
+    return fmt::format("element {} is {} and {}", i, a[i], b[i]);
+  }
+  return {};
 }
 
 std::string verdict(const OpCase& op, Backend& b) {

@@ -59,6 +59,9 @@ std::vector<OpCase> op_cases();
 // Runs a case on a backend; the outputs' values, one after another.
 Values outcome(const OpCase& op, Backend& b);
 
+// What is wrong when two results differ in a bit, NaN included; empty when they do not.
+std::string difference(const Values& a, const Values& b);
+
 // Runs a case and checks results, guards, inputs and the meter; the sentence of what is wrong, or
 // nothing.
 std::string verdict(const OpCase& op, Backend& b);

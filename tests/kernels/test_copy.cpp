@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/guarded.h"
+#include "tests/support/under_test.h"
 
 namespace bifrons::testing {
 namespace {
 
 TEST(Copy, TakesRowsThatLieApart) {
-  const auto b = make_cpu_backend(1);
+  if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  const auto b = backend_under_test();
   for (DType dtype : {DType::kF32, DType::kBf16, DType::kI32}) {
     const Guarded from(*b, dtype, {3, 4}, {0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23});
     const Guarded to(*b, dtype, {2, 5}, Values(10, 7));
@@ -17,7 +19,8 @@ TEST(Copy, TakesRowsThatLieApart) {
 }
 
 TEST(Copy, ShapesAndTypesMustAgree) {
-  const auto b = make_cpu_backend(1);
+  if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  const auto b = backend_under_test();
   const Guarded a(*b, DType::kF32, {2, 3}, Values(6, 0)), c(*b, DType::kF32, {3, 2}, Values(6, 0));
   const Guarded d(*b, DType::kI32, {2, 3}, Values(6, 0));
   EXPECT_THROW(b->copy(a.tensor(), c.tensor()), ContractError);

@@ -2,13 +2,15 @@
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"
+#include "tests/support/under_test.h"
 
 namespace bifrons::testing {
 namespace {
 
 // The id moves on within the step, so every run reads another row.
 TEST(Recording, RunsReadWhatTheDeviceHoldsThen) {
-  const auto b = make_cpu_backend(1);
+  if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  const auto b = backend_under_test();
   const HostValues rows({10, 11, 20, 21, 30, 31}, DType::kF32, 3, 2);
   const Table table = b->make_table(rows.array);
   const Guarded ids(*b, DType::kI32, {1}, {0}), x(*b, DType::kF32, {1, 2}, {0, 0});
@@ -25,7 +27,8 @@ TEST(Recording, RunsReadWhatTheDeviceHoldsThen) {
 }
 
 TEST(Recording, AnEmptyStepIsABrokenContract) {
-  EXPECT_THROW(make_cpu_backend(1)->record(nullptr), ContractError);
+  if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  EXPECT_THROW(backend_under_test()->record(nullptr), ContractError);
 }
 
 }  // namespace

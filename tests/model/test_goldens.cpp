@@ -11,6 +11,7 @@
 #include "src/tokenizer/prompt.h"
 #include "src/weights/checkpoint.h"
 #include "tests/support/golden.h"
+#include "tests/support/under_test.h"
 
 namespace bifrons {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 // A toy model computing in `activation`, whatever its weights are stored in.
 struct Toy {
   std::string directory;
-  std::unique_ptr<Backend> backend = make_cpu_backend(2);
+  std::unique_ptr<Backend> backend = testing::backend_under_test();
   std::unique_ptr<Model> model;
   golden::Tensors expected;
 
@@ -111,7 +112,12 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 // the largest value. The two references differ from each other by about 1e-6.
 constexpr double kF32Tolerance = 2e-5;
 
-class Goldens : public testing::TestWithParam<const char*> {};
+class Goldens : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = testing::no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  }
+};
 
 TEST_P(Goldens, PromptIds) {
   const std::string directory = golden::directory() + GetParam();
@@ -205,9 +211,13 @@ std::vector<float> decoded(Toy& toy, const int32_t* codes, std::vector<uint8_t>*
   pixels->resize(size * size * 3);
   b.download(pixels->data(), pixel_view);
   std::vector<float> values(signal.count());
-  for (int64_t i = 0; i < signal.count(); ++i) {
-    values[i] = signal.dtype == DType::kF32 ? signal.as<float>()[i] : to_float(signal.as<Bf16>()[i]);
+  if (signal.dtype == DType::kF32) {
+    b.download(values.data(), signal);
+    return values;
   }
+  std::vector<Bf16> rounded(signal.count());
+  b.download(rounded.data(), signal);
+  std::transform(rounded.begin(), rounded.end(), values.begin(), [](Bf16 x) { return to_float(x); });
   return values;
 }
 
@@ -251,7 +261,7 @@ TEST_P(Goldens, DecodedSignalInBf16) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Toys, Goldens,
-                         testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head",
+                         ::testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head",
                                          "toy-sees"),
                          [](const auto& toy) {
                            std::string name = toy.param;

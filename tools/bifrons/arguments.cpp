@@ -194,6 +194,7 @@ Command choose(Grammar& grammar) {
   if (name == "describe" || name == "ask" || name == "chat") return choose_sight(grammar, name);
   if (name == "info") return std::move(grammar.info);
   if (name == "inspect") return std::move(grammar.inspect);
+  if (name == "devices") return DevicesArguments{};
   if (name == "doctor") return std::move(grammar.doctor);
   if (name == "tokenize") {
     check_text("the text", grammar.tokenize_text);

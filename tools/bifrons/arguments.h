@@ -117,6 +117,8 @@ struct DoctorArguments {
   std::string directory;  // where pictures would go
 };
 
+struct DevicesArguments {};
+
 struct VersionArguments {
   bool verbose = false;
 };
@@ -128,7 +130,7 @@ struct ShowArguments {
 
 using Command =
     std::variant<GenerateArguments, DecodeArguments, InfoArguments, InspectArguments,
-                 TokenizeArguments, DoctorArguments, VersionArguments, ShowArguments,
+                 TokenizeArguments, DoctorArguments, DevicesArguments, VersionArguments, ShowArguments,
                  SightArguments, VaryArguments, EncodeArguments, ReconstructArguments,
                  std::function<int()>>;  // the last for commands that live in files of their own
 

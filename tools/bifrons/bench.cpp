@@ -18,8 +18,10 @@ namespace bifrons {
 namespace {
 
 std::string table_of(const BenchReport& report) {
-  std::string out = fmt::format("{}\n{}\nread bandwidth {:.1f} GB/s\n\n", report.device,
-                                report.model, report.bandwidth);
+  std::string out =
+      fmt::format("{}\n{}\n{}\n\n", report.device, report.model,
+                  report.bandwidth > 0 ? fmt::format("read bandwidth {:.1f} GB/s", report.bandwidth)
+                                       : "read bandwidth not measured");
   out += fmt::format("{:<28} {:>10} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "", "median ms", "best ms",
                      "MB", "GB/s", "% of read", "GFLOP/s");
   for (const BenchRow& row : report.rows) {
@@ -139,6 +141,7 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
       ->check(CLI::IsMember({"janus-pro-1b", "janus-pro-7b"}))
       ->capture_default_str();
   bench->add_option("-m,--model", o.model, "A model directory instead of random weights");
+  bench->add_option("--device", o.device, "cpu, cuda[:N] or auto")->capture_default_str();
   bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
   bench->add_option("--rows", o.rows, "Rows of a decode step: two for each picture at once")

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
 
 #include "kernels/cpu/bandwidth.h"
 #include "kernels/timed_backend.h"
+#include "src/engine/open_device.h"
 #include "src/model/model.h"
 #include "src/model/rope.h"
 #include "src/weights/checkpoint.h"
@@ -117,16 +120,24 @@ class PrefillRig {
 // measurement of the bandwidth at the start of every turn.
 std::vector<double> run_in_turns(Backend& b, std::vector<Case>& cases, int repeats,
                                  const std::function<double()>& bandwidth) {
+  std::vector<std::unique_ptr<Recording>> recordings;
   for (Case& c : cases) {
     c.run(b);  // warm-up
+    recordings.push_back(b.record([&c, &b] { c.run(b); }));
     b.meter().reset();
-    c.run(b);
+    recordings.back()->run();
+    b.synchronize();
     c.work = b.meter().total();
   }
   std::vector<double> bandwidths;
   for (int i = 0; i < repeats; ++i) {
     bandwidths.push_back(bandwidth());
-    for (Case& c : cases) c.seconds.push_back(seconds_of([&] { c.run(b); }));
+    for (size_t c = 0; c < cases.size(); ++c) {
+      cases[c].seconds.push_back(seconds_of([&] {
+        recordings[c]->run();
+        b.synchronize();
+      }));
+    }
   }
   return bandwidths;
 }
@@ -216,7 +227,7 @@ double paired_ratio(const std::vector<double>& numerator, const std::vector<doub
 
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say) {
-  const auto backend = make_cpu_backend(options.threads);
+  const auto backend = open_device(options.device, options.threads).backend;
   std::unique_ptr<Model> model;
   BenchReport report;
   if (options.model.empty()) {
@@ -230,7 +241,10 @@ BenchReport measure(const BenchOptions& options,
   }
   report.device = fmt::format("{} {}", backend->name(), backend->description());
 
-  cpu::ReadBandwidth bandwidth(options.threads);
+  // Pure reading is measured where the CPU computes; a GPU's rows stand without it.
+  const bool on_cpu = backend->place() == Place::kHost;
+  std::optional<cpu::ReadBandwidth> bandwidth;
+  if (on_cpu) bandwidth.emplace(options.threads);
   std::vector<std::unique_ptr<StepRig>> steps;
   std::unique_ptr<PrefillRig> prefill;
   std::vector<Case> cases;
@@ -256,7 +270,7 @@ BenchReport measure(const BenchOptions& options,
     return report;
   }
   report.bandwidth =
-      median(run_in_turns(*backend, cases, options.repeats, [&] { return bandwidth.measure(); }));
+      median(run_in_turns(*backend, cases, options.repeats, [&] { return on_cpu ? bandwidth->measure() : 0.0; }));
   for (size_t i = 0; i < cases.size(); ++i) {
     BenchRow row = row_of(cases[i], report.bandwidth);
     if (options.decode && i > 0 && i < options.rows.size()) {

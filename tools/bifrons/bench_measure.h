@@ -13,6 +13,7 @@ struct BenchOptions {
   std::string model;                   // a model directory
   std::vector<int64_t> rows{1, 2};     // rows of a decode step
   int64_t context = 352;               // tokens already in the cache: a 64-token prompt, half way
+  std::string device = "cpu";          // as EngineOptions names it
   int threads = 0;
   int repeats = 15;
   bool decode = true;

@@ -14,6 +14,7 @@ int run(const InfoArguments& arguments);
 int run(const InspectArguments& arguments);
 int run(const TokenizeArguments& arguments);
 int run(const DoctorArguments& arguments);
+int run(const DevicesArguments& arguments);
 int run(const VersionArguments& arguments);
 int run(const ShowArguments& arguments);
 int run(const SightArguments& arguments);

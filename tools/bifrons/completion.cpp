@@ -23,7 +23,7 @@ struct Verb {
 };
 
 std::string choices_of(const std::string& name) {
-  if (name == "--device") return "auto cpu";
+  if (name == "--device") return "auto cpu cuda";
   if (name == "--rope") return "f32 bf16";
   return {};
 }
@@ -77,7 +77,7 @@ _bifrons() {{
   local word="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" options
   COMPREPLY=()
   case "$previous" in
-    --device) COMPREPLY=($(compgen -W "auto cpu" -- "$word")); return ;;
+    --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$word")); return ;;
     --rope) COMPREPLY=($(compgen -W "f32 bf16" -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")); return ;;
     -m|--model) COMPREPLY=($(compgen -d -- "$word")); return ;;

@@ -50,6 +50,18 @@ void check_processor(Report& report) {
                           fmt::join(build.instruction_sets, ", ")));
 }
 
+// A machine without a GPU is well; one whose GPU does not serve deserves a word.
+void check_gpus(Report& report) {
+  for (const DeviceInfo& device : devices()) {
+    if (device.name == "cpu") continue;
+    if (device.problem.empty()) {
+      report.line("ok", "gpu", device.name + ", " + device.about);
+    } else {
+      report.line("warn", "gpu", device.problem);
+    }
+  }
+}
+
 // Kilobytes; 0 when unknown.
 uint64_t available_memory() {
   std::ifstream file("/proc/meminfo");
@@ -111,6 +123,7 @@ int run(const DoctorArguments& arguments) {
   Report report;
   check_build(report);
   check_processor(report);
+  check_gpus(report);
   check_model(report, arguments.model);
   check_output(report, arguments.directory.empty() ? "." : arguments.directory);
   write_stdout(report.text);

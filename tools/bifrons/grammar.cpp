@@ -89,6 +89,8 @@ void add_small_commands(Grammar& grammar) {
   tokenize.add_option("-m,--model", grammar.tokenize.model, "Directory with the tokenizer files")
       ->type_name("DIR");
 
+  app.add_subcommand("devices", "List what pictures can be drawn on");
+
   CLI::App& doctor = *app.add_subcommand("doctor", "Check this build, this machine and the model");
   doctor.add_option("-m,--model", grammar.doctor.model, "Model directory")->type_name("DIR");
   doctor.add_option("-o,--output", grammar.doctor.directory, "Directory pictures would go to")
@@ -103,7 +105,9 @@ void add_small_commands(Grammar& grammar) {
 void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model) {
   command.add_option("-m,--model", model, "Model directory (default: BIFRONS_MODEL, or storybook)")
       ->type_name("DIR");
-  command.add_option("--device", grammar.device, "auto or cpu (default: BIFRONS_DEVICE, or auto)")
+  command
+      .add_option("--device", grammar.device,
+                  "auto, cpu or cuda[:N] (default: BIFRONS_DEVICE, or auto)")
       ->type_name("NAME");
   command
       .add_option_function<std::string>(

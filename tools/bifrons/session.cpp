@@ -17,6 +17,7 @@ void note(const Talk& talk, const std::string& line) {
 Engine open_engine(const EngineOptions& options, bool built_in, const Talk& talk) {
   if (built_in) note(talk, built_in_note());
   Engine engine = Engine::open(options);
+  if (!engine.fallback().empty()) note(talk, engine.fallback() + "; drawing on the CPU");
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");
   if (talk.verbose) {
     const ModelInfo& model = engine.model();

@@ -31,12 +31,26 @@ int run(const TokenizeArguments& arguments) {
   return 0;
 }
 
+int run(const DevicesArguments&) {
+  std::string text;
+  for (const DeviceInfo& device : devices()) {
+    text += fmt::format("{:8} {}{}\n", device.name, device.about,
+                        device.problem.empty() ? "" : "cannot be used: " + device.problem);
+  }
+  write_stdout(text);
+  return 0;
+}
+
 int run(const VersionArguments& arguments) {
   const BuildInfo build = build_info();
   std::string text = "bifrons " + build.version + "\n";
   if (arguments.verbose) {
     text += "compiler      " + build.compiler + "\n";
     text += fmt::format("features      {}\n", fmt::join(build.features, ", "));
+    for (const DeviceInfo& device : devices()) {
+      text += fmt::format("device        {} {}\n", device.name,
+                          device.problem.empty() ? device.about : "(" + device.problem + ")");
+    }
     text += fmt::format("instructions  {}\n", fmt::join(build.instruction_sets, ", "));
   }
   write_stdout(text);

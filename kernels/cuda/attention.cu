@@ -1,0 +1,216 @@
+// Causal attention over the cache: a block for every 128 positions of a row's head, and the last of
+// a head's blocks to finish merges them left to right.
+#include <array>
+
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/numbers.h"
+#include "kernels/cuda/ops.h"
+
+namespace bifrons::cuda {
+
+// Positions are cut at multiples of this: the order of every sum depends on the row's own position
+// only, not on its neighbours and not on how many blocks run.
+constexpr int kChunk = 128;
+constexpr int kWarps = 4;
+constexpr int kKeys = kChunk / kWarps;  // of a warp: one a lane
+constexpr int kHead = 256;              // room for one head; the family has 128
+
+struct AttentionJob {
+  int64_t heads, kv_heads, size;
+  int64_t slots, capacity;
+  int64_t q_pitch, y_pitch;
+  int chunks;  // of a full cache
+  float scale;
+};
+
+// kCount neighbouring elements as floats.
+template <typename T, int kCount>
+__device__ inline std::array<float, kCount> load_floats(const T* from) {
+  struct alignas(sizeof(T) * kCount) Vector {
+    T element[kCount];
+  };
+  const Vector v = *reinterpret_cast<const Vector*>(from);
+  std::array<float, kCount> x;
+  for (int i = 0; i < kCount; ++i) x[i] = to_float(v.element[i]);
+  return x;
+}
+
+// Lane i holds a partial result of each of 2 kHalf keys; the sum over lanes of key i ends in lane
+// i. Halves what is held until one is left, always between the same lanes. Recursion, so that every
+// index is known when this is compiled and the keys stay in registers.
+template <int kHalf>
+__device__ inline float sum_across(float (&part)[2 * kHalf]) {
+  const bool upper = threadIdx.x & kHalf;
+  float kept[kHalf];
+#pragma unroll
+  for (int i = 0; i < kHalf; ++i) {
+    const float send = upper ? part[i] : part[i + kHalf];
+    const float keep = upper ? part[i + kHalf] : part[i];
+    kept[i] = keep + __shfl_xor_sync(kAllLanes, send, kHalf);
+  }
+  if constexpr (kHalf == 1) {
+    return kept[0];
+  } else {
+    return sum_across<kHalf / 2>(kept);
+  }
+}
+
+// The score of this lane's key, of the warp's `keys` keys from `k` on.
+template <typename T, int kCount>
+__device__ inline float score(const float* query, const T* k, int keys, int size, float scale) {
+  const int lane = threadIdx.x % kWarp;
+  float part[kWarp] = {};
+  for (int c = lane * kCount; c < size; c += kWarp * kCount) {
+#pragma unroll
+    for (int j = 0; j < kWarp; ++j) {
+      if (j >= keys) continue;
+      const std::array<float, kCount> x = load_floats<T, kCount>(k + j * int64_t{size} + c);
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) part[j] = fmaf(query[c + i], x[i], part[j]);
+    }
+  }
+  const float dot = sum_across<kWarp / 2>(part);
+  return lane < keys ? dot * scale : -INFINITY;
+}
+
+// mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's c.
+template <typename T, int kCount>
+__device__ inline void mix(float* mixed, const float* weight, const T* v, int keys, int size) {
+  for (int c = threadIdx.x % kWarp * kCount; c < size; c += kWarp * kCount) {
+    float sum[kCount] = {};
+#pragma unroll 8
+    for (int j = 0; j < keys; ++j) {
+      const std::array<float, kCount> x = load_floats<T, kCount>(v + j * int64_t{size} + c);
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) sum[i] = fmaf(weight[j], x[i], sum[i]);
+    }
+    for (int i = 0; i < kCount; ++i) mixed[c + i] = sum[i];
+  }
+}
+
+// What one chunk contributes: mixed values relative to the chunk's maximum, the maximum, the sum.
+struct Part {
+  float* mixed;  // [size]
+  float* extremes;
+
+  __device__ static Part of(float* area, int64_t index, int64_t size) {
+    float* begin = area + index * (size + 2);
+    return {begin, begin + size};
+  }
+};
+
+// Merges `count` parts from the left into y; one thread an element.
+template <typename T>
+__device__ inline void merge(T* y, float* area, int64_t first, int count, int64_t size) {
+  for (int64_t c = threadIdx.x; c < size; c += blockDim.x) {
+    float maximum = -INFINITY, sum = 0.0f, mixed = 0.0f;
+    for (int i = 0; i < count; ++i) {
+      const Part part = Part::of(area, first + i, size);
+      const float both = fmaxf(maximum, part.extremes[0]);
+      const float before = expf(maximum - both), now = expf(part.extremes[0] - both);
+      sum = sum * before + part.extremes[1] * now;
+      mixed = mixed * before + part.mixed[c] * now;
+      maximum = both;
+    }
+    y[c] = round_to<T>(mixed / sum);
+  }
+}
+
+// Block (chunk, head, row).
+template <typename T, int kCount>
+__global__ void __launch_bounds__(kWarps* kWarp)
+    attention_kernel(T* y, const T* q, const T* k, const T* v, const int32_t* slots,
+                     const int32_t* positions, float* area, int* counters, AttentionJob job) {
+  __shared__ float query[kHead];
+  __shared__ float weight[kChunk];
+  __shared__ float mixed[kWarps][kHead];
+  __shared__ float extremes[2][kWarps];
+  const int chunk = blockIdx.x, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  const int64_t head = blockIdx.y, m = blockIdx.z;
+  const int64_t position = positions[m], slot = slots[m];
+  const int size = static_cast<int>(job.size);
+  T* to = y + m * job.y_pitch + head * size;
+  // An idle row has position -1; nothing outside of the cache may be read.
+  if (position < 0 || position >= job.capacity || slot < 0 || slot >= job.slots) {
+    if (chunk == 0) {
+      for (int c = threadIdx.x; c < size; c += blockDim.x) to[c] = round_to<T>(0.0f);
+    }
+    return;
+  }
+  const int count = static_cast<int>(position / kChunk) + 1;
+  if (chunk >= count) return;
+  for (int c = threadIdx.x; c < size; c += blockDim.x) {
+    query[c] = to_float(q[m * job.q_pitch + head * size + c]);
+  }
+  __syncthreads();
+
+  const int64_t kv_head = head / (job.heads / job.kv_heads);
+  const int first = chunk * kChunk + warp * kKeys;
+  const int left = static_cast<int>(position) + 1 - first;
+  const int keys = left < 0 ? 0 : left < kKeys ? left : kKeys;
+  const int64_t row = ((slot * job.kv_heads + kv_head) * job.capacity + first) * size;
+  const float mine = score<T, kCount>(query, k + row, keys, size, job.scale);
+  const float warp_maximum = warp_max(mine);
+  if (lane == 0) extremes[0][warp] = warp_maximum;
+  __syncthreads();
+  float maximum = extremes[0][0];
+  for (int w = 1; w < kWarps; ++w) maximum = fmaxf(maximum, extremes[0][w]);
+  const float share = lane < keys ? expf(mine - maximum) : 0.0f;
+  weight[warp * kKeys + lane] = share;
+  const float warp_total = warp_sum(share);
+  if (lane == 0) extremes[1][warp] = warp_total;
+  __syncwarp();
+  mix<T, kCount>(mixed[warp], weight + warp * kKeys, v + row, keys, size);
+  __syncthreads();
+
+  const int64_t parts = (m * job.heads + head) * job.chunks;
+  const Part part = Part::of(area, parts + chunk, size);
+  for (int c = threadIdx.x; c < size; c += blockDim.x) {
+    float sum = mixed[0][c];
+    for (int w = 1; w < kWarps; ++w) sum += mixed[w][c];
+    part.mixed[c] = sum;
+  }
+  if (threadIdx.x == 0) {
+    float sum = extremes[1][0];
+    for (int w = 1; w < kWarps; ++w) sum += extremes[1][w];
+    part.extremes[0] = maximum;
+    part.extremes[1] = sum;
+  }
+  if (last_to_arrive(counters + m * job.heads + head, count)) merge(to, area, parts, count, size);
+}
+
+void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache,
+               const TokenRows& rows) {
+  if (q.rows() == 0) return;
+  const int64_t size = cache.k.shape[3], capacity = cache.k.shape[2], heads = q.cols() / size;
+  check(size <= kHead, "attention: heads of more than 256 elements");
+  check(q.rows() <= 65535 && heads <= 65535, "attention: at most 65535 rows and heads");
+  const AttentionJob job{.heads = heads,
+                         .kv_heads = cache.k.shape[1],
+                         .size = size,
+                         .slots = cache.k.shape[0],
+                         .capacity = capacity,
+                         .q_pitch = q.pitch,
+                         .y_pitch = y.pitch,
+                         .chunks = static_cast<int>(ceil_div(capacity, kChunk)),
+                         .scale = 1.0f / std::sqrt(static_cast<float>(size))};
+  auto* area = reinterpret_cast<float*>(
+      s.workspace.area(q.rows() * heads * job.chunks * (size + 2) * size_of(DType::kF32)));
+  int* counters = s.workspace.counters(q.rows() * heads);
+  const Grid grid{dim3(static_cast<unsigned>(job.chunks), static_cast<unsigned>(heads),
+                       static_cast<unsigned>(q.rows())),
+                  dim3(kWarps * kWarp)};
+  const auto addresses =
+      reinterpret_cast<uintptr_t>(cache.k.data) | reinterpret_cast<uintptr_t>(cache.v.data);
+  visit_activation(q.dtype, [&](auto element) {
+    using T = decltype(element);
+    const auto run = [&](auto kernel) {
+      launch(s.handle, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
+             rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area, counters, job);
+    };
+    const bool vectors = size % 4 == 0 && addresses % (4 * sizeof(T)) == 0;
+    vectors ? run(attention_kernel<T, 4>) : run(attention_kernel<T, 1>);
+  });
+}
+
+}  // namespace bifrons::cuda

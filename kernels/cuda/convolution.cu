@@ -1,0 +1,52 @@
+// Convolution as a product of weights with the pixels under their taps; no library needed.
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/plain_product.h"
+#include "kernels/cuda/products.h"
+
+namespace bifrons::cuda {
+
+void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
+                 const Tensor* residual) {
+  if (y.count() == 0) return;
+  const int64_t stride = weight.padding == Padding::kRightBottom ? 2 : 1;
+  const int64_t before = weight.padding == Padding::kSame ? 1 : 0;
+  const int64_t k = weight.in * weight.kernel * weight.kernel;
+  visit_activation(x.dtype, [&](auto element) {
+    using T = decltype(element);
+    const Finish<T> finish{.y = y.as<T>(),
+                           .pitch = y.cols(),
+                           .m = y.cols(),
+                           .n = y.rows(),
+                           .bias = static_cast<const float*>(weight.bias.data()),
+                           .residual = residual ? residual->as<T>() : nullptr,
+                           .residual_pitch = y.cols()};
+    if constexpr (std::is_same_v<T, Bf16>) {
+      if (weight.dtype == DType::kBf16) {
+        const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
+                                   ceil_div(weight.out, kTileOut), ceil_div(k, kTileIn)};
+        const PatchOperand patches{.data = x.as<Bf16>(),
+                                   .height = x.shape[0],
+                                   .width = x.shape[1],
+                                   .channels = weight.in,
+                                   .out_width = y.shape[1],
+                                   .rows = y.rows(),
+                                   .kernel = weight.kernel,
+                                   .stride = stride,
+                                   .before = before,
+                                   .k = k,
+                                   .vectors = weight.in % 8 == 0 && in_vectors(x)};
+        return multiply(s.handle, weights, patches, finish, k);
+      }
+    }
+    visit_stored(weight.dtype, [&](auto stored) {
+      using W = decltype(stored);
+      const PlainWeights<W> weights{static_cast<const W*>(weight.storage.data()), weight.out,
+                                    ceil_div(k, kTileIn)};
+      const PlainPatches<T> patches{x.as<T>(),  x.shape[0],    x.shape[1], weight.in,
+                                    y.shape[1], weight.kernel, stride,     before};
+      multiply_plainly(s.handle, weights, patches, finish, k);
+    });
+  });
+}
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,137 @@
+// cuDNN's fused convolution: NHWC bf16 in and out, f32 sums, bias and residual in the epilogue. One
+// picture a call and one algorithm for every shape, so that pixels never depend on a batch.
+#include <cudnn.h>
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "kernels/cuda/library_convolution.h"
+#include "kernels/cuda/weight_order.h"
+
+namespace bifrons::cuda {
+namespace {
+
+constexpr cudnnConvolutionFwdAlgo_t kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+constexpr int64_t kChannelUnit = 8;  // tensor cores take whole vectors of 16 bytes
+
+void must(cudnnStatus_t status) {
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  throw Error(ErrorKind::kUnavailable,
+              "cuDNN cannot be used: " + std::string(cudnnGetErrorString(status)) +
+                  "; a build with BIFRONS_CUDNN=OFF does without it");
+}
+
+struct Shape {
+  int64_t height, width, in, out, kernel;
+  auto operator<=>(const Shape&) const = default;
+};
+
+cudnnTensorDescriptor_t describe_picture(int64_t height, int64_t width, int64_t channels) {
+  cudnnTensorDescriptor_t tensor = nullptr;
+  must(cudnnCreateTensorDescriptor(&tensor));
+  must(cudnnSetTensor4dDescriptor(tensor, CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16, 1,
+                                  static_cast<int>(channels), static_cast<int>(height),
+                                  static_cast<int>(width)));
+  return tensor;
+}
+
+// What cuDNN wants to know of one shape.
+class Plan {
+ public:
+  Plan(cudnnHandle_t handle, const Shape& shape)
+      : x_(describe_picture(shape.height, shape.width, shape.in)),
+        y_(describe_picture(shape.height, shape.width, shape.out)),
+        bias_(describe_picture(1, 1, shape.out)) {
+    const int kernel = static_cast<int>(shape.kernel), pad = kernel / 2;
+    must(cudnnCreateFilterDescriptor(&filter_));
+    must(cudnnSetFilter4dDescriptor(filter_, CUDNN_DATA_BFLOAT16, CUDNN_TENSOR_NHWC,
+                                    static_cast<int>(shape.out), static_cast<int>(shape.in), kernel,
+                                    kernel));
+    must(cudnnCreateConvolutionDescriptor(&convolution_));
+    must(cudnnSetConvolution2dDescriptor(convolution_, pad, pad, 1, 1, 1, 1,
+                                         CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
+    must(cudnnSetConvolutionMathType(convolution_, CUDNN_TENSOR_OP_MATH));
+    must(cudnnCreateActivationDescriptor(&activation_));
+    must(cudnnSetActivationDescriptor(activation_, CUDNN_ACTIVATION_IDENTITY,
+                                      CUDNN_NOT_PROPAGATE_NAN, 0.0));
+    size_t bytes = 0;
+    works_ = cudnnGetConvolutionForwardWorkspaceSize(handle, x_, filter_, convolution_, y_,
+                                                     kAlgorithm, &bytes) == CUDNN_STATUS_SUCCESS;
+    workspace_ = static_cast<int64_t>(bytes);
+  }
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+  ~Plan() {
+    cudnnDestroyActivationDescriptor(activation_);
+    cudnnDestroyConvolutionDescriptor(convolution_);
+    cudnnDestroyFilterDescriptor(filter_);
+    for (cudnnTensorDescriptor_t tensor : {x_, y_, bias_}) cudnnDestroyTensorDescriptor(tensor);
+  }
+
+  bool run(cudnnHandle_t handle, Stream& s, const Tensor& y, const Tensor& x, const void* filter,
+           const void* bias, const Tensor* residual) {
+    if (!works_) return false;
+    const float one = 1.0f, zero = 0.0f;
+    void* area = workspace_ > 0 ? s.workspace.area(workspace_) : nullptr;
+    works_ = cudnnConvolutionBiasActivationForward(
+                 handle, &one, x_, x.data, filter_, filter, convolution_, kAlgorithm, area,
+                 workspace_, residual ? &one : &zero, y_, residual ? residual->data : y.data, bias_,
+                 bias, activation_, y_, y.data) == CUDNN_STATUS_SUCCESS;
+    return works_;
+  }
+
+ private:
+  cudnnTensorDescriptor_t x_, y_, bias_;
+  cudnnFilterDescriptor_t filter_ = nullptr;
+  cudnnConvolutionDescriptor_t convolution_ = nullptr;
+  cudnnActivationDescriptor_t activation_ = nullptr;
+  int64_t workspace_ = 0;
+  bool works_ = false;
+};
+
+}  // namespace
+
+struct LibraryConvolutions::State {
+  cudnnHandle_t handle = nullptr;
+  std::map<Shape, Plan> plans;
+
+  State() { must(cudnnCreate(&handle)); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    plans.clear();
+    cudnnDestroy(handle);
+  }
+};
+
+LibraryConvolutions::LibraryConvolutions() = default;
+LibraryConvolutions::~LibraryConvolutions() = default;
+
+bool LibraryConvolutions::takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
+                                Padding padding) {
+  return weight.dtype == DType::kBf16 && bias.dtype == DType::kBf16 &&
+         padding != Padding::kRightBottom && weight.rows % kChannelUnit == 0 &&
+         weight.cols / (kernel * kernel) % kChannelUnit == 0;
+}
+
+bool LibraryConvolutions::run(Stream& s, const Tensor& y, const Tensor& x,
+                              const Convolution& weight, const Tensor* residual) {
+  if (!state_) state_ = std::make_unique<State>();
+  must(cudnnSetStream(state_->handle, s.handle));
+  const Shape shape{x.shape[0], x.shape[1], weight.in, weight.out, weight.kernel};
+  const auto [plan, made] = state_->plans.try_emplace(shape, state_->handle, shape);
+  const std::byte* filter =
+      static_cast<const std::byte*>(weight.storage.data()) + library_offset(weight);
+  const void* bias =
+      filter + weight.out * weight.in * weight.kernel * weight.kernel * size_of(DType::kBf16);
+  return plan->second.run(state_->handle, s, y, x, filter, bias, residual);
+}
+
+std::string_view LibraryConvolutions::name() {
+  static const std::string words = "cuDNN " + std::to_string(cudnnGetVersion() / 10000) + "." +
+                                   std::to_string(cudnnGetVersion() / 100 % 100);
+  return words;
+}
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,281 @@
+// Loads weights into the layouts of the CUDA kernels and hands every verb to its function.
+#include "kernels/cuda/cuda_backend.h"
+
+#include <cstring>
+#include <vector>
+
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/elements.h"
+#include "kernels/cuda/graph.h"
+#include "kernels/cuda/status.h"
+#include "kernels/cuda/weight_order.h"
+
+namespace bifrons {
+namespace cuda {
+namespace {
+
+// Larger tables stay in the host's memory: the text embedding, of which a prompt's rows are read
+// once. The codes' tables are smaller.
+constexpr int64_t kLargestTableOnCard = 256 << 20;
+
+bool is_stored(DType type) {
+  return type == DType::kF32 || type == DType::kBf16 || type == DType::kF16;
+}
+
+// Widens an array of a file (maybe unaligned) to f32.
+void widen(std::vector<float>& to, const HostArray& from) {
+  const int64_t n = from.rows * from.cols;
+  visit_stored(from.dtype, [&]<typename T>(T) {
+    for (int64_t i = 0; i < n; ++i) {
+      T x;
+      std::memcpy(&x, from.data + i * static_cast<int64_t>(sizeof x), sizeof x);
+      to.push_back(to_float(x));
+    }
+  });
+}
+
+void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {
+  check(!parts.empty(), "make_linear: no parts");
+  check(bias.empty() || bias.size() == parts.size(), "make_linear: one bias per part, or none");
+  for (const HostArray& part : parts) {
+    check(is_stored(part.dtype), "make_linear: weights are f32, bf16 or f16");
+    check(part.dtype == parts[0].dtype, "make_linear: the parts differ in type");
+    check(part.cols == parts[0].cols, "make_linear: the parts differ in columns");
+  }
+  for (size_t i = 0; i < bias.size(); ++i) {
+    check(is_stored(bias[i].dtype), "make_linear: biases are f32, bf16 or f16");
+    check(bias[i].rows * bias[i].cols == parts[i].rows,
+          "make_linear: a bias does not fit its part");
+  }
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(int device) : device_(device) {
+  description_ = open_device(device);
+  if (!LibraryConvolutions::name().empty()) {
+    description_ += ", " + std::string(LibraryConvolutions::name());
+  }
+  must(cudaStreamCreateWithFlags(&stream_.handle, cudaStreamNonBlocking), "making a stream");
+}
+
+CudaBackend::~CudaBackend() {
+  cudaStreamSynchronize(stream_.handle);
+  cudaStreamDestroy(stream_.handle);
+}
+
+Stream& CudaBackend::on_card() {
+  must(cudaSetDevice(device_), "choosing the card");
+  return stream_;
+}
+
+Buffer CudaBackend::allocate(int64_t bytes) {
+  on_card();
+  return allocate_device(bytes);
+}
+
+void CudaBackend::upload(const Tensor& to, const void* host) {
+  check(to.contiguous() && to.place == Place::kDevice, "upload: the destination is not contiguous");
+  if (to.bytes() == 0) return;
+  must(cudaMemcpyAsync(to.data, host, to.bytes(), cudaMemcpyHostToDevice, on_card().handle),
+       "copying to it");
+  synchronize();  // `host` may go away
+}
+
+void CudaBackend::download(void* host, const Tensor& from) {
+  check(from.contiguous() && from.place == Place::kDevice,
+        "download: the source is not contiguous");
+  if (from.bytes() == 0) return;
+  must(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, on_card().handle),
+       "copying from it");
+  synchronize();
+}
+
+std::optional<int64_t> CudaBackend::free_bytes() {
+  on_card();
+  size_t free = 0, total = 0;
+  must(cudaMemGetInfo(&free, &total), "asking for its free memory");
+  return static_cast<int64_t>(free);
+}
+
+void CudaBackend::synchronize() { must(cudaStreamSynchronize(on_card().handle), "computing"); }
+
+std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
+  check(step != nullptr, "record: no step");
+  return record_graph(on_card().handle, meter(), step);
+}
+
+Buffer CudaBackend::widened(std::span<const HostArray> parts) {
+  std::vector<float> values;
+  for (const HostArray& part : parts) widen(values, part);
+  const int64_t n = static_cast<int64_t>(values.size());
+  Buffer buffer = allocate(n * size_of(DType::kF32));
+  upload(buffer.view(DType::kF32, {n}), values.data());
+  return buffer;
+}
+
+Linear CudaBackend::make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) {
+  check_parts(parts, bias);
+  Linear linear;
+  linear.dtype = parts[0].dtype;
+  linear.in = parts[0].cols;
+  for (const HostArray& part : parts) linear.out += part.rows;
+  const int64_t n = stored_elements(linear.dtype, linear.out, linear.in);
+  linear.storage = allocate(n * size_of(linear.dtype));
+  lay_weights(on_card(), linear.storage.view(linear.dtype, {n}), parts, 1);
+  if (!bias.empty()) linear.bias = widened(bias);
+  return linear;
+}
+
+Convolution CudaBackend::make_convolution(const HostArray& weight, const HostArray& bias,
+                                          int64_t kernel, Padding padding) {
+  check(is_stored(weight.dtype) && is_stored(bias.dtype),
+        "make_convolution: weights are f32, bf16 or f16");
+  check(bias.rows * bias.cols == weight.rows && weight.cols % (kernel * kernel) == 0,
+        "make_convolution: the bias or the kernel does not fit the weight");
+  Convolution result;
+  result.out = weight.rows;
+  result.in = weight.cols / (kernel * kernel);
+  result.kernel = kernel;
+  result.padding = padding;
+  result.dtype = weight.dtype;
+  const int64_t n = stored_elements(weight.dtype, weight.rows, weight.cols);
+  const bool library = LibraryConvolutions::takes(weight, bias, kernel, padding);
+  const int64_t rows = weight.rows * weight.cols, element = size_of(weight.dtype);
+  result.storage = allocate((n + (library ? rows + weight.rows : 0)) * element);
+  lay_weights(on_card(), result.storage.view(weight.dtype, {n}), {&weight, 1}, kernel * kernel);
+  if (library) {
+    result.id = 0;
+    lay_weights(on_card(), result.storage.view(weight.dtype, {rows}, n * element), {&weight, 1},
+                kernel * kernel, WeightOrder::kRows);
+    upload(result.storage.view(bias.dtype, {weight.rows}, (n + rows) * element), bias.data);
+  }
+  result.bias = widened({&bias, 1});
+  return result;
+}
+
+Norm CudaBackend::make_norm(const HostArray& weight, const HostArray* bias) {
+  Norm norm;
+  norm.size = weight.rows * weight.cols;
+  norm.weight = widened({&weight, 1});
+  check(!bias || bias->rows * bias->cols == norm.size, "make_norm: bias does not fit weight");
+  if (bias) norm.bias = widened({bias, 1});
+  return norm;
+}
+
+Table CudaBackend::make_table(const HostArray& rows) {
+  check(is_stored(rows.dtype), "make_table: rows are f32, bf16 or f16");
+  Table table;
+  table.rows = rows.rows;
+  table.cols = rows.cols;
+  table.dtype = rows.dtype;
+  const int64_t bytes = rows.rows * rows.cols * size_of(rows.dtype);
+  const bool small = bytes <= kLargestTableOnCard;
+  table.storage = small ? allocate(bytes) : allocate_mapped(bytes);
+  if (small) {
+    upload(table.storage.view(DType::kU8, {bytes}), rows.data);
+  } else {
+    std::memcpy(table.storage.data(), rows.data, bytes);
+  }
+  return table;
+}
+
+void CudaBackend::do_copy(const Tensor& to, const Tensor& from) {
+  if (to.count() == 0) return;
+  const int64_t element = size_of(to.dtype);
+  must(cudaMemcpy2DAsync(to.data, to.pitch * element, from.data, from.pitch * element,
+                         to.cols() * element, to.rows(), cudaMemcpyDeviceToDevice,
+                         on_card().handle),
+       "copying within it");
+}
+
+void CudaBackend::do_gather(const Tensor& y, const Table& table, const Tensor& ids) {
+  cuda::gather(on_card(), y, table, ids);
+}
+
+void CudaBackend::do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  cuda::rms_norm(on_card(), y, x, norm, eps);
+}
+
+void CudaBackend::do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  cuda::layer_norm(on_card(), y, x, norm, eps);
+}
+
+void CudaBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
+  cuda::linear(on_card(), y, x, weight, add);
+}
+
+void CudaBackend::do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                                 const RopeTable& rope, const TokenRows& rows) {
+  cuda::rope_append(on_card(), q, cache, qkv, rope, rows);
+}
+
+void CudaBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
+                               const TokenRows& rows) {
+  cuda::attention(on_card(), y, q, cache, rows);
+}
+
+void CudaBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) {
+  cuda::swiglu(on_card(), y, gate_up);
+}
+
+bool CudaBackend::do_norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x,
+                                      const Norm& norm, double eps, const Linear& weight,
+                                      const RopeTable& rope, const TokenRows& rows) {
+  return cuda::norm_linear_rope(on_card(), q, cache, x, norm, eps, weight, rope, rows);
+}
+
+bool CudaBackend::do_norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm,
+                                        double eps, const Linear& weight) {
+  return cuda::norm_linear_swiglu(on_card(), y, x, norm, eps, weight);
+}
+
+void CudaBackend::do_gelu(const Tensor& y, const Tensor& x) { cuda::gelu(on_card(), y, x); }
+
+void CudaBackend::do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
+  cuda::guide(on_card(), guided, logits, scale);
+}
+
+void CudaBackend::do_sample(const Tensor& ids, const Tensor& guided,
+                            const SampleControls& controls) {
+  cuda::sample(on_card(), ids, guided, controls);
+}
+
+void CudaBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  cuda::keep(on_card(), ids, fixed, step);
+}
+
+void CudaBackend::do_advance(const Tensor& counters) { cuda::advance(on_card(), counters); }
+
+void CudaBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                                double eps, bool silu) {
+  cuda::group_norm(on_card(), y, x, norm, groups, eps, silu);
+}
+
+void CudaBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
+                            const Tensor* residual) {
+  const bool library = weight.id >= 0 && x.dtype == DType::kBf16;
+  if (library && library_.run(on_card(), y, x, weight, residual)) return;
+  cuda::convolution(on_card(), y, x, weight, residual);
+}
+
+void CudaBackend::do_upsample2x(const Tensor& y, const Tensor& x) {
+  cuda::upsample2x(on_card(), y, x);
+}
+
+void CudaBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
+                                    const Tensor& v, int64_t heads) {
+  cuda::full_attention(on_card(), y, q, k, v, heads);
+}
+
+void CudaBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
+  cuda::to_pixels(on_card(), pixels, x);
+}
+
+int64_t library_offset(const Convolution& weight) {
+  return stored_elements(weight.dtype, weight.out, weight.in * weight.kernel * weight.kernel) *
+         size_of(weight.dtype);
+}
+
+}  // namespace cuda
+}  // namespace bifrons

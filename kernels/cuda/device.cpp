@@ -1,0 +1,100 @@
+// What can be said about cards and drivers without starting anything on them.
+#include "kernels/cuda/device.h"
+
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/devices.h"
+
+namespace bifrons {
+namespace {
+
+// The kernels use instructions of this generation (bf16 on tensor cores).
+constexpr int kLeastMajor = 8;
+
+std::string version_words(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+std::string capability_words(int major, int minor) {
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+// Why the driver gave no devices.
+std::string problem_of(cudaError_t status, int driver, int runtime) {
+  if (driver == 0) return "no NVIDIA driver is installed";
+  if (status == cudaErrorInsufficientDriver || driver / 1000 < runtime / 1000) {
+    return "the NVIDIA driver is too old: it serves CUDA " + version_words(driver) +
+           ", and this build needs " + version_words(runtime);
+  }
+  if (status == cudaErrorNoDevice || status == cudaSuccess) return "there is no NVIDIA GPU";
+  return "the NVIDIA driver answers: " + std::string(cudaGetErrorString(status));
+}
+
+CudaDevice describe(int index) {
+  CudaDevice device;
+  device.index = index;
+  cudaDeviceProp properties{};
+  if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) {
+    device.problem = "it does not answer";
+    return device;
+  }
+  device.name = properties.name;
+  device.capability = capability_words(properties.major, properties.minor);
+  device.total_bytes = static_cast<int64_t>(properties.totalGlobalMem);
+  if (properties.major < kLeastMajor) {
+    device.problem = "its compute capability is " + device.capability + ", and " +
+                     capability_words(kLeastMajor, 0) + " or later is needed";
+  }
+  return device;
+}
+
+}  // namespace
+
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.built = true;
+  int driver = 0, runtime = 0, count = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  status.toolkit = version_words(runtime);
+  if (driver > 0) status.driver = version_words(driver);
+  const cudaError_t result = cudaGetDeviceCount(&count);
+  cudaGetLastError();  // forgets the failure
+  if (result != cudaSuccess || count == 0) {
+    status.problem = problem_of(result, driver, runtime);
+    return status;
+  }
+  for (int i = 0; i < count; ++i) status.devices.push_back(describe(i));
+  return status;
+}
+
+std::unique_ptr<Backend> make_cuda_backend(int device) {
+  return std::make_unique<cuda::CudaBackend>(device);
+}
+
+namespace cuda {
+
+std::string open_device(int device) {
+  const CudaStatus status = cuda_status();
+  const auto refuse = [](const std::string& why) {
+    throw Error(ErrorKind::kUnavailable, "cannot use the GPU: " + why);
+  };
+  if (!status.problem.empty()) refuse(status.problem);
+  const int count = static_cast<int>(status.devices.size());
+  if (device < 0 || device >= count) {
+    refuse("there is no device cuda:" + std::to_string(device) +
+           (count == 1 ? "; this machine has cuda:0"
+                       : "; this machine has cuda:0 to cuda:" + std::to_string(count - 1)));
+  }
+  const CudaDevice& chosen = status.devices[device];
+  if (!chosen.problem.empty()) refuse(chosen.name + ": " + chosen.problem);
+  if (const cudaError_t result = cudaSetDevice(device); result != cudaSuccess) {
+    refuse(chosen.name + " answers: " + cudaGetErrorString(result));
+  }
+  return std::to_string(device) + ": " + chosen.name + ", " +
+         std::to_string(chosen.total_bytes >> 20) + " MiB";
+}
+
+}  // namespace cuda
+}  // namespace bifrons

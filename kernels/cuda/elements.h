@@ -1,0 +1,46 @@
+// Element types, for host and device code alike.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/dtype.h"
+#include "kernels/error.h"
+
+namespace bifrons::cuda {
+
+constexpr float to_float(float x) { return x; }
+using bifrons::to_float;
+
+// x rounded once to T.
+template <typename T>
+constexpr T round_to(float x) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return x;
+  } else {
+    return to_bf16(x);
+  }
+}
+
+template <typename T>
+constexpr float rounded(float x) {
+  return to_float(round_to<T>(x));
+}
+
+// Calls body(T{}) with the type of an activation; host code.
+template <typename Body>
+void visit_activation(DType dtype, const Body& body) {
+  check(dtype == DType::kF32 || dtype == DType::kBf16, "activations are f32 or bf16");
+  if (dtype == DType::kF32) return body(float{});
+  body(Bf16{});
+}
+
+// The same for everything a weight is stored in.
+template <typename Body>
+void visit_stored(DType dtype, const Body& body) {
+  if (dtype == DType::kF16) return body(F16{});
+  visit_activation(dtype, body);
+}
+
+constexpr int64_t ceil_div(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,207 @@
+// The norm before a product and what follows it, in the kernel that streams the weights: for few
+// columns, where the time between two kernels counts. A block makes two tiles of outputs that
+// belong together: the halves of a rotated head, or gate and up.
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/products.h"
+#include "kernels/cuda/row_norm.h"
+
+namespace bifrons::cuda {
+
+constexpr int kColumns = 8;
+constexpr int kStepsAhead = 2;
+
+// Rows of x with their norm still to come.
+struct NormedRows {
+  RowsOperand x;
+  const float* weight;  // of the norm
+  float eps;
+};
+
+// Eight elements of row n, normalised.
+__device__ inline uint4 normed_eight(const NormedRows& rows, int64_t n, int64_t k0, float scale) {
+  if (n >= rows.x.rows || k0 >= rows.x.k) return uint4{};
+  const uint4 packed = rows.x.eight(n, k0);
+  const uint32_t pairs[4] = {packed.x, packed.y, packed.z, packed.w};
+  Bf16 y[8] = {};
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    if (k0 + i >= rows.x.k) continue;
+    const Bf16 x{static_cast<uint16_t>(i % 2 == 0 ? pairs[i / 2] & 0xffffu : pairs[i / 2] >> 16)};
+    y[i] = normalised(x, scale, rows.weight[k0 + i]);
+  }
+  return pack(y);
+}
+
+// Both tiles of a block and what is done with their sums.
+template <typename Pair>
+__global__ void __launch_bounds__(16 * kWarp)
+    norm_product_kernel(TiledWeights weights, NormedRows rows, Pair pair, Slices slices) {
+  __shared__ float strands[kColumns][kStrands];
+  float* partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
+  const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
+  const int64_t tiles[2] = {pair.first_tile(blockIdx.x), pair.second_tile(blockIdx.x)};
+  const int first = slice * slices.length;
+  const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
+
+  // The first weights are on their way while the norm is computed.
+  Fragment a[kStepsAhead][2];
+  const auto load = [&](int begin) {
+#pragma unroll
+    for (int i = 0; i < kStepsAhead; ++i) {
+      if (begin + i >= last) continue;
+      a[i][0] = weights.load(tiles[0], begin + i);
+      a[i][1] = weights.load(tiles[1], begin + i);
+    }
+  };
+  load(first);
+  for (int64_t n = 0; n < rows.x.rows; ++n) {
+    sum_strands(strands[n], rows.x.data + n * rows.x.pitch, rows.x.k);
+  }
+  __syncthreads();
+  const int64_t column = lane / 4;
+  const float scale = column < rows.x.rows ? row_scale(strands[column], rows.x.k, rows.eps) : 0.0f;
+
+  float sum[2][4] = {};
+  for (int begin = first; begin < last; begin += kStepsAhead) {
+    if (begin > first) load(begin);
+#pragma unroll
+    for (int i = 0; i < kStepsAhead; ++i) {
+      if (begin + i >= last) continue;
+      const uint4 b = normed_eight(rows, column, (begin + i) * kTileIn + lane % 4 * 8, scale);
+      multiply_step(sum[0], a[i][0], b);
+      multiply_step(sum[1], a[i][1], b);
+    }
+  }
+
+  constexpr int kTile = kColumns * static_cast<int>(kTileOut);
+  for (int t = 0; t < 2; ++t) {
+    for (int e = 0; e < 4; ++e) {
+      const int row = lane / 4 + e / 2 * 8, n = lane % 4 * 2 + e % 2;
+      partial[(slice * 2 + t) * kTile + n * static_cast<int>(kTileOut) + row] = sum[t][e];
+    }
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < kTile; i += blockDim.x) {
+    const int64_t n = i / kTileOut, row = i % kTileOut;
+    if (n >= rows.x.rows) continue;
+    float total[2] = {};
+    for (int s = 0; s < slices.count; ++s) {
+      total[0] += partial[s * 2 * kTile + i];
+      total[1] += partial[(s * 2 + 1) * kTile + i];
+    }
+    pair.finish(n, tiles[0] * kTileOut + row, total[0], tiles[1] * kTileOut + row, total[1]);
+  }
+}
+
+// y = round(silu(round(gate))) * round(up); gate rows come first.
+struct SwigluPair {
+  Bf16* y;
+  int64_t pitch;
+  int64_t half;
+  const float* bias;
+
+  __device__ int64_t first_tile(int64_t block) const { return block; }
+  __device__ int64_t second_tile(int64_t block) const { return block + half / kTileOut; }
+  __device__ void finish(int64_t n, int64_t gate_row, float gate, int64_t up_row, float up) const {
+    const float g = rounded<Bf16>(gate + (bias ? bias[gate_row] : 0.0f));
+    const float u = rounded<Bf16>(up + (bias ? bias[up_row] : 0.0f));
+    y[n * pitch + gate_row] = round_to<Bf16>(rounded<Bf16>(silu(g)) * u);
+  }
+};
+
+// Rows i and i + size / 2 of a head of q, k or v.
+struct RopePair {
+  Bf16 *q, *k, *v;
+  int64_t q_pitch;
+  int64_t heads, kv_heads, size, slots, capacity;
+  const float *cos, *sin;
+  int64_t cos_pitch, sin_pitch;
+  const int32_t *slot, *position;
+  const float* bias;
+
+  __device__ int64_t first_tile(int64_t block) const {
+    const int64_t tiles = size / 2 / kTileOut;  // of half a head
+    return block / tiles * 2 * tiles + block % tiles;
+  }
+  __device__ int64_t second_tile(int64_t block) const {
+    return first_tile(block) + size / 2 / kTileOut;
+  }
+  __device__ void finish(int64_t n, int64_t low_row, float low, int64_t high_row,
+                         float high) const {
+    const int64_t at = position[n], in = slot[n];
+    // An idle row has position -1; a row outside of the cache must not write.
+    if (at < 0 || at >= capacity || in < 0 || in >= slots) return;
+    const float a = rounded<Bf16>(low + (bias ? bias[low_row] : 0.0f));
+    const float b = rounded<Bf16>(high + (bias ? bias[high_row] : 0.0f));
+    const int64_t head = low_row / size, i = low_row % size, half = size / 2;
+    const int64_t kv_head = (head - heads) % kv_heads;
+    const int64_t row = (in * kv_heads + kv_head) * capacity + at;
+    if (head >= heads + kv_heads) {
+      v[row * size + i] = round_to<Bf16>(a);
+      v[row * size + i + half] = round_to<Bf16>(b);
+      return;
+    }
+    Bf16* to = head < heads ? q + n * q_pitch + head * size : k + row * size;
+    const float c = cos[at * cos_pitch + i], s = sin[at * sin_pitch + i];
+    to[i] = round_to<Bf16>(rounded<Bf16>(a * c) - rounded<Bf16>(b * s));
+    to[i + half] = round_to<Bf16>(rounded<Bf16>(b * c) + rounded<Bf16>(a * s));
+  }
+};
+
+bool fits(const Tensor& x, const Linear& weight) {
+  return x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && x.rows() <= kColumns &&
+         x.rows() > 0;
+}
+
+template <typename Pair>
+void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
+                  const Pair& pair) {
+  const Slices slices = slices_of(weight.in);
+  const int64_t tiles = weight.out / kTileOut;
+  const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()), tiles,
+                             ceil_div(weight.in, kTileIn)};
+  const NormedRows rows{{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), in_vectors(x)},
+                        static_cast<const float*>(norm.weight.data()),
+                        static_cast<float>(eps)};
+  const Grid grid{dim3(static_cast<unsigned>(tiles / 2)),
+                  dim3(static_cast<unsigned>(slices.count * kWarp)),
+                  slices.count * 2 * kColumns * kTileOut * static_cast<int64_t>(sizeof(float))};
+  launch(s.handle, norm_product_kernel<Pair>, grid, weights, rows, pair, slices);
+}
+
+bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                        const Linear& weight) {
+  const int64_t half = weight.out / 2;
+  if (!fits(x, weight) || half % kTileOut != 0) return false;
+  stream_pairs(
+      s, x, norm, eps, weight,
+      SwigluPair{y.as<Bf16>(), y.pitch, half, static_cast<const float*>(weight.bias.data())});
+  return true;
+}
+
+bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
+                      const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,
+                      const TokenRows& rows) {
+  const int64_t size = cache.k.shape[3], kv_heads = cache.k.shape[1];
+  if (!fits(x, weight) || size / 2 % kTileOut != 0) return false;
+  const RopePair pair{.q = q.as<Bf16>(),
+                      .k = cache.k.as<Bf16>(),
+                      .v = cache.v.as<Bf16>(),
+                      .q_pitch = q.pitch,
+                      .heads = q.cols() / size,
+                      .kv_heads = kv_heads,
+                      .size = size,
+                      .slots = cache.k.shape[0],
+                      .capacity = cache.k.shape[2],
+                      .cos = rope.cos.as<float>(),
+                      .sin = rope.sin.as<float>(),
+                      .cos_pitch = rope.cos.pitch,
+                      .sin_pitch = rope.sin.pitch,
+                      .slot = rows.slot.as<int32_t>(),
+                      .position = rows.position.as<int32_t>(),
+                      .bias = static_cast<const float*>(weight.bias.data())};
+  stream_pairs(s, x, norm, eps, weight, pair);
+  return true;
+}
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,39 @@
+// The few machine instructions that C++ has no words for, one function each, so that tests may
+// replace this file by one that computes the same on the host.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace bifrons::cuda {
+
+// The block's dynamic shared memory, 16-byte aligned.
+template <typename T>
+__device__ T* dynamic_shared() {
+  extern __shared__ __align__(16) unsigned char bytes[];
+  return reinterpret_cast<T*>(bytes);
+}
+
+// 16 bytes that are read once and need no room in L1.
+__device__ inline uint4 load_streaming(const uint4* from) {
+  uint4 r;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(r.x), "=r"(r.y), "=r"(r.z), "=r"(r.w)
+               : "l"(from));
+  return r;
+}
+
+// c [16, 8] += a [16, 16] b [16, 8] in f32 of bf16 pairs, PTX mma.m16n8k16. With g = lane / 4 and
+// t = lane % 4: a = (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8), each with its right
+// neighbour; b = (2t, g), (2t + 8, g), each with the one below; c = (g, 2t), (g, 2t + 1),
+// (g + 8, 2t), (g + 8, 2t + 1).
+__device__ inline void multiply_tile(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
+      "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+}
+
+}  // namespace bifrons::cuda

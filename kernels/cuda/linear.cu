@@ -1,0 +1,115 @@
+// y = x W^T: weights stream through tensor cores once, whatever the number of rows of x.
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/plain_product.h"
+#include "kernels/cuda/products.h"
+
+namespace bifrons::cuda {
+
+// Steps whose loads are in flight together, for kN * 8 columns: as many as registers hold while two
+// blocks of 512 threads share a multiprocessor.
+template <int kN>
+constexpr int kStepsInFlight = kN == 1   ? 4
+                               : kN == 2 ? 2
+                                         : 1;
+
+// Few columns: a block has one tile of 16 outputs and a warp for every slice of K, so that as many
+// loads as the card can take are under way; kN * 8 columns.
+template <int kN, typename B, typename T>
+__global__ void __launch_bounds__(16 * kWarp, kN == 1 ? 2 : 1)
+    streaming_kernel(TiledWeights weights, B x, Finish<T> finish, Slices slices) {
+  float* partial = dynamic_shared<float>();  // [slices][kN * 8][16]
+  const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
+  const int64_t tile = blockIdx.x, first_column = int64_t{blockIdx.y} * kN * 8;
+  const int first = slice * slices.length;
+  const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
+
+  constexpr int kBatch = kStepsInFlight<kN>;
+  float sum[kN][4] = {};
+  for (int begin = first; begin < last; begin += kBatch) {
+    Fragment a[kBatch];
+    uint4 b[kBatch][kN];
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) {
+      if (begin + i < last) a[i] = weights.load(tile, begin + i);
+    }
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) {
+      if (begin + i >= last) continue;
+#pragma unroll
+      for (int j = 0; j < kN; ++j) {
+        b[i][j] = x.eight(first_column + j * 8 + lane / 4, (begin + i) * kTileIn + lane % 4 * 8);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) {
+      if (begin + i >= last) continue;
+#pragma unroll
+      for (int j = 0; j < kN; ++j) multiply_step(sum[j], a[i], b[i][j]);
+    }
+  }
+
+  constexpr int kResults = kN * 8 * static_cast<int>(kTileOut);
+  for (int j = 0; j < kN; ++j) {
+    for (int e = 0; e < 4; ++e) {
+      const int row = lane / 4 + e / 2 * 8, column = j * 8 + lane % 4 * 2 + e % 2;
+      partial[slice * kResults + column * static_cast<int>(kTileOut) + row] = sum[j][e];
+    }
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < kResults; i += blockDim.x) {
+    float total = 0.0f;
+    for (int s = 0; s < slices.count; ++s) total += partial[s * kResults + i];
+    finish(tile * kTileOut + i % kTileOut, first_column + i / kTileOut, total);
+  }
+}
+
+template <int kN, typename T>
+void stream_weights(cudaStream_t stream, const TiledWeights& weights, const RowsOperand& x,
+                    const Finish<T>& finish) {
+  const Slices slices = slices_of(x.k);
+  const Grid grid{
+      dim3(static_cast<unsigned>(weights.tiles), static_cast<unsigned>(ceil_div(finish.n, kN * 8))),
+      dim3(static_cast<unsigned>(slices.count * kWarp)),
+      slices.count * kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float))};
+  launch(stream, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, finish, slices);
+}
+
+template <typename T>
+void linear_on_tensor_cores(cudaStream_t stream, const Linear& weight, const Tensor& x,
+                            const Finish<T>& finish) {
+  const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
+                             ceil_div(weight.out, kTileOut), ceil_div(weight.in, kTileIn)};
+  const RowsOperand rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), in_vectors(x)};
+  if (finish.n <= 8) return stream_weights<1>(stream, weights, rows, finish);
+  if (finish.n <= 16) return stream_weights<2>(stream, weights, rows, finish);
+  if (finish.n <= 32) return stream_weights<4>(stream, weights, rows, finish);
+  multiply(stream, weights, rows, finish, x.cols());
+}
+
+void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
+  if (y.count() == 0) return;
+  visit_activation(y.dtype, [&](auto result) {
+    using To = decltype(result);
+    const Finish<To> finish{.y = y.as<To>(),
+                            .pitch = y.pitch,
+                            .m = y.cols(),
+                            .n = y.rows(),
+                            .bias = static_cast<const float*>(weight.bias.data()),
+                            .residual = add ? y.as<To>() : nullptr,
+                            .residual_pitch = y.pitch};
+    if (weight.dtype == DType::kBf16 && x.dtype == DType::kBf16) {
+      return linear_on_tensor_cores(s.handle, weight, x, finish);
+    }
+    visit_stored(weight.dtype, [&](auto stored) {
+      visit_activation(x.dtype, [&](auto element) {
+        using W = decltype(stored);
+        using X = decltype(element);
+        const PlainWeights<W> weights{static_cast<const W*>(weight.storage.data()), weight.out,
+                                      ceil_div(weight.in, kTileIn)};
+        multiply_plainly(s.handle, weights, PlainRows<X>{x.as<X>(), x.pitch}, finish, x.cols());
+      });
+    });
+  });
+}
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,46 @@
+// Small sums that kernels share. Every sum has one order.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+
+#include "kernels/cuda/elements.h"
+
+namespace bifrons::cuda {
+
+// x sigmoid(x)
+__device__ inline float silu(float x) { return x / (1.0f + expf(-x)); }
+
+constexpr unsigned kAllLanes = 0xffffffffu;
+constexpr int kWarp = 32;
+
+// Sum over the lanes of a warp, the same in every lane.
+__device__ inline float warp_sum(float x) {
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(kAllLanes, x, offset);
+  return x;
+}
+
+__device__ inline float warp_max(float x) {
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) {
+    x = fmaxf(x, __shfl_xor_sync(kAllLanes, x, offset));
+  }
+  return x;
+}
+
+// Whether this block is the last of `n` to arrive at `counter`; then everything the others wrote
+// before is visible. The counter is left at zero. Every thread of the block must call it.
+__device__ inline bool last_to_arrive(int* counter, int n) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    last = atomicAdd(counter, 1) == n - 1;
+    if (last) *counter = 0;
+  }
+  __syncthreads();
+  __threadfence();
+  return last;
+}
+
+}  // namespace bifrons::cuda

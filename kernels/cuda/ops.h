@@ -1,0 +1,57 @@
+// The CUDA side of every verb as a free function; shapes were checked by Backend. Contracts of
+// rounding and rows stand in kernels/backend.h.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/backend.h"
+#include "kernels/cuda/memory.h"
+
+namespace bifrons::cuda {
+
+// Where kernels run and keep what lives between two of them.
+struct Stream {
+  cudaStream_t handle = nullptr;
+  Workspace workspace;
+};
+
+// rows.cu
+void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids);
+void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+void layer_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
+void swiglu(Stream& s, const Tensor& y, const Tensor& gate_up);
+void gelu(Stream& s, const Tensor& y, const Tensor& x);
+void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step);
+void advance(Stream& s, const Tensor& counters);
+void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale);
+
+// rope.cu, attention.cu, full_attention.cu
+void rope_append(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                 const RopeTable& rope, const TokenRows& rows);
+void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache,
+               const TokenRows& rows);
+void full_attention(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                    int64_t heads);
+
+// sample.cu
+void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls);
+
+// fused.cu: whether there was a kernel for these shapes.
+bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
+                      const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,
+                      const TokenRows& rows);
+bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                        const Linear& weight);
+
+// pictures.cu, group_norm.cu
+void upsample2x(Stream& s, const Tensor& y, const Tensor& x);
+void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x);
+void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                double eps, bool silu);
+
+// linear.cu, convolution.cu: weights were laid by weight_order.h.
+void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add);
+void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
+                 const Tensor* residual);
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,58 @@
+// Doubling of pictures, and the step from numbers to bytes.
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/numbers.h"
+#include "kernels/cuda/ops.h"
+
+namespace bifrons::cuda {
+
+constexpr int kPictureThreads = 256;
+
+inline Grid over_all(int64_t n) {
+  return {dim3(static_cast<unsigned>(ceil_div(n, kPictureThreads))), dim3(kPictureThreads)};
+}
+
+__device__ inline int64_t my_index() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+
+// One thread a unit of y; a pixel has `units` of them.
+template <typename Unit>
+__global__ void upsample2x_kernel(Unit* y, const Unit* x, int64_t height, int64_t width,
+                                  int64_t units) {
+  const int64_t i = my_index(), pixel = i / units;
+  const int64_t h = pixel / (2 * width), w = pixel % (2 * width);
+  if (h >= 2 * height) return;
+  y[i] = x[(h / 2 * width + w / 2) * units + i % units];
+}
+
+void upsample2x(Stream& s, const Tensor& y, const Tensor& x) {
+  if (y.count() == 0) return;
+  const int64_t bytes = x.cols() * size_of(x.dtype);
+  const auto run = [&](auto unit) {
+    using Unit = decltype(unit);
+    const int64_t units = bytes / static_cast<int64_t>(sizeof(Unit));
+    launch(s.handle, upsample2x_kernel<Unit>, over_all(4 * x.rows() * units), y.as<Unit>(),
+           static_cast<const Unit*>(x.data), x.shape[0], x.shape[1], units);
+  };
+  const auto addresses = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
+  (bytes | static_cast<int64_t>(addresses)) % 16 == 0 ? run(uint4{}) : run(uint16_t{});
+}
+
+template <typename T>
+__global__ void to_pixels_kernel(uint8_t* pixels, const T* x, int64_t n) {
+  const int64_t i = my_index();
+  if (i >= n) return;
+  const float value = (to_float(x[i]) + 1.0f) / 2.0f * 255.0f;
+  // Written so that a NaN fails the first comparison and becomes 0.
+  const float low = value > 0.0f ? value : 0.0f;
+  pixels[i] = static_cast<uint8_t>(static_cast<int>(low < 255.0f ? low : 255.0f));
+}
+
+void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x) {
+  if (x.count() == 0) return;
+  visit_activation(x.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch(s.handle, to_pixels_kernel<T>, over_all(x.count()), pixels.as<uint8_t>(),
+           static_cast<const T*>(x.data), x.count());
+  });
+}
+
+}  // namespace bifrons::cuda

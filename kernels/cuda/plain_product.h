@@ -1,0 +1,80 @@
+// Products in plain f32 arithmetic, for element types that tensor cores do not take: one thread a
+// result, K from first to last.
+#pragma once
+
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/products.h"
+
+namespace bifrons::cuda {
+
+// Weights of either order of weight_order.h.
+template <typename T>
+struct PlainWeights {
+  const T* data;
+  int64_t out;
+  int64_t steps;
+
+  __device__ float at(int64_t m, int64_t k) const {
+    if constexpr (std::is_same_v<T, Bf16>) {
+      return to_float(data[tiled_index(m, k, steps)]);
+    } else {
+      return to_float(data[k * out + m]);
+    }
+  }
+};
+
+template <typename T>
+struct PlainRows {
+  const T* data;
+  int64_t pitch;
+
+  __device__ float at(int64_t n, int64_t k) const { return to_float(data[n * pitch + k]); }
+};
+
+// The transpose of rows: element k of "row" n is [k][n].
+template <typename T>
+struct PlainColumns {
+  const T* data;
+  int64_t pitch;
+
+  __device__ float at(int64_t n, int64_t k) const { return to_float(data[k * pitch + n]); }
+};
+
+// See PatchOperand.
+template <typename T>
+struct PlainPatches {
+  const T* data;
+  int64_t height, width, channels;
+  int64_t out_width;
+  int64_t kernel, stride, before;
+
+  __device__ float at(int64_t n, int64_t k) const {
+    const int64_t tap = k / channels;
+    const int64_t y = n / out_width * stride + tap / kernel - before;
+    const int64_t x = n % out_width * stride + tap % kernel - before;
+    if (y < 0 || y >= height || x < 0 || x >= width) return 0.0f;
+    return to_float(data[(y * width + x) * channels + k % channels]);
+  }
+};
+
+constexpr int kPlainThreads = 128;
+
+template <typename A, typename B, typename T>
+__global__ void plain_product_kernel(A a, B b, Finish<T> finish, int64_t k_count) {
+  const int64_t m = int64_t{blockIdx.y} * kPlainThreads + threadIdx.x, n = blockIdx.x;
+  if (m >= finish.m) return;
+  float sum = 0.0f;
+  for (int64_t k = 0; k < k_count; ++k) sum = fmaf(a.at(m, k), b.at(n, k), sum);
+  finish(m, n, sum);
+}
+
+template <typename A, typename B, typename T>
+void multiply_plainly(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish,
+                      int64_t k) {
+  const Grid grid{dim3(static_cast<unsigned>(finish.n),
+                       static_cast<unsigned>(ceil_div(finish.m, kPlainThreads))),
+                  dim3(kPlainThreads)};
+  launch(stream, plain_product_kernel<A, B, T>, grid, a, b, finish, k);
+}
+
+}  // namespace bifrons::cuda

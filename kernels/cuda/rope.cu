@@ -1,0 +1,68 @@
+// Rotary positions, and the rows of the cache they are written to.
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/numbers.h"
+#include "kernels/cuda/ops.h"
+
+namespace bifrons::cuda {
+
+struct RopeJob {
+  int64_t heads, kv_heads, size;
+  int64_t slots, capacity;
+  int64_t qkv_pitch, q_pitch, cos_pitch, sin_pitch;
+};
+
+// One thread a pair (i, i + size / 2) of one head of q, k or v of one row.
+template <typename T>
+__global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* cos,
+                                   const float* sin, const int32_t* slots, const int32_t* positions,
+                                   RopeJob job) {
+  const int64_t m = blockIdx.x, slot = slots[m], position = positions[m];
+  // An idle row has position -1; a row outside of the cache must not write.
+  if (position < 0 || position >= job.capacity || slot < 0 || slot >= job.slots) return;
+  const int64_t half = job.size / 2;
+  const int64_t pair = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
+  if (pair >= (job.heads + 2 * job.kv_heads) * half) return;
+  const int64_t head = pair / half, i = pair % half;
+  const T* from = qkv + m * job.qkv_pitch + head * job.size;
+  const int64_t kv_head = (head - job.heads) % job.kv_heads;
+  const int64_t row = (slot * job.kv_heads + kv_head) * job.capacity + position;
+  if (head >= job.heads + job.kv_heads) {
+    v[row * job.size + i] = from[i];
+    v[row * job.size + i + half] = from[i + half];
+    return;
+  }
+  T* to = head < job.heads ? q + m * job.q_pitch + head * job.size : k + row * job.size;
+  const float c = cos[position * job.cos_pitch + i], s = sin[position * job.sin_pitch + i];
+  const float a = to_float(from[i]), b = to_float(from[i + half]);
+  to[i] = round_to<T>(rounded<T>(a * c) - rounded<T>(b * s));
+  to[i + half] = round_to<T>(rounded<T>(b * c) + rounded<T>(a * s));
+}
+
+void rope_append(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                 const RopeTable& rope, const TokenRows& rows) {
+  if (q.rows() == 0) return;
+  const int64_t size = cache.k.shape[3], kv_heads = cache.k.shape[1];
+  const RopeJob job{.heads = q.cols() / size,
+                    .kv_heads = kv_heads,
+                    .size = size,
+                    .slots = cache.k.shape[0],
+                    .capacity = cache.k.shape[2],
+                    .qkv_pitch = qkv.pitch,
+                    .q_pitch = q.pitch,
+                    .cos_pitch = rope.cos.pitch,
+                    .sin_pitch = rope.sin.pitch};
+  const int64_t pairs = (job.heads + 2 * kv_heads) * (size / 2);
+  constexpr int kThreads = 128;
+  const Grid grid{
+      dim3(static_cast<unsigned>(q.rows()), static_cast<unsigned>(ceil_div(pairs, kThreads))),
+      dim3(kThreads)};
+  visit_activation(q.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch(s.handle, rope_append_kernel<T>, grid, q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
+           static_cast<const T*>(qkv.data), static_cast<const float*>(rope.cos.data),
+           static_cast<const float*>(rope.sin.data), static_cast<const int32_t*>(rows.slot.data),
+           static_cast<const int32_t*>(rows.position.data), job);
+  });
+}
+
+}  // namespace bifrons::cuda

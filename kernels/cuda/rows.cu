@@ -1,0 +1,187 @@
+// Verbs that touch rows element by element, and rms_norm.
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/numbers.h"
+#include "kernels/cuda/ops.h"
+#include "kernels/cuda/row_norm.h"
+
+namespace bifrons::cuda {
+
+constexpr int kThreads = 256;
+
+// A launch of one thread an element; rows in blocks of y so that no division is needed.
+inline Grid over_elements(int64_t rows, int64_t cols) {
+  return {dim3(static_cast<unsigned>(rows), static_cast<unsigned>(ceil_div(cols, kThreads))),
+          dim3(kThreads)};
+}
+
+__device__ inline int64_t my_row() { return blockIdx.x; }
+__device__ inline int64_t my_column() { return int64_t{blockIdx.y} * kThreads + threadIdx.x; }
+
+template <typename To, typename From>
+__global__ void gather_kernel(To* y, int64_t pitch, const From* table, const int32_t* ids,
+                              int64_t rows, int64_t cols) {
+  const int64_t c = my_column();
+  if (c >= cols) return;
+  const int64_t id = ids[my_row()] < 0 ? 0 : ids[my_row()];
+  // A kernel cannot throw. What is not a number is reported when it reaches sample().
+  const float x = id < rows ? to_float(table[id * cols + c]) : nanf("");
+  y[my_row() * pitch + c] = round_to<To>(x);
+}
+
+void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids) {
+  if (y.count() == 0) return;
+  visit_activation(y.dtype, [&](auto to) {
+    visit_stored(table.dtype, [&](auto from) {
+      using To = decltype(to);
+      using From = decltype(from);
+      launch(s.handle, gather_kernel<To, From>, over_elements(y.rows(), y.cols()), y.as<To>(),
+             y.pitch, static_cast<const From*>(table.storage.data()), ids.as<int32_t>(), table.rows,
+             table.cols);
+    });
+  });
+}
+
+// A block a row.
+template <typename T>
+__global__ void __launch_bounds__(kStrands* kWarp)
+    rms_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
+                    const float* weight, float eps) {
+  __shared__ float strands[kStrands];
+  const T* row = x + blockIdx.x * x_pitch;
+  sum_strands(strands, row, cols);
+  __syncthreads();
+  const float scale = row_scale(strands, cols, eps);
+  for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) {
+    y[blockIdx.x * y_pitch + i] = normalised(row[i], scale, weight[i]);
+  }
+}
+
+void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  if (y.count() == 0) return;
+  visit_activation(x.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch(s.handle, rms_norm_kernel<T>,
+           {dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)}, y.as<T>(), y.pitch,
+           x.as<T>(), x.pitch, x.cols(), static_cast<const float*>(norm.weight.data()),
+           static_cast<float>(eps));
+  });
+}
+
+// A block a row; the mean first, then the squares of what is left, in the strands of rms_norm.
+template <typename T>
+__global__ void __launch_bounds__(kStrands* kWarp)
+    layer_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
+                      const float* weight, const float* bias, float eps) {
+  __shared__ float strands[kStrands];
+  const T* row = x + blockIdx.x * x_pitch;
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const auto mean_of = [&](auto value) {
+    float sum = 0.0f;
+    for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) sum += value(to_float(row[i]));
+    sum = warp_sum(sum);
+    __syncthreads();  // nobody reads the strands of before any more
+    if (lane == 0) strands[warp] = sum;
+    __syncthreads();
+    float total = 0.0f;
+    for (int s = 0; s < kStrands; ++s) total += strands[s];
+    return total / static_cast<float>(cols);
+  };
+  const float mean = mean_of([](float v) { return v; });
+  const float variance = mean_of([mean](float v) { return (v - mean) * (v - mean); });
+  const float scale = 1.0f / sqrtf(variance + eps);
+  for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) {
+    y[blockIdx.x * y_pitch + i] =
+        round_to<T>((to_float(row[i]) - mean) * scale * weight[i] + bias[i]);
+  }
+}
+
+void layer_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
+  if (y.count() == 0) return;
+  visit_activation(x.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch(s.handle, layer_norm_kernel<T>,
+           {dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)}, y.as<T>(), y.pitch,
+           x.as<T>(), x.pitch, x.cols(), static_cast<const float*>(norm.weight.data()),
+           static_cast<const float*>(norm.bias.data()), static_cast<float>(eps));
+  });
+}
+
+template <typename T>
+__global__ void swiglu_kernel(T* y, int64_t y_pitch, const T* gate_up, int64_t pitch,
+                              int64_t half) {
+  const int64_t i = my_column();
+  if (i >= half) return;
+  const T* row = gate_up + my_row() * pitch;
+  y[my_row() * y_pitch + i] =
+      round_to<T>(rounded<T>(silu(to_float(row[i]))) * to_float(row[half + i]));
+}
+
+void swiglu(Stream& s, const Tensor& y, const Tensor& gate_up) {
+  if (y.count() == 0) return;
+  visit_activation(y.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch(s.handle, swiglu_kernel<T>, over_elements(y.rows(), y.cols()), y.as<T>(), y.pitch,
+           static_cast<const T*>(gate_up.data), gate_up.pitch, y.cols());
+  });
+}
+
+template <typename T>
+__global__ void gelu_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols) {
+  const int64_t i = my_column();
+  if (i >= cols) return;
+  const float v = to_float(x[my_row() * x_pitch + i]);
+  y[my_row() * y_pitch + i] = round_to<T>(v * 0.5f * (1.0f + erff(v * 0x1.6a09e6p-1f)));
+}
+
+void gelu(Stream& s, const Tensor& y, const Tensor& x) {
+  if (y.count() == 0) return;
+  visit_activation(x.dtype, [&](auto element) {
+    using T = decltype(element);
+    launch(s.handle, gelu_kernel<T>, over_elements(y.rows(), y.cols()), y.as<T>(), y.pitch,
+           static_cast<const T*>(x.data), x.pitch, x.cols());
+  });
+}
+
+__global__ void keep_kernel(int32_t* ids, const int32_t* fixed, int64_t pitch, int64_t cols,
+                            const int32_t* step, int64_t pictures) {
+  const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (p >= pictures || step[p] < 0 || step[p] >= cols) return;
+  const int32_t code = fixed[p * pitch + step[p]];
+  if (code >= 0) ids[2 * p] = ids[2 * p + 1] = code;
+}
+
+void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+  const int64_t pictures = step.count();
+  if (pictures == 0) return;
+  launch(s.handle, keep_kernel,
+         {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
+         ids.as<int32_t>(), fixed.as<int32_t>(), fixed.pitch, fixed.cols(), step.as<int32_t>(),
+         pictures);
+}
+
+__global__ void advance_kernel(int32_t* counters, int64_t pitch, int64_t cols) {
+  if (my_column() < cols) ++counters[my_row() * pitch + my_column()];
+}
+
+void advance(Stream& s, const Tensor& counters) {
+  if (counters.count() == 0) return;
+  launch(s.handle, advance_kernel, over_elements(counters.rows(), counters.cols()),
+         counters.as<int32_t>(), counters.pitch, counters.cols());
+}
+
+__global__ void guide_kernel(float* guided, int64_t guided_pitch, const float* logits,
+                             int64_t pitch, const float* scale, int64_t cols) {
+  const int64_t p = my_row(), i = my_column();
+  if (i >= cols) return;
+  const float prompted = logits[2 * p * pitch + i], unprompted = logits[(2 * p + 1) * pitch + i];
+  guided[p * guided_pitch + i] = unprompted + scale[p] * (prompted - unprompted);
+}
+
+void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale) {
+  if (guided.count() == 0) return;
+  launch(s.handle, guide_kernel, over_elements(guided.rows(), guided.cols()), guided.as<float>(),
+         guided.pitch, static_cast<const float*>(logits.data), logits.pitch,
+         static_cast<const float*>(scale.data), guided.cols());
+}
+
+}  // namespace bifrons::cuda

@@ -1,0 +1,24 @@
+// Which failures end a run, and how that is said.
+#include "kernels/cuda/status.h"
+
+#include <string>
+
+#include "kernels/error.h"
+
+namespace bifrons::cuda {
+
+void must(cudaError_t status, std::string_view doing) {
+  if (status == cudaSuccess) return;
+  const std::string while_doing = " while " + std::string(doing);
+  if (status == cudaErrorMemoryAllocation) {
+    throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU" + while_doing);
+  }
+  if (status == cudaErrorNoKernelImageForDevice) {
+    throw Error(ErrorKind::kUnavailable, "this build has no code for this GPU" + while_doing);
+  }
+  throw Error(ErrorKind::kInterrupted, "the GPU failed" + while_doing + ": " +
+                                           cudaGetErrorString(status) + " (" +
+                                           cudaGetErrorName(status) + "); running again resumes");
+}
+
+}  // namespace bifrons::cuda

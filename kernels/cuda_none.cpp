@@ -1,0 +1,18 @@
+// A build without the CUDA backend.
+#include "kernels/backend.h"
+#include "kernels/devices.h"
+
+namespace bifrons {
+
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.problem = "this build has no CUDA backend";
+  return status;
+}
+
+std::unique_ptr<Backend> make_cuda_backend(int) {
+  throw Error(ErrorKind::kUnavailable,
+              "cannot use the GPU: this build has no CUDA backend (build with BIFRONS_CUDA=ON)");
+}
+
+}  // namespace bifrons

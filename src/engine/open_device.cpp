@@ -1,0 +1,61 @@
+// Which device a name means, and what stands in for it.
+#include "src/engine/open_device.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "kernels/devices.h"
+#include "src/bifrons.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+// The N of "cuda:N", 0 for "cuda"; nothing for other names.
+std::optional<int> cuda_index(const std::string& name) {
+  if (name == "cuda") return 0;
+  if (!name.starts_with("cuda:") || name.size() > 8) return std::nullopt;
+  int index = -1;
+  const char* end = name.data() + name.size();
+  const auto [at, error] = std::from_chars(name.data() + 5, end, index);
+  if (error != std::errc() || at != end || index < 0) return std::nullopt;
+  return index;
+}
+
+OpenDevice open_best(int threads) {
+  const CudaStatus status = cuda_status();
+  std::string why = status.problem;
+  for (const CudaDevice& device : status.devices) {
+    if (device.problem.empty()) return {make_cuda_backend(device.index), {}};
+    if (why.empty()) why = device.name + ": " + device.problem;
+  }
+  if (!status.built) why.clear();
+  return {make_cpu_backend(threads), why};
+}
+
+}  // namespace
+
+OpenDevice open_device(const std::string& name, int threads) {
+  if (name == "auto") return open_best(threads);
+  if (name == "cpu") return {make_cpu_backend(threads), {}};
+  if (const auto index = cuda_index(name)) return {make_cuda_backend(*index), {}};
+  throw Error(ErrorKind::kUnavailable,
+              fmt::format("no device {}: there are auto, cpu and cuda:N", quote(name)));
+}
+
+std::vector<DeviceInfo> devices() {
+  std::vector<DeviceInfo> all{{"cpu", std::string(make_cpu_backend(0)->description()), {}}};
+  const CudaStatus status = cuda_status();
+  if (!status.problem.empty()) all.push_back({"cuda", {}, status.problem});
+  for (const CudaDevice& device : status.devices) {
+    all.push_back({fmt::format("cuda:{}", device.index),
+                   fmt::format("{}, compute capability {}, {} MiB", device.name, device.capability,
+                               device.total_bytes >> 20),
+                   device.problem});
+  }
+  return all;
+}
+
+}  // namespace bifrons

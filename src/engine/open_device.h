@@ -1,0 +1,20 @@
+// From the name of a device to a backend.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/backend.h"
+
+namespace bifrons {
+
+struct OpenDevice {
+  std::unique_ptr<Backend> backend;
+  std::string fallback;  // see Engine::fallback
+};
+
+// name: auto, cpu, cuda or cuda:N. "auto" takes the first GPU that works, else the CPU. Throws
+// Error (unavailable): no such device, or it cannot be used.
+OpenDevice open_device(const std::string& name, int threads);
+
+}  // namespace bifrons

@@ -1,0 +1,290 @@
+// Stacks that are switched where CUDA threads meet.
+#include "tests/cuda_on_cpu/fibers.h"
+
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+namespace cuda_on_cpu {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr size_t kStackBytes = 128 << 10;
+constexpr int64_t kMostShared = 48 << 10;
+
+// Counts arrivals; everybody waits for the next generation.
+struct Barrier {
+  int arrived = 0;
+  int64_t generation = 0;
+  int kind = 0;
+
+  // Whether this arrival was the last of `expected`.
+  bool arrive(int expected) {
+    if (++arrived < expected) return false;
+    arrived = 0;
+    ++generation;
+    return true;
+  }
+};
+
+struct Fiber {
+  void* stack = nullptr;
+  bool done = false;
+  const Barrier* waits = nullptr;  // null when it may run
+  int64_t generation = 0;
+
+  bool ready() const { return !done && (!waits || waits->generation != generation); }
+};
+
+struct Warp {
+  Barrier barrier;
+  int alive = 0;
+  alignas(16) std::byte slots[kWarp][kSlotBytes];
+};
+
+// The block that is running.
+struct Block {
+  std::vector<Fiber> fibers;  // grown, never shrunk: stacks are used again
+  std::vector<Warp> warps;
+  Barrier barrier;
+  int threads = 0, alive = 0, current = 0;
+  int counted = 0, count = 0;  // of __syncthreads_count: so far, and the last result
+  const std::function<void()>* kernel = nullptr;
+  const char* failure = nullptr;  // what a thread did wrong
+  std::vector<std::byte> shared;
+};
+
+Block& block() {
+  static Block the_block;
+  return the_block;
+}
+
+void enter_fiber();
+
+#if defined(__x86_64__)
+// swapcontext() asks the kernel for the signal mask at every switch; this does not.
+extern "C" void cuda_on_cpu_switch(void** from, void* to);
+asm(R"(
+.text
+.globl cuda_on_cpu_switch
+cuda_on_cpu_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+
+// Switches between the scheduler and fibers, by their index.
+class Switch {
+ public:
+  void begin(int index, void* stack) {
+    if (static_cast<int>(fibers_.size()) <= index) fibers_.resize(index + 1);
+    // Six registers, where to return to, and a word so that the stack is aligned as after a call.
+    auto* top = reinterpret_cast<void**>(static_cast<std::byte*>(stack) + kStackBytes) - 8;
+    std::fill_n(top, 8, nullptr);
+    top[6] = reinterpret_cast<void*>(&enter_fiber);
+    fibers_[index] = top;
+  }
+  void to_fiber(int index) { cuda_on_cpu_switch(&scheduler_, fibers_[index]); }
+  void to_scheduler(int index) { cuda_on_cpu_switch(&fibers_[index], scheduler_); }
+
+ private:
+  void* scheduler_ = nullptr;
+  std::vector<void*> fibers_;
+};
+#else
+class Switch {
+ public:
+  void begin(int index, void* stack) {
+    if (static_cast<int>(fibers_.size()) <= index) fibers_.resize(index + 1);
+    if (!fibers_[index]) fibers_[index] = std::make_unique<ucontext_t>();
+    ucontext_t& fiber = *fibers_[index];
+    getcontext(&fiber);
+    fiber.uc_stack.ss_sp = stack;
+    fiber.uc_stack.ss_size = kStackBytes;
+    fiber.uc_link = nullptr;
+    makecontext(&fiber, &enter_fiber, 0);
+  }
+  void to_fiber(int index) { swapcontext(&scheduler_, fibers_[index].get()); }
+  void to_scheduler(int index) { swapcontext(fibers_[index].get(), &scheduler_); }
+
+ private:
+  ucontext_t scheduler_;
+  std::vector<std::unique_ptr<ucontext_t> > fibers_;
+};
+#endif
+
+Switch& switcher() {
+  static Switch the_switch;
+  return the_switch;
+}
+
+void wait_at(const Barrier& barrier, int64_t generation) {
+  Fiber& fiber = block().fibers[block().current];
+  fiber.waits = &barrier;
+  fiber.generation = generation;
+  switcher().to_scheduler(block().current);
+  fiber.waits = nullptr;
+}
+
+// Ends the launch: an exception could not leave the fiber's stack.
+void fail(const char* why) {
+  block().failure = why;
+  while (true) switcher().to_scheduler(block().current);
+}
+
+void enter_fiber() {
+  Block& b = block();
+  (*b.kernel)();
+  b.fibers[b.current].done = true;
+  Warp& warp = b.warps[b.current / kWarp];
+  --warp.alive;
+  --b.alive;
+  // Those who wait no longer wait for this one.
+  if (warp.alive > 0 && warp.barrier.arrived == warp.alive) {
+    warp.barrier.arrived = 0;
+    ++warp.barrier.generation;
+  }
+  if (b.alive > 0 && b.barrier.arrived == b.alive) {
+    b.barrier.arrived = 0;
+    ++b.barrier.generation;
+  }
+  switcher().to_scheduler(b.current);
+}
+
+dim3 position_in(dim3 size, unsigned index) {
+  return {index % size.x, index / size.x % size.y, index / size.x / size.y};
+}
+
+void prepare_block(dim3 threads, int64_t shared_bytes) {
+  Block& b = block();
+  b.threads = b.alive = static_cast<int>(threads.x * threads.y * threads.z);
+  if (static_cast<int>(b.fibers.size()) < b.threads) b.fibers.resize(b.threads);
+  b.warps.assign((b.threads + kWarp - 1) / kWarp, Warp{});
+  for (int i = 0; i < b.threads; ++i) {
+    Fiber& fiber = b.fibers[i];
+    if (!fiber.stack) {
+      fiber.stack =
+          mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (fiber.stack == MAP_FAILED) throw std::bad_alloc();
+    }
+    fiber.done = false;
+    fiber.waits = nullptr;
+    switcher().begin(i, fiber.stack);
+    ++b.warps[i / kWarp].alive;
+  }
+  b.barrier = {};
+  b.failure = nullptr;
+  b.counted = 0;
+  b.shared.assign(shared_bytes + 16, std::byte{0xff});
+}
+
+// One turn of every warp: its lanes run until all of them wait for the block or are done.
+bool run_warp(int warp) {
+  Block& b = block();
+  bool moved = false;
+  for (bool again = true; again;) {
+    again = false;
+    for (int i = warp * kWarp; i < std::min(b.threads, (warp + 1) * kWarp); ++i) {
+      if (!b.fibers[i].ready()) continue;
+      b.current = i;
+      threadIdx = position_in(blockDim, i);
+      switcher().to_fiber(i);
+      if (b.failure) throw std::logic_error(b.failure);
+      again = moved = true;
+    }
+  }
+  return moved;
+}
+
+void run_block() {
+  Block& b = block();
+  while (b.alive > 0) {
+    bool moved = false;
+    for (int warp = 0; warp < static_cast<int>(b.warps.size()); ++warp) moved |= run_warp(warp);
+    if (!moved) throw std::logic_error("threads of a block wait for each other in vain");
+  }
+}
+
+}  // namespace
+
+int lane() { return block().current % kWarp; }
+
+std::byte* exchange_slot(int other) { return block().warps[block().current / kWarp].slots[other]; }
+
+std::byte* shared_memory() {
+  void* begin = block().shared.data();
+  size_t room = block().shared.size();
+  return static_cast<std::byte*>(std::align(16, room - 16, begin, room));
+}
+
+void block_barrier() {
+  Barrier& barrier = block().barrier;
+  const int64_t generation = barrier.generation;
+  if (!barrier.arrive(block().alive)) wait_at(barrier, generation);
+}
+
+void warp_barrier(int kind) {
+  Warp& warp = block().warps[block().current / kWarp];
+  if (warp.barrier.arrived > 0 && warp.barrier.kind != kind) {
+    fail("lanes of a warp meet in different places");
+  }
+  warp.barrier.kind = kind;
+  const int64_t generation = warp.barrier.generation;
+  if (!warp.barrier.arrive(warp.alive)) wait_at(warp.barrier, generation);
+}
+
+int count_in_block(bool holds) {
+  Block& b = block();
+  b.counted += holds;
+  const int64_t generation = b.barrier.generation;
+  if (b.barrier.arrive(b.alive)) {
+    b.count = b.counted;
+    b.counted = 0;
+  } else {
+    wait_at(b.barrier, generation);
+  }
+  const int count = b.count;
+  block_barrier();  // before anybody counts again
+  return count;
+}
+
+void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
+              const std::function<void()>& kernel) {
+  const int64_t in_block = int64_t{threads.x} * threads.y * threads.z;
+  if (in_block < 1 || in_block > 1024 || threads.z > 64 || blocks.x < 1 || blocks.y < 1 ||
+      blocks.z < 1 || blocks.x > 0x7fffffffu || blocks.y > 65535 || blocks.z > 65535 ||
+      shared_bytes > kMostShared) {
+    throw std::logic_error("no GPU takes this launch");
+  }
+  block().kernel = &kernel;
+  gridDim = blocks;
+  blockDim = threads;
+  for (unsigned z = 0; z < blocks.z; ++z) {
+    for (unsigned y = 0; y < blocks.y; ++y) {
+      for (unsigned x = 0; x < blocks.x; ++x) {
+        blockIdx = {x, y, z};
+        prepare_block(threads, shared_bytes);
+        run_block();
+      }
+    }
+  }
+}
+
+}  // namespace cuda_on_cpu

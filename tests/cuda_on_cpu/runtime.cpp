@@ -1,0 +1,162 @@
+// A CUDA runtime whose device is this machine: memory is the heap's, and work is done at once or
+// kept in a graph.
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "tests/cuda_on_cpu/fibers.h"
+
+namespace cuda_on_cpu {
+
+struct FakeGraph {
+  std::vector<std::function<void()>> work;
+};
+
+struct FakeStream {
+  FakeGraph* capturing = nullptr;
+};
+
+namespace {
+
+std::map<void*, size_t>& allocations() {
+  static std::map<void*, size_t> all;
+  return all;
+}
+
+size_t used_bytes() {
+  size_t sum = 0;
+  for (const auto& [data, bytes] : allocations()) sum += bytes;
+  return sum;
+}
+
+}  // namespace
+
+Machine& machine() {
+  static Machine the_machine;
+  return the_machine;
+}
+
+void submit(cudaStream_t stream, std::function<void()> work) {
+  if (stream->capturing) {
+    stream->capturing->work.push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+}  // namespace cuda_on_cpu
+
+using cuda_on_cpu::allocations;
+using cuda_on_cpu::machine;
+
+const char* cudaGetErrorName(cudaError_t status) {
+  return status == cudaErrorIllegalAddress ? "cudaErrorIllegalAddress" : "cudaErrorFake";
+}
+const char* cudaGetErrorString(cudaError_t status) {
+  return status == cudaErrorIllegalAddress ? "an illegal memory access was encountered"
+                                           : "a fake error";
+}
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = machine().driver;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 0;
+  if (machine().driver < 13000) return cudaErrorInsufficientDriver;
+  *count = machine().devices;
+  return machine().devices > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  std::snprintf(properties->name, sizeof properties->name, "this CPU in a GPU's clothes");
+  properties->totalGlobalMem = machine().memory;
+  properties->major = machine().major;
+  properties->minor = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  return device < machine().devices ? cudaSuccess : cudaErrorInvalidDevice;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *total = machine().memory;
+  *free = *total - std::min(*total, cuda_on_cpu::used_bytes());
+  return cudaSuccess;
+}
+cudaError_t cudaMalloc(void** data, size_t bytes) {
+  if (cuda_on_cpu::used_bytes() + bytes > machine().memory) return cudaErrorMemoryAllocation;
+  *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (!*data) return cudaErrorMemoryAllocation;
+  std::memset(*data, 0xff, bytes);  // a device's memory comes as it is
+  allocations()[*data] = bytes;
+  return cudaSuccess;
+}
+cudaError_t cudaFree(void* data) {
+  allocations().erase(data);
+  std::free(data);
+  return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) { return cudaMalloc(data, bytes); }
+cudaError_t cudaFreeHost(void* data) { return cudaFree(data); }
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
+  cuda_on_cpu::submit(stream, [=] { std::memcpy(to, from, bytes); });
+  return machine().failure;
+}
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
+                              size_t width, size_t height, cudaMemcpyKind, cudaStream_t stream) {
+  cuda_on_cpu::submit(stream, [=] {
+    for (size_t r = 0; r < height; ++r) {
+      std::memcpy(static_cast<char*>(to) + r * to_pitch,
+                  static_cast<const char*>(from) + r * from_pitch, width);
+    }
+  });
+  return machine().failure;
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  cuda_on_cpu::submit(stream, [=] { std::memset(to, value, bytes); });
+  return machine().failure;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new cuda_on_cpu::FakeStream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return machine().failure; }
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  stream->capturing = new cuda_on_cpu::FakeGraph;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = stream->capturing;
+  stream->capturing = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
+                                 unsigned long long) {
+  *executable = new cuda_on_cpu::FakeGraph(*graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+  for (const auto& work : executable->work) work();
+  return machine().failure;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}

@@ -1,0 +1,26 @@
+// Starting a kernel: here and now, or when the graph that is being captured runs.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/status.h"
+#include "tests/cuda_on_cpu/fibers.h"
+
+namespace bifrons::cuda {
+
+struct Grid {
+  dim3 blocks;
+  dim3 threads;
+  int64_t shared_bytes = 0;
+};
+
+template <typename... Parameters, typename... Arguments>
+void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid,
+            const Arguments&... arguments) {
+  cuda_on_cpu::submit(stream, [kernel, grid, arguments...] {
+    cuda_on_cpu::run_grid(grid.blocks, grid.threads, grid.shared_bytes,
+                          [&] { kernel(arguments...); });
+  });
+}
+
+}  // namespace bifrons::cuda

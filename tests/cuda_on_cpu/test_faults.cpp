@@ -1,0 +1,108 @@
+// What the CUDA backend says of machines it cannot use, on a machine that pretends.
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include "kernels/backend.h"
+#include "kernels/devices.h"
+
+namespace bifrons {
+
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device);
+CudaStatus cuda_on_cpu_status();
+
+namespace {
+
+// Puts the machine back as it was.
+class Faults : public ::testing::Test {
+ protected:
+  cuda_on_cpu::Machine& machine = cuda_on_cpu::machine();
+  ~Faults() override { machine = {}; }
+
+  static void expect_error(ErrorKind kind, const std::string& words,
+                           const std::function<void()>& body) {
+    try {
+      body();
+      ADD_FAILURE() << "nothing was thrown; expected: " << words;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), kind);
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  }
+  void expect_refusal(const std::string& words, int device = 0) {
+    expect_error(ErrorKind::kUnavailable, words, [&] { make_cuda_on_cpu_backend(device); });
+  }
+};
+
+TEST_F(Faults, AHealthyMachineIsDescribed) {
+  const CudaStatus status = cuda_on_cpu_status();
+  EXPECT_TRUE(status.built);
+  EXPECT_EQ(status.problem, "");
+  EXPECT_EQ(status.driver, "13.0");
+  ASSERT_EQ(status.devices.size(), 1u);
+  EXPECT_EQ(status.devices[0].capability, "9.0");
+  EXPECT_EQ(make_cuda_on_cpu_backend(0)->description(), "0: this CPU in a GPU's clothes, 8192 MiB");
+}
+
+TEST_F(Faults, NoDriver) {
+  machine.driver = 0;
+  expect_refusal("no NVIDIA driver is installed");
+  EXPECT_EQ(cuda_on_cpu_status().driver, "");
+}
+
+TEST_F(Faults, ADriverTooOld) {
+  machine.driver = 12020;
+  expect_refusal("the NVIDIA driver is too old: it serves CUDA 12.2, and this build needs 13.0");
+}
+
+TEST_F(Faults, NoCard) {
+  machine.devices = 0;
+  expect_refusal("there is no NVIDIA GPU");
+}
+
+TEST_F(Faults, NotThatManyCards) {
+  expect_refusal("there is no device cuda:3; this machine has cuda:0", 3);
+  machine.devices = 2;
+  expect_refusal("there is no device cuda:-1; this machine has cuda:0 to cuda:1", -1);
+}
+
+TEST_F(Faults, ACardTooOld) {
+  machine.major = 7;
+  expect_refusal("its compute capability is 7.0, and 8.0 or later is needed");
+}
+
+TEST_F(Faults, MemoryThatDoesNotSuffice) {
+  machine.memory = 1 << 20;
+  const auto b = make_cuda_on_cpu_backend(0);
+  const Buffer some = b->allocate(300 << 10);
+  expect_error(ErrorKind::kUnavailable,
+               "800000 more bytes are needed and 741376 of 1048576 are free",
+               [&] { b->allocate(799999); });
+  b->allocate(700000);  // the device is well
+}
+
+TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
+  const auto b = make_cuda_on_cpu_backend(0);
+  machine.failure = cudaErrorIllegalAddress;
+  expect_error(ErrorKind::kInterrupted, "the GPU failed while computing: an illegal memory access",
+               [&] { b->synchronize(); });
+}
+
+TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
+  const auto b = make_cuda_on_cpu_backend(0);
+  machine.failure = cudaErrorNoKernelImageForDevice;
+  expect_error(ErrorKind::kUnavailable, "no code for this GPU", [&] { b->synchronize(); });
+  machine.failure = cudaErrorMemoryAllocation;
+  expect_error(ErrorKind::kUnavailable, "not enough memory on the GPU while computing",
+               [&] { b->synchronize(); });
+}
+
+TEST_F(Faults, MemoryComesFullOfZeros) {
+  const auto b = make_cuda_on_cpu_backend(0);
+  const Buffer buffer = b->allocate(1000);
+  std::vector<unsigned char> bytes(1000, 1);
+  b->download(bytes.data(), buffer.view(DType::kU8, {1000}));
+  EXPECT_EQ(bytes, std::vector<unsigned char>(1000, 0));
+}
+
+}  // namespace
+}  // namespace bifrons

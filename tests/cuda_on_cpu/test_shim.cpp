@@ -1,0 +1,93 @@
+// The fibers that stand for CUDA threads: a mistake a GPU would make of them must be found here.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "tests/cuda_on_cpu/fibers.h"
+
+namespace cuda_on_cpu {
+namespace {
+
+TEST(Fibers, EveryThreadOfEveryBlockRunsOnce) {
+  std::vector<int> seen(3 * 2 * 40, 0);
+  run_grid({3, 2}, {40}, 0, [&] { ++seen[(blockIdx.y * 3 + blockIdx.x) * 40 + threadIdx.x]; });
+  EXPECT_EQ(seen, std::vector<int>(3 * 2 * 40, 1));
+}
+
+TEST(Fibers, NobodyPassesABarrierBeforeAllHaveArrived) {
+  std::vector<int> first(96, 0);
+  int late = 0;
+  run_grid({1}, {96}, 0, [&] {
+    for (int round = 1; round <= 3; ++round) {
+      first[threadIdx.x] = round;
+      __syncthreads();
+      for (int x : first) late += x != round;
+      __syncthreads();
+    }
+  });
+  EXPECT_EQ(late, 0);
+}
+
+TEST(Fibers, ThreadsThatLeaveAreNotWaitedFor) {
+  int passed = 0;
+  run_grid({1}, {64}, 0, [&] {
+    if (threadIdx.x % 3 == 0) return;
+    __syncthreads();
+    ++passed;
+  });
+  EXPECT_EQ(passed, 42);
+}
+
+TEST(Fibers, LanesExchangeAndBlocksCount) {
+  std::vector<int> opposite(64), all(64);
+  run_grid({1}, {64}, 0, [&] {
+    const int mine = static_cast<int>(threadIdx.x);
+    opposite[mine] = __shfl_xor_sync(0xffffffffu, mine, 31);
+    all[mine] = __syncthreads_count(mine % 4 == 0);
+  });
+  for (int i = 0; i < 64; ++i) {
+    EXPECT_EQ(opposite[i], i ^ 31);
+    EXPECT_EQ(all[i], 16);
+  }
+}
+
+TEST(Fibers, SharedMemoryBeginsFullOfTraps) {
+  int trapped = 0;
+  run_grid({2}, {32}, 128, [&] {
+    float* shared = reinterpret_cast<float*>(shared_memory());
+    trapped += shared[threadIdx.x] != shared[threadIdx.x];
+    __syncthreads();
+    shared[threadIdx.x] = 1.0f;
+  });
+  EXPECT_EQ(trapped, 64);
+}
+
+TEST(Fibers, WaitingInVainIsFoundOut) {
+  const auto lanes_part = [] {
+    if (threadIdx.x < 16) {
+      __syncwarp();
+    } else {
+      __shfl_xor_sync(0xffffffffu, 1, 1);
+    }
+  };
+  EXPECT_THROW(run_grid({1}, {32}, 0, lanes_part), std::logic_error);
+  const auto half_a_warp_waits = [] {
+    if (threadIdx.x < 16) {
+      __syncwarp();
+    } else {
+      __syncthreads();
+    }
+  };
+  EXPECT_THROW(run_grid({1}, {32}, 0, half_a_warp_waits), std::logic_error);
+}
+
+TEST(Fibers, ALaunchNoGpuTakesIsRefused) {
+  EXPECT_THROW(run_grid({1}, {1025}, 0, [] {}), std::logic_error);
+  EXPECT_THROW(run_grid({0}, {32}, 0, [] {}), std::logic_error);
+  EXPECT_THROW(run_grid({1, 65536}, {32}, 0, [] {}), std::logic_error);
+  EXPECT_THROW(run_grid({1}, {32}, (48 << 10) + 1, [] {}), std::logic_error);
+}
+
+}  // namespace
+}  // namespace cuda_on_cpu

@@ -1,0 +1,16 @@
+// The CUDA backend, compiled for the host.
+#include "tests/support/under_test.h"
+
+namespace bifrons {
+
+// make_cuda_backend() under the name it has in this library (CMakeLists.txt).
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device);
+
+namespace testing {
+
+std::string no_backend_because() { return {}; }
+
+std::unique_ptr<Backend> backend_under_test() { return make_cuda_on_cpu_backend(0); }
+
+}  // namespace testing
+}  // namespace bifrons

@@ -1,0 +1,72 @@
+// What the engine says of devices it cannot use and of memory that does not suffice.
+#include <gtest/gtest.h>
+
+#include "kernels/devices.h"
+#include "src/engine/memory_plan.h"
+#include "src/engine/open_device.h"
+#include "src/model/model.h"
+
+namespace bifrons {
+namespace {
+
+std::string refusal(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnavailable) << error.what();
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Devices, NamesThatMeanNothingAreRefused) {
+  for (const std::string name :
+       {"warp", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "CUDA", "cuda0", "cuda:99999999999", ""}) {
+    EXPECT_NE(refusal([&] { open_device(name, 1); }).find("no device"), std::string::npos) << name;
+  }
+}
+
+TEST(Devices, TheCpuIsListedFirstAndAutoAlwaysOpens) {
+  const std::vector<DeviceInfo> all = devices();
+  ASSERT_GE(all.size(), 2u);
+  EXPECT_EQ(all[0].name, "cpu");
+  EXPECT_EQ(all[0].problem, "");
+  const OpenDevice best = open_device("auto", 1);
+  const bool gpu = best.backend->name() == "cuda";
+  EXPECT_EQ(best.fallback.empty(), gpu || !cuda_status().built);
+}
+
+TEST(Devices, AGpuThatIsNotThereIsSaidToBe) {
+  const CudaStatus status = cuda_status();
+  if (status.problem.empty()) GTEST_SKIP() << "this machine has a GPU";
+  EXPECT_EQ(refusal([] { open_device("cuda", 1); }).find("cannot use the GPU: "), 0u);
+  EXPECT_NE(refusal([] { open_device("cuda:0", 1); }).find(status.problem), std::string::npos);
+}
+
+TEST(Memory, WhatWouldFitIsSaid) {
+  const Config config = shape_named("janus-pro-1b");
+  const auto bytes = [&](int64_t pictures) {
+    int64_t sum = 0;
+    for (const MemoryItem& item : memory_plan(config, DType::kBf16, pictures, kPlannedPromptTokens))
+      if (item.name != kTextEmbedding) sum += item.bytes;
+    return sum;
+  };
+  const auto fits = [&](std::optional<int64_t> free, int64_t pictures) {
+    check_fits(free, config, DType::kBf16, pictures);
+  };
+  fits(std::nullopt, 1000);
+  fits(bytes(4), 4);
+  const std::string four = refusal([&] { fits(bytes(4) - 1, 4); });
+  EXPECT_NE(four.find("drawing 4 pictures at once needs " + std::to_string(bytes(4)) +
+                      " bytes; 3 at once would fit"),
+            std::string::npos)
+      << four;
+  const std::string none = refusal([&] { fits(1000, 4); });
+  EXPECT_NE(none.find("1000 bytes free"), std::string::npos) << none;
+  EXPECT_NE(none.find("takes " + std::to_string(bytes(1)) + " bytes for one picture"),
+            std::string::npos)
+      << none;
+}
+
+}  // namespace
+}  // namespace bifrons

@@ -1,0 +1,110 @@
+// Fused verbs equal their parts, bit for bit.
+#include <gtest/gtest.h>
+
+#include "tests/kernels/op_case.h"
+#include "tests/support/under_test.h"
+
+namespace bifrons::testing {
+namespace {
+
+struct Shape {
+  int64_t rows, in;
+  int64_t heads, kv_heads, size;  // of norm_linear_rope; heads * size outputs of swiglu
+};
+
+// Few and many rows, sizes that a device fuses and sizes that it may not.
+const Shape kShapes[] = {{1, 32, 2, 1, 32}, {2, 544, 3, 3, 64}, {8, 131, 4, 2, 32},
+                         {9, 64, 2, 2, 32}, {3, 40, 2, 1, 10},  {2, 2080, 1, 1, 128}};
+
+Values turns(int64_t capacity, int64_t half, DType dtype, uint32_t seed) {
+  return spread(seed, capacity * half, dtype);
+}
+
+class Fused : public ::testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+    b = backend_under_test();
+  }
+
+  Guarded tensor(DType dtype, std::vector<int64_t> shape, const Values& values = {},
+                 int64_t gap = 0) {
+    return Guarded(*b, dtype, shape, values, gap);
+  }
+  Linear linear(int64_t out, int64_t in, uint32_t seed) {
+    const HostValues weight(spread(seed, out * in, GetParam()), GetParam(), out, in);
+    return b->make_linear({&weight.array, 1}, {});
+  }
+  Norm norm(int64_t n) {
+    return b->make_norm(HostValues(spread(3, n, DType::kF32), DType::kF32, 1, n).array, nullptr);
+  }
+
+  std::unique_ptr<Backend> b;
+};
+
+TEST_P(Fused, NormLinearSwiglu) {
+  const DType dtype = GetParam();
+  for (const Shape& s : kShapes) {
+    const int64_t half = s.heads * s.size;
+    const Linear weight = linear(2 * half, s.in, 1);
+    const Norm n = norm(s.in);
+    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), 3);
+    const Guarded normed = tensor(dtype, {s.rows, s.in});
+    const Guarded both = tensor(dtype, {s.rows, 2 * half});
+    const Guarded parts = tensor(dtype, {s.rows, half}, {}, 5);
+    const Guarded fused = tensor(dtype, {s.rows, half}, {}, 5);
+    b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
+    b->linear(both.tensor(), normed.tensor(), weight);
+    b->swiglu(parts.tensor(), both.tensor());
+    b->norm_linear_swiglu(fused.tensor(), x.tensor(), n, 1e-5, weight, normed.tensor(),
+                          both.tensor());
+    EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
+    EXPECT_TRUE(fused.guards_hold() && x.untouched());
+  }
+}
+
+TEST_P(Fused, NormLinearRope) {
+  const DType dtype = GetParam();
+  constexpr int64_t kSlots = 3, kCapacity = 11;
+  for (const Shape& s : kShapes) {
+    const int64_t out = (s.heads + 2 * s.kv_heads) * s.size, cols = s.heads * s.size;
+    const Linear weight = linear(out, s.in, 4);
+    const Norm n = norm(s.in);
+    Values slot, position;
+    for (int64_t m = 0; m < s.rows; ++m) {
+      slot.push_back(static_cast<double>(m % kSlots));
+      position.push_back(static_cast<double>(m * 5 % kCapacity));
+    }
+    const Guarded slots = tensor(DType::kI32, {s.rows}, slot);
+    const Guarded positions = tensor(DType::kI32, {s.rows}, position);
+    const TokenRows rows{slots.tensor(), positions.tensor()};
+    const int64_t half = s.size / 2;
+    const Guarded cos = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 5));
+    const Guarded sin = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 6), 2);
+    const RopeTable rope{cos.tensor(), sin.tensor()};
+    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), 3);
+    const Guarded normed = tensor(dtype, {s.rows, s.in});
+    const Guarded qkv = tensor(dtype, {s.rows, out});
+    const std::vector cache{kSlots, s.kv_heads, kCapacity, s.size};
+    const Guarded q = tensor(dtype, {s.rows, cols}, {}, 5), k = tensor(dtype, cache),
+                  v = tensor(dtype, cache);
+    const Guarded fused_q = tensor(dtype, {s.rows, cols}, {}, 5), fused_k = tensor(dtype, cache),
+                  fused_v = tensor(dtype, cache);
+    b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
+    b->linear(qkv.tensor(), normed.tensor(), weight);
+    b->rope_append(q.tensor(), {k.tensor(), v.tensor()}, qkv.tensor(), rope, rows);
+    b->norm_linear_rope(fused_q.tensor(), {fused_k.tensor(), fused_v.tensor()}, x.tensor(), n, 1e-5,
+                        weight, rope, rows, normed.tensor(), qkv.tensor());
+    const std::string name = std::to_string(s.rows) + " x " + std::to_string(s.in);
+    EXPECT_EQ(difference(fused_q.values(), q.values()), "") << name;
+    EXPECT_EQ(difference(fused_k.values(), k.values()), "") << name;
+    EXPECT_EQ(difference(fused_v.values(), v.values()), "") << name;
+    EXPECT_TRUE(fused_q.guards_hold() && fused_k.guards_hold() && fused_v.guards_hold());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Fused, ::testing::Values(DType::kF32, DType::kBf16),
+                         [](const auto& type) { return std::string(name_of(type.param)); });
+
+}  // namespace
+}  // namespace bifrons::testing

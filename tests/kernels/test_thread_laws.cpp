@@ -1,0 +1,19 @@
+// The number of threads changes no verb of the CPU.
+#include <gtest/gtest.h>
+
+#include "tests/kernels/op_case.h"
+
+namespace bifrons::testing {
+namespace {
+
+TEST(OpLaws, OneThreadEqualsMany) {
+  const auto one = make_cpu_backend(1), two = make_cpu_backend(2), five = make_cpu_backend(5);
+  for (const OpCase& op : op_cases()) {
+    const Values alone = outcome(op, *one);
+    EXPECT_EQ(difference(alone, outcome(op, *two)), "") << op.name;
+    EXPECT_EQ(difference(alone, outcome(op, *five)), "") << op.name;
+  }
+}
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,16 @@
+// The backend a test program is about: tests that hold on every device are linked once for each.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/backend.h"
+
+namespace bifrons::testing {
+
+// Why there is none on this machine; empty when there is one.
+std::string no_backend_because();
+
+std::unique_ptr<Backend> backend_under_test();
+
+}  // namespace bifrons::testing

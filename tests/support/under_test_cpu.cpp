@@ -1,0 +1,10 @@
+// The CPU is always there.
+#include "tests/support/under_test.h"
+
+namespace bifrons::testing {
+
+std::string no_backend_because() { return {}; }
+
+std::unique_ptr<Backend> backend_under_test() { return make_cpu_backend(2); }
+
+}  // namespace bifrons::testing
