@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/devices.h"
+#include "src/bifrons.h"
 #include "src/engine/memory_plan.h"
 #include "src/engine/open_device.h"
 #include "src/model/model.h"

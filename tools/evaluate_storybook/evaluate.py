@@ -64,7 +64,7 @@ def drawn_by_program(entries, program, model, seed, folder, extra):
     for i, entry in enumerate(entries):
         path = os.path.join(folder, f"{i:03}.png")
         if not os.path.exists(path):
-            subprocess.run([program, "generate", "-p", entry["prompt"], "-s", str(seed + i), "-m", model, "-o", path, *extra],
+            subprocess.run([program, "generate", "-q", "-p", entry["prompt"], "-s", str(seed + i), "-m", model, "-o", path, *extra],
                            check=True, stdout=subprocess.DEVNULL)
     return read_folder(len(entries), folder)
 
