@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "src/io/json.h"
 #include "src/io/sha256.h"
@@ -187,7 +188,8 @@ void BatchRun::write(const Waiting& waiting) {
   if (!reason.empty()) return fail_line(job.line, job.id, reason);
   if (!setup_.on_picture) return;
   const std::lock_guard lock(event_mutex_);
-  setup_.on_picture({job, waiting.drawing, setup_.directory + "/" + job.file_name});
+  setup_.on_picture(
+      {job, waiting.drawing, (std::filesystem::path(setup_.directory) / job.file_name).string()});
 }
 
 void BatchRun::fail_line(int64_t line, const std::string& id, const std::string& reason) {

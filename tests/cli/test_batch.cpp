@@ -96,6 +96,11 @@ TEST_F(CliBatch, DrawsAFileNamesBadLinesAndResumes) {
   EXPECT_EQ(manifest().size(), 3u);
 }
 
+TEST_F(CliBatch, ASlashBehindTheDirectoryIsNoPartOfTheNames) {
+  scratch.write("p.jsonl", "{\"prompt\":\"a fox\",\"seed\":7,\"id\":\"fox\"}\n");
+  EXPECT_EQ(batch("p.jsonl", {"-o", "out/"}).out, "out/fox.png\n");
+}
+
 TEST_F(CliBatch, APictureIsTheOneThatGenerateDraws) {
   scratch.write("p.txt", "a red fox --seed 11 --cfg 4 --temp 0.7 --id x\nanother --seed 3\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);

@@ -13,11 +13,12 @@ run() { echo "== $*"; "$PYTHON" "$here/$1.py" --checkpoints "$CHECKPOINTS" $2; }
 mkdir -p "$CHECKPOINTS"
 [ -f "$CHECKPOINTS/tokenizer.json" ] || run tokenizer ""
 [ -f "$CHECKPOINTS/codes.pt" ] || run patches ""
-run train_vq "--steps ${VQ_STEPS:-12000}"
+run train_vq "--steps ${VQ_STEPS:-3000}"
 [ -f "$CHECKPOINTS/vq-cooled.pt" ] || run train_vq "--cooldown ${VQ_COOLDOWN:-1000}"
-run train_transformer "--steps ${STEPS:-10000}"
-[ -f "$CHECKPOINTS/transformer-cooled.pt" ] || run train_transformer "--cooldown ${COOLDOWN:-1500}"
-[ -f "$CHECKPOINTS/guided.done" ] || { run train_transformer "--begin $CHECKPOINTS/transformer-cooled.pt --guided 5 --rate-scale .25 --batch 16 --cooldown ${GUIDED:-1500}"
-    touch "$CHECKPOINTS/guided.done"; }
+[ -f "$CHECKPOINTS/names.done" ] || { run train_transformer "--lesson names --hide 1 --steps ${NAMES:-1500}"
+    touch "$CHECKPOINTS/names.done"; }
+run train_transformer "--hide .4 --steps ${STEPS:-15000}"
+[ -f "$CHECKPOINTS/transformer-cooled.pt" ] ||
+    run train_transformer "--begin $CHECKPOINTS/transformer.pt --guided 5 --hide 0 --rate-scale .6 --batch 16 --cooldown ${GUIDED:-2500}"
 run train_encoder "--steps ${ENCODER_STEPS:-4000}"
 run export "--out $OUT"
