@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 namespace bifrons {
 namespace {
@@ -86,6 +87,12 @@ struct Checker {
             "{}: q is {}, which does not divide into the heads of a cache {}", verb, shape_of(q),
             shape_of(cache.k));
   }
+  void copyable(const Tensor& to, const Tensor& from) const {
+    tensor("the destination", to);
+    tensor("the source", from);
+    require(to.dtype == from.dtype && to.rows() == from.rows() && to.cols() == from.cols(),
+            "{}: the source is {} but the destination is {}", verb, shape_of(from), shape_of(to));
+  }
 };
 
 struct Cost {
@@ -144,6 +151,19 @@ class CalledAgain final : public Recording {
 std::unique_ptr<Recording> Backend::record(std::function<void()> step) {
   check(step != nullptr, "record: no step");
   return std::make_unique<CalledAgain>(std::move(step));
+}
+
+void Backend::copy(const Tensor& to, const Tensor& from) {
+  Checker{"copy", place()}.copyable(to, from);
+  do_copy(to, from);
+}
+
+void Backend::do_copy(const Tensor& to, const Tensor& from) {
+  std::vector<std::byte> row(from.cols() * size_of(from.dtype));
+  for (int64_t r = 0; r < from.rows(); ++r) {
+    download(row.data(), from.slice_rows(r, 1));
+    upload(to.slice_rows(r, 1), row.data());
+  }
 }
 
 void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {

@@ -67,6 +67,9 @@ class Backend {
   virtual Buffer allocate(int64_t bytes) = 0;
   virtual void upload(const Tensor& to, const void* host) = 0;    // contiguous destination
   virtual void download(void* host, const Tensor& from) = 0;      // contiguous source
+  // Copies within this backend's memory, in order with the verbs: same dtype, rows() and cols(),
+  // rows of either may lie apart.
+  void copy(const Tensor& to, const Tensor& from);
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
 
@@ -155,6 +158,8 @@ class Backend {
   Meter& meter() { return meter_; }
 
  private:
+  // Here row by row through the host; a device has something shorter.
+  virtual void do_copy(const Tensor& to, const Tensor& from);
   virtual void do_gather(const Tensor& y, const Table& table, const Tensor& ids) = 0;
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) = 0;
   virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) = 0;

@@ -9,19 +9,30 @@
 
 namespace bifrons {
 
-// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four random
-// words that depend on counter and key alone.
+// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds
+// that mix a counter with a key, which moves on from round to round.
+constexpr int kPhiloxRounds = 10;
+
+constexpr std::array<uint32_t, 4> philox_round(std::array<uint32_t, 4> counter,
+                                               std::array<uint32_t, 2> key) {
+  constexpr uint64_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
+  const uint64_t product0 = kMultiplier0 * counter[0], product1 = kMultiplier1 * counter[2];
+  return {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
+          static_cast<uint32_t>(product1),
+          static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
+          static_cast<uint32_t>(product0)};
+}
+
+constexpr std::array<uint32_t, 2> philox_next_key(std::array<uint32_t, 2> key) {
+  return {key[0] + 0x9E3779B9u, key[1] + 0xBB67AE85u};
+}
+
+// Four random words that depend on counter and key alone.
 constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter,
                                          std::array<uint32_t, 2> key) {
-  constexpr uint64_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
-  constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t product0 = kMultiplier0 * counter[0], product1 = kMultiplier1 * counter[2];
-    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
-               static_cast<uint32_t>(product1),
-               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
-               static_cast<uint32_t>(product0)};
-    key = {key[0] + kWeyl0, key[1] + kWeyl1};
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    counter = philox_round(counter, key);
+    key = philox_next_key(key);
   }
   return counter;
 }
@@ -63,15 +74,14 @@ constexpr double fixed_exp(double x) {
 
 // Standard Gumbel noise -log(-log(1 - v)), v = (bits + 1/2) / 2^32. Large noise comes from small v,
 // where all 32 bits count, so the tail that decides a draw is as fine as float allows.
+// Both ways to -log(1 - v) are computed and one is taken by its bits: a loop over this has no branch.
 constexpr float gumbel(uint32_t bits) {
-  float exponential = 0.0f;
-  if (bits < 0x40000000u) {
-    const float v = (static_cast<float>(bits) + 0.5f) * 0x1p-32f;
-    exponential = twice_atanh(v / (2.0f - v));  // -log(1 - v) without forming 1 - v
-  } else {
-    exponential = -fixed_log((static_cast<float>(~bits) + 0.5f) * 0x1p-32f);
-  }
-  return -fixed_log(exponential);
+  const float v = (static_cast<float>(bits) + 0.5f) * 0x1p-32f;
+  const float small = twice_atanh(v / (2.0f - v));  // without forming 1 - v
+  const float large = -fixed_log((static_cast<float>(~bits) + 0.5f) * 0x1p-32f);
+  const uint32_t take_small = 0u - static_cast<uint32_t>(bits < 0x40000000u);
+  return -fixed_log(std::bit_cast<float>((std::bit_cast<uint32_t>(small) & take_small) |
+                                         (std::bit_cast<uint32_t>(large) & ~take_small)));
 }
 
 // Streams of one seed that must not share words.

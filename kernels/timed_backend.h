@@ -39,6 +39,7 @@ class TimedBackend : public Backend {
   template <typename Run>
   void timed(Verb verb, Run run);
 
+  void do_copy(const Tensor& to, const Tensor& from) override { inner_.copy(to, from); }
   void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
   void do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;

@@ -24,7 +24,10 @@ struct EngineOptions {
   std::string device = "auto";  // auto | cpu
   int threads = 0;              // 0: all cores this process may use
   RopeMode rope = RopeMode::kF32;
-  int pictures_at_once = 1;     // pictures drawn side by side; never changes a picture
+  int pictures_at_once = 1;     // by draw(), side by side; never changes a picture
+  // Whether pictures are decoded on a thread of their own beside drawing. Left open, devices do,
+  // and on a CPU, whose cores are busy either way, it happens between steps. Never changes a picture.
+  std::optional<bool> decode_beside{};
 };
 
 // Everything that decides a picture. Picture i of a prompt has seed + i.

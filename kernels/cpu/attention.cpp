@@ -7,6 +7,7 @@
 #include "kernels/cpu/exponential.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scalar.h"
+#include "kernels/cpu/vectorise.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -32,7 +33,8 @@ int64_t position_of(const TokenRows& rows, int64_t m, int64_t capacity) {
 
 // One head of `size`, rotated: pairs (i, i + size / 2), each product and the sum rounded to T.
 template <typename T>
-void rotate(T* to, const T* from, const float* cos, const float* sin, int64_t size) {
+[[gnu::always_inline]] inline void rotate(T* to, const T* from, const float* cos, const float* sin,
+                                          int64_t size) {
   const int64_t half = size / 2;
   const auto round = [](float x) { return to_float(round_to<T>(x)); };
   for (int64_t i = 0; i < half; ++i) {
@@ -89,27 +91,32 @@ void attend(const InstructionSet& isa, T* y, const T* q, const T* k, const T* v,
 
 }  // namespace
 
-void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
-                 const TokenRows& rows) {
+void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                 const RopeTable& rope, const TokenRows& rows) {
   const int64_t kv_heads = cache.k.shape[1];
   const int64_t size = cache.k.shape[3];
   const int64_t heads = q.cols() / size;
   visit_activation(q.dtype, [&]<typename T>(T) {
-    for (int64_t m = 0; m < q.rows(); ++m) {
+    run_rows(pool, q.rows(), [&](int64_t m) {
       const int64_t slot = slot_of(rows, m, cache.k.shape[0]);
       const int64_t position = position_of(rows, m, cache.k.shape[2]);
       const auto* cos = reinterpret_cast<const float*>(rope.cos.row(position));
       const auto* sin = reinterpret_cast<const float*>(rope.sin.row(position));
       const T* from = reinterpret_cast<const T*>(qkv.row(m));
       T* to = reinterpret_cast<T*>(q.row(m));
-      for (int64_t h = 0; h < heads; ++h) rotate(to + h * size, from + h * size, cos, sin, size);
       const T* k = from + heads * size;
       const T* v = k + kv_heads * size;
-      for (int64_t h = 0; h < kv_heads; ++h) {
-        rotate(cache_row<T>(cache.k, slot, h, position), k + h * size, cos, sin, size);
-        std::copy_n(v + h * size, size, cache_row<T>(cache.v, slot, h, position));
-      }
-    }
+      T* const k_to = cache_row<T>(cache.k, slot, 0, position);
+      T* const v_to = cache_row<T>(cache.v, slot, 0, position);
+      const int64_t head_pitch = cache.k.shape[2] * size;
+      vectorised([=]() __attribute__((always_inline)) {
+        for (int64_t h = 0; h < heads; ++h) rotate(to + h * size, from + h * size, cos, sin, size);
+        for (int64_t h = 0; h < kv_heads; ++h) {
+          rotate(k_to + h * head_pitch, k + h * size, cos, sin, size);
+          std::copy_n(v + h * size, size, v_to + h * head_pitch);
+        }
+      });
+    });
   });
 }
 

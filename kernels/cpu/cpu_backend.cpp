@@ -132,7 +132,7 @@ void CpuBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weigh
 
 void CpuBackend::do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                                 const RopeTable& rope, const TokenRows& rows) {
-  cpu::rope_append(q, cache, qkv, rope, rows);
+  cpu::rope_append(pool_, q, cache, qkv, rope, rows);
 }
 
 void CpuBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
@@ -140,12 +140,14 @@ void CpuBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& c
   cpu::attention(pool_, isa_, y, q, cache, rows);
 }
 
-void CpuBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) { cpu::swiglu(y, gate_up); }
+void CpuBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) {
+  cpu::swiglu(pool_, y, gate_up);
+}
 
 void CpuBackend::do_gelu(const Tensor& y, const Tensor& x) { cpu::gelu(pool_, y, x); }
 
 void CpuBackend::do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  cpu::guide(guided, logits, scale);
+  cpu::guide(pool_, guided, logits, scale);
 }
 
 void CpuBackend::do_sample(const Tensor& ids, const Tensor& guided,

@@ -23,6 +23,16 @@ struct Bf16Cache {
   }
 };
 
+template <typename Isa, int kVectors>
+void sums_of(const typename Isa::Vector* x, float* out) {
+  if constexpr (kVectors == 4 && requires { Isa::four_sums(x, out); }) {
+    Isa::four_sums(x, out);
+  } else {
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) out[j] = Isa::sum(x[j]);
+  }
+}
+
 // Scores of kKeys keys: so many chains of multiply-adds run beside each other, each as it would
 // alone.
 template <typename Isa, typename Cache, int kKeys>
@@ -43,9 +53,11 @@ void score_keys(const float* q, const std::byte* key, int64_t size, float scale,
       sum[j] = Isa::multiply_add(Cache::load(key + j * pitch + i * Cache::kBytes), qi, sum[j]);
     }
   }
+  float totals[kKeys];
+  sums_of<Isa, kKeys>(sum, totals);
 #pragma GCC unroll 8
   for (int j = 0; j < kKeys; ++j) {
-    float total = Isa::sum(sum[j]);
+    float total = totals[j];
     for (int64_t i = whole; i < size; ++i) {
       total += q[i] * Cache::get(key + j * pitch + i * Cache::kBytes);
     }
@@ -91,6 +103,9 @@ void mix(const float* weight, const void* v, int64_t count, int64_t size, float*
   int64_t i = 0;
   for (; i + kWide * Isa::kLanes <= size; i += kWide * Isa::kLanes) {
     mix_columns<Isa, Cache, kWide>(weight, values + i * Cache::kBytes, count, size, out + i);
+  }
+  for (; i + kWide / 2 * Isa::kLanes <= size; i += kWide / 2 * Isa::kLanes) {
+    mix_columns<Isa, Cache, kWide / 2>(weight, values + i * Cache::kBytes, count, size, out + i);
   }
   for (; i + Isa::kLanes <= size; i += Isa::kLanes) {
     mix_columns<Isa, Cache, 1>(weight, values + i * Cache::kBytes, count, size, out + i);

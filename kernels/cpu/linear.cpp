@@ -13,8 +13,8 @@ namespace {
 // at this many rows is a small part of the work.
 constexpr int64_t kSlab = 256;
 
-// A chunk of less is not worth the trip to the counter.
-constexpr int64_t kChunkBytes = 128 << 10;
+// A chunk of less work, bytes of weights times rows, is not worth the trip to the counter.
+constexpr int64_t kChunkWork = 256 << 10;
 
 // Widens rows of bf16 to f32, with zeros from the end of a row to the next.
 void widen(float* to, int64_t pitch, const Tensor& x) {
@@ -97,7 +97,8 @@ void LinearRunner::run_slab(ThreadPool& pool, const Tensor& y, const Tensor& x,
   const InstructionSet::Panel kernel = kernel_for(isa_, weight.dtype, pairs);
   const int64_t bytes = panel_bytes(weight.dtype, weight.in);
   cut(starts_, panel_count(weight.out),
-      std::max<int64_t>(1, kChunkBytes / std::max<int64_t>(1, bytes)), pool.threads());
+      std::max<int64_t>(1, kChunkWork / std::max<int64_t>(1, bytes * std::max<int64_t>(2, job.rows))),
+      pool.threads());
   pool.run(static_cast<int64_t>(starts_.size()) - 1, [&](int64_t chunk) {
     PanelJob mine = job;
     for (int64_t p = starts_[chunk]; p < starts_[chunk + 1]; ++p) {

@@ -2,6 +2,8 @@
 // rounding and rows stand in kernels/backend.h.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/backend.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/products.h"
@@ -9,23 +11,34 @@
 
 namespace bifrons::cpu {
 
+// Calls body(row) for every row, a few at a time on each thread of the pool: for verbs whose rows are
+// too little work to be shared one by one.
+template <typename Body>
+void run_rows(ThreadPool& pool, int64_t rows, const Body& body) {
+  constexpr int64_t kRows = 8;
+  pool.run((rows + kRows - 1) / kRows, [&](int64_t chunk) {
+    const int64_t end = std::min(rows, (chunk + 1) * kRows);
+    for (int64_t m = chunk * kRows; m < end; ++m) body(m);
+  });
+}
+
 // rows.cpp
 void gather(const Tensor& y, const Table& table, const Tensor& ids);
 void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
-void swiglu(const Tensor& y, const Tensor& gate_up);
+void swiglu(ThreadPool& pool, const Tensor& y, const Tensor& gate_up);
 void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
 void advance(const Tensor& counters);
 
 // attention.cpp
-void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
-                 const TokenRows& rows);
+void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const Tensor& qkv,
+                 const RopeTable& rope, const TokenRows& rows);
 void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& q,
                const KvCache& cache, const TokenRows& rows);
 
 // sample.cpp
-void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale);
+void guide(ThreadPool& pool, const Tensor& guided, const Tensor& logits, const Tensor& scale);
 void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
             const SampleControls& controls);
 

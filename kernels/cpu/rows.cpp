@@ -100,10 +100,10 @@ void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& 
   });
 }
 
-void swiglu(const Tensor& y, const Tensor& gate_up) {
+void swiglu(ThreadPool& pool, const Tensor& y, const Tensor& gate_up) {
   const int64_t n = y.cols();
   visit_activation(y.dtype, [&]<typename T>(T) {
-    for (int64_t m = 0; m < y.rows(); ++m) {
+    run_rows(pool, y.rows(), [&](int64_t m) {
       const T* gate = reinterpret_cast<const T*>(gate_up.row(m));
       const T* up = gate + n;
       T* to = reinterpret_cast<T*>(y.row(m));
@@ -114,7 +114,7 @@ void swiglu(const Tensor& y, const Tensor& gate_up) {
           to[i] = round_to<T>(silu * to_float(up[i]));
         }
       });
-    }
+    });
   });
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/ops.h"
+#include "kernels/cpu/vectorise.h"
 #include "kernels/sampling.h"
 
 namespace bifrons::cpu {
@@ -22,9 +23,13 @@ struct Draw {
 };
 
 bool drawable(const float* logits, int64_t n) {
-  bool good = true;
-  for (int64_t i = 0; i < n; ++i) good &= logits[i] < std::numeric_limits<float>::infinity();
-  return good;  // a NaN compares false as well
+  int good = 1;
+  vectorised([&good, logits, n]() __attribute__((always_inline)) {
+    int all = 1;
+    for (int64_t i = 0; i < n; ++i) all &= logits[i] < std::numeric_limits<float>::infinity();
+    good = all;  // a NaN compares false as well
+  });
+  return good != 0;
 }
 
 int32_t greedy(const float* logits, int64_t n) {
@@ -65,6 +70,63 @@ std::vector<char> kept_codes(const float* logits, int64_t n, const Draw& draw) {
   return kept;
 }
 
+// Codes whose noise is made at a time; a multiple of 4.
+constexpr int64_t kNoiseCodes = 256;
+
+// noise[i] is that of code first + i, which is gumbel_block() for many blocks at once.
+void make_noise(float* noise, const Draw& draw, int64_t first) {
+  constexpr int kBlocks = kNoiseCodes / 4;
+  const uint32_t step = draw.step, block = static_cast<uint32_t>(first / 4);
+  const uint64_t seed = draw.seed;
+  vectorised([=]() __attribute__((always_inline)) {
+    alignas(64) uint32_t a[kBlocks], b[kBlocks], c[kBlocks], d[kBlocks], words[kNoiseCodes];
+    for (int i = 0; i < kBlocks; ++i) {
+      a[i] = step;
+      b[i] = block + static_cast<uint32_t>(i);
+      c[i] = kImageTokenStream;
+      d[i] = 0;
+    }
+    std::array<uint32_t, 2> key{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+    for (int round = 0; round < kPhiloxRounds; ++round) {
+      for (int i = 0; i < kBlocks; ++i) {
+        const std::array<uint32_t, 4> mixed = philox_round({a[i], b[i], c[i], d[i]}, key);
+        a[i] = mixed[0];
+        b[i] = mixed[1];
+        c[i] = mixed[2];
+        d[i] = mixed[3];
+      }
+      key = philox_next_key(key);
+    }
+    for (int i = 0; i < kBlocks; ++i) {
+      words[4 * i] = a[i];
+      words[4 * i + 1] = b[i];
+      words[4 * i + 2] = c[i];
+      words[4 * i + 3] = d[i];
+    }
+    for (int64_t i = 0; i < kNoiseCodes; ++i) noise[i] = gumbel(words[i]);
+  });
+}
+
+// scores[i] = logits[i] / temperature + scores[i]; returns the highest.
+float add_logits(float* scores, const float* logits, int64_t n, float temperature) {
+  constexpr int kStrands = 16;
+  float high[kStrands];
+  vectorised([&, scores, logits, n, temperature]() __attribute__((always_inline)) {
+    float strand[kStrands];
+    for (float& x : strand) x = -std::numeric_limits<float>::infinity();
+    for (int64_t i = 0; i < n; ++i) scores[i] = logits[i] / temperature + scores[i];
+    const int64_t whole = n - n % kStrands;
+    for (int64_t i = 0; i < whole; i += kStrands) {
+      for (int s = 0; s < kStrands; ++s) {
+        strand[s] = scores[i + s] > strand[s] ? scores[i + s] : strand[s];
+      }
+    }
+    for (int64_t i = whole; i < n; ++i) strand[0] = scores[i] > strand[0] ? scores[i] : strand[0];
+    for (int s = 0; s < kStrands; ++s) high[s] = strand[s];
+  });
+  return *std::max_element(high, high + kStrands);
+}
+
 int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
   if (!drawable(logits, n)) return -1;
   if (draw.temperature == 0.0f) return greedy(logits, n);
@@ -73,15 +135,17 @@ int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
 
   int32_t best = -1;
   float best_score = 0.0f;
-  for (int64_t block = 0; 4 * block < n; ++block) {
-    const std::array<float, 4> noise =
-        gumbel_block(draw.seed, draw.step, static_cast<uint32_t>(block));
-    for (int64_t i = 4 * block; i < std::min(n, 4 * block + 4); ++i) {
-      if (!kept.empty() && !kept[i]) continue;
-      const float score = logits[i] / draw.temperature + noise[i - 4 * block];
-      if (best < 0 || score > best_score) {
-        best = static_cast<int32_t>(i);
-        best_score = score;
+  alignas(64) float scores[kNoiseCodes];  // noise at first
+  for (int64_t first = 0; first < n; first += kNoiseCodes) {
+    const int64_t count = std::min(kNoiseCodes, n - first);
+    make_noise(scores, draw, first);
+    const float highest = add_logits(scores, logits + first, count, draw.temperature);
+    if (best >= 0 && !(highest > best_score)) continue;
+    for (int64_t i = 0; i < count; ++i) {
+      if (!kept.empty() && !kept[first + i]) continue;
+      if (best < 0 || scores[i] > best_score) {
+        best = static_cast<int32_t>(first + i);
+        best_score = scores[i];
       }
     }
   }
@@ -90,15 +154,17 @@ int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
 
 }  // namespace
 
-void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
+void guide(ThreadPool& pool, const Tensor& guided, const Tensor& logits, const Tensor& scale) {
   const int64_t n = guided.cols();
-  for (int64_t p = 0; p < guided.rows(); ++p) {
+  pool.run(guided.rows(), [&](int64_t p) {
     const float* prompted = reinterpret_cast<const float*>(logits.row(2 * p));
     const float* unprompted = reinterpret_cast<const float*>(logits.row(2 * p + 1));
     float* to = reinterpret_cast<float*>(guided.row(p));
     const float s = scale.as<float>()[p];
-    for (int64_t i = 0; i < n; ++i) to[i] = unprompted[i] + s * (prompted[i] - unprompted[i]);
-  }
+    vectorised([=]() __attribute__((always_inline)) {
+      for (int64_t i = 0; i < n; ++i) to[i] = unprompted[i] + s * (prompted[i] - unprompted[i]);
+    });
+  });
 }
 
 void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,

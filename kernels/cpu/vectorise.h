@@ -6,18 +6,18 @@ namespace bifrons::cpu {
 // x86 compilers take these attributes; elsewhere the body is called as it is.
 #if defined(__x86_64__)
 template <typename Body>
-[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")]] void
+[[gnu::flatten, gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")]] void
 vectorised_avx512(const Body& body) {
   body();
 }
 
 template <typename Body>
-[[gnu::target("avx2")]] void vectorised_avx2(const Body& body) {
+[[gnu::flatten, gnu::target("avx2")]] void vectorised_avx2(const Body& body) {
   body();
 }
 
 // Runs a body of simple loops with the widest vectors this machine has. The body must be a lambda
-// marked always_inline, without calls that are not inlined. No multiply-add is fused, so every
+// marked always_inline; what it calls is inlined too (flatten). No multiply-add is fused, so every
 // width computes the same bits.
 template <typename Body>
 void vectorised(const Body& body) {

@@ -6,7 +6,8 @@
 #include <filesystem>
 
 #include "src/bifrons.h"
-#include "src/engine/generator.h"
+#include "src/engine/batch.h"
+#include "src/engine/memory_plan.h"
 #include "src/engine/parts.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
@@ -55,15 +56,21 @@ struct Engine::State {
   EngineOptions options;
   ModelInfo info;
   Config config;
-  std::unique_ptr<Backend> backend;  // outlives everything that holds its buffers
+  // Backends outlive everything that holds their buffers.
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Backend> decode_backend;  // null: pictures are decoded by `backend`
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
-  std::unique_ptr<Generator> generator;
   std::unique_ptr<VqEncoder> encoder;  // when encode() was called
+  std::unique_ptr<Lanes> lanes;
+  int automatic_lanes = 1;
   Buffer codes;   // i32 [image_tokens]
   Buffer pixels;  // u8 [size, size, 3]
 
+  Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
   Picture decode(std::span<const int32_t> tokens);
+  BatchStats draw_batch(int64_t lanes, const JobSource& source, const ResultSink& sink,
+                        const std::function<bool(const BatchProgress&)>& progress);
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -84,14 +91,19 @@ Engine Engine::open(const EngineOptions& options) {
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
   s->backend = open_backend(options);
-  s->model = load_model(*s->backend, s->config, checkpoint, options.model);
-  s->generator = std::make_unique<Generator>(*s->backend, s->config, s->model->transformer,
-                                             s->model->face, options.rope);
+  if (options.decode_beside.value_or(s->backend->place() == Place::kDevice)) {
+    s->decode_backend = open_backend(options);
+  }
+  s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
+  s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
+                                     s->model->face, options.rope);
   const int64_t tokens = s->config.image_tokens(), size = s->model->decoder.image_size();
-  s->codes = s->backend->allocate(tokens * size_of(DType::kI32));
-  s->pixels = s->backend->allocate(size * size * 3);
+  s->codes = s->decoding().allocate(tokens * size_of(DType::kI32));
+  s->pixels = s->decoding().allocate(size * size * 3);
 
   const PublishedTensors published(checkpoint);
+  s->automatic_lanes =
+      lanes_that_fit(s->config, weights_dtype(published, options.model), s->backend->place());
   s->info = {.name = last_part(options.model),
              .directory = options.model,
              .weights_hash = hash_checkpoint(checkpoint),
@@ -113,10 +125,10 @@ Picture Engine::State::decode(std::span<const int32_t> tokens) {
   const int64_t n = config.image_tokens(), size = model->decoder.image_size();
   const Tensor code = codes.view(DType::kI32, {n});
   const Tensor pixel = pixels.view(DType::kU8, {size, size, 3});
-  backend->upload(code, tokens.data());
-  model->decoder.decode(*backend, pixel, code);
+  decoding().upload(code, tokens.data());
+  model->decoder.decode(decoding(), pixel, code);
   Picture picture{size, size, std::vector<uint8_t>(size * size * 3)};
-  backend->download(picture.rgb.data(), pixel);
+  decoding().download(picture.rgb.data(), pixel);
   return picture;
 }
 
@@ -144,80 +156,56 @@ std::vector<int32_t> Engine::encode(const Picture& picture) {
   return s.encoder->encode(*s.backend, picture);
 }
 
+BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
+                                     const std::function<bool(const BatchProgress&)>& progress) {
+  lanes->reserve(count);
+  const BatchParts parts{.lanes = *lanes,
+                         .decode = [this](std::span<const int32_t> t) { return decode(t); },
+                         .decode_beside = decode_backend != nullptr};
+  const Prepare prepare = [this](const DrawRequest& request) {
+    return guided_prompt(*tokenizer, config, request);
+  };
+  return run_batch(parts, prepare, source, sink, progress);
+}
+
 std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const Progress& progress) {
   State& s = *state_;
-  std::vector<GuidedPrompt> prompts;
-  for (const DrawRequest& r : requests) {
-    prompts.push_back(guided_prompt(*s.tokenizer, s.config, r));
-  }
-
-  const size_t at_once = std::max(1, s.options.pictures_at_once);
-  const int64_t tokens = s.config.image_tokens();
+  const int64_t count = static_cast<int64_t>(requests.size());
+  if (count == 0) return {};
+  for (const DrawRequest& r : requests) guided_prompt(*s.tokenizer, s.config, r);  // may throw
+  std::vector<std::optional<BatchResult>> results(requests.size());
+  size_t next = 0;
+  const JobSource source = [&]() -> std::optional<BatchJob> {
+    if (next == requests.size()) return {};
+    const size_t i = next++;
+    return BatchJob{i, requests[i]};
+  };
+  const ResultSink sink = [&](BatchResult result) {
+    const size_t i = result.id;
+    results[i] = std::move(result);
+  };
+  const int64_t total = count * s.config.image_tokens();
+  const auto watch = [&](const BatchProgress& now) {
+    return !progress || progress(std::min(now.tokens, total), total);
+  };
+  const int64_t lanes = std::clamp<int64_t>(s.options.pictures_at_once, 1, count);
+  const BatchStats stats = s.draw_batch(lanes, source, sink, watch);
+  if (stats.stopped) throw Error(ErrorKind::kInterrupted, "interrupted");
   std::vector<Drawing> drawings;
-  for (size_t begin = 0; begin < prompts.size(); begin += at_once) {
-    const size_t n = std::min(at_once, prompts.size() - begin);
-    const auto start = std::chrono::steady_clock::now();
-    Progress scaled;
-    if (progress) {
-      scaled = [&](int64_t done, int64_t) {
-        return progress(static_cast<int64_t>(begin) * tokens + done * static_cast<int64_t>(n),
-                        static_cast<int64_t>(prompts.size()) * tokens);
-      };
-    }
-    auto codes = s.generator->draw(std::span(prompts).subspan(begin, n), scaled);
-    for (auto& c : codes) {
-      Drawing drawing{s.decode(c), std::move(c), 0};
-      drawings.push_back(std::move(drawing));
-    }
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    for (size_t i = begin; i < begin + n; ++i) drawings[i].seconds = took.count() / n;
+  for (std::optional<BatchResult>& result : results) {
+    if (result->error) throw *result->error;
+    drawings.push_back(std::move(*result->drawing));
   }
   return drawings;
 }
 
 BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
                               const BatchOptions& options) {
-  State& s = *state_;
-  BatchStats stats;
-  stats.lanes = options.lanes > 0 ? options.lanes : automatic_lanes();
-  BatchProgress progress{.lanes = stats.lanes};
-  for (bool more = true; more;) {
-    std::vector<uint64_t> ids;
-    std::vector<GuidedPrompt> prompts;
-    while (more && static_cast<int64_t>(ids.size()) < stats.lanes) {
-      std::optional<BatchJob> job = source();
-      more = job.has_value();
-      if (!more) break;
-      try {
-        prompts.push_back(guided_prompt(*s.tokenizer, s.config, job->request));
-        ids.push_back(job->id);
-      } catch (const Error& e) {
-        ++stats.failures, ++progress.pictures;
-        sink({.id = job->id, .error = e, .attempts = 0});
-      }
-    }
-    progress.lanes_busy = static_cast<int64_t>(ids.size());
-    const auto watch = [&](int64_t, int64_t) {
-      progress.tokens += progress.lanes_busy;
-      return !options.progress || options.progress(progress);
-    };
-    try {
-      auto codes = s.generator->draw(prompts, watch);
-      for (size_t i = 0; i < ids.size(); ++i) {
-        Drawing drawing{s.decode(codes[i]), std::move(codes[i]), 0};
-        ++stats.pictures, ++progress.pictures;
-        sink({.id = ids[i], .drawing = std::move(drawing)});
-      }
-    } catch (const Error& e) {
-      if (e.kind() != ErrorKind::kInterrupted) throw;
-      stats.stopped = true;
-      break;
-    }
-  }
-  return stats;
+  const int lanes = options.lanes > 0 ? options.lanes : automatic_lanes();
+  return state_->draw_batch(lanes, source, sink, options.progress);
 }
 
-int Engine::automatic_lanes() const { return 16; }
+int Engine::automatic_lanes() const { return state_->automatic_lanes; }
 
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   try {

@@ -2,8 +2,10 @@
 #include "src/engine/memory_plan.h"
 
 #include <algorithm>
+#include <fstream>
+#include <limits>
 
-#include "src/engine/generator.h"
+#include "src/engine/lanes.h"
 #include "src/model/model.h"
 
 namespace bifrons {
@@ -17,6 +19,16 @@ int64_t elements_of(const std::vector<NeededTensor>& tensors) {
     sum += n;
   }
   return sum;
+}
+
+// What the system could give without swapping, its caches included.
+int64_t free_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name, unit;
+  for (int64_t kib = 0; file >> name >> kib && std::getline(file, unit);) {
+    if (name == "MemAvailable:") return kib * 1024;
+  }
+  return std::numeric_limits<int64_t>::max();
 }
 
 }  // namespace
@@ -41,6 +53,21 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
           {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
           {"activations", activations},
           {"decoder's maps", model.decoder.scratch_bytes()}};
+}
+
+int lanes_that_fit(const Config& config, DType weights, Place place) {
+  constexpr int kHostLanes = 16, kDeviceLanes = 64;
+  constexpr int64_t kPromptTokens = 64;
+  if (place == Place::kDevice) return kDeviceLanes;
+  const int64_t room = free_memory() / 2;
+  int lanes = kHostLanes;
+  const auto needed = [&](int n) {
+    // The weights are there already.
+    return total_bytes(memory_plan(config, weights, n, kPromptTokens)) -
+           total_bytes(memory_plan(config, weights, 0, kPromptTokens));
+  };
+  while (lanes > 1 && needed(lanes) > room) lanes /= 2;
+  return lanes;
 }
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan) {

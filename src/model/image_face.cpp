@@ -11,6 +11,18 @@ int64_t bytes_of(int64_t rows, int64_t cols, DType dtype) {
 
 }  // namespace
 
+ImageFaceActivations ImageFaceActivations::first(int64_t n) const {
+  ImageFaceActivations a;
+  a.hidden = hidden.slice_rows(0, 2 * n);
+  a.inner = inner.slice_rows(0, 2 * n);
+  a.logits = logits.slice_rows(0, 2 * n);
+  a.guided = guided.slice_rows(0, n);
+  a.ids = ids.reshape({ids.count(), 1}).slice_rows(0, 2 * n).reshape({2 * n});
+  a.code = code.slice_rows(0, 2 * n);
+  a.aligned = aligned.slice_rows(0, 2 * n);
+  return a;
+}
+
 int64_t ImageFace::activation_bytes(int64_t pictures) const {
   const int64_t rows = 2 * pictures;
   return bytes_of(rows, config_.transformer.hidden, activation_) +

@@ -16,6 +16,9 @@ struct ImageFaceActivations {
   Tensor ids;       // i32 [2 P]
   Tensor code;      // [2 P, code_dim]
   Tensor aligned;   // [2 P, gen_aligner_width]
+
+  // Views on what the first n pictures use; the memory stays with the whole.
+  ImageFaceActivations first(int64_t n) const;
 };
 
 class ImageFace {

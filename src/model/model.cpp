@@ -17,7 +17,7 @@ DType weights_dtype(const PublishedTensors& published, const std::string& direct
   return embedding->dtype;
 }
 
-std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
+std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,
                                   const Checkpoint& checkpoint, const std::string& directory) {
   const PublishedTensors published(checkpoint);
   const DType activation = activation_for(weights_dtype(published, directory));
@@ -28,9 +28,12 @@ std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
   check_tensors(published, needed.tensors(), directory);
 
   WeightLoader loader(backend, published, activation);
-  model->visit_weights(loader);
+  visit(model->transformer.weights(), config.transformer, loader);
+  visit(model->face.weights(), config, loader);
+  WeightLoader decoder_loader(decoding, published, activation);
+  visit(model->decoder.weights(), config.vq, decoder_loader);
   checkpoint.verify_unchanged();
-  model->decoder.allocate(backend);
+  model->decoder.allocate(decoding);
   return model;
 }
 

@@ -44,9 +44,15 @@ inline DType activation_for(DType weights) {
 // The dtype of the token embedding stands for the checkpoint. Throws Error (data) when it is absent.
 DType weights_dtype(const PublishedTensors& published, const std::string& directory);
 
-// Checks every tensor against the config, then loads what drawing needs. Throws Error (data).
-std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
+// Checks every tensor against the config, then loads what drawing needs, the VQ decoder into
+// `decoding`, which may be the same backend. Throws Error (data).
+std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,
                                   const Checkpoint& checkpoint, const std::string& directory);
+inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
+                                         const Checkpoint& checkpoint,
+                                         const std::string& directory) {
+  return load_model(backend, backend, config, checkpoint, directory);
+}
 
 // The visual tokenizer's other half, which drawing does without, computing in `activation`. Throws
 // Error (data) when the checkpoint has none or another.

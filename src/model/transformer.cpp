@@ -1,8 +1,6 @@
 // The decoder as a page of verbs.
 #include "src/model/transformer.h"
 
-#include "src/model/rope.h"
-
 namespace bifrons {
 
 void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
@@ -36,30 +34,8 @@ int64_t Transformer::sequence_bytes(int64_t slots, int64_t capacity) const {
 
 SequenceMemory Transformer::make_memory(Backend& b, int64_t slots, int64_t capacity,
                                         std::span<const float> inverse_frequency) const {
-  const int64_t half = config_.head_dim / 2;
-  check(static_cast<int64_t>(inverse_frequency.size()) == half,
-        "make_memory: one inverse frequency per pair of head dimensions");
-  SequenceMemory memory;
-  memory.slots = slots;
-  memory.capacity = capacity;
-  memory.storage = b.allocate(sequence_bytes(slots, capacity));
-  const int64_t one = sequence_bytes(slots, capacity) / (2 * config_.layers);
-  for (int64_t l = 0; l < config_.layers; ++l) {
-    const auto part = [&](int64_t i) {
-      return memory.storage.view(
-          activation_, {slots, config_.kv_heads, capacity, config_.head_dim}, i * one);
-    };
-    memory.cache.push_back({part(2 * l), part(2 * l + 1)});
-  }
-
-  const RopeValues values = rope_values(inverse_frequency, capacity, activation_);
-  const int64_t table_bytes = capacity * half * size_of(DType::kF32);
-  memory.rope_storage = b.allocate(2 * table_bytes);
-  memory.rope.cos = memory.rope_storage.view(DType::kF32, {capacity, half});
-  memory.rope.sin = memory.rope_storage.view(DType::kF32, {capacity, half}, table_bytes);
-  b.upload(memory.rope.cos, values.cos.data());
-  b.upload(memory.rope.sin, values.sin.data());
-  return memory;
+  const CacheShape shape{config_.layers, config_.kv_heads, config_.head_dim, activation_};
+  return make_sequence_memory(b, shape, slots, capacity, inverse_frequency);
 }
 
 int64_t Transformer::activation_bytes(int64_t rows) const {

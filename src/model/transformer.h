@@ -4,20 +4,10 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "src/model/sequence_memory.h"
 #include "src/model/weights.h"
 
 namespace bifrons {
-
-// Keys and values of `slots` sequences of up to `capacity` tokens, and the rotation for each
-// position. Sized once per run; a slot is reused by simply writing from position 0 again.
-struct SequenceMemory {
-  int64_t slots = 0;
-  int64_t capacity = 0;
-  Buffer storage;             // caches of all layers
-  std::vector<KvCache> cache; // one a layer
-  Buffer rope_storage;
-  RopeTable rope;
-};
 
 // What the forward pass writes on its way; `rows` bounds the rows of one call.
 struct TransformerActivations {

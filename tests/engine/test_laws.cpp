@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <numeric>
+#include <random>
 
 #include "src/bifrons.h"
 #include "tests/support/golden.h"
@@ -10,12 +13,12 @@ namespace bifrons {
 namespace {
 
 Engine open_toy(const std::string& name, int threads, int pictures_at_once,
-                RopeMode rope = RopeMode::kF32) {
+                bool decode_beside = false) {
   return Engine::open({.model = golden::directory() + name,
                        .device = "cpu",
                        .threads = threads,
-                       .rope = rope,
-                       .pictures_at_once = pictures_at_once});
+                       .pictures_at_once = pictures_at_once,
+                       .decode_beside = decode_beside});
 }
 
 // Requests that differ in everything a lane carries: lengths, seeds, guidance, filters, negatives.
@@ -30,8 +33,30 @@ std::vector<DrawRequest> mixed_requests() {
     r.top_k = i % 3 == 0 ? 0 : static_cast<int64_t>(i);
     r.top_p = i % 2 == 0 ? 1.0 : 0.7;
     if (i % 3 == 1) r.negative_prompt = "blurry";
+    if (i % 5 == 2) r.prompt = requests[i - 1].prompt;  // another seed of the same prompt
   }
+  requests[9].prompt.append(45, 'y');  // more than memory is made for at first
   return requests;
+}
+
+// Draws the requests of `order` in that order; drawings by index of the request.
+std::map<size_t, Drawing> draw_in_order(Engine& engine, const std::vector<DrawRequest>& requests,
+                                        const std::vector<size_t>& order, int lanes) {
+  std::map<size_t, Drawing> drawings;
+  size_t next = 0;
+  engine.draw_batch(
+      [&]() -> std::optional<BatchJob> {
+        if (next == order.size()) return {};
+        const size_t i = order[next++];
+        return BatchJob{i, requests[i]};
+      },
+      [&](BatchResult result) {
+        ASSERT_TRUE(result.drawing.has_value()) << result.error->what();
+        drawings.emplace(result.id, std::move(*result.drawing));
+      },
+      {.lanes = lanes});
+  EXPECT_EQ(drawings.size(), order.size());
+  return drawings;
 }
 
 class Laws : public testing::TestWithParam<const char*> {};
@@ -63,6 +88,33 @@ TEST_P(Laws, OrderAndEarlierPicturesChangeNothing) {
   const auto backward = engine.draw(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     EXPECT_EQ(forward[i].tokens, backward[requests.size() - 1 - i].tokens);
+  }
+}
+
+// The law a batch stands on: a picture depends on its job alone. Batch sizes x orders x what was
+// drawn by an earlier run (any subset) x threads x where pictures are decoded.
+TEST_P(Laws, BatchOrderResumeAndThreadsChangeNoPicture) {
+  const auto requests = mixed_requests();
+  std::vector<Drawing> alone;
+  {
+    Engine engine = open_toy(GetParam(), 1, 1);
+    for (const DrawRequest& r : requests) alone.push_back(engine.draw({&r, 1})[0]);
+  }
+  std::mt19937 random(5);
+  for (const auto& [threads, beside] : {std::pair{1, false}, {2, true}, {3, false}, {1, true}}) {
+    Engine engine = open_toy(GetParam(), threads, 1, beside);
+    for (int lanes : {1, 2, 3, 7, 16}) {
+      for (int left_out : {0, 3, 8}) {
+        std::vector<size_t> order(requests.size());
+        std::iota(order.begin(), order.end(), size_t{0});
+        std::shuffle(order.begin(), order.end(), random);
+        order.resize(order.size() - static_cast<size_t>(left_out));
+        for (const auto& [i, drawing] : draw_in_order(engine, requests, order, lanes)) {
+          EXPECT_EQ(drawing.tokens, alone[i].tokens) << i << " of " << lanes;
+          EXPECT_EQ(drawing.picture.rgb, alone[i].picture.rgb) << i << " of " << lanes;
+        }
+      }
+    }
   }
 }
 

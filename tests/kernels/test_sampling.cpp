@@ -164,6 +164,36 @@ TEST(Sampling, NarrowingNeverChangesTheNoise) {
   }
 }
 
+// Whatever loops make the noise, a draw is the highest of logit / temperature + gumbel_block(), in
+// single precision, and the lowest such code.
+TEST(Sampling, TheNoiseOfManyCodesIsThatOfEachBlock) {
+  const auto b = make_cpu_backend(1);
+  constexpr int64_t kPictures = 40;
+  constexpr uint32_t kFirstStep = 9;
+  for (int64_t codes : {1, 3, 4, 5, 255, 256, 257, 1021}) {
+    const Values logits = spread(static_cast<uint32_t>(codes), codes, DType::kF32);
+    for (float temperature : {0.01f, 0.7f, 3.0f}) {
+      const auto ids = drawn(*b, logits, kPictures, temperature, 0, 1, kFirstStep);
+      for (int64_t picture = 0; picture < kPictures; ++picture) {
+        int64_t best = 0;
+        float highest = 0;
+        for (int64_t code = 0; code < codes; ++code) {
+          const auto noise = gumbel_block(uint64_t{0xfffffffb} << 32 | 77,
+                                          kFirstStep + static_cast<uint32_t>(picture),
+                                          static_cast<uint32_t>(code / 4));
+          const float score =
+              static_cast<float>(logits[code]) / temperature + noise[code % 4];
+          if (code == 0 || score > highest) {
+            best = code;
+            highest = score;
+          }
+        }
+        EXPECT_EQ(ids[picture], best) << codes << " codes, temperature " << temperature;
+      }
+    }
+  }
+}
+
 TEST(Sampling, StepsAndSeedsDiffer) {
   const auto a = gumbel_block(1, 2, 3);
   EXPECT_NE(a, gumbel_block(2, 2, 3));

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/engine/generator.h"
+#include "src/engine/lanes.h"
 #include "src/model/model.h"
 #include "src/model/rope.h"
 #include "src/tokenizer/prompt.h"
@@ -141,18 +141,24 @@ TEST_P(Goldens, LogitsInF32) {
 
 TEST_P(Goldens, GreedyCodesInF32) {
   Toy toy(GetParam(), DType::kF32);
-  Generator generator(*toy.backend, toy.model->config, toy.model->transformer, toy.model->face,
-                      RopeMode::kF32);
-  std::vector<GuidedPrompt> prompts(2);
+  Lanes lanes(*toy.backend, toy.model->config, toy.model->transformer, toy.model->face,
+              RopeMode::kF32);
+  lanes.reserve(2);
+  std::vector<LanePicture> pictures(2);
   for (int i = 0; i < 2; ++i) {
     const std::string draw = "draw" + std::to_string(i);
-    prompts[i].prompted = toy.expected.values<int32_t>(draw + ".prompt_ids");
-    prompts[i].unprompted = toy.expected.values<int32_t>(draw + ".null_ids");
-    prompts[i].temperature = 0;
+    pictures[i].id = i;
+    pictures[i].prompt.prompted = toy.expected.values<int32_t>(draw + ".prompt_ids");
+    pictures[i].prompt.unprompted = toy.expected.values<int32_t>(draw + ".null_ids");
+    pictures[i].prompt.temperature = 0;
   }
-  const auto codes = generator.draw(prompts, {});  // both at once: a batch changes nothing
-  EXPECT_EQ(codes[0], toy.expected.values<int32_t>("draw0.codes"));
-  EXPECT_EQ(codes[1], toy.expected.values<int32_t>("draw1.codes"));
+  lanes.admit(std::move(pictures));  // both at once: a batch changes nothing
+  for (int64_t i = 1; i < toy.model->config.image_tokens(); ++i) lanes.step();
+  for (const LanePicture& picture : lanes.take_finished()) {
+    EXPECT_EQ(picture.codes,
+              toy.expected.values<int32_t>("draw" + std::to_string(picture.id) + ".codes"));
+  }
+  EXPECT_EQ(lanes.busy(), 0);
 }
 
 TEST_P(Goldens, RopeOfTheOriginalScripts) {

@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "src/bifrons.h"
+#include "tools/bifrons/bench_batch.h"
 #include "tools/bifrons/bench_measure.h"
+#include "tools/bifrons/model_place.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons {
@@ -81,6 +83,51 @@ struct Chosen {
   }
 };
 
+struct ChosenBatch {
+  BatchBenchOptions options;
+  std::string model, prompts, decode = "auto";
+  bool json = false;
+  bool quiet = false;
+
+  int run() {
+    options.engine.model = find_model(model).directory;
+    if (decode != "auto") options.engine.decode_beside = decode == "beside";
+    if (!prompts.empty()) options.prompts = read_prompts(prompts);
+    const BatchBenchReport report = measure_batch(options, [this](const std::string& line) {
+      if (!quiet) say("bifrons: " + line + "\n");
+    });
+    write_stdout(json ? json_of(report) : table_of(report));
+    return 0;
+  }
+};
+
+void add_batch(CLI::App& bench, std::function<int()>& chosen) {
+  auto state = std::make_shared<ChosenBatch>();
+  BatchBenchOptions& o = state->options;
+  CLI::App* batch = bench.add_subcommand(
+      "batch", "Measure pictures a second, drawn one by one and side by side");
+  batch->add_option("-m,--model", state->model, "A model directory instead of the built-in one");
+  batch->add_option("-t,--threads", o.engine.threads, "Threads; 0 takes all cores")
+      ->check(CLI::Range(0, 1024));
+  batch->add_option("--batch", o.lanes, "Pictures at once, a measurement for each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  batch->add_option("--pictures", o.pictures, "Pictures of each measurement")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  batch->add_option("--prompts", state->prompts, "A file of prompts, taken in turn, one a line");
+  batch->add_option("--repeats", o.repeats, "Runs of each measurement; the median counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  batch->add_option("--decode", state->decode, "Decode between steps or beside them")
+      ->check(CLI::IsMember({"auto", "between", "beside"}))
+      ->capture_default_str();
+  batch->add_flag("--json", state->json, "One JSON object on stdout");
+  batch->add_flag("-q,--quiet", state->quiet, "No talk on stderr");
+  batch->callback([state, &chosen] { chosen = [state] { return state->run(); }; });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
@@ -111,7 +158,10 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
   bench->add_flag("--verbs", o.verbs, "Also the share of every verb in steps and prefill");
   bench->add_flag("--json", state->json, "One JSON object on stdout");
   bench->add_flag("-q,--quiet", state->quiet, "No talk on stderr");
-  bench->callback([state, &chosen] { chosen = [state] { return state->run(); }; });
+  bench->callback([state, bench, &chosen] {
+    if (bench->get_subcommands().empty()) chosen = [state] { return state->run(); };
+  });
+  add_batch(*bench, chosen);
 }
 
 }  // namespace bifrons

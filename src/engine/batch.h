@@ -1,0 +1,30 @@
+// The drawing loop: lanes are fed from a source, their pictures go to a sink.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "src/bifrons.h"
+#include "src/engine/finisher.h"
+#include "src/engine/lanes.h"
+
+namespace bifrons {
+
+// What the loop is made of; everything is borrowed.
+struct BatchParts {
+  Lanes& lanes;
+  // Gives the pixels of codes. Called between steps, or beside them on the finisher's thread.
+  Finisher::Decode decode;
+  bool decode_beside = false;
+};
+
+// Turns a job into what lanes draw. Throws Error when this job cannot be drawn.
+using Prepare = std::function<GuidedPrompt(const DrawRequest&)>;
+
+// Engine::draw_batch() with its parts in hand. The lanes are reserved; they are idle afterwards.
+BatchStats run_batch(const BatchParts& parts, const Prepare& prepare, const JobSource& source,
+                     const ResultSink& sink,
+                     const std::function<bool(const BatchProgress&)>& progress);
+
+}  // namespace bifrons

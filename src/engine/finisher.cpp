@@ -1,0 +1,81 @@
+// A bounded queue and one thread.
+#include "src/engine/finisher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace bifrons {
+namespace {
+
+template <typename Run>
+double seconds_of(const Run& run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Finisher::Finisher(const ResultSink& sink, Decode decode, int64_t room)
+    : sink_(sink),
+      decode_(std::move(decode)),
+      room_(static_cast<size_t>(std::max<int64_t>(1, room))),
+      thread_([this] { work(); }) {}
+
+Finisher::~Finisher() { join(); }
+
+bool Finisher::push(BatchResult result) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return waiting_.size() < room_ || failure_; });
+  if (failure_) return false;
+  waiting_.push_back(std::move(result));
+  changed_.notify_all();
+  return true;
+}
+
+void Finisher::join() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    last_pushed_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Finisher::finish() {
+  join();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void Finisher::work() {
+  while (true) {
+    BatchResult result;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !waiting_.empty() || last_pushed_; });
+      if (waiting_.empty()) return;
+      result = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    changed_.notify_all();
+    try {
+      if (decode_ && result.drawing) {
+        const double took =
+            seconds_of([&] { result.drawing->picture = decode_(result.drawing->tokens); });
+        decode_seconds_ += took;
+        result.drawing->seconds += took;
+      }
+      sink_seconds_ += seconds_of([&] { sink_(std::move(result)); });
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+      waiting_.clear();
+      changed_.notify_all();
+      return;
+    }
+  }
+}
+
+}  // namespace bifrons

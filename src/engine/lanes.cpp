@@ -1,0 +1,322 @@
+// Steps over compacted lanes (spec 4.4): the busy ones come first, whatever their places.
+#include "src/engine/lanes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "src/model/rope.h"
+
+namespace bifrons {
+namespace {
+
+// Prompt lengths that memory is made for double from here on.
+constexpr int64_t kShortPrompt = 64;
+
+// Recordings of a device are made for these many lanes; a step of another number is filled up.
+constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12, 16,  24,
+                                                    32, 48, 64, 96, 128, 192, 256};
+
+}  // namespace
+
+// One array after another, each for all lanes, so that the addresses do not depend on how many are
+// busy.
+struct Lanes::Controls {
+  static constexpr int64_t kWords = 11;  // i32 or f32 per lane
+
+  TokenRows rows;         // [2 P]
+  SampleControls sample;  // [P]
+  Tensor guidance;        // f32 [P]
+  Tensor fixed;           // i32 [P, image_tokens], in memory of its own
+};
+
+Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
+             const ImageFace& face, RopeMode rope)
+    : Lanes(backend, config, transformer, face, rope, backend.place() == Place::kDevice) {}
+
+Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
+             const ImageFace& face, RopeMode rope, bool fills_up)
+    : b_(backend),
+      config_(config),
+      transformer_(transformer),
+      face_(face),
+      inverse_frequency_(inverse_frequencies(config.transformer.rope_theta,
+                                             config.transformer.head_dim,
+                                             rope == RopeMode::kBf16)),
+      fills_up_(fills_up) {}
+
+Lanes::~Lanes() = default;
+
+void Lanes::reserve(int64_t count) {
+  check(count > 0 && lanes_.empty(), "reserve: only while no lane is busy");
+  if (count == count_) return;
+  recordings_.clear();
+  const bool grows = count + spare() > memory_.slots / 2;
+  count_ = count;
+  free_.clear();
+  for (int64_t place = count; place-- > 0;) free_.push_back(static_cast<int32_t>(place));
+  if (!grows) return;
+
+  count_ = 0;  // unless everything below finds room
+  const int64_t capacity = std::max(memory_.capacity, kShortPrompt + config_.image_tokens() - 1);
+  const int64_t most = config_.transformer.max_positions;
+  const int64_t rows = std::max(kPrefillRows, 2 * count);
+  memory_ = {};  // the old one goes first, so that the peak is the new size alone
+  remembered_.clear();
+  memory_ = transformer_.make_memory(b_, 2 * (count + spare()), std::min(capacity, most),
+                                     inverse_frequency_);
+  activations_ = transformer_.make_activations(b_, rows);
+  face_activations_ = face_.make_activations(b_, count);
+  inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
+  rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
+  controls_ = b_.allocate(Controls::kWords * count * 4);
+  fixed_ = b_.allocate(count * config_.image_tokens() * size_of(DType::kI32));
+  remembered_.resize(2 * (count + spare()));
+  count_ = fixed_rows_ = count;
+  upload_fixed({}, 0);
+}
+
+void Lanes::make_room(int64_t prompt_tokens) {
+  const int64_t tokens = config_.image_tokens();
+  if (prompt_tokens + tokens - 1 <= memory_.capacity) return;
+  int64_t room = kShortPrompt;
+  while (room < prompt_tokens) room *= 2;
+  std::vector<int64_t> used(memory_.slots);
+  for (size_t slot = 0; slot < remembered_.size(); ++slot) {
+    used[slot] = static_cast<int64_t>(remembered_[slot].size());
+  }
+  for (const Lane& lane : lanes_) {
+    for (int row = 0; row < 2; ++row) used[2 * lane.place + row] = lane.used();
+  }
+  recordings_.clear();
+  grow(b_, memory_, std::min(room + tokens - 1, config_.transformer.max_positions), used,
+       inverse_frequency_);
+}
+
+void Lanes::admit(std::vector<LanePicture> pictures) {
+  if (pictures.empty()) return;
+  check(pictures.size() <= free_.size(), "admit: more pictures than free lanes");
+  std::vector<Lane> entering;
+  for (LanePicture& picture : pictures) {
+    const int64_t length = static_cast<int64_t>(picture.prompt.prompted.size());
+    check(length == static_cast<int64_t>(picture.prompt.unprompted.size()) &&
+              length + config_.image_tokens() - 1 <= memory_.capacity,
+          "admit: both rows have one length, which make_room() knows");
+    ++picture.attempts;
+    entering.push_back({std::move(picture), free_.back()});
+    free_.pop_back();
+  }
+  changed_ = true;
+  prefill(entering);
+  upload(entering);
+  const int64_t n = static_cast<int64_t>(entering.size());
+  const Controls c = controls(n);
+  face_.draw_codes(b_, face_activations_.first(n), c.guidance, c.sample);
+  b_.keep(face_activations_.first(n).ids, c.fixed, c.sample.step);
+  collect(entering);
+  for (Lane& lane : entering) lanes_.push_back(std::move(lane));
+}
+
+void Lanes::prefill(std::span<const Lane> entering) {
+  std::vector<WantedPrompt> wanted;
+  for (const Lane& lane : entering) {
+    const bool shares = lane.picture.attempts == 1;
+    wanted.push_back({2 * lane.place, &lane.picture.prompt.prompted, shares});
+    wanted.push_back({2 * lane.place + 1, &lane.picture.prompt.unprompted, shares});
+  }
+  for (const PrefillWave& wave : plan_prefill(remembered_, wanted)) {
+    for (const PositionCopy& copy : wave.copies) {
+      copy_positions(b_, memory_, copy.to, copy.from, copy.begin, copy.end);
+    }
+    run_prompts(wave, wanted);
+  }
+}
+
+void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted) {
+  struct Row {
+    int32_t id, slot, position;
+    int64_t hidden;  // where its hidden state goes; -1: nobody asks
+  };
+  std::vector<Row> all;
+  for (const PromptRun& run : wave.runs) {
+    const WantedPrompt& prompt = wanted[run.index];
+    for (int64_t t = run.begin; t < run.end; ++t) {
+      all.push_back({(*prompt.ids)[t], prompt.slot, static_cast<int32_t>(t),
+                     t + 1 == run.end ? run.index : -1});
+    }
+    work_.shared_rows += run.begin;
+  }
+  work_.prefill_rows += static_cast<int64_t>(all.size());
+
+  const int64_t limit = activations_.normed.rows();
+  for (size_t begin = 0; begin < all.size(); begin += limit) {
+    const int64_t n = std::min<int64_t>(limit, all.size() - begin);
+    std::vector<int32_t> ids(n), slots(n), positions(n);
+    for (int64_t i = 0; i < n; ++i) {
+      const Row& row = all[begin + i];
+      ids[i] = row.id;
+      slots[i] = row.slot;
+      positions[i] = row.position;
+    }
+    const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
+      const Tensor t = rows_.view(DType::kI32, {n}, part * limit * size_of(DType::kI32));
+      b_.upload(t, values.data());
+      return t;
+    };
+    const Tensor id = put(0, ids);
+    const TokenRows rows{put(1, slots), put(2, positions)};
+    const Tensor x =
+        inputs_.view(transformer_.activation(), {n, config_.transformer.hidden});
+    b_.gather(x, transformer_.weights().token_embedding, id);
+    transformer_.forward(b_, x, rows, memory_, activations_);
+    for (int64_t i = 0; i < n; ++i) {
+      const Row& row = all[begin + i];
+      if (row.hidden < 0) continue;
+      b_.rms_norm(face_activations_.hidden.slice_rows(row.hidden, 1), x.slice_rows(i, 1),
+                  transformer_.weights().final_norm, config_.transformer.norm_eps);
+    }
+  }
+}
+
+int64_t Lanes::filled_up(int64_t lanes) const {
+  if (!fills_up_) return lanes;
+  const auto next = std::lower_bound(kRecordedLanes.begin(), kRecordedLanes.end(), lanes);
+  return next == kRecordedLanes.end() ? lanes : std::min(*next, count_);
+}
+
+Lanes::Controls Lanes::controls(int64_t lanes) const {
+  int64_t word = 0;
+  const auto take = [&](DType dtype, int64_t each) {
+    const Tensor all = controls_.view(dtype, {lanes * each}, word * count_ * 4);
+    word += each;
+    return all;
+  };
+  Controls c;
+  c.rows.slot = take(DType::kI32, 2);
+  c.rows.position = take(DType::kI32, 2);
+  c.sample.seed = take(DType::kI32, 2).reshape({lanes, 2});
+  c.sample.step = take(DType::kI32, 1);
+  c.sample.top_k = take(DType::kI32, 1);
+  c.sample.temperature = take(DType::kF32, 1);
+  c.sample.top_p = take(DType::kF32, 1);
+  c.guidance = take(DType::kF32, 1);
+  c.fixed = fixed_.view(DType::kI32, {lanes, config_.image_tokens()});
+  return c;
+}
+
+void Lanes::upload(std::span<const Lane> lanes) {
+  // Rows that only fill a step up work on the spare slots, from their first position on.
+  const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
+  std::vector<int32_t> slot, position, ids, seed, step, top_k;
+  std::vector<float> temperature, top_p, guidance;
+  const GuidedPrompt nobody{.temperature = 0};
+  for (int64_t i = 0; i < n; ++i) {
+    const Lane* lane = i < static_cast<int64_t>(lanes.size()) ? &lanes[i] : nullptr;
+    const GuidedPrompt& p = lane ? lane->picture.prompt : nobody;
+    const int64_t drawn = lane ? lane->drawn() : 1;
+    for (int32_t row = 0; row < 2; ++row) {
+      slot.push_back(2 * (lane ? lane->place : static_cast<int32_t>(memory_.slots / 2 - 1)) + row);
+      position.push_back(static_cast<int32_t>((lane ? lane->length() : 0) + drawn - 1));
+      ids.push_back(lane && drawn > 0 ? lane->picture.codes.back() : 0);
+    }
+    seed.push_back(static_cast<int32_t>(static_cast<uint32_t>(p.seed)));
+    seed.push_back(static_cast<int32_t>(static_cast<uint32_t>(p.seed >> 32)));
+    step.push_back(static_cast<int32_t>(drawn));
+    top_k.push_back(p.top_k);
+    temperature.push_back(p.temperature);
+    top_p.push_back(p.top_p);
+    guidance.push_back(p.guidance);
+  }
+  const Controls c = controls(n);
+  b_.upload(c.rows.slot, slot.data());
+  b_.upload(c.rows.position, position.data());
+  b_.upload(face_activations_.first(n).ids, ids.data());
+  b_.upload(c.sample.seed, seed.data());
+  b_.upload(c.sample.step, step.data());
+  b_.upload(c.sample.top_k, top_k.data());
+  b_.upload(c.sample.temperature, temperature.data());
+  b_.upload(c.sample.top_p, top_p.data());
+  b_.upload(c.guidance, guidance.data());
+  upload_fixed(lanes, n);
+}
+
+// Nothing, as long as no picture keeps codes and none before it did.
+void Lanes::upload_fixed(std::span<const Lane> lanes, int64_t rows) {
+  const auto keeps = [](const Lane& lane) { return !lane.picture.prompt.fixed.empty(); };
+  if (std::none_of(lanes.begin(), lanes.end(), keeps)) rows = 0;
+  const int64_t written = std::max(rows, fixed_rows_), tokens = config_.image_tokens();
+  fixed_rows_ = rows;
+  if (written == 0) return;
+  std::vector<int32_t> fixed(written * tokens, -1);
+  for (size_t i = 0; rows > 0 && i < lanes.size(); ++i) {
+    const std::vector<int32_t>& codes = lanes[i].picture.prompt.fixed;
+    std::copy(codes.begin(), codes.end(), fixed.begin() + static_cast<int64_t>(i) * tokens);
+  }
+  b_.upload(fixed_.view(DType::kI32, {written, tokens}), fixed.data());
+}
+
+// Embeds the codes drawn last, runs them through the model and draws the next ones.
+Recording& Lanes::recording(int64_t lanes) {
+  std::unique_ptr<Recording>& known = recordings_[lanes];
+  if (known) return *known;
+  known = b_.record([this, lanes] {
+    const Controls c = controls(lanes);
+    const ImageFaceActivations a = face_activations_.first(lanes);
+    const Tensor x =
+        inputs_.view(transformer_.activation(), {2 * lanes, config_.transformer.hidden});
+    face_.embed_codes(b_, x, a);
+    transformer_.forward(b_, x, c.rows, memory_, activations_);
+    b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
+    face_.draw_codes(b_, a, c.guidance, c.sample);
+    b_.keep(a.ids, c.fixed, c.sample.step);
+    b_.advance(c.rows.position);
+    b_.advance(c.sample.step);
+  });
+  return *known;
+}
+
+void Lanes::step() {
+  if (lanes_.empty()) return;
+  if (changed_) upload(lanes_);
+  changed_ = false;
+  recording(filled_up(busy())).run();
+  ++work_.steps;
+  work_.busy_lane_steps += busy();
+  collect(lanes_);
+}
+
+void Lanes::collect(std::span<Lane> lanes) {
+  std::vector<int32_t> ids(2 * lanes.size());
+  b_.download(ids.data(), face_activations_.first(static_cast<int64_t>(lanes.size())).ids);
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    LanePicture& picture = lanes[i].picture;
+    if (ids[2 * i] < 0) {
+      picture.finite = false;
+      for (int row = 0; row < 2; ++row) remembered_[2 * lanes[i].place + row].clear();
+    } else {
+      picture.codes.push_back(ids[2 * i]);
+    }
+  }
+}
+
+std::vector<LanePicture> Lanes::take_finished() {
+  const auto working = [this](const Lane& lane) {
+    return lane.picture.finite && lane.drawn() < config_.image_tokens();
+  };
+  const auto end = std::stable_partition(lanes_.begin(), lanes_.end(), working);
+  std::vector<LanePicture> finished;
+  for (auto lane = end; lane != lanes_.end(); ++lane) {
+    free_.push_back(lane->place);
+    finished.push_back(std::move(lane->picture));
+  }
+  if (!finished.empty()) changed_ = true;
+  lanes_.erase(end, lanes_.end());
+  return finished;
+}
+
+void Lanes::clear() {
+  for (const Lane& lane : lanes_) free_.push_back(lane.place);
+  changed_ = true;
+  lanes_.clear();
+}
+
+}  // namespace bifrons

@@ -1,0 +1,131 @@
+// Pictures drawn side by side, each at its own position, with its own prompt and settings.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "src/bifrons.h"
+#include "src/engine/prefill_plan.h"
+#include "src/engine/requests.h"
+#include "src/model/image_face.h"
+#include "src/model/transformer.h"
+
+namespace bifrons {
+
+// A picture on its way: what it was asked for and what has been drawn of it.
+struct LanePicture {
+  uint64_t id = 0;  // the owner's
+  GuidedPrompt prompt;
+  std::vector<int32_t> codes;
+  int attempts = 0;     // times it entered a lane; the second time it shares no memory
+  bool finite = true;   // false: the numbers stopped being finite at code codes.size()
+  std::chrono::steady_clock::time_point start{};
+};
+
+// Counters of what lanes did, for BatchStats.
+struct LaneWork {
+  int64_t steps = 0;
+  int64_t busy_lane_steps = 0;
+  int64_t prefill_rows = 0;
+  int64_t shared_rows = 0;
+};
+
+// Row contract (kernels/backend.h): the codes of a picture depend on its prompt and settings alone,
+// never on the lanes beside it, the lane it is in, or when it entered.
+//
+// Rows 2 i and 2 i + 1 of a step are busy lane i prompted and unprompted; busy lanes come first, so
+// an idle lane costs nothing. Everything that differs between lanes or steps lies in memory of the
+// backend, so that one recording serves every step of as many lanes.
+class Lanes {
+ public:
+  // All are borrowed and must outlive the lanes.
+  Lanes(Backend& backend, const Config& config, const Transformer& transformer,
+        const ImageFace& face, RopeMode rope);
+  // The same, told whether steps are filled up to a few numbers of lanes, as devices that record
+  // them want it.
+  Lanes(Backend& backend, const Config& config, const Transformer& transformer,
+        const ImageFace& face, RopeMode rope, bool fills_up);
+  ~Lanes();
+
+  // Room for `count` pictures; only while none is busy. Throws Error (unavailable).
+  void reserve(int64_t count);
+  int64_t count() const { return count_; }
+  int64_t busy() const { return static_cast<int64_t>(lanes_.size()); }
+
+  // Room for prompts of so many tokens, which guided_prompt() has found to fit the model. Throws Error
+  // (unavailable); the lanes go on as before.
+  void make_room(int64_t prompt_tokens);
+
+  // Runs the prompts of the pictures through the model and draws their first codes. At most
+  // count() - busy() of them, after make_room() for each.
+  void admit(std::vector<LanePicture> pictures);
+
+  // Draws one code more of every busy lane.
+  void step();
+
+  // Takes out the pictures that have all their codes or are not finite.
+  std::vector<LanePicture> take_finished();
+
+  // Forgets pictures that are not finished.
+  void clear();
+
+  const LaneWork& work() const { return work_; }
+
+ private:
+  // A busy lane.
+  struct Lane {
+    LanePicture picture;
+    int32_t place = 0;
+
+    int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
+    int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()); }
+    // Positions of its slots that hold something.
+    int64_t used() const { return length() + std::max<int64_t>(0, drawn() - 1); }
+  };
+  struct Controls;  // views on what the device knows about the first lanes
+
+  void prefill(std::span<const Lane> entering);
+  void run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted);
+  Controls controls(int64_t lanes) const;
+  void upload(std::span<const Lane> lanes);
+  void upload_fixed(std::span<const Lane> lanes, int64_t rows);
+  void collect(std::span<Lane> lanes);
+  Recording& recording(int64_t lanes);
+  int64_t filled_up(int64_t lanes) const;
+  int64_t spare() const { return fills_up_ ? 1 : 0; }
+
+  Backend& b_;
+  const Config& config_;
+  const Transformer& transformer_;
+  const ImageFace& face_;
+  std::vector<float> inverse_frequency_;
+  bool fills_up_;
+
+  int64_t count_ = 0;
+  std::vector<Lane> lanes_;              // busy ones
+  std::vector<int32_t> free_;            // places of idle ones
+  std::vector<TokenIds> remembered_;     // per slot: ids of its first positions
+  bool changed_ = false;                 // the device does not know lanes_ yet
+  LaneWork work_;
+
+  SequenceMemory memory_;                // slots 2 place, 2 place + 1; perhaps a spare place
+  TransformerActivations activations_;
+  ImageFaceActivations face_activations_;
+  Buffer inputs_;    // x [rows, D]
+  Buffer rows_;      // i32 ids, slots, positions of prefill rows
+  Buffer controls_;  // see Controls
+  Buffer fixed_;     // i32 [count, image_tokens]: codes of the lanes that are not drawn, or -1
+  int64_t fixed_rows_ = 0;  // behind these rows of it all is -1
+  std::map<int64_t, std::unique_ptr<Recording>> recordings_;  // by lanes in a step
+};
+
+// Rows that one prefill call takes; longer prompts go in several.
+inline constexpr int64_t kPrefillRows = 256;
+
+}  // namespace bifrons

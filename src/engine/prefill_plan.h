@@ -1,0 +1,47 @@
+// Which prompt tokens must be run and which are in a slot's memory already.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace bifrons {
+
+using TokenIds = std::vector<int32_t>;
+
+// A prompt that shall end up in a slot.
+struct WantedPrompt {
+  int32_t slot = 0;
+  const TokenIds* ids = nullptr;
+  bool shares = true;  // may take a common beginning from a slot that has it
+};
+
+// Positions [begin, end) of slot `from` to the same of slot `to`.
+struct PositionCopy {
+  int32_t to = 0;
+  int32_t from = 0;
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// Tokens [begin, end) of wanted prompt `index` are run through the model.
+struct PromptRun {
+  int64_t index = 0;
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// The copies, in order, and then the runs.
+struct PrefillWave {
+  std::vector<PositionCopy> copies;
+  std::vector<PromptRun> runs;
+};
+
+// `remembered` holds for each slot the ids whose keys and values lie at its first positions; it is
+// brought up to date. The last token of a prompt is always run: its hidden state is what the first
+// code is drawn from. Prompts that begin like another of the same call wait for a second wave when
+// that saves them enough tokens. Wanted prompts have slots of their own.
+std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
+                                      std::span<const WantedPrompt> wanted);
+
+}  // namespace bifrons

@@ -1,0 +1,49 @@
+// What `bifrons bench batch` measures: pictures a second at several numbers of lanes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/bifrons.h"
+
+namespace bifrons {
+
+struct BatchBenchOptions {
+  EngineOptions engine;
+  std::vector<int> lanes{1, 2, 4, 8, 16};
+  std::vector<std::string> prompts;  // taken in turn; a short list of various lengths when empty
+  int64_t pictures = 32;             // of every measurement
+  int repeats = 3;
+  // Stands for what a batch does with a result; called on the engine's thread for results.
+  std::function<void(const BatchResult&)> keep{};
+};
+
+// One number of lanes; seconds are those of the median run.
+struct BatchBenchRow {
+  BatchStats stats;
+  double pictures_per_second = 0;
+  double cpu_seconds = 0;  // of all threads of the process, for the whole run
+  double ratio = 0;        // of pictures per second to the first row's, median of paired runs
+};
+
+struct BatchBenchReport {
+  std::string device;
+  std::string model;
+  int64_t image_tokens = 0;
+  uint64_t hash = 0;  // of all codes; the same in every row, or measuring fails
+  std::vector<BatchBenchRow> rows;
+};
+
+// Throws Error (failed) when numbers of lanes draw different pictures, or a picture fails.
+BatchBenchReport measure_batch(const BatchBenchOptions& options,
+                               const std::function<void(const std::string&)>& say);
+
+// The lines of a file, each up to its first tab: a prompt file, or PartiPrompts' table. Throws Error.
+std::vector<std::string> read_prompts(const std::string& file);
+
+std::string table_of(const BatchBenchReport& report);
+std::string json_of(const BatchBenchReport& report);
+
+}  // namespace bifrons
