@@ -59,6 +59,9 @@ struct Toy {
     p.prompt.temperature = id % 4 == 3 ? 0.0f : 1.0f;
     p.prompt.top_k = static_cast<int32_t>(id % 3 * 5);
     p.prompt.top_p = id % 2 == 0 ? 1.0f : 0.8f;
+    for (int64_t t = 0; id % 5 == 2 && t < config.image_tokens(); ++t) {
+      p.prompt.fixed.push_back(t % 3 == 1 ? static_cast<int32_t>(id + t) : -1);
+    }
     return p;
   }
   std::vector<int32_t> alone(const LanePicture& picture) {
@@ -99,6 +102,10 @@ TEST_P(EnteringLanes, AtAnyTimeChangesNothing) {
       }
       for (const auto& [id, drawn] : codes) {
         EXPECT_EQ(drawn, toy.alone(toy.picture(id))) << id << " of " << count << " lanes";
+        if (id % 5 != 2) continue;
+        for (size_t t = 1; t < drawn.size(); t += 3) {
+          EXPECT_EQ(drawn[t], static_cast<int32_t>(id + t)) << "a kept code of " << id;
+        }
       }
       EXPECT_GT(lanes.work().shared_rows, 0);
     }
