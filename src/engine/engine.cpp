@@ -101,7 +101,7 @@ Engine Engine::open(const EngineOptions& options) {
 
   const PublishedTensors published(checkpoint);
   s->automatic_lanes =
-      lanes_that_fit(s->config, weights_dtype(published, options.model), s->backend->place());
+      lanes_that_fit(s->backend->free_bytes(), s->config, weights_dtype(published, options.model));
   s->info = {.name = last_part(options.model),
              .directory = options.model,
              .weights_hash = hash_checkpoint(checkpoint),

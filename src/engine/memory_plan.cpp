@@ -59,17 +59,16 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
           {"decoder's maps", model.decoder.scratch_bytes()}};
 }
 
-int lanes_that_fit(const Config& config, DType weights, Place place) {
+int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
-  constexpr int64_t kPromptTokens = 64;
-  if (place == Place::kDevice) return kDeviceLanes;
-  const int64_t room = free_memory() / 2;
-  int lanes = kHostLanes;
+  // A host's memory is for others too; some of a device's goes to what its libraries take.
+  const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
     // The weights are there already.
-    return total_bytes(memory_plan(config, weights, n, kPromptTokens)) -
-           total_bytes(memory_plan(config, weights, 0, kPromptTokens));
+    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens)) -
+           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens));
   };
+  int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
   return lanes;
 }

@@ -69,5 +69,15 @@ TEST(Memory, WhatWouldFitIsSaid) {
       << none;
 }
 
+TEST(Devices, LanesAreAsManyAsFitUpToWhatIsWorthWhile) {
+  const Config config = shape_named("janus-pro-1b");  // a lane: 639 positions, twice 192 KiB each
+  const auto lanes = [&](int64_t bytes) { return lanes_that_fit(bytes, config, DType::kBf16); };
+  EXPECT_EQ(lanes(int64_t{80} << 30), 64);
+  EXPECT_EQ(lanes(int64_t{10} << 30), 32);
+  EXPECT_EQ(lanes(int64_t{2} << 30), 4);
+  EXPECT_EQ(lanes(0), 1) << "one is tried in any case";
+  EXPECT_LE(lanes_that_fit({}, config, DType::kBf16), 16) << "on a host";
+}
+
 }  // namespace
 }  // namespace bifrons
