@@ -17,10 +17,9 @@ constexpr std::array<uint32_t, 4> philox_round(std::array<uint32_t, 4> counter,
                                                std::array<uint32_t, 2> key) {
   constexpr uint64_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
   const uint64_t product0 = kMultiplier0 * counter[0], product1 = kMultiplier1 * counter[2];
-  return {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
-          static_cast<uint32_t>(product1),
-          static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
-          static_cast<uint32_t>(product0)};
+  return {
+      static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(product1),
+      static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(product0)};
 }
 
 constexpr std::array<uint32_t, 2> philox_next_key(std::array<uint32_t, 2> key) {
@@ -79,8 +78,8 @@ constexpr uint64_t drawing_mass(float logit, float highest, float temperature) {
   constexpr double kUnits = 0x1p43;
   // Equal values weigh the same even when both are -inf.
   if (logit == highest) return static_cast<uint64_t>(kUnits);
-  return static_cast<uint64_t>(
-      kUnits * fixed_exp((logit - static_cast<double>(highest)) / static_cast<double>(temperature)));
+  return static_cast<uint64_t>(kUnits * fixed_exp((logit - static_cast<double>(highest)) /
+                                                  static_cast<double>(temperature)));
 }
 
 // The mass at which top-p has enough: at least 1, so that one code is kept.
@@ -93,7 +92,8 @@ constexpr uint64_t mass_to_reach(float top_p, uint64_t total) {
 
 // Standard Gumbel noise -log(-log(1 - v)), v = (bits + 1/2) / 2^32. Large noise comes from small v,
 // where all 32 bits count, so the tail that decides a draw is as fine as float allows.
-// Both ways to -log(1 - v) are computed and one is taken by its bits: a loop over this has no branch.
+// Both ways to -log(1 - v) are computed and one is taken by its bits: a loop over this has no
+// branch.
 constexpr float gumbel(uint32_t bits) {
   const float v = (static_cast<float>(bits) + 0.5f) * 0x1p-32f;
   const float small = twice_atanh(v / (2.0f - v));  // without forming 1 - v

@@ -25,8 +25,8 @@ struct Avx512 {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     return sum_of_four(_mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
   }
-  // sum() of four vectors by the same additions, done for all of them at once. The forms with a full
-  // mask are the same instructions; g++ 12 warns of the plain ones (GCC bug 105593).
+  // sum() of four vectors by the same additions, done for all of them at once. The forms with a
+  // full mask are the same instructions; g++ 12 warns of the plain ones (GCC bug 105593).
   static void four_sums(const Vector* x, float* out) {
     constexpr __mmask16 kAll = 0xffff;
     const Vector ab = add_halves(x[0], x[1]), cd = add_halves(x[2], x[3]);

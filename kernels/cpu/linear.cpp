@@ -97,7 +97,8 @@ void LinearRunner::run_slab(ThreadPool& pool, const Tensor& y, const Tensor& x,
   const InstructionSet::Panel kernel = kernel_for(isa_, weight.dtype, pairs);
   const int64_t bytes = panel_bytes(weight.dtype, weight.in);
   cut(starts_, panel_count(weight.out),
-      std::max<int64_t>(1, kChunkWork / std::max<int64_t>(1, bytes * std::max<int64_t>(2, job.rows))),
+      std::max<int64_t>(1,
+                        kChunkWork / std::max<int64_t>(1, bytes * std::max<int64_t>(2, job.rows))),
       pool.threads());
   pool.run(static_cast<int64_t>(starts_.size()) - 1, [&](int64_t chunk) {
     PanelJob mine = job;

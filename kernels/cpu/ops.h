@@ -11,8 +11,8 @@
 
 namespace bifrons::cpu {
 
-// Calls body(row) for every row, a few at a time on each thread of the pool: for verbs whose rows are
-// too little work to be shared one by one.
+// Calls body(row) for every row, a few at a time on each thread of the pool: for verbs whose rows
+// are too little work to be shared one by one.
 template <typename Body>
 void run_rows(ThreadPool& pool, int64_t rows, const Body& body) {
   constexpr int64_t kRows = 8;
@@ -47,7 +47,8 @@ void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, co
                 const Norm& norm, int64_t groups, double eps, bool silu);
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
-void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products, const Tensor& y, const Tensor& q,
-                    const Tensor& k, const Tensor& v, int64_t heads);
+void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products,
+                    const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                    int64_t heads);
 
 }  // namespace bifrons::cpu

@@ -24,7 +24,7 @@ struct Draw {
 
 bool drawable(const float* logits, int64_t n) {
   int good = 1;
-  vectorised([&good, logits, n]() __attribute__((always_inline)) {
+  vectorised([&good, logits, n ]() __attribute__((always_inline)) {
     int all = 1;
     for (int64_t i = 0; i < n; ++i) all &= logits[i] < std::numeric_limits<float>::infinity();
     good = all;  // a NaN compares false as well
@@ -107,7 +107,7 @@ void make_noise(float* noise, const Draw& draw, int64_t first) {
 float add_logits(float* scores, const float* logits, int64_t n, float temperature) {
   constexpr int kStrands = 16;
   float high[kStrands];
-  vectorised([&, scores, logits, n, temperature]() __attribute__((always_inline)) {
+  vectorised([&, scores, logits, n, temperature ]() __attribute__((always_inline)) {
     float strand[kStrands];
     for (float& x : strand) x = -std::numeric_limits<float>::infinity();
     for (int64_t i = 0; i < n; ++i) scores[i] = logits[i] / temperature + scores[i];

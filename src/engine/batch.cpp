@@ -74,8 +74,8 @@ class BatchLoop {
     return going_on_;
   }
 
-  // Until every lane is busy or there is nothing to do. A picture may be finished by its first code,
-  // and then its lane is free again.
+  // Until every lane is busy or there is nothing to do. A picture may be finished by its first
+  // code, and then its lane is free again.
   void fill_lanes() {
     while (going_on_) {
       std::vector<LanePicture> entering = std::exchange(again_, {});
@@ -126,12 +126,13 @@ class BatchLoop {
         again_.push_back(std::move(picture));
       } else {
         ++stats_.failures;
-        hand_over({.id = picture.id,
-                   .error = Error(ErrorKind::kData,
-                                  fmt::format("the model's numbers stop being finite at image token "
-                                              "{}: its weights are damaged",
-                                              picture.codes.size())),
-                   .attempts = picture.attempts});
+        hand_over(
+            {.id = picture.id,
+             .error = Error(ErrorKind::kData,
+                            fmt::format("the model's numbers stop being finite at image token "
+                                        "{}: its weights are damaged",
+                                        picture.codes.size())),
+             .attempts = picture.attempts});
       }
     }
   }

@@ -1,5 +1,5 @@
-// The thread that takes finished pictures out of the engine's way: decoding, when that happens beside
-// drawing, and the caller's sink.
+// The thread that takes finished pictures out of the engine's way: decoding, when that happens
+// beside drawing, and the caller's sink.
 #pragma once
 
 #include <condition_variable>
@@ -49,7 +49,7 @@ class Finisher {
   std::deque<BatchResult> waiting_;
   bool last_pushed_ = false;  // work ends when nothing waits
   std::exception_ptr failure_;
-  double sink_seconds_ = 0;    // the thread's own until it has ended
+  double sink_seconds_ = 0;  // the thread's own until it has ended
   double decode_seconds_ = 0;
   std::thread thread_;
 };

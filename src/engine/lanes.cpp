@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kShortPrompt = 64;
 
 // Recordings of a device are made for these many lanes; a step of another number is filled up.
-constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12, 16,  24,
+constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12,  16,  24,
                                                     32, 48, 64, 96, 128, 192, 256};
 
 }  // namespace
@@ -41,8 +41,7 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
       transformer_(transformer),
       face_(face),
       inverse_frequency_(inverse_frequencies(config.transformer.rope_theta,
-                                             config.transformer.head_dim,
-                                             rope == RopeMode::kBf16)),
+                                             config.transformer.head_dim, rope == RopeMode::kBf16)),
       fills_up_(fills_up) {}
 
 Lanes::~Lanes() = default;
@@ -163,8 +162,7 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
     };
     const Tensor id = put(0, ids);
     const TokenRows rows{put(1, slots), put(2, positions)};
-    const Tensor x =
-        inputs_.view(transformer_.activation(), {n, config_.transformer.hidden});
+    const Tensor x = inputs_.view(transformer_.activation(), {n, config_.transformer.hidden});
     b_.gather(x, transformer_.weights().token_embedding, id);
     transformer_.forward(b_, x, rows, memory_, activations_);
     for (int64_t i = 0; i < n; ++i) {

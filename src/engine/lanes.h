@@ -23,8 +23,8 @@ struct LanePicture {
   uint64_t id = 0;  // the owner's
   GuidedPrompt prompt;
   std::vector<int32_t> codes;
-  int attempts = 0;     // times it entered a lane; the second time it shares no memory
-  bool finite = true;   // false: the numbers stopped being finite at code codes.size()
+  int attempts = 0;    // times it entered a lane; the second time it shares no memory
+  bool finite = true;  // false: the numbers stopped being finite at code codes.size()
   std::chrono::steady_clock::time_point start{};
 };
 
@@ -58,8 +58,8 @@ class Lanes {
   int64_t count() const { return count_; }
   int64_t busy() const { return static_cast<int64_t>(lanes_.size()); }
 
-  // Room for prompts of so many tokens, which guided_prompt() has found to fit the model. Throws Error
-  // (unavailable); the lanes go on as before.
+  // Room for prompts of so many tokens, which guided_prompt() has found to fit the model. Throws
+  // Error (unavailable); the lanes go on as before.
   void make_room(int64_t prompt_tokens);
 
   // Runs the prompts of the pictures through the model and draws their first codes. At most
@@ -107,13 +107,13 @@ class Lanes {
   bool fills_up_;
 
   int64_t count_ = 0;
-  std::vector<Lane> lanes_;              // busy ones
-  std::vector<int32_t> free_;            // places of idle ones
-  std::vector<TokenIds> remembered_;     // per slot: ids of its first positions
-  bool changed_ = false;                 // the device does not know lanes_ yet
+  std::vector<Lane> lanes_;           // busy ones
+  std::vector<int32_t> free_;         // places of idle ones
+  std::vector<TokenIds> remembered_;  // per slot: ids of its first positions
+  bool changed_ = false;              // the device does not know lanes_ yet
   LaneWork work_;
 
-  SequenceMemory memory_;                // slots 2 place, 2 place + 1; perhaps a spare place
+  SequenceMemory memory_;  // slots 2 place, 2 place + 1; perhaps a spare place
   TransformerActivations activations_;
   ImageFaceActivations face_activations_;
   Buffer inputs_;    // x [rows, D]

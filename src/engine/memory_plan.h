@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "src/model/config.h"
 #include "kernels/tensor.h"
+#include "src/model/config.h"
 
 namespace bifrons {
 
@@ -21,8 +21,8 @@ struct MemoryItem {
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
                                     int64_t prompt_tokens);
 
-// How many lanes draw_batch() takes by itself, the weights being loaded: at most what is worth while,
-// and what fits `free_bytes` of a device or, without that, half of what the host has free.
+// How many lanes draw_batch() takes by itself, the weights being loaded: at most what is worth
+// while, and what fits `free_bytes` of a device or, without that, half of what the host has free.
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights);
 
 // The text embedding of a large model stays in the host's memory when a GPU draws.

@@ -63,14 +63,14 @@ std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
         }
       }
       if (source.slot != prompt.slot) {
-        wave.copies.push_back(
-            {prompt.slot, source.slot, common(*prompt.ids, own), source.length});
+        wave.copies.push_back({prompt.slot, source.slot, common(*prompt.ids, own), source.length});
       }
       // Until the runs are done only this much of the slot can be relied on.
       own.assign(prompt.ids->begin(), prompt.ids->begin() + source.length);
       wave.runs.push_back({index, source.length, static_cast<int64_t>(prompt.ids->size())});
     }
-    for (const PromptRun& run : wave.runs) remembered[wanted[run.index].slot] = *wanted[run.index].ids;
+    for (const PromptRun& run : wave.runs)
+      remembered[wanted[run.index].slot] = *wanted[run.index].ids;
     waves.push_back(std::move(wave));
     pending = std::move(waiting);
   }

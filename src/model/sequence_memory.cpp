@@ -65,8 +65,7 @@ void grow(Backend& b, SequenceMemory& memory, int64_t capacity, std::span<const 
     const KvCache old = memory.cache[l];
     if (old.k.shape[2] >= capacity) continue;  // by a call that found no room for all layers
     const int64_t heads = old.k.shape[1], size = old.k.shape[3];
-    Buffer storage =
-        b.allocate(2 * memory.slots * heads * capacity * size * size_of(old.k.dtype));
+    Buffer storage = b.allocate(2 * memory.slots * heads * capacity * size * size_of(old.k.dtype));
     const KvCache wide = views_of(storage, old.k.dtype, memory.slots, heads, capacity, size);
     for (int64_t slot = 0; slot < memory.slots; ++slot) {
       if (used[slot] == 0) continue;

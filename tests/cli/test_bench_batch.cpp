@@ -26,9 +26,8 @@ class BenchBatch : public ::testing::Test {
 TEST_F(BenchBatch, CountsLaneStepsAndSharedPrompts) {
   const TemporaryDirectory directory;
   directory.write("prompts.tsv", "a cat\tAnimals\na house by the sea\tOutdoor\n\n");
-  const Outcome outcome =
-      bench({"--batch", "1,4", "--pictures", "10", "--repeats", "1", "--json", "--prompts",
-             (directory / "prompts.tsv").string()});
+  const Outcome outcome = bench({"--batch", "1,4", "--pictures", "10", "--repeats", "1", "--json",
+                                 "--prompts", (directory / "prompts.tsv").string()});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto report = nlohmann::json::parse(outcome.out);
   ASSERT_EQ(report.at("rows").size(), 2u);
@@ -44,8 +43,8 @@ TEST_F(BenchBatch, CountsLaneStepsAndSharedPrompts) {
 
 TEST_F(BenchBatch, DecodesBesideDrawingToTheSamePictures) {
   for (const char* where : {"between", "beside"}) {
-    const Outcome outcome = bench(
-        {"--batch", "3", "--pictures", "5", "--repeats", "2", "--decode", where});
+    const Outcome outcome =
+        bench({"--batch", "3", "--pictures", "5", "--repeats", "2", "--decode", where});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_NE(outcome.out.find("pictures/s"), std::string::npos);
   }

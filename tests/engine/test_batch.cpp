@@ -69,8 +69,8 @@ TEST(Batch, EveryJobGetsOneResultAndAFaultIsItsOwn) {
   }
 }
 
-// The embedding of one letter is not a number: jobs with it fail alone, after a second try, and leave
-// nothing behind in the lanes.
+// The embedding of one letter is not a number: jobs with it fail alone, after a second try, and
+// leave nothing behind in the lanes.
 TEST(Batch, NotANumberIsTriedTwiceAndTouchesNobodyElse) {
   const std::string original = golden::directory() + "toy-f32";
   const testing::TemporaryDirectory directory;
@@ -200,8 +200,11 @@ TEST(Batch, FullLanesWasteNothingAndEqualPromptsShareTheirPrefill) {
   draw_all(engine, requests, 3, &stats);
   EXPECT_EQ(stats.steps, 3 * 15);
   EXPECT_EQ(stats.idle_lane_steps, 0);
-  const int64_t length = 2 + static_cast<int64_t>(
-      tokenize(golden::directory() + "toy-f32", "<|User|>: a cat\n\n<|Assistant|>:").size()) - 1;
+  const int64_t length =
+      2 +
+      static_cast<int64_t>(
+          tokenize(golden::directory() + "toy-f32", "<|User|>: a cat\n\n<|Assistant|>:").size()) -
+      1;
   EXPECT_EQ(stats.prefill_rows + stats.shared_rows, 9 * 2 * length);
   EXPECT_EQ(stats.prefill_rows, 2 * length + 2 * 8) << "once, and the last token of the others";
 

@@ -181,8 +181,7 @@ TEST(Sampling, TheNoiseOfManyCodesIsThatOfEachBlock) {
           const auto noise = gumbel_block(uint64_t{0xfffffffb} << 32 | 77,
                                           kFirstStep + static_cast<uint32_t>(picture),
                                           static_cast<uint32_t>(code / 4));
-          const float score =
-              static_cast<float>(logits[code]) / temperature + noise[code % 4];
+          const float score = static_cast<float>(logits[code]) / temperature + noise[code % 4];
           if (code == 0 || score > highest) {
             best = code;
             highest = score;

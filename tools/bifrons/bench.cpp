@@ -106,8 +106,8 @@ struct ChosenBatch {
 void add_batch(CLI::App& bench, std::function<int()>& chosen) {
   auto state = std::make_shared<ChosenBatch>();
   BatchBenchOptions& o = state->options;
-  CLI::App* batch = bench.add_subcommand(
-      "batch", "Measure pictures a second, drawn one by one and side by side");
+  CLI::App* batch =
+      bench.add_subcommand("batch", "Measure pictures a second, drawn one by one and side by side");
   batch->add_option("-m,--model", state->model, "A model directory instead of the built-in one");
   batch->add_option("--device", o.engine.device, "cpu, cuda[:N] or auto")->capture_default_str();
   batch->add_option("-t,--threads", o.engine.threads, "Threads; 0 takes all cores")

@@ -61,14 +61,13 @@ Run draw_once(Engine& engine, const BatchBenchOptions& options, int lanes) {
   };
   Run run;
   const double before = cpu_seconds();
-  run.stats = engine.draw_batch(
-      source,
-      [&](BatchResult result) {
-        if (result.error) throw *result.error;
-        if (options.keep) options.keep(result);
-        codes[result.id] = std::move(result.drawing->tokens);
-      },
-      {.lanes = lanes});
+  run.stats = engine.draw_batch(source,
+                                [&](BatchResult result) {
+                                  if (result.error) throw *result.error;
+                                  if (options.keep) options.keep(result);
+                                  codes[result.id] = std::move(result.drawing->tokens);
+                                },
+                                {.lanes = lanes});
   run.cpu = cpu_seconds() - before;
   run.hash = hash_of(codes);
   return run;
@@ -112,9 +111,8 @@ BatchBenchReport measure_batch(const BatchBenchOptions& options,
       runs[i].push_back(draw_once(engine, options, options.lanes[i]));
       if (repeat == 0 && i == 0) report.hash = runs[0][0].hash;
       if (runs[i].back().hash != report.hash) {
-        throw Error(ErrorKind::kFailed,
-                    fmt::format("{} lanes draw other pictures than {}", options.lanes[i],
-                                options.lanes[0]));
+        throw Error(ErrorKind::kFailed, fmt::format("{} lanes draw other pictures than {}",
+                                                    options.lanes[i], options.lanes[0]));
       }
     }
   }
@@ -150,7 +148,8 @@ std::string table_of(const BatchBenchReport& report) {
         percent(s.step_seconds, s.wall_seconds), percent(s.decode_seconds, s.wall_seconds),
         percent(s.source_seconds + s.stall_seconds, s.wall_seconds));
   }
-  return out + "\nCPU ms: of all threads, a picture. prefill, steps, decode, wait: of the wall time.\n";
+  return out +
+         "\nCPU ms: of all threads, a picture. prefill, steps, decode, wait: of the wall time.\n";
 }
 
 std::string json_of(const BatchBenchReport& report) {

@@ -40,7 +40,8 @@ struct BatchBenchReport {
 BatchBenchReport measure_batch(const BatchBenchOptions& options,
                                const std::function<void(const std::string&)>& say);
 
-// The lines of a file, each up to its first tab: a prompt file, or PartiPrompts' table. Throws Error.
+// The lines of a file, each up to its first tab: a prompt file, or PartiPrompts' table. Throws
+// Error.
 std::vector<std::string> read_prompts(const std::string& file);
 
 std::string table_of(const BatchBenchReport& report);
