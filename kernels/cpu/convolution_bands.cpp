@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "kernels/cpu/memory.h"
-#include "kernels/cpu/scalar.h"
 #include "kernels/cpu/vectorise.h"
+#include "kernels/elements.h"
 
 namespace bifrons::cpu {
 

@@ -6,8 +6,8 @@
 #include "kernels/cpu/convolution.h"
 #include "kernels/cpu/convolution_bands.h"
 #include "kernels/cpu/memory.h"
-#include "kernels/cpu/scalar.h"
 #include "kernels/cpu/vectorise.h"
+#include "kernels/elements.h"
 
 namespace bifrons::cpu {
 namespace {

@@ -2,56 +2,22 @@
 #include "kernels/cpu/cpu_backend.h"
 
 #include <cstring>
+#include <vector>
 
 #include "kernels/cpu/memory.h"
 #include "kernels/cpu/ops.h"
-#include "kernels/cpu/scalar.h"
+#include "kernels/host_arrays.h"
 
 namespace bifrons {
 namespace cpu {
 namespace {
 
-bool is_stored(DType type) {
-  return type == DType::kF32 || type == DType::kBf16 || type == DType::kF16;
-}
-
-// Widens an array of a file (maybe unaligned) to f32.
-void widen(float* to, const HostArray& from) {
-  const int64_t n = from.rows * from.cols;
-  visit_stored(from.dtype, [&]<typename T>(T) {
-    for (int64_t i = 0; i < n; ++i) {
-      T x;
-      std::memcpy(&x, from.data + i * static_cast<int64_t>(sizeof x), sizeof x);
-      to[i] = to_float(x);
-    }
-  });
-}
-
 Buffer widened(std::span<const HostArray> parts) {
-  int64_t n = 0;
-  for (const HostArray& part : parts) n += part.rows * part.cols;
-  Buffer buffer = allocate_host(n * 4);
-  auto* to = static_cast<float*>(buffer.data());
-  for (const HostArray& part : parts) {
-    widen(to, part);
-    to += part.rows * part.cols;
-  }
+  const std::vector<float> values = widened_values(parts);
+  const int64_t bytes = static_cast<int64_t>(values.size()) * size_of(DType::kF32);
+  Buffer buffer = allocate_host(bytes);
+  std::memcpy(buffer.data(), values.data(), bytes);
   return buffer;
-}
-
-void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {
-  check(!parts.empty(), "make_linear: no parts");
-  check(bias.empty() || bias.size() == parts.size(), "make_linear: one bias per part, or none");
-  for (const HostArray& part : parts) {
-    check(is_stored(part.dtype), "make_linear: weights are f32, bf16 or f16");
-    check(part.dtype == parts[0].dtype, "make_linear: the parts differ in type");
-    check(part.cols == parts[0].cols, "make_linear: the parts differ in columns");
-  }
-  for (size_t i = 0; i < bias.size(); ++i) {
-    check(is_stored(bias[i].dtype), "make_linear: biases are f32, bf16 or f16");
-    check(bias[i].rows * bias[i].cols == parts[i].rows,
-          "make_linear: a bias does not fit its part");
-  }
 }
 
 }  // namespace

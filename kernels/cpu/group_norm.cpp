@@ -5,8 +5,8 @@
 
 #include "kernels/cpu/exponential.h"
 #include "kernels/cpu/ops.h"
-#include "kernels/cpu/scalar.h"
 #include "kernels/cpu/vectorise.h"
+#include "kernels/elements.h"
 
 namespace bifrons::cpu {
 namespace {

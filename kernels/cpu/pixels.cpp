@@ -2,8 +2,8 @@
 #include <cstring>
 
 #include "kernels/cpu/ops.h"
-#include "kernels/cpu/scalar.h"
 #include "kernels/cpu/vectorise.h"
+#include "kernels/elements.h"
 
 namespace bifrons::cpu {
 namespace {

@@ -6,8 +6,8 @@
 #include "kernels/cpu/error_function.h"
 #include "kernels/cpu/exponential.h"
 #include "kernels/cpu/ops.h"
-#include "kernels/cpu/scalar.h"
 #include "kernels/cpu/vectorise.h"
+#include "kernels/elements.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -61,9 +61,10 @@ void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
       const T* from = reinterpret_cast<const T*>(x.row(m));
       T* to = reinterpret_cast<T*>(y.row(m));
       vectorised([=]() __attribute__((always_inline)) {
-        const float square = sum_of_strands(n, [=](int64_t i) __attribute__((always_inline)) {
-          return to_float(from[i]) * to_float(from[i]);
-        });
+        const float square = sum_of_strands(
+            n, [=](int64_t i) __attribute__((always_inline)) {
+              return to_float(from[i]) * to_float(from[i]);
+            });
         const float mean = square / static_cast<float>(n);
         const float scale = 1.0f / __builtin_sqrtf(mean + static_cast<float>(eps));
         for (int64_t i = 0; i < n; ++i) {
@@ -84,13 +85,17 @@ void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& 
       const T* from = reinterpret_cast<const T*>(x.row(m));
       T* to = reinterpret_cast<T*>(y.row(m));
       vectorised([=]() __attribute__((always_inline)) {
-        const float mean = sum_of_strands(n, [=](int64_t i) __attribute__((always_inline)) {
-                             return to_float(from[i]);
-                           }) / static_cast<float>(n);
-        const float variance = sum_of_strands(n, [=](int64_t i) __attribute__((always_inline)) {
-                                 const float d = to_float(from[i]) - mean;
-                                 return d * d;
-                               }) / static_cast<float>(n);
+        const float mean =
+            sum_of_strands(
+                n, [=](int64_t i) __attribute__((always_inline)) { return to_float(from[i]); }) /
+            static_cast<float>(n);
+        const float variance = sum_of_strands(
+                                   n,
+                                   [=](int64_t i) __attribute__((always_inline)) {
+                                     const float d = to_float(from[i]) - mean;
+                                     return d * d;
+                                   }) /
+                               static_cast<float>(n);
         const float scale = 1.0f / __builtin_sqrtf(variance + static_cast<float>(eps));
         for (int64_t i = 0; i < n; ++i) {
           to[i] = round_to<T>((to_float(from[i]) - mean) * scale * weight[i] + bias[i]);

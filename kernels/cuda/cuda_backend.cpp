@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/elements.h"
 #include "kernels/cuda/graph.h"
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
+#include "kernels/host_arrays.h"
 
 namespace bifrons {
 namespace cuda {
@@ -17,37 +17,6 @@ namespace {
 // Larger tables stay in the host's memory: the text embedding, of which a prompt's rows are read
 // once. The codes' tables are smaller.
 constexpr int64_t kLargestTableOnCard = 256 << 20;
-
-bool is_stored(DType type) {
-  return type == DType::kF32 || type == DType::kBf16 || type == DType::kF16;
-}
-
-// Widens an array of a file (maybe unaligned) to f32.
-void widen(std::vector<float>& to, const HostArray& from) {
-  const int64_t n = from.rows * from.cols;
-  visit_stored(from.dtype, [&]<typename T>(T) {
-    for (int64_t i = 0; i < n; ++i) {
-      T x;
-      std::memcpy(&x, from.data + i * static_cast<int64_t>(sizeof x), sizeof x);
-      to.push_back(to_float(x));
-    }
-  });
-}
-
-void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {
-  check(!parts.empty(), "make_linear: no parts");
-  check(bias.empty() || bias.size() == parts.size(), "make_linear: one bias per part, or none");
-  for (const HostArray& part : parts) {
-    check(is_stored(part.dtype), "make_linear: weights are f32, bf16 or f16");
-    check(part.dtype == parts[0].dtype, "make_linear: the parts differ in type");
-    check(part.cols == parts[0].cols, "make_linear: the parts differ in columns");
-  }
-  for (size_t i = 0; i < bias.size(); ++i) {
-    check(is_stored(bias[i].dtype), "make_linear: biases are f32, bf16 or f16");
-    check(bias[i].rows * bias[i].cols == parts[i].rows,
-          "make_linear: a bias does not fit its part");
-  }
-}
 
 }  // namespace
 
@@ -106,8 +75,7 @@ std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
 }
 
 Buffer CudaBackend::widened(std::span<const HostArray> parts) {
-  std::vector<float> values;
-  for (const HostArray& part : parts) widen(values, part);
+  const std::vector<float> values = widened_values(parts);
   const int64_t n = static_cast<int64_t>(values.size());
   Buffer buffer = allocate(n * size_of(DType::kF32));
   upload(buffer.view(DType::kF32, {n}), values.data());
@@ -183,10 +151,10 @@ Table CudaBackend::make_table(const HostArray& rows) {
 void CudaBackend::do_copy(const Tensor& to, const Tensor& from) {
   if (to.count() == 0) return;
   const int64_t element = size_of(to.dtype);
-  must(cudaMemcpy2DAsync(to.data, to.pitch * element, from.data, from.pitch * element,
-                         to.cols() * element, to.rows(), cudaMemcpyDeviceToDevice,
-                         on_card().handle),
-       "copying within it");
+  must(
+      cudaMemcpy2DAsync(to.data, to.pitch * element, from.data, from.pitch * element,
+                        to.cols() * element, to.rows(), cudaMemcpyDeviceToDevice, on_card().handle),
+      "copying within it");
 }
 
 void CudaBackend::do_gather(const Tensor& y, const Table& table, const Tensor& ids) {

@@ -4,10 +4,13 @@
 #include <cuda_runtime.h>
 
 #include <cmath>
+#include <cstdint>
 
-#include "kernels/cuda/elements.h"
+#include "kernels/elements.h"
 
 namespace bifrons::cuda {
+
+constexpr int64_t ceil_div(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 
 // x sigmoid(x)
 __device__ inline float silu(float x) { return x / (1.0f + expf(-x)); }

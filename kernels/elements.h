@@ -1,15 +1,14 @@
-// Loops over rows written once for every element type.
+// One way to write a loop for every element type, on the host and in kernels alike.
 #pragma once
 
 #include "kernels/dtype.h"
 #include "kernels/error.h"
 
-namespace bifrons::cpu {
+namespace bifrons {
 
 constexpr float to_float(float x) { return x; }
-using bifrons::to_float;
 
-// x rounded once to T.
+// x rounded once to T: float or Bf16.
 template <typename T>
 constexpr T round_to(float x) {
   if constexpr (sizeof(T) == sizeof(float)) {
@@ -19,7 +18,13 @@ constexpr T round_to(float x) {
   }
 }
 
-// Calls body(T{}) with the type of an activation.
+// x with the precision of T.
+template <typename T>
+constexpr float rounded(float x) {
+  return to_float(round_to<T>(x));
+}
+
+// Calls body(T{}) with the type of an activation; host code.
 template <typename Body>
 void visit_activation(DType dtype, const Body& body) {
   check(dtype == DType::kF32 || dtype == DType::kBf16, "activations are f32 or bf16");
@@ -34,4 +39,4 @@ void visit_stored(DType dtype, const Body& body) {
   visit_activation(dtype, body);
 }
 
-}  // namespace bifrons::cpu
+}  // namespace bifrons

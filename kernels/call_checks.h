@@ -1,0 +1,99 @@
+// What the public verbs ask of their arguments, with sentences that name the verb and the argument.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+
+#include "kernels/backend.h"
+
+namespace bifrons {
+
+// Like check(), with a sentence that is only built when it is needed.
+template <typename... Args>
+void require(bool holds, fmt::format_string<Args...> sentence, Args&&... args) {
+  if (!holds) throw ContractError(fmt::format(sentence, std::forward<Args>(args)...));
+}
+
+inline std::string shape_of(const Tensor& t) {
+  std::string words = fmt::format("{} [", name_of(t.dtype));
+  for (int i = 0; i < t.rank; ++i) words += (i == 0 ? "" : ", ") + std::to_string(t.shape[i]);
+  return words + "]";
+}
+
+inline bool is_activation(DType type) { return type == DType::kF32 || type == DType::kBf16; }
+
+// The checks of one call of one verb.
+struct Checker {
+  std::string_view verb;
+  Place place;
+
+  void tensor(std::string_view name, const Tensor& t) const {
+    require(t.place == place, "{}: {} lies in the wrong memory", verb, name);
+    require(t.data != nullptr || t.count() == 0, "{}: {} has no memory", verb, name);
+    require(t.pitch >= t.cols(), "{}: the rows of {} overlap", verb, name);
+  }
+  void activation(std::string_view name, const Tensor& t) const {
+    tensor(name, t);
+    require(is_activation(t.dtype), "{}: {} is {}; it must be f32 or bf16", verb, name,
+            name_of(t.dtype));
+  }
+  void typed(std::string_view name, const Tensor& t, DType dtype) const {
+    tensor(name, t);
+    require(t.dtype == dtype, "{}: {} is {}; it must be {}", verb, name, name_of(t.dtype),
+            name_of(dtype));
+  }
+  // A contiguous array of n elements of a type.
+  void array(std::string_view name, const Tensor& t, DType dtype, int64_t n) const {
+    typed(name, t, dtype);
+    require(t.rank == 1 && t.count() == n, "{}: {} is {}; it must hold {}", verb, name, shape_of(t),
+            n);
+  }
+  void alike(std::string_view a_name, const Tensor& a, std::string_view b_name,
+             const Tensor& b) const {
+    require(a.same_shape(b) && a.dtype == b.dtype, "{}: {} is {} but {} is {}", verb, a_name,
+            shape_of(a), b_name, shape_of(b));
+  }
+  void equal(std::string_view a_name, int64_t a, std::string_view b_name, int64_t b) const {
+    require(a == b, "{}: {} is {} but {} is {}", verb, a_name, a, b_name, b);
+  }
+  void rank(std::string_view name, const Tensor& t, int rank) const {
+    require(t.rank == rank, "{}: {} is {}; it must have {} dimensions", verb, name, shape_of(t),
+            rank);
+  }
+  void whole(std::string_view name, const Tensor& t) const {
+    require(t.contiguous(), "{}: {} must be contiguous", verb, name);
+  }
+  void picture(std::string_view name, const Tensor& t) const {
+    activation(name, t);
+    rank(name, t, 3);
+    whole(name, t);
+  }
+  void rows(const TokenRows& rows, int64_t n) const {
+    array("slot", rows.slot, DType::kI32, n);
+    array("position", rows.position, DType::kI32, n);
+  }
+  void cache(const KvCache& cache, const Tensor& q) const {
+    tensor("the cache", cache.k);
+    tensor("the cache", cache.v);
+    alike("the cache of k", cache.k, "of v", cache.v);
+    rank("the cache", cache.k, 4);
+    whole("the cache of k", cache.k);
+    whole("the cache of v", cache.v);
+    require(cache.k.dtype == q.dtype, "{}: q is {} but the cache is {}", verb, name_of(q.dtype),
+            name_of(cache.k.dtype));
+    const int64_t size = cache.k.shape[3];
+    require(size > 0 && cache.k.shape[1] > 0 && q.cols() % (size * cache.k.shape[1]) == 0,
+            "{}: q is {}, which does not divide into the heads of a cache {}", verb, shape_of(q),
+            shape_of(cache.k));
+  }
+  void copyable(const Tensor& to, const Tensor& from) const {
+    tensor("the destination", to);
+    tensor("the source", from);
+    require(to.dtype == from.dtype && to.rows() == from.rows() && to.cols() == from.cols(),
+            "{}: the source is {} but the destination is {}", verb, shape_of(from), shape_of(to));
+  }
+};
+
+}  // namespace bifrons
