@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "kernels/error.h"
-#include "src/io/directory.h"
+#include "src/io/descriptor.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
 
@@ -79,8 +79,7 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   const auto fail = [&] {
-    throw Error(ErrorKind::kMissing,
-                "cannot read " + quote(path) + ": " + std::system_category().message(errno));
+    throw Error(ErrorKind::kMissing, "cannot read " + quote(path) + ": " + reason_of(errno));
   };
   if (file.get() < 0) {
     if (errno == ENOENT) return;

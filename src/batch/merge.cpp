@@ -16,6 +16,7 @@
 #include <tuple>
 
 #include "kernels/error.h"
+#include "src/batch/files.h"
 #include "src/batch/listing.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"

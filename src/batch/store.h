@@ -14,7 +14,7 @@
 
 #include "kernels/error.h"
 #include "src/batch/manifest.h"
-#include "src/io/directory.h"
+#include "src/io/descriptor.h"
 
 namespace bifrons {
 
@@ -47,9 +47,6 @@ enum class PictureState {
   kChanged,  // listed with other settings or another model
   kDamaged,  // listed, but the file is gone or not what was listed
 };
-
-// fsync of a directory. Throws Error (cannot write).
-void sync_directory(const std::string& path);
 
 // What all manifests in a directory list.
 ManifestIndex read_manifests(const std::string& directory);

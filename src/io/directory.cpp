@@ -44,10 +44,6 @@ void refuse(std::string_view file, std::string_view reason) {
   throw Error(ErrorKind::kData, fmt::format("{}: {}", file, reason));
 }
 
-UniqueFd::~UniqueFd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 void File::read(int64_t offset, std::span<std::byte> destination) const {
   while (!destination.empty()) {
     const ssize_t n = ::pread(fd_.get(), destination.data(), destination.size(), offset);

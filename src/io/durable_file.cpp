@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "kernels/error.h"
+#include "src/io/descriptor.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -20,10 +21,6 @@ namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason) {
   throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path.string()) + ": " + reason);
-}
-
-std::string reason_of(int error_number) {
-  return std::system_category().default_error_condition(error_number).message();
 }
 
 std::filesystem::path directory_of(const std::filesystem::path& path) {
@@ -63,12 +60,9 @@ class Part {
 
   void write_all(std::span<const uint8_t> bytes) {
     if (ftruncate(file_, 0) != 0) fail(path_, reason_of(errno));
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail(path_, reason_of(errno));
-      bytes = bytes.subspan(static_cast<size_t>(written));
-    }
+    const int error_number =
+        bifrons::write_all(file_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    if (error_number != 0) fail(path_, reason_of(error_number));
     if (fsync(file_) != 0) fail(path_, reason_of(errno));
   }
 

@@ -160,7 +160,9 @@ TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
       highest = std::max(highest, candidate["score"].get<double>());
     }
     for (const auto& candidate : best["candidates"]) {
-      if (candidate["seed"] == best["kept"]) EXPECT_EQ(candidate["score"], highest);
+      if (candidate["seed"] == best["kept"]) {
+        EXPECT_EQ(candidate["score"], highest);
+      }
     }
     const std::string file = report["pictures"][i]["file"];
     const Outcome info = run_bifrons({"info", "--json", file}, where);

@@ -10,6 +10,7 @@
 #include "src/model/rope.h"
 #include "src/tokenizer/prompt.h"
 #include "src/weights/checkpoint.h"
+#include "tests/support/differences.h"
 #include "tests/support/golden.h"
 #include "tests/support/under_test.h"
 
@@ -86,27 +87,6 @@ struct Toy {
     return logits;
   }
 };
-
-double largest(const std::vector<float>& values) {
-  double m = 0;
-  for (float v : values) m = std::max(m, std::abs(static_cast<double>(v)));
-  return m;
-}
-
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double m = 0;
-  for (size_t i = 0; i < a.size(); ++i) m = std::max(m, std::abs(double{a[i]} - double{b[i]}));
-  return m;
-}
-
-// Root of the mean square difference.
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - double{b[i]}, 2);
-  return std::sqrt(sum / a.size());
-}
 
 // f32 sums of a few hundred terms through a dozen layers: some hundred units of 2^-24 relative to
 // the largest value. The two references differ from each other by about 1e-6.

@@ -11,31 +11,12 @@
 #include "src/model/text_face.h"
 #include "src/tokenizer/chat_prompt.h"
 #include "src/weights/checkpoint.h"
+#include "tests/support/differences.h"
 #include "tests/support/golden.h"
 #include "vision/tower_input.h"
 
 namespace bifrons {
 namespace {
-
-double largest(const std::vector<float>& values) {
-  double m = 0;
-  for (float v : values) m = std::max(m, std::abs(static_cast<double>(v)));
-  return m;
-}
-
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double m = 0;
-  for (size_t i = 0; i < a.size(); ++i) m = std::max(m, std::abs(double{a[i]} - double{b[i]}));
-  return m;
-}
-
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - double{b[i]}, 2);
-  return std::sqrt(sum / a.size());
-}
 
 // As in test_goldens.cpp; the references differ from each other by less than a tenth of it.
 constexpr double kF32Tolerance = 2e-5;

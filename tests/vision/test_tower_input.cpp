@@ -92,7 +92,9 @@ TEST(TowerInput, LongSideIsAlwaysTheWholeSize) {
     const int64_t middle = 384 / 2 * 384 * 3;
     EXPECT_EQ(square.rgb[middle], 255) << side;
     EXPECT_EQ(square.rgb[middle + 383 * 3], 255) << side;
-    if (side > 1) EXPECT_EQ(square.rgb[0], 127) << side;
+    if (side > 1) {
+      EXPECT_EQ(square.rgb[0], 127) << side;
+    }
   }
 }
 

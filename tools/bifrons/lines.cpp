@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "src/bifrons.h"
+#include "src/io/descriptor.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
@@ -47,9 +47,7 @@ class PlainLines : public LineReader {
       const ssize_t got = ::read(STDIN_FILENO, block, sizeof block);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) {
-        throw Error(ErrorKind::kMissing,
-                    "cannot read stdin: " +
-                        std::system_category().default_error_condition(errno).message());
+        throw Error(ErrorKind::kMissing, "cannot read stdin: " + reason_of(errno));
       }
       pending_.append(block, static_cast<size_t>(got));
       return got > 0;

@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 
 #include "kernels/error.h"
+#include "src/io/descriptor.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
@@ -17,7 +17,7 @@ namespace bifrons {
 namespace {
 
 [[noreturn]] void fail(const std::string& what, int error_number) {
-  throw Error(ErrorKind::kMissing, what + ": " + std::system_category().message(error_number));
+  throw Error(ErrorKind::kMissing, what + ": " + reason_of(error_number));
 }
 
 // At `offset`, or from a pipe when that is negative.
@@ -60,12 +60,8 @@ void PromptSource::spool() {
   std::string block(size_t{1} << 16, '\0');
   bytes_ = 0;
   while (const size_t got = read_some(file_.get(), block, -1, name_)) {
-    size_t written = 0;
-    while (written < got) {
-      const ssize_t n = ::write(copy.get(), block.data() + written, got - written);
-      if (n < 0 && errno != EINTR) fail("cannot keep " + name_ + " in a file", errno);
-      if (n > 0) written += static_cast<size_t>(n);
-    }
+    const int error_number = write_all(copy.get(), {block.data(), got});
+    if (error_number != 0) fail("cannot keep " + name_ + " in a file", error_number);
     bytes_ += static_cast<int64_t>(got);
   }
   file_ = std::move(copy);

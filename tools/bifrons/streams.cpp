@@ -10,29 +10,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <optional>
-#include <system_error>
 
 #include "src/bifrons.h"
+#include "src/io/descriptor.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
 namespace bifrons {
 namespace {
-
-std::string reason_of(int error_number) {
-  return std::system_category().default_error_condition(error_number).message();
-}
-
-// 0, or the error number of the write that failed.
-int write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return 0;
-}
 
 // Everything up to the end, or nothing when there are more than `most` bytes.
 std::optional<std::string> read_all(int file, size_t most, const std::string& name) {

@@ -1,0 +1,31 @@
+// The system calls of a batch's directory, with sentences for what goes wrong.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace bifrons {
+
+// Throws Error (cannot write): "cannot write `path`: why".
+[[noreturn]] void fail_to_write(const std::string& path, int error_number);
+
+// All of a file; nothing when it cannot be read.
+std::optional<std::string> content_of(const std::string& path);
+
+// Of the name itself, links not followed; nothing when there is none.
+std::optional<struct stat> status_of(const std::string& path);
+
+// Whether both are there and are names of one file.
+bool same_file(const std::optional<struct stat>& a, const std::optional<struct stat>& b);
+
+// fsync of a directory. Throws Error (cannot write).
+void sync_directory(const std::string& path);
+
+// Makes `path` and what is missing above it, each synced into the directory that holds it. Throws
+// Error (cannot write).
+void make_directories(const std::filesystem::path& path);
+
+}  // namespace bifrons

@@ -1,0 +1,179 @@
+// What a writer finds when it begins: manifests, parts of a killed writer, superseded lines.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <unordered_map>
+#include <vector>
+
+#include "src/batch/files.h"
+#include "src/batch/store.h"
+#include "src/io/durable_file.h"
+#include "src/io/quote.h"
+#include "src/io/sha256.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+}  // namespace
+
+ManifestIndex read_manifests(const std::string& directory) {
+  ManifestIndex index;
+  for (const std::string& name : manifests_in(directory)) {
+    read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
+      if (const auto entry = read_manifest_line(row.text)) index.add(*entry);
+    });
+  }
+  return index;
+}
+
+PictureState state_of_picture(const ManifestIndex::Known* known, const std::string& directory,
+                              const ManifestEntry& wanted, Resume resume) {
+  if (known == nullptr) return PictureState::kNew;
+  if (known->key != ManifestIndex::hash(wanted.key) ||
+      (!wanted.model.empty() && known->model != ManifestIndex::hash(wanted.model))) {
+    return PictureState::kChanged;
+  }
+  const std::string path = directory + "/" + wanted.file_name;
+  const auto status = status_of(path);
+  if (!status || !S_ISREG(status->st_mode) || status->st_size != known->bytes) {
+    return PictureState::kDamaged;
+  }
+  if (resume == Resume::kVerify) {
+    const auto content = content_of(path);
+    if (!content || ManifestIndex::hash(sha256(*content)) != known->sha256) {
+      return PictureState::kDamaged;
+    }
+  }
+  return PictureState::kDone;
+}
+
+// Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off.
+void Store::recover_manifest() {
+  int64_t good = 0, end_of_good = 0;
+  bool good_after_bad = false;
+  read_manifest(manifest_path(), [&](const ManifestRow& row) {
+    const auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
+    if (!entry) {
+      if (row.torn) {
+        history_.torn_line = true;
+      } else {
+        ++history_.damaged_lines;
+      }
+      return;
+    }
+    good_after_bad = good_after_bad || history_.damaged_lines > 0;
+    if (index_.find(entry->file_name) != nullptr) superseded_ = true;
+    index_.add(*entry);
+    ++good;
+    end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
+  });
+  if (good == 0 && history_.damaged_lines > 0) {
+    throw Error(ErrorKind::kCannotWrite,
+                quote(manifest_path()) +
+                    " is not from bifrons, or wholly damaged; move it away "
+                    "or use another directory");
+  }
+  if (history_.damaged_lines == 0 && !history_.torn_line) return;
+  if (!good_after_bad) {
+    const UniqueFd file(open(manifest_path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (file.get() < 0 || ftruncate(file.get(), end_of_good) != 0 || fsync(file.get()) != 0) {
+      fail_to_write(manifest_path(), errno);
+    }
+    return;
+  }
+  std::string kept;
+  read_manifest(manifest_path(), [&](const ManifestRow& row) {
+    if (!row.torn && read_manifest_line(row.text)) kept.append(row.text).push_back('\n');
+  });
+  write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
+                IfExists::kReplace);
+}
+
+// A part that is left means that its picture was not listed, or that it was and only the part did
+// not go any more.
+void Store::sweep_parts() {
+  const std::string parts = hidden_ + "/parts" + suffix_;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(parts, error)) {
+    const std::string part = entry.path().string();
+    std::string name = entry.path().filename().string();
+    std::replace(name.begin(), name.end(), '!', '/');
+    const std::string file = options_.directory + "/" + name;
+    if (same_file(status_of(part), status_of(file))) {
+      const ManifestIndex::Known* known = index_.find(name);
+      const auto content = content_of(file);
+      if (!content) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
+      const bool listed =
+          known != nullptr && known->sha256 == ManifestIndex::hash(sha256(*content));
+      if (!listed) {
+        if (unlink(file.c_str()) != 0) fail_to_write(file, errno);
+        ++history_.swept;
+      }
+    }
+    if (unlink(part.c_str()) != 0) fail_to_write(part, errno);
+  }
+  if (error) fail_to_write(parts, error.value());
+}
+
+// The writer of the whole begins again with the shards' pictures too; a shard with its own.
+void Store::remove_listed() {
+  std::vector<std::string> paths{manifest_path()};
+  if (suffix_.empty()) {
+    for (const std::string& name : manifests_in(options_.directory)) {
+      if (name != kManifestName) paths.push_back(options_.directory + "/" + name);
+    }
+  }
+  for (const std::string& path : paths) {
+    read_manifest(path, [&](const ManifestRow& row) {
+      const auto entry = read_manifest_line(row.text);
+      const std::string file = entry ? options_.directory + "/" + entry->file_name : "";
+      if (!entry || !status_of(file)) return;
+      if (unlink(file.c_str()) != 0) fail_to_write(file, errno);
+      ++history_.removed;
+    });
+    if (unlink(path.c_str()) != 0 && errno != ENOENT) fail_to_write(path, errno);
+  }
+  index_ = {};
+  superseded_ = false;
+}
+
+// Other shards' lines count as done too, so that the number of shards may change between runs.
+void Store::read_other_manifests() {
+  for (const std::string& name : manifests_in(options_.directory)) {
+    const std::string path = options_.directory + "/" + name;
+    if (path == manifest_path()) continue;
+    read_manifest(path, [&](const ManifestRow& row) {
+      if (const auto entry = read_manifest_line(row.text)) {
+        if (index_.find(entry->file_name) == nullptr) index_.add(*entry);
+      }
+    });
+  }
+}
+
+void Store::drop_superseded() {
+  std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
+  read_manifest(manifest_path(), [&](const ManifestRow& row) {
+    if (const auto entry = read_manifest_line(row.text)) {
+      last[ManifestIndex::hash(entry->file_name)] = row.offset;
+    }
+  });
+  std::string kept;
+  read_manifest(manifest_path(), [&](const ManifestRow& row) {
+    const auto entry = read_manifest_line(row.text);
+    if (entry && last[ManifestIndex::hash(entry->file_name)] == row.offset) {
+      kept.append(row.text).push_back('\n');
+    }
+  });
+  write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
+                IfExists::kReplace);
+  superseded_ = false;
+}
+
+}  // namespace bifrons
