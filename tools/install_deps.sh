@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Installs what the build needs on Debian 12 or Ubuntu 24.04; says nothing when all of it is there.
+#   --tests   also what only tests need, and skip with a reason where they do not find it
 set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
   nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev libedit-dev
   python3 strace  # tests: layers, and batches broken at every system call
   ocl-icd-opencl-dev)  # libdnnl-dev's CMake file asks for OpenCL but its package does not depend on it
+
+# Ubuntu has Chromium only as a snap.
+if [[ ${1:-} == --tests ]] && grep -qx 'ID=debian' /etc/os-release; then
+  packages+=(chromium chromium-driver)  # the gallery, opened and clicked
+fi
 
 missing=()
 for package in "${packages[@]}"; do

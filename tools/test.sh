@@ -3,7 +3,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bash tools/install_deps.sh
+bash tools/install_deps.sh --tests
 
 cmake --preset release
 cmake --build --preset release --parallel 2
