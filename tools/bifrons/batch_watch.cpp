@@ -71,11 +71,22 @@ void BatchWatch::clear() {
   on_screen_ = false;
 }
 
+void BatchWatch::above_bars(const std::function<void()>& body) {
+  const bool redraw = on_screen_;
+  clear();
+  body();
+  if (redraw) show_bars();
+}
+
+void BatchWatch::show_bars() {
+  say(bars_text_);
+  on_screen_ = true;
+}
+
 void BatchWatch::note(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (quiet_) return;
-  clear();
-  say("bifrons: " + line + "\n");
+  above_bars([&] { say("bifrons: " + line + "\n"); });
 }
 
 void BatchWatch::start(const ModelInfo& model, const std::string& device, const Shard& shard) {
@@ -92,8 +103,7 @@ void BatchWatch::start(const ModelInfo& model, const std::string& device, const 
 void BatchWatch::picture(const FinishedPicture& picture) {
   const std::lock_guard lock(mutex_);
   if (!jsonl_) {
-    clear();
-    print(picture.path + "\n");
+    above_bars([&] { print(picture.path + "\n"); });
     return;
   }
   const PictureJob& job = picture.job;
@@ -113,8 +123,7 @@ void BatchWatch::failure(const std::string& file, int64_t line, const std::strin
                       line, json_text(reason)));
   }
   if (++shown_failures_ > kFailuresShown) return;
-  clear();
-  say(fmt::format("{}:{}: {}\n", file, line, reason));
+  above_bars([&] { say(fmt::format("{}:{}: {}\n", file, line, reason)); });
 }
 
 void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& counts) {
@@ -157,19 +166,17 @@ void BatchWatch::draw_bars(int64_t tokens, const BatchCounts& counts) {
   const double each = static_cast<double>(tokens_of_a_picture_);
   const int columns = stderr_columns();
   clear();
-  std::string text;
   if (const auto expected = expected_pictures(size_, counts)) {
-    text = progress_line(counts.drawn, std::max(*expected, counts.drawn), now, rate / each, columns,
-                         "pictures") +
-           "\n" +
-           progress_line(tokens, std::max(*expected * tokens_of_a_picture_, tokens), now, rate,
-                         columns);
+    bars_text_ = progress_line(counts.drawn, std::max(*expected, counts.drawn), now, rate / each,
+                               columns, "pictures") +
+                 "\n" +
+                 progress_line(tokens, std::max(*expected * tokens_of_a_picture_, tokens), now,
+                               rate, columns);
   } else {
-    text = fmt::format("{} pictures [{}, {:.2f}/s]\n{} tokens [{:.0f}/s]", counts.drawn,
-                       clock_text(now), rate / each, tokens, rate);
+    bars_text_ = fmt::format("{} pictures [{}, {:.2f}/s]\n{} tokens [{:.0f}/s]", counts.drawn,
+                             clock_text(now), rate / each, tokens, rate);
   }
-  say(text);
-  on_screen_ = true;
+  show_bars();
 }
 
 void BatchWatch::finish(const BatchCounts& counts, int exit_code) {

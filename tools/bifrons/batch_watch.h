@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -49,7 +50,10 @@ class BatchWatch {
   using Clock = std::chrono::steady_clock;
   void print(const std::string& text);
   void draw_bars(int64_t tokens, const BatchCounts& counts);
+  void show_bars();
   void clear();
+  // Prints something where the bars are, and draws them again below it.
+  void above_bars(const std::function<void()>& body);
 
   bool quiet_, jsonl_, bars_, lines_;
   BatchSize size_;
@@ -60,6 +64,7 @@ class BatchWatch {
   std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens
   int64_t shown_failures_ = 0;
   bool on_screen_ = false;
+  std::string bars_text_;  // as drawn last
   bool stdout_failed_ = false;
   std::mutex mutex_;
 };
