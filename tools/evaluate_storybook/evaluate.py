@@ -46,7 +46,7 @@ def drawn_by_torch(entries, folder, guidance, temperature, seed, average):
     import vq
     from stream import pad_left
     torch.set_num_threads(2)
-    model, _ = export.load_transformer(folder, cooled=not average)
+    model, _, _ = export.load_transformer(folder, cooled=not average)
     network, _ = export.load_vq(folder)
     tokens = text.load(folder)
     bos, pad = tokens.token_to_id(text.BOS), tokens.token_to_id(text.PAD)

@@ -7,8 +7,11 @@ import shutil
 import torch
 from safetensors.torch import save_file
 
+import factors
 import scenes
+import statements
 import tokenizer as text
+import tower
 import train_encoder
 import train_transformer
 import train_vq
@@ -17,15 +20,16 @@ import vq
 
 
 def load_transformer(folder, cooled=True):
-    """The newest trained transformer: the cooled-down copy if there is one, else the weight average."""
+    """(transformer, pictures seen, True if it sees): the cooled-down copy if there is one, else the weight average."""
     path = os.path.join(folder, train_transformer.COOLED)
     key = "model"
     if not cooled or not os.path.exists(path):
         path, key = os.path.join(folder, train_transformer.FILE), "average"
     saved = torch.load(path)
     model = transformer.Storybook(transformer.Config(**saved["config"]))
-    model.load_state_dict(saved[key])
-    return model.eval(), saved["seen"]
+    train_transformer.adopt(model, saved[key], folder)
+    factors.fold(model)
+    return model.eval(), saved["seen"], "sight" in saved
 
 
 def load_vq(folder):
@@ -40,16 +44,30 @@ def load_vq(folder):
     return model.eval(), os.path.exists(encoder)
 
 
-def tensors(model, pictures):
-    out = dict(model.state_dict())
+def tensors(model, pictures, sees):
+    out = {name: value for name, value in model.state_dict().items()
+           if sees or not name.startswith(("vision_model.", "aligner."))}
     out.update({f"gen_vision_model.{name}": value for name, value in pictures.state_dict().items()})
     return {name: value.detach().to(torch.bfloat16).contiguous() for name, value in out.items()}
 
 
-def config(model, pictures):
+def eyes(width):
+    """The sections of the tower and its aligner."""
+    t = tower.Config()
+    return {
+        "aligner_config": {"cls": "MlpProjector", "model_type": "aligner", "params": {
+            "depth": 2, "input_dim": t.width, "n_embed": width, "projector_type": "mlp_gelu"}},
+        "vision_config": {"cls": "CLIPVisionTower", "model_type": "vision", "params": {
+            "heads": t.heads, "image_size": t.image, "layers": t.layers, "mlp_ratio": t.mlp_ratio, "model_name": "siglip_storybook",
+            "patch_size": t.patch, "select_feature": "same", "select_layer": -1, "width": t.width}},
+    }
+
+
+def config(model, pictures, sees):
     c, v = model.config, pictures.config
     part = lambda cls, kind, **params: {"cls": cls, "model_type": kind, "params": params}
     return {
+        **(eyes(c.width) if sees else {}),
         "architectures": ["MultiModalityCausalLM"],
         "gen_aligner_config": part("MlpProjector", "gen_aligner", depth=2, input_dim=c.code_width, n_embed=c.width,
                                    projector_type="mlp_gelu"),
@@ -78,8 +96,9 @@ def companions():
         "special_tokens_map.json": {
             "additional_special_tokens": text.SPECIAL[5:], "bos_token": text.BOS, "eos_token": text.EOS, "pad_token": text.PAD},
         "processor_config.json": {
-            "add_special_token": False, "ignore_id": -100, "image_tag": "<image_placeholder>", "mask_prompt": True,
-            "num_image_tokens": 36, "processor_class": "VLChatProcessor", "sft_format": "deepseek"},
+            "add_special_token": False, "describe_question": statements.DESCRIBE, "ignore_id": -100, "image_tag": "<image_placeholder>",
+            "mask_prompt": True, "match_question": statements.MATCH, "num_image_tokens": tower.Config().tokens,
+            "processor_class": "VLChatProcessor", "sft_format": "deepseek", "system_prompt": ""},
         "preprocessor_config.json": {
             "background_color": [127, 127, 127], "do_normalize": True, "image_mean": [.5] * 3, "image_processor_type":
             "VLMImageProcessor", "image_size": scenes.SIDE, "image_std": [.5] * 3, "min_size": 14,
@@ -93,16 +112,16 @@ def main():
     p.add_argument("--out", default="samples/models/storybook")
     p.add_argument("--average", action="store_true", help="export the running average even if a cooled copy exists")
     a = p.parse_args()
-    model, pictures_seen = load_transformer(a.checkpoints, not a.average)
+    model, pictures_seen, sees = load_transformer(a.checkpoints, not a.average)
     network, encoder_trained = load_vq(a.checkpoints)
     os.makedirs(a.out, exist_ok=True)
-    weights = tensors(model, network)
+    weights = tensors(model, network, sees)
     save_file(weights, os.path.join(a.out, "model.safetensors"), metadata={
         "format": "pt", "training_pictures": str(pictures_seen),
         "picture_encoder": "trained" if encoder_trained else "random, not trained yet",
-        "lm_head": "random, not trained yet", "license": "weights MIT; trained on pictures of Noto Color Emoji (OFL 1.1)"})
+        "understanding": "trained" if sees else "not trained; lm_head is random", "license": "weights MIT; trained on pictures of Noto Color Emoji (OFL 1.1)"})
     shutil.copy(os.path.join(a.checkpoints, "tokenizer.json"), a.out)
-    for name, doc in {"config.json": config(model, network), **companions()}.items():
+    for name, doc in {"config.json": config(model, network, sees), **companions()}.items():
         with open(os.path.join(a.out, name), "w") as f:
             json.dump(doc, f, indent=2, ensure_ascii=False)
             f.write("\n")

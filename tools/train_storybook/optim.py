@@ -63,6 +63,9 @@ class Optimiser:
         for group in self.adam.param_groups:
             group["lr"] = self.other_rate * scale
         self.adam.step()
+        self.clear()
+
+    def clear(self):
         for p in self.everything:
             p.grad = None
 

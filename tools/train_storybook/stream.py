@@ -8,6 +8,7 @@ import torch.multiprocessing as mp
 
 import patches
 import scenes
+import sight
 import tokenizer as text
 
 
@@ -19,6 +20,10 @@ def _work(folder, batch, first, stride, what, lesson, queue):
     bos, pad = tokens.token_to_id(text.BOS), tokens.token_to_id(text.PAD)
     number = first
     while True:
+        if what == "sight":
+            queue.put(sight.batch(number * batch, batch, teacher, tokens))
+            number += stride
+            continue
         codes = np.empty((batch, patches.GRID ** 2), np.int64)
         plans, ids = [], []
         for i in range(batch):
@@ -50,7 +55,8 @@ def pad_left(ids, pad, rng=None, drop=.1):
 
 
 class Stream:
-    """Iterates over (text, real), codes or pictures, codes from batch number `start` on, every `stride`-th."""
+    """Iterates over (text, real), codes ("text"), pictures, codes ("pictures") or sight.batch ("sight"), from batch number
+    `start` on, every `stride`-th."""
 
     def __init__(self, folder, batch, start, what, stride=1, lesson="all"):
         context = mp.get_context("spawn")

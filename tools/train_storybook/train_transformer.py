@@ -2,6 +2,7 @@
 
 `--cooldown N` instead starts from the newest checkpoint, lets the rate fall to zero over N steps and writes
 the result beside it: that is the copy to export, and the constant-rate run can go on from where it was.
+`--sight N` teaches the understanding half in the same steps, with N pictures each.
 Several processes share the work if RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as torchrun does.
 """
 import argparse
@@ -13,7 +14,9 @@ import time
 import torch
 import torch.distributed as dist
 
+import factors
 import patches
+import sight
 import stream
 import tokenizer as text
 from optim import Average, Optimiser
@@ -23,14 +26,34 @@ FILE, COOLED = "transformer.pt", "transformer-cooled.pt"
 VALIDATION = 40_000_000                        # first seed of the validation pictures
 
 
+SEEN = 1.                                      # largest gradient of understanding, relative to drawing's
+
+
 def is_matrix(name, p):
-    return p.dim() == 2 and (".layers." in name or "output_mlp_projector" in name) and p.shape[1] > 8
+    return p.dim() == 2 and any(part in name for part in (".layers.", ".blocks.", "output_mlp_projector")) and p.shape[1] > 8
+
+
+def sees(name):
+    """Whether a parameter belongs to the understanding half alone."""
+    return name.startswith(("vision_model.", "aligner.", "language_model.lm_head."))
 
 
 def build(folder):
     tokens = text.load(folder)
     codes = len(patches.load(folder)["patches"])
     return Storybook(Config(vocabulary=text.rows(tokens), codes=codes))
+
+
+def adopt(model, state, folder):
+    """Gives a model that was just built the weights of a checkpoint, whether its picture head was shared already or not, and
+    whether it could see or not."""
+    if state is not None:
+        state = {name: value for name, value in model.state_dict().items() if sees(name)} | state
+    if state is not None and not factors.is_shared(state):
+        model.load_state_dict(state)
+    factors.share(model, folder)
+    if state is not None and factors.is_shared(state):
+        model.load_state_dict(state)
 
 
 def save(path, **content):
@@ -83,11 +106,21 @@ def visible(codes, share):
     return torch.rand(len(codes), codes.shape[1] - 1) < part
 
 
-def validation(folder, batch):
-    source = stream.Stream(folder, batch, VALIDATION // batch, "text")
+def validation(folder, batch, what):
+    source = stream.Stream(folder, batch, VALIDATION // batch, what)
     data = [next(source) for _ in range(4)]
     source.close()
     return data
+
+
+def add_gradients(parameters, others):
+    """Adds `others`, gradients or None for each parameter, to the ones there; where both are, no more than SEEN times as much."""
+    both = [(p, g) for p, g in zip(parameters, others) if g is not None and p.grad is not None]
+    here, there = (torch.nn.utils.get_total_norm(gs) for gs in ([p.grad for p, _ in both], [g for _, g in both]))
+    scale = min(1., SEEN * (here / there).item()) if both else 1.
+    for p, g in zip(parameters, others):
+        if g is not None:
+            p.grad = g if p.grad is None else p.grad.add_(g, alpha=scale)
 
 
 def main():
@@ -105,6 +138,7 @@ def main():
     p.add_argument("--begin", help="start from this checkpoint's weights, with a fresh optimiser")
     p.add_argument("--hide", type=float, default=.5, help="share of rows in which picture tokens are hidden")
     p.add_argument("--lesson", choices=("names", "all"), default="all", help="which scenes (scenes.sample)")
+    p.add_argument("--sight", type=int, default=0, help="pictures to be understood in each step")
     p.add_argument("--rate-scale", type=float, default=1.)
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     a = p.parse_args()
@@ -113,36 +147,40 @@ def main():
     team = Team()
     path = os.path.join(a.checkpoints, FILE)
     model = build(a.checkpoints)
-    for p_ in (model.language_model.lm_head.weight,):
-        p_.requires_grad_(False)                # nothing here teaches it; it belongs to understanding
-    optimiser = Optimiser(model, is_matrix, a.matrix_rate, a.other_rate, matrix_decay=.01)
+    tokens = text.load(a.checkpoints)
+    eyes = sight.Sight(model.aligner.layers[0].in_features, tokens, model.config.positions)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(bool(a.sight) or not sees(name))
+    saved = torch.load(a.begin or path) if a.begin or os.path.exists(path) else None
+    step, seen = (saved["step"], saved["seen"]) if saved else (0, 0)
+    adopt(model, saved and (saved.get("average", saved["model"]) if a.begin else saved["model"]), a.checkpoints)
+    if saved and "sight" in saved:
+        eyes.load_state_dict(saved["sight"])
+    taught = torch.nn.ModuleList([model, eyes] if a.sight else [model])
+    optimiser = Optimiser(taught, is_matrix, a.matrix_rate, a.other_rate, matrix_decay=.01)
     average = Average(model, .998)
-    step = seen = 0
-    if os.path.exists(path) and not a.begin:
-        saved = torch.load(path)
-        model.load_state_dict(saved["model"])
+    if saved and not a.begin:
         average.model.load_state_dict(saved["average"])
         optimiser.restore(saved["optimiser"])
-        step = saved["step"]
-        seen = saved.get("seen", step * saved["batch"])
-    if a.begin:
-        saved = torch.load(a.begin)
-        model.load_state_dict(saved.get("average", saved["model"]))
-        average.model.load_state_dict(model.state_dict())
-        step, seen = saved["step"], saved["seen"]
     first, last = step, step + a.cooldown if a.cooldown else a.steps
-    pad = text.load(a.checkpoints).token_to_id(text.PAD)
+    pad = tokens.token_to_id(text.PAD)
 
     def loss_of(ids, real, codes, weights, seen):
         if a.guided:
             return model.guided_loss(ids, real, codes, pad, weights, seen)
         return model.loss(ids, real, codes, seen)
 
+    def loss_of_sight(model, *examples):
+        return torch.stack(eyes.loss(model, *examples))
+
     if a.compile:
-        loss_of = torch.compile(loss_of)
+        loss_of, loss_of_sight = torch.compile(loss_of), torch.compile(loss_of_sight)
     unseen = -(-seen // a.batch)                # a picture seen again is remembered, not understood
     batches = stream.Stream(a.checkpoints, a.batch, unseen + team.rank, "text", stride=team.size, lesson=a.lesson)
-    held = validation(a.checkpoints, a.batch)
+    held = validation(a.checkpoints, a.batch, "text")
+    if a.sight:
+        shown = stream.Stream(a.checkpoints, a.sight, unseen + team.rank, "sight", stride=team.size)
+        held_shown = validation(a.checkpoints, a.sight, "sight")
     start = told = kept = time.time()
     stop = Stop()
     running, until = 0., 0
@@ -151,7 +189,13 @@ def main():
         (ids, real), codes = next(batches)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = loss_of(ids, real, codes, 1 + (a.guided - 1) * torch.rand(len(ids)), visible(codes, a.hide))
+            if a.sight:
+                loss_of_sight(model, *next(shown)).sum().backward()
+                understood = [q.grad for q in optimiser.everything]
+                optimiser.clear()
         loss.backward()
+        if a.sight:
+            add_gradients(optimiser.everything, understood)
         if a.cooldown:                          # by steps, or by time if that runs out first
             scale = max(0, 1 - max((step - first) / a.cooldown, (time.time() - start) / (60 * a.minutes)))
         else:
@@ -170,12 +214,16 @@ def main():
         if time.time() - told > 60 or step == last or stop:
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                 now, mean = (sum(m.loss(i, r, c).item() for (i, r), c in held) / len(held) for m in (model, average.model))
+                said = sum(loss_of_sight(average.model, *e) for e in held_shown) / len(held_shown) if a.sight else torch.zeros(3)
             speed = (step - first) * a.batch * team.size / (time.time() - start)
             print(f"step {step} pictures {seen} train {running / until:.4f} validation {now:.4f} averaged {mean:.4f} "
+                  f"labels {said[0]:.3f} words {said[1]:.3f} verdicts {said[2]:.3f} "
                   f"{speed:.1f} pictures/s {time.time() - start:.0f} s", flush=True)
             running, until, told = 0., 0, time.time()
         if time.time() - kept > 300 or step == last or stop:
             content = dict(model=model.state_dict(), step=step, seen=seen, batch=a.batch, config=dataclasses.asdict(model.config))
+            if a.sight:
+                content.update(sight=eyes.state_dict())
             if not a.cooldown:
                 content.update(average=average.model.state_dict(), optimiser=optimiser.state())
             save(os.path.join(a.checkpoints, COOLED) if a.cooldown else path, **content)

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import tower
+
 
 @dataclasses.dataclass
 class Config:
@@ -140,6 +142,8 @@ class Storybook(nn.Module):
         self.gen_embed = nn.Embedding(c.codes, c.code_width)
         self.gen_aligner = Projector(c.code_width, c.width)
         self.gen_head = PictureHead(c)
+        eyes = tower.Config()
+        self.vision_model, self.aligner = tower.VisionModel(eyes), Projector(eyes.width, c.width)
         for name, p in self.named_parameters():
             if p.dim() == 2:
                 deep = name.endswith(("o_proj.weight", "down_proj.weight"))
@@ -149,6 +153,8 @@ class Storybook(nn.Module):
         nn.init.normal_(self.gen_aligner.layers[0].weight, std=c.code_width ** -.5)
         nn.init.normal_(self.gen_aligner.layers[2].weight, std=.06)
         nn.init.normal_(self.gen_embed.weight, std=1.)
+        for layer in (self.aligner.layers[0], self.aligner.layers[2]):
+            nn.init.normal_(layer.weight, std=layer.in_features ** -.5)
         cos, sin = rotary(c, c.prompt + c.positions)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)

@@ -1,0 +1,129 @@
+"""The training of the understanding half: pictures, what is asked about them, and what should be answered.
+
+An example is one picture and three conversations about it, packed into one row: the picture comes first, the
+conversations follow side by side, each sees the picture and itself. The first describes the picture; two others tell whether
+a statement is true. In a quarter of the pictures one thing is spoilt, and then no statement is true.
+"""
+import dataclasses
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import backgrounds
+import patches
+import scenes
+import statements
+import tokenizer as text
+from sprites import COLOURS, EMOJI, SHAPES, TINTED
+
+SPOILT = .25
+DESCRIPTION, STATEMENT = 32, 32                # tokens of a conversation, question and answer
+WIDTHS = (DESCRIPTION, STATEMENT, STATEMENT)
+IGNORED = -100
+NOUNS = [*EMOJI, *TINTED, *SHAPES, *backgrounds.ALL]     # what a cell can show
+TINTS = [None, *COLOURS]
+
+
+@dataclasses.dataclass
+class Words:
+    """The ids around a picture and around an answer (spec 5.5)."""
+
+    before: list                               # up to the picture
+    after: list                                # between picture and question
+    assistant: list
+    eos: int
+
+    @staticmethod
+    def of(tokens):
+        ids = lambda s: tokens.encode(s, add_special_tokens=False).ids
+        return Words([tokens.token_to_id(text.BOS), *ids("<|User|>: "), tokens.token_to_id(text.BEGIN_OF_IMAGE)],
+                     [tokens.token_to_id("<end_of_image>")], ids("<|Assistant|>:"), tokens.token_to_id(text.EOS))
+
+
+def conversation(tokens, words, question, answer, width):
+    """(inputs [width], targets [width]) of one question; without an answer nothing is learnt from it."""
+    asked = tokens.encode(f"\n{question}\n\n", add_special_tokens=False).ids + words.assistant
+    said = tokens.encode(answer, add_special_tokens=False).ids + [words.eos] if answer else []
+    inputs = asked + said[:-1]
+    if len(inputs) > width:
+        raise ValueError(f"{question!r} and {answer!r} are {len(inputs)} tokens")
+    out = np.full((2, width), IGNORED)
+    out[0] = words.eos
+    out[0, :len(inputs)] = inputs
+    out[1, len(asked) - 1:len(asked) - 1 + len(said)] = said
+    return out
+
+
+def labels(teacher, planned):
+    """What stands in each cell, [2, 64]: index in NOUNS, index in TINTS."""
+    nouns = np.full((patches.GRID, patches.GRID), NOUNS.index(planned.background))
+    tints = np.zeros_like(nouns)
+    for (colour, noun), size, x, y in planned.spots:
+        side = size // scenes.CELL
+        piece = teacher["sprites"][(colour, noun), size].reshape(side, side) >= 0
+        nouns[y:y + side, x:x + side][piece] = NOUNS.index(noun)
+        tints[y:y + side, x:x + side][piece] = TINTS.index(colour)
+    return np.stack([nouns.reshape(-1), tints.reshape(-1)])
+
+
+def example(number, teacher, tokens, words):
+    """(picture uint8 [128, 128, 3], labels [2, 64], conversations [2, sum of WIDTHS]); number n is always the same."""
+    planned, _, scene = scenes.sample(number)
+    rng = random.Random(f"sight {number}")
+    spoilt = rng.random() < SPOILT
+    said_true, said_false = statements.true(scene, rng), statements.false(scene, rng)[1]
+    verdicts = [(said_true, statements.NO if spoilt else statements.YES), (said_false, statements.NO)]
+    rng.shuffle(verdicts)
+    unsaid = spoilt or any(map(scenes.held_out_colour, scene.things))
+    description = None if unsaid else statements.description(scene, planned)
+    parts = [conversation(tokens, words, statements.DESCRIBE, description, DESCRIPTION)]
+    parts += [conversation(tokens, words, statements.MATCH.format(prompt=s), v, STATEMENT) for s, v in verdicts]
+    picture = statements.spoil(planned, rng) if spoilt else scenes.render(planned)
+    known = np.full((2, patches.GRID ** 2), IGNORED) if spoilt else labels(teacher, planned)
+    return picture, known, np.concatenate(parts, 1)
+
+
+def batch(first, count, teacher, tokens):
+    """The examples from number `first` on as tensors."""
+    words = Words.of(tokens)
+    return tuple(torch.from_numpy(np.stack(part)) for part in
+                 zip(*(example(first + i, teacher, tokens, words) for i in range(count))))
+
+
+class Sight(nn.Module):
+    """What only the training of the understanding half needs: the layout of a row, and a head that labels cells.
+
+    The labels lie nearer to the tower than words do, so it learns what it sees before anything can be said about it.
+    """
+
+    def __init__(self, tower_width, tokens, cells):
+        super().__init__()
+        words = Words.of(tokens)
+        self.labels = nn.Linear(tower_width, len(NOUNS) + len(TINTS))
+        self.register_buffer("before", torch.tensor(words.before), persistent=False)
+        self.register_buffer("after", torch.tensor(words.after), persistent=False)
+        start = len(words.before) + cells + len(words.after)
+        branch = torch.cat([torch.zeros(start), *(torch.full((w,), i + 1.) for i, w in enumerate(WIDTHS))])
+        seen = (branch[None] == branch[:, None]) | (branch[None] == 0)
+        mask = torch.zeros(len(branch), len(branch)).masked_fill(~seen.tril(), -1e4)
+        self.register_buffer("mask", mask[None, None], persistent=False)
+        self.register_buffer("positions", torch.cat([torch.arange(start), *(start + torch.arange(w) for w in WIDTHS)]), persistent=False)
+        self.start = start
+
+    def loss(self, model, pictures, known, conversations):
+        """Cross-entropies of the cells' labels, the descriptions and the statements, summed."""
+        x = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+        seen = model.vision_model(x)
+        rows, embed = len(x), model.language_model.model.embed_tokens
+        inputs = torch.cat([embed(self.before).expand(rows, -1, -1), model.aligner(seen), embed(self.after).expand(rows, -1, -1),
+                            embed(conversations[:, 0])], 1)
+        hidden = model.language_model.model(inputs, model.cos[self.positions], model.sin[self.positions], self.mask)
+        logits = model.language_model.lm_head(hidden[:, self.start:]).float()
+        wanted = conversations[:, 1]
+        nouns, tints = self.labels(seen).float().split([len(NOUNS), len(TINTS)], -1)
+        entropy = lambda a, b: F.cross_entropy(a.flatten(0, 1), b.flatten())
+        return (entropy(nouns, known[:, 0]) + entropy(tints, known[:, 1]), entropy(logits[:, :DESCRIPTION], wanted[:, :DESCRIPTION]),
+                entropy(logits[:, DESCRIPTION:], wanted[:, DESCRIPTION:]))
