@@ -9,6 +9,7 @@
 #include "src/engine/memory_plan.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
+#include "src/model/text_face.h"
 #include "src/weights/checkpoint.h"
 
 namespace bifrons {
@@ -17,14 +18,22 @@ namespace {
 // The part of the model a tensor belongs to, by the first words of either naming scheme.
 std::string component_of(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
-      {"model.language_model.", "transformer"},    {"language_model.model.", "transformer"},
-      {"language_model.lm_head", "text head"},     {"lm_head", "text head"},
-      {"model.vqmodel.encoder", "VQ encoder"},     {"gen_vision_model.encoder", "VQ encoder"},
-      {"model.vqmodel.quant_conv", "VQ encoder"},  {"gen_vision_model.quant_conv", "VQ encoder"},
-      {"model.vqmodel.", "VQ decoder"},            {"gen_vision_model.", "VQ decoder"},
-      {"model.generation_", "image head"},         {"gen_", "image head"},
-      {"model.vision_model.", "SigLIP"},           {"vision_model.", "SigLIP"},
-      {"model.aligner", "aligner"},                {"aligner", "aligner"},
+      {"model.language_model.", "transformer"},
+      {"language_model.model.", "transformer"},
+      {"language_model.lm_head", "text head"},
+      {"lm_head", "text head"},
+      {"model.vqmodel.encoder", "VQ encoder"},
+      {"gen_vision_model.encoder", "VQ encoder"},
+      {"model.vqmodel.quant_conv", "VQ encoder"},
+      {"gen_vision_model.quant_conv", "VQ encoder"},
+      {"model.vqmodel.", "VQ decoder"},
+      {"gen_vision_model.", "VQ decoder"},
+      {"model.generation_", "image head"},
+      {"gen_", "image head"},
+      {"model.vision_model.", "SigLIP"},
+      {"vision_model.", "SigLIP"},
+      {"model.aligner", "aligner"},
+      {"aligner", "aligner"},
   };
   for (const auto& [prefix, component] : kPrefixes) {
     if (name.starts_with(prefix)) return std::string(component);
@@ -37,6 +46,7 @@ struct Inspection {
   Checkpoint checkpoint;
   bool hugging_face_names;
   DType dtype;
+  std::string blind;  // why the model does not see; empty: it does
 };
 
 // Reads and checks everything a load would, but the weights themselves.
@@ -50,31 +60,65 @@ Inspection inspect_directory(const std::string& directory) {
   TensorList needed;
   model.visit_weights(needed);
   check_tensors(published, needed.tensors(), directory);
-  return {config, std::move(checkpoint), hugging_face, dtype};
+  std::string blind;
+  try {
+    check_sees(config, published, directory);
+  } catch (const Error& error) {
+    blind = error.what();
+  }
+  return {config, std::move(checkpoint), hugging_face, dtype, std::move(blind)};
 }
 
 std::string megabytes(int64_t bytes) { return fmt::format("{:.1f} MB", bytes / 1e6); }
 
 nlohmann::ordered_json config_json(const Config& c) {
   const TransformerConfig& t = c.transformer;
-  return {{"form", c.form == CheckpointForm::kOriginal ? "original" : "hugging face"},
-          {"hidden_size", t.hidden},
-          {"intermediate_size", t.intermediate},
-          {"num_hidden_layers", t.layers},
-          {"num_attention_heads", t.heads},
-          {"num_key_value_heads", t.kv_heads},
-          {"head_dim", t.head_dim},
-          {"vocab_size", t.vocabulary},
-          {"max_position_embeddings", t.max_positions},
-          {"rms_norm_eps", t.norm_eps},
-          {"rope_theta", t.rope_theta},
-          {"image_size", c.image_size},
-          {"grid", c.grid},
-          {"codebook", c.vq.codebook},
-          {"code_dim", c.vq.code_dim},
-          {"vq_base_channels", c.vq.base_channels},
-          {"vq_decoder_multipliers", c.vq.decoder_multipliers},
-          {"vq_res_blocks", c.vq.res_blocks}};
+  nlohmann::ordered_json out{
+      {"form", c.form == CheckpointForm::kOriginal ? "original" : "hugging face"},
+      {"hidden_size", t.hidden},
+      {"intermediate_size", t.intermediate},
+      {"num_hidden_layers", t.layers},
+      {"num_attention_heads", t.heads},
+      {"num_key_value_heads", t.kv_heads},
+      {"head_dim", t.head_dim},
+      {"vocab_size", t.vocabulary},
+      {"max_position_embeddings", t.max_positions},
+      {"rms_norm_eps", t.norm_eps},
+      {"rope_theta", t.rope_theta},
+      {"image_size", c.image_size},
+      {"grid", c.grid},
+      {"codebook", c.vq.codebook},
+      {"code_dim", c.vq.code_dim},
+      {"vq_base_channels", c.vq.base_channels},
+      {"vq_decoder_multipliers", c.vq.decoder_multipliers},
+      {"vq_res_blocks", c.vq.res_blocks}};
+  if (c.tower) {
+    out["tower_image_size"] = c.tower->image_size;
+    out["tower_patch_size"] = c.tower->patch;
+    out["tower_width"] = c.tower->width;
+    out["tower_layers"] = c.tower->layers;
+    out["tower_heads"] = c.tower->heads;
+    out["tower_tokens"] = c.tower->tokens();
+  }
+  return out;
+}
+
+std::string plan_text(const std::string& title, const std::vector<MemoryItem>& plan) {
+  std::string out = fmt::format("\nmemory     {}\n", title);
+  for (const MemoryItem& item : plan) {
+    out += fmt::format("  {:<26} {:>12}\n", item.name, megabytes(item.bytes));
+  }
+  return out + fmt::format("  {:<26} {:>12}\n", "in all", megabytes(total_bytes(plan)));
+}
+
+nlohmann::ordered_json plan_json(const std::vector<MemoryItem>& plan) {
+  nlohmann::ordered_json out{{"bytes", total_bytes(plan)}};
+  for (const MemoryItem& item : plan) out["items"][item.name] = item.bytes;
+  return out;
+}
+
+std::vector<MemoryItem> seeing(const Inspection& i) {
+  return understanding_plan(i.config, i.dtype, i.config.tower->tokens() + 2 + kPlannedPromptTokens);
 }
 
 }  // namespace
@@ -84,6 +128,7 @@ std::string inspect(const std::string& directory) {
   std::string out = fmt::format("model      {}\n", quote(directory));
   out += fmt::format("files      {}\n", fmt::join(i.checkpoint.files(), ", "));
   out += fmt::format("names      {}\n", i.hugging_face_names ? "hugging face" : "original");
+  out += fmt::format("sees       {}\n", i.blind.empty() ? "yes" : "no: " + i.blind);
   out += "\nconfig\n";
   const nlohmann::ordered_json config = config_json(i.config);
   for (const auto& [key, value] : config.items()) {
@@ -111,13 +156,14 @@ std::string inspect(const std::string& directory) {
                        fmt::join(tensor.shape, ", "));
   }
 
-  const auto plan = memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens);
-  out += fmt::format("\nmemory     drawing one picture with a prompt of {} tokens\n",
-                     kPlannedPromptTokens);
-  for (const MemoryItem& item : plan) {
-    out += fmt::format("  {:<26} {:>12}\n", item.name, megabytes(item.bytes));
+  out +=
+      plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
+                memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens));
+  if (i.blind.empty()) {
+    out += plan_text(fmt::format("seeing, beside the transformer: one picture and {} tokens",
+                                 kPlannedPromptTokens),
+                     seeing(i));
   }
-  out += fmt::format("  {:<26} {:>12}\n", "in all", megabytes(total_bytes(plan)));
   return out;
 }
 
@@ -135,11 +181,10 @@ std::string inspect_json(const std::string& directory) {
                               {"shape", tensor.shape},
                               {"bytes", tensor.bytes}});
   }
-  const auto plan = memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens);
-  out["memory"] = {{"pictures", 1},
-                   {"prompt_tokens", kPlannedPromptTokens},
-                   {"bytes", total_bytes(plan)}};
-  for (const MemoryItem& item : plan) out["memory"]["items"][item.name] = item.bytes;
+  out["memory"] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
+  out["memory"].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens)));
+  out["sees"] = i.blind.empty();
+  if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));
   return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

@@ -9,6 +9,7 @@
 
 #include "src/engine/lanes.h"
 #include "src/model/model.h"
+#include "src/model/text_face.h"
 
 namespace bifrons {
 namespace {
@@ -57,6 +58,20 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
           {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
           {"activations", activations},
           {"decoder's maps", model.decoder.scratch_bytes()}};
+}
+
+std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens) {
+  const DType activation = activation_for(weights);
+  TextFace face(config, activation);
+  TensorList tower, text;
+  visit(face.tower().weights(), face.tower().config(), tower);
+  visit(face.weights(), config, text);
+  const int64_t element = size_of(weights);
+  return {
+      {"vision tower", elements_of(tower.tensors()) * element},
+      {"aligner and text head", elements_of(text.tensors()) * element},
+      {"tower's maps", face.scratch_bytes()},
+      {"keys and values", Transformer(config.transformer, activation).sequence_bytes(1, tokens)}};
 }
 
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {

@@ -21,6 +21,10 @@ struct MemoryItem {
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
                                     int64_t prompt_tokens);
 
+// What understanding takes beside that, the config describing a tower: what is loaded only when a
+// picture is shown, and the keys and values of a conversation of `tokens`.
+std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens);
+
 // How many lanes draw_batch() takes by itself, the weights being loaded: at most what is worth
 // while, and what fits `free_bytes` of a device or, without that, half of what the host has free.
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights);

@@ -15,8 +15,8 @@ const TowerConfig& tower_of(const Config& config) {
 }
 
 [[noreturn]] void refuse(const std::string& directory, std::string_view reason) {
-  throw Error(ErrorKind::kData, fmt::format("{}: this model draws but does not see: {}",
-                                            quote(directory), reason));
+  throw Error(ErrorKind::kData,
+              fmt::format("{}: this model draws but does not see: {}", quote(directory), reason));
 }
 
 }  // namespace
@@ -44,8 +44,7 @@ int64_t TextFace::scratch_bytes() const {
 
 void TextFace::allocate(Backend& b) {
   tower_.allocate(b);
-  inner_ = b.allocate(tower_.config().tokens() * config_.transformer.hidden *
-                      size_of(activation_));
+  inner_ = b.allocate(tower_.config().tokens() * config_.transformer.hidden * size_of(activation_));
 }
 
 void TextFace::see(Backend& b, const Tensor& rows) {
@@ -60,20 +59,24 @@ void TextFace::read_out(Backend& b, const Tensor& logits, const Tensor& hidden) 
   b.linear(logits, hidden, weights_.head);
 }
 
-std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
-                                         const Checkpoint& checkpoint,
-                                         const std::string& directory) {
+void check_sees(const Config& config, const PublishedTensors& published,
+                const std::string& directory) {
   if (!config.tower) refuse(directory, "its config.json describes no vision tower");
-  const PublishedTensors published(checkpoint);
-  const DType activation = activation_for(weights_dtype(published, directory));
-  auto face = std::make_unique<TextFace>(config, activation);
-
+  TextFace face(config, activation_for(weights_dtype(published, directory)));
   TensorList needed;
-  face->visit_weights(needed);
+  face.visit_weights(needed);
   const NeededTensor first = published.pieces_of(needed.tensors().front()).front();
   if (published.find(first.name) == nullptr) refuse(directory, "its files hold no vision tower");
   check_tensors(published, needed.tensors(), directory);
+}
 
+std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
+                                         const Checkpoint& checkpoint,
+                                         const std::string& directory) {
+  const PublishedTensors published(checkpoint);
+  check_sees(config, published, directory);
+  const DType activation = activation_for(weights_dtype(published, directory));
+  auto face = std::make_unique<TextFace>(config, activation);
   WeightLoader loader(backend, published, activation);
   face->visit_weights(loader);
   checkpoint.verify_unchanged();

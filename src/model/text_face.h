@@ -47,8 +47,13 @@ class TextFace {
   Buffer inner_;  // [tokens, D]
 };
 
-// Checks and loads it from the directory that the rest of the model came from. Throws Error (data):
-// the directory describes or holds no tower, or its tensors do not fit.
+// Throws Error (data) if the model does not see: the directory describes or holds no tower, or its
+// tensors do not fit. Reads no weights.
+void check_sees(const Config& config, const PublishedTensors& published,
+                const std::string& directory);
+
+// Checks and loads it from the directory that the rest of the model came from. Throws what
+// check_sees() throws.
 std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
                                          const Checkpoint& checkpoint,
                                          const std::string& directory);

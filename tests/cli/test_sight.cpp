@@ -134,6 +134,35 @@ TEST(CliSight, AModelThatOnlyDrawsSaysSo) {
     EXPECT_NE(outcome.err.find("draws but does not see"), std::string::npos) << outcome.err;
   }
   EXPECT_FALSE(std::filesystem::exists(gallery.scratch / "x.png"));
+  const Outcome report = run_bifrons({"inspect", "-m", model.string()});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_NE(report.out.find("\nsees       no: "), std::string::npos) << report.out;
+  EXPECT_NE(report.out.find("describes no vision tower"), std::string::npos) << report.out;
+  const auto json =
+      nlohmann::json::parse(run_bifrons({"inspect", "-m", model.string(), "--json"}).out);
+  EXPECT_FALSE(json["sees"].get<bool>());
+  EXPECT_FALSE(json.contains("memory_seeing"));
+}
+
+TEST(CliSight, InspectCountsTheUnderstandingHalf) {
+  const auto report = nlohmann::json::parse(run_bifrons({"inspect", "-m", toy(), "--json"}).out);
+  EXPECT_TRUE(report["sees"].get<bool>());
+  const auto& config = report["config"];
+  EXPECT_EQ(config["tower_tokens"].get<int>(),
+            config["tower_image_size"].get<int>() / config["tower_patch_size"].get<int>() *
+                (config["tower_image_size"].get<int>() / config["tower_patch_size"].get<int>()));
+  // What is planned for the weights are the bytes that lie in the files.
+  int64_t tower = 0, rest = 0;
+  for (const auto& tensor : report["tensors"]) {
+    const std::string name = tensor["name"];
+    const auto bytes = tensor["bytes"].get<int64_t>();
+    if (name.starts_with("vision_model.") && name.find("attn_pool") == std::string::npos)
+      tower += bytes;
+    if (name.starts_with("aligner.") || name.find("lm_head") != std::string::npos) rest += bytes;
+  }
+  EXPECT_GT(tower, 0);
+  EXPECT_EQ(report["memory_seeing"]["items"]["vision tower"].get<int64_t>(), tower);
+  EXPECT_EQ(report["memory_seeing"]["items"]["aligner and text head"].get<int64_t>(), rest);
 }
 
 TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
