@@ -1,6 +1,7 @@
 // `bifrons bench batch`: every number of lanes draws the same pictures, and lanes are not wasted.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
@@ -50,7 +51,23 @@ TEST_F(BenchBatch, DecodesBesideDrawingToTheSamePictures) {
   }
 }
 
+TEST_F(BenchBatch, MeasuresWhatDurabilityCosts) {
+  const TemporaryDirectory directory;
+  const Outcome outcome = bench({"--batch", "2", "--pictures", "4", "--repeats", "1", "--json",
+                                 "--durability", directory.path().string()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto kept = nlohmann::json::parse(outcome.out).at("durability");
+  EXPECT_EQ(kept.at("pictures"), 4);
+  EXPECT_EQ(kept.at("lanes"), 2);
+  const double plain = kept.at("plain_seconds"), durable = kept.at("durable_seconds");
+  EXPECT_GT(plain, 0);
+  EXPECT_NEAR(kept.at("percent").get<double>(), 100 * (durable / plain - 1), 1e-6);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path())) << "it cleans up";
+}
+
 TEST_F(BenchBatch, SaysWhatIsWrong) {
+  EXPECT_EQ(bench({"--batch", "1", "--pictures", "1", "--durability", "/nowhere/at/all"}).exit_code,
+            73);
   EXPECT_EQ(bench({"--batch", "0"}).exit_code, 2);
   EXPECT_EQ(bench({"--prompts", "/nowhere/at/all"}).exit_code, 66);
 }

@@ -10,6 +10,7 @@
 
 #include "src/bifrons.h"
 #include "tools/bifrons/bench_batch.h"
+#include "tools/bifrons/bench_durability.h"
 #include "tools/bifrons/bench_measure.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/streams.h"
@@ -87,7 +88,7 @@ struct Chosen {
 
 struct ChosenBatch {
   BatchBenchOptions options;
-  std::string model, prompts, decode = "auto";
+  std::string model, prompts, durability, decode = "auto";
   bool json = false;
   bool quiet = false;
 
@@ -95,10 +96,13 @@ struct ChosenBatch {
     options.engine.model = find_model(model).directory;
     if (decode != "auto") options.engine.decode_beside = decode == "beside";
     if (!prompts.empty()) options.prompts = read_prompts(prompts);
-    const BatchBenchReport report = measure_batch(options, [this](const std::string& line) {
+    const auto tell = [this](const std::string& line) {
       if (!quiet) say("bifrons: " + line + "\n");
-    });
-    write_stdout(json ? json_of(report) : table_of(report));
+    };
+    std::optional<DurabilityReport> kept;
+    if (!durability.empty()) kept = measure_durability(options, durability, tell);
+    const BatchBenchReport report = measure_batch(options, tell);
+    write_stdout(json ? json_of(report, kept) : table_of(report) + (kept ? table_of(*kept) : ""));
     return 0;
   }
 };
@@ -123,6 +127,9 @@ void add_batch(CLI::App& bench, std::function<int()>& chosen) {
   batch->add_option("--repeats", o.repeats, "Runs of each measurement; the median counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  batch->add_option(
+      "--durability", state->durability,
+      "Measure too what it costs to keep pictures safe from kills, in this directory");
   batch->add_option("--decode", state->decode, "Decode between steps or beside them")
       ->check(CLI::IsMember({"auto", "between", "beside"}))
       ->capture_default_str();

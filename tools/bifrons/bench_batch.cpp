@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/io/quote.h"
+#include "tools/bifrons/bench_durability.h"
 
 namespace bifrons {
 namespace {
@@ -51,20 +52,12 @@ uint64_t hash_of(const std::map<uint64_t, std::vector<int32_t>>& codes) {
 }
 
 Run draw_once(Engine& engine, const BatchBenchOptions& options, int lanes) {
-  const std::vector<std::string>& prompts = options.prompts.empty() ? kPrompts : options.prompts;
   std::map<uint64_t, std::vector<int32_t>> codes;
-  uint64_t next = 0;
-  const JobSource source = [&]() -> std::optional<BatchJob> {
-    if (next == static_cast<uint64_t>(options.pictures)) return {};
-    const uint64_t id = next++;
-    return BatchJob{id, {.prompt = prompts[id % prompts.size()], .seed = id}};
-  };
   Run run;
   const double before = cpu_seconds();
-  run.stats = engine.draw_batch(source,
+  run.stats = engine.draw_batch(bench_jobs(options),
                                 [&](BatchResult result) {
                                   if (result.error) throw *result.error;
-                                  if (options.keep) options.keep(result);
                                   codes[result.id] = std::move(result.drawing->tokens);
                                 },
                                 {.lanes = lanes});
@@ -85,6 +78,15 @@ double idle_percent(const BatchStats& stats) {
 }
 
 }  // namespace
+
+JobSource bench_jobs(const BatchBenchOptions& options) {
+  return [&options, next = uint64_t{0}]() mutable -> std::optional<BatchJob> {
+    const std::vector<std::string>& prompts = options.prompts.empty() ? kPrompts : options.prompts;
+    if (next == static_cast<uint64_t>(options.pictures)) return {};
+    const uint64_t id = next++;
+    return BatchJob{id, {.prompt = prompts[id % prompts.size()], .seed = id}};
+  };
+}
 
 std::vector<std::string> read_prompts(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
@@ -152,7 +154,8 @@ std::string table_of(const BatchBenchReport& report) {
          "\nCPU ms: of all threads, a picture. prefill, steps, decode, wait: of the wall time.\n";
 }
 
-std::string json_of(const BatchBenchReport& report) {
+std::string json_of(const BatchBenchReport& report,
+                    const std::optional<DurabilityReport>& durability) {
   nlohmann::ordered_json out{{"schema", 1},
                              {"version", build_info().version},
                              {"device", report.device},
@@ -180,6 +183,13 @@ std::string json_of(const BatchBenchReport& report) {
                            {"idle_percent", idle_percent(s)},
                            {"prefill_rows", s.prefill_rows},
                            {"shared_rows", s.shared_rows}});
+  }
+  if (durability) {
+    out["durability"] = {{"lanes", durability->lanes},
+                         {"pictures", durability->pictures},
+                         {"plain_seconds", durability->plain_seconds},
+                         {"durable_seconds", durability->durable_seconds},
+                         {"percent", durability->percent}};
   }
   return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

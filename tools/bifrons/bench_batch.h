@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,6 @@ struct BatchBenchOptions {
   std::vector<std::string> prompts;  // taken in turn; a short list of various lengths when empty
   int64_t pictures = 32;             // of every measurement
   int repeats = 3;
-  // Stands for what a batch does with a result; called on the engine's thread for results.
-  std::function<void(const BatchResult&)> keep{};
 };
 
 // One number of lanes; seconds are those of the median run.
@@ -36,6 +35,9 @@ struct BatchBenchReport {
   std::vector<BatchBenchRow> rows;
 };
 
+// The pictures of a measurement: prompts in turn, seeds from 0 on. `options` must outlive it.
+JobSource bench_jobs(const BatchBenchOptions& options);
+
 // Throws Error (failed) when numbers of lanes draw different pictures, or a picture fails.
 BatchBenchReport measure_batch(const BatchBenchOptions& options,
                                const std::function<void(const std::string&)>& say);
@@ -45,6 +47,9 @@ BatchBenchReport measure_batch(const BatchBenchOptions& options,
 std::vector<std::string> read_prompts(const std::string& file);
 
 std::string table_of(const BatchBenchReport& report);
-std::string json_of(const BatchBenchReport& report);
+
+struct DurabilityReport;  // bench_durability.h
+std::string json_of(const BatchBenchReport& report,
+                    const std::optional<DurabilityReport>& durability);
 
 }  // namespace bifrons

@@ -1,0 +1,116 @@
+// The same pictures, encoded in the same way by the same thread, go to plain files and to a Store.
+#include "tools/bifrons/bench_durability.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "src/batch/store.h"
+#include "src/io/quote.h"
+#include "vision/picture_file.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory that goes away with it.
+class OwnDirectory {
+ public:
+  explicit OwnDirectory(const std::string& parent) {
+    std::string name = (fs::path(parent) / "bifrons-bench-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw Error(ErrorKind::kCannotWrite,
+                  fmt::format("{}: {}", quote(parent), std::strerror(errno)));
+    }
+    path_ = name;
+  }
+  ~OwnDirectory() {
+    std::error_code ignored;  // what is left is a directory with pictures of a benchmark
+    fs::remove_all(path_, ignored);
+  }
+  OwnDirectory(const OwnDirectory&) = delete;
+  OwnDirectory& operator=(const OwnDirectory&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+using Keep = std::function<void(const std::string& name, const std::vector<uint8_t>& file)>;
+
+// Seconds until everything is drawn, kept and `finish` has run.
+double draw(Engine& engine, const BatchBenchOptions& options, const Keep& keep,
+            const std::function<void()>& finish) {
+  const auto start = std::chrono::steady_clock::now();
+  engine.draw_batch(bench_jobs(options),
+                    [&](BatchResult result) {
+                      if (result.error) throw *result.error;
+                      keep(fmt::format("{:06}.png", result.id),
+                           encode_picture(result.drawing->picture, PictureFormat::kPng, nullptr));
+                    },
+                    {.lanes = options.lanes.back()});
+  finish();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double draw_plain(Engine& engine, const BatchBenchOptions& options, const fs::path& directory) {
+  const auto keep = [&](const std::string& name, const std::vector<uint8_t>& file) {
+    std::ofstream out(directory / name, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(file.data()),
+              static_cast<std::streamsize>(file.size()));
+    if (!out.flush()) throw Error(ErrorKind::kCannotWrite, quote(name) + " cannot be written");
+  };
+  return draw(engine, options, keep, [] {});
+}
+
+double draw_durable(Engine& engine, const BatchBenchOptions& options, const fs::path& directory) {
+  Store store({.directory = directory.string()});
+  const std::string hash = engine.model().weights_hash;
+  const auto keep = [&](const std::string& name, const std::vector<uint8_t>& file) {
+    store.add({name, hash, 0, "", std::string(64, '0')}, "\"text\":\"\"", file);
+  };
+  return draw(engine, options, keep, [&] { store.finish(0); });
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+DurabilityReport measure_durability(const BatchBenchOptions& options, const std::string& directory,
+                                    const std::function<void(const std::string&)>& say) {
+  Engine engine = Engine::open(options.engine);
+  const OwnDirectory own(directory);
+  std::vector<double> plain, durable, percents;
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
+    say(fmt::format("{} pictures kept plainly and durably", options.pictures));
+    const auto place = [&](const char* kind) {
+      const fs::path path = own.path() / fmt::format("{}-{}", kind, repeat);
+      fs::create_directory(path);
+      return path;
+    };
+    plain.push_back(draw_plain(engine, options, place("plain")));
+    durable.push_back(draw_durable(engine, options, place("durable")));
+    percents.push_back(100 * (durable.back() / plain.back() - 1));
+  }
+  return {options.lanes.back(), options.pictures, median(plain), median(durable), median(percents)};
+}
+
+std::string table_of(const DurabilityReport& report) {
+  return fmt::format(
+      "\n{} pictures, {} at once: {:.2f} s in plain files, {:.2f} s durably; durability adds "
+      "{:.1f} %\n",
+      report.pictures, report.lanes, report.plain_seconds, report.durable_seconds, report.percent);
+}
+
+}  // namespace bifrons
