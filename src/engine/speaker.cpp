@@ -11,8 +11,8 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 256;      // of a prompt
-constexpr int64_t kCapacityStep = 1024;   // the cache grows by this many positions
+constexpr int64_t kRowsAtOnce = 256;     // of a prompt
+constexpr int64_t kCapacityStep = 1024;  // the cache grows by this many positions
 
 }  // namespace
 
@@ -53,10 +53,11 @@ std::vector<int64_t> Speaker::keys_of(const ChatPrompt& prompt,
 void Speaker::reserve(int64_t capacity) {
   if (capacity <= memory_.capacity) return;
   keys_.clear();
+  step_.reset();
   memory_ = {};  // the old one goes first, so that the peak is the new size alone
   const int64_t whole = (capacity + kCapacityStep - 1) / kCapacityStep * kCapacityStep;
-  memory_ = transformer_.make_memory(b_, 1, std::min(whole, config_.max_positions),
-                                     inverse_frequency_);
+  memory_ =
+      transformer_.make_memory(b_, 1, std::min(whole, config_.max_positions), inverse_frequency_);
 }
 
 int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
@@ -76,8 +77,7 @@ int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pic
 
   keys_.resize(shared);  // what follows is overwritten; should it throw, nothing false remains
   const int64_t rows = length - shared;
-  const Buffer buffer =
-      b_.allocate(rows * config_.hidden * size_of(transformer_.activation()));
+  const Buffer buffer = b_.allocate(rows * config_.hidden * size_of(transformer_.activation()));
   const Tensor x = buffer.view(transformer_.activation(), {rows, config_.hidden});
   embed(x, prompt, pictures, shared);
   run(x, shared);
@@ -112,18 +112,22 @@ void Speaker::embed(const Tensor& x, const ChatPrompt& prompt,
   }
 }
 
+TokenRows Speaker::place_rows(int64_t count, int64_t first) {
+  std::vector<int32_t> slots(count, 0), positions(count);
+  std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
+  const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
+    const Tensor t =
+        counters_.view(DType::kI32, {count}, part * kRowsAtOnce * size_of(DType::kI32));
+    b_.upload(t, values.data());
+    return t;
+  };
+  return {put(1, slots), put(2, positions)};
+}
+
 void Speaker::run(const Tensor& x, int64_t first) {
-  std::vector<int32_t> zeros(kRowsAtOnce, 0), positions(kRowsAtOnce);
   for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
     const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
-    std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first + begin));
-    const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
-      const Tensor t =
-          counters_.view(DType::kI32, {n}, part * kRowsAtOnce * size_of(DType::kI32));
-      b_.upload(t, values.data());
-      return t;
-    };
-    transformer_.forward(b_, x.slice_rows(begin, n), {put(1, zeros), put(2, positions)}, memory_,
+    transformer_.forward(b_, x.slice_rows(begin, n), place_rows(n, first + begin), memory_,
                          activations_);
   }
 }
@@ -140,9 +144,16 @@ void Speaker::feed(int32_t token) {
   const Tensor id = counters_.view(DType::kI32, {1});
   b_.upload(id, &token);
   const Tensor x = input_.view(transformer_.activation(), {1, config_.hidden});
+  // Not part of the recording: the table may lie in the host's memory.
   b_.gather(x, transformer_.weights().token_embedding, id);
-  run(x, position);
-  read_out(x);
+  const TokenRows row = place_rows(1, position);
+  if (!step_) {
+    step_ = b_.record([this, x, row] {
+      transformer_.forward(b_, x, row, memory_, activations_);
+      read_out(x);
+    });
+  }
+  step_->run();
   keys_.push_back(token);
 }
 

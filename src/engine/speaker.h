@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -45,6 +46,9 @@ class Speaker {
   void reserve(int64_t capacity);
   void embed(const Tensor& x, const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
              int64_t first);
+  // Where `count` rows of the sequence belong, from position `first` on; at most as many as run at
+  // once.
+  TokenRows place_rows(int64_t count, int64_t first);
   void run(const Tensor& x, int64_t first);
   void read_out(const Tensor& last_row);
 
@@ -57,12 +61,13 @@ class Speaker {
 
   SequenceMemory memory_;  // grown when a conversation needs more
   TransformerActivations activations_;
-  Buffer counters_;    // i32 ids, slots, positions of kPrefillRows rows
-  Buffer controls_;    // of one draw
-  Buffer input_;       // one row [D]
-  Buffer hidden_;      // one row [D]
-  Buffer logits_;      // f32 [vocabulary]
-  Buffer ids_;         // i32 [2]
+  std::unique_ptr<Recording> step_;  // of one token, on memory_ as it is
+  Buffer counters_;                  // i32 ids, slots, positions of kPrefillRows rows
+  Buffer controls_;                  // of one draw
+  Buffer input_;                     // one row [D]
+  Buffer hidden_;                    // one row [D]
+  Buffer logits_;                    // f32 [vocabulary]
+  Buffer ids_;                       // i32 [2]
 };
 
 [[noreturn]] void refuse_damaged_reply();
