@@ -2,6 +2,7 @@
 import copy
 
 import torch
+import torch.distributed as dist
 
 
 def orthogonalise(batch, rounds=5):
@@ -18,10 +19,11 @@ def orthogonalise(batch, rounds=5):
 
 
 class Muon:
-    """Momentum followed by orthogonalisation; equal shapes are processed as one stack."""
+    """Momentum followed by orthogonalisation; equal shapes are processed as one stack, shared out among the processes of a team."""
 
     def __init__(self, parameters, momentum=.95):
         self.momentum = momentum
+        self.rank, self.size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.groups = {}
         for p in parameters:
             self.groups.setdefault((p.shape[0], p[0].numel()), []).append(p)
@@ -32,7 +34,10 @@ class Muon:
         for shape, parameters in self.groups.items():
             gradient = torch.stack([p.grad.reshape(shape) for p in parameters])
             buffer = self.buffers[shape].mul_(self.momentum).add_(gradient)
-            update = orthogonalise(gradient + self.momentum * buffer) * max(1, shape[0] / shape[1]) ** .5
+            update, mine = torch.zeros_like(gradient), slice(self.rank, None, self.size)
+            update[mine] = orthogonalise((gradient + self.momentum * buffer)[mine]) * max(1, shape[0] / shape[1]) ** .5
+            if self.size > 1:
+                dist.all_reduce(update)
             for p, u in zip(parameters, update):
                 p.mul_(1 - rate * decay).add_(u.reshape(p.shape), alpha=-rate)
 

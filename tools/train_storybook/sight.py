@@ -2,7 +2,7 @@
 
 An example is one picture and three conversations about it, packed into one row: the picture comes first, the
 conversations follow side by side, each sees the picture and itself. The first describes the picture; two others tell whether
-a statement is true. In a quarter of the pictures one thing is spoilt, and then no statement is true.
+a statement is true. In a fifth of the pictures one thing is spoilt, and then no statement is true.
 """
 import dataclasses
 import random
@@ -19,7 +19,7 @@ import statements
 import tokenizer as text
 from sprites import COLOURS, EMOJI, SHAPES, TINTED
 
-SPOILT = .25
+SPOILT = .2
 DESCRIPTION, STATEMENT = 32, 32                # tokens of a conversation, question and answer
 WIDTHS = (DESCRIPTION, STATEMENT, STATEMENT)
 IGNORED = -100
@@ -114,7 +114,7 @@ class Sight(nn.Module):
         self.start = start
 
     def loss(self, model, pictures, known, conversations):
-        """Cross-entropies of the cells' labels, the descriptions and the statements, summed."""
+        """Cross-entropies: of the cells' labels, of the tokens of the descriptions, of whole verdicts."""
         x = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
         seen = model.vision_model(x)
         rows, embed = len(x), model.language_model.model.embed_tokens
@@ -124,6 +124,7 @@ class Sight(nn.Module):
         logits = model.language_model.lm_head(hidden[:, self.start:]).float()
         wanted = conversations[:, 1]
         nouns, tints = self.labels(seen).float().split([len(NOUNS), len(TINTS)], -1)
-        entropy = lambda a, b: F.cross_entropy(a.flatten(0, 1), b.flatten())
+        entropy = lambda a, b, **how: F.cross_entropy(a.flatten(0, 1), b.flatten(), **how)
+        verdicts = entropy(logits[:, DESCRIPTION:], wanted[:, DESCRIPTION:], reduction="sum") / (rows * (len(WIDTHS) - 1))
         return (entropy(nouns, known[:, 0]) + entropy(tints, known[:, 1]), entropy(logits[:, :DESCRIPTION], wanted[:, :DESCRIPTION]),
-                entropy(logits[:, DESCRIPTION:], wanted[:, DESCRIPTION:]))
+                verdicts)

@@ -11,6 +11,7 @@ from sprites import COLOURED_THINGS, THINGS
 DESCRIBE = "Describe the picture."
 MATCH = "Is it {prompt}?"
 YES, NO = "Yes", "No"
+NEAR = .6                                      # share of the false statements that are wrong in one thing only
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 ACROSS = {"left": "above", "right": "below", "above": "left", "below": "right"}
 
@@ -94,9 +95,12 @@ def change(scene, rng):
 
 
 def false(scene, rng):
-    """A statement (scene, words) near the truth that is not true, and names nothing that is held out."""
+    """A statement (scene, words) that is not true, and names nothing that is held out: mostly near the truth, else far from it.
+
+    The near ones are what judging is about; comparing at all is learnt from the far ones.
+    """
     while True:
-        changed = change(scene, rng)
+        changed = change(scene, rng) if rng.random() < NEAR else scenes.random_scene(rng)
         if len(set(changed.things)) < len(changed.things) or scenes.held_out(changed):
             continue
         if any(scenes.invisible(t, changed.background) for t in changed.things):
