@@ -1,8 +1,8 @@
 """The training of the understanding half: pictures, what is asked about them, and what should be answered.
 
-An example is one picture and three conversations about it, packed into one row: the picture comes first, the
-conversations follow side by side, each sees the picture and itself. The first describes the picture; two others tell whether
-a statement is true. In a fifth of the pictures one thing is spoilt, and then no statement is true.
+An example is one picture and seven conversations about it, packed into one row: the picture comes first, the
+conversations follow side by side, each sees the picture and itself. The first describes the picture; the others tell whether
+a statement is true. In every seventh picture one thing is spoilt, and then no statement is true.
 """
 import dataclasses
 import random
@@ -19,9 +19,11 @@ import statements
 import tokenizer as text
 from sprites import COLOURS, EMOJI, SHAPES, TINTED
 
-SPOILT = .2
+SPOILT = .15
+NOISE = 6.                                     # grey levels; what is drawn is not as clean as what is rendered
 DESCRIPTION, STATEMENT = 32, 32                # tokens of a conversation, question and answer
-WIDTHS = (DESCRIPTION, STATEMENT, STATEMENT)
+STATEMENTS = 6                                 # about each picture, every second of them true
+WIDTHS = (DESCRIPTION, *[STATEMENT] * STATEMENTS)
 IGNORED = -100
 NOUNS = [*EMOJI, *TINTED, *SHAPES, *backgrounds.ALL]     # what a cell can show
 TINTS = [None, *COLOURS]
@@ -43,17 +45,24 @@ class Words:
                      [tokens.token_to_id("<end_of_image>")], ids("<|Assistant|>:"), tokens.token_to_id(text.EOS))
 
 
-def conversation(tokens, words, question, answer, width):
-    """(inputs [width], targets [width]) of one question; without an answer nothing is learnt from it."""
+def conversation(tokens, words, question, answer, width, twin=None):
+    """inputs, targets of the answer, truth of the question so far (1, 0), [3, width]; without an answer nothing is learnt from it.
+
+    `twin` is a true question, perhaps the same: up to where the two part the question may still be true, from there on it is not.
+    """
     asked = tokens.encode(f"\n{question}\n\n", add_special_tokens=False).ids + words.assistant
     said = tokens.encode(answer, add_special_tokens=False).ids + [words.eos] if answer else []
     inputs = asked + said[:-1]
     if len(inputs) > width:
         raise ValueError(f"{question!r} and {answer!r} are {len(inputs)} tokens")
-    out = np.full((2, width), IGNORED)
+    out = np.full((3, width), IGNORED)
     out[0] = words.eos
     out[0, :len(inputs)] = inputs
     out[1, len(asked) - 1:len(asked) - 1 + len(said)] = said
+    if twin:
+        true = tokens.encode(f"\n{twin}\n\n", add_special_tokens=False).ids + words.assistant
+        parts = next((i for i, (a, b) in enumerate(zip(asked, true)) if a != b), len(asked))
+        out[2, :len(asked)] = np.arange(len(asked)) < parts
     return out
 
 
@@ -70,18 +79,23 @@ def labels(teacher, planned):
 
 
 def example(number, teacher, tokens, words):
-    """(picture uint8 [128, 128, 3], labels [2, 64], conversations [2, sum of WIDTHS]); number n is always the same."""
+    """(picture uint8 [128, 128, 3], labels [2, 64], conversations [3, sum of WIDTHS]); number n is always the same."""
     planned, _, scene = scenes.sample(number)
     rng = random.Random(f"sight {number}")
     spoilt = rng.random() < SPOILT
-    said_true, said_false = statements.true(scene, rng), statements.false(scene, rng)[1]
-    verdicts = [(said_true, statements.NO if spoilt else statements.YES), (said_false, statements.NO)]
-    rng.shuffle(verdicts)
+    verdicts = []
+    for _ in range(STATEMENTS // 2):
+        said = statements.true(scene, rng)
+        verdicts += [(said, said, statements.NO if spoilt else statements.YES), (*statements.false(scene, rng), statements.NO)]
     unsaid = spoilt or any(map(scenes.held_out_colour, scene.things))
     description = None if unsaid else statements.description(scene, planned)
     parts = [conversation(tokens, words, statements.DESCRIBE, description, DESCRIPTION)]
-    parts += [conversation(tokens, words, statements.MATCH.format(prompt=s), v, STATEMENT) for s, v in verdicts]
+    question = lambda s: statements.MATCH.format(prompt=s)
+    parts += [conversation(tokens, words, question(s), v, STATEMENT, question(twin) if twin and not spoilt else None)
+              for s, twin, v in verdicts]
     picture = statements.spoil(planned, rng) if spoilt else scenes.render(planned)
+    noise = np.random.default_rng(number).normal(0, rng.uniform(0, NOISE), picture.shape)
+    picture = np.clip(np.round(picture + noise), 0, 255).astype(np.uint8)
     known = np.full((2, patches.GRID ** 2), IGNORED) if spoilt else labels(teacher, planned)
     return picture, known, np.concatenate(parts, 1)
 
@@ -94,15 +108,17 @@ def batch(first, count, teacher, tokens):
 
 
 class Sight(nn.Module):
-    """What only the training of the understanding half needs: the layout of a row, and a head that labels cells.
+    """What only the training of the understanding half needs: the layout of a row, and two heads.
 
-    The labels lie nearer to the tower than words do, so it learns what it sees before anything can be said about it.
+    One labels cells: the labels lie nearer to the tower than words do, so it learns what it sees before anything can be said
+    about it. The other tells at every word of a statement whether it can still be true: a verdict alone does not say which word was false.
     """
 
-    def __init__(self, tower_width, tokens, cells):
+    def __init__(self, tower_width, width, tokens, cells):
         super().__init__()
         words = Words.of(tokens)
         self.labels = nn.Linear(tower_width, len(NOUNS) + len(TINTS))
+        self.truth = nn.Linear(width, 1)
         self.register_buffer("before", torch.tensor(words.before), persistent=False)
         self.register_buffer("after", torch.tensor(words.after), persistent=False)
         start = len(words.before) + cells + len(words.after)
@@ -114,7 +130,7 @@ class Sight(nn.Module):
         self.start = start
 
     def loss(self, model, pictures, known, conversations):
-        """Cross-entropies: of the cells' labels, of the tokens of the descriptions, of whole verdicts."""
+        """Cross-entropies: of the cells' labels, of the tokens of descriptions, of whole verdicts, of the truth of statements so far."""
         x = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
         seen = model.vision_model(x)
         rows, embed = len(x), model.language_model.model.embed_tokens
@@ -126,5 +142,9 @@ class Sight(nn.Module):
         nouns, tints = self.labels(seen).float().split([len(NOUNS), len(TINTS)], -1)
         entropy = lambda a, b, **how: F.cross_entropy(a.flatten(0, 1), b.flatten(), **how)
         verdicts = entropy(logits[:, DESCRIPTION:], wanted[:, DESCRIPTION:], reduction="sum") / (rows * (len(WIDTHS) - 1))
+        known_truth = conversations[:, 2, DESCRIPTION:]
+        guesses = self.truth(hidden[:, self.start + DESCRIPTION:]).float()[..., 0]
+        truth = F.binary_cross_entropy_with_logits(guesses, known_truth.clamp(min=0).float(), reduction="none")
+        told = known_truth != IGNORED
         return (entropy(nouns, known[:, 0]) + entropy(tints, known[:, 1]), entropy(logits[:, :DESCRIPTION], wanted[:, :DESCRIPTION]),
-                verdicts)
+                verdicts, (truth * told).sum() / told.sum().clamp(min=1))

@@ -94,27 +94,59 @@ def change(scene, rng):
     return replace(scene, things=(other_thing(thing, rng),))
 
 
-def false(scene, rng):
-    """A statement (scene, words) that is not true, and names nothing that is held out: mostly near the truth, else far from it.
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How something is said, whatever it is; the shares are those of scenes.caption."""
 
-    The near ones are what judging is about; comparing at all is learnt from the far ones.
+    article: str
+    relation: int
+    place: bool
+    style: str
+
+    @staticmethod
+    def random(rng):
+        return Form(rng.choices(("a", "one", ""), (.8, .1, .1))[0], rng.randrange(2), rng.random() < .8,
+                    rng.choices(("", "a photo of ", "a picture of ", "a drawing of ", "capital", "sentence"),
+                                (.88, .02, .02, .02, .03, .03))[0])
+
+    def words(self, scene):
+        a = scene.things[0]
+        if scene.kind == "count":
+            text = f"{scenes.NUMBERS[scene.number]} {scenes.plural(a)}"
+        elif scene.kind == "two":
+            relations = scenes.RELATIONS[scene.relation]
+            text = f"{scenes.with_article(scenes.noun(a))} {relations[self.relation % len(relations)]} " + \
+                scenes.with_article(scenes.noun(scene.things[1]))
+        else:
+            text = {"a": scenes.with_article, "one": "one {}".format, "": str}[self.article](scenes.noun(a))
+        if self.place:
+            text += " " + backgrounds.phrase(scene.background)
+        if self.style in ("capital", "sentence"):
+            return text[0].upper() + text[1:] + (self.style == "sentence") * "."
+        return self.style + text
+
+
+def true(scene, rng):
+    return Form.random(rng).words(scenes.unnamed(scene, rng))
+
+
+def false(scene, rng):
+    """(statement, true twin): words that are not true and name nothing that is held out, and true ones that begin like them.
+
+    Most are near the truth; some are far from it and have no twin (None). The near ones are what judging is about; comparing
+    at all is learnt from the far ones.
     """
     while True:
-        changed = change(scene, rng) if rng.random() < NEAR else scenes.random_scene(rng)
+        near = rng.random() < NEAR
+        changed, form = change(scene, rng) if near else scenes.random_scene(rng), Form.random(rng)
         if len(set(changed.things)) < len(changed.things) or scenes.held_out(changed):
             continue
         if any(scenes.invisible(t, changed.background) for t in changed.things):
             continue
-        said = scenes.unnamed(changed, rng)
-        words = scenes.caption(said, rng)
-        elsewhere = dataclasses.replace(said, background=scene.background)
-        silent = backgrounds.phrase(said.background) not in words
-        if not holds(elsewhere if silent else said, scene):
-            return said, words
-
-
-def true(scene, rng):
-    return scenes.caption(scenes.unnamed(scene, rng), rng)
+        unsaid = rng.random()                   # the same colours go unsaid in both
+        said, truth = (scenes.unnamed(s, random.Random(unsaid)) for s in (changed, scene))
+        if not holds(said if form.place else dataclasses.replace(said, background=scene.background), scene):
+            return form.words(said), form.words(truth) if near else None
 
 
 def spoil(planned, rng):

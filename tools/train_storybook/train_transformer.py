@@ -26,7 +26,7 @@ FILE, COOLED = "transformer.pt", "transformer-cooled.pt"
 VALIDATION = 40_000_000                        # first seed of the validation pictures
 
 
-SEEN = 1.                                      # largest gradient of understanding, relative to drawing's
+SEEN = 1.                                     # largest gradient of understanding, relative to drawing's
 
 
 def is_matrix(name, p):
@@ -148,14 +148,14 @@ def main():
     path = os.path.join(a.checkpoints, FILE)
     model = build(a.checkpoints)
     tokens = text.load(a.checkpoints)
-    eyes = sight.Sight(model.aligner.layers[0].in_features, tokens, model.config.positions)
+    eyes = sight.Sight(model.aligner.layers[0].in_features, model.config.width, tokens, model.config.positions)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(bool(a.sight) or not sees(name))
     saved = torch.load(a.begin or path) if a.begin or os.path.exists(path) else None
     step, seen = (saved["step"], saved["seen"]) if saved else (0, 0)
     adopt(model, saved and (saved.get("average", saved["model"]) if a.begin else saved["model"]), a.checkpoints)
     if saved and "sight" in saved:
-        eyes.load_state_dict(saved["sight"])
+        eyes.load_state_dict(saved["sight"], strict=False)
     taught = torch.nn.ModuleList([model, eyes] if a.sight else [model])
     optimiser = Optimiser(taught, is_matrix, a.matrix_rate, a.other_rate, matrix_decay=.01)
     average = Average(model, .998)
@@ -214,10 +214,10 @@ def main():
         if time.time() - told > 60 or step == last or stop:
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                 now, mean = (sum(m.loss(i, r, c).item() for (i, r), c in held) / len(held) for m in (model, average.model))
-                said = sum(loss_of_sight(average.model, *e) for e in held_shown) / len(held_shown) if a.sight else torch.zeros(3)
+                said = sum(loss_of_sight(average.model, *e) for e in held_shown) / len(held_shown) if a.sight else torch.zeros(4)
             speed = (step - first) * a.batch * team.size / (time.time() - start)
             print(f"step {step} pictures {seen} train {running / until:.4f} validation {now:.4f} averaged {mean:.4f} "
-                  f"labels {said[0]:.3f} words {said[1]:.3f} verdicts {said[2]:.3f} "
+                  f"labels {said[0]:.3f} words {said[1]:.3f} verdicts {said[2]:.3f} truth {said[3]:.3f} "
                   f"{speed:.1f} pictures/s {time.time() - start:.0f} s", flush=True)
             running, until, told = 0., 0, time.time()
         if time.time() - kept > 300 or step == last or stop:
