@@ -199,10 +199,11 @@ class Batch {
     s.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
     s.shard = shard_.shard;
     s.writers = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8);
-    s.encode = [this, device = engines_.front().device(), rope = s.rope](const PictureJob& job,
-                                                                         const Picture& picture) {
-      const PictureMetadata metadata = describe(job.request, rope, model(), device);
-      return encode_picture(picture, job.format, arguments_.metadata ? &metadata : nullptr);
+    s.encode = [this, device = engines_.front().device(),
+                rope = s.rope](const DrawnPicture& drawn) {
+      const PictureMetadata metadata = describe(drawn.job.request, rope, model(), device);
+      return encode_picture(drawn.drawing.picture, drawn.job.format,
+                            arguments_.metadata ? &metadata : nullptr);
     };
     s.on_picture = [&watch](const FinishedPicture& picture) { watch.picture(picture); };
     s.on_failure = [this, &watch](int64_t line, const std::string& reason) {
