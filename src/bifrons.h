@@ -148,6 +148,7 @@ class Engine {
                         const BatchOptions& options = {});
 
   // How many lanes draw_batch() takes by itself: what is worth while and fits this device's memory.
+  // Counted when it is first asked for, beside what has been loaded by then (an Understanding).
   int automatic_lanes() const;
 
   // What draw_batch() would refuse this request with, without drawing.

@@ -82,6 +82,8 @@ class Understanding {
   const std::string& describe_question() const;
   // The question that judge() is best asked of a picture drawn for `prompt`.
   std::string match_question(std::string_view prompt) const;
+  // The same for question_about(): every {prompt} stands for the prompt.
+  const std::string& match_template() const;
 
  private:
   struct State;
@@ -89,17 +91,27 @@ class Understanding {
   std::unique_ptr<State> state_;
 };
 
-// A drawing that was chosen among several by the model itself.
-struct ChosenDrawing {
+// How one of several drawings was chosen by the model itself.
+struct Choice {
   struct Candidate {
     uint64_t seed = 0;
     Judgement judgement;
   };
-  Drawing drawing;        // of the first candidate with the best score; seconds of all of them
-  size_t kept = 0;
+  size_t kept = 0;  // the first candidate with the best score
   std::string question;
-  std::vector<Candidate> candidates;  // in the order of their seeds
+  std::vector<Candidate> candidates;  // those that were drawn, in the order of their seeds
 };
+
+struct ChosenDrawing : Choice {
+  Drawing drawing;  // of the candidate kept; seconds of drawing and judging all of them
+};
+
+// The choice as a JSON object: "question", "kept" (its seed) and "candidates" with "seed", "score",
+// "yes" and "no".
+std::string choice_json(const Choice& choice);
+
+// `question` with `prompt` wherever it says {prompt}.
+std::string question_about(std::string_view question, std::string_view prompt);
 
 // Draws `count` pictures with seeds from request.seed on and keeps the one that best answers
 // `question`, or Understanding::match_question() when it is empty. Progress counts the image tokens

@@ -14,12 +14,11 @@ namespace bifrons {
 namespace {
 
 // Members of a manifest line that a prompt file cannot set.
-constexpr std::array<std::string_view, 27> kOwnNames = {
-    "file_name",       "text",          "template",      "id",          "line",       "index",
-    "number",          "seed",          "cfg",           "temperature", "top_k",      "top_p",
-    "negative_prompt", "allow_special", "rope",          "model",       "model_hash", "program",
-    "device",          "seconds",       "tokens_sha256", "width",       "height",     "bytes",
-    "sha256",          "key",           "crc32"};
+constexpr std::array<std::string_view, 28> kOwnNames = {
+    "file_name", "text",   "template",    "id",      "line",   "index",           "number",
+    "seed",      "cfg",    "temperature", "top_k",   "top_p",  "negative_prompt", "allow_special",
+    "rope",      "model",  "model_hash",  "program", "device", "seconds",         "tokens_sha256",
+    "width",     "height", "bytes",       "sha256",  "key",    "crc32",           "best_of"};
 
 std::string tokens_sha256(const std::vector<int32_t>& tokens) {
   std::vector<uint8_t> bytes;  // little-endian on every machine
@@ -34,8 +33,8 @@ std::string tokens_sha256(const std::vector<int32_t>& tokens) {
 
 }  // namespace
 
-std::string manifest_members(const PictureJob& job, const Drawing& drawing,
-                             const BatchSetup& setup) {
+std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup) {
+  const PictureJob& job = drawn.job;
   const DrawRequest& r = job.request;
   std::string out = "\"text\":" + json_text(r.prompt);
   const auto add = [&out](std::string_view name, const std::string& json) {
@@ -60,10 +59,11 @@ std::string manifest_members(const PictureJob& job, const Drawing& drawing,
   add("model", json_text(setup.model.name));
   add("program", json_text("bifrons " + build_info().version));
   add("device", json_text(setup.device));
-  add("width", std::to_string(drawing.picture.width));
-  add("height", std::to_string(drawing.picture.height));
-  add("seconds", fmt::format("{:.4f}", drawing.seconds));
-  add("tokens_sha256", json_text(tokens_sha256(drawing.tokens)));
+  if (drawn.choice) add("best_of", choice_json(*drawn.choice));
+  add("width", std::to_string(drawn.drawing.picture.width));
+  add("height", std::to_string(drawn.drawing.picture.height));
+  add("seconds", fmt::format("{:.4f}", drawn.drawing.seconds));
+  add("tokens_sha256", json_text(tokens_sha256(drawn.drawing.tokens)));
   return out;
 }
 
@@ -124,22 +124,38 @@ std::optional<BatchJob> BatchRun::take() {
   return std::nullopt;
 }
 
-void BatchRun::deliver(BatchResult result) {
-  std::unique_lock lock(mutex_);
-  const auto found = pending_.find(result.id);
+PictureJob BatchRun::claim(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = pending_.find(id);
   check(found != pending_.end(), "batch: a result nobody asked for");
   PictureJob job = std::move(found->second);
   pending_.erase(found);
-  if (result.error) {
+  return job;
+}
+
+void BatchRun::deliver(BatchResult result) {
+  PictureJob job = claim(result.id);
+  if (!result.error) return enqueue({std::move(job), std::move(*result.drawing)});
+  {
+    const std::lock_guard lock(mutex_);
     ++counts_.failed;
-    lock.unlock();
-    fail_line(job.line, job.id, result.error->what());
-    return;
   }
+  fail_line(job.line, job.id, result.error->what());
+}
+
+void BatchRun::deliver(uint64_t id, ChosenDrawing chosen) {
+  PictureJob job = claim(id);
+  job.request.seed = chosen.candidates[chosen.kept].seed;
+  Drawing drawing = std::move(chosen.drawing);
+  enqueue({std::move(job), std::move(drawing), std::move(chosen)});
+}
+
+void BatchRun::enqueue(DrawnPicture drawn) {
+  std::unique_lock lock(mutex_);
   const size_t room = 2 * threads_.size();
   changed_.wait(lock, [&] { return queue_.size() < room || failure_; });
   if (failure_) std::rethrow_exception(failure_);
-  queue_.push_back({std::move(job), std::move(*result.drawing)});
+  queue_.push_back(std::move(drawn));
   lock.unlock();
   changed_.notify_all();
 }
@@ -149,14 +165,14 @@ void BatchRun::write_all() {
   while (true) {
     changed_.wait(lock, [&] { return !queue_.empty() || closed_; });
     if (queue_.empty()) return;
-    const Waiting waiting = std::move(queue_.front());
+    const DrawnPicture drawn = std::move(queue_.front());
     queue_.pop_front();
     if (failure_) continue;  // nothing more can be kept
     lock.unlock();
     changed_.notify_all();
     std::exception_ptr failure;
     try {
-      write(waiting);
+      write(drawn);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -166,14 +182,14 @@ void BatchRun::write_all() {
   }
 }
 
-void BatchRun::write(const Waiting& waiting) {
-  const PictureJob& job = waiting.job;
+void BatchRun::write(const DrawnPicture& drawn) {
+  const PictureJob& job = drawn.job;
   std::vector<uint8_t> file;
   std::string reason;
   try {
-    file = setup_.encode(job, waiting.drawing.picture);
+    file = setup_.encode(drawn);
     store_.add({job.file_name, setup_.model.weights_hash, 0, "", job.key},
-               manifest_members(job, waiting.drawing, setup_), file);
+               manifest_members(drawn, setup_), file);
   } catch (const NameTaken& error) {
     reason = error.what();
   } catch (const Error& error) {
@@ -188,8 +204,7 @@ void BatchRun::write(const Waiting& waiting) {
   if (!reason.empty()) return fail_line(job.line, job.id, reason);
   if (!setup_.on_picture) return;
   const std::lock_guard lock(event_mutex_);
-  setup_.on_picture(
-      {job, waiting.drawing, (std::filesystem::path(setup_.directory) / job.file_name).string()});
+  setup_.on_picture({drawn, (std::filesystem::path(setup_.directory) / job.file_name).string()});
 }
 
 void BatchRun::fail_line(int64_t line, const std::string& id, const std::string& reason) {

@@ -17,6 +17,7 @@
 #include "src/batch/job_stream.h"
 #include "src/batch/store.h"
 #include "src/bifrons.h"
+#include "src/understand.h"
 
 namespace bifrons {
 
@@ -35,10 +36,16 @@ struct BatchCounts {
   int64_t written_bytes = 0;
 };
 
-// What a picture became, for those who watch.
+// What a job became. Where candidates were judged, the request's seed is that of the one kept.
+struct DrawnPicture {
+  PictureJob job;
+  Drawing drawing;
+  std::optional<Choice> choice{};  // nothing: drawn once and not judged
+};
+
+// The same on disk, for those who watch.
 struct FinishedPicture {
-  const PictureJob& job;
-  const Drawing& drawing;
+  const DrawnPicture& drawn;
   std::string path;
 };
 
@@ -50,7 +57,7 @@ struct BatchSetup {
   Shard shard;
   int writers = 2;
   // Pixels to the bytes of a file, metadata and all. Several threads at once.
-  std::function<std::vector<uint8_t>(const PictureJob&, const Picture&)> encode;
+  std::function<std::vector<uint8_t>(const DrawnPicture&)> encode;
   // Called by one thread at a time, in no particular order.
   std::function<void(const FinishedPicture&)> on_picture{};
   std::function<void(int64_t line, const std::string& reason)> on_failure{};
@@ -58,8 +65,7 @@ struct BatchSetup {
 };
 
 // JSON members that say everything that is needed to draw the picture again, and what came of it.
-std::string manifest_members(const PictureJob& job, const Drawing& drawing,
-                             const BatchSetup& setup);
+std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup);
 
 class BatchRun {
  public:
@@ -73,6 +79,8 @@ class BatchRun {
   std::optional<BatchJob> take();
   // Waits while too many pictures wait to be written. Throws what a writer threw.
   void deliver(BatchResult result);
+  // The same for a job whose candidates were drawn elsewhere (Candidates).
+  void deliver(uint64_t id, ChosenDrawing chosen);
 
   // Waits until everything delivered is durable. Throws what a writer threw.
   void finish();
@@ -81,12 +89,10 @@ class BatchRun {
   BatchCounts counts() const;
 
  private:
-  struct Waiting {
-    PictureJob job;
-    Drawing drawing;
-  };
+  PictureJob claim(uint64_t id);
+  void enqueue(DrawnPicture drawn);
   void write_all();
-  void write(const Waiting& waiting);
+  void write(const DrawnPicture& drawn);
   void fail_line(int64_t line, const std::string& id, const std::string& reason);
 
   JobStream& jobs_;
@@ -99,7 +105,7 @@ class BatchRun {
   mutable std::mutex mutex_;  // of all below
   std::condition_variable changed_;
   std::unordered_map<uint64_t, PictureJob> pending_;  // with an engine, by index
-  std::deque<Waiting> queue_;
+  std::deque<DrawnPicture> queue_;
   bool closed_ = false;
   std::exception_ptr failure_;
   BatchCounts counts_;

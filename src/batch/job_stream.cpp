@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "src/batch/manifest.h"
@@ -10,6 +11,7 @@
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
 #include "src/io/text.h"
+#include "src/understand.h"
 
 namespace bifrons {
 namespace {
@@ -29,12 +31,17 @@ std::string_view ending_of(PictureFormat format) {
 }  // namespace
 
 std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
+  // Only where it says something, so that directories without it keep their keys.
+  const std::string choice =
+      options.best_of == 0 ? std::string()
+                           : fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
+                                         json_text(question_about(options.question, r.prompt)));
   return sha256(fmt::format(
       R"({{"v":1,"prompt":{},"negative":{},"seed":{},"cfg":{},"temperature":{},"top_k":{},)"
-      R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}}})",
+      R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}{}}})",
       json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", r.seed,
       r.guidance, r.temperature, r.top_k, r.top_p, r.allow_special,
-      options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata));
+      options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata, choice));
 }
 
 uint64_t seed_of_prompt(std::string_view prompt) {
@@ -80,13 +87,15 @@ PictureJob JobStream::make(int64_t number) {
   const uint64_t first_seed = line.seed       ? *line.seed
                               : options_.seed ? *options_.seed
                                               : seed_of_prompt(*line.prompt);
-  request.seed = first_seed + static_cast<uint64_t>(number);
+  request.seed =
+      first_seed + static_cast<uint64_t>(number * std::max<int64_t>(1, options_.best_of));
   if (!current_->expansion) {
     request.prompt = *line.prompt;
   } else {
     job.template_text = *line.prompt;
     if (!options_.combinatorial) {
-      request.prompt = current_->expansion->random(request.seed);
+      // The same prompts whether or not there are candidates.
+      request.prompt = current_->expansion->random(first_seed + static_cast<uint64_t>(number));
     } else {
       if (number % current_->per_prompt == 0) {
         current_->prompt = current_->expansion->combination(number / current_->per_prompt);

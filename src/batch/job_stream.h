@@ -33,6 +33,8 @@ struct JobOptions {
   bool expand = false;                  // prompts are templates
   bool combinatorial = false;           // all of a template's combinations instead of random ones
   std::string wildcards = "wildcards";  // directory of __name__ files
+  int64_t best_of = 0;                  // candidates of each picture (Candidates); 0: not judged
+  std::string question{};               // asked of each candidate, as question_about() takes it
 };
 
 // One picture to be.
@@ -45,12 +47,12 @@ struct PictureJob {
   PictureFormat format = PictureFormat::kPng;  // its output's ending decides, or the options
   std::string key;  // SHA-256 of what decides the file, but for the model
   std::string
-      template_text;  // what the prompt was made from; empty: the prompt stood there as it is
-  DrawRequest request;
+      template_text;    // what the prompt was made from; empty: the prompt stood there as it is
+  DrawRequest request;  // with best_of, of its first candidate: picture i of a line has seed + i N
   std::vector<std::pair<std::string, std::string>> extras;
 };
 
-// The key of a picture: 64 hex digits. `options` give rope and metadata.
+// The key of a picture: 64 hex digits. `options` give rope, metadata, best_of and question.
 std::string picture_key(const DrawRequest& request, PictureFormat format,
                         const JobOptions& options);
 

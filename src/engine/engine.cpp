@@ -55,7 +55,8 @@ struct Engine::State {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
   std::unique_ptr<Lanes> lanes;
-  int automatic_lanes = 1;
+  DType weights = DType::kF32;
+  int automatic_lanes = 0;  // 0: not counted yet
   std::unique_ptr<VqEncoder> encoder;  // when encode() was called
   Buffer codes;   // i32 [image_tokens]
   Buffer pixels;  // u8 [size, size, 3]
@@ -100,13 +101,12 @@ Engine Engine::open(const EngineOptions& options) {
   s->pixels = s->decoding().allocate(size * size * 3);
 
   const PublishedTensors published(checkpoint);
-  s->automatic_lanes =
-      lanes_that_fit(s->backend->free_bytes(), s->config, weights_dtype(published, options.model));
+  s->weights = weights_dtype(published, options.model);
   s->info = {.name = last_part(options.model),
              .directory = options.model,
              .weights_hash = hash_checkpoint(checkpoint),
              .form = published.hugging_face() ? "hugging face" : "original",
-             .weights_dtype = std::string(name_of(weights_dtype(published, options.model))),
+             .weights_dtype = std::string(name_of(s->weights)),
              .image_size = size,
              .image_tokens = tokens,
              .codebook = s->config.vq.codebook};
@@ -205,7 +205,13 @@ BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
   return state_->draw_batch(lanes, source, sink, options.progress);
 }
 
-int Engine::automatic_lanes() const { return state_->automatic_lanes; }
+int Engine::automatic_lanes() const {
+  State& s = *state_;
+  if (s.automatic_lanes == 0) {
+    s.automatic_lanes = lanes_that_fit(s.backend->free_bytes(), s.config, s.weights);
+  }
+  return s.automatic_lanes;
+}
 
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   try {

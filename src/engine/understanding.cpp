@@ -169,10 +169,9 @@ const std::string& Understanding::describe_question() const {
 }
 
 std::string Understanding::match_question(std::string_view prompt) const {
-  constexpr std::string_view kSlot = "{prompt}";
-  std::string question = state_->words.match_question;
-  question.replace(question.find(kSlot), kSlot.size(), prompt);
-  return question;
+  return question_about(state_->words.match_question, prompt);
 }
+
+const std::string& Understanding::match_template() const { return state_->words.match_question; }
 
 }  // namespace bifrons

@@ -37,7 +37,7 @@ class BatchRunTest : public ::testing::Test {
     s.device = "cpu";
     s.shard = shard;
     // The "file" is what the picture shows.
-    s.encode = [](const PictureJob&, const Picture& picture) { return picture.rgb; };
+    s.encode = [](const DrawnPicture& drawn) { return drawn.drawing.picture.rgb; };
     return s;
   }
 

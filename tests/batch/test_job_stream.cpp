@@ -83,6 +83,49 @@ TEST(JobStream, EverySettingChangesTheKey) {
             jobs_of("a fox --seed 1").jobs[0].key);
 }
 
+// What earlier versions drew stays done.
+TEST(JobStream, TheKeyOfAPictureNeverChanges) {
+  EXPECT_EQ(jobs_of("a fox --seed 1").jobs.at(0).key,
+            "5a317bdcbd26cf986b91d0a873d40b655689f44b7b97eb6e687fa79bc5af8e39");
+}
+
+TEST(JobStream, CandidatesTakeSeedsOfTheirOwnAndChangeTheKey) {
+  JobOptions options;
+  options.best_of = 3;
+  options.question = "is it {prompt}?";
+  const auto all = jobs_of("a fox --seed 7 --count 3\n", options);
+  ASSERT_EQ(all.jobs.size(), 3u);
+  for (uint64_t i = 0; i < 3; ++i) EXPECT_EQ(all.jobs[i].request.seed, 7 + 3 * i);
+
+  std::map<std::string, int64_t> seen;
+  const auto key = [](const JobOptions& with) { return jobs_of("a fox", with).jobs.at(0).key; };
+  EXPECT_TRUE(seen.emplace(key({}), 0).second);
+  for (const int64_t best_of : {1, 2, 3}) {
+    options.best_of = best_of;
+    EXPECT_TRUE(seen.emplace(key(options), best_of).second) << best_of;
+  }
+  options.question = "is it a fox?";
+  EXPECT_FALSE(seen.emplace(key(options), 3).second)
+      << "what was asked counts, not how it was said";
+  options.question = "is it not {prompt}?";
+  EXPECT_TRUE(seen.emplace(key(options), 3).second);
+  options.best_of = 0;
+  EXPECT_EQ(key(options), key({})) << "a question nobody asks";
+}
+
+TEST(JobStream, CandidatesChangeNoPromptOfATemplate) {
+  JobOptions options;
+  options.expand = true;
+  options.count = 20;
+  const auto plain = jobs_of("a {red|blue|green} fox --seed 5\n", options);
+  options.best_of = 4;
+  const auto chosen = jobs_of("a {red|blue|green} fox --seed 5\n", options);
+  ASSERT_EQ(chosen.jobs.size(), 20u);
+  for (size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(chosen.jobs[i].request.prompt, plain.jobs[i].request.prompt);
+  }
+}
+
 TEST(JobStream, Names) {
   const auto all = jobs_of(
       "A Fox, in the snow! --seed 7\nx --id one\ny --id two --count 2\nz --output d/e --count 2\n"

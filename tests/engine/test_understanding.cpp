@@ -1,10 +1,11 @@
 // Conversations with a toy model: what was remembered changes nothing, and faults are sentences.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
-#include "src/understand.h"
+#include "src/engine/best_of.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_directory.h"
 
@@ -152,6 +153,9 @@ TEST(Understanding, JudgementsAreProbabilities) {
   EXPECT_NE(one.yes, sees.understanding.judge(picture(2), "Is it a hat?").yes);
   EXPECT_EQ(sees.understanding.match_question("a cat"),
             "Does this picture show \"a cat\"? Answer Yes or No.");
+  EXPECT_EQ(question_about(sees.understanding.match_template(), "a cat"),
+            sees.understanding.match_question("a cat"));
+  EXPECT_EQ(question_about("{prompt}? {prompt}!", "a {prompt}"), "a {prompt}? a {prompt}!");
 }
 
 TEST(Understanding, TheBestOfSeveralIsOneOfThem) {
@@ -169,6 +173,38 @@ TEST(Understanding, TheBestOfSeveralIsOneOfThem) {
   const auto alone = sees.engine.draw({&request, 1});
   EXPECT_EQ(alone[0].tokens, chosen.drawing.tokens) << "judging changes no picture";
   EXPECT_EQ(alone[0].picture.rgb, chosen.drawing.picture.rgb);
+}
+
+// A drawing that tells which one it is.
+Drawing drawing_of(int32_t number) {
+  Drawing drawing;
+  drawing.tokens = {number};
+  drawing.seconds = 1;
+  return drawing;
+}
+
+TEST(Choosing, TheOrderOfTheCandidatesChangesNothing) {
+  const std::vector<Judgement> judgements = {{0.1, 0.3}, {0.3, 0.1}, {0.6, 0.2}, {0.2, 0.2}};
+  std::vector<size_t> order = {0, 1, 2, 3};
+  do {
+    Choosing choosing("is it?", 6);  // two never come
+    for (const size_t i : order) {
+      choosing.add(i + 1, 50 + i, judgements[i], drawing_of(static_cast<int32_t>(i)));
+    }
+    const auto chosen = choosing.finish();
+    ASSERT_TRUE(chosen);
+    EXPECT_EQ(chosen->kept, 1u) << "the first of two that are equally good";
+    EXPECT_EQ(chosen->drawing.tokens, std::vector<int32_t>{1});
+    EXPECT_EQ(chosen->drawing.seconds, 4);
+    ASSERT_EQ(chosen->candidates.size(), 4u);
+    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(chosen->candidates[i].seed, 50 + i);
+    const auto json = nlohmann::json::parse(choice_json(*chosen));
+    EXPECT_EQ(json["kept"], 51);
+    EXPECT_EQ(json["question"], "is it?");
+    EXPECT_EQ(json["candidates"][2]["yes"], 0.6);
+    EXPECT_EQ(json["candidates"][0]["score"], judgements[0].score());
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_FALSE(Choosing("is it?", 2).finish());
 }
 
 TEST(Understanding, LongConversationsAreRefusedWithoutHarm) {

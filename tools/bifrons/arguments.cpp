@@ -14,6 +14,13 @@
 #include "tools/bifrons/grammar.h"
 
 namespace bifrons {
+
+void check_text(std::string_view name, const std::string& text) {
+  if (const auto at = invalid_utf8(text)) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} is not valid UTF-8 at byte {}", name, *at));
+  }
+}
+
 namespace {
 
 // A text of ours or CLI11's with whatever the user typed made harmless.
@@ -68,12 +75,6 @@ bool looks_like_a_command(std::string_view word) {
                        : " A prompt that begins with a dash goes after -p or --."));
 }
 
-void check_text(std::string_view name, const std::string& text) {
-  if (const auto at = invalid_utf8(text)) {
-    throw Error(ErrorKind::kUsage, fmt::format("{} is not valid UTF-8 at byte {}", name, *at));
-  }
-}
-
 // Flags over environment over defaults, for what all commands with an engine share.
 void fill_machine(Grammar& grammar) {
   if (grammar.device.empty()) grammar.device = environment("BIFRONS_DEVICE");
@@ -113,7 +114,6 @@ void take_prompt(const std::string& prompt, GenerateArguments& arguments) {
 
 void check_drawing(const GenerateArguments& arguments) {
   check_text("the negative prompt", arguments.settings.negative_prompt.value_or(""));
-  check_text("the question", arguments.match_question);
   refuse_two_on_stdout(arguments.output, arguments.json);
 }
 

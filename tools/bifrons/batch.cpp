@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "src/batch/candidates.h"
 #include "src/batch/gallery.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/batch_sheet.h"
@@ -15,6 +16,7 @@
 #include "tools/bifrons/batch_watch.h"
 #include "tools/bifrons/dry_run.h"
 #include "tools/bifrons/environment.h"
+#include "tools/bifrons/judged.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/prompt_source.h"
@@ -53,6 +55,8 @@ JobOptions job_options(const BatchArguments& arguments) {
   options.expand = arguments.expand;
   options.combinatorial = arguments.combinatorial;
   options.wildcards = arguments.wildcards;
+  options.best_of = arguments.best_of.value_or(0);
+  options.question = arguments.match_question;
   return options;
 }
 
@@ -81,6 +85,7 @@ class Batch {
   explicit Batch(const BatchArguments& arguments)
       : arguments_(arguments),
         format_(format_for(arguments)),
+        job_options_(job_options(arguments)),
         source_(arguments.file, arguments.strict),
         shard_(choose_shard(arguments.shard, [](const char* name) { return environment(name); })),
         place_(find_model(arguments.model)) {}
@@ -92,17 +97,19 @@ class Batch {
     for (const PictureFormat format : {arguments_.save_as}) {
       encode_picture({1, 1, {0, 0, 0}}, format, nullptr);  // a codec this build may lack
     }
+    // Before the store, which --fresh empties: a model that cannot do what is asked costs nothing.
+    open_engines();
+    open_judges();
     Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
                  arguments_.overwrite});
     say_history(store.history());
-    open_engines();
     const BatchSize size = look_ahead(store);
     return draw(store, size);
   }
 
  private:
   DryRunFacts dry_run_facts() {
-    return {source_, format_, job_options(arguments_), shard_.shard, place_.directory};
+    return {source_, format_, job_options_, shard_.shard, place_.directory};
   }
 
   void say_shard() const {
@@ -130,8 +137,7 @@ class Batch {
         note(arguments_.talk, source_.name() + ": " + text);
       };
     }
-    return {PromptReader(source_.stream(), format_, remark, source_.name()),
-            job_options(arguments_)};
+    return {PromptReader(source_.stream(), format_, remark, source_.name()), job_options_};
   }
 
   void open_engines() {
@@ -145,6 +151,13 @@ class Batch {
       engines_.push_back(
           open_engine(options, place_.built_in && engines_.empty(), arguments_.talk));
     }
+  }
+
+  // Every engine judges what it draws, because judging takes turns with drawing.
+  void open_judges() {
+    if (!arguments_.best_of) return;
+    for (Engine& engine : engines_) judges_.push_back(Understanding::open(engine));
+    if (job_options_.question.empty()) job_options_.question = judges_.front().match_template();
   }
 
   // Counts what is to be drawn where that costs little, and finds bad lines for --strict.
@@ -199,10 +212,12 @@ class Batch {
     s.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
     s.shard = shard_.shard;
     s.writers = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8);
-    s.encode = [this, device = engines_.front().device(), rope = s.rope](const PictureJob& job,
-                                                                         const Picture& picture) {
-      const PictureMetadata metadata = describe(job.request, rope, model(), device);
-      return encode_picture(picture, job.format, arguments_.metadata ? &metadata : nullptr);
+    s.encode = [this, device = engines_.front().device(),
+                rope = s.rope](const DrawnPicture& drawn) {
+      PictureMetadata metadata = describe(drawn.job.request, rope, model(), device);
+      if (drawn.choice) add_judgement(metadata, *drawn.choice);
+      return encode_picture(drawn.drawing.picture, drawn.job.format,
+                            arguments_.metadata ? &metadata : nullptr);
     };
     s.on_picture = [&watch](const FinishedPicture& picture) { watch.picture(picture); };
     s.on_failure = [this, &watch](int64_t line, const std::string& reason) {
@@ -212,15 +227,35 @@ class Batch {
     return s;
   }
 
+  // Draws with engine `i` until the run has no more pictures.
+  void draw_with(size_t i, BatchRun& run, const BatchOptions& options) {
+    if (judges_.empty()) {
+      engines_[i].draw_batch([&run] { return run.take(); },
+                             [&run](BatchResult result) { run.deliver(std::move(result)); },
+                             options);
+      return;
+    }
+    CandidateOptions asked{.count = *arguments_.best_of, .question = job_options_.question};
+    asked.judge = [&judge = judges_[i]](const Picture& picture, std::string_view question) {
+      return judge.judge(picture, question);
+    };
+    asked.stop = stop_requested;
+    Candidates candidates(run, std::move(asked));
+    engines_[i].draw_batch(
+        [&candidates] { return candidates.take(); },
+        [&candidates](BatchResult result) { candidates.deliver(std::move(result)); }, options);
+    candidates.finish();
+  }
+
   int draw(Store& store, const BatchSize& size) {
-    BatchWatch watch(arguments_, size, model().image_tokens);
+    BatchWatch watch(arguments_, size, model().image_tokens * arguments_.best_of.value_or(1));
     JobStream stream = jobs(true);
     BatchRun run(stream, store, setup(watch));
     watch.start(model(), engines_.front().device(), shard_.shard);
 
     std::vector<std::exception_ptr> failures(engines_.size());
     std::vector<std::thread> threads;
-    const auto draw_with = [&](size_t i) {
+    const auto draw_safely = [&](size_t i) {
       try {
         BatchOptions options;
         options.lanes = arguments_.lanes;
@@ -228,15 +263,13 @@ class Batch {
           watch.progress(i, progress.tokens, run.counts());
           return !stop_requested() && !run.broken();
         };
-        engines_[i].draw_batch([&run] { return run.take(); },
-                               [&run](BatchResult result) { run.deliver(std::move(result)); },
-                               options);
+        draw_with(i, run, options);
       } catch (...) {
         failures[i] = std::current_exception();
       }
     };
-    for (size_t i = 1; i < engines_.size(); ++i) threads.emplace_back(draw_with, i);
-    draw_with(0);
+    for (size_t i = 1; i < engines_.size(); ++i) threads.emplace_back(draw_safely, i);
+    draw_safely(0);
     for (std::thread& thread : threads) thread.join();
 
     std::exception_ptr failure;
@@ -313,10 +346,12 @@ class Batch {
 
   const BatchArguments& arguments_;
   PromptFormat format_;
+  JobOptions job_options_;  // the question is complete once the judges are open
   PromptSource source_;
   ShardChoice shard_;
   ModelPlace place_;
   std::vector<Engine> engines_;
+  std::vector<Understanding> judges_;  // one an engine with --best-of, else none
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct BatchArguments {
   bool gallery = false;
   PictureFormat save_as = PictureFormat::kPng;
   bool metadata = true;
+  std::optional<int64_t> best_of;  // candidates for each picture
+  std::string match_question;      // "": the model's own
   bool jsonl = false;
   ProgressKind progress = ProgressKind::kAuto;
   std::string shard;

@@ -138,6 +138,7 @@ void add_batch(CLI::App& app, std::function<int()>& chosen) {
   add_writing(command, a);
   add_setting_options(command, a.settings,
                       "Seed of every line without one (default: made from the prompt)");
+  add_best_of_options(command, a.best_of, a.match_question);
   add_lanes(command, a.lanes);
   command.add_option("--shard", a.shard, "Draw part I of N only: I/N, auto or auto/N")
       ->type_name("I/N");

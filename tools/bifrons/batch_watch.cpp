@@ -106,13 +106,14 @@ void BatchWatch::picture(const FinishedPicture& picture) {
     above_bars([&] { print(picture.path + "\n"); });
     return;
   }
-  const PictureJob& job = picture.job;
+  const PictureJob& job = picture.drawn.job;
+  const auto& choice = picture.drawn.choice;
   print(fmt::format(
       R"({{"schema":1,"event":"image","file":{},"id":{},"line":{},"index":{},"seed":{},)"
-      R"("seconds":{:.4f}}})"
+      R"("seconds":{:.4f}{}}})"
       "\n",
       json_text(picture.path), json_text(job.id), job.line, job.index, job.request.seed,
-      picture.drawing.seconds));
+      picture.drawn.drawing.seconds, choice ? ",\"best_of\":" + choice_json(*choice) : ""));
 }
 
 void BatchWatch::failure(const std::string& file, int64_t line, const std::string& reason) {

@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "src/batch/listing.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
+#include "src/understand.h"
 #include "tools/bifrons/batch_survey.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
@@ -22,15 +24,25 @@ constexpr double kProbeSeconds = 2;
 constexpr double kBytesOfAPixel = 1.5;  // PNGs of drawn pictures: 219 KB at 384x384
 
 struct Estimate {
-  double bytes_each = 0;
-  double seconds_each = 0;  // 0: unknown
+  double bytes_each = 0;    // of a picture
+  double seconds_each = 0;  // of a drawing, judged where there are several of each; 0: unknown
   std::string from;
 };
 
-// From up to a thousand pictures that are there.
-Estimate from_manifest(const std::string& directory) {
+// How many candidates the picture of a manifest's line was chosen from; 0: it was not judged.
+int64_t candidates_of(const Json& line) {
+  const Json* choice = line.find("best_of");
+  const Json* candidates = choice == nullptr ? nullptr : choice->find("candidates");
+  return candidates != nullptr && candidates->is_array()
+             ? static_cast<int64_t>(candidates->items("best_of").size())
+             : 0;
+}
+
+// From up to a thousand pictures that are there; the time from those that were judged, or were not,
+// as these are to be.
+Estimate from_manifest(const std::string& directory, bool judged) {
   Estimate estimate;
-  int64_t count = 0;
+  int64_t count = 0, alike = 0, drawings = 0;
   double bytes = 0, seconds = 0;
   for (const std::string& name : manifests_in(directory)) {
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
@@ -39,14 +51,38 @@ Estimate from_manifest(const std::string& directory) {
       if (!entry) return;
       const Json line = Json::parse(row.text, "metadata.jsonl");
       const Json* took = line.find("seconds");
+      const int64_t candidates = candidates_of(line);
       bytes += static_cast<double>(entry->bytes);
-      seconds += took == nullptr ? 0 : took->real("seconds");
       ++count;
+      if (took == nullptr || (candidates > 0) != judged) return;
+      seconds += took->real("seconds");
+      drawings += std::max<int64_t>(1, candidates);
+      ++alike;
     });
   }
-  if (count == 0) return estimate;
-  return {bytes / static_cast<double>(count), seconds / static_cast<double>(count),
-          fmt::format("{} pictures drawn here", count)};
+  if (count > 0) estimate.bytes_each = bytes / static_cast<double>(count);
+  if (alike > 0) {
+    estimate.seconds_each = seconds / static_cast<double>(drawings);
+    estimate.from = fmt::format("{} pictures drawn here", alike);
+  }
+  return estimate;
+}
+
+// How long it takes to judge one of many pictures: the second one, which has what is the same for
+// all of them in memory. 0 when this question is too long, which is a matter of its line.
+double seconds_of_judging(Understanding& judge, const ModelInfo& model,
+                          const std::string& question) {
+  const int64_t side = model.image_size;
+  const Picture blank{side, side, std::vector<uint8_t>(static_cast<size_t>(side * side * 3))};
+  try {
+    judge.judge(blank, question);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUsage) throw;
+    return 0;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  judge.judge(blank, question);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
@@ -96,19 +132,27 @@ std::string size_text(double bytes) {
                       : fmt::format("{:.0f} kB", bytes / 1e3);
 }
 
-std::string json_report(const Survey& s, const Estimate& e) {
-  const auto to_draw = static_cast<double>(s.to_draw());
-  return fmt::format(
-      R"({{"schema":1,"event":"dry_run","lines":{},"bad_lines":{},"pictures":{},"of_shard":{},)"
-      R"("done":{},"changed":{},"duplicates":{},"to_draw":{},"bytes":{:.0f},"seconds":{}}})"
-      "\n",
-      s.lines, s.bad_lines, s.pictures, s.of_shard, s.done, s.changed, s.duplicates, s.to_draw(),
-      to_draw * e.bytes_each,
-      e.seconds_each > 0 ? fmt::format("{:.1f}", to_draw * e.seconds_each) : "null");
+// What is drawn for the pictures that are to be: with --best-of, several for each.
+int64_t drawings_of(const Survey& s, int64_t best_of) {
+  return s.to_draw() * std::max<int64_t>(1, best_of);
 }
 
-std::string text_report(const Survey& s, const Estimate& e, const Shard& shard) {
+std::string json_report(const Survey& s, const Estimate& e, int64_t best_of) {
+  const int64_t drawings = drawings_of(s, best_of);
+  return fmt::format(
+      R"({{"schema":1,"event":"dry_run","lines":{},"bad_lines":{},"pictures":{},"of_shard":{},)"
+      R"("done":{},"changed":{},"duplicates":{},"to_draw":{},"drawings":{},)"
+      R"("bytes":{:.0f},"seconds":{}}})"
+      "\n",
+      s.lines, s.bad_lines, s.pictures, s.of_shard, s.done, s.changed, s.duplicates, s.to_draw(),
+      drawings, static_cast<double>(s.to_draw()) * e.bytes_each,
+      e.seconds_each > 0 ? fmt::format("{:.1f}", static_cast<double>(drawings) * e.seconds_each)
+                         : "null");
+}
+
+std::string text_report(const Survey& s, const Estimate& e, const Shard& shard, int64_t best_of) {
   const auto to_draw = static_cast<double>(s.to_draw());
+  const int64_t drawings = drawings_of(s, best_of);
   std::string text = fmt::format("lines       {}, of them bad {}\n", s.lines, s.bad_lines);
   text += fmt::format(
       "pictures    {}{}\n", s.pictures,
@@ -118,10 +162,14 @@ std::string text_report(const Survey& s, const Estimate& e, const Shard& shard) 
   text += fmt::format("done        {}\n", s.done);
   text += fmt::format("to draw     {}{}\n", s.to_draw(),
                       s.changed > 0 ? fmt::format(", of them changed {}", s.changed) : "");
+  if (best_of > 0) {
+    text += fmt::format("drawings    {}, of which one in {} is kept\n", drawings, best_of);
+  }
   text += fmt::format("disk        about {}\n", size_text(to_draw * e.bytes_each));
-  text += e.seconds_each > 0 ? fmt::format("time        about {} (from {})\n",
-                                           clock_text(to_draw * e.seconds_each), e.from)
-                             : std::string("time        unknown\n");
+  text += e.seconds_each > 0
+              ? fmt::format("time        about {} (from {})\n",
+                            clock_text(static_cast<double>(drawings) * e.seconds_each), e.from)
+              : std::string("time        unknown\n");
   for (const std::string& name : s.first_names) text += "first       " + name + "\n";
   return text;
 }
@@ -129,12 +177,19 @@ std::string text_report(const Survey& s, const Estimate& e, const Shard& shard) 
 }  // namespace
 
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
-  Estimate estimate = from_manifest(arguments.output);
+  JobOptions job_options = facts.options;
+  const int64_t best_of = job_options.best_of;
+  Estimate estimate = from_manifest(arguments.output, best_of > 0);
   EngineOptions options;
   options.model = facts.model;
   options.device = arguments.devices.substr(0, arguments.devices.find(','));
   options.threads = arguments.threads;
   Engine engine = open_engine(options, false, arguments.talk);
+  std::optional<Understanding> judge;
+  if (best_of > 0) {
+    judge = Understanding::open(engine);
+    if (job_options.question.empty()) job_options.question = judge->match_template();
+  }
   const ManifestIndex index = read_manifests(arguments.output);
   int64_t shown = 0;
   SurveyHooks hooks;
@@ -158,7 +213,7 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
                        note(arguments.talk, facts.source.name() + ": " + remark);
                      },
                      facts.source.name()),
-                 facts.options);
+                 job_options);
   const Survey found = survey(jobs, facts.shard, hooks);
   if (shown > kShownBadLines) {
     say(fmt::format("bifrons: {} more bad lines\n", shown - kShownBadLines));
@@ -168,9 +223,14 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
     if (estimate.bytes_each == 0) estimate.bytes_each = drawn.bytes_each;
     estimate.seconds_each = drawn.seconds_each;
     estimate.from = drawn.from;
+    if (judge && estimate.seconds_each > 0) {
+      estimate.seconds_each += seconds_of_judging(
+          *judge, engine.model(),
+          question_about(job_options.question, found.first_requests.front().prompt));
+    }
   }
-  write_stdout(arguments.jsonl ? json_report(found, estimate)
-                               : text_report(found, estimate, facts.shard));
+  write_stdout(arguments.jsonl ? json_report(found, estimate, best_of)
+                               : text_report(found, estimate, facts.shard, best_of));
   return found.bad_lines > 0 ? 3 : 0;
 }
 

@@ -103,16 +103,6 @@ std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of
   return fmt::format("seeds {} to {}", requests.front().seed, last);
 }
 
-// What --match-question asks of a picture of `prompt`; empty: the model's own question.
-std::string question_for(const std::string& asked, std::string_view prompt) {
-  constexpr std::string_view kSlot = "{prompt}";
-  std::string question = asked;
-  for (size_t at = 0; (at = question.find(kSlot, at)) != std::string::npos; at += prompt.size()) {
-    question.replace(at, kSlot.size(), prompt);
-  }
-  return question;
-}
-
 class Generation {
  public:
   // `judge` is there when --best-of is.
@@ -125,9 +115,9 @@ class Generation {
         plan_(plan),
         engine_(engine),
         judge_(judge),
-        bar_(!arguments.talk.quiet && stderr_is_terminal(),
-             static_cast<int64_t>(requests.size()) * engine.model().image_tokens *
-                 arguments.best_of.value_or(1)) {}
+        bar_(!arguments.talk.quiet && stderr_is_terminal(), static_cast<int64_t>(requests.size()) *
+                                                                engine.model().image_tokens *
+                                                                arguments.best_of.value_or(1)) {}
 
   Drawn draw_all() {
     const int64_t count = static_cast<int64_t>(requests_.size());
@@ -157,13 +147,12 @@ class Generation {
   void draw_best_of(int64_t i) {
     const int64_t candidates = *arguments_.best_of;
     const int64_t before = i * candidates * engine_.model().image_tokens;
-    ChosenDrawing chosen =
-        draw_best(engine_, *judge_, requests_[i], candidates,
-                  question_for(arguments_.match_question, requests_[i].prompt),
-                  [&](int64_t done, int64_t) {
-                    bar_.update(before + done);
-                    return !stop_requested();
-                  });
+    ChosenDrawing chosen = draw_best(engine_, *judge_, requests_[i], candidates,
+                                     question_about(arguments_.match_question, requests_[i].prompt),
+                                     [&](int64_t done, int64_t) {
+                                       bar_.update(before + done);
+                                       return !stop_requested();
+                                     });
     bar_.clear();
     Drawing drawing = std::move(chosen.drawing);
     keep(i, std::move(drawing), &chosen);

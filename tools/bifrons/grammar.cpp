@@ -166,6 +166,25 @@ void add_setting_options(CLI::App& command, Settings& settings, const char* seed
       "Special tokens written in the prompt count as such");
 }
 
+void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of,
+                         std::string& question) {
+  add_number<int64_t>(command, "--best-of",
+                      "Draw N for each picture and keep the one that the model itself says matches "
+                      "best (default 1)",
+                      best_of, [](const std::string& text) {
+                        return static_cast<int64_t>(parse_whole("--best-of", text, 1, 256));
+                      });
+  command
+      .add_option_function<std::string>(
+          "--match-question",
+          [&question](const std::string& text) {
+            check_text("the question", text);
+            question = text;
+          },
+          "What --best-of asks of each, to be answered with Yes or No; {prompt} is the prompt")
+      ->type_name("TEXT");
+}
+
 void add_drawing_command_options(CLI::App& command, Grammar& grammar,
                                  GenerateArguments& arguments) {
   add_setting_options(command, arguments.settings, "Seed of the first picture (default: random)");
@@ -183,16 +202,7 @@ void add_drawing_command_options(CLI::App& command, Grammar& grammar,
                   "for stdout; .png .jpg .webp")
       ->type_name("FILE");
   command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
-  add_number<int64_t>(command, "--best-of",
-                      "Draw N for each picture and keep the one that the model itself says matches "
-                      "best (default 1)",
-                      arguments.best_of, [](const std::string& text) {
-                        return static_cast<int64_t>(parse_whole("--best-of", text, 1, 256));
-                      });
-  command
-      .add_option("--match-question", arguments.match_question,
-                  "What --best-of asks of each, to be answered with Yes or No; {prompt} is the prompt")
-      ->type_name("TEXT");
+  add_best_of_options(command, arguments.best_of, arguments.match_question);
   command.add_flag("--grid", arguments.grid, "Also write all pictures as one contact sheet");
   command.add_option("--like", arguments.like, "Take every setting from this picture; flags win")
       ->type_name("FILE");

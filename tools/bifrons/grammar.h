@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "tools/bifrons/arguments.h"
 
@@ -38,8 +40,12 @@ struct Grammar {
   std::function<int()> chosen;
 };
 
+// Throws Error (usage): a text of the command line, called `name` for people, is not UTF-8.
+void check_text(std::string_view name, const std::string& text);
+
 // What commands that draw have in common. `seed` is what their help says of --seed.
 void add_setting_options(CLI::App& command, Settings& settings, const char* seed);
+void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of, std::string& question);
 void add_talk_options(CLI::App& command, Talk& talk);
 
 // Fills `grammar.app`; the options point into `grammar`, which must stay where it is.

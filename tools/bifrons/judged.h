@@ -9,9 +9,9 @@
 namespace bifrons {
 
 // The question, every candidate's seed and score in order, and the seed that was kept.
-nlohmann::json record_of(const ChosenDrawing& chosen);
+nlohmann::json record_of(const Choice& choice);
 
 // Adds it to what a picture says about itself, in both dialects.
-void add_judgement(PictureMetadata& metadata, const ChosenDrawing& chosen);
+void add_judgement(PictureMetadata& metadata, const Choice& choice);
 
 }  // namespace bifrons
