@@ -219,7 +219,8 @@ std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa 
 // used, also in a build without CUDA (kernels/devices.h tells beforehand).
 std::unique_ptr<Backend> make_cuda_backend(int device = 0);
 
-// What this machine and build can run, best first: of "avx512_bf16", "avx512", "avx2", "portable".
+// What this machine and build can run, best first: of "amx", "avx512_bf16", "avx512", "avx2" and
+// "portable".
 std::span<const std::string_view> cpu_instruction_sets();
 
 }  // namespace bifrons

@@ -21,7 +21,7 @@ enum class RopeMode { kF32, kBf16 };
 
 struct EngineOptions {
   std::string model;            // a model directory
-  std::string device = "auto";  // auto | cpu | cuda | cuda:N
+  std::string device = "auto";  // auto | cpu | cpu:ISA | cuda | cuda:N
   int threads = 0;              // 0: all cores this process may use
   RopeMode rope = RopeMode::kF32;
   int pictures_at_once = 1;     // by draw(), side by side; never changes a picture
@@ -134,7 +134,7 @@ class Engine {
   ~Engine();
 
   const ModelInfo& model() const;
-  std::string device() const;  // e.g. "cpu avx512_bf16, 2 threads"
+  std::string device() const;  // e.g. "cpu amx, 2 threads"
   // Why device "auto" did not take a GPU, in a build that could have; else empty.
   const std::string& fallback() const;
 

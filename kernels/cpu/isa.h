@@ -92,8 +92,9 @@ const InstructionSet& portable_instruction_set();
 const InstructionSet& avx2_instruction_set();
 const InstructionSet& avx512_instruction_set();
 const InstructionSet& avx512_bf16_instruction_set();
+const InstructionSet& amx_instruction_set();
 
-// By name; "auto" is the best one here. Throws Error (usage) when this machine cannot run it.
+// By name; "auto" is the best one here. Throws Error (unavailable) when this machine cannot run it.
 const InstructionSet& instruction_set(std::string_view name);
 
 // Tells the core that this is a loop that waits.

@@ -17,8 +17,8 @@ namespace cpu {
 
 const InstructionSet& instruction_set(std::string_view name) {
   if (name == "auto" || name == kNames[0]) return portable_instruction_set();
-  throw Error(ErrorKind::kUsage, "this machine has no instruction set \"" + std::string(name) +
-                                     "\"; it has: portable");
+  throw Error(ErrorKind::kUnavailable, "this machine has no instruction set \"" +
+                                           std::string(name) + "\"; it has: portable");
 }
 
 void pause_briefly() {}

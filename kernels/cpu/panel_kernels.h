@@ -96,10 +96,9 @@ float widened(uint16_t bits) {
   return __builtin_bit_cast(float, uint32_t{bits} << 16);
 }
 
-// Writes one row of products: bias, rounding, residual.
 template <typename Isa>
-void finish(const PanelJob& job, float* sums, std::byte* y) {
-  const int n = job.columns;
+[[gnu::always_inline]] inline void finish_columns(const PanelJob& job, float* sums, std::byte* y,
+                                                  int n) {
   if (job.bias) {
     for (int i = 0; i < n; ++i) sums[i] += job.bias[i];
   }
@@ -116,6 +115,13 @@ void finish(const PanelJob& job, float* sums, std::byte* y) {
     }
   }
   for (int i = 0; i < n; ++i) out[i] = bf16_bits<Isa>(sums[i]);
+}
+
+// Writes one row of products: bias, rounding, residual.
+template <typename Isa>
+void finish(const PanelJob& job, float* sums, std::byte* y) {
+  if (job.columns == kPanelRows) return finish_columns<Isa>(job, sums, y, kPanelRows);
+  finish_columns<Isa>(job, sums, y, job.columns);
 }
 
 template <typename Isa, typename Weights, int kRows>

@@ -40,9 +40,10 @@ OpenDevice open_best(int threads) {
 OpenDevice open_device(const std::string& name, int threads) {
   if (name == "auto") return open_best(threads);
   if (name == "cpu") return {make_cpu_backend(threads), {}};
+  if (name.starts_with("cpu:")) return {make_cpu_backend(threads, name.substr(4)), {}};
   if (const auto index = cuda_index(name)) return {make_cuda_backend(*index), {}};
   throw Error(ErrorKind::kUnavailable,
-              fmt::format("no device {}: there are auto, cpu and cuda:N", quote(name)));
+              fmt::format("no device {}: there are auto, cpu, cpu:ISA and cuda:N", quote(name)));
 }
 
 std::vector<DeviceInfo> devices() {

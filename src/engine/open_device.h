@@ -13,8 +13,8 @@ struct OpenDevice {
   std::string fallback;  // see Engine::fallback
 };
 
-// name: auto, cpu, cuda or cuda:N. "auto" takes the first GPU that works, else the CPU. Throws
-// Error (unavailable): no such device, or it cannot be used.
+// name: auto, cpu, cpu:ISA (one of cpu_instruction_sets), cuda or cuda:N. "auto" takes the first
+// GPU that works, else the CPU. Throws Error (unavailable): no such device, or it cannot be used.
 OpenDevice open_device(const std::string& name, int threads);
 
 }  // namespace bifrons

@@ -27,6 +27,16 @@ TEST(Devices, NamesThatMeanNothingAreRefused) {
   }
 }
 
+TEST(Devices, TheCpuTakesTheNameOfAnInstructionSet) {
+  for (const std::string_view isa : cpu_instruction_sets()) {
+    const OpenDevice device = open_device("cpu:" + std::string(isa), 1);
+    EXPECT_EQ(device.backend->description(), std::string(isa) + ", 1 thread");
+  }
+  for (const std::string name : {"cpu:", "cpu:avx1024", "cpu:AVX2", "cpu:avx2 "}) {
+    EXPECT_NE(refusal([&] { open_device(name, 1); }).find("it has: "), std::string::npos) << name;
+  }
+}
+
 TEST(Devices, TheCpuIsListedFirstAndAutoAlwaysOpens) {
   const std::vector<DeviceInfo> all = devices();
   ASSERT_GE(all.size(), 2u);

@@ -229,7 +229,7 @@ TEST(CpuBackend, RefusesAnUnknownInstructionSet) {
     make_cpu_backend(1, "avx1024");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_EQ(error.kind(), ErrorKind::kUnavailable);
     EXPECT_NE(std::string(error.what()).find("portable"), std::string::npos);
   }
 }

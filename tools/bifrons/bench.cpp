@@ -113,7 +113,7 @@ void add_batch(CLI::App& bench, std::function<int()>& chosen) {
   CLI::App* batch =
       bench.add_subcommand("batch", "Measure pictures a second, drawn one by one and side by side");
   batch->add_option("-m,--model", state->model, "A model directory instead of the built-in one");
-  batch->add_option("--device", o.engine.device, "cpu, cuda[:N] or auto")->capture_default_str();
+  batch->add_option("--device", o.engine.device, "cpu[:ISA], cuda[:N] or auto")->capture_default_str();
   batch->add_option("-t,--threads", o.engine.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
   batch->add_option("--batch", o.lanes, "Pictures at once, a measurement for each")
@@ -149,7 +149,7 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
       ->check(CLI::IsMember({"janus-pro-1b", "janus-pro-7b"}))
       ->capture_default_str();
   bench->add_option("-m,--model", o.model, "A model directory instead of random weights");
-  bench->add_option("--device", o.device, "cpu, cuda[:N] or auto")->capture_default_str();
+  bench->add_option("--device", o.device, "cpu[:ISA], cuda[:N] or auto")->capture_default_str();
   bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
   bench->add_option("--rows", o.rows, "Rows of a decode step: two for each picture at once")

@@ -107,7 +107,7 @@ void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model
       ->type_name("DIR");
   command
       .add_option("--device", grammar.device,
-                  "auto, cpu or cuda[:N] (default: BIFRONS_DEVICE, or auto)")
+                  "auto, cpu[:ISA] or cuda[:N] (default: BIFRONS_DEVICE, or auto)")
       ->type_name("NAME");
   command
       .add_option_function<std::string>(
