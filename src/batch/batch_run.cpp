@@ -1,4 +1,4 @@
-// A bounded queue between engines and writers; locks are never held while files are written.
+// Locks are never held while files are written.
 #include "src/batch/batch_run.h"
 
 #include <fmt/format.h>
@@ -68,24 +68,11 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
 }
 
 BatchRun::BatchRun(JobStream& jobs, Store& store, BatchSetup setup)
-    : jobs_(jobs), store_(store), setup_(std::move(setup)) {
-  for (int i = 0; i < setup_.writers; ++i) threads_.emplace_back([this] { write_all(); });
-}
-
-BatchRun::~BatchRun() {
-  {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-  }
-  changed_.notify_all();
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
-}
+    : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {}
 
 std::optional<BatchJob> BatchRun::take() {
   const std::lock_guard source_lock(source_mutex_);
-  while (!dry_ && !broken() && !(setup_.stop && setup_.stop())) {
+  while (!dry_ && !writers_.broken() && !(setup_.stop && setup_.stop())) {
     std::optional<JobStream::Item> item = jobs_.next();
     {
       const std::lock_guard lock(mutex_);
@@ -151,35 +138,7 @@ void BatchRun::deliver(uint64_t id, ChosenDrawing chosen) {
 }
 
 void BatchRun::enqueue(DrawnPicture drawn) {
-  std::unique_lock lock(mutex_);
-  const size_t room = 2 * threads_.size();
-  changed_.wait(lock, [&] { return queue_.size() < room || failure_; });
-  if (failure_) std::rethrow_exception(failure_);
-  queue_.push_back(std::move(drawn));
-  lock.unlock();
-  changed_.notify_all();
-}
-
-void BatchRun::write_all() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [&] { return !queue_.empty() || closed_; });
-    if (queue_.empty()) return;
-    const DrawnPicture drawn = std::move(queue_.front());
-    queue_.pop_front();
-    if (failure_) continue;  // nothing more can be kept
-    lock.unlock();
-    changed_.notify_all();
-    std::exception_ptr failure;
-    try {
-      write(drawn);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    lock.lock();
-    if (failure && !failure_) failure_ = failure;
-    changed_.notify_all();
-  }
+  writers_.add([this, drawn = std::move(drawn)] { write(drawn); });
 }
 
 void BatchRun::write(const DrawnPicture& drawn) {
@@ -213,22 +172,6 @@ void BatchRun::fail_line(int64_t line, const std::string& id, const std::string&
   if (!setup_.on_failure) return;
   const std::lock_guard lock(event_mutex_);
   setup_.on_failure(line, reason);
-}
-
-void BatchRun::finish() {
-  {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-  }
-  changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
-  if (failure_) std::rethrow_exception(failure_);
-}
-
-bool BatchRun::broken() const {
-  const std::lock_guard lock(mutex_);
-  return failure_ != nullptr;
 }
 
 BatchCounts BatchRun::counts() const {

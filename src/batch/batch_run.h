@@ -2,20 +2,17 @@
 // threads of its own.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "src/batch/job_stream.h"
 #include "src/batch/store.h"
+#include "src/batch/writer_threads.h"
 #include "src/bifrons.h"
 #include "src/understand.h"
 
@@ -73,7 +70,6 @@ class BatchRun {
   BatchRun(JobStream& jobs, Store& store, BatchSetup setup);
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
-  ~BatchRun();
 
   // A source and a sink for Engine::draw_batch(); several engines may share them.
   std::optional<BatchJob> take();
@@ -83,15 +79,14 @@ class BatchRun {
   void deliver(uint64_t id, ChosenDrawing chosen);
 
   // Waits until everything delivered is durable. Throws what a writer threw.
-  void finish();
+  void finish() { writers_.finish(); }
   // Whether a writer has failed: nothing more will be kept.
-  bool broken() const;
+  bool broken() const { return writers_.broken(); }
   BatchCounts counts() const;
 
  private:
   PictureJob claim(uint64_t id);
   void enqueue(DrawnPicture drawn);
-  void write_all();
   void write(const DrawnPicture& drawn);
   void fail_line(int64_t line, const std::string& id, const std::string& reason);
 
@@ -102,16 +97,12 @@ class BatchRun {
   std::mutex source_mutex_;  // of jobs_
   bool dry_ = false;
 
-  mutable std::mutex mutex_;  // of all below
-  std::condition_variable changed_;
+  mutable std::mutex mutex_;                          // of the two below
   std::unordered_map<uint64_t, PictureJob> pending_;  // with an engine, by index
-  std::deque<DrawnPicture> queue_;
-  bool closed_ = false;
-  std::exception_ptr failure_;
   BatchCounts counts_;
 
   std::mutex event_mutex_;
-  std::vector<std::thread> threads_;
+  WriterThreads writers_;  // last: its tasks use the rest
 };
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// The same pictures, encoded in the same way by the same thread, go to plain files and to a Store.
+// The same pictures, encoded by the same threads, go to plain files and to a Store.
 #include "tools/bifrons/bench_durability.h"
 
 #include <fmt/format.h>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/batch/store.h"
+#include "src/batch/writer_threads.h"
 #include "src/io/quote.h"
 #include "vision/picture_file.h"
 
@@ -20,6 +21,8 @@ namespace bifrons {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kWriters = 2;  // as many as a batch has on two cores
 
 // A directory that goes away with it.
 class OwnDirectory {
@@ -44,19 +47,24 @@ class OwnDirectory {
   fs::path path_;
 };
 
+// Called by several threads.
 using Keep = std::function<void(const std::string& name, const std::vector<uint8_t>& file)>;
 
 // Seconds until everything is drawn, kept and `finish` has run.
 double draw(Engine& engine, const BatchBenchOptions& options, const Keep& keep,
             const std::function<void()>& finish) {
   const auto start = std::chrono::steady_clock::now();
+  WriterThreads writers(kWriters);
   engine.draw_batch(bench_jobs(options),
                     [&](BatchResult result) {
                       if (result.error) throw *result.error;
-                      keep(fmt::format("{:06}.png", result.id),
-                           encode_picture(result.drawing->picture, PictureFormat::kPng, nullptr));
+                      writers.add([&keep, id = result.id, drawing = std::move(*result.drawing)] {
+                        keep(fmt::format("{:06}.png", id),
+                             encode_picture(drawing.picture, PictureFormat::kPng, nullptr));
+                      });
                     },
                     {.lanes = options.lanes.back()});
+  writers.finish();
   finish();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
