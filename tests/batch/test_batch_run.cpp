@@ -5,9 +5,9 @@
 #include <map>
 #include <random>
 
-#include "src/batch/batch_run.h"
 #include "src/batch/listing.h"
 #include "src/io/json.h"
+#include "tests/batch/pretended.h"
 #include "tests/batch/streams.h"
 #include "tests/support/temporary_directory.h"
 
@@ -30,12 +30,7 @@ class BatchRunTest : public ::testing::Test {
   std::string out() const { return (scratch / "out").string(); }
 
   BatchSetup setup(Shard shard = {}) const {
-    BatchSetup s;
-    s.directory = out();
-    s.model.name = "pretended";
-    s.model.weights_hash = "0011223344556677";
-    s.device = "cpu";
-    s.shard = shard;
+    BatchSetup s = pretended_setup(out(), shard);
     // The "file" is what the picture shows.
     s.encode = [](const DrawnPicture& drawn) { return drawn.drawing.picture.rgb; };
     return s;
@@ -47,10 +42,7 @@ class BatchRunTest : public ::testing::Test {
     }
     const std::string shown = job.request.prompt + std::to_string(job.request.seed) +
                               std::to_string(job.request.guidance);
-    Drawing drawing;
-    drawing.picture = {1, 1, std::vector<uint8_t>(shown.begin(), shown.end())};
-    drawing.tokens = {1, 2, 3};
-    return {job.id, std::move(drawing), std::nullopt, 1};
+    return pretended_result(job.id, shown);
   }
 
   // Up to `lanes` pictures at once come back in random order; stops after `most` deliveries.

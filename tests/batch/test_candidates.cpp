@@ -8,6 +8,7 @@
 
 #include "src/batch/candidates.h"
 #include "src/batch/listing.h"
+#include "tests/batch/pretended.h"
 #include "tests/batch/streams.h"
 #include "tests/support/temporary_directory.h"
 
@@ -35,12 +36,7 @@ BatchResult draw(const BatchJob& job) {
     return {job.id, std::nullopt,
             Error(ErrorKind::kData, "not finite with seed " + std::to_string(request.seed)), 2};
   }
-  const std::string text = shown(request);
-  Drawing drawing;
-  drawing.picture = {1, 1, std::vector<uint8_t>(text.begin(), text.end())};
-  drawing.tokens = {1, 2, 3};
-  drawing.seconds = 1;
-  return {job.id, std::move(drawing), std::nullopt, 1};
+  return pretended_result(job.id, shown(request));
 }
 
 // Of five scores, so that equal ones are met too. One candidate cannot be judged.
@@ -64,12 +60,7 @@ class CandidatesTest : public ::testing::Test {
   std::string out() const { return (scratch / "out").string(); }
 
   BatchSetup setup(Shard shard = {}) const {
-    BatchSetup s;
-    s.directory = out();
-    s.model.name = "pretended";
-    s.model.weights_hash = "0011223344556677";
-    s.device = "cpu";
-    s.shard = shard;
+    BatchSetup s = pretended_setup(out(), shard);
     // The "file" says all that is known of the picture.
     s.encode = [](const DrawnPicture& drawn) {
       EXPECT_EQ(shown(drawn.job.request), text_of(drawn.drawing.picture));
