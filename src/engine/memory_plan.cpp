@@ -37,7 +37,7 @@ int64_t free_memory() {
 }  // namespace
 
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
-                                    int64_t prompt_tokens) {
+                                    int64_t prompt_tokens, Place place) {
   Model model(config, activation_for(weights));
   const int64_t element = size_of(weights);
   TensorList transformer, face, decoder;
@@ -51,13 +51,19 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
                               model.face.activation_bytes(pictures) +
                               rows * config.transformer.hidden * size_of(model.activation);
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
-  return {{std::string(kTextEmbedding), embedding},
-          {"transformer", elements_of(transformer.tensors()) * element - embedding},
-          {"image head and aligner", elements_of(face.tensors()) * element},
-          {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
-          {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
-          {"activations", activations},
-          {"decoder's maps", model.decoder.scratch_bytes()}};
+  std::vector<MemoryItem> plan = {
+      {std::string(kTextEmbedding), embedding},
+      {"transformer", elements_of(transformer.tensors()) * element - embedding},
+      {"image head and aligner", elements_of(face.tensors()) * element},
+      {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
+      {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
+      {"activations", activations},
+      {"decoder's maps", model.decoder.scratch_bytes()}};
+  if (ImageFace::folds(config, place)) {
+    // The aligner stays in the sum: it goes only when the table is made.
+    plan.push_back({"inputs of every code", ImageFace::folded_bytes(config, model.activation)});
+  }
+  return plan;
 }
 
 std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens) {
@@ -93,7 +99,8 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType w
   if (!free_bytes) return;
   const auto needed = [&](int64_t n) {
     int64_t sum = 0;
-    for (const MemoryItem& item : memory_plan(config, weights, n, kPlannedPromptTokens)) {
+    for (const MemoryItem& item :
+         memory_plan(config, weights, n, kPlannedPromptTokens, Place::kDevice)) {
       if (item.name != kTextEmbedding) sum += item.bytes;
     }
     return sum;

@@ -17,9 +17,10 @@ struct MemoryItem {
   int64_t bytes = 0;
 };
 
-// Drawing `pictures` at once with prompts of up to `prompt_tokens`, weights kept as stored.
+// Drawing `pictures` at once with prompts of up to `prompt_tokens`, weights kept as stored, in the
+// memory of a host or a device.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
-                                    int64_t prompt_tokens);
+                                    int64_t prompt_tokens, Place place = Place::kHost);
 
 // What understanding takes beside that, the config describing a tower: what is loaded only when a
 // picture is shown, and the keys and values of a conversation of `tokens`.

@@ -1,6 +1,10 @@
 // gen_head, guidance, the draw, gen_embed and gen_aligner as verbs.
 #include "src/model/image_face.h"
 
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
 namespace bifrons {
 namespace {
 
@@ -12,14 +16,19 @@ int64_t bytes_of(int64_t rows, int64_t cols, DType dtype) {
 }  // namespace
 
 ImageFaceActivations ImageFaceActivations::first(int64_t n) const {
-  ImageFaceActivations a;
-  a.hidden = hidden.slice_rows(0, 2 * n);
-  a.inner = inner.slice_rows(0, 2 * n);
-  a.logits = logits.slice_rows(0, 2 * n);
+  ImageFaceActivations a = rows(2 * n);
   a.guided = guided.slice_rows(0, n);
-  a.ids = ids.reshape({ids.count(), 1}).slice_rows(0, 2 * n).reshape({2 * n});
-  a.code = code.slice_rows(0, 2 * n);
-  a.aligned = aligned.slice_rows(0, 2 * n);
+  return a;
+}
+
+ImageFaceActivations ImageFaceActivations::rows(int64_t n) const {
+  ImageFaceActivations a;
+  a.hidden = hidden.slice_rows(0, n);
+  a.inner = inner.slice_rows(0, n);
+  a.logits = logits.slice_rows(0, n);
+  a.ids = ids.reshape({ids.count(), 1}).slice_rows(0, n).reshape({n});
+  a.code = code.slice_rows(0, n);
+  a.aligned = aligned.slice_rows(0, n);
   return a;
 }
 
@@ -63,10 +72,50 @@ void ImageFace::draw_codes(Backend& b, const ImageFaceActivations& a, const Tens
 }
 
 void ImageFace::embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const {
+  inputs_.rows > 0 ? b.gather(x, inputs_, a.ids) : align(b, x, a);
+}
+
+void ImageFace::align(Backend& b, const Tensor& x, const ImageFaceActivations& a) const {
   b.gather(a.code, weights_.code_embedding, a.ids);
   b.linear(a.aligned, a.code, weights_.aligner_in);
   b.gelu(a.aligned, a.aligned);
   b.linear(x, a.aligned, weights_.aligner_out);
+}
+
+bool ImageFace::folds(const Config& config, Place place) {
+  constexpr int64_t kFewFlops = 2'000'000'000;  // hundredths of a second on a host
+  const int64_t weights =
+      config.gen_aligner_width * (config.vq.code_dim + config.transformer.hidden);
+  return place == Place::kDevice || 2 * config.vq.codebook * weights <= kFewFlops;
+}
+
+int64_t ImageFace::folded_bytes(const Config& config, DType activation) {
+  return config.vq.codebook * config.transformer.hidden * size_of(activation);
+}
+
+void ImageFace::fold(Backend& b) {
+  constexpr int64_t kPictures = 128;  // two rows each
+  const int64_t codes = config_.vq.codebook, hidden = config_.transformer.hidden;
+  const ImageFaceActivations all = make_activations(b, kPictures);
+  Table table;
+  table.rows = codes;
+  table.cols = hidden;
+  table.dtype = activation_;
+  table.storage = b.allocate(folded_bytes(config_, activation_));
+  std::vector<int32_t> ids(codes);
+  std::iota(ids.begin(), ids.end(), 0);
+  for (int64_t first = 0; first < codes; first += 2 * kPictures) {
+    const int64_t rows = std::min(codes - first, 2 * kPictures);
+    const ImageFaceActivations a = all.rows(rows);
+    b.upload(a.ids, &ids[first]);
+    const int64_t offset = first * hidden * size_of(activation_);
+    align(b, table.storage.view(activation_, {rows, hidden}, offset), a);
+  }
+  b.synchronize();
+  inputs_ = std::move(table);
+  weights_.code_embedding = {};
+  weights_.aligner_in = {};
+  weights_.aligner_out = {};
 }
 
 }  // namespace bifrons

@@ -19,6 +19,8 @@ struct ImageFaceActivations {
 
   // Views on what the first n pictures use; the memory stays with the whole.
   ImageFaceActivations first(int64_t n) const;
+  // Views on the first n rows of all that has a row for each row of x.
+  ImageFaceActivations rows(int64_t n) const;
 };
 
 class ImageFace {
@@ -35,10 +37,22 @@ class ImageFace {
   // ids -> x [2 P, D], the next input (spec 4.4, step 6).
   void embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const;
 
+  // Whether fold() pays. It takes the time of a few steps on a device, but a second or more for a
+  // large model on a host, whose steps hardly notice that the aligner's few weights are gone.
+  static bool folds(const Config& config, Place place);
+  // Bytes of the table that fold() makes.
+  static int64_t folded_bytes(const Config& config, DType activation);
+  // Replaces gen_embed and gen_aligner by a table of what they make of each code. embed_codes()
+  // gives the same bits from then on, for rows do not depend on their neighbours.
+  void fold(Backend& b);
+
  private:
+  void align(Backend& b, const Tensor& x, const ImageFaceActivations& a) const;
+
   Config config_;
   DType activation_;
   ImageFaceWeights weights_;
+  Table inputs_;  // [codebook, D]; empty until fold()
 };
 
 }  // namespace bifrons

@@ -30,6 +30,7 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
   WeightLoader loader(backend, published, activation);
   visit(model->transformer.weights(), config.transformer, loader);
   visit(model->face.weights(), config, loader);
+  if (ImageFace::folds(config, backend.place())) model->face.fold(backend);
   WeightLoader decoder_loader(decoding, published, activation);
   visit(model->decoder.weights(), config.vq, decoder_loader);
   checkpoint.verify_unchanged();

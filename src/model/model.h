@@ -64,6 +64,10 @@ std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, 
 std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
                                     uint64_t seed);
 
+// Its drawing face alone, as it comes from a file: not folded.
+std::unique_ptr<ImageFace> random_face(Backend& backend, const Config& config, DType dtype,
+                                       uint64_t seed);
+
 // Published sizes (spec 1.1): "janus-pro-1b" or "janus-pro-7b". Throws Error (usage) otherwise.
 Config shape_named(const std::string& name);
 

@@ -83,8 +83,17 @@ std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DTyp
   auto model = std::make_unique<Model>(config, activation_for(dtype));
   RandomWeights weights(backend, dtype, seed);
   model->visit_weights(weights);
+  if (ImageFace::folds(config, backend.place())) model->face.fold(backend);
   model->decoder.allocate(backend);
   return model;
+}
+
+std::unique_ptr<ImageFace> random_face(Backend& backend, const Config& config, DType dtype,
+                                       uint64_t seed) {
+  auto face = std::make_unique<ImageFace>(config, activation_for(dtype));
+  RandomWeights weights(backend, dtype, seed);
+  visit(face->weights(), config, weights);
+  return face;
 }
 
 std::unique_ptr<TextFace> random_text_face(Backend& backend, const Config& config, DType dtype,

@@ -58,7 +58,8 @@ TEST(Memory, WhatWouldFitIsSaid) {
   const Config config = shape_named("janus-pro-1b");
   const auto bytes = [&](int64_t pictures) {
     int64_t sum = 0;
-    for (const MemoryItem& item : memory_plan(config, DType::kBf16, pictures, kPlannedPromptTokens))
+    for (const MemoryItem& item :
+         memory_plan(config, DType::kBf16, pictures, kPlannedPromptTokens, Place::kDevice))
       if (item.name != kTextEmbedding) sum += item.bytes;
     return sum;
   };

@@ -55,21 +55,17 @@ class StepRig {
 
   void step(Backend& b) {
     const ImageFaceWeights& w = model_.face.weights();
-    const auto first = [this](const Tensor& t) { return t.slice_rows(0, rows_); };
+    const ImageFaceActivations a = face_.rows(rows_);
     const Tensor x = x_.view(model_.activation, {rows_, model_.config.transformer.hidden});
     const TokenRows rows{counters_.view(DType::kI32, {rows_}),
                          counters_.view(DType::kI32, {rows_}, rows_ * size_of(DType::kI32))};
-    const Tensor ids = face_.ids.reshape({face_.ids.count(), 1}).slice_rows(0, rows_);
-    b.gather(first(face_.code), w.code_embedding, ids.reshape({rows_}));
-    b.linear(first(face_.aligned), first(face_.code), w.aligner_in);
-    b.gelu(first(face_.aligned), first(face_.aligned));
-    b.linear(x, first(face_.aligned), w.aligner_out);
+    model_.face.embed_codes(b, x, a);
     model_.transformer.forward(b, x, rows, memory_, activations_);
-    b.rms_norm(first(face_.hidden), x, model_.transformer.weights().final_norm,
+    b.rms_norm(a.hidden, x, model_.transformer.weights().final_norm,
                model_.config.transformer.norm_eps);
-    b.linear(first(face_.inner), first(face_.hidden), w.head_in);
-    b.gelu(first(face_.inner), first(face_.inner));
-    b.linear(first(face_.logits), first(face_.inner), w.head_out);
+    b.linear(a.inner, a.hidden, w.head_in);
+    b.gelu(a.inner, a.inner);
+    b.linear(a.logits, a.inner, w.head_out);
   }
 
  private:
@@ -269,8 +265,8 @@ BenchReport measure(const BenchOptions& options,
     measure_sight(*backend, *model, options, report);
     return report;
   }
-  report.bandwidth =
-      median(run_in_turns(*backend, cases, options.repeats, [&] { return on_cpu ? bandwidth->measure() : 0.0; }));
+  report.bandwidth = median(run_in_turns(*backend, cases, options.repeats,
+                                         [&] { return on_cpu ? bandwidth->measure() : 0.0; }));
   for (size_t i = 0; i < cases.size(); ++i) {
     BenchRow row = row_of(cases[i], report.bandwidth);
     if (options.decode && i > 0 && i < options.rows.size()) {
