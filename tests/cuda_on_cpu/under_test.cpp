@@ -12,5 +12,7 @@ std::string no_backend_because() { return {}; }
 
 std::unique_ptr<Backend> backend_under_test() { return make_cuda_on_cpu_backend(0); }
 
+bool backend_is_emulated() { return true; }
+
 }  // namespace testing
 }  // namespace bifrons

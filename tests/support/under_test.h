@@ -13,4 +13,7 @@ std::string no_backend_because();
 
 std::unique_ptr<Backend> backend_under_test();
 
+// Whether it is a device played by a host, thousands of times slower: laws try fewer cases then.
+bool backend_is_emulated();
+
 }  // namespace bifrons::testing

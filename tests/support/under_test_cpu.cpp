@@ -7,4 +7,6 @@ std::string no_backend_because() { return {}; }
 
 std::unique_ptr<Backend> backend_under_test() { return make_cpu_backend(2); }
 
+bool backend_is_emulated() { return false; }
+
 }  // namespace bifrons::testing

@@ -8,4 +8,6 @@ std::string no_backend_because() { return cuda_status().problem; }
 
 std::unique_ptr<Backend> backend_under_test() { return make_cuda_backend(0); }
 
+bool backend_is_emulated() { return false; }
+
 }  // namespace bifrons::testing

@@ -1,0 +1,59 @@
+// A toy model behind lanes, and pictures that differ in everything.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/engine/lanes.h"
+#include "src/model/model.h"
+#include "src/weights/checkpoint.h"
+#include "tests/support/golden.h"
+
+namespace bifrons::testing {
+
+struct LaneToy {
+  Backend& backend;
+  Config config;
+  std::unique_ptr<Model> model;
+
+  LaneToy(Backend& b, const std::string& name) : backend(b) {
+    const std::string directory = golden::directory() + name;
+    config = read_config(directory);
+    model = load_model(backend, config, Checkpoint::open(directory), directory);
+  }
+  Lanes lanes(bool fills_up) {
+    return Lanes(backend, config, model->transformer, model->face, RopeMode::kF32, fills_up);
+  }
+  // Picture `id`: lengths, ids and settings all differ; pictures 0, 3, 6 and 9 begin alike.
+  LanePicture picture(uint64_t id) const {
+    const size_t length = 5 + 7 * (id % 5) % 31;
+    LanePicture p;
+    p.id = id;
+    p.prompt.prompted.assign(length, 5);
+    p.prompt.unprompted.assign(length, 7);
+    if (id % 3 != 0) p.prompt.prompted[1] = static_cast<int32_t>(20 + id);
+    p.prompt.prompted.back() = p.prompt.unprompted.back() = 11;
+    p.prompt.seed = id << 33 | id;
+    p.prompt.guidance = 1.0f + static_cast<float>(id);
+    p.prompt.temperature = id % 4 == 3 ? 0.0f : 1.0f;
+    p.prompt.top_k = static_cast<int32_t>(id % 3 * 5);
+    p.prompt.top_p = id % 2 == 0 ? 1.0f : 0.8f;
+    for (int64_t t = 0; id % 5 == 2 && t < config.image_tokens(); ++t) {
+      p.prompt.fixed.push_back(t % 3 == 1 ? static_cast<int32_t>(id + t) : -1);
+    }
+    return p;
+  }
+  std::vector<int32_t> alone(const LanePicture& picture) {
+    Lanes one = lanes(false);
+    one.reserve(1);
+    one.make_room(static_cast<int64_t>(picture.prompt.prompted.size()));
+    std::vector<LanePicture> entering;
+    entering.push_back(picture);
+    one.admit(std::move(entering));
+    for (int64_t i = 1; i < config.image_tokens(); ++i) one.step();
+    return one.take_finished().at(0).codes;
+  }
+};
+
+}  // namespace bifrons::testing
