@@ -270,6 +270,17 @@ void Backend::keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
   do_keep(ids, fixed, step);
 }
 
+void Backend::note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
+  const Checker c{"note", place()};
+  c.typed("notes", notes, DType::kI32);
+  c.rank("notes", notes, 2);
+  require(notes.cols() > 0, "note: notes is {}", shape_of(notes));
+  c.array("ids", ids, DType::kI32, 2 * notes.rows());
+  c.array("step", step, DType::kI32, notes.rows());
+  meter_.add(Verb::kNote, 3 * step.bytes(), 0);
+  do_note(notes, ids, step);
+}
+
 void Backend::advance(const Tensor& counters) {
   const Checker c{"advance", place()};
   c.typed("counters", counters, DType::kI32);

@@ -146,6 +146,10 @@ class Backend {
   // A step outside of `fixed` changes nothing. ids i32 [2 P], fixed i32 [P, N], step i32 [P].
   void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
 
+  // notes[i, step[i] mod N] = ids[2 i], to be read later. notes i32 [P, N], ids i32 [2 P], step i32
+  // [P], not negative.
+  void note(const Tensor& notes, const Tensor& ids, const Tensor& step);
+
   // Adds one to every element: positions and steps move on. i32.
   void advance(const Tensor& counters);
 
@@ -198,6 +202,7 @@ class Backend {
   virtual void do_sample(const Tensor& ids, const Tensor& guided,
                          const SampleControls& controls) = 0;
   virtual void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) = 0;
+  virtual void do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) = 0;
   virtual void do_advance(const Tensor& counters) = 0;
   virtual void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                              double eps, bool silu) = 0;

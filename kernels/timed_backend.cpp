@@ -54,6 +54,9 @@ void TimedBackend::do_sample(const Tensor& ids, const Tensor& guided,
 void TimedBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
   timed(Verb::kKeep, [&] { inner_.keep(ids, fixed, step); });
 }
+void TimedBackend::do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
+  timed(Verb::kNote, [&] { inner_.note(notes, ids, step); });
+}
 void TimedBackend::do_advance(const Tensor& counters) {
   timed(Verb::kAdvance, [&] { inner_.advance(counters); });
 }

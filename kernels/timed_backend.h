@@ -54,6 +54,7 @@ class TimedBackend : public Backend {
   void do_sample(const Tensor& ids, const Tensor& guided,
                  const SampleControls& controls) override;
   void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) override;
+  void do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) override;
   void do_advance(const Tensor& counters) override;
   void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                      double eps, bool silu) override;

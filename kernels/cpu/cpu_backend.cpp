@@ -124,6 +124,9 @@ void CpuBackend::do_sample(const Tensor& ids, const Tensor& guided,
 void CpuBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
   cpu::keep(ids, fixed, step);
 }
+void CpuBackend::do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
+  cpu::note(notes, ids, step);
+}
 void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
 
 void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,

@@ -29,6 +29,7 @@ void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& 
 void swiglu(ThreadPool& pool, const Tensor& y, const Tensor& gate_up);
 void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
+void note(const Tensor& notes, const Tensor& ids, const Tensor& step);
 void advance(const Tensor& counters);
 
 // attention.cpp

@@ -191,4 +191,11 @@ void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
   }
 }
 
+void note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
+  for (int64_t p = 0; p < notes.rows(); ++p) {
+    const int64_t at = step.as<int32_t>()[p] % notes.cols();
+    reinterpret_cast<int32_t*>(notes.row(p))[at] = ids.as<int32_t>()[2 * p];
+  }
+}
+
 }  // namespace bifrons::cpu

@@ -213,6 +213,10 @@ void CudaBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& 
   cuda::keep(on_card(), ids, fixed, step);
 }
 
+void CudaBackend::do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
+  cuda::note(on_card(), notes, ids, step);
+}
+
 void CudaBackend::do_advance(const Tensor& counters) { cuda::advance(on_card(), counters); }
 
 void CudaBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,

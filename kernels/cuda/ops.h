@@ -22,6 +22,7 @@ void layer_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, d
 void swiglu(Stream& s, const Tensor& y, const Tensor& gate_up);
 void gelu(Stream& s, const Tensor& y, const Tensor& x);
 void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step);
+void note(Stream& s, const Tensor& notes, const Tensor& ids, const Tensor& step);
 void advance(Stream& s, const Tensor& counters);
 void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale);
 

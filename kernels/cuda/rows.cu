@@ -159,6 +159,21 @@ void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step)
          pictures);
 }
 
+__global__ void note_kernel(int32_t* notes, int64_t pitch, int64_t cols, const int32_t* ids,
+                            const int32_t* step, int64_t pictures) {
+  const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (p < pictures) notes[p * pitch + step[p] % cols] = ids[2 * p];
+}
+
+void note(Stream& s, const Tensor& notes, const Tensor& ids, const Tensor& step) {
+  const int64_t pictures = step.count();
+  if (pictures == 0) return;
+  launch(s.handle, note_kernel,
+         {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
+         notes.as<int32_t>(), notes.pitch, notes.cols(), ids.as<int32_t>(), step.as<int32_t>(),
+         pictures);
+}
+
 __global__ void advance_kernel(int32_t* counters, int64_t pitch, int64_t cols) {
   if (my_column() < cols) ++counters[my_row() * pitch + my_column()];
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "src/model/rope.h"
 
@@ -16,17 +17,22 @@ constexpr int64_t kShortPrompt = 64;
 constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12,  16,  24,
                                                     32, 48, 64, 96, 128, 192, 256};
 
+// Steps that a device may be ahead of what the host has read. Every reading waits for the device;
+// stopping waits for so many steps.
+constexpr int64_t kRunAhead = 8;
+
 }  // namespace
 
 // One array after another, each for all lanes, so that the addresses do not depend on how many are
 // busy.
 struct Lanes::Controls {
   // i32 or f32 per lane
-  static int64_t words(const Config& config) { return 11 + config.image_tokens(); }
+  static int64_t words(const Config& config) { return 11 + kRunAhead + config.image_tokens(); }
 
   TokenRows rows;         // [2 P]
   SampleControls sample;  // [P]
   Tensor guidance;        // f32 [P]
+  Tensor notes;           // i32 [P, kRunAhead]: code n at n mod kRunAhead
   Tensor fixed;           // i32 [P, image_tokens]; -1 is drawn
 };
 
@@ -35,14 +41,14 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
     : Lanes(backend, config, transformer, face, rope, backend.place() == Place::kDevice) {}
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
-             const ImageFace& face, RopeMode rope, bool fills_up)
+             const ImageFace& face, RopeMode rope, bool as_device)
     : b_(backend),
       config_(config),
       transformer_(transformer),
       face_(face),
       inverse_frequency_(inverse_frequencies(config.transformer.rope_theta,
                                              config.transformer.head_dim, rope == RopeMode::kBf16)),
-      fills_up_(fills_up) {}
+      as_device_(as_device) {}
 
 Lanes::~Lanes() = default;
 
@@ -100,9 +106,10 @@ void Lanes::admit(std::vector<LanePicture> pictures) {
               length + config_.image_tokens() - 1 <= memory_.capacity,
           "admit: both rows have one length, which make_room() knows");
     ++picture.attempts;
-    entering.push_back({std::move(picture), free_.back()});
+    entering.push_back({std::move(picture), free_.back(), 0});
     free_.pop_back();
   }
+  collect();
   changed_ = true;
   prefill(entering);
   upload(entering);
@@ -110,8 +117,12 @@ void Lanes::admit(std::vector<LanePicture> pictures) {
   const Controls c = controls(n);
   face_.draw_codes(b_, face_activations_.first(n), c.guidance, c.sample);
   b_.keep(face_activations_.first(n).ids, c.fixed, c.sample.step);
-  collect(entering);
-  for (Lane& lane : entering) lanes_.push_back(std::move(lane));
+  std::vector<int32_t> ids(2 * entering.size());
+  b_.download(ids.data(), face_activations_.first(n).ids);
+  for (size_t i = 0; i < entering.size(); ++i) {
+    add_code(entering[i], ids[2 * i]);
+    lanes_.push_back(std::move(entering[i]));
+  }
 }
 
 void Lanes::prefill(std::span<const Lane> entering) {
@@ -175,7 +186,7 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
 }
 
 int64_t Lanes::filled_up(int64_t lanes) const {
-  if (!fills_up_) return lanes;
+  if (!as_device_) return lanes;
   const auto next = std::lower_bound(kRecordedLanes.begin(), kRecordedLanes.end(), lanes);
   return next == kRecordedLanes.end() ? lanes : std::min(*next, count_);
 }
@@ -197,6 +208,7 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
   c.sample.top_p = take(DType::kF32, 1);
   c.guidance = take(DType::kF32, 1);
   const int64_t tokens = config_.image_tokens();
+  c.notes = take(DType::kI32, kRunAhead).reshape({lanes, kRunAhead});
   c.fixed = take(DType::kI32, tokens).reshape({lanes, tokens});
   return c;
 }
@@ -253,6 +265,7 @@ Recording& Lanes::recording(int64_t lanes) {
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     face_.draw_codes(b_, a, c.guidance, c.sample);
     b_.keep(a.ids, c.fixed, c.sample.step);
+    b_.note(c.notes, a.ids, c.sample.step);
     b_.advance(c.rows.position);
     b_.advance(c.sample.step);
   });
@@ -266,19 +279,31 @@ void Lanes::step() {
   recording(filled_up(busy())).run();
   ++work_.steps;
   work_.busy_lane_steps += busy();
-  collect(lanes_);
+  bool full = !as_device_;
+  for (Lane& lane : lanes_) {
+    ++lane.unread;
+    full = full || lane.unread == kRunAhead || lane.drawn() == config_.image_tokens();
+  }
+  if (full) collect();
 }
 
-void Lanes::collect(std::span<Lane> lanes) {
-  std::vector<int32_t> ids(2 * lanes.size());
-  b_.download(ids.data(), face_activations_.first(static_cast<int64_t>(lanes.size())).ids);
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    LanePicture& picture = lanes[i].picture;
-    if (ids[2 * i] < 0) {
-      picture.finite = false;
-      for (int row = 0; row < 2; ++row) remembered_[2 * lanes[i].place + row].clear();
-    } else {
-      picture.codes.push_back(ids[2 * i]);
+void Lanes::add_code(Lane& lane, int32_t code) {
+  if (!lane.picture.finite) return;
+  if (code >= 0) return lane.picture.codes.push_back(code);
+  lane.picture.finite = false;
+  for (int row = 0; row < 2; ++row) remembered_[2 * lane.place + row].clear();
+}
+
+// Reads the notes of the last steps.
+void Lanes::collect() {
+  if (lanes_.empty() || lanes_[0].unread == 0) return;
+  std::vector<int32_t> notes(lanes_.size() * kRunAhead);
+  b_.download(notes.data(), controls(busy()).notes);
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    const int64_t end = lane.drawn();
+    for (int64_t n = end - std::exchange(lane.unread, 0); n < end; ++n) {
+      add_code(lane, notes[i * kRunAhead + n % kRunAhead]);
     }
   }
 }

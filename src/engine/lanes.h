@@ -47,10 +47,10 @@ class Lanes {
   // All are borrowed and must outlive the lanes.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageFace& face, RopeMode rope);
-  // The same, told whether steps are filled up to a few numbers of lanes, as devices that record
-  // them want it.
+  // The same, told whether to treat the backend as a device: steps are filled up to a few numbers of
+  // lanes, for which they are recorded, and the host reads what was drawn every kRunAhead steps.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
-        const ImageFace& face, RopeMode rope, bool fills_up);
+        const ImageFace& face, RopeMode rope, bool as_device);
   ~Lanes();
 
   // Room for `count` pictures; only while none is busy. Throws Error (unavailable).
@@ -66,7 +66,8 @@ class Lanes {
   // count() - busy() of them, after make_room() for each.
   void admit(std::vector<LanePicture> pictures);
 
-  // Draws one code more of every busy lane.
+  // Draws one code more of every busy lane. A device may still be at it, and a number that is not
+  // finite be noticed some steps later.
   void step();
 
   // Takes out the pictures that have all their codes or are not finite.
@@ -82,9 +83,10 @@ class Lanes {
   struct Lane {
     LanePicture picture;
     int32_t place = 0;
+    int64_t unread = 0;  // codes drawn that only the backend knows
 
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
-    int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()); }
+    int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()) + unread; }
     // Positions of its slots that hold something.
     int64_t used() const { return length() + std::max<int64_t>(0, drawn() - 1); }
   };
@@ -94,17 +96,18 @@ class Lanes {
   void run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted);
   Controls controls(int64_t lanes) const;
   void upload(std::span<const Lane> lanes);
-  void collect(std::span<Lane> lanes);
+  void add_code(Lane& lane, int32_t code);
+  void collect();
   Recording& recording(int64_t lanes);
   int64_t filled_up(int64_t lanes) const;
-  int64_t spare() const { return fills_up_ ? 1 : 0; }
+  int64_t spare() const { return as_device_ ? 1 : 0; }
 
   Backend& b_;
   const Config& config_;
   const Transformer& transformer_;
   const ImageFace& face_;
   std::vector<float> inverse_frequency_;
-  bool fills_up_;
+  bool as_device_;
 
   int64_t count_ = 0;
   std::vector<Lane> lanes_;           // busy ones

@@ -22,8 +22,8 @@ struct LaneToy {
     config = read_config(directory);
     model = load_model(backend, config, Checkpoint::open(directory), directory);
   }
-  Lanes lanes(bool fills_up) {
-    return Lanes(backend, config, model->transformer, model->face, RopeMode::kF32, fills_up);
+  Lanes lanes(bool as_device) {
+    return Lanes(backend, config, model->transformer, model->face, RopeMode::kF32, as_device);
   }
   // Picture `id`: lengths, ids and settings all differ; pictures 0, 3, 6 and 9 begin alike.
   LanePicture picture(uint64_t id) const {

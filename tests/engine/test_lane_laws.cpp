@@ -21,7 +21,7 @@ class LaneLaws : public ::testing::Test {
 
 // How the laws are tried.
 struct Trial {
-  bool fills_up;
+  bool as_device;
   int64_t lanes;
   uint64_t pictures;
 };
@@ -29,8 +29,8 @@ struct Trial {
 std::vector<Trial> trials() {
   if (testing::backend_is_emulated()) return {{true, 3, 4}};
   std::vector<Trial> all;
-  for (const bool fills_up : {false, true}) {
-    for (const int64_t lanes : {1, 3, 5, 7}) all.push_back({fills_up, lanes, 12});
+  for (const bool as_device : {false, true}) {
+    for (const int64_t lanes : {1, 3, 5, 7}) all.push_back({as_device, lanes, 12});
   }
   return all;
 }
@@ -44,8 +44,8 @@ TEST_P(EnteringLanes, AtAnyTimeChangesNothing) {
   testing::LaneToy toy(*backend, GetParam());
   std::map<uint64_t, std::vector<int32_t>> alone;
   for (uint64_t id = 0; id < trials()[0].pictures; ++id) alone[id] = toy.alone(toy.picture(id));
-  for (const auto& [fills_up, count, pictures] : trials()) {
-    Lanes lanes = toy.lanes(fills_up);
+  for (const auto& [as_device, count, pictures] : trials()) {
+    Lanes lanes = toy.lanes(as_device);
     lanes.reserve(count);
     std::map<uint64_t, std::vector<int32_t>> codes;
     uint64_t next = 0;

@@ -129,12 +129,41 @@ OpCase keep_case(int64_t pictures, int64_t tokens) {
       .flops = 0};
 }
 
+// Picture p has drawn 1000 + p in step 7 p.
+OpCase note_case(int64_t pictures, int64_t places) {
+  Values steps, drawn, notes;
+  for (int64_t p = 0; p < pictures; ++p) {
+    steps.push_back(static_cast<double>(7 * p));
+    drawn.push_back(static_cast<double>(1000 + p));
+    for (int64_t n = 0; n < places; ++n) {
+      notes.push_back(n == 7 * p % places ? static_cast<double>(1000 + p) : -5.0);
+    }
+  }
+  return {.name = fmt::format("note_{}x{}", pictures, places),
+          .verb = Verb::kNote,
+          .prepare =
+              [=](Backend& b, Workbench& w) {
+                w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+                w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
+                w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
+                                   Values(pictures * places, -5.0), kGap);
+              },
+          .run = [](Backend& b, Workbench& w) {
+            b.note(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
+          },
+          .expect = [=] { return notes; },
+          .tolerance = {},
+          .bytes = 12 * pictures,
+          .flops = 0};
+}
+
 }  // namespace
 
 std::vector<OpCase> sampling_cases() {
   std::vector<OpCase> cases{damaged_case(), tied_case()};
   for (int64_t pictures : {1, 3, 64}) cases.push_back(keep_case(pictures, 5));
   cases.push_back(keep_case(17, 576));
+  for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(note_case(pictures, 8));
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
     std::vector<Draw> draws{
         {.temperature = 0.0},
