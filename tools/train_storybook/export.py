@@ -41,7 +41,7 @@ def load_vq(folder):
     encoder = os.path.join(folder, train_encoder.FILE)
     if os.path.exists(encoder):
         model.load_state_dict(torch.load(encoder)["average"], strict=False)
-    return model.eval(), os.path.exists(encoder)
+    return model.eval(), os.path.exists(encoder) or saved.get("encoder_trained", False)
 
 
 def tensors(model, pictures, sees):
@@ -120,6 +120,7 @@ def main():
         "format": "pt", "training_pictures": str(pictures_seen),
         "picture_encoder": "trained" if encoder_trained else "random, not trained yet",
         "understanding": "trained" if sees else "not trained; lm_head is random", "license": "weights MIT; trained on pictures of Noto Color Emoji (OFL 1.1)"})
+    os.chmod(os.path.join(a.out, "model.safetensors"), 0o644)    # safetensors leaves it to its owner
     shutil.copy(os.path.join(a.checkpoints, "tokenizer.json"), a.out)
     for name, doc in {"config.json": config(model, network, sees), **companions()}.items():
         with open(os.path.join(a.out, name), "w") as f:

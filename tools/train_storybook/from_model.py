@@ -30,6 +30,7 @@ def main():
     torch.save(teacher, os.path.join(a.checkpoints, patches.FILE))
     with safe_open(os.path.join(a.model, "model.safetensors"), "pt") as file:
         seen = int(file.metadata()["training_pictures"])
+        encoder_trained = file.metadata()["picture_encoder"] == "trained"
         state = {name: file.get_tensor(name).float() for name in file.keys()}
 
     config = train_transformer.build(a.checkpoints).config
@@ -39,7 +40,8 @@ def main():
 
     network = vq.VQ(vq.Config(codes=config.codes))
     network.load_state_dict({name.removeprefix(PICTURES): t for name, t in state.items() if name.startswith(PICTURES)})
-    train_transformer.save(os.path.join(a.checkpoints, train_vq.COOLED), average=network.state_dict(), config=dataclasses.asdict(network.config))
+    train_transformer.save(os.path.join(a.checkpoints, train_vq.COOLED), average=network.state_dict(),
+                           config=dataclasses.asdict(network.config), encoder_trained=encoder_trained)
     print(f"{len(teacher['patches'])} codes, {seen} pictures seen")
 
 
