@@ -44,7 +44,8 @@ std::string checksum(const std::vector<uint8_t>& data) {
 }
 
 TEST(TowerInput, EveryByteIsPillows) {
-  for (const auto& c : goldens()["cases"]) {
+  const nlohmann::json all = goldens();  // outlives the loop
+  for (const auto& c : all["cases"]) {
     const int64_t width = c["width"], height = c["height"], size = c["size"], step = c["step"];
     const std::string name = fmt::format("{}x{} to {}", width, height, size);
     const Picture square = squared(made_picture(width, height), size);
