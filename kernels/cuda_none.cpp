@@ -1,6 +1,7 @@
 // A build without the CUDA backend.
 #include "kernels/backend.h"
 #include "kernels/devices.h"
+#include "kernels/read_bandwidth.h"
 
 namespace bifrons {
 
@@ -13,6 +14,10 @@ CudaStatus cuda_status() {
 std::unique_ptr<Backend> make_cuda_backend(int) {
   throw Error(ErrorKind::kUnavailable,
               "cannot use the GPU: this build has no CUDA backend (build with BIFRONS_CUDA=ON)");
+}
+
+std::unique_ptr<ReadBandwidth> make_cuda_read_bandwidth(Backend&, int64_t) {
+  throw Error(ErrorKind::kUnavailable, "cannot measure a GPU: this build has no CUDA backend");
 }
 
 }  // namespace bifrons

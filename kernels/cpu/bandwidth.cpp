@@ -1,22 +1,31 @@
 // Streams a buffer larger than the caches through all threads, chunk by chunk like the products do.
-#include "kernels/cpu/bandwidth.h"
-
 #include <atomic>
 #include <chrono>
 #include <cstring>
 
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/memory.h"
+#include "kernels/cpu/thread_pool.h"
+#include "kernels/read_bandwidth.h"
 
-namespace bifrons::cpu {
+namespace bifrons {
+namespace cpu {
 namespace {
 
-constexpr int64_t kBytes = int64_t{1} << 30;
+constexpr int64_t kBytes = kBandwidthBytes;
 constexpr int64_t kChunk = 4 << 20;
 
-}  // namespace
+class CpuReadBandwidth final : public ReadBandwidth {
+ public:
+  explicit CpuReadBandwidth(int threads);
+  double measure() override;
 
-ReadBandwidth::ReadBandwidth(int threads)
+ private:
+  ThreadPool pool_;
+  Buffer buffer_;
+};
+
+CpuReadBandwidth::CpuReadBandwidth(int threads)
     : pool_(threads > 0 ? threads : available_cores()), buffer_(allocate_host(kBytes)) {
   auto* data = static_cast<std::byte*>(buffer_.data());
   // Untouched pages all read as one page of zeros, and zeros alone read faster than data.
@@ -28,7 +37,7 @@ ReadBandwidth::ReadBandwidth(int threads)
   });
 }
 
-double ReadBandwidth::measure() {
+double CpuReadBandwidth::measure() {
   const InstructionSet& isa = instruction_set("auto");
   const auto* data = static_cast<const std::byte*>(buffer_.data());
   std::atomic<uint64_t> kept{0};  // so that no read can be left out
@@ -40,4 +49,11 @@ double ReadBandwidth::measure() {
   return static_cast<double>(kBytes) / time.count() / 1e9;
 }
 
-}  // namespace bifrons::cpu
+}  // namespace
+}  // namespace cpu
+
+std::unique_ptr<ReadBandwidth> make_cpu_read_bandwidth(int threads) {
+  return std::make_unique<cpu::CpuReadBandwidth>(threads);
+}
+
+}  // namespace bifrons

@@ -36,6 +36,9 @@ class CudaBackend final : public Backend {
   Norm make_norm(const HostArray& weight, const HostArray* bias) override;
   Table make_table(const HostArray& rows) override;
 
+  // The stream, once its card is the calling thread's.
+  Stream& on_card();
+
  private:
   void do_copy(const Tensor& to, const Tensor& from) override;
   void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
@@ -67,8 +70,6 @@ class CudaBackend final : public Backend {
                          int64_t heads) override;
   void do_to_pixels(const Tensor& pixels, const Tensor& x) override;
 
-  // The stream, once its card is the calling thread's.
-  Stream& on_card();
   Buffer widened(std::span<const HostArray> parts);
 
   int device_;

@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <optional>
 
-#include "kernels/cpu/bandwidth.h"
 #include "kernels/timed_backend.h"
 #include "src/engine/open_device.h"
 #include "src/model/model.h"
@@ -221,6 +219,11 @@ double paired_ratio(const std::vector<double>& numerator, const std::vector<doub
   return median(ratios);
 }
 
+std::unique_ptr<ReadBandwidth> read_bandwidth_of(Backend& backend, const BenchOptions& options) {
+  return backend.place() == Place::kHost ? make_cpu_read_bandwidth(options.threads)
+                                         : make_cuda_read_bandwidth(backend);
+}
+
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say) {
   const auto backend = open_device(options.device, options.threads).backend;
@@ -237,10 +240,6 @@ BenchReport measure(const BenchOptions& options,
   }
   report.device = fmt::format("{} {}", backend->name(), backend->description());
 
-  // Pure reading is measured where the CPU computes; a GPU's rows stand without it.
-  const bool on_cpu = backend->place() == Place::kHost;
-  std::optional<cpu::ReadBandwidth> bandwidth;
-  if (on_cpu) bandwidth.emplace(options.threads);
   std::vector<std::unique_ptr<StepRig>> steps;
   std::unique_ptr<PrefillRig> prefill;
   std::vector<Case> cases;
@@ -265,8 +264,9 @@ BenchReport measure(const BenchOptions& options,
     measure_sight(*backend, *model, options, report);
     return report;
   }
-  report.bandwidth = median(run_in_turns(*backend, cases, options.repeats,
-                                         [&] { return on_cpu ? bandwidth->measure() : 0.0; }));
+  const auto bandwidth = read_bandwidth_of(*backend, options);
+  report.bandwidth =
+      median(run_in_turns(*backend, cases, options.repeats, [&] { return bandwidth->measure(); }));
   for (size_t i = 0; i < cases.size(); ++i) {
     BenchRow row = row_of(cases[i], report.bandwidth);
     if (options.decode && i > 0 && i < options.rows.size()) {

@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "kernels/read_bandwidth.h"
 
 namespace bifrons {
 
@@ -52,6 +55,9 @@ struct BenchReport {
 double median(std::vector<double> values);
 // Median of the ratios of paired runs: what shares a turn shares its disturbances.
 double paired_ratio(const std::vector<double>& numerator, const std::vector<double>& denominator);
+
+// Of the memory that the backend's weights lie in.
+std::unique_ptr<ReadBandwidth> read_bandwidth_of(Backend& backend, const BenchOptions& options);
 
 // `say` gets a line now and then for people who wait.
 BenchReport measure(const BenchOptions& options,

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "kernels/cpu/bandwidth.h"
 #include "kernels/cpu/yardstick.h"
 #include "kernels/timed_backend.h"
 #include "src/model/rope.h"
@@ -101,7 +100,7 @@ void measure_sight(Backend& b, Model& model, const BenchOptions& options, BenchR
   const Buffer buffer = b.allocate(tower.tokens() * hidden * size_of(model.activation));
   const Tensor rows = buffer.view(model.activation, {tower.tokens(), hidden});
   const TextStep step(b, model, *face, tower.tokens() + options.context);
-  cpu::ReadBandwidth bandwidth(options.threads);
+  const auto bandwidth = read_bandwidth_of(b, options);
   cpu::Yardstick yardstick(options.threads);
   add_products(yardstick, tower, hidden);
 
@@ -114,7 +113,7 @@ void measure_sight(Backend& b, Model& model, const BenchOptions& options, BenchR
     const double a = seconds_of([&] { look(b); });
     looked = b.meter().total();
     const double p = cpu::Yardstick::available() ? yardstick.measure() : 0;
-    const double width = bandwidth.measure();
+    const double width = bandwidth->measure();
     b.meter().reset();
     const double s = seconds_of([&] { step.run(b); });
     stepped = b.meter().total();
