@@ -17,10 +17,6 @@ constexpr int64_t kShortPrompt = 64;
 constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12,  16,  24,
                                                     32, 48, 64, 96, 128, 192, 256};
 
-// Steps that a device may be ahead of what the host has read. Every reading waits for the device;
-// stopping waits for so many steps.
-constexpr int64_t kRunAhead = 8;
-
 }  // namespace
 
 // One array after another, each for all lanes, so that the addresses do not depend on how many are
@@ -82,6 +78,7 @@ void Lanes::reserve(int64_t count) {
 void Lanes::make_room(int64_t prompt_tokens) {
   const int64_t tokens = config_.image_tokens();
   if (prompt_tokens + tokens - 1 <= memory_.capacity) return;
+  collect();  // nothing is under way when its memory moves
   int64_t room = kShortPrompt;
   while (room < prompt_tokens) room *= 2;
   std::vector<int64_t> used(memory_.slots);

@@ -28,6 +28,10 @@ struct LanePicture {
   std::chrono::steady_clock::time_point start{};
 };
 
+// Steps that a device may be ahead of what the host has read. Every reading waits for the device;
+// stopping waits for so many steps.
+inline constexpr int64_t kRunAhead = 8;
+
 // Counters of what lanes did, for BatchStats.
 struct LaneWork {
   int64_t steps = 0;

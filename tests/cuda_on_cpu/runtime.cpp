@@ -1,11 +1,13 @@
-// A CUDA runtime whose device is this machine: memory is the heap's, and work is done at once or
-// kept in a graph.
+// A CUDA runtime whose device is this machine: memory is the heap's, and work is done at once, kept
+// in a graph, or left until somebody waits for it.
 #include <cuda_runtime.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "tests/cuda_on_cpu/fibers.h"
@@ -16,8 +18,22 @@ struct FakeGraph {
   std::vector<std::function<void()>> work;
 };
 
+// Work is numbered from 1; `done` of it have been done.
 struct FakeStream {
   FakeGraph* capturing = nullptr;
+  int priority = 0;
+  std::deque<std::function<void()>> left;
+  int64_t done = 0;
+
+  void do_until(int64_t last) {
+    while (done < last && !left.empty()) {
+      const std::function<void()> work = std::move(left.front());
+      left.pop_front();
+      ++done;
+      work();
+    }
+  }
+  int64_t last() const { return done + static_cast<int64_t>(left.size()); }
 };
 
 namespace {
@@ -25,6 +41,21 @@ namespace {
 std::map<void*, size_t>& allocations() {
   static std::map<void*, size_t> all;
   return all;
+}
+
+std::set<FakeStream*>& streams() {
+  static std::set<FakeStream*> all;
+  return all;
+}
+
+int64_t& graphs_left() {
+  static int64_t count = 0;
+  return count;
+}
+
+// What frees memory waits for the whole device.
+void do_everything() {
+  for (FakeStream* stream : streams()) stream->do_until(stream->last());
 }
 
 size_t used_bytes() {
@@ -44,8 +75,18 @@ void submit(cudaStream_t stream, std::function<void()> work) {
   if (stream->capturing) {
     stream->capturing->work.push_back(std::move(work));
   } else {
-    work();
+    stream->left.push_back(std::move(work));
+    if (!machine().late) stream->do_until(stream->last());
   }
+}
+
+int64_t waiting_graphs() { return graphs_left(); }
+
+std::vector<int> stream_priorities() {
+  std::vector<int> all;
+  for (const FakeStream* stream : streams()) all.push_back(stream->priority);
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 }  // namespace cuda_on_cpu
@@ -99,6 +140,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* data) {
+  cuda_on_cpu::do_everything();
   allocations().erase(data);
   std::free(data);
   return cudaSuccess;
@@ -126,13 +168,29 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new cuda_on_cpu::FakeStream;
+  cuda_on_cpu::streams().insert(*stream);
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  *least = 0;
+  *greatest = -5;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority) {
+  cudaStreamCreateWithFlags(stream, flags);
+  (*stream)->priority = priority;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  stream->do_until(stream->last());
+  cuda_on_cpu::streams().erase(stream);
   delete stream;
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return machine().failure; }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  stream->do_until(stream->last());
+  return machine().failure;
+}
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   stream->capturing = new cuda_on_cpu::FakeGraph;
   return cudaSuccess;
@@ -148,8 +206,13 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return cudaSuccess;
 }
 cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
-  for (const auto& work : executable->work) work();
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  ++cuda_on_cpu::graphs_left();
+  // As on a device, it may be destroyed before it has run.
+  cuda_on_cpu::submit(stream, [graph = *executable] {
+    for (const auto& work : graph.work) work();
+    --cuda_on_cpu::graphs_left();
+  });
   return machine().failure;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {

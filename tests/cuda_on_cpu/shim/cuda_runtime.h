@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 // The language's own words must be macros: no other definition can make them disappear.
 #define __global__
@@ -115,8 +116,16 @@ struct Machine {
   int major = 9;
   size_t memory = size_t{8} << 30;    // bytes in all
   cudaError_t failure = cudaSuccess;  // of everything that waits for the device
+  // Whether work is left until somebody waits for it: what a host that runs ahead must bear.
+  bool late = false;
 };
 Machine& machine();
+
+// Launched graphs that have not run yet, of all streams.
+int64_t waiting_graphs();
+
+// Of the streams there are, sorted; the least number goes first.
+std::vector<int> stream_priorities();
 }  // namespace cuda_on_cpu
 
 using cudaStream_t = cuda_on_cpu::FakeStream*;
@@ -149,6 +158,8 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
                               cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest);
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);

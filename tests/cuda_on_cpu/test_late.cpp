@@ -1,0 +1,80 @@
+// A device that does nothing until somebody waits for it: what the host may not take for granted.
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include "tests/engine/lane_toy.h"
+#include "tests/support/under_test.h"
+
+namespace bifrons {
+namespace {
+
+using cuda_on_cpu::waiting_graphs;
+
+class Late : public ::testing::Test {
+ protected:
+  Late() { cuda_on_cpu::machine().late = true; }
+  ~Late() override { cuda_on_cpu::machine() = {}; }
+
+  std::vector<LanePicture> pictures(std::vector<uint64_t> ids) const {
+    std::vector<LanePicture> all;
+    for (const uint64_t id : ids) all.push_back(toy.picture(id));
+    return all;
+  }
+
+  std::unique_ptr<Backend> backend = testing::backend_under_test();
+  testing::LaneToy toy{*backend, "toy-f32"};
+};
+
+// The host waits every kRunAhead steps and gets the codes of one that waits for every step.
+TEST_F(Late, LanesRunAheadAndDrawTheSame) {
+  Lanes lanes = toy.lanes(true);
+  lanes.reserve(3);
+  lanes.admit(pictures({0, 1, 2}));
+  EXPECT_EQ(waiting_graphs(), 0);
+  std::vector<LanePicture> finished;
+  for (int64_t step = 1; step < toy.config.image_tokens(); ++step) {
+    lanes.step();
+    const bool last = step + 1 == toy.config.image_tokens();
+    EXPECT_EQ(waiting_graphs(), last ? 0 : step % kRunAhead) << step;
+    finished = lanes.take_finished();
+    EXPECT_EQ(finished.size(), last ? 3u : 0u);
+  }
+  for (const LanePicture& p : finished) EXPECT_EQ(p.codes, toy.alone(toy.picture(p.id))) << p.id;
+}
+
+// A picture that enters between two readings, and memory that grows there.
+TEST_F(Late, WhoEntersInFlightChangesNothing) {
+  Lanes lanes = toy.lanes(true);
+  lanes.reserve(2);
+  lanes.admit(pictures({0}));
+  for (int i = 0; i < 3; ++i) lanes.step();
+  EXPECT_EQ(waiting_graphs(), 3);
+  lanes.make_room(100);
+  for (int i = 0; i < 2; ++i) lanes.step();
+  lanes.admit(pictures({1}));
+  size_t finished = 0;
+  while (lanes.busy() > 0) {
+    lanes.step();
+    for (const LanePicture& p : lanes.take_finished()) {
+      EXPECT_EQ(p.codes, toy.alone(toy.picture(p.id))) << p.id;
+      ++finished;
+    }
+  }
+  EXPECT_EQ(finished, 2u);
+}
+
+// Steps that nobody will ask for do not disturb the pictures that come after them.
+TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
+  Lanes lanes = toy.lanes(true);
+  lanes.reserve(2);
+  lanes.admit(pictures({0, 1}));
+  for (int i = 0; i < 5; ++i) lanes.step();
+  lanes.clear();
+  EXPECT_EQ(waiting_graphs(), 5);
+  lanes.admit(pictures({2}));
+  for (int64_t step = 1; step < toy.config.image_tokens(); ++step) lanes.step();
+  EXPECT_EQ(lanes.take_finished().at(0).codes, toy.alone(toy.picture(2)));
+}
+
+}  // namespace
+}  // namespace bifrons
