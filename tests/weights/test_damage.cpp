@@ -128,7 +128,7 @@ TEST_P(Damage, RandomFlips) {
       accepted(bad);
     }
   });
-  EXPECT_LT(seconds, 30);
+  EXPECT_LT(seconds, 120);  // one second here, half a minute under ThreadSanitizer
 }
 
 TEST_P(Damage, RandomPiecesRemovedRepeatedAndOverwritten) {
