@@ -103,7 +103,7 @@ OpCase tied_case() {
 OpCase keep_case(int64_t pictures, int64_t tokens) {
   Values fixed, steps, drawn, kept;
   for (int64_t p = 0; p < pictures; ++p) {
-    const int64_t step = (7 * p) % (tokens + 2) - 1;
+    const int64_t step = (11 * p) % (tokens + 2) - 1;
     for (int64_t t = 0; t < tokens; ++t) {
       fixed.push_back((p + t) % 2 == 0 ? static_cast<double>(10 * p + t) : -1.0);
     }
