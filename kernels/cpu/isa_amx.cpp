@@ -22,6 +22,9 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {};
 };
 
+// g++ does not know what memory the tile instructions read: it might drop the stores to it.
+void stores_are_done() { __asm__ volatile("" ::: "memory"); }
+
 // Registers 0 to 3 hold sums, [16 rows of x][half of the panel]; 4 and 5 x; 6 and 7 weights, whose
 // pairs of k lie in a panel just as the instruction wants them.
 void shape_tiles(int64_t rows) {
@@ -33,6 +36,7 @@ void shape_tiles(int64_t rows) {
     shapes.rows[i] = of_tile[i];
     shapes.row_bytes[i] = 64;
   }
+  stores_are_done();
   _tile_loadconfig(&shapes);
 }
 
@@ -61,7 +65,7 @@ void multiply_rest(const PanelJob& job, int64_t rows, const std::byte* x,
     __builtin_memcpy(some_x + m * 64, x + m * job.x_pitch, pairs * 4);
   }
   __builtin_memcpy(some_weights, weights, pairs * kPairBytes);
-  __asm__ volatile("" ::: "memory");  // g++ does not know that tile loads read memory
+  stores_are_done();
   multiply<kBoth>(some_x, 64, some_weights);
 }
 
