@@ -53,9 +53,12 @@ class CliBatch : public ::testing::Test {
   std::map<std::string, std::string> pictures(const std::string& directory) const {
     std::map<std::string, std::string> found;
     if (!fs::exists(scratch / directory)) return found;
-    for (const auto& entry : fs::recursive_directory_iterator(scratch / directory)) {
-      const std::string name = fs::relative(entry.path(), scratch / directory).string();
-      if (entry.is_regular_file() && !name.starts_with(".") && name.find("metadata") == name.npos) {
+    // What is hidden may be in use by a program that runs, and goes while one looks.
+    for (fs::recursive_directory_iterator at(scratch / directory), end; at != end; ++at) {
+      const std::string name = at->path().lexically_relative(scratch / directory).string();
+      if (name.starts_with(".")) {
+        at.disable_recursion_pending();
+      } else if (at->is_regular_file() && name.find("metadata") == name.npos) {
         found[name] = scratch.read(directory + "/" + name);
       }
     }
