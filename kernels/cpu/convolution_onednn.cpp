@@ -67,6 +67,12 @@ void use_one_thread() {
   if (omp_get_max_threads() != 1) omp_set_num_threads(1);
 }
 
+// Below that, oneDNN has no convolution of bf16, and not every reordering of it.
+bool convolves_bf16() {
+  const auto least = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & least) == least;
+}
+
 bool same_shape(const Band& a, const Band& b) {
   return a.rows == b.rows && a.input_rows == b.input_rows && a.above == b.above &&
          a.below == b.below;
@@ -110,9 +116,17 @@ dnnl::memory Convolutions::State::weight_as(const dnnl::memory::desc& wanted,
   for (const dnnl::memory& memory : known) {
     if (memory.get_desc() == wanted) return memory;
   }
-  const dnnl::memory::desc stored({weight.out, weight.in, weight.kernel, weight.kernel},
-                                  type_of(weight.dtype), Format::oihw);
-  dnnl::memory from(stored, engine, weight.storage.data());
+  const Type type = wanted.data_type() == Type::bf16 ? Type::bf16 : Type::f32;
+  const dnnl::memory::desc stored({weight.out, weight.in, weight.kernel, weight.kernel}, type,
+                                  Format::oihw);
+  void* data = weight.storage.data();
+  std::vector<float> wide;
+  if (weight.dtype == DType::kBf16 && type == Type::f32) {
+    wide.resize(weight.out * weight.in * weight.kernel * weight.kernel);
+    widen(wide.data(), static_cast<const Bf16*>(data), static_cast<int64_t>(wide.size()));
+    data = wide.data();
+  }
+  dnnl::memory from(stored, engine, data);
   dnnl::memory to(wanted, engine);
   dnnl::stream stream(engine);
   dnnl::reorder(from, to).execute(stream, from, to);
@@ -151,7 +165,8 @@ const Plan& Convolutions::State::plan(const Tensor& y, const Tensor& x, const Co
   if (const auto known = plans.find(key); known != plans.end()) return known->second;
   Plan plan;
   // bf16 times bf16 is exact in oneDNN's f32 accumulator; other weights keep their digits in f32.
-  const bool narrow_both = x.dtype == DType::kBf16 && weight.dtype == DType::kBf16;
+  const bool narrow_both =
+      x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && convolves_bf16();
   plan.compute = narrow_both ? DType::kBf16 : DType::kF32;
   plan.bands = cut_bands(Taps(weight), x.shape[0], y.shape[0], y.shape[1], kBandPixels);
   for (const Band& band : plan.bands) {
