@@ -18,6 +18,7 @@ CELL = 16                                    # pixels a side of one picture toke
 SINGLE, SMALL = 64, 48                       # sprite sizes: a lone thing, and things in company
 RELATIONS = {"left": ("left of", "to the left of"), "right": ("right of", "to the right of"),
              "above": ("above", "over"), "below": ("below", "under"), "and": ("and",)}
+LESSONS = ("names", "all", "company")        # lone things in the middle; everything; mostly two things, often with two colours
 MIRROR = {"right": "left", "below": "above"}
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 PLURALS = {"cactus": "cacti", "snowman": "snowmen", "strawberry": "strawberries", "fox": "foxes", "butterfly": "butterflies"}
@@ -190,12 +191,21 @@ def unnamed(scene, rng):
     return dataclasses.replace(scene, things=tuple(map(said, scene.things)))
 
 
+def passed_over(scene, lesson):
+    """The share of the random scenes of this sort that a lesson leaves out: what is learnt early needs less practice."""
+    if lesson == "names":
+        return scene.kind != "one"
+    one, count, plain = (.8, .6, .5) if lesson == "company" else (.5, 0, 0)
+    if scene.kind == "two":
+        return 0 if all(colour for colour, _ in scene.things) else plain
+    return one if scene.kind == "one" else count
+
+
 def sample(seed, lesson="all"):
-    """Training example number `seed`: (plan, caption, scene). The lesson "names" has lone things in the middle only."""
+    """Training example number `seed`: (plan, caption, scene). `lesson` is one of LESSONS."""
     rng = random.Random(f"storybook {seed}")
     scene = random_scene(rng)
-    # Lone things are learnt first and need less practice than company.
-    while held_out(scene) or (scene.kind != "one" if lesson == "names" else scene.kind == "one" and rng.random() < .5):
+    while held_out(scene) or (share := passed_over(scene, lesson)) and rng.random() < share:
         scene = random_scene(rng)
     planned = plan(scene, rng)
     if lesson == "names":

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 import stream
 import train_vq
-from optim import Average, Optimiser
+from optim import Average, Optimiser, mixed_precision
 from train_transformer import VALIDATION, Stop, save
 from vq import to_network
 
@@ -70,7 +70,7 @@ def main():
     told = kept = start
     while step < a.steps and not stop:
         x, wanted = next(batches)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed_precision():
             loss = loss_of(wanted, to_network(x))
         loss.backward()
         optimiser.step(min(1, (step + 1) / 50, (a.steps - step) / (.3 * a.steps)))
@@ -80,7 +80,7 @@ def main():
             stop.asked = True
         last = step == a.steps or bool(stop)
         if time.time() - told > 60 or last:
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad(), mixed_precision():
                 found = average.model.encode(to_network(pictures))
                 quality = train_vq.psnr(average.model.decode(found).float(), to_network(pictures))
             print(f"step {step} loss {loss.item():.3f} agreement {(found == codes).float().mean():.3f} PSNR {quality:.2f} dB "

@@ -16,10 +16,11 @@ import torch.distributed as dist
 
 import factors
 import patches
+import scenes
 import sight
 import stream
 import tokenizer as text
-from optim import Average, Optimiser
+from optim import Average, Optimiser, mixed_precision
 from transformer import Config, Storybook
 
 FILE, COOLED = "transformer.pt", "transformer-cooled.pt"
@@ -137,7 +138,7 @@ def main():
     p.add_argument("--guided", type=float, default=0., help="train guided logits, with weights from 1 to this")
     p.add_argument("--begin", help="start from this checkpoint's weights, with a fresh optimiser")
     p.add_argument("--hide", type=float, default=.5, help="share of rows in which picture tokens are hidden")
-    p.add_argument("--lesson", choices=("names", "all"), default="all", help="which scenes (scenes.sample)")
+    p.add_argument("--lesson", choices=scenes.LESSONS, default="all", help="which scenes to draw (scenes.sample)")
     p.add_argument("--sight", type=int, default=0, help="pictures to be understood in each step")
     p.add_argument("--rate-scale", type=float, default=1.)
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
@@ -187,7 +188,7 @@ def main():
     print(f"{sum(q.numel() for q in model.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
     while step < last and not stop:
         (ids, real), codes = next(batches)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed_precision():
             loss = loss_of(ids, real, codes, 1 + (a.guided - 1) * torch.rand(len(ids)), visible(codes, a.hide))
             if a.sight:
                 loss_of_sight(model, *next(shown)).sum().backward()
@@ -212,7 +213,7 @@ def main():
         if team.rank:
             continue
         if time.time() - told > 60 or step == last or stop:
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad(), mixed_precision():
                 now, mean = (sum(m.loss(i, r, c).item() for (i, r), c in held) / len(held) for m in (model, average.model))
                 said = sum(loss_of_sight(average.model, *e) for e in held_shown) / len(held_shown) if a.sight else torch.zeros(4)
             speed = (step - first) * a.batch * team.size / (time.time() - start)

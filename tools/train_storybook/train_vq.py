@@ -13,7 +13,7 @@ import torch
 
 import patches
 import stream
-from optim import Average, Optimiser
+from optim import Average, Optimiser, mixed_precision
 from train_transformer import VALIDATION, Stop, save
 from vq import VQ, Config, to_network
 
@@ -103,7 +103,7 @@ def main():
           f"{sum(q.numel() for q in model.encoder.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
     while step < last and not stop:
         pictures, codes = crop(*next(batches), cells, random.Random(step))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed_precision():
             loss = loss_of(codes, to_network(pictures))
         loss.backward()
         optimiser.step((last - step) / a.cooldown if a.cooldown else min(1, (step + 1) / 50))
@@ -114,7 +114,7 @@ def main():
         running, until = running + loss.item(), until + 1
         if time.time() - told > 60 or step == last:
             measured = model if a.cooldown else average.model
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad(), mixed_precision():
                 value = sum(psnr(measured.decode(c).float(), to_network(x)) for x, c in held) / len(held)
             speed = (step - first) * a.batch / (time.time() - start)
             print(f"step {step} loss {running / until:.4f} PSNR {value:.2f} dB {speed:.1f} pictures/s "
