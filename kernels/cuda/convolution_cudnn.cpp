@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/cuda/library_convolution.h"
+#include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
 
 namespace bifrons::cuda {
@@ -15,11 +16,29 @@ namespace {
 constexpr cudnnConvolutionFwdAlgo_t kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
 constexpr int64_t kChannelUnit = 8;  // tensor cores take whole vectors of 16 bytes
 
+// Since version 9 a status may be a finer one, counted from that of its kind.
+cudnnStatus_t kind_of(cudnnStatus_t status) {
+  const int code = static_cast<int>(status);
+  return code < 1000 ? status : static_cast<cudnnStatus_t>(code / 1000 * 1000);
+}
+
 void must(cudnnStatus_t status) {
   if (status == CUDNN_STATUS_SUCCESS) return;
+  if (kind_of(status) == CUDNN_STATUS_EXECUTION_FAILED) {
+    cuda::must(cudaGetLastError(), "convolving");  // the device itself may be lost
+  }
   throw Error(ErrorKind::kUnavailable,
               "cuDNN cannot be used: " + std::string(cudnnGetErrorString(status)) +
                   "; a build with BIFRONS_CUDNN=OFF does without it");
+}
+
+// Whether cuDNN has a way to do this. Only a refusal may lead to another way, whose sums differ in
+// their last bits: a failure that comes and goes must not decide about pixels.
+bool accepted(cudnnStatus_t status) {
+  const cudnnStatus_t kind = kind_of(status);
+  if (kind == CUDNN_STATUS_NOT_SUPPORTED || kind == CUDNN_STATUS_BAD_PARAM) return false;
+  must(status);
+  return true;
 }
 
 struct Shape {
@@ -56,8 +75,8 @@ class Plan {
     must(cudnnSetActivationDescriptor(activation_, CUDNN_ACTIVATION_IDENTITY,
                                       CUDNN_NOT_PROPAGATE_NAN, 0.0));
     size_t bytes = 0;
-    works_ = cudnnGetConvolutionForwardWorkspaceSize(handle, x_, filter_, convolution_, y_,
-                                                     kAlgorithm, &bytes) == CUDNN_STATUS_SUCCESS;
+    works_ = accepted(cudnnGetConvolutionForwardWorkspaceSize(handle, x_, filter_, convolution_, y_,
+                                                              kAlgorithm, &bytes));
     workspace_ = static_cast<int64_t>(bytes);
   }
   Plan(const Plan&) = delete;
@@ -74,10 +93,10 @@ class Plan {
     if (!works_) return false;
     const float one = 1.0f, zero = 0.0f;
     void* area = workspace_ > 0 ? s.workspace.area(workspace_) : nullptr;
-    works_ = cudnnConvolutionBiasActivationForward(
-                 handle, &one, x_, x.data, filter_, filter, convolution_, kAlgorithm, area,
-                 workspace_, residual ? &one : &zero, y_, residual ? residual->data : y.data, bias_,
-                 bias, activation_, y_, y.data) == CUDNN_STATUS_SUCCESS;
+    works_ = accepted(cudnnConvolutionBiasActivationForward(
+        handle, &one, x_, x.data, filter_, filter, convolution_, kAlgorithm, area, workspace_,
+        residual ? &one : &zero, y_, residual ? residual->data : y.data, bias_, bias, activation_,
+        y_, y.data));
     return works_;
   }
 

@@ -1,6 +1,8 @@
 // Capturing a stream and launching what was captured.
 #include "kernels/cuda/graph.h"
 
+#include <utility>
+
 #include "kernels/cuda/status.h"
 
 namespace bifrons::cuda {
@@ -17,20 +19,20 @@ class GraphRecording final : public Recording {
   }
 
   void capture(const std::function<void()>& step) {
-    const Meter before = meter_;
-    meter_.reset();
     // Relaxed: scratch memory may grow while the step is seen for the first time.
     must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "recording a step");
+    const Meter before = meter_;
+    meter_.reset();
     try {
       step();
     } catch (...) {
       cudaStreamEndCapture(stream_, &graph_);
+      cudaGetLastError();  // that the capture was broken off
       meter_ = before;
       throw;
     }
+    counts_ = std::exchange(meter_, before);
     must(cudaStreamEndCapture(stream_, &graph_), "recording a step");
-    counts_ = meter_;
-    meter_ = before;
     must(cudaGraphInstantiate(&executable_, graph_, 0), "preparing a recorded step");
     must(cudaGraphUpload(executable_, stream_), "preparing a recorded step");
   }

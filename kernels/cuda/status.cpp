@@ -13,7 +13,8 @@ void must(cudaError_t status, std::string_view doing) {
   if (status == cudaErrorMemoryAllocation) {
     throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU" + while_doing);
   }
-  if (status == cudaErrorNoKernelImageForDevice) {
+  if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidKernelImage ||
+      status == cudaErrorInvalidDeviceFunction || status == cudaErrorUnsupportedPtxVersion) {
     throw Error(ErrorKind::kUnavailable, "this build has no code for this GPU" + while_doing);
   }
   throw Error(ErrorKind::kInterrupted, "the GPU failed" + while_doing + ": " +

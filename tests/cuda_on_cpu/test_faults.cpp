@@ -7,7 +7,7 @@
 
 namespace bifrons {
 
-std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device);
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool gives_way);
 CudaStatus cuda_on_cpu_status();
 
 namespace {
@@ -29,7 +29,7 @@ class Faults : public ::testing::Test {
     }
   }
   void expect_refusal(const std::string& words, int device = 0) {
-    expect_error(ErrorKind::kUnavailable, words, [&] { make_cuda_on_cpu_backend(device); });
+    expect_error(ErrorKind::kUnavailable, words, [&] { make_cuda_on_cpu_backend(device, false); });
   }
 };
 
@@ -40,7 +40,7 @@ TEST_F(Faults, AHealthyMachineIsDescribed) {
   EXPECT_EQ(status.driver, "13.0");
   ASSERT_EQ(status.devices.size(), 1u);
   EXPECT_EQ(status.devices[0].capability, "9.0");
-  EXPECT_EQ(make_cuda_on_cpu_backend(0)->description(), "0: this CPU in a GPU's clothes, 8192 MiB");
+  EXPECT_EQ(make_cuda_on_cpu_backend(0, false)->description(), "0: this CPU in a GPU's clothes, 8192 MiB");
 }
 
 TEST_F(Faults, NoDriver) {
@@ -72,7 +72,7 @@ TEST_F(Faults, ACardTooOld) {
 
 TEST_F(Faults, MemoryThatDoesNotSuffice) {
   machine.memory = 1 << 20;
-  const auto b = make_cuda_on_cpu_backend(0);
+  const auto b = make_cuda_on_cpu_backend(0, false);
   const Buffer some = b->allocate(300 << 10);
   expect_error(ErrorKind::kUnavailable,
                "800000 more bytes are needed and 741376 of 1048576 are free",
@@ -81,23 +81,33 @@ TEST_F(Faults, MemoryThatDoesNotSuffice) {
 }
 
 TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
-  const auto b = make_cuda_on_cpu_backend(0);
+  const auto b = make_cuda_on_cpu_backend(0, false);
   machine.failure = cudaErrorIllegalAddress;
   expect_error(ErrorKind::kInterrupted, "the GPU failed while computing: an illegal memory access",
                [&] { b->synchronize(); });
 }
 
 TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
-  const auto b = make_cuda_on_cpu_backend(0);
-  machine.failure = cudaErrorNoKernelImageForDevice;
-  expect_error(ErrorKind::kUnavailable, "no code for this GPU", [&] { b->synchronize(); });
+  const auto b = make_cuda_on_cpu_backend(0, false);
+  for (const cudaError_t no_code :
+       {cudaErrorNoKernelImageForDevice, cudaErrorInvalidKernelImage,
+        cudaErrorInvalidDeviceFunction, cudaErrorUnsupportedPtxVersion}) {
+    machine.failure = no_code;
+    expect_error(ErrorKind::kUnavailable, "no code for this GPU", [&] { b->synchronize(); });
+  }
   machine.failure = cudaErrorMemoryAllocation;
   expect_error(ErrorKind::kUnavailable, "not enough memory on the GPU while computing",
                [&] { b->synchronize(); });
 }
 
+// The decoder's backend does not hold up the one that draws.
+TEST_F(Faults, WorkThatGivesWayHasTheLeastPriority) {
+  const auto draws = make_cuda_on_cpu_backend(0, false), decodes = make_cuda_on_cpu_backend(0, true);
+  EXPECT_EQ(cuda_on_cpu::stream_priorities(), (std::vector<int>{-5, 0}));
+}
+
 TEST_F(Faults, MemoryComesFullOfZeros) {
-  const auto b = make_cuda_on_cpu_backend(0);
+  const auto b = make_cuda_on_cpu_backend(0, false);
   const Buffer buffer = b->allocate(1000);
   std::vector<unsigned char> bytes(1000, 1);
   b->download(bytes.data(), buffer.view(DType::kU8, {1000}));

@@ -4,13 +4,13 @@
 namespace bifrons {
 
 // make_cuda_backend() under the name it has in this library (CMakeLists.txt).
-std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device);
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool gives_way);
 
 namespace testing {
 
 std::string no_backend_because() { return {}; }
 
-std::unique_ptr<Backend> backend_under_test() { return make_cuda_on_cpu_backend(0); }
+std::unique_ptr<Backend> backend_under_test() { return make_cuda_on_cpu_backend(0, false); }
 
 bool backend_is_emulated() { return true; }
 

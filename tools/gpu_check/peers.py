@@ -162,7 +162,7 @@ def draw_cells(torch, machine, options, peers, report, save, late):
                 finally:
                     undo()
                     del run, undo
-            except torch.OutOfMemoryError:
+            except torch.cuda.OutOfMemoryError:
                 cell["skipped"] = "out of memory"
             except Exception as error:  # a peer that breaks is a result too, and must not take the others along
                 cell["skipped"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"[:200]

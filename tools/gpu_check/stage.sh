@@ -6,6 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 name=$1
 shift
+export CUDA_DEVICE_ORDER=PCI_BUS_ID  # the order of nvidia-smi
 
 build() {  # build [-DX=Y]...
   local prefix=$WORK/third_party prefixes cudnn card
@@ -19,6 +20,8 @@ build() {  # build [-DX=Y]...
   # PyTorch's wheels bring cuDNN as a Python package.
   cudnn=$(python3 -c 'import nvidia.cudnn as c; print(list(c.__path__)[0])' 2>/dev/null || true)
   card=$([[ $DEVICE == cpu ]] || nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
+  # A toolkit older than the card has no code for it, but code that the driver translates.
+  [[ -z $card ]] || nvcc --list-gpu-code | grep -qx "sm_$card" || card=
   [[ $card != 90 ]] || card=90a  # with the instructions that only this one has
   cd "$root"
   cmake --preset "$PRESET" -B "$BUILD" -DCMAKE_PREFIX_PATH="$prefixes${cudnn:+;$cudnn}" \
