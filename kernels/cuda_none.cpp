@@ -11,7 +11,7 @@ CudaStatus cuda_status() {
   return status;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(int) {
+std::unique_ptr<Backend> make_cuda_backend(int, bool) {
   throw Error(ErrorKind::kUnavailable,
               "cannot use the GPU: this build has no CUDA backend (build with BIFRONS_CUDA=ON)");
 }

@@ -20,18 +20,19 @@ constexpr int64_t kLargestTableOnCard = 256 << 20;
 
 }  // namespace
 
-CudaBackend::CudaBackend(int device) : device_(device) {
+CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
   description_ = open_device(device);
   if (!LibraryConvolutions::name().empty()) {
     description_ += ", " + std::string(LibraryConvolutions::name());
   }
-  must(cudaStreamCreateWithFlags(&stream_.handle, cudaStreamNonBlocking), "making a stream");
+  int least = 0, greatest = 0;
+  must(cudaDeviceGetStreamPriorityRange(&least, &greatest), "asking for its priorities");
+  must(cudaStreamCreateWithPriority(&stream_.handle, cudaStreamNonBlocking,
+                                    gives_way ? least : greatest),
+       "making a stream");
 }
 
-CudaBackend::~CudaBackend() {
-  cudaStreamSynchronize(stream_.handle);
-  cudaStreamDestroy(stream_.handle);
-}
+CudaBackend::~CudaBackend() { cudaStreamSynchronize(stream_.handle); }
 
 Stream& CudaBackend::on_card() {
   must(cudaSetDevice(device_), "choosing the card");

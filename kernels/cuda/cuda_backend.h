@@ -14,7 +14,7 @@ namespace bifrons::cuda {
 class CudaBackend final : public Backend {
  public:
   // Throws Error (unavailable) when the device cannot be used.
-  explicit CudaBackend(int device);
+  CudaBackend(int device, bool gives_way);
   ~CudaBackend() override;
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
@@ -75,7 +75,7 @@ class CudaBackend final : public Backend {
   int device_;
   std::string description_;
   Stream stream_;
-  LibraryConvolutions library_;
+  LibraryConvolutions library_;  // goes before its stream
 };
 
 }  // namespace bifrons::cuda

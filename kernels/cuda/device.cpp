@@ -69,8 +69,8 @@ CudaStatus cuda_status() {
   return status;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(int device) {
-  return std::make_unique<cuda::CudaBackend>(device);
+std::unique_ptr<Backend> make_cuda_backend(int device, bool gives_way) {
+  return std::make_unique<cuda::CudaBackend>(device, gives_way);
 }
 
 namespace cuda {

@@ -11,6 +11,13 @@ namespace bifrons::cuda {
 
 // Where kernels run and keep what lives between two of them.
 struct Stream {
+  Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    if (handle) cudaStreamDestroy(handle);
+  }
+
   cudaStream_t handle = nullptr;
   Workspace workspace;
 };

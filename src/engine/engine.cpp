@@ -91,7 +91,8 @@ Engine Engine::open(const EngineOptions& options) {
              weights_dtype(PublishedTensors(checkpoint), options.model),
              std::max(1, options.pictures_at_once));
   if (options.decode_beside.value_or(s->backend->place() == Place::kDevice)) {
-    s->decode_backend = open_device(options.device, options.threads).backend;
+    // Decoding fills the gaps of drawing, which is what a run waits for.
+    s->decode_backend = open_device(options.device, options.threads, true).backend;
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,

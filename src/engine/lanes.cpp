@@ -52,7 +52,8 @@ void Lanes::reserve(int64_t count) {
   check(count > 0 && lanes_.empty(), "reserve: only while no lane is busy");
   if (count == count_) return;
   recordings_.clear();
-  const bool grows = count + spare() > memory_.slots / 2;
+  const int64_t places = count + spare_lanes(count, as_device_);
+  const bool grows = places > memory_.slots / 2;
   count_ = count;
   free_.clear();
   for (int64_t place = count; place-- > 0;) free_.push_back(static_cast<int32_t>(place));
@@ -64,14 +65,14 @@ void Lanes::reserve(int64_t count) {
   const int64_t rows = std::max(kPrefillRows, 2 * count);
   memory_ = {};  // the old one goes first, so that the peak is the new size alone
   remembered_.clear();
-  memory_ = transformer_.make_memory(b_, 2 * (count + spare()), std::min(capacity, most),
+  memory_ = transformer_.make_memory(b_, 2 * places, std::min(capacity, most),
                                      inverse_frequency_);
   activations_ = transformer_.make_activations(b_, rows);
   face_activations_ = face_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
   controls_ = b_.allocate(Controls::words(config_) * count * 4);
-  remembered_.resize(2 * (count + spare()));
+  remembered_.resize(2 * places);
   count_ = count;
 }
 

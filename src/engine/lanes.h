@@ -32,6 +32,12 @@ struct LanePicture {
 // stopping waits for so many steps.
 inline constexpr int64_t kRunAhead = 8;
 
+// Places beside the lanes that rows work on which only fill a step up: none where every step has as
+// many lanes as there are.
+constexpr int64_t spare_lanes(int64_t lanes, bool as_device) {
+  return as_device && lanes > 1 ? 1 : 0;
+}
+
 // Counters of what lanes did, for BatchStats.
 struct LaneWork {
   int64_t steps = 0;
@@ -104,7 +110,6 @@ class Lanes {
   void collect();
   Recording& recording(int64_t lanes);
   int64_t filled_up(int64_t lanes) const;
-  int64_t spare() const { return as_device_ ? 1 : 0; }
 
   Backend& b_;
   const Config& config_;

@@ -56,7 +56,9 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
       {"transformer", elements_of(transformer.tensors()) * element - embedding},
       {"image head and aligner", elements_of(face.tensors()) * element},
       {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
-      {"keys and values", model.transformer.sequence_bytes(2 * pictures, capacity)},
+      {"keys and values",
+       model.transformer.sequence_bytes(
+           2 * (pictures + spare_lanes(pictures, place == Place::kDevice)), capacity)},
       {"activations", activations},
       {"decoder's maps", model.decoder.scratch_bytes()}};
   if (ImageFace::folds(config, place)) {
@@ -83,11 +85,12 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
   // A host's memory is for others too; some of a device's goes to what its libraries take.
+  const Place place = free_bytes ? Place::kDevice : Place::kHost;
   const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
     // The weights are there already.
-    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens)) -
-           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens));
+    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, place)) -
+           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, place));
   };
   int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;

@@ -24,11 +24,11 @@ std::optional<int> cuda_index(const std::string& name) {
   return index;
 }
 
-OpenDevice open_best(int threads) {
+OpenDevice open_best(int threads, bool gives_way) {
   const CudaStatus status = cuda_status();
   std::string why = status.problem;
   for (const CudaDevice& device : status.devices) {
-    if (device.problem.empty()) return {make_cuda_backend(device.index), {}};
+    if (device.problem.empty()) return {make_cuda_backend(device.index, gives_way), {}};
     if (why.empty()) why = device.name + ": " + device.problem;
   }
   if (!status.built) why.clear();
@@ -37,11 +37,11 @@ OpenDevice open_best(int threads) {
 
 }  // namespace
 
-OpenDevice open_device(const std::string& name, int threads) {
-  if (name == "auto") return open_best(threads);
+OpenDevice open_device(const std::string& name, int threads, bool gives_way) {
+  if (name == "auto") return open_best(threads, gives_way);
   if (name == "cpu") return {make_cpu_backend(threads), {}};
   if (name.starts_with("cpu:")) return {make_cpu_backend(threads, name.substr(4)), {}};
-  if (const auto index = cuda_index(name)) return {make_cuda_backend(*index), {}};
+  if (const auto index = cuda_index(name)) return {make_cuda_backend(*index, gives_way), {}};
   throw Error(ErrorKind::kUnavailable,
               fmt::format("no device {}: there are auto, cpu, cpu:ISA and cuda:N", quote(name)));
 }

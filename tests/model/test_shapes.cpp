@@ -80,6 +80,19 @@ TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
   EXPECT_EQ(bytes["keys and values"], 2 * (64 + 575) * 196'608);
 }
 
+TEST(MemoryPlan, CountsTheSpareLaneOfADevice) {
+  const auto lanes = [](int64_t pictures, Place place) {
+    for (const MemoryItem& item :
+         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, 64, place)) {
+      if (item.name == "keys and values") return item.bytes / (2 * (64 + 575) * 196'608);
+    }
+    return int64_t{0};
+  };
+  EXPECT_EQ(lanes(4, Place::kHost), 4);
+  EXPECT_EQ(lanes(4, Place::kDevice), 5);
+  EXPECT_EQ(lanes(1, Place::kDevice), 1);
+}
+
 TEST(ShapeNamed, RefusesOthers) {
   try {
     shape_named("janus-flow");
