@@ -1,7 +1,5 @@
 // Causal attention over the cache: a block for every 128 positions of a row's head, and the last of
 // a head's blocks to finish merges them left to right.
-#include <array>
-
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -23,16 +21,36 @@ struct AttentionJob {
   float scale;
 };
 
-// kCount neighbouring elements as floats.
+// kCount neighbouring elements of each of a warp's keys, or of its values.
 template <typename T, int kCount>
-__device__ inline std::array<float, kCount> load_floats(const T* from) {
+struct Gathered {
   struct alignas(sizeof(T) * kCount) Vector {
     T element[kCount];
   };
-  const Vector v = *reinterpret_cast<const Vector*>(from);
-  std::array<float, kCount> x;
-  for (int i = 0; i < kCount; ++i) x[i] = to_float(v.element[i]);
-  return x;
+  Vector of[kKeys];
+
+  // `from`: the first of `keys` rows, at least one; the last is read again for those that are missing.
+  // All loads are under way before any is used. Without a barrier the compiler puts each right
+  // before its use, and a block waits for memory ten times instead of once.
+  __device__ void load(const T* from, int keys, int64_t size) {
+#pragma unroll
+    for (int j = 0; j < kKeys; ++j) {
+      of[j] = *reinterpret_cast<const Vector*>(from);
+      if (j + 1 < keys) from += size;
+    }
+    __syncwarp();
+  }
+  __device__ float at(int key, int i) const { return to_float(of[key].element[i]); }
+};
+
+// Columns that a warp covers at once; of a head that is no multiple, some lanes repeat the first.
+template <int kCount>
+__device__ inline int column_of(int round) {
+  return (round * kWarp + static_cast<int>(threadIdx.x) % kWarp) * kCount;
+}
+template <int kCount>
+__device__ inline int rounds_of(int size) {
+  return (size + kWarp * kCount - 1) / (kWarp * kCount);
 }
 
 // Lane i holds a partial result of each of 2 kHalf keys; the sum over lanes of key i ends in lane
@@ -58,31 +76,38 @@ __device__ inline float sum_across(float (&part)[2 * kHalf]) {
 // The score of this lane's key, of the warp's `keys` keys from `k` on.
 template <typename T, int kCount>
 __device__ inline float score(const float* query, const T* k, int keys, int size, float scale) {
-  const int lane = threadIdx.x % kWarp;
-  float part[kWarp] = {};
-  for (int c = lane * kCount; c < size; c += kWarp * kCount) {
+  if (keys == 0) return -INFINITY;
+  float part[kKeys] = {};
+  for (int round = 0; round < rounds_of<kCount>(size); ++round) {
+    const int c = column_of<kCount>(round);
+    Gathered<T, kCount> key;
+    key.load(k + (c < size ? c : 0), keys, size);
+    if (c >= size) continue;
 #pragma unroll
-    for (int j = 0; j < kWarp; ++j) {
-      if (j >= keys) continue;
-      const std::array<float, kCount> x = load_floats<T, kCount>(k + j * int64_t{size} + c);
+    for (int j = 0; j < kKeys; ++j) {
 #pragma unroll
-      for (int i = 0; i < kCount; ++i) part[j] = fmaf(query[c + i], x[i], part[j]);
+      for (int i = 0; i < kCount; ++i) part[j] = fmaf(query[c + i], key.at(j, i), part[j]);
     }
   }
-  const float dot = sum_across<kWarp / 2>(part);
-  return lane < keys ? dot * scale : -INFINITY;
+  const float dot = sum_across<kKeys / 2>(part);
+  return static_cast<int>(threadIdx.x) % kWarp < keys ? dot * scale : -INFINITY;
 }
 
-// mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's c.
+// mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's c. `first`: the
+// values of round 0.
 template <typename T, int kCount>
-__device__ inline void mix(float* mixed, const float* weight, const T* v, int keys, int size) {
-  for (int c = threadIdx.x % kWarp * kCount; c < size; c += kWarp * kCount) {
+__device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount>& first,
+                           const T* v, int keys, int size) {
+  for (int round = 0; round < rounds_of<kCount>(size); ++round) {
+    const int c = column_of<kCount>(round);
+    if (round > 0 && keys > 0) first.load(v + (c < size ? c : 0), keys, size);
+    if (c >= size) continue;
     float sum[kCount] = {};
-#pragma unroll 8
-    for (int j = 0; j < keys; ++j) {
-      const std::array<float, kCount> x = load_floats<T, kCount>(v + j * int64_t{size} + c);
 #pragma unroll
-      for (int i = 0; i < kCount; ++i) sum[i] = fmaf(weight[j], x[i], sum[i]);
+    for (int j = 0; j < kKeys; ++j) {
+      if (j >= keys) continue;
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) sum[i] = fmaf(weight[j], first.at(j, i), sum[i]);
     }
     for (int i = 0; i < kCount; ++i) mixed[c + i] = sum[i];
   }
@@ -150,6 +175,9 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const int keys = left < 0 ? 0 : left < kKeys ? left : kKeys;
   const int64_t row = ((slot * job.kv_heads + kv_head) * job.capacity + first) * size;
   const float mine = score<T, kCount>(query, k + row, keys, size, job.scale);
+  Gathered<T, kCount> values;  // on their way while the block agrees on its maximum
+  const int column = column_of<kCount>(0);
+  if (keys > 0) values.load(v + row + (column < size ? column : 0), keys, size);
   const float warp_maximum = warp_max(mine);
   if (lane == 0) extremes[0][warp] = warp_maximum;
   __syncthreads();
@@ -160,7 +188,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const float warp_total = warp_sum(share);
   if (lane == 0) extremes[1][warp] = warp_total;
   __syncwarp();
-  mix<T, kCount>(mixed[warp], weight + warp * kKeys, v + row, keys, size);
+  mix<T, kCount>(mixed[warp], weight + warp * kKeys, values, v + row, keys, size);
   __syncthreads();
 
   const int64_t parts = (m * job.heads + head) * job.chunks;

@@ -1,4 +1,6 @@
 // Convolution as a product of weights with the pixels under their taps; no library needed.
+#include <algorithm>
+
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/plain_product.h"
 #include "kernels/cuda/products.h"
@@ -24,16 +26,19 @@ void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution&
       if (weight.dtype == DType::kBf16) {
         const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
                                    ceil_div(weight.out, kTileOut), ceil_div(k, kTileIn)};
+        check(std::max(x.rows(), y.rows()) <= INT32_MAX && k <= INT32_MAX,
+              "conv2d: at most 2^31 - 1 pixels");
+        const auto whole = [](int64_t n) { return static_cast<int32_t>(n); };
         const PatchOperand patches{.data = x.as<Bf16>(),
-                                   .height = x.shape[0],
-                                   .width = x.shape[1],
-                                   .channels = weight.in,
-                                   .out_width = y.shape[1],
-                                   .rows = y.rows(),
-                                   .kernel = weight.kernel,
-                                   .stride = stride,
-                                   .before = before,
-                                   .k = k,
+                                   .height = whole(x.shape[0]),
+                                   .width = whole(x.shape[1]),
+                                   .channels = whole(weight.in),
+                                   .out_width = whole(y.shape[1]),
+                                   .rows = whole(y.rows()),
+                                   .kernel = whole(weight.kernel),
+                                   .stride = whole(stride),
+                                   .before = whole(before),
+                                   .k = whole(k),
                                    .vectors = weight.in % 8 == 0 && in_vectors(x)};
         return multiply(s.handle, weights, patches, finish, k);
       }

@@ -8,14 +8,14 @@ namespace bifrons::cuda {
 // Steps whose loads are in flight together, for kN * 8 columns: as many as registers hold while two
 // blocks of 512 threads share a multiprocessor.
 template <int kN>
-constexpr int kStepsInFlight = kN == 1   ? 4
+constexpr int kStepsInFlight = kN == 1   ? 3
                                : kN == 2 ? 2
                                          : 1;
 
 // Few columns: a block has one tile of 16 outputs and a warp for every slice of K, so that as many
 // loads as the card can take are under way; kN * 8 columns.
 template <int kN, typename B, typename T>
-__global__ void __launch_bounds__(16 * kWarp, kN == 1 ? 2 : 1)
+__global__ void __launch_bounds__(16 * kWarp, 2)
     streaming_kernel(TiledWeights weights, B x, Finish<T> finish, Slices slices) {
   float* partial = dynamic_shared<float>();  // [slices][kN * 8][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;

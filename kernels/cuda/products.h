@@ -7,6 +7,8 @@
 // tile is, so a column's result does not depend on N or on its neighbours.
 #pragma once
 
+#include <utility>
+
 #include "kernels/cuda/instructions.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/weight_order.h"
@@ -59,23 +61,24 @@ struct RowsOperand {
 
 // The pixels under a kernel's taps: "row" n is output pixel n, K runs over (tap, channel).
 struct PatchOperand {
+  // 32 bits: a division of 64 is a hundred instructions.
   const Bf16* data;
-  int64_t height, width, channels;  // of the input
-  int64_t out_width, rows;          // rows: output pixels
-  int64_t kernel, stride, before;
-  int64_t k;
+  int32_t height, width, channels;  // of the input
+  int32_t out_width, rows;          // rows: output pixels
+  int32_t kernel, stride, before;
+  int32_t k;
   bool vectors;  // channels come in whole, aligned vectors of eight
 
   // Where K-index k0 of pixel (h, w) lies; null in the padding.
-  __device__ const Bf16* at(int64_t h, int64_t w, int64_t k0) const {
-    const int64_t tap = k0 / channels;
-    const int64_t y = h * stride + tap / kernel - before, x = w * stride + tap % kernel - before;
+  __device__ const Bf16* at(int32_t h, int32_t w, int32_t k0) const {
+    const int32_t tap = k0 / channels;
+    const int32_t y = h * stride + tap / kernel - before, x = w * stride + tap % kernel - before;
     if (y < 0 || y >= height || x < 0 || x >= width) return nullptr;
-    return data + (y * width + x) * channels + k0 % channels;
+    return data + (int64_t{y} * width + x) * channels + (k0 - tap * channels);
   }
-  __device__ uint4 eight(int64_t n, int64_t k0) const {
-    if (n >= rows || k0 >= k) return uint4{};
-    const int64_t h = n / out_width, w = n % out_width;
+  __device__ uint4 eight(int64_t column, int32_t k0) const {
+    if (column >= rows || k0 >= k) return uint4{};
+    const int32_t n = static_cast<int32_t>(column), h = n / out_width, w = n - h * out_width;
     if (vectors) {
       const Bf16* from = at(h, w, k0);
       return from ? *reinterpret_cast<const uint4*>(from) : uint4{};
@@ -148,64 +151,96 @@ struct Finish {
   }
 };
 
-// A warp's tile of kM * 16 by kN * 8 over all of K. Blocks of four warps, stacked along M; blocks
-// along x cover N, along y M.
-constexpr int kBlockWarps = 4;
+// Steps of K that are on their way from memory while those before are multiplied.
+constexpr int kStage = 4;
 
-template <int kM, int kN, typename A, typename B, typename T>
-__global__ void __launch_bounds__(kBlockWarps* kWarp)
+// Many columns: a block of kWarps makes kWarps * 16 rows of kN * 8 columns. A warp reads its own
+// tile of A; what is read of B serves all warps, through two buffers of shared memory.
+template <int kWarps, int kN, typename A, typename B, typename T>
+__global__ void __launch_bounds__(kWarps* kWarp)
     product_kernel(A a_rows, B b_rows, Finish<T> finish, Slices slices) {
-  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  const int64_t first_tile = (int64_t{blockIdx.y} * kBlockWarps + warp) * kM;
-  const int64_t first_column = int64_t{blockIdx.x} * kN * 8;
-  if (first_tile * kTileOut >= finish.m) return;
-  float total[kM][kN][4] = {};
-  for (int slice = 0; slice < slices.count; ++slice) {
-    float sum[kM][kN][4] = {};
-    const int first = slice * slices.length;
-    const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
-    for (int step = first; step < last; ++step) {
-      Fragment a[kM];
-      uint4 b[kN];
+  constexpr int kColumns = kN * 8, kThreads = kWarps * kWarp;
+  constexpr int kEach = kStage * kColumns * 4 / kThreads;  // vectors of B that a thread fetches
+  static_assert(kEach * kThreads == kStage * kColumns * 4);
+  __shared__ uint4 staged[2][kStage][kColumns][4];
+  const int lane = threadIdx.x % kWarp, thread = static_cast<int>(threadIdx.x);
+  const int64_t tile = int64_t{blockIdx.y} * kWarps + thread / kWarp;
+  const int64_t first_column = int64_t{blockIdx.x} * kColumns;
+
+  Fragment a[kStage];
+  uint4 b[kEach];
+  const auto load_a = [&](int step) {
+    return step < slices.steps ? a_rows.load(tile, step) : Fragment{};
+  };
+  const auto load_b = [&](int begin) {
 #pragma unroll
-      for (int i = 0; i < kM; ++i) a[i] = a_rows.load(first_tile + i, step);
-#pragma unroll
-      for (int j = 0; j < kN; ++j) {
-        b[j] = b_rows.eight(first_column + j * 8 + lane / 4, step * kTileIn + lane % 4 * 8);
-      }
-#pragma unroll
-      for (int i = 0; i < kM; ++i) {
-#pragma unroll
-        for (int j = 0; j < kN; ++j) multiply_step(sum[i][j], a[i], b[j]);
-      }
+    for (int i = 0; i < kEach; ++i) {
+      const int at = i * kThreads + thread, column = at / 4 % kColumns;
+      b[i] = b_rows.eight(first_column + column,
+                          (begin + at / (4 * kColumns)) * kTileIn + at % 4 * 8);
     }
-    for (int i = 0; i < kM; ++i) {
+  };
+#pragma unroll
+  for (int i = 0; i < kStage; ++i) a[i] = load_a(i);
+  load_b(0);
+
+  float total[kN][4] = {}, sum[kN][4] = {};
+  int left = slices.length;  // steps of this slice
+  for (int begin = 0; begin < slices.steps; begin += kStage) {
+    // Whoever still reads the other buffer has not passed the barrier after this one was filled.
+    uint4(&buffer)[kStage][kColumns][4] = staged[begin / kStage % 2];
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int at = i * kThreads + thread;
+      buffer[at / (4 * kColumns)][at / 4 % kColumns][at % 4] = b[i];
+    }
+    __syncthreads();
+    if (begin + kStage < slices.steps) load_b(begin + kStage);
+#pragma unroll
+    for (int i = 0; i < kStage; ++i) {
+      if (begin + i >= slices.steps) continue;
+#pragma unroll
       for (int j = 0; j < kN; ++j) {
-        for (int e = 0; e < 4; ++e) total[i][j][e] += sum[i][j][e];
+        multiply_step(sum[j], a[i], buffer[i][j * 8 + lane / 4][lane % 4]);
+      }
+      a[i] = load_a(begin + kStage + i);
+      if (--left > 0 && begin + i + 1 < slices.steps) continue;
+      left = slices.length;
+#pragma unroll
+      for (int j = 0; j < kN; ++j) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) total[j][e] += std::exchange(sum[j][e], 0.0f);
       }
     }
   }
 #pragma unroll
-  for (int i = 0; i < kM; ++i) {
+  for (int j = 0; j < kN; ++j) {
 #pragma unroll
-    for (int j = 0; j < kN; ++j) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        finish((first_tile + i) * kTileOut + lane / 4 + e / 2 * 8,
-               first_column + j * 8 + lane % 4 * 2 + e % 2, total[i][j][e]);
-      }
+    for (int e = 0; e < 4; ++e) {
+      finish(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
+             total[j][e]);
     }
   }
 }
 
+template <int kWarps, int kN, typename A, typename B, typename T>
+void multiply_in_blocks(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish,
+                        int64_t k) {
+  // Blocks along x cover N: those that read the same rows of A follow each other.
+  const Grid grid{dim3(static_cast<unsigned>(ceil_div(finish.n, kN * 8)),
+                       static_cast<unsigned>(ceil_div(finish.m, kWarps * kTileOut))),
+                  dim3(kWarps * kWarp)};
+  launch(stream, product_kernel<kWarps, kN, A, B, T>, grid, a, b, finish, slices_of(k));
+}
+
 template <typename A, typename B, typename T>
 void multiply(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish, int64_t k) {
-  constexpr int kM = 2, kN = 8;
-  const Grid grid{
-      dim3(static_cast<unsigned>(ceil_div(finish.n, kN * 8)),
-           static_cast<unsigned>(ceil_div(finish.m, int64_t{kBlockWarps} * kM * kTileOut))),
-      dim3(kBlockWarps * kWarp)};
-  launch(stream, product_kernel<kM, kN, A, B, T>, grid, a, b, finish, slices_of(k));
+  constexpr int64_t kBusy = 128;  // blocks that keep most multiprocessors of a large card at work
+  const int64_t large = ceil_div(finish.m, 8 * kTileOut) * ceil_div(finish.n, 64);
+  if (finish.m <= 4 * kTileOut || large < kBusy) {
+    return multiply_in_blocks<4, 4>(stream, a, b, finish, k);
+  }
+  multiply_in_blocks<8, 8>(stream, a, b, finish, k);
 }
 
 inline bool in_vectors(const Tensor& x) {

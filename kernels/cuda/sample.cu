@@ -36,31 +36,47 @@ struct Best {
   }
 };
 
+// Sums of 64 bits by additions of 32: shared memory has no others, and code that compares and swaps
+// takes turns where thousands of codes have one digit.
+struct WideSums {
+  uint32_t* low;
+  uint32_t* high;
+
+  __device__ void clear(int i) const { low[i] = high[i] = 0; }
+  __device__ void add(int i, uint64_t value) const {
+    const uint32_t part = static_cast<uint32_t>(value), before = atomicAdd(&low[i], part);
+    const uint32_t rest = static_cast<uint32_t>(value >> 32) + (before + part < part);
+    if (rest != 0) atomicAdd(&high[i], rest);
+  }
+  __device__ uint64_t at(int i) const { return uint64_t{high[i]} << 32 | low[i]; }
+};
+
 // Narrows `kept` to the fewest codes, by rank and then by code, whose weights sum to `target` or
 // more. weight(code) is exact; the whole block calls this.
 template <typename Weight>
 __device__ Kept narrowed(const Kept& kept, const float* logits, int64_t n, uint64_t target,
                          const Weight& weight) {
-  __shared__ unsigned long long sums[kDigit];
+  __shared__ uint32_t low[kDigit], high[kDigit];
+  const WideSums sums{low, high};
   __shared__ uint32_t prefix_found;
   __shared__ unsigned long long above_found;
   uint32_t prefix = 0;  // the digits of the rank that are known
   uint64_t above = 0;   // weight of all codes above them
   for (int shift = 24; shift >= 0; shift -= 8) {
-    for (int i = threadIdx.x; i < kDigit; i += blockDim.x) sums[i] = 0;
+    for (int i = threadIdx.x; i < kDigit; i += blockDim.x) sums.clear(i);
     __syncthreads();
     for (int64_t code = threadIdx.x; code < n; code += blockDim.x) {
       const uint32_t rank = rank_of(logits[code]);
       const bool known = shift == 24 || rank >> (shift + 8) == prefix >> (shift + 8);
       if (known && kept.holds(rank, code)) {
-        atomicAdd(&sums[rank >> shift & 0xff], static_cast<unsigned long long>(weight(code)));
+        sums.add(static_cast<int>(rank >> shift & 0xff), weight(code));
       }
     }
     __syncthreads();
     if (threadIdx.x == 0) {
       uint64_t sum = above;
       int digit = kDigit - 1;
-      for (; digit > 0 && sum + sums[digit] < target; --digit) sum += sums[digit];
+      for (; digit > 0 && sum + sums.at(digit) < target; --digit) sum += sums.at(digit);
       prefix_found = prefix | static_cast<uint32_t>(digit) << shift;
       above_found = sum;
     }
@@ -122,8 +138,10 @@ struct Controls {
 };
 
 __global__ void __launch_bounds__(kSampleThreads)
-    sample_kernel(int32_t* ids, const float* guided, int64_t pitch, int64_t n, Controls controls) {
+    sample_kernel(int32_t* ids, const float* guided, int64_t pitch, int64_t n, uint64_t* masses,
+                  Controls controls) {
   const int64_t p = blockIdx.x;
+  uint64_t* mass = masses + p * n;  // of every code, where top-p asks for it
   const float* logits = guided + p * pitch;
   const float temperature = controls.temperature[p], top_p = controls.top_p[p];
   const int32_t top_k = controls.top_k[p];
@@ -143,19 +161,19 @@ __global__ void __launch_bounds__(kSampleThreads)
                       [](int64_t) { return uint64_t{1}; });
     }
     if (top_p < 1.0f) {
-      const auto mass = [&](int64_t code) {
-        return drawing_mass(logits[code], highest.score, temperature);
-      };
       __shared__ unsigned long long total;
       if (threadIdx.x == 0) total = 0;
       __syncthreads();
       uint64_t sum = 0;
       for (int64_t code = threadIdx.x; code < n; code += blockDim.x) {
-        if (kept.holds(rank_of(logits[code]), code)) sum += mass(code);
+        // Once: where double precision is slow this takes longer than everything else.
+        mass[code] = drawing_mass(logits[code], highest.score, temperature);
+        if (kept.holds(rank_of(logits[code]), code)) sum += mass[code];
       }
       atomicAdd(&total, static_cast<unsigned long long>(sum));
       __syncthreads();
-      kept = narrowed(kept, logits, n, mass_to_reach(top_p, total), mass);
+      kept = narrowed(kept, logits, n, mass_to_reach(top_p, total),
+                      [&](int64_t code) { return mass[code]; });
     }
     const int32_t* words = controls.seed + 2 * p;
     const uint64_t seed =
@@ -184,9 +202,11 @@ void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleCont
   const Controls c{controls.temperature.as<float>(), controls.top_k.as<int32_t>(),
                    controls.top_p.as<float>(), controls.seed.as<int32_t>(),
                    controls.step.as<int32_t>()};
+  auto* masses = reinterpret_cast<uint64_t*>(
+      s.workspace.area(guided.rows() * guided.cols() * static_cast<int64_t>(sizeof(uint64_t))));
   launch(s.handle, sample_kernel,
          {dim3(static_cast<unsigned>(guided.rows())), dim3(kSampleThreads)}, ids.as<int32_t>(),
-         guided.as<float>(), guided.pitch, guided.cols(), c);
+         guided.as<float>(), guided.pitch, guided.cols(), masses, c);
 }
 
 }  // namespace bifrons::cuda

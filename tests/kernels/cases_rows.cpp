@@ -245,6 +245,11 @@ std::vector<OpCase> linear_cases() {
       }
     }
   }
+  // As many rows as a batch or a long prompt has: few tiles, and many of the largest.
+  for (const LinearSize& size : {LinearSize{70, 200, 65}, LinearSize{1025, 1030, 40}}) {
+    cases.push_back(linear_case(DType::kBf16, DType::kBf16, size, true, false, false));
+    cases.push_back(linear_case(DType::kBf16, DType::kBf16, size, false, true, false));
+  }
   return cases;
 }
 

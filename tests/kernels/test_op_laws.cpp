@@ -29,8 +29,7 @@ Values apply(const RowVerb& verb, Backend& b, DType dtype, const Values& x) {
   return to.values();
 }
 
-void expect_independent_rows(const RowVerb& verb, Backend& b, DType dtype) {
-  const int64_t rows = 37;
+void expect_independent_rows(const RowVerb& verb, Backend& b, DType dtype, int64_t rows = 37) {
   const Values x = spread(3, rows * verb.in, dtype);
   const Values together = apply(verb, b, dtype, x);
   for (int64_t m : {int64_t{0}, int64_t{17}, rows - 1}) {
@@ -97,6 +96,23 @@ Values attend(Backend& b, DType dtype, const Guarded& k, const Guarded& v,
   b.attention(to.tensor(), from.tensor(), {k.tensor(), v.tensor()},
               {slots.tensor(), positions.tensor()});
   return to.values();
+}
+
+// Wherever a backend may take another way: many tiles of many rows, and sums in many parts.
+TEST(OpLaws, RowsDoNotKnowHowManyTheyAre) {
+  if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  const auto b = backend_under_test();
+  struct Shape {
+    int64_t rows, in, out;
+  };
+  for (const auto& [rows, in, out] : {Shape{1025, 40, 1030}, Shape{65, 2100, 20}}) {
+    const HostValues weight(spread(1, out * in, DType::kBf16), DType::kBf16, out, in);
+    const Linear linear = b->make_linear({&weight.array, 1}, {});
+    expect_independent_rows(
+        {"linear", in, out,
+         [&](Backend& on, const Tensor& y, const Tensor& x) { on.linear(y, x, linear); }},
+        *b, DType::kBf16, rows);
+  }
 }
 
 TEST(OpLaws, AttentionOverABatchEqualsAlone) {
