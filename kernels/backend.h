@@ -55,6 +55,14 @@ class Recording {
   virtual void run() = 0;
 };
 
+// What had been launched when it was made.
+class Mark {
+ public:
+  virtual ~Mark() = default;
+  // Returns when all of that is done, whatever was launched later.
+  virtual void wait() = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -73,8 +81,11 @@ class Backend {
   void copy(const Tensor& to, const Tensor& from);
   // What allocate() could still give; nothing where that is the operating system's affair.
   virtual std::optional<int64_t> free_bytes() { return std::nullopt; }
+  // Memory that the host reads at the same address, once the verbs that wrote it are done. Zero-filled.
+  virtual Buffer allocate_shared(int64_t bytes) { return allocate(bytes); }
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
+  virtual std::unique_ptr<Mark> mark();
 
   // A step that calls nothing but verbs of this backend, on memory that outlives the recording. It
   // is called either once, now, and its launches are replayed; or at every run, as here. What

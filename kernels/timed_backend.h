@@ -22,7 +22,9 @@ class TimedBackend : public Backend {
   Buffer allocate(int64_t bytes) override { return inner_.allocate(bytes); }
   void upload(const Tensor& to, const void* host) override { inner_.upload(to, host); }
   void download(void* host, const Tensor& from) override { inner_.download(host, from); }
+  Buffer allocate_shared(int64_t bytes) override { return inner_.allocate_shared(bytes); }
   void synchronize() override { inner_.synchronize(); }
+  std::unique_ptr<Mark> mark() override { return inner_.mark(); }
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override {
     return inner_.make_linear(parts, bias);
   }

@@ -18,6 +18,24 @@ namespace {
 // once. The codes' tables are smaller.
 constexpr int64_t kLargestTableOnCard = 256 << 20;
 
+class EventMark final : public Mark {
+ public:
+  explicit EventMark(cudaStream_t stream) {
+    must(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "marking its work");
+    if (const cudaError_t status = cudaEventRecord(event_, stream); status != cudaSuccess) {
+      cudaEventDestroy(event_);
+      must(status, "marking its work");
+    }
+  }
+  EventMark(const EventMark&) = delete;
+  EventMark& operator=(const EventMark&) = delete;
+  ~EventMark() override { cudaEventDestroy(event_); }
+  void wait() override { must(cudaEventSynchronize(event_), "computing"); }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 }  // namespace
 
 CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
@@ -61,6 +79,13 @@ void CudaBackend::download(void* host, const Tensor& from) {
   synchronize();
 }
 
+Buffer CudaBackend::allocate_shared(int64_t bytes) {
+  on_card();
+  Buffer buffer = allocate_mapped(bytes);
+  std::memset(buffer.data(), 0, bytes);
+  return buffer;
+}
+
 std::optional<int64_t> CudaBackend::free_bytes() {
   on_card();
   size_t free = 0, total = 0;
@@ -69,6 +94,8 @@ std::optional<int64_t> CudaBackend::free_bytes() {
 }
 
 void CudaBackend::synchronize() { must(cudaStreamSynchronize(on_card().handle), "computing"); }
+
+std::unique_ptr<Mark> CudaBackend::mark() { return std::make_unique<EventMark>(on_card().handle); }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
   check(step != nullptr, "record: no step");

@@ -27,7 +27,9 @@ class CudaBackend final : public Backend {
   void upload(const Tensor& to, const void* host) override;
   void download(void* host, const Tensor& from) override;
   std::optional<int64_t> free_bytes() override;
+  Buffer allocate_shared(int64_t bytes) override;
   void synchronize() override;
+  std::unique_ptr<Mark> mark() override;
   std::unique_ptr<Recording> record(std::function<void()> step) override;
 
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override;

@@ -25,7 +25,10 @@ int64_t padded(int64_t bytes) {
 }
 
 void release(void*, void* data, int64_t) { cudaFree(data); }
-void release_mapped(void*, void* data, int64_t) { cudaFreeHost(data); }
+void release_mapped(void*, void* data, int64_t) {
+  cudaDeviceSynchronize();  // kernels may still use it, and freeing it does not promise to wait
+  cudaFreeHost(data);
+}
 
 // On a stream of its own, because the caller's may be recording.
 void fill_with_zeros(void* data, int64_t bytes) {

@@ -12,7 +12,8 @@ namespace bifrons::cuda {
 // Zero-filled memory on the current card. Throws Error (unavailable) naming needed and free bytes.
 Buffer allocate_device(int64_t bytes);
 
-// Memory of the host that kernels read over the bus: for tables of which a few rows are used.
+// Memory of the host that kernels use over the bus, at the host's addresses: for tables of which a
+// few rows are read, and for what the host reads while kernels run. Contents undefined.
 Buffer allocate_mapped(int64_t bytes);
 
 // Scratch memory of the kernels of one stream. Areas that were handed out stay valid for ever,

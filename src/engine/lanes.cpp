@@ -23,12 +23,11 @@ constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12,  16,  24
 // busy.
 struct Lanes::Controls {
   // i32 or f32 per lane
-  static int64_t words(const Config& config) { return 11 + kRunAhead + config.image_tokens(); }
+  static int64_t words(const Config& config) { return 11 + config.image_tokens(); }
 
   TokenRows rows;         // [2 P]
   SampleControls sample;  // [P]
   Tensor guidance;        // f32 [P]
-  Tensor notes;           // i32 [P, kRunAhead]: code n at n mod kRunAhead
   Tensor fixed;           // i32 [P, image_tokens]; -1 is drawn
 };
 
@@ -72,6 +71,7 @@ void Lanes::reserve(int64_t count) {
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
   controls_ = b_.allocate(Controls::words(config_) * count * 4);
+  notes_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   remembered_.resize(2 * places);
   count_ = count;
 }
@@ -79,7 +79,7 @@ void Lanes::reserve(int64_t count) {
 void Lanes::make_room(int64_t prompt_tokens) {
   const int64_t tokens = config_.image_tokens();
   if (prompt_tokens + tokens - 1 <= memory_.capacity) return;
-  collect();  // nothing is under way when its memory moves
+  read_notes(0);  // nothing is under way when its memory moves
   int64_t room = kShortPrompt;
   while (room < prompt_tokens) room *= 2;
   std::vector<int64_t> used(memory_.slots);
@@ -107,7 +107,7 @@ void Lanes::admit(std::vector<LanePicture> pictures) {
     entering.push_back({std::move(picture), free_.back(), 0});
     free_.pop_back();
   }
-  collect();
+  read_notes(0);
   changed_ = true;
   prefill(entering);
   upload(entering);
@@ -206,7 +206,6 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
   c.sample.top_p = take(DType::kF32, 1);
   c.guidance = take(DType::kF32, 1);
   const int64_t tokens = config_.image_tokens();
-  c.notes = take(DType::kI32, kRunAhead).reshape({lanes, kRunAhead});
   c.fixed = take(DType::kI32, tokens).reshape({lanes, tokens});
   return c;
 }
@@ -263,7 +262,7 @@ Recording& Lanes::recording(int64_t lanes) {
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     face_.draw_codes(b_, a, c.guidance, c.sample);
     b_.keep(a.ids, c.fixed, c.sample.step);
-    b_.note(c.notes, a.ids, c.sample.step);
+    b_.note(notes(lanes), a.ids, c.sample.step);
     b_.advance(c.rows.position);
     b_.advance(c.sample.step);
   });
@@ -275,14 +274,18 @@ void Lanes::step() {
   if (changed_) upload(lanes_);
   changed_ = false;
   recording(filled_up(busy())).run();
+  marks_.push_back(b_.mark());
   ++work_.steps;
   work_.busy_lane_steps += busy();
-  bool full = !as_device_;
+  bool last = !as_device_;
   for (Lane& lane : lanes_) {
     ++lane.unread;
-    full = full || lane.unread == kRunAhead || lane.drawn() == config_.image_tokens();
+    last = last || lane.drawn() == config_.image_tokens();
   }
-  if (full) collect();
+  read_notes(last ? 0 : kRunAhead - 1);
+  // Lanes that are taken out change the rows of what is under way.
+  const auto failed = [](const Lane& lane) { return !lane.picture.finite; };
+  if (std::any_of(lanes_.begin(), lanes_.end(), failed)) read_notes(0);
 }
 
 void Lanes::add_code(Lane& lane, int32_t code) {
@@ -292,16 +295,22 @@ void Lanes::add_code(Lane& lane, int32_t code) {
   for (int row = 0; row < 2; ++row) remembered_[2 * lane.place + row].clear();
 }
 
-// Reads the notes of the last steps.
-void Lanes::collect() {
-  if (lanes_.empty() || lanes_[0].unread == 0) return;
-  std::vector<int32_t> notes(lanes_.size() * kRunAhead);
-  b_.download(notes.data(), controls(busy()).notes);
+Tensor Lanes::notes(int64_t lanes) const {
+  return notes_.view(DType::kI32, {lanes, kRunAhead});
+}
+
+// Waits for all steps but the last `under_way`, and takes over what they have drawn.
+void Lanes::read_notes(int64_t under_way) {
+  const int64_t steps = static_cast<int64_t>(marks_.size()) - under_way;
+  if (steps <= 0) return;
+  marks_[steps - 1]->wait();
+  marks_.erase(marks_.begin(), marks_.begin() + steps);
+  const int32_t* noted = notes(busy()).as<int32_t>();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
-    const int64_t end = lane.drawn();
-    for (int64_t n = end - std::exchange(lane.unread, 0); n < end; ++n) {
-      add_code(lane, notes[i * kRunAhead + n % kRunAhead]);
+    for (; lane.unread > under_way; --lane.unread) {
+      const int64_t n = lane.drawn() - lane.unread;
+      add_code(lane, noted[i * kRunAhead + n % kRunAhead]);
     }
   }
 }
@@ -324,6 +333,7 @@ std::vector<LanePicture> Lanes::take_finished() {
 void Lanes::clear() {
   for (const Lane& lane : lanes_) free_.push_back(lane.place);
   changed_ = true;
+  marks_.clear();  // what is under way writes notes that nobody reads
   lanes_.clear();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -28,9 +29,9 @@ struct LanePicture {
   std::chrono::steady_clock::time_point start{};
 };
 
-// Steps that a device may be ahead of what the host has read. Every reading waits for the device;
-// stopping waits for so many steps.
-inline constexpr int64_t kRunAhead = 8;
+// Steps that a device may have before it: one it is at, and one it goes on with while the host reads
+// what the first has drawn. Stopping waits for no more than these.
+inline constexpr int64_t kRunAhead = 2;
 
 // Places beside the lanes that rows work on which only fill a step up: none where every step has as
 // many lanes as there are.
@@ -58,7 +59,7 @@ class Lanes {
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageFace& face, RopeMode rope);
   // The same, told whether to treat the backend as a device: steps are filled up to a few numbers of
-  // lanes, for which they are recorded, and the host reads what was drawn every kRunAhead steps.
+  // lanes, for which they are recorded, and the host reads what was drawn one step later.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageFace& face, RopeMode rope, bool as_device);
   ~Lanes();
@@ -77,7 +78,7 @@ class Lanes {
   void admit(std::vector<LanePicture> pictures);
 
   // Draws one code more of every busy lane. A device may still be at it, and a number that is not
-  // finite be noticed some steps later.
+  // finite be noticed one step later.
   void step();
 
   // Takes out the pictures that have all their codes or are not finite.
@@ -107,7 +108,8 @@ class Lanes {
   Controls controls(int64_t lanes) const;
   void upload(std::span<const Lane> lanes);
   void add_code(Lane& lane, int32_t code);
-  void collect();
+  void read_notes(int64_t under_way);
+  Tensor notes(int64_t lanes) const;
   Recording& recording(int64_t lanes);
   int64_t filled_up(int64_t lanes) const;
 
@@ -131,6 +133,8 @@ class Lanes {
   Buffer inputs_;    // x [rows, D]
   Buffer rows_;      // i32 ids, slots, positions of prefill rows
   Buffer controls_;  // see Controls
+  Buffer notes_;     // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
+  std::deque<std::unique_ptr<Mark>> marks_;  // after every step whose notes were not read
   std::map<int64_t, std::unique_ptr<Recording>> recordings_;  // by lanes in a step
 };
 

@@ -36,6 +36,12 @@ struct FakeStream {
   int64_t last() const { return done + static_cast<int64_t>(left.size()); }
 };
 
+// How far a stream was when it was recorded.
+struct FakeEvent {
+  FakeStream* stream = nullptr;
+  int64_t last = 0;
+};
+
 namespace {
 
 std::map<void*, size_t>& allocations() {
@@ -146,7 +152,15 @@ cudaError_t cudaFree(void* data) {
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) { return cudaMalloc(data, bytes); }
-cudaError_t cudaFreeHost(void* data) { return cudaFree(data); }
+cudaError_t cudaFreeHost(void* data) {
+  allocations().erase(data);
+  std::free(data);
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize() {
+  cuda_on_cpu::do_everything();
+  return machine().failure;
+}
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
   cuda_on_cpu::submit(stream, [=] { std::memcpy(to, from, bytes); });
@@ -190,6 +204,22 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   stream->do_until(stream->last());
   return machine().failure;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new cuda_on_cpu::FakeEvent;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  *event = {stream, stream->last()};
+  return machine().failure;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (cuda_on_cpu::streams().count(event->stream) > 0) event->stream->do_until(event->last);
+  return machine().failure;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   stream->capturing = new cuda_on_cpu::FakeGraph;

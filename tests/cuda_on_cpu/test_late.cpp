@@ -2,6 +2,9 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <map>
+
 #include "tests/engine/lane_toy.h"
 #include "tests/support/under_test.h"
 
@@ -25,7 +28,8 @@ class Late : public ::testing::Test {
   testing::LaneToy toy{*backend, "toy-f32"};
 };
 
-// The host waits every kRunAhead steps and gets the codes of one that waits for every step.
+// A device has a step before it while the host reads the one before, and it gets the codes of one
+// that waits for every step.
 TEST_F(Late, LanesRunAheadAndDrawTheSame) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(3);
@@ -35,7 +39,7 @@ TEST_F(Late, LanesRunAheadAndDrawTheSame) {
   for (int64_t step = 1; step < toy.config.image_tokens(); ++step) {
     lanes.step();
     const bool last = step + 1 == toy.config.image_tokens();
-    EXPECT_EQ(waiting_graphs(), last ? 0 : step % kRunAhead) << step;
+    EXPECT_EQ(waiting_graphs(), last ? 0 : kRunAhead - 1) << step;
     finished = lanes.take_finished();
     EXPECT_EQ(finished.size(), last ? 3u : 0u);
   }
@@ -48,7 +52,7 @@ TEST_F(Late, WhoEntersInFlightChangesNothing) {
   lanes.reserve(2);
   lanes.admit(pictures({0}));
   for (int i = 0; i < 3; ++i) lanes.step();
-  EXPECT_EQ(waiting_graphs(), 3);
+  EXPECT_EQ(waiting_graphs(), 1);
   lanes.make_room(100);
   for (int i = 0; i < 2; ++i) lanes.step();
   lanes.admit(pictures({1}));
@@ -70,10 +74,59 @@ TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
   lanes.admit(pictures({0, 1}));
   for (int i = 0; i < 5; ++i) lanes.step();
   lanes.clear();
-  EXPECT_EQ(waiting_graphs(), 5);
+  EXPECT_EQ(waiting_graphs(), 1);
   lanes.admit(pictures({2}));
   for (int64_t step = 1; step < toy.config.image_tokens(); ++step) lanes.step();
   EXPECT_EQ(lanes.take_finished().at(0).codes, toy.alone(toy.picture(2)));
+}
+
+// Whoever stops after any number of steps waits for the one under way, and nothing is freed before.
+TEST_F(Late, StoppingWaitsForOneStep) {
+  for (int steps = 1; steps < 5; ++steps) {
+    {
+      Lanes lanes = toy.lanes(true);
+      lanes.reserve(2);
+      lanes.admit(pictures({0, 1}));
+      for (int i = 0; i < steps; ++i) lanes.step();
+      EXPECT_EQ(waiting_graphs(), 1);
+    }
+    EXPECT_EQ(waiting_graphs(), 0);
+  }
+}
+
+// A picture whose numbers are not finite is noticed a step late and leaves; the rows of the step
+// under way are still those of its neighbours.
+TEST_F(Late, ALaneThatFailsTakesNobodyAlong) {
+  // A picture and a guidance with which no number is too large at first, but one is later.
+  const std::unique_ptr<Backend> fast = make_cpu_backend(1);
+  testing::LaneToy there{*fast, "toy-f32"};
+  const auto fails_later = [&](const LanePicture& p) {
+    const size_t drawn = there.alone(p).size();
+    return drawn >= 2 && drawn < static_cast<size_t>(toy.config.image_tokens());
+  };
+  LanePicture failing = toy.picture(3);
+  for (uint64_t id = 3; !fails_later(failing); failing.prompt.guidance *= 0.95f) {
+    if (failing.prompt.guidance < 1e37f) {
+      failing = toy.picture(++id);
+      failing.prompt.guidance = std::numeric_limits<float>::max();
+      ASSERT_LT(id, 100u);
+    }
+  }
+  std::vector<LanePicture> all = pictures({1, 2});
+  all.insert(all.begin(), failing);
+  Lanes lanes = toy.lanes(true);
+  lanes.reserve(3);
+  lanes.admit(std::move(all));
+  std::map<uint64_t, LanePicture> finished;
+  while (lanes.busy() > 0) {
+    lanes.step();
+    for (LanePicture& p : lanes.take_finished()) finished[p.id] = std::move(p);
+  }
+  EXPECT_FALSE(finished.at(failing.id).finite);
+  EXPECT_GE(finished.at(failing.id).codes.size(), 2u);
+  for (const uint64_t id : {1, 2}) {
+    EXPECT_EQ(finished.at(id).codes, toy.alone(toy.picture(id))) << id;
+  }
 }
 
 }  // namespace
