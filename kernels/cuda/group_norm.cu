@@ -1,4 +1,6 @@
 // Group normalisation of one NHWC picture: one kernel for the statistics, one for the values.
+#include <type_traits>
+
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -24,23 +26,39 @@ struct Sums {
   double first, second;
 };
 
+// kCount neighbouring channels.
+template <typename T, int kCount>
+struct alignas(sizeof(T) * kCount) Channels {
+  T of[kCount];
+};
+
 // Turns the sums of all chunks into a factor and an offset a channel, as floats [2][channels]: the
 // mean comes back exactly enough because it is kept apart: y = (x - mean) * factor + bias.
 template <typename T>
 __device__ inline void finish_statistics(float* mean, float* factor, const Sums* parts, const T* x,
                                          const float* weight, const GroupNormJob& job) {
+  __shared__ Sums strands[kNormThreads];
   __shared__ double group_mean[kMostGroups], group_factor[kMostGroups];
-  for (int g = threadIdx.x; g < job.groups; g += blockDim.x) {
-    Sums sums{};
-    for (int i = 0; i < job.chunks; ++i) {
-      sums.first += parts[i * job.groups + g].first;
-      sums.second += parts[i * job.groups + g].second;
+  // A group's chunks are added in as many strands as there are threads for it, then those in order.
+  const int each = kNormThreads / job.groups;
+  const int group = static_cast<int>(threadIdx.x) / each, strand = threadIdx.x % each;
+  Sums sums{};
+  for (int i = strand; group < job.groups && i < job.chunks; i += each) {
+    sums.first += parts[i * job.groups + group].first;
+    sums.second += parts[i * job.groups + group].second;
+  }
+  strands[threadIdx.x] = sums;
+  __syncthreads();
+  if (group < job.groups && strand == 0) {
+    for (int i = 1; i < each; ++i) {
+      sums.first += strands[threadIdx.x + i].first;
+      sums.second += strands[threadIdx.x + i].second;
     }
     const double n = static_cast<double>(job.pixels) * job.width;
     const double offset = sums.first / n;
     const double variance = fmax(0.0, sums.second / n - offset * offset);
-    group_mean[g] = static_cast<double>(to_float(x[int64_t{g} * job.width])) + offset;
-    group_factor[g] = 1.0 / sqrt(variance + static_cast<double>(job.eps));
+    group_mean[group] = static_cast<double>(to_float(x[int64_t{group} * job.width])) + offset;
+    group_factor[group] = 1.0 / sqrt(variance + static_cast<double>(job.eps));
   }
   __syncthreads();
   for (int64_t c = threadIdx.x; c < job.channels; c += blockDim.x) {
@@ -49,41 +67,54 @@ __device__ inline void finish_statistics(float* mean, float* factor, const Sums*
   }
 }
 
-// Block i sums chunk i; the last block to finish makes the statistics of the picture.
-template <typename T>
+// Block i sums chunk i; the last block to finish makes the statistics of the picture. A thread reads
+// kCount channels at once.
+template <typename T, int kCount>
 __global__ void __launch_bounds__(kNormThreads)
     group_statistics_kernel(float* mean, float* factor, Sums* parts, int* counter, const T* x,
                             const float* weight, GroupNormJob job) {
-  __shared__ float sums[kNormThreads], squares[kNormThreads];
+  using Vector = Channels<T, kCount>;
+  __shared__ float sums[kNormThreads * kCount], squares[kNormThreads * kCount];
   const int64_t first = blockIdx.x * job.chunk;
   const int64_t last = first + job.chunk < job.pixels ? first + job.chunk : job.pixels;
   // Threads stand side by side over the channels and, where there is room, several pixels deep.
-  const int64_t channels = job.channels;
-  const int across = static_cast<int>(channels < kNormThreads ? channels : kNormThreads);
+  const int vectors = static_cast<int>(job.channels / kCount);
+  const int across = vectors < kNormThreads ? vectors : kNormThreads;
   const int deep = kNormThreads / across;
   const int column = threadIdx.x % across, layer = threadIdx.x / across;
   double total = 0.0, total_squares = 0.0;  // of the group this thread answers for
-  for (int64_t base = 0; base < channels; base += across) {
-    const int64_t c = base + column;
-    float sum = 0.0f, square = 0.0f;
-    if (layer < deep && c < channels) {
-      const float pivot = to_float(x[c / job.width * job.width]);
+  for (int base = 0; base < vectors; base += across) {
+    float sum[kCount] = {}, square[kCount] = {};
+    if (layer < deep && base + column < vectors) {
+      float pivot[kCount];
+      for (int i = 0; i < kCount; ++i) {
+        pivot[i] = to_float(x[((base + column) * kCount + i) / job.width * job.width]);
+      }
+      const auto* from = reinterpret_cast<const Vector*>(x) + base + column;
+#pragma unroll 4
       for (int64_t p = first + layer; p < last; p += deep) {
-        const float d = to_float(x[p * channels + c]) - pivot;
-        sum += d;
-        square = fmaf(d, d, square);
+        const Vector v = from[p * vectors];
+#pragma unroll
+        for (int i = 0; i < kCount; ++i) {
+          const float d = to_float(v.of[i]) - pivot[i];
+          sum[i] += d;
+          square[i] = fmaf(d, d, square[i]);
+        }
       }
     }
-    sums[threadIdx.x] = sum;
-    squares[threadIdx.x] = square;
+    for (int i = 0; i < kCount; ++i) {
+      sums[threadIdx.x * kCount + i] = sum[i];
+      squares[threadIdx.x * kCount + i] = square[i];
+    }
     __syncthreads();
+    const int here = base * kCount, wide = across * kCount;  // channels in these sums
     if (static_cast<int>(threadIdx.x) < job.groups) {
-      const int64_t begin = int64_t{threadIdx.x} * job.width, end = begin + job.width;
-      for (int64_t channel = begin; channel < end; ++channel) {
-        if (channel < base || channel >= base + across) continue;
+      const int begin = static_cast<int>(threadIdx.x) * job.width;
+      for (int channel = begin; channel < begin + job.width; ++channel) {
+        if (channel < here || channel >= here + wide) continue;
         for (int l = 0; l < deep; ++l) {
-          total += sums[l * across + channel - base];
-          total_squares += squares[l * across + channel - base];
+          total += sums[l * wide + channel - here];
+          total_squares += squares[l * wide + channel - here];
         }
       }
     }
@@ -95,14 +126,23 @@ __global__ void __launch_bounds__(kNormThreads)
   if (last_to_arrive(counter, job.chunks)) finish_statistics(mean, factor, parts, x, weight, job);
 }
 
-template <typename T>
+// A thread makes kCount channels of a pixel.
+template <typename T, int kCount>
 __global__ void normalise_kernel(T* y, const T* x, const float* mean, const float* factor,
-                                 const float* bias, int64_t n, int64_t channels, bool silu_after) {
-  const int64_t i = int64_t{blockIdx.x} * kNormThreads + threadIdx.x;
-  if (i >= n) return;
-  const int64_t c = i % channels;
-  const float value = rounded<T>((to_float(x[i]) - mean[c]) * factor[c] + bias[c]);
-  y[i] = round_to<T>(silu_after ? silu(value) : value);
+                                 const float* bias, int64_t n, int channels, bool silu_after) {
+  using Vector = Channels<T, kCount>;
+  const int64_t at = (int64_t{blockIdx.x} * kNormThreads + threadIdx.x) * kCount;
+  if (at >= n) return;
+  const Vector from = *reinterpret_cast<const Vector*>(x + at);
+  Vector to;
+  const int first = static_cast<int>(at % channels);
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const int c = first + i;
+    const float value = rounded<T>((to_float(from.of[i]) - mean[c]) * factor[c] + bias[c]);
+    to.of[i] = round_to<T>(silu_after ? silu(value) : value);
+  }
+  *reinterpret_cast<Vector*>(y + at) = to;
 }
 
 void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
@@ -121,16 +161,24 @@ void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, i
   std::byte* area = s.workspace.area(part_bytes + 2 * x.cols() * size_of(DType::kF32));
   auto* mean = reinterpret_cast<float*>(area + part_bytes);
   float* factor = mean + x.cols();
+  const auto addresses = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(s.handle, group_statistics_kernel<T>,
-           {dim3(static_cast<unsigned>(job.chunks)), dim3(kNormThreads)}, mean, factor,
-           reinterpret_cast<Sums*>(area), s.workspace.counters(1), x.as<T>(),
-           static_cast<const float*>(norm.weight.data()), job);
-    launch(s.handle, normalise_kernel<T>,
-           {dim3(static_cast<unsigned>(ceil_div(x.count(), kNormThreads))), dim3(kNormThreads)},
-           y.as<T>(), x.as<T>(), mean, factor, static_cast<const float*>(norm.bias.data()),
-           x.count(), x.cols(), silu_after);
+    constexpr int kVector = 16 / static_cast<int>(sizeof(T));
+    const auto run = [&](auto count) {
+      constexpr int kCount = decltype(count)::value;
+      launch(s.handle, group_statistics_kernel<T, kCount>,
+             {dim3(static_cast<unsigned>(job.chunks)), dim3(kNormThreads)}, mean, factor,
+             reinterpret_cast<Sums*>(area), s.workspace.counters(1), x.as<T>(),
+             static_cast<const float*>(norm.weight.data()), job);
+      launch(s.handle, normalise_kernel<T, kCount>,
+             {dim3(static_cast<unsigned>(ceil_div(x.count(), kNormThreads * kCount))),
+              dim3(kNormThreads)},
+             y.as<T>(), x.as<T>(), mean, factor, static_cast<const float*>(norm.bias.data()),
+             x.count(), static_cast<int>(x.cols()), silu_after);
+    };
+    const bool vectors = x.cols() % kVector == 0 && addresses % 16 == 0;
+    vectors ? run(std::integral_constant<int, kVector>{}) : run(std::integral_constant<int, 1>{});
   });
 }
 
