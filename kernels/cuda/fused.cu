@@ -34,7 +34,7 @@ __device__ inline uint4 normed_eight(const NormedRows& rows, int64_t n, int64_t 
 
 // Both tiles of a block and what is done with their sums.
 template <typename Pair>
-__global__ void __launch_bounds__(16 * kWarp)
+__global__ void __launch_bounds__(16 * kWarp, 2)
     norm_product_kernel(TiledWeights weights, NormedRows rows, Pair pair, Slices slices) {
   __shared__ float strands[kColumns][kStrands];
   float* partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
