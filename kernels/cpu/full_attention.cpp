@@ -18,24 +18,36 @@ constexpr int64_t kLanes = 32;
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
-// c [kQueries, 32] = a [kQueries, n] b [n, 32]; rows of b lie `pitch` apart.
-void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, const float* b,
-                    int64_t pitch, int64_t n) {
+// c [kRows, 16 kVectors] = a [kRows, n] b [n, 16 kVectors]; rows of b lie `pitch` apart. As many sums
+// as registers hold.
+template <int64_t kRows, int64_t kVectors>
+void multiply_tile(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, const float* b,
+                   int64_t pitch, int64_t n) {
   vectorised([=]() __attribute__((always_inline)) {
-    Lanes acc[kQueries][2] = {};
+    Lanes acc[kRows][kVectors] = {};
     for (int64_t k = 0; k < n; ++k) {
-      const Lanes left = *reinterpret_cast<const Lanes*>(b + k * pitch);
-      const Lanes right = *reinterpret_cast<const Lanes*>(b + k * pitch + 16);
-      for (int64_t i = 0; i < kQueries; ++i) {
-        acc[i][0] += left * a[i * a_pitch + k];
-        acc[i][1] += right * a[i * a_pitch + k];
+      for (int64_t v = 0; v < kVectors; ++v) {
+        const Lanes right = *reinterpret_cast<const Lanes*>(b + k * pitch + 16 * v);
+        for (int64_t i = 0; i < kRows; ++i) acc[i][v] += right * a[i * a_pitch + k];
       }
     }
-    for (int64_t i = 0; i < kQueries; ++i) {
-      *reinterpret_cast<Lanes*>(c + i * c_pitch) = acc[i][0];
-      *reinterpret_cast<Lanes*>(c + i * c_pitch + 16) = acc[i][1];
+    for (int64_t i = 0; i < kRows; ++i) {
+      for (int64_t v = 0; v < kVectors; ++v) {
+        *reinterpret_cast<Lanes*>(c + i * c_pitch + 16 * v) = acc[i][v];
+      }
     }
   });
+}
+
+// c [kQueries, 32] = a [kQueries, n] b [n, 32].
+void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, const float* b,
+                    int64_t pitch, int64_t n) {
+  if (has_wide_vectors()) return multiply_tile<8, 2>(c, c_pitch, a, a_pitch, b, pitch, n);
+  for (int64_t i = 0; i < kQueries; i += 4) {
+    for (int64_t v = 0; v < kLanes; v += 16) {
+      multiply_tile<4, 1>(c + i * c_pitch + v, c_pitch, a + i * a_pitch, a_pitch, b + v, pitch, n);
+    }
+  }
 }
 
 // Rounded probabilities of one row of scores, which it overwrites; the sum has one fixed

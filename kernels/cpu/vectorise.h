@@ -16,13 +16,18 @@ template <typename Body>
   body();
 }
 
+// Whether vectorised() has 32 registers of 64 bytes, not 16 of 32 or fewer.
+inline bool has_wide_vectors() {
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
 // Runs a body of simple loops with the widest vectors this machine has. The body must be a lambda
 // marked always_inline; what it calls is inlined too (flatten). No multiply-add is fused, so every
 // width computes the same bits.
 template <typename Body>
 void vectorised(const Body& body) {
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
+  if (has_wide_vectors()) {
     vectorised_avx512(body);
   } else if (__builtin_cpu_supports("avx2")) {
     vectorised_avx2(body);
@@ -31,6 +36,8 @@ void vectorised(const Body& body) {
   }
 }
 #else
+inline bool has_wide_vectors() { return false; }
+
 template <typename Body>
 void vectorised(const Body& body) {
   body();
