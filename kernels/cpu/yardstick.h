@@ -15,6 +15,7 @@ class Yardstick {
   Yardstick(const Yardstick&) = delete;
   Yardstick& operator=(const Yardstick&) = delete;
 
+  // Whether this build and this processor can.
   static bool available();
 
   // A product of a layer, x [m, k] W^T with W [n, k], bf16 in and out; the weights get memory of

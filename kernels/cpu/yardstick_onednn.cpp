@@ -51,7 +51,11 @@ Yardstick::Yardstick(int threads) : state_(std::make_unique<State>()) {
 }
 Yardstick::~Yardstick() = default;
 
-bool Yardstick::available() { return true; }
+// Below that, oneDNN has no product of bf16.
+bool Yardstick::available() {
+  const auto least = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & least) == least;
+}
 
 void Yardstick::add_linear(int64_t m, int64_t k, int64_t n) {
   state_->add(Desc({m, k}, Type::bf16, Tag::ab), Desc({k, n}, Type::bf16, Tag::any),
