@@ -23,17 +23,19 @@ std::string table_of(const BenchReport& report) {
       fmt::format("{}\n{}\n{}\n\n", report.device, report.model,
                   report.bandwidth > 0 ? fmt::format("read bandwidth {:.1f} GB/s", report.bandwidth)
                                        : "read bandwidth not measured");
-  out += fmt::format("{:<28} {:>10} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "", "median ms", "best ms",
+  out += fmt::format("{:<34} {:>10} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "", "median ms", "best ms",
                      "MB", "GB/s", "% of read", "GFLOP/s");
   for (const BenchRow& row : report.rows) {
-    out += fmt::format("{:<28} {:>10.2f} {:>10.2f} {:>10.1f} {:>8.1f} {:>9} {:>9.1f}", row.name,
+    out += fmt::format("{:<34} {:>10.2f} {:>10.2f} {:>10.1f} {:>8.1f} {:>9} {:>9.1f}", row.name,
                        row.milliseconds, row.fastest_milliseconds, row.bytes / 1e6,
                        row.gigabytes_per_second(),
                        row.bandwidth > 0 ? fmt::format("{:.1f}", row.percent_of_bandwidth()) : "-",
                        row.gigaflops());
     if (row.ratio > 0) out += fmt::format("   {:.2f} x {}", row.ratio, row.ratio_to);
+    if (row.codes_per_second > 0) out += fmt::format("   {:.1f} codes/s", row.codes_per_second);
     out += "\n";
   }
+  for (const std::string& line : report.skipped) out += fmt::format("skipped: {}\n", line);
   return out;
 }
 
@@ -58,23 +60,28 @@ std::string json_of(const BenchReport& report) {
       line["ratio"] = row.ratio;
       line["ratio_to"] = row.ratio_to;
     }
+    if (row.codes_per_second > 0) line["codes_per_second"] = row.codes_per_second;
     out["rows"].push_back(line);
   }
+  out["skipped"] = report.skipped;
   return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 struct Chosen {
   BenchOptions options;
   std::vector<std::string> parts;
+  bool whole = false;
   bool json = false;
   bool quiet = false;
 
   int run() {
+    if (whole) options.whole = true;
     if (!parts.empty()) {
       const auto has = [this](const char* part) {
         return std::find(parts.begin(), parts.end(), part) != parts.end();
       };
       options.decode = has("decode");
+      options.draw = has("draw");
       options.prefill = has("prefill");
       options.vq = has("vq");
     }
@@ -152,18 +159,26 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
   bench->add_option("--device", o.device, "cpu[:ISA], cuda[:N] or auto")->capture_default_str();
   bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
-  bench->add_option("--rows", o.rows, "Rows of a decode step: two for each picture at once")
+  bench->add_option("--rows", o.rows,
+                    "Rows of a decode step, two for each picture; the draw is not part of it")
       ->delimiter(',')
       ->check(CLI::Range(1, 512));
   bench->add_option("--context", o.context, "Tokens that a decode step finds in its cache")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  bench->add_option("--repeats", o.repeats, "Runs of each case; the median counts")
+  bench->add_option("--pictures", o.pictures,
+                    "Pictures drawn at once, a measurement for each; 1,4,16,64 on a GPU, else 1")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256));
+  bench->add_flag("--whole", state->whole,
+                  "Draw these pictures whole, as on a GPU, rather than some of their steps");
+  bench->add_option("--repeats", o.repeats,
+                    "Runs of each case; the median counts. Whole pictures are drawn 3 times at most")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  bench->add_option("--only", state->parts, "Measure only these: decode, prefill, vq")
+  bench->add_option("--only", state->parts, "Measure only these: decode, draw, prefill, vq")
       ->delimiter(',')
-      ->check(CLI::IsMember({"decode", "prefill", "vq"}));
+      ->check(CLI::IsMember({"decode", "draw", "prefill", "vq"}));
   bench->add_flag("--understand", o.understand,
                   "Measure looking at a picture and speaking instead of drawing");
   bench->add_flag("--verbs", o.verbs, "Also the share of every verb in steps and prefill");

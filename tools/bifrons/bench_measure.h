@@ -1,13 +1,15 @@
-// What `bifrons bench` measures: steps and decodes beside the bandwidth of the same process.
+// What `bifrons bench` measures: steps, drawings and decodes beside the bandwidth of the same
+// process.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "kernels/read_bandwidth.h"
+#include "kernels/backend.h"
+#include "src/model/model.h"
 
 namespace bifrons {
 
@@ -16,13 +18,16 @@ struct BenchOptions {
   std::string model;                   // a model directory
   std::vector<int64_t> rows{1, 2};     // rows of a decode step
   int64_t context = 352;               // tokens already in the cache: a 64-token prompt, half way
+  std::vector<int64_t> pictures;       // drawn at once; empty: 1, 4, 16 and 64, on a CPU 1
+  std::optional<bool> whole;           // draw them whole, or some steps; absent: not on a CPU
   std::string device = "cpu";          // as EngineOptions names it
   int threads = 0;
   int repeats = 15;
   bool decode = true;
+  bool draw = true;
   bool prefill = true;
   bool vq = true;
-  bool understand = false;  // the other face in place of these three
+  bool understand = false;  // the other face in place of these four
   bool verbs = false;       // a row for each verb of a step, too
 };
 
@@ -34,9 +39,10 @@ struct BenchRow {
   double fastest_milliseconds = 0;
   int64_t bytes = 0;
   int64_t flops = 0;
-  double bandwidth = 0;  // GB/s of pure reading, measured just before
+  double bandwidth = 0;  // GB/s of pure reading, measured between the repeats; 0: not compared
   double ratio = 0;      // to what `ratio_to` says; 0 when there is nothing to compare with
   std::string ratio_to;
+  double codes_per_second = 0;  // of all pictures at once; 0 when no codes are drawn
 
   double gigabytes_per_second() const { return bytes / (milliseconds * 1e6); }
   double gigaflops() const { return flops / (milliseconds * 1e6); }
@@ -50,17 +56,23 @@ struct BenchReport {
   std::string model;
   double bandwidth = 0;  // GB/s, median of all measurements of the run
   std::vector<BenchRow> rows;
+  std::vector<std::string> skipped;  // what did not fit into memory: a sentence each
 };
 
 double median(std::vector<double> values);
 // Median of the ratios of paired runs: what shares a turn shares its disturbances.
 double paired_ratio(const std::vector<double>& numerator, const std::vector<double>& denominator);
 
-// Of the memory that the backend's weights lie in.
-std::unique_ptr<ReadBandwidth> read_bandwidth_of(Backend& backend, const BenchOptions& options);
+using ReadSpeed = std::function<double()>;  // GB/s of a pure read, now; 0: unknown
 
-// `say` gets a line now and then for people who wait.
+// Opens the device, makes or loads the model and measures. `say` gets a line now and then for
+// people who wait. Throws Error: no such device or model, or nothing at all fitted into memory
+// (unavailable).
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say);
+
+// The same of a model on its backend: the rows, the bandwidth and what was skipped.
+BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
+                    const ReadSpeed& read_speed);
 
 }  // namespace bifrons

@@ -3,36 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
-
 #include "kernels/cpu/yardstick.h"
-#include "kernels/timed_backend.h"
 #include "src/model/rope.h"
 #include "src/model/text_face.h"
 #include "src/weights/checkpoint.h"
 
 namespace bifrons {
 namespace {
-
-template <typename Run>
-double seconds_of(Run run) {
-  const auto start = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
-                const Meter::Count& work, double bandwidth) {
-  BenchRow row;
-  row.name = name;
-  row.milliseconds = 1e3 * median(seconds);
-  row.fastest_milliseconds = 1e3 * *std::min_element(seconds.begin(), seconds.end());
-  row.bytes = work.bytes;
-  row.flops = work.flops;
-  row.bandwidth = bandwidth;
-  return row;
-}
 
 // Every product of the tower and the aligner.
 void add_products(cpu::Yardstick& yardstick, const TowerConfig& t, int64_t hidden) {
@@ -65,25 +42,33 @@ class TextStep {
     const int32_t values[3] = {static_cast<int32_t>(t.vocabulary / 2), 0,
                                static_cast<int32_t>(context)};
     b.upload(counters_.view(DType::kI32, {3}), values);
+    recording_ = b.record([this, &b] { forward(b); });
   }
 
   void run(Backend& b) const {
-    const TransformerConfig& t = model_.config.transformer;
-    const auto counter = [this](int64_t i) { return counters_.view(DType::kI32, {1}, 4 * i); };
-    const Tensor rows = rows_.view(model_.activation, {2, t.hidden});
-    const Tensor x = rows.slice_rows(0, 1), hidden = rows.slice_rows(1, 1);
-    b.gather(x, model_.transformer.weights().token_embedding, counter(0));
-    model_.transformer.forward(b, x, {counter(1), counter(2)}, memory_, activations_);
-    b.rms_norm(hidden, x, model_.transformer.weights().final_norm, t.norm_eps);
-    face_.read_out(b, logits_.view(DType::kF32, {1, t.vocabulary}), hidden);
+    // Not part of the recording: the table may lie in the host's memory.
+    b.gather(row(0), model_.transformer.weights().token_embedding, counter(0));
+    recording_->run();
   }
 
  private:
+  Tensor counter(int64_t i) const { return counters_.view(DType::kI32, {1}, 4 * i); }
+  Tensor row(int64_t i) const {
+    return rows_.view(model_.activation, {2, model_.config.transformer.hidden}).slice_rows(i, 1);
+  }
+  void forward(Backend& b) const {
+    const TransformerConfig& t = model_.config.transformer;
+    model_.transformer.forward(b, row(0), {counter(1), counter(2)}, memory_, activations_);
+    b.rms_norm(row(1), row(0), model_.transformer.weights().final_norm, t.norm_eps);
+    face_.read_out(b, logits_.view(DType::kF32, {1, t.vocabulary}), row(1));
+  }
+
   Model& model_;
   const TextFace& face_;
   SequenceMemory memory_;
   TransformerActivations activations_;
   Buffer rows_, logits_, counters_;
+  std::unique_ptr<Recording> recording_;
 };
 
 std::unique_ptr<TextFace> face_for(Backend& b, const Model& model, const BenchOptions& options) {
@@ -93,61 +78,47 @@ std::unique_ptr<TextFace> face_for(Backend& b, const Model& model, const BenchOp
 
 }  // namespace
 
-void measure_sight(Backend& b, Model& model, const BenchOptions& options, BenchReport& report) {
+void measure_sight(Bench& bench) {
+  Backend& b = bench.backend;
+  const Model& model = bench.model;
+  const BenchOptions& options = bench.options;
   const std::unique_ptr<TextFace> face = face_for(b, model, options);
   const TowerConfig& tower = face->tower().config();
   const int64_t hidden = model.config.transformer.hidden;
   const Buffer buffer = b.allocate(tower.tokens() * hidden * size_of(model.activation));
   const Tensor rows = buffer.view(model.activation, {tower.tokens(), hidden});
-  const TextStep step(b, model, *face, tower.tokens() + options.context);
-  const auto bandwidth = read_bandwidth_of(b, options);
+  const int64_t before = tower.tokens() + options.context;
+  const TextStep text(b, bench.model, *face, before);
+  const bool compared = b.place() == Place::kHost && cpu::Yardstick::available();
   cpu::Yardstick yardstick(options.threads);
-  add_products(yardstick, tower, hidden);
+  if (compared) add_products(yardstick, tower, hidden);
 
-  TimedBackend timed(b);
-  const auto look = [&](Backend& on) { face->see(on, rows); };
-  Meter::Count looked, stepped;
+  Case look(
+      b, fmt::format("look at {0}x{0}, {1} tokens", tower.image_size, tower.tokens()),
+      [&](Backend& on) { face->see(on, rows); }, false);
+  Case step(
+      b, fmt::format("say one token, {} before", before), [&](Backend& on) { text.run(on); },
+      false);
   std::vector<double> looks, products, steps, bandwidths;
-  for (int i = -1; i < options.repeats; ++i) {  // the first is for warming up
-    b.meter().reset();
-    const double a = seconds_of([&] { look(b); });
-    looked = b.meter().total();
-    const double p = cpu::Yardstick::available() ? yardstick.measure() : 0;
-    const double width = bandwidth->measure();
-    b.meter().reset();
-    const double s = seconds_of([&] { step.run(b); });
-    stepped = b.meter().total();
-    if (i < 0) continue;
-    looks.push_back(a);
-    products.push_back(p);
-    steps.push_back(s);
-    bandwidths.push_back(width);
+  if (compared) yardstick.measure();  // warm-up
+  for (int i = 0; i < options.repeats; ++i) {
+    looks.push_back(look.time());
+    if (compared) products.push_back(yardstick.measure());
+    bandwidths.push_back(bench.measure_bandwidth());
+    steps.push_back(step.time());
   }
-  report.bandwidth = median(bandwidths);
-  BenchRow row =
-      row_of(fmt::format("look at {0}x{0}, {1} tokens", tower.image_size, tower.tokens()), looks,
-             looked, 0);
-  if (cpu::Yardstick::available()) {
+  BenchRow row = row_of(look.name(), looks, look.work(), 0);
+  if (compared) {
     row.ratio = paired_ratio(looks, products);
     row.ratio_to = "oneDNN's products alone";
   }
-  report.rows.push_back(row);
-  if (options.verbs) {
-    look(timed);
-    for (size_t v = 0; v < static_cast<size_t>(Verb::kCount); ++v) {
-      const Verb verb = static_cast<Verb>(v);
-      const Meter::Count work = timed.meter().of(verb);
-      if (work.calls == 0) continue;
-      report.rows.push_back(
-          row_of(fmt::format("  {}", name_of(verb)), {timed.seconds(verb)}, work, 0));
-    }
+  bench.report.rows.push_back(row);
+  if (options.verbs) add_verbs(bench, look, 0);
+  if (compared) {
+    bench.report.rows.push_back(
+        row_of("  oneDNN's products", products, {1, 0, look.work().flops}, 0));
   }
-  if (cpu::Yardstick::available()) {
-    report.rows.push_back(row_of("  oneDNN's products", products, {1, 0, looked.flops}, 0));
-  }
-  report.rows.push_back(
-      row_of(fmt::format("say one token, {} before", tower.tokens() + options.context), steps,
-             stepped, report.bandwidth));
+  bench.report.rows.push_back(row_of(step.name(), steps, step.work(), median(bandwidths)));
 }
 
 }  // namespace bifrons

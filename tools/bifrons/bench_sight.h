@@ -1,13 +1,13 @@
 // The rows of `bifrons bench --understand`.
 #pragma once
 
-#include "src/model/model.h"
-#include "tools/bifrons/bench_measure.h"
+#include "tools/bifrons/bench_case.h"
 
 namespace bifrons {
 
-// Looking at one picture beside a library's matrix products, and saying one token beside the
-// bandwidth. Random weights for what `model` is without, or those of options.model.
-void measure_sight(Backend& b, Model& model, const BenchOptions& options, BenchReport& report);
+// Looking at one picture, on a CPU beside a library's matrix products, and running one token
+// through the model beside the bandwidth. Random weights for what the model is without, or those of
+// options.model.
+void measure_sight(Bench& bench);
 
 }  // namespace bifrons

@@ -1,0 +1,46 @@
+// `bifrons bench` on a device: whole pictures, and a card that is too small for some of them.
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include "src/weights/checkpoint.h"
+#include "tests/support/golden.h"
+#include "tests/support/under_test.h"
+#include "tools/bifrons/bench_measure.h"
+
+namespace bifrons {
+namespace {
+
+// Puts the machine back as it was.
+class Bench : public ::testing::Test {
+ protected:
+  ~Bench() override { cuda_on_cpu::machine() = {}; }
+};
+
+TEST_F(Bench, DrawsWholePicturesAsFarAsTheyFit) {
+  const auto b = testing::backend_under_test();
+  const std::string directory = golden::directory() + "toy-f32";
+  const auto model = load_model(*b, read_config(directory), Checkpoint::open(directory), directory);
+  BenchOptions options;
+  options.model = directory;
+  options.repeats = 1;
+  options.decode = options.prefill = options.vq = false;
+  options.pictures = {1};
+  const auto measured = [&] { return measure(*b, *model, options, [] { return 10.0; }); };
+  const BenchReport all = measured();
+  ASSERT_EQ(all.rows.size(), 2u);
+  EXPECT_EQ(all.rows[0].name, "1 picture");
+  EXPECT_EQ(all.rows[1].name, "drawing step, 1 picture");
+
+  // Room for a picture of this model, not for 256.
+  const int64_t total = cuda_on_cpu::machine().memory;
+  cuda_on_cpu::machine().memory = total - *b->free_bytes() + (int64_t{4} << 20);
+  options.pictures = {256, 1};
+  const BenchReport some = measured();
+  ASSERT_EQ(some.skipped.size(), 1u);
+  EXPECT_TRUE(some.skipped[0].starts_with("256 pictures: not enough memory")) << some.skipped[0];
+  ASSERT_EQ(some.rows.size(), 2u);
+  EXPECT_EQ(some.rows[1].bytes, all.rows[1].bytes);
+}
+
+}  // namespace
+}  // namespace bifrons

@@ -1,0 +1,75 @@
+// Runs something again and again, as a whole and verb by verb.
+#include "tools/bifrons/bench_case.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/timed_backend.h"
+
+namespace bifrons {
+
+void Bench::attempt(const std::string& name, const std::function<void()>& part) {
+  try {
+    part();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnavailable) throw;
+    report.skipped.push_back(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
+BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
+                const Meter::Count& work, double bandwidth) {
+  BenchRow row;
+  row.name = name;
+  row.milliseconds = 1e3 * median(seconds);
+  row.fastest_milliseconds = 1e3 * *std::min_element(seconds.begin(), seconds.end());
+  row.bytes = work.bytes;
+  row.flops = work.flops;
+  row.bandwidth = bandwidth;
+  return row;
+}
+
+Case::Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool recorded)
+    : b_(b), name_(std::move(name)), run_(std::move(run)) {
+  run_(b_);
+  if (recorded) recording_ = b_.record([this] { run_(b_); });
+  b_.meter().reset();
+  time();
+  work_ = b_.meter().total();
+}
+
+double Case::time() {
+  return seconds_of([this] {
+    recording_ ? recording_->run() : run_(b_);
+    b_.synchronize();
+  });
+}
+
+void add_verbs(Bench& bench, const Case& c, double bandwidth) {
+  struct Part {
+    Verb verb;
+    std::vector<double> seconds;
+  };
+  TimedBackend timed(bench.backend);
+  std::vector<Part> parts;
+  for (size_t v = 0; v < static_cast<size_t>(Verb::kCount); ++v) {
+    parts.push_back({static_cast<Verb>(v), {}});
+  }
+  for (int i = 0; i < bench.options.repeats; ++i) {
+    timed.reset();
+    timed.meter().reset();
+    c.run_on(timed);
+    for (Part& part : parts) part.seconds.push_back(timed.seconds(part.verb));
+  }
+  std::erase_if(parts, [&](const Part& p) { return timed.meter().of(p.verb).calls == 0; });
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& x, const Part& y) { return median(x.seconds) > median(y.seconds); });
+  for (const Part& part : parts) {
+    bench.report.rows.push_back(row_of(fmt::format("  {}", name_of(part.verb)), part.seconds,
+                                       timed.meter().of(part.verb), bandwidth));
+  }
+}
+
+}  // namespace bifrons

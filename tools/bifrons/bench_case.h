@@ -1,0 +1,67 @@
+// What the parts of `bifrons bench` share.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/bifrons/bench_measure.h"
+
+namespace bifrons {
+
+// One run of the benchmark; backend, model and options are borrowed.
+struct Bench {
+  Backend& backend;
+  Model& model;
+  const BenchOptions& options;
+  ReadSpeed read_speed;
+  BenchReport report;
+  std::vector<double> bandwidths;  // GB/s, all that were measured
+
+  // Measures what memory can be read at now, in GB/s.
+  double measure_bandwidth() { return bandwidths.emplace_back(read_speed()); }
+
+  // Runs one part of the measurements. What memory has no room for is noted, and the rest goes on.
+  void attempt(const std::string& name, const std::function<void()>& part);
+};
+
+template <typename Run>
+double seconds_of(Run run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// bandwidth: GB/s, 0 for what is not a matter of bandwidth.
+BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
+                const Meter::Count& work, double bandwidth);
+
+// Work that is run again and again.
+class Case {
+ public:
+  // Warms up, records `run` if drawing has it recorded too, and counts what the verbs count for it.
+  Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool recorded);
+  Case(const Case&) = delete;
+  Case& operator=(const Case&) = delete;
+
+  const std::string& name() const { return name_; }
+  const Meter::Count& work() const { return work_; }
+  void run_on(Backend& b) const { run_(b); }
+  // Seconds of a run, until the device is done.
+  double time();
+
+ private:
+  Backend& b_;
+  std::string name_;
+  std::function<void(Backend&)> run_;
+  std::unique_ptr<Recording> recording_;
+  Meter::Count work_;
+};
+
+// Where the time of a case goes: a row for each verb, the most expensive first. Shares, not totals:
+// the host waits for the device after each of them.
+void add_verbs(Bench& bench, const Case& c, double bandwidth);
+
+}  // namespace bifrons
