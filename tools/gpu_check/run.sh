@@ -37,7 +37,7 @@ declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck ini
   [bench]="bandwidth bench-1b bench-7b vq" [peers]="peers-1b peers-7b")
 # Longest seconds of a stage.
 declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
-  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=240 [vq]=60 [peers-1b]=450 [peers-7b]=560)
+  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [peers-1b]=450 [peers-7b]=560)
 
 expand() {  # stage and group names with commas -> one name a line
   local name

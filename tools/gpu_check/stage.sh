@@ -48,7 +48,7 @@ sanitize() {  # sanitize TOOL: pictures of two small models, drawn and decoded u
 
 bench() {  # bench SHAPE ARGUMENTS...: on the CPU a small model stands for the shape
   local place=(--device "$DEVICE" --shape "$1")
-  [[ $DEVICE == cuda ]] || place=(-m "$root/tests/golden/models/toy-hf" --repeats 3)
+  [[ $DEVICE == cuda ]] || place=(-m "$root/tests/golden/models/toy-hf" --repeats 3 --whole)
   "$BUILD/bifrons" bench "${place[@]}" --json "${@:2}" >"$RESULT"
 }
 
