@@ -6,7 +6,6 @@
 #include <compare>
 #include <map>
 #include <mutex>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "kernels/cpu/convolution.h"
 #include "kernels/cpu/convolution_bands.h"
 #include "kernels/cpu/memory.h"
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/vectorise.h"
 #include "kernels/elements.h"
 
@@ -65,12 +65,6 @@ struct Workspace {
 // oneDNN partitions by the OpenMP setting of the calling thread, at planning and at running.
 void use_one_thread() {
   if (omp_get_max_threads() != 1) omp_set_num_threads(1);
-}
-
-// Below that, oneDNN has no convolution of bf16, and not every reordering of it.
-bool convolves_bf16() {
-  const auto least = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & least) == least;
 }
 
 bool same_shape(const Band& a, const Band& b) {
@@ -166,7 +160,7 @@ const Plan& Convolutions::State::plan(const Tensor& y, const Tensor& x, const Co
   Plan plan;
   // bf16 times bf16 is exact in oneDNN's f32 accumulator; other weights keep their digits in f32.
   const bool narrow_both =
-      x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && convolves_bf16();
+      x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && onednn_knows_bf16();
   plan.compute = narrow_both ? DType::kBf16 : DType::kF32;
   plan.bands = cut_bands(Taps(weight), x.shape[0], y.shape[0], y.shape[1], kBandPixels);
   for (const Band& band : plan.bands) {

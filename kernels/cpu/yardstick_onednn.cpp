@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/thread_pool.h"
 #include "kernels/cpu/yardstick.h"
 
@@ -51,11 +51,7 @@ Yardstick::Yardstick(int threads) : state_(std::make_unique<State>()) {
 }
 Yardstick::~Yardstick() = default;
 
-// Below that, oneDNN has no product of bf16.
-bool Yardstick::available() {
-  const auto least = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & least) == least;
-}
+bool Yardstick::available() { return onednn_knows_bf16(); }
 
 void Yardstick::add_linear(int64_t m, int64_t k, int64_t n) {
   state_->add(Desc({m, k}, Type::bf16, Tag::ab), Desc({k, n}, Type::bf16, Tag::any),
