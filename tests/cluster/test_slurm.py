@@ -40,6 +40,8 @@ class Array(BatchRuns):
         kept = self.lines()
         self.assertLess(kept, self.prompts // self.tasks, "the task was done before it was killed")
 
+        # A node refuses to start what it has just killed, and compares the two times in whole seconds.
+        time.sleep(2)
         self.call("scontrol", "requeue", task)
         self.call("scontrol", "update", f"JobId={task}", "StartTime=now")  # else it waits for two minutes
         self.call("sbatch", "--wait", f"--dependency=afterany:{job}", "--wrap",
