@@ -1,4 +1,4 @@
-// Glyphs from stb_truetype; the first font that has a sign draws it.
+// Glyphs from stb_truetype, placed by shaping.h.
 #define STB_TRUETYPE_IMPLEMENTATION
 #define STBTT_STATIC
 #pragma GCC diagnostic push
@@ -8,7 +8,9 @@
 #pragma GCC diagnostic pop
 
 #include <algorithm>
+#include <cmath>
 
+#include "vision/shaping.h"
 #include "vision/typesetter.h"
 
 namespace bifrons {
@@ -32,58 +34,52 @@ std::vector<int> points_of(std::string_view text) {
 
 }  // namespace
 
-struct Typesetter::Font {
-  std::vector<uint8_t> file;
-  stbtt_fontinfo info{};
+struct Typesetter::Fonts final : FontList {
+  struct Font {
+    std::vector<uint8_t> file;
+    stbtt_fontinfo info{};
+  };
+  std::vector<std::unique_ptr<Font>> all;
+
+  size_t count() const override { return all.size(); }
+  std::span<const uint8_t> file(size_t font) const override { return all[font]->file; }
+  int glyph_of(size_t font, int point) const override {
+    return stbtt_FindGlyphIndex(&all[font]->info, point);
+  }
+  int advance_of(size_t font, int glyph) const override {
+    int advance = 0, bearing = 0;
+    stbtt_GetGlyphHMetrics(&all[font]->info, glyph, &advance, &bearing);
+    return advance;
+  }
+  double scale(size_t font, int64_t size) const {
+    return stbtt_ScaleForPixelHeight(&all[font]->info, static_cast<float>(size));
+  }
 };
 
-struct Typesetter::Sign {
-  const Font* font = nullptr;  // nullptr: no font has it
-  int glyph = 0;
-};
-
-Typesetter::Typesetter() = default;
+Typesetter::Typesetter() : fonts_(std::make_unique<Fonts>()) {}
 Typesetter::~Typesetter() = default;
 Typesetter::Typesetter(Typesetter&&) noexcept = default;
 
 bool Typesetter::add_font(std::vector<uint8_t> file) {
-  auto font = std::make_unique<Font>();
+  auto font = std::make_unique<Fonts::Font>();
   font->file = std::move(file);
   if (font->file.size() < 12) return false;
   const int offset = stbtt_GetFontOffsetForIndex(font->file.data(), 0);
   if (offset < 0 || stbtt_InitFont(&font->info, font->file.data(), offset) == 0) return false;
-  fonts_.push_back(std::move(font));
+  fonts_->all.push_back(std::move(font));
   return true;
 }
 
-std::vector<Typesetter::Sign> Typesetter::signs_of(std::string_view text) const {
-  std::vector<Sign> signs;
-  for (const int point : points_of(text)) {
-    Sign sign;
-    for (const auto& font : fonts_) {
-      const int glyph = stbtt_FindGlyphIndex(&font->info, point);
-      if (glyph == 0) continue;
-      sign = {font.get(), glyph};
-      break;
-    }
-    signs.push_back(sign);
-  }
-  return signs;
-}
-
 bool Typesetter::covers(std::string_view text) const {
-  const std::vector<Sign> signs = signs_of(text);
-  return std::all_of(signs.begin(), signs.end(),
-                     [](const Sign& sign) { return sign.font != nullptr; });
+  const std::vector<int> points = points_of(text);
+  return std::all_of(points.begin(), points.end(),
+                     [this](int point) { return fonts_->font_of(point) < fonts_->count(); });
 }
 
 int64_t Typesetter::width(std::string_view text, int64_t size) const {
   double x = 0;
-  for (const Sign& sign : signs_of(text)) {
-    if (sign.font == nullptr) continue;
-    int advance = 0, bearing = 0;
-    stbtt_GetGlyphHMetrics(&sign.font->info, sign.glyph, &advance, &bearing);
-    x += advance * stbtt_ScaleForPixelHeight(&sign.font->info, static_cast<float>(size));
+  for (const PlacedGlyph& g : shaped(points_of(text), *fonts_)) {
+    x += g.advance * fonts_->scale(g.font, size);
   }
   return static_cast<int64_t>(x + 1);
 }
@@ -91,16 +87,17 @@ int64_t Typesetter::width(std::string_view text, int64_t size) const {
 void Typesetter::draw(Picture& picture, int64_t x, int64_t y, std::string_view text,
                       int64_t size) const {
   double pen = static_cast<double>(x);
-  for (const Sign& sign : signs_of(text)) {
-    if (sign.font == nullptr) continue;
-    const stbtt_fontinfo& info = sign.font->info;
-    const float scale = stbtt_ScaleForPixelHeight(&info, static_cast<float>(size));
-    int width = 0, height = 0, left = 0, top = 0, advance = 0, bearing = 0;
-    unsigned char* ink =
-        stbtt_GetGlyphBitmap(&info, scale, scale, sign.glyph, &width, &height, &left, &top);
+  for (const PlacedGlyph& g : shaped(points_of(text), *fonts_)) {
+    const double scale = fonts_->scale(g.font, size);
+    const auto pixels = static_cast<float>(scale);
+    int width = 0, height = 0, left = 0, top = 0;
+    unsigned char* ink = stbtt_GetGlyphBitmap(&fonts_->all[g.font]->info, pixels, pixels, g.glyph,
+                                              &width, &height, &left, &top);
+    const auto from_x = static_cast<int64_t>(pen + g.x * scale) + left;
+    const int64_t from_y = y - static_cast<int64_t>(std::lround(g.y * scale)) + top;
     for (int row = 0; ink != nullptr && row < height; ++row) {
       for (int column = 0; column < width; ++column) {
-        const int64_t px = static_cast<int64_t>(pen) + left + column, py = y + top + row;
+        const int64_t px = from_x + column, py = from_y + row;
         if (px < 0 || py < 0 || px >= picture.width || py >= picture.height) continue;
         uint8_t* rgb = picture.rgb.data() + (py * picture.width + px) * 3;
         const int paper = 255 - ink[row * width + column];
@@ -110,8 +107,7 @@ void Typesetter::draw(Picture& picture, int64_t x, int64_t y, std::string_view t
       }
     }
     stbtt_FreeBitmap(ink, nullptr);
-    stbtt_GetGlyphHMetrics(&info, sign.glyph, &advance, &bearing);
-    pen += advance * scale;
+    pen += g.advance * scale;
   }
 }
 

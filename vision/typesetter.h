@@ -11,8 +11,8 @@
 
 namespace bifrons {
 
-// Signs stand side by side from left to right, each by itself: scripts that join or reorder their
-// letters can be read but are not set as they should be.
+// Lines are set as their scripts ask for where HarfBuzz and FriBidi are built in; else signs stand
+// side by side from left to right, each by itself.
 class Typesetter {
  public:
   Typesetter();
@@ -30,10 +30,8 @@ class Typesetter {
   void draw(Picture& picture, int64_t x, int64_t y, std::string_view text, int64_t size) const;
 
  private:
-  struct Font;
-  struct Sign;
-  std::vector<Sign> signs_of(std::string_view text) const;
-  std::vector<std::unique_ptr<Font>> fonts_;
+  struct Fonts;
+  std::unique_ptr<Fonts> fonts_;
 };
 
 }  // namespace bifrons
