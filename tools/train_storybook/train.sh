@@ -19,6 +19,6 @@ run train_vq "--steps ${VQ_STEPS:-3000}"
     touch "$CHECKPOINTS/names.done"; }
 run train_transformer "--hide .4 --sight 8 --steps ${STEPS:-15000}"
 [ -f "$CHECKPOINTS/transformer-cooled.pt" ] ||
-    run train_transformer "--begin $CHECKPOINTS/transformer.pt --guided 5 --hide 0 --sight 8 --rate-scale .6 --batch 16 --cooldown ${GUIDED:-2500}"
+    run train_transformer "--begin $CHECKPOINTS/transformer.pt --guided 5 --hide .2 --lesson company --sight 8 --rate-scale .6 --batch 16 --cooldown ${GUIDED:-2500}"
 run train_encoder "--steps ${ENCODER_STEPS:-700}"
 run export "--out $OUT"
