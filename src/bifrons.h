@@ -101,7 +101,7 @@ struct BatchProgress {
 struct BatchOptions {
   int lanes = 0;  // pictures drawn side by side; 0: Engine::automatic_lanes()
   // Called on the caller's thread after every step; return false to stop: a CPU draws nothing more,
-  // a GPU finishes the steps it has been given, eight at most.
+  // a GPU finishes the step it is at.
   std::function<bool(const BatchProgress&)> progress{};
 };
 

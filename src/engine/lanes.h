@@ -30,7 +30,7 @@ struct LanePicture {
 };
 
 // Steps that a device may have before it: one it is at, and one it goes on with while the host reads
-// what the first has drawn. Stopping waits for no more than these.
+// what the first has drawn. Between two calls of step() one is under way: stopping waits for that.
 inline constexpr int64_t kRunAhead = 2;
 
 // Places beside the lanes that rows work on which only fill a step up: none where every step has as
