@@ -39,18 +39,18 @@ void check_rope_append(Place place, const Tensor& q, const KvCache& cache, const
   c.activation("qkv", qkv);
   c.cache(cache, q);
   c.rows(rows, q.rows());
-  const int64_t size = cache.k.shape[3];
+  const int64_t size = cache.head_dim();
   require(qkv.dtype == q.dtype, "rope_append: qkv is {} but q is {}", name_of(qkv.dtype),
           name_of(q.dtype));
   c.equal("rows of qkv", qkv.rows(), "rows of q", q.rows());
   c.equal("columns of qkv", qkv.cols(), "columns of q, k and v",
-          q.cols() + 2 * cache.k.shape[1] * size);
+          q.cols() + 2 * cache.kv_heads() * size);
   c.typed("cos", rope.cos, DType::kF32);
   c.typed("sin", rope.sin, DType::kF32);
   c.alike("cos", rope.cos, "sin", rope.sin);
-  require(size % 2 == 0 && rope.cos.cols() == size / 2 && rope.cos.rows() >= cache.k.shape[2],
-          "rope_append: cos is {}, which does not serve a cache {}", shape_of(rope.cos),
-          shape_of(cache.k));
+  require(size % 2 == 0 && rope.cos.cols() == size / 2 && rope.cos.rows() >= cache.capacity(),
+          "rope_append: cos is {}, which does not serve heads of {} at {} positions",
+          shape_of(rope.cos), size, cache.capacity());
 }
 
 void check_swiglu(Place place, const Tensor& y, const Tensor& gate_up) {
@@ -65,7 +65,7 @@ void check_swiglu(Place place, const Tensor& y, const Tensor& gate_up) {
 
 // Keys and values read by attention. On a device the positions are out of sight: whole cache.
 int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
-  if (rows.position.place != Place::kHost) return rows.position.count() * cache.k.shape[2];
+  if (rows.position.place != Place::kHost) return rows.position.count() * cache.capacity();
   int64_t sum = 0;
   for (int64_t m = 0; m < rows.position.count(); ++m) sum += rows.position.as<int32_t>()[m] + 1;
   return sum;
@@ -165,7 +165,7 @@ void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& q
                           const RopeTable& rope, const TokenRows& rows) {
   check_rope_append(place(), q, cache, qkv, rope, rows);
   meter_.add(Verb::kRopeAppend, 2 * qkv.bytes(),
-             3 * (qkv.count() - q.rows() * cache.k.shape[1] * cache.k.shape[3]));
+             3 * (qkv.count() - q.rows() * cache.kv_heads() * cache.head_dim()));
   do_rope_append(q, cache, qkv, rope, rows);
 }
 
@@ -178,7 +178,7 @@ void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
   c.cache(cache, q);
   c.rows(rows, q.rows());
   const int64_t positions = positions_attended(cache, rows);
-  const int64_t kv_columns = cache.k.shape[1] * cache.k.shape[3];
+  const int64_t kv_columns = cache.kv_heads() * cache.head_dim();
   meter_.add(Verb::kAttention,
              2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
              4 * positions * q.cols());

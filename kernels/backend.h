@@ -26,10 +26,21 @@ struct TokenRows {
   Tensor position;  // i32 [M]
 };
 
-// Keys and values of one layer, in the activation dtype.
+// Positions of a sequence that lie together in a cache.
+inline constexpr int64_t kPageTokens = 16;
+
+// Keys and values of one layer, in the activation dtype. Position p of a slot lies in page
+// table[slot, p / kPageTokens]; slots that begin alike may have pages in common.
 struct KvCache {
-  Tensor k;  // [slots, kv_heads, capacity, head_dim]
-  Tensor v;  // the same shape
+  Tensor k;      // [kv_heads, pages, kPageTokens, head_dim]: neighbouring pages are one stream
+  Tensor v;      // the same shape
+  Tensor table;  // i32 [slots, capacity / kPageTokens]; what is no page must not be reached
+
+  int64_t kv_heads() const { return k.shape[0]; }
+  int64_t pages() const { return k.shape[1]; }
+  int64_t head_dim() const { return k.shape[3]; }
+  int64_t slots() const { return table.rows(); }
+  int64_t capacity() const { return table.cols() * kPageTokens; }
 };
 
 // cos and sin of position * inverse frequency, rounded to the activation dtype, stored as f32.

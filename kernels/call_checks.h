@@ -81,10 +81,14 @@ struct Checker {
     rank("the cache", cache.k, 4);
     whole("the cache of k", cache.k);
     whole("the cache of v", cache.v);
+    equal("positions of a page", cache.k.shape[2], "those of every cache", kPageTokens);
+    typed("the table of the cache", cache.table, DType::kI32);
+    rank("the table of the cache", cache.table, 2);
+    whole("the table of the cache", cache.table);
     require(cache.k.dtype == q.dtype, "{}: q is {} but the cache is {}", verb, name_of(q.dtype),
             name_of(cache.k.dtype));
-    const int64_t size = cache.k.shape[3];
-    require(size > 0 && cache.k.shape[1] > 0 && q.cols() % (size * cache.k.shape[1]) == 0,
+    const int64_t size = cache.head_dim();
+    require(size > 0 && cache.kv_heads() > 0 && q.cols() % (size * cache.kv_heads()) == 0,
             "{}: q is {}, which does not divide into the heads of a cache {}", verb, shape_of(q),
             shape_of(cache.k));
   }

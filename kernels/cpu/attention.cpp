@@ -45,10 +45,21 @@ template <typename T>
   }
 }
 
+static_assert(kCachePage == kPageTokens && kChunk % kPageTokens == 0);
+
+constexpr const char* kNoPage = "attention: a position has no page in the cache";
+
+int64_t page_of(const KvCache& cache, int64_t slot, int64_t position) {
+  const int64_t page =
+      cache.table.as<int32_t>()[slot * cache.table.cols() + position / kPageTokens];
+  check(page >= 0 && page < cache.pages(), kNoPage);
+  return page;
+}
+
+// The first position of a page of keys or of values.
 template <typename T>
-T* cache_row(const Tensor& cache, int64_t slot, int64_t head, int64_t position) {
-  const int64_t row = (slot * cache.shape[1] + head) * cache.shape[2] + position;
-  return cache.as<T>() + row * cache.shape[3];
+T* page_at(const Tensor& all, int64_t page, int64_t head) {
+  return all.as<T>() + (head * all.shape[1] + page) * kPageTokens * all.shape[3];
 }
 
 // Softmax so far over the chunks from the left: sum and mixed values relative to the maximum.
@@ -67,10 +78,16 @@ struct Running {
   }
 };
 
-// One query head over positions [0, length).
+// One query head over positions [0, length) of a slot.
 template <typename T>
-void attend(const InstructionSet& isa, T* y, const T* q, const T* k, const T* v, int64_t length,
-            int64_t size) {
+void attend(const InstructionSet& isa, T* y, const T* q, const KvCache& cache, int64_t slot,
+            int64_t head, int64_t length) {
+  const int64_t size = cache.head_dim(), pages = cache.pages(), last = (length - 1) / kPageTokens;
+  const int32_t* const table = cache.table.as<int32_t>() + slot * cache.table.cols();
+  const T* const keys = page_at<T>(cache.k, 0, head);
+  const T* const values = page_at<T>(cache.v, 0, head);
+  const std::byte* k[kChunk / kPageTokens + kPagesAhead];
+  const std::byte* v[kChunk / kPageTokens + kPagesAhead];
   const AttentionKernels& kernels = sizeof(T) == 4 ? isa.attention_f32 : isa.attention_bf16;
   alignas(64) float query[kHead];
   alignas(64) float weight[kChunk];
@@ -80,10 +97,16 @@ void attend(const InstructionSet& isa, T* y, const T* q, const T* k, const T* v,
   Running running;
   for (int64_t first = 0; first < length; first += kChunk) {
     const int64_t n = std::min(kChunk, length - first);
-    kernels.scores(query, k + first * size, n, size, scale, weight);
+    for (int64_t i = 0; i < (n + kPageTokens - 1) / kPageTokens + kPagesAhead; ++i) {
+      const int64_t page = table[std::min(first / kPageTokens + i, last)];
+      check(page >= 0 && page < pages, kNoPage);
+      k[i] = reinterpret_cast<const std::byte*>(keys + page * kPageTokens * size);
+      v[i] = reinterpret_cast<const std::byte*>(values + page * kPageTokens * size);
+    }
+    kernels.scores(query, k, n, size, scale, weight);
     float sum = 0;
     const float maximum = isa.exponentials(weight, n, &sum);
-    kernels.mix(weight, v + first * size, n, size, mixed);
+    kernels.mix(weight, v, n, size, mixed);
     running.merge(maximum, sum, mixed, size);
   }
   for (int64_t i = 0; i < size; ++i) y[i] = round_to<T>(running.mixed[i] / running.sum);
@@ -93,22 +116,24 @@ void attend(const InstructionSet& isa, T* y, const T* q, const T* k, const T* v,
 
 void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const Tensor& qkv,
                  const RopeTable& rope, const TokenRows& rows) {
-  const int64_t kv_heads = cache.k.shape[1];
-  const int64_t size = cache.k.shape[3];
+  const int64_t kv_heads = cache.kv_heads();
+  const int64_t size = cache.head_dim();
   const int64_t heads = q.cols() / size;
   visit_activation(q.dtype, [&]<typename T>(T) {
     run_rows(pool, q.rows(), [&](int64_t m) {
-      const int64_t slot = slot_of(rows, m, cache.k.shape[0]);
-      const int64_t position = position_of(rows, m, cache.k.shape[2]);
+      const int64_t slot = slot_of(rows, m, cache.slots());
+      const int64_t position = position_of(rows, m, cache.capacity());
       const auto* cos = reinterpret_cast<const float*>(rope.cos.row(position));
       const auto* sin = reinterpret_cast<const float*>(rope.sin.row(position));
       const T* from = reinterpret_cast<const T*>(qkv.row(m));
       T* to = reinterpret_cast<T*>(q.row(m));
       const T* k = from + heads * size;
       const T* v = k + kv_heads * size;
-      T* const k_to = cache_row<T>(cache.k, slot, 0, position);
-      T* const v_to = cache_row<T>(cache.v, slot, 0, position);
-      const int64_t head_pitch = cache.k.shape[2] * size;
+      const int64_t page = page_of(cache, slot, position);
+      const int64_t within = position % kPageTokens * size;
+      T* const k_to = page_at<T>(cache.k, page, 0) + within;
+      T* const v_to = page_at<T>(cache.v, page, 0) + within;
+      const int64_t head_pitch = cache.pages() * kPageTokens * size;
       vectorised([=]() __attribute__((always_inline)) {
         for (int64_t h = 0; h < heads; ++h) rotate(to + h * size, from + h * size, cos, sin, size);
         for (int64_t h = 0; h < kv_heads; ++h) {
@@ -122,21 +147,19 @@ void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const 
 
 void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& q,
                const KvCache& cache, const TokenRows& rows) {
-  const int64_t kv_heads = cache.k.shape[1];
-  const int64_t size = cache.k.shape[3];
+  const int64_t kv_heads = cache.kv_heads();
+  const int64_t size = cache.head_dim();
   const int64_t group = q.cols() / size / kv_heads;
   check(size <= kHead, "attention: heads of more than 256 elements");
   visit_activation(q.dtype, [&]<typename T>(T) {
     pool.run(q.rows() * kv_heads, [&](int64_t task) {
       const int64_t m = task / kv_heads;
       const int64_t head = task % kv_heads;
-      const int64_t slot = slot_of(rows, m, cache.k.shape[0]);
-      const int64_t length = position_of(rows, m, cache.k.shape[2]) + 1;
-      const T* k = cache_row<T>(cache.k, slot, head, 0);
-      const T* v = cache_row<T>(cache.v, slot, head, 0);
+      const int64_t slot = slot_of(rows, m, cache.slots());
+      const int64_t length = position_of(rows, m, cache.capacity()) + 1;
       for (int64_t h = head * group; h < (head + 1) * group; ++h) {
         attend(isa, reinterpret_cast<T*>(y.row(m)) + h * size,
-               reinterpret_cast<const T*>(q.row(m)) + h * size, k, v, length, size);
+               reinterpret_cast<const T*>(q.row(m)) + h * size, cache, slot, head, length);
       }
     });
   });

@@ -23,6 +23,12 @@ struct Bf16Cache {
   }
 };
 
+// How far ahead to fetch, in pages: kPrefetch bytes, or a little more.
+template <typename Cache>
+int64_t pages_ahead(int64_t size) {
+  return size * Cache::kBytes * kCachePage < kPrefetch ? kPagesAhead : 1;
+}
+
 template <typename Isa, int kVectors>
 void sums_of(const typename Isa::Vector* x, float* out) {
   if constexpr (kVectors == 4 && requires { Isa::four_sums(x, out); }) {
@@ -34,14 +40,15 @@ void sums_of(const typename Isa::Vector* x, float* out) {
 }
 
 // Scores of kKeys keys: so many chains of multiply-adds run beside each other, each as it would
-// alone.
+// alone. `ahead`: the same keys of a page that will be read soon.
 template <typename Isa, typename Cache, int kKeys>
-void score_keys(const float* q, const std::byte* key, int64_t size, float scale, float* out) {
+void score_keys(const float* q, const std::byte* key, const std::byte* ahead, int64_t size,
+                float scale, float* out) {
   constexpr int kLanes = Isa::kLanes;
   const int64_t pitch = size * Cache::kBytes;
   const int64_t whole = size - size % kLanes;
   for (int64_t line = 0; line < kKeys * pitch; line += 64) {
-    __builtin_prefetch(key + kPrefetch + line, 0, 3);
+    __builtin_prefetch(ahead + line, 0, 3);
   }
   typename Isa::Vector sum[kKeys];
 #pragma GCC unroll 8
@@ -66,30 +73,43 @@ void score_keys(const float* q, const std::byte* key, int64_t size, float scale,
 }
 
 template <typename Isa, typename Cache>
-void scores(const float* q, const void* k, int64_t count, int64_t size, float scale, float* out) {
+void scores(const float* q, const std::byte* const* pages, int64_t count, int64_t size, float scale,
+            float* out) {
   constexpr int kKeys = 4;
-  const auto* keys = static_cast<const std::byte*>(k);
   const int64_t pitch = size * Cache::kBytes;
-  int64_t j = 0;
-  for (; j + kKeys <= count; j += kKeys) {
-    score_keys<Isa, Cache, kKeys>(q, keys + j * pitch, size, scale, out + j);
+  for (; count > 0; count -= kCachePage, out += kCachePage, ++pages) {
+    const int64_t here = count < kCachePage ? count : kCachePage;
+    const std::byte* const ahead = pages[pages_ahead<Cache>(size)];
+    int64_t j = 0;
+    for (; j + kKeys <= here; j += kKeys) {
+      score_keys<Isa, Cache, kKeys>(q, *pages + j * pitch, ahead + j * pitch, size, scale, out + j);
+    }
+    for (; j < here; ++j) {
+      score_keys<Isa, Cache, 1>(q, *pages + j * pitch, ahead + j * pitch, size, scale, out + j);
+    }
   }
-  for (; j < count; ++j) score_keys<Isa, Cache, 1>(q, keys + j * pitch, size, scale, out + j);
 }
 
+// `offset`: bytes from the beginning of a value to the first of these columns.
 template <typename Isa, typename Cache, int kVectors>
-void mix_columns(const float* weight, const std::byte* v, int64_t count, int64_t size, float* out) {
+void mix_columns(const float* weight, const std::byte* const* pages, int64_t offset, int64_t count,
+                 int64_t size, float* out) {
   typename Isa::Vector sum[kVectors];
 #pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) sum[i] = Isa::zero();
-  for (int64_t j = 0; j < count; ++j, v += size * Cache::kBytes) {
-    const auto w = Isa::broadcast(reinterpret_cast<const std::byte*>(weight + j));
-    for (int line = 0; line < kVectors * Isa::kLanes * Cache::kBytes; line += 64) {
-      __builtin_prefetch(v + kPrefetch + line, 0, 3);
-    }
+  for (; count > 0; count -= kCachePage, weight += kCachePage, ++pages) {
+    const std::byte* v = *pages + offset;
+    const int64_t ahead = pages[pages_ahead<Cache>(size)] - *pages;
+    const int64_t here = count < kCachePage ? count : kCachePage;
+    for (int64_t j = 0; j < here; ++j, v += size * Cache::kBytes) {
+      const auto w = Isa::broadcast(reinterpret_cast<const std::byte*>(weight + j));
+      for (int line = 0; line < kVectors * Isa::kLanes * Cache::kBytes; line += 64) {
+        __builtin_prefetch(v + ahead + line, 0, 3);
+      }
 #pragma GCC unroll 8
-    for (int i = 0; i < kVectors; ++i) {
-      sum[i] = Isa::multiply_add(Cache::load(v + i * Isa::kLanes * Cache::kBytes), w, sum[i]);
+      for (int i = 0; i < kVectors; ++i) {
+        sum[i] = Isa::multiply_add(Cache::load(v + i * Isa::kLanes * Cache::kBytes), w, sum[i]);
+      }
     }
   }
 #pragma GCC unroll 8
@@ -97,23 +117,24 @@ void mix_columns(const float* weight, const std::byte* v, int64_t count, int64_t
 }
 
 template <typename Isa, typename Cache>
-void mix(const float* weight, const void* v, int64_t count, int64_t size, float* out) {
+void mix(const float* weight, const std::byte* const* pages, int64_t count, int64_t size,
+         float* out) {
   constexpr int kWide = 8;
-  const auto* values = static_cast<const std::byte*>(v);
   int64_t i = 0;
   for (; i + kWide * Isa::kLanes <= size; i += kWide * Isa::kLanes) {
-    mix_columns<Isa, Cache, kWide>(weight, values + i * Cache::kBytes, count, size, out + i);
+    mix_columns<Isa, Cache, kWide>(weight, pages, i * Cache::kBytes, count, size, out + i);
   }
   for (; i + kWide / 2 * Isa::kLanes <= size; i += kWide / 2 * Isa::kLanes) {
-    mix_columns<Isa, Cache, kWide / 2>(weight, values + i * Cache::kBytes, count, size, out + i);
+    mix_columns<Isa, Cache, kWide / 2>(weight, pages, i * Cache::kBytes, count, size, out + i);
   }
   for (; i + Isa::kLanes <= size; i += Isa::kLanes) {
-    mix_columns<Isa, Cache, 1>(weight, values + i * Cache::kBytes, count, size, out + i);
+    mix_columns<Isa, Cache, 1>(weight, pages, i * Cache::kBytes, count, size, out + i);
   }
   for (; i < size; ++i) {
     float sum = 0;
     for (int64_t j = 0; j < count; ++j) {
-      sum += weight[j] * Cache::get(values + (j * size + i) * Cache::kBytes);
+      const int64_t element = j % kCachePage * size + i;
+      sum += weight[j] * Cache::get(pages[j / kCachePage] + element * Cache::kBytes);
     }
     out[i] = sum;
   }

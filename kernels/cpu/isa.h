@@ -30,14 +30,20 @@ struct PanelJob {
   bool add = false;  // y += round(product) instead of y = round(product)
 };
 
+// Positions that lie one after another: kPageTokens, which this file cannot see.
+constexpr int64_t kCachePage = 16;
+// Pages behind the last one that attention may want in the caches.
+constexpr int64_t kPagesAhead = 2;
+
 // One head of attention over `count` positions; q and results are f32, the cache f32 or bf16 with
-// `size` elements per position, one position after another.
+// `size` elements per position. Position j is number j mod kCachePage of pages[j / kCachePage];
+// kPagesAhead pages more are named, which will be read next, if any.
 struct AttentionKernels {
   // out[j] = scale * (q . k[j]).
-  void (*scores)(const float* q, const void* k, int64_t count, int64_t size, float scale,
-                 float* out) = nullptr;
+  void (*scores)(const float* q, const std::byte* const* pages, int64_t count, int64_t size,
+                 float scale, float* out) = nullptr;
   // out = sum of weight[j] v[j].
-  void (*mix)(const float* weight, const void* v, int64_t count, int64_t size,
+  void (*mix)(const float* weight, const std::byte* const* pages, int64_t count, int64_t size,
               float* out) = nullptr;
 };
 

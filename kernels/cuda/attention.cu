@@ -3,6 +3,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/pages.h"
 
 namespace bifrons::cuda {
 
@@ -12,13 +13,21 @@ constexpr int kChunk = 128;
 constexpr int kWarps = 4;
 constexpr int kKeys = kChunk / kWarps;  // of a warp: one a lane
 constexpr int kHead = 256;              // room for one head; the family has 128
+constexpr int kPages = kKeys / kPageTokens;
+static_assert(kKeys % kPageTokens == 0);
 
 struct AttentionJob {
-  int64_t heads, kv_heads, size;
-  int64_t slots, capacity;
+  Pages pages;
+  int64_t heads, size;
   int64_t q_pitch, y_pitch;
   int chunks;  // of a full cache
   float scale;
+};
+
+// Where the keys of a warp lie, or their values: the first of each page.
+template <typename T>
+struct WarpPages {
+  const T* first[kPages];
 };
 
 // kCount neighbouring elements of each of a warp's keys, or of its values.
@@ -29,12 +38,14 @@ struct Gathered {
   };
   Vector of[kKeys];
 
-  // `from`: the first of `keys` rows, at least one; the last is read again for those that are missing.
-  // All loads are under way before any is used. Without a barrier the compiler puts each right
-  // before its use, and a block waits for memory ten times instead of once.
-  __device__ void load(const T* from, int keys, int64_t size) {
+  // From `column` on, of `keys` rows, at least one; the last is read again for missing ones. All
+  // loads are under way before any is used. Without a barrier the compiler puts each right before its
+  // use, and a block waits for memory ten times instead of once.
+  __device__ void load(const WarpPages<T>& pages, int column, int keys, int64_t size) {
+    const T* from = pages.first[0] + column;
 #pragma unroll
     for (int j = 0; j < kKeys; ++j) {
+      if (j > 0 && j % kPageTokens == 0 && j < keys) from = pages.first[j / kPageTokens] + column;
       of[j] = *reinterpret_cast<const Vector*>(from);
       if (j + 1 < keys) from += size;
     }
@@ -73,15 +84,16 @@ __device__ inline float sum_across(float (&part)[2 * kHalf]) {
   }
 }
 
-// The score of this lane's key, of the warp's `keys` keys from `k` on.
+// The score of this lane's key, of the warp's `keys` keys.
 template <typename T, int kCount>
-__device__ inline float score(const float* query, const T* k, int keys, int size, float scale) {
+__device__ inline float score(const float* query, const WarpPages<T>& k, int keys, int size,
+                              float scale) {
   if (keys == 0) return -INFINITY;
   float part[kKeys] = {};
   for (int round = 0; round < rounds_of<kCount>(size); ++round) {
     const int c = column_of<kCount>(round);
     Gathered<T, kCount> key;
-    key.load(k + (c < size ? c : 0), keys, size);
+    key.load(k, c < size ? c : 0, keys, size);
     if (c >= size) continue;
 #pragma unroll
     for (int j = 0; j < kKeys; ++j) {
@@ -97,10 +109,10 @@ __device__ inline float score(const float* query, const T* k, int keys, int size
 // values of round 0.
 template <typename T, int kCount>
 __device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount>& first,
-                           const T* v, int keys, int size) {
+                           const WarpPages<T>& v, int keys, int size) {
   for (int round = 0; round < rounds_of<kCount>(size); ++round) {
     const int c = column_of<kCount>(round);
-    if (round > 0 && keys > 0) first.load(v + (c < size ? c : 0), keys, size);
+    if (round > 0 && keys > 0) first.load(v, c < size ? c : 0, keys, size);
     if (c >= size) continue;
     float sum[kCount] = {};
 #pragma unroll
@@ -156,7 +168,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const int size = static_cast<int>(job.size);
   T* to = y + m * job.y_pitch + head * size;
   // An idle row has position -1; nothing outside of the cache may be read.
-  if (position < 0 || position >= job.capacity || slot < 0 || slot >= job.slots) {
+  if (!job.pages.holds(slot, position)) {
     if (chunk == 0) {
       for (int c = threadIdx.x; c < size; c += blockDim.x) to[c] = round_to<T>(0.0f);
     }
@@ -169,15 +181,23 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   }
   __syncthreads();
 
-  const int64_t kv_head = head / (job.heads / job.kv_heads);
+  const int64_t kv_head = head / (job.heads / job.pages.kv_heads);
   const int first = chunk * kChunk + warp * kKeys;
   const int left = static_cast<int>(position) + 1 - first;
   const int keys = left < 0 ? 0 : left < kKeys ? left : kKeys;
-  const int64_t row = ((slot * job.kv_heads + kv_head) * job.capacity + first) * size;
-  const float mine = score<T, kCount>(query, k + row, keys, size, job.scale);
+  WarpPages<T> keys_at = {}, values_at = {};
+#pragma unroll
+  for (int i = 0; i < kPages; ++i) {
+    if (i * kPageTokens >= keys) break;
+    // A position without a page is its owner's mistake; only that nothing else is read counts here.
+    const int64_t row = job.pages.row(slot, kv_head, first + i * kPageTokens);
+    keys_at.first[i] = row < 0 ? k : k + row * size;
+    values_at.first[i] = row < 0 ? v : v + row * size;
+  }
+  const float mine = score<T, kCount>(query, keys_at, keys, size, job.scale);
   Gathered<T, kCount> values;  // on their way while the block agrees on its maximum
   const int column = column_of<kCount>(0);
-  if (keys > 0) values.load(v + row + (column < size ? column : 0), keys, size);
+  if (keys > 0) values.load(values_at, column < size ? column : 0, keys, size);
   const float warp_maximum = warp_max(mine);
   if (lane == 0) extremes[0][warp] = warp_maximum;
   __syncthreads();
@@ -188,7 +208,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const float warp_total = warp_sum(share);
   if (lane == 0) extremes[1][warp] = warp_total;
   __syncwarp();
-  mix<T, kCount>(mixed[warp], weight + warp * kKeys, values, v + row, keys, size);
+  mix<T, kCount>(mixed[warp], weight + warp * kKeys, values, values_at, keys, size);
   __syncthreads();
 
   const int64_t parts = (m * job.heads + head) * job.chunks;
@@ -210,17 +230,15 @@ __global__ void __launch_bounds__(kWarps* kWarp)
 void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache,
                const TokenRows& rows) {
   if (q.rows() == 0) return;
-  const int64_t size = cache.k.shape[3], capacity = cache.k.shape[2], heads = q.cols() / size;
+  const int64_t size = cache.head_dim(), heads = q.cols() / size;
   check(size <= kHead, "attention: heads of more than 256 elements");
   check(q.rows() <= 65535 && heads <= 65535, "attention: at most 65535 rows and heads");
-  const AttentionJob job{.heads = heads,
-                         .kv_heads = cache.k.shape[1],
+  const AttentionJob job{.pages = Pages::of(cache),
+                         .heads = heads,
                          .size = size,
-                         .slots = cache.k.shape[0],
-                         .capacity = capacity,
                          .q_pitch = q.pitch,
                          .y_pitch = y.pitch,
-                         .chunks = static_cast<int>(ceil_div(capacity, kChunk)),
+                         .chunks = static_cast<int>(ceil_div(cache.capacity(), kChunk)),
                          .scale = 1.0f / std::sqrt(static_cast<float>(size))};
   auto* area = reinterpret_cast<float*>(
       s.workspace.area(q.rows() * heads * job.chunks * (size + 2) * size_of(DType::kF32)));

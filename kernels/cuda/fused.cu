@@ -2,6 +2,7 @@
 // columns, where the time between two kernels counts. A block makes two tiles of outputs that
 // belong together: the halves of a rotated head, or gate and up.
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/pages.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/row_norm.h"
 
@@ -113,7 +114,8 @@ struct SwigluPair {
 struct RopePair {
   Bf16 *q, *k, *v;
   int64_t q_pitch;
-  int64_t heads, kv_heads, size, slots, capacity;
+  Pages pages;
+  int64_t heads, size;
   const float *cos, *sin;
   int64_t cos_pitch, sin_pitch;
   const int32_t *slot, *position;
@@ -130,13 +132,14 @@ struct RopePair {
                          float high) const {
     const int64_t at = position[n], in = slot[n];
     // An idle row has position -1; a row outside of the cache must not write.
-    if (at < 0 || at >= capacity || in < 0 || in >= slots) return;
+    if (!pages.holds(in, at)) return;
     const float a = rounded<Bf16>(low + (bias ? bias[low_row] : 0.0f));
     const float b = rounded<Bf16>(high + (bias ? bias[high_row] : 0.0f));
     const int64_t head = low_row / size, i = low_row % size, half = size / 2;
-    const int64_t kv_head = (head - heads) % kv_heads;
-    const int64_t row = (in * kv_heads + kv_head) * capacity + at;
-    if (head >= heads + kv_heads) {
+    const int64_t kv_head = head < heads ? 0 : (head - heads) % pages.kv_heads;
+    const int64_t row = pages.row(in, kv_head, at);
+    if (row < 0) return;
+    if (head >= heads + pages.kv_heads) {
       v[row * size + i] = round_to<Bf16>(a);
       v[row * size + i + half] = round_to<Bf16>(b);
       return;
@@ -182,17 +185,15 @@ bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm&
 bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
                       const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,
                       const TokenRows& rows) {
-  const int64_t size = cache.k.shape[3], kv_heads = cache.k.shape[1];
+  const int64_t size = cache.head_dim();
   if (!fits(x, weight) || size / 2 % kTileOut != 0) return false;
   const RopePair pair{.q = q.as<Bf16>(),
                       .k = cache.k.as<Bf16>(),
                       .v = cache.v.as<Bf16>(),
                       .q_pitch = q.pitch,
+                      .pages = Pages::of(cache),
                       .heads = q.cols() / size,
-                      .kv_heads = kv_heads,
                       .size = size,
-                      .slots = cache.k.shape[0],
-                      .capacity = cache.k.shape[2],
                       .cos = rope.cos.as<float>(),
                       .sin = rope.sin.as<float>(),
                       .cos_pitch = rope.cos.pitch,

@@ -2,12 +2,13 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/pages.h"
 
 namespace bifrons::cuda {
 
 struct RopeJob {
-  int64_t heads, kv_heads, size;
-  int64_t slots, capacity;
+  Pages pages;
+  int64_t heads, size;
   int64_t qkv_pitch, q_pitch, cos_pitch, sin_pitch;
 };
 
@@ -18,15 +19,17 @@ __global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* 
                                    RopeJob job) {
   const int64_t m = blockIdx.x, slot = slots[m], position = positions[m];
   // An idle row has position -1; a row outside of the cache must not write.
-  if (position < 0 || position >= job.capacity || slot < 0 || slot >= job.slots) return;
+  if (!job.pages.holds(slot, position)) return;
+  const int64_t kv_heads = job.pages.kv_heads;
   const int64_t half = job.size / 2;
   const int64_t pair = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
-  if (pair >= (job.heads + 2 * job.kv_heads) * half) return;
+  if (pair >= (job.heads + 2 * kv_heads) * half) return;
   const int64_t head = pair / half, i = pair % half;
   const T* from = qkv + m * job.qkv_pitch + head * job.size;
-  const int64_t kv_head = (head - job.heads) % job.kv_heads;
-  const int64_t row = (slot * job.kv_heads + kv_head) * job.capacity + position;
-  if (head >= job.heads + job.kv_heads) {
+  const int64_t kv_head = head < job.heads ? 0 : (head - job.heads) % kv_heads;
+  const int64_t row = job.pages.row(slot, kv_head, position);
+  if (row < 0) return;
+  if (head >= job.heads + kv_heads) {
     v[row * job.size + i] = from[i];
     v[row * job.size + i + half] = from[i + half];
     return;
@@ -41,17 +44,15 @@ __global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* 
 void rope_append(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& qkv,
                  const RopeTable& rope, const TokenRows& rows) {
   if (q.rows() == 0) return;
-  const int64_t size = cache.k.shape[3], kv_heads = cache.k.shape[1];
-  const RopeJob job{.heads = q.cols() / size,
-                    .kv_heads = kv_heads,
+  const int64_t size = cache.head_dim();
+  const RopeJob job{.pages = Pages::of(cache),
+                    .heads = q.cols() / size,
                     .size = size,
-                    .slots = cache.k.shape[0],
-                    .capacity = cache.k.shape[2],
                     .qkv_pitch = qkv.pitch,
                     .q_pitch = q.pitch,
                     .cos_pitch = rope.cos.pitch,
                     .sin_pitch = rope.sin.pitch};
-  const int64_t pairs = (job.heads + 2 * kv_heads) * (size / 2);
+  const int64_t pairs = (job.heads + 2 * cache.kv_heads()) * (size / 2);
   constexpr int kThreads = 128;
   const Grid grid{
       dim3(static_cast<unsigned>(q.rows()), static_cast<unsigned>(ceil_div(pairs, kThreads))),

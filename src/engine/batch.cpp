@@ -74,20 +74,21 @@ class BatchLoop {
     return going_on_;
   }
 
-  // Until every lane is busy or there is nothing to do. A picture may be finished by its first
-  // code, and then its lane is free again.
+  // Until every lane is busy, there is nothing to do or no memory for more. A picture may be
+  // finished by its first code, and then its lane is free again.
   void fill_lanes() {
-    while (going_on_) {
+    while (going_on_ && !short_of_memory_) {
       std::vector<LanePicture> entering = std::exchange(again_, {});
       const auto free = static_cast<size_t>(parts_.lanes.count() - parts_.lanes.busy());
       while (going_on_ && !dry_ && entering.size() < free) take_job(entering);
       if (!going_on_ || entering.empty()) return;
-      const int64_t entered = static_cast<int64_t>(entering.size());
+      const size_t offered = entering.size();
       {
         const Stopwatch watch(stats_.prefill_seconds);
-        parts_.lanes.admit(std::move(entering));
+        again_ = parts_.lanes.admit(std::move(entering));
       }
-      progress_.tokens += entered;
+      short_of_memory_ = !again_.empty();
+      progress_.tokens += static_cast<int64_t>(offered - again_.size());
       if (!report()) return;
       take_finished();
     }
@@ -117,6 +118,7 @@ class BatchLoop {
     const double share = static_cast<double>(std::max<int64_t>(1, parts_.lanes.busy()));
     for (LanePicture& picture : parts_.lanes.take_finished()) {
       if (!going_on_) return;
+      short_of_memory_ = false;
       if (picture.finite) {
         deliver(std::move(picture), share);
       } else if (picture.attempts < kAttempts) {
@@ -185,7 +187,8 @@ class BatchLoop {
   const LaneWork before_;
   BatchStats stats_;
   BatchProgress progress_;
-  std::vector<LanePicture> again_;  // pictures to try once more
+  std::vector<LanePicture> again_;  // pictures to try once more, or that found no memory
+  bool short_of_memory_ = false;    // until a lane is done
   bool dry_ = false;
   bool going_on_ = true;
 };

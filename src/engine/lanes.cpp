@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
+#include "src/engine/memory_plan.h"
 #include "src/model/rope.h"
 
 namespace bifrons {
 namespace {
-
-// Prompt lengths that memory is made for double from here on.
-constexpr int64_t kShortPrompt = 64;
 
 // Recordings of a device are made for these many lanes; a step of another number is filled up.
 constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12,  16,  24,
@@ -59,13 +58,15 @@ void Lanes::reserve(int64_t count) {
   if (!grows) return;
 
   count_ = 0;  // unless everything below finds room
-  const int64_t capacity = std::max(memory_.capacity, kShortPrompt + config_.image_tokens() - 1);
-  const int64_t most = config_.transformer.max_positions;
+  const int64_t most = config_.transformer.max_positions, tokens = config_.image_tokens();
+  const int64_t prompt = std::clamp<int64_t>(most - tokens + 1, 1, kPlannedPromptTokens);
+  const int64_t capacity = std::max(memory_.capacity, prompt + tokens - 1);
+  const int64_t pages = pages_of_lanes(count, prompt, tokens) + spare_pages(count, as_device_);
   const int64_t rows = std::max(kPrefillRows, 2 * count);
   memory_ = {};  // the old one goes first, so that the peak is the new size alone
   remembered_.clear();
-  memory_ = transformer_.make_memory(b_, 2 * places, std::min(capacity, most),
-                                     inverse_frequency_);
+  pages_ = {};
+  memory_ = transformer_.make_memory(b_, 2 * places, capacity, pages, inverse_frequency_);
   activations_ = transformer_.make_activations(b_, rows);
   face_activations_ = face_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
@@ -73,68 +74,144 @@ void Lanes::reserve(int64_t count) {
   controls_ = b_.allocate(Controls::words(config_) * count * 4);
   notes_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   remembered_.resize(2 * places);
+  pages_ = PageTable(2 * places, pages);
+  if (spare_lanes(count, as_device_) > 0) pages_.hold(spare_slot(), spare_slot(), 0, 1);
   count_ = count;
 }
 
 void Lanes::make_room(int64_t prompt_tokens) {
   const int64_t tokens = config_.image_tokens();
-  if (prompt_tokens + tokens - 1 <= memory_.capacity) return;
-  read_notes(0);  // nothing is under way when its memory moves
-  int64_t room = kShortPrompt;
-  while (room < prompt_tokens) room *= 2;
-  std::vector<int64_t> used(memory_.slots);
-  for (size_t slot = 0; slot < remembered_.size(); ++slot) {
-    used[slot] = static_cast<int64_t>(remembered_[slot].size());
+  const int64_t positions = prompt_tokens + tokens - 1;
+  if (positions > memory_.capacity) {
+    read_notes(0);  // nothing is under way when its memory moves
+    recordings_.clear();
+    int64_t room = kPlannedPromptTokens;
+    while (room < prompt_tokens) room *= 2;
+    widen(b_, memory_, std::min(room + tokens - 1, config_.transformer.max_positions),
+          inverse_frequency_);
+    set_table();
   }
-  for (const Lane& lane : lanes_) {
-    for (int row = 0; row < 2; ++row) used[2 * lane.place + row] = lane.used();
-  }
-  recordings_.clear();
-  grow(b_, memory_, std::min(room + tokens - 1, config_.transformer.max_positions), used,
-       inverse_frequency_);
+  // What one picture needs when nobody else is there; several may have to wait for each other.
+  enlarge_pool(2 * pages_for(positions) + spare_pages(count_, as_device_));
+  pages_.add(memory_.pages);
 }
 
-void Lanes::admit(std::vector<LanePicture> pictures) {
-  if (pictures.empty()) return;
+void Lanes::enlarge_pool(int64_t pages) {
+  if (pages <= memory_.pages) return;
+  read_notes(0);
+  recordings_.clear();
+  add_pages(b_, memory_, pages);
+}
+
+bool Lanes::has_room_for(int64_t pages) {
+  try {
+    enlarge_pool(pages);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnavailable) throw;
+    return false;
+  }
+  return true;
+}
+
+int32_t Lanes::spare_slot() const { return static_cast<int32_t>(memory_.slots - 2); }
+
+void Lanes::set_table() {
+  std::vector<std::vector<int32_t>> pages(pages_.all().begin(), pages_.all().end());
+  if (spare_lanes(count_, as_device_) > 0) {
+    const std::vector<int32_t> one(pages_for(memory_.capacity), pages[spare_slot()].at(0));
+    pages[spare_slot()] = pages[spare_slot() + 1] = one;
+  }
+  bifrons::set_table(b_, memory_, pages);
+}
+
+std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
+  if (pictures.empty()) return {};
   check(pictures.size() <= free_.size(), "admit: more pictures than free lanes");
-  std::vector<Lane> entering;
-  for (LanePicture& picture : pictures) {
-    const int64_t length = static_cast<int64_t>(picture.prompt.prompted.size());
-    check(length == static_cast<int64_t>(picture.prompt.unprompted.size()) &&
+  for (const LanePicture& picture : pictures) {
+    const GuidedPrompt& p = picture.prompt;
+    const int64_t length = static_cast<int64_t>(p.prompted.size());
+    check(p.prompted.size() == p.unprompted.size() &&
               length + config_.image_tokens() - 1 <= memory_.capacity,
           "admit: both rows have one length, which make_room() knows");
+  }
+  read_notes(0);
+  Entry entry;
+  size_t n = pictures.size();
+  for (; n > 0; --n) {
+    const std::span first(pictures.data(), n);
+    entry = plan_entry(first, false);
+    if (entry.pages.pages() <= memory_.pages) break;
+    entry = plan_entry(first, true);
+    if (has_room_for(entry.pages.pages())) break;
+  }
+  check(n > 0 || busy() > 0, "admit: make_room() has made room for one picture");
+  std::vector<LanePicture> waiting(std::make_move_iterator(pictures.begin() + n),
+                                   std::make_move_iterator(pictures.end()));
+  pictures.resize(n);
+  if (n == 0) return waiting;
+
+  changed_ = true;
+  remembered_ = std::move(entry.remembered);
+  pages_ = std::move(entry.pages);
+  set_table();
+  prefill(entry);
+  std::vector<Lane> entering;
+  for (LanePicture& picture : pictures) {
     ++picture.attempts;
     entering.push_back({std::move(picture), free_.back(), 0});
     free_.pop_back();
   }
-  read_notes(0);
-  changed_ = true;
-  prefill(entering);
   upload(entering);
-  const int64_t n = static_cast<int64_t>(entering.size());
   const Controls c = controls(n);
   face_.draw_codes(b_, face_activations_.first(n), c.guidance, c.sample);
   b_.keep(face_activations_.first(n).ids, c.fixed, c.sample.step);
-  std::vector<int32_t> ids(2 * entering.size());
+  std::vector<int32_t> ids(2 * n);
   b_.download(ids.data(), face_activations_.first(n).ids);
-  for (size_t i = 0; i < entering.size(); ++i) {
+  for (size_t i = 0; i < n; ++i) {
     add_code(entering[i], ids[2 * i]);
     lanes_.push_back(std::move(entering[i]));
   }
+  return waiting;
 }
 
-void Lanes::prefill(std::span<const Lane> entering) {
-  std::vector<WantedPrompt> wanted;
-  for (const Lane& lane : entering) {
-    const bool shares = lane.picture.attempts == 1;
-    wanted.push_back({2 * lane.place, &lane.picture.prompt.prompted, shares});
-    wanted.push_back({2 * lane.place + 1, &lane.picture.prompt.unprompted, shares});
-  }
-  for (const PrefillWave& wave : plan_prefill(remembered_, wanted)) {
-    for (const PositionCopy& copy : wave.copies) {
-      copy_positions(b_, memory_, copy.to, copy.from, copy.begin, copy.end);
+// The pictures take the places at the end of free_, the last one first. Forgetting: what idle
+// places remember gives way.
+Lanes::Entry Lanes::plan_entry(std::span<const LanePicture> pictures, bool forgetting) const {
+  Entry entry;
+  entry.remembered = remembered_;
+  entry.pages = pages_;
+  for (const int32_t place : free_) {
+    for (int32_t slot = 2 * place; forgetting && slot < 2 * place + 2; ++slot) {
+      entry.pages.shorten(slot, 0);
+      entry.remembered[slot].clear();
     }
-    run_prompts(wave, wanted);
+  }
+  auto place = free_.rbegin();
+  for (const LanePicture& picture : pictures) {
+    const bool shares = picture.attempts == 0;
+    entry.wanted.push_back({2 * *place, &picture.prompt.prompted, shares});
+    entry.wanted.push_back({2 * *place + 1, &picture.prompt.unprompted, shares});
+    ++place;
+  }
+  entry.waves = plan_prefill(entry.remembered, entry.wanted);
+  for (const PrefillWave& wave : entry.waves) {
+    std::vector<PageCopy>& copies = entry.copies.emplace_back();
+    for (const PromptRun& run : wave) {
+      const int64_t positions = run.end + config_.image_tokens() - 1;
+      const auto copy =
+          entry.pages.hold(entry.wanted[run.index].slot, run.from, run.begin, positions);
+      if (copy) copies.push_back(*copy);
+    }
+  }
+  return entry;
+}
+
+void Lanes::prefill(const Entry& entry) {
+  for (size_t i = 0; i < entry.waves.size(); ++i) {
+    for (const PageCopy& copy : entry.copies[i]) {
+      copy_page(b_, memory_, copy.to, copy.from, copy.positions);
+    }
+    run_prompts(entry.waves[i], entry.wanted);
   }
 }
 
@@ -144,7 +221,7 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
     int64_t hidden;  // where its hidden state goes; -1: nobody asks
   };
   std::vector<Row> all;
-  for (const PromptRun& run : wave.runs) {
+  for (const PromptRun& run : wave) {
     const WantedPrompt& prompt = wanted[run.index];
     for (int64_t t = run.begin; t < run.end; ++t) {
       all.push_back({(*prompt.ids)[t], prompt.slot, static_cast<int32_t>(t),
@@ -221,7 +298,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
     const GuidedPrompt& p = lane ? lane->picture.prompt : nobody;
     const int64_t drawn = lane ? lane->drawn() : 1;
     for (int32_t row = 0; row < 2; ++row) {
-      slot.push_back(2 * (lane ? lane->place : static_cast<int32_t>(memory_.slots / 2 - 1)) + row);
+      slot.push_back((lane ? 2 * lane->place : spare_slot()) + row);
       position.push_back(static_cast<int32_t>((lane ? lane->length() : 0) + drawn - 1));
       ids.push_back(lane && drawn > 0 ? lane->picture.codes.back() : 0);
     }
@@ -295,6 +372,14 @@ void Lanes::add_code(Lane& lane, int32_t code) {
   for (int row = 0; row < 2; ++row) remembered_[2 * lane.place + row].clear();
 }
 
+// A lane is idle again: what it has drawn is not remembered, its prompt is.
+void Lanes::leave(const Lane& lane) {
+  free_.push_back(lane.place);
+  for (int32_t slot = 2 * lane.place; slot < 2 * lane.place + 2; ++slot) {
+    pages_.shorten(slot, static_cast<int64_t>(remembered_[slot].size()));
+  }
+}
+
 Tensor Lanes::notes(int64_t lanes) const {
   return notes_.view(DType::kI32, {lanes, kRunAhead});
 }
@@ -322,7 +407,7 @@ std::vector<LanePicture> Lanes::take_finished() {
   const auto end = std::stable_partition(lanes_.begin(), lanes_.end(), working);
   std::vector<LanePicture> finished;
   for (auto lane = end; lane != lanes_.end(); ++lane) {
-    free_.push_back(lane->place);
+    leave(*lane);
     finished.push_back(std::move(lane->picture));
   }
   if (!finished.empty()) changed_ = true;
@@ -331,7 +416,7 @@ std::vector<LanePicture> Lanes::take_finished() {
 }
 
 void Lanes::clear() {
-  for (const Lane& lane : lanes_) free_.push_back(lane.place);
+  for (const Lane& lane : lanes_) leave(lane);
   changed_ = true;
   marks_.clear();  // what is under way writes notes that nobody reads
   lanes_.clear();

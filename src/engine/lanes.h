@@ -12,6 +12,7 @@
 
 #include "kernels/backend.h"
 #include "src/bifrons.h"
+#include "src/engine/pages.h"
 #include "src/engine/prefill_plan.h"
 #include "src/engine/requests.h"
 #include "src/model/image_face.h"
@@ -33,10 +34,13 @@ struct LanePicture {
 // what the first has drawn. Between two calls of step() one is under way: stopping waits for that.
 inline constexpr int64_t kRunAhead = 2;
 
-// Places beside the lanes that rows work on which only fill a step up: none where every step has as
-// many lanes as there are.
+// Places beside the lanes that rows work on which only fill a step up, and the page that all their
+// positions lie in: none where every step has as many lanes as there are.
 constexpr int64_t spare_lanes(int64_t lanes, bool as_device) {
   return as_device && lanes > 1 ? 1 : 0;
+}
+constexpr int64_t spare_pages(int64_t lanes, bool as_device) {
+  return spare_lanes(lanes, as_device);
 }
 
 // Counters of what lanes did, for BatchStats.
@@ -69,13 +73,15 @@ class Lanes {
   int64_t count() const { return count_; }
   int64_t busy() const { return static_cast<int64_t>(lanes_.size()); }
 
-  // Room for prompts of so many tokens, which guided_prompt() has found to fit the model. Throws
-  // Error (unavailable); the lanes go on as before.
+  // Room for a picture with a prompt of so many tokens, which guided_prompt() has found to fit the
+  // model. Throws Error (unavailable); the lanes go on as before.
   void make_room(int64_t prompt_tokens);
 
   // Runs the prompts of the pictures through the model and draws their first codes. At most
-  // count() - busy() of them, after make_room() for each.
-  void admit(std::vector<LanePicture> pictures);
+  // count() - busy() of them, after make_room() for each. Gives back the last ones of them when
+  // there is no memory for their keys and values until a busy lane is done; never all when none is
+  // busy.
+  std::vector<LanePicture> admit(std::vector<LanePicture> pictures);
 
   // Draws one code more of every busy lane. A device may still be at it, and a number that is not
   // finite be noticed one step later.
@@ -88,6 +94,8 @@ class Lanes {
   void clear();
 
   const LaneWork& work() const { return work_; }
+  // Pages that hold keys and values of busy lanes, or of prompts that may come again.
+  int64_t pages_in_use() const { return pages_.in_use(); }
 
  private:
   // A busy lane.
@@ -98,16 +106,28 @@ class Lanes {
 
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
     int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()) + unread; }
-    // Positions of its slots that hold something.
-    int64_t used() const { return length() + std::max<int64_t>(0, drawn() - 1); }
+  };
+  // What entering would do to the lanes' bookkeeping, and to the device.
+  struct Entry {
+    std::vector<WantedPrompt> wanted;
+    std::vector<PrefillWave> waves;
+    std::vector<std::vector<PageCopy>> copies;  // a list a wave
+    std::vector<TokenIds> remembered;
+    PageTable pages;
   };
   struct Controls;  // views on what the device knows about the first lanes
 
-  void prefill(std::span<const Lane> entering);
+  Entry plan_entry(std::span<const LanePicture> pictures, bool forgetting) const;
+  void enlarge_pool(int64_t pages);
+  bool has_room_for(int64_t pages);
+  int32_t spare_slot() const;
+  void set_table();
+  void prefill(const Entry& entry);
   void run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted);
   Controls controls(int64_t lanes) const;
   void upload(std::span<const Lane> lanes);
   void add_code(Lane& lane, int32_t code);
+  void leave(const Lane& lane);
   void read_notes(int64_t under_way);
   Tensor notes(int64_t lanes) const;
   Recording& recording(int64_t lanes);
@@ -124,10 +144,11 @@ class Lanes {
   std::vector<Lane> lanes_;           // busy ones
   std::vector<int32_t> free_;         // places of idle ones
   std::vector<TokenIds> remembered_;  // per slot: ids of its first positions
+  PageTable pages_;                   // of all slots
   bool changed_ = false;              // the device does not know lanes_ yet
   LaneWork work_;
 
-  SequenceMemory memory_;  // slots 2 place, 2 place + 1; perhaps a spare place
+  SequenceMemory memory_;  // slots 2 place, 2 place + 1; perhaps a spare place, the last
   TransformerActivations activations_;
   ImageFaceActivations face_activations_;
   Buffer inputs_;    // x [rows, D]

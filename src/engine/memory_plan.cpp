@@ -45,7 +45,8 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   visit(model.face.weights(), config, face);
   visit(model.decoder.weights(), config.vq, decoder);
 
-  const int64_t capacity = prompt_tokens + config.image_tokens() - 1;
+  const int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens()) +
+                        spare_pages(pictures, place == Place::kDevice);
   const int64_t rows = std::max(kPrefillRows, 2 * pictures);
   const int64_t activations = model.transformer.activation_bytes(rows) +
                               model.face.activation_bytes(pictures) +
@@ -56,9 +57,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
       {"transformer", elements_of(transformer.tensors()) * element - embedding},
       {"image head and aligner", elements_of(face.tensors()) * element},
       {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
-      {"keys and values",
-       model.transformer.sequence_bytes(
-           2 * (pictures + spare_lanes(pictures, place == Place::kDevice)), capacity)},
+      {"keys and values", model.transformer.sequence_bytes(pages)},
       {"activations", activations},
       {"decoder's maps", model.decoder.scratch_bytes()}};
   if (ImageFace::folds(config, place)) {
@@ -75,11 +74,11 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
   visit(face.tower().weights(), face.tower().config(), tower);
   visit(face.weights(), config, text);
   const int64_t element = size_of(weights);
-  return {
-      {"vision tower", elements_of(tower.tensors()) * element},
-      {"aligner and text head", elements_of(text.tensors()) * element},
-      {"tower's maps", face.scratch_bytes()},
-      {"keys and values", Transformer(config.transformer, activation).sequence_bytes(1, tokens)}};
+  return {{"vision tower", elements_of(tower.tensors()) * element},
+          {"aligner and text head", elements_of(text.tensors()) * element},
+          {"tower's maps", face.scratch_bytes()},
+          {"keys and values",
+           Transformer(config.transformer, activation).sequence_bytes(pages_for(tokens))}};
 }
 
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {

@@ -54,7 +54,7 @@ std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
       Source source = prompt.shares ? longest(remembered, prompt) : Source{prompt.slot, 0};
       if (prompt.shares && waves.empty()) {
         int64_t later = 0;
-        for (const PromptRun& run : wave.runs) {
+        for (const PromptRun& run : wave) {
           later = std::max(later, common(*prompt.ids, *wanted[run.index].ids));
         }
         if (later >= source.length + kWorthWaiting) {
@@ -62,15 +62,11 @@ std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
           continue;
         }
       }
-      if (source.slot != prompt.slot) {
-        wave.copies.push_back({prompt.slot, source.slot, common(*prompt.ids, own), source.length});
-      }
       // Until the runs are done only this much of the slot can be relied on.
       own.assign(prompt.ids->begin(), prompt.ids->begin() + source.length);
-      wave.runs.push_back({index, source.length, static_cast<int64_t>(prompt.ids->size())});
+      wave.push_back({index, source.slot, source.length, static_cast<int64_t>(prompt.ids->size())});
     }
-    for (const PromptRun& run : wave.runs)
-      remembered[wanted[run.index].slot] = *wanted[run.index].ids;
+    for (const PromptRun& run : wave) remembered[wanted[run.index].slot] = *wanted[run.index].ids;
     waves.push_back(std::move(wave));
     pending = std::move(waiting);
   }

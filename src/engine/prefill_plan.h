@@ -16,26 +16,17 @@ struct WantedPrompt {
   bool shares = true;  // may take a common beginning from a slot that has it
 };
 
-// Positions [begin, end) of slot `from` to the same of slot `to`.
-struct PositionCopy {
-  int32_t to = 0;
+// Wanted prompt `index`: positions [0, begin) are those of slot `from`, perhaps its own, and tokens
+// [begin, end) are run through the model.
+struct PromptRun {
+  int64_t index = 0;
   int32_t from = 0;
   int64_t begin = 0;
   int64_t end = 0;
 };
 
-// Tokens [begin, end) of wanted prompt `index` are run through the model.
-struct PromptRun {
-  int64_t index = 0;
-  int64_t begin = 0;
-  int64_t end = 0;
-};
-
-// The copies, in order, and then the runs.
-struct PrefillWave {
-  std::vector<PositionCopy> copies;
-  std::vector<PromptRun> runs;
-};
+// All take over their beginnings, one after another, and then all are run.
+using PrefillWave = std::vector<PromptRun>;
 
 // `remembered` holds for each slot the ids whose keys and values lie at its first positions; it is
 // brought up to date. The last token of a prompt is always run: its hidden state is what the first

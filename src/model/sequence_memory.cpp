@@ -1,90 +1,108 @@
 // One buffer a layer, so that growing takes little more than what is added.
 #include "src/model/sequence_memory.h"
 
+#include <algorithm>
+
 #include "src/model/rope.h"
 
 namespace bifrons {
 namespace {
 
-// Keys, then values: [slots, kv_heads, capacity, head_dim] each.
-KvCache views_of(const Buffer& storage, DType dtype, int64_t slots, int64_t heads, int64_t capacity,
-                 int64_t size) {
-  KvCache cache;
-  cache.k = storage.view(dtype, {slots, heads, capacity, size});
-  cache.v = storage.view(dtype, {slots, heads, capacity, size}, cache.k.bytes());
-  return cache;
+int64_t page_elements(const KvCache& cache) {
+  return cache.kv_heads() * kPageTokens * cache.head_dim();
 }
 
-void make_rope(Backend& b, SequenceMemory& memory, int64_t capacity, DType dtype,
-               std::span<const float> inverse_frequency) {
-  const int64_t half = static_cast<int64_t>(inverse_frequency.size());
-  const RopeValues values = rope_values(inverse_frequency, capacity, dtype);
-  const int64_t bytes = capacity * half * size_of(DType::kF32);
-  Buffer storage = b.allocate(2 * bytes);
-  memory.rope.cos = storage.view(DType::kF32, {capacity, half});
-  memory.rope.sin = storage.view(DType::kF32, {capacity, half}, bytes);
-  b.upload(memory.rope.cos, values.cos.data());
-  b.upload(memory.rope.sin, values.sin.data());
-  memory.rope_storage = std::move(storage);
+// A layer's pool: keys, then values. Of `like` only the shape of a page counts.
+Buffer make_pool(Backend& b, KvCache& to, const KvCache& like, int64_t pages) {
+  const DType dtype = like.k.dtype;
+  Buffer storage = b.allocate(2 * pages * page_elements(like) * size_of(dtype));
+  to.k = storage.view(dtype, {like.kv_heads(), pages, kPageTokens, like.head_dim()});
+  to.v = storage.view(dtype, {like.kv_heads(), pages, kPageTokens, like.head_dim()}, to.k.bytes());
+  return storage;
 }
 
-// Positions [begin, end) of a slot as a matrix, a row for each head.
-Tensor positions_of(const Tensor& cache, int64_t slot, int64_t begin, int64_t end) {
-  const int64_t heads = cache.shape[1], capacity = cache.shape[2], size = cache.shape[3];
-  return cache.reshape({cache.shape[0] * heads, capacity * size})
-      .slice_rows(slot * heads, heads)
-      .slice_cols(begin * size, (end - begin) * size);
+// Positions as if the pages were one sequence: a matrix with a row for each head.
+Tensor positions_of(const Tensor& all, int64_t first, int64_t count) {
+  const int64_t size = all.shape[3];
+  return all.reshape({all.shape[0], all.cols() * all.shape[1] * kPageTokens})
+      .slice_cols(first * size, count * size);
 }
 
 }  // namespace
 
 SequenceMemory make_sequence_memory(Backend& b, const CacheShape& shape, int64_t slots,
-                                    int64_t capacity, std::span<const float> inverse_frequency) {
+                                    int64_t capacity, int64_t pages,
+                                    std::span<const float> inverse_frequency) {
   check(static_cast<int64_t>(inverse_frequency.size()) == shape.head_dim / 2,
         "make_sequence_memory: one inverse frequency per pair of head dimensions");
   SequenceMemory memory;
   memory.slots = slots;
-  memory.capacity = capacity;
-  const int64_t bytes =
-      2 * slots * shape.kv_heads * capacity * shape.head_dim * size_of(shape.dtype);
-  for (int64_t l = 0; l < shape.layers; ++l) {
-    memory.storage.push_back(b.allocate(bytes));
-    memory.cache.push_back(views_of(memory.storage.back(), shape.dtype, slots, shape.kv_heads,
-                                    capacity, shape.head_dim));
-  }
-  make_rope(b, memory, capacity, shape.dtype, inverse_frequency);
+  KvCache page;
+  page.k = Tensor(nullptr, shape.dtype, {shape.kv_heads, 1, kPageTokens, shape.head_dim});
+  memory.cache.resize(shape.layers);
+  for (KvCache& cache : memory.cache) memory.storage.push_back(make_pool(b, cache, page, pages));
+  memory.pages = pages;
+  widen(b, memory, capacity, inverse_frequency);
   return memory;
 }
 
-void grow(Backend& b, SequenceMemory& memory, int64_t capacity, std::span<const int64_t> used,
-          std::span<const float> inverse_frequency) {
-  check(static_cast<int64_t>(used.size()) == memory.slots, "grow: one length a slot");
-  if (capacity <= memory.capacity) return;
-  make_rope(b, memory, capacity, memory.cache[0].k.dtype, inverse_frequency);
+void set_table(Backend& b, const SequenceMemory& memory,
+               std::span<const std::vector<int32_t>> pages_of_slots) {
+  check(static_cast<int64_t>(pages_of_slots.size()) == memory.slots, "set_table: a list a slot");
+  const Tensor& table = memory.cache[0].table;
+  std::vector<int32_t> all(table.count(), -1);
+  for (int64_t slot = 0; slot < memory.slots; ++slot) {
+    const std::vector<int32_t>& pages = pages_of_slots[slot];
+    check(static_cast<int64_t>(pages.size()) <= table.cols(), "set_table: more than the capacity");
+    std::copy(pages.begin(), pages.end(), all.begin() + slot * table.cols());
+  }
+  b.upload(table, all.data());
+}
+
+void add_pages(Backend& b, SequenceMemory& memory, int64_t pages) {
   for (size_t l = 0; l < memory.cache.size(); ++l) {
     const KvCache old = memory.cache[l];
-    if (old.k.shape[2] >= capacity) continue;  // by a call that found no room for all layers
-    const int64_t heads = old.k.shape[1], size = old.k.shape[3];
-    Buffer storage = b.allocate(2 * memory.slots * heads * capacity * size * size_of(old.k.dtype));
-    const KvCache wide = views_of(storage, old.k.dtype, memory.slots, heads, capacity, size);
-    for (int64_t slot = 0; slot < memory.slots; ++slot) {
-      if (used[slot] == 0) continue;
-      b.copy(positions_of(wide.k, slot, 0, used[slot]), positions_of(old.k, slot, 0, used[slot]));
-      b.copy(positions_of(wide.v, slot, 0, used[slot]), positions_of(old.v, slot, 0, used[slot]));
-    }
+    if (old.pages() >= pages) continue;  // by a call that found no room for all layers
+    KvCache wide = old;
+    Buffer storage = make_pool(b, wide, old, pages);
+    const int64_t held = old.pages() * kPageTokens;
+    b.copy(positions_of(wide.k, 0, held), positions_of(old.k, 0, held));
+    b.copy(positions_of(wide.v, 0, held), positions_of(old.v, 0, held));
     b.synchronize();
     memory.cache[l] = wide;
     memory.storage[l] = std::move(storage);
   }
-  memory.capacity = capacity;
+  memory.pages = std::max(memory.pages, pages);
 }
 
-void copy_positions(Backend& b, const SequenceMemory& memory, int64_t to, int64_t from,
-                    int64_t begin, int64_t end) {
-  if (to == from || begin >= end) return;
+void widen(Backend& b, SequenceMemory& memory, int64_t capacity,
+           std::span<const float> inverse_frequency) {
+  const int64_t columns = pages_for(capacity), positions = columns * kPageTokens;
+  if (positions <= memory.capacity) return;
+  const int64_t half = static_cast<int64_t>(inverse_frequency.size());
+  const RopeValues values = rope_values(inverse_frequency, positions, memory.cache[0].k.dtype);
+  const int64_t bytes = positions * half * size_of(DType::kF32);
+  Buffer rope = b.allocate(2 * bytes);
+  Buffer table = b.allocate(memory.slots * columns * size_of(DType::kI32));
+  memory.rope.cos = rope.view(DType::kF32, {positions, half});
+  memory.rope.sin = rope.view(DType::kF32, {positions, half}, bytes);
+  b.upload(memory.rope.cos, values.cos.data());
+  b.upload(memory.rope.sin, values.sin.data());
+  for (KvCache& cache : memory.cache) {
+    cache.table = table.view(DType::kI32, {memory.slots, columns});
+  }
+  memory.rope_storage = std::move(rope);
+  memory.table_storage = std::move(table);
+  memory.capacity = positions;
+}
+
+void copy_page(Backend& b, const SequenceMemory& memory, int64_t to, int64_t from,
+               int64_t positions) {
   for (const KvCache& cache : memory.cache) {
-    b.copy(positions_of(cache.k, to, begin, end), positions_of(cache.k, from, begin, end));
-    b.copy(positions_of(cache.v, to, begin, end), positions_of(cache.v, from, begin, end));
+    for (const Tensor& all : {cache.k, cache.v}) {
+      b.copy(positions_of(all, to * kPageTokens, positions),
+             positions_of(all, from * kPageTokens, positions));
+    }
   }
 }
 

@@ -24,15 +24,25 @@ void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
   }
 }
 
-int64_t Transformer::sequence_bytes(int64_t slots, int64_t capacity) const {
-  const int64_t element = size_of(activation_);
-  return 2 * config_.layers * slots * config_.kv_heads * capacity * config_.head_dim * element;
+int64_t Transformer::sequence_bytes(int64_t pages) const {
+  const int64_t position = config_.kv_heads * config_.head_dim * size_of(activation_);
+  return 2 * config_.layers * pages * kPageTokens * position;
+}
+
+SequenceMemory Transformer::make_memory(Backend& b, int64_t slots, int64_t capacity, int64_t pages,
+                                        std::span<const float> inverse_frequency) const {
+  const CacheShape shape{config_.layers, config_.kv_heads, config_.head_dim, activation_};
+  return make_sequence_memory(b, shape, slots, capacity, pages, inverse_frequency);
 }
 
 SequenceMemory Transformer::make_memory(Backend& b, int64_t slots, int64_t capacity,
                                         std::span<const float> inverse_frequency) const {
-  const CacheShape shape{config_.layers, config_.kv_heads, config_.head_dim, activation_};
-  return make_sequence_memory(b, shape, slots, capacity, inverse_frequency);
+  const int64_t each = pages_for(capacity);
+  SequenceMemory memory = make_memory(b, slots, capacity, slots * each, inverse_frequency);
+  std::vector<std::vector<int32_t>> own(slots, std::vector<int32_t>(each));
+  for (int64_t i = 0; i < slots * each; ++i) own[i / each][i % each] = static_cast<int32_t>(i);
+  set_table(b, memory, own);
+  return memory;
 }
 
 int64_t Transformer::activation_bytes(int64_t rows) const {

@@ -31,9 +31,13 @@ class Transformer {
   TransformerWeights& weights() { return weights_; }
   const TransformerWeights& weights() const { return weights_; }
 
-  int64_t sequence_bytes(int64_t slots, int64_t capacity) const;
+  // Keys and values of so many pages in all layers.
+  int64_t sequence_bytes(int64_t pages) const;
   int64_t activation_bytes(int64_t rows) const;
   // inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
+  SequenceMemory make_memory(Backend& b, int64_t slots, int64_t capacity, int64_t pages,
+                             std::span<const float> inverse_frequency) const;
+  // The same with all pages that the slots can need, dealt out.
   SequenceMemory make_memory(Backend& b, int64_t slots, int64_t capacity,
                              std::span<const float> inverse_frequency) const;
   TransformerActivations make_activations(Backend& b, int64_t rows) const;

@@ -40,6 +40,101 @@ TEST(Lanes, APromptThatNobodyMadeRoomForIsABrokenContract) {
   EXPECT_THROW(lanes.admit(std::move(entering)), ContractError);
 }
 
+// Gives no more memory than `limit` bytes, once told so.
+class Small final : public TimedBackend {
+ public:
+  explicit Small(Backend& inner) : TimedBackend(inner) {}
+  bool full = false;
+  Buffer allocate(int64_t bytes) override {
+    if (full) throw Error(ErrorKind::kUnavailable, "no memory for " + std::to_string(bytes));
+    return TimedBackend::allocate(bytes);
+  }
+};
+
+// Pictures of one prompt hold the whole pages of both rows once.
+TEST(Lanes, PicturesOfOnePromptShareItsPages) {
+  const auto backend = make_cpu_backend(1);
+  testing::LaneToy toy(*backend, "toy-f32");
+  const int64_t length = 3 * kPageTokens + 5, positions = length + toy.config.image_tokens() - 1;
+  const auto pages_of = [&](bool alike) {
+    Lanes lanes = toy.lanes(false);
+    lanes.reserve(4);
+    lanes.make_room(length);
+    std::vector<LanePicture> entering;
+    for (int i = 0; i < 4; ++i) {
+      entering.push_back(toy.picture(0));
+      GuidedPrompt& p = entering.back().prompt;
+      p.prompted.assign(length, 5);
+      p.unprompted.assign(length, 7);
+      if (!alike) p.prompted[0] = p.unprompted[0] = 20 + i;
+      p.seed = i;
+    }
+    const std::vector<LanePicture> pictures = entering;
+    EXPECT_TRUE(lanes.admit(std::move(entering)).empty());
+    const int64_t pages = lanes.pages_in_use();
+    for (int64_t t = 1; t < toy.config.image_tokens(); ++t) lanes.step();
+    const std::vector<LanePicture> drawn = lanes.take_finished();
+    for (size_t i = 0; i < drawn.size(); ++i) {
+      EXPECT_EQ(drawn[i].codes, toy.alone(pictures[i])) << i;
+    }
+    EXPECT_LT(lanes.pages_in_use(), pages);  // prompts stay, what was drawn does not
+    return pages;
+  };
+  EXPECT_EQ(pages_of(false), 8 * pages_for(positions));
+  EXPECT_EQ(pages_of(true), 8 * pages_for(positions) - 6 * 3);
+}
+
+// Long prompts fill the pool of lanes made for short ones: some wait, and all come out as ever.
+TEST(Lanes, WhatFindsNoMemoryWaits) {
+  const auto backend = make_cpu_backend(1);
+  Small small(*backend);
+  testing::LaneToy toy(small, "toy-f32");
+  for (const bool as_device : {false, true}) {
+    small.full = false;
+    Lanes lanes = toy.lanes(as_device);
+    lanes.reserve(3);
+    const auto prompt = [&](uint64_t id) {
+      GuidedPrompt p = toy.picture(id).prompt;
+      const auto length = static_cast<size_t>(100 + 7 * id);
+      p.prompted.assign(length, static_cast<int32_t>(20 + id));
+      p.unprompted.assign(length, static_cast<int32_t>(40 + id));  // nothing in common
+      p.fixed.clear();
+      return p;
+    };
+    lanes.make_room(150);  // the capacity and one picture; the pool was made for three short ones
+    small.full = true;
+    uint64_t next = 0;
+    int64_t most = 0, least = 3;
+    std::map<uint64_t, std::vector<int32_t>> drawn;
+    const BatchParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
+    const BatchStats stats = run_batch(
+        parts, [&](const DrawRequest& r) { return prompt(r.seed); },
+        [&]() -> std::optional<BatchJob> {
+          if (next == 6) return {};
+          const uint64_t id = next++;
+          return BatchJob{id, {.prompt = "", .seed = id}};
+        },
+        [&](BatchResult r) {
+          ASSERT_TRUE(r.drawing.has_value()) << r.error->what();
+          drawn[r.id] = r.drawing->tokens;
+        },
+        [&](const BatchProgress& p) {
+          most = std::max(most, p.lanes_busy);
+          if (drawn.size() < 4) least = std::min(least, p.lanes_busy);
+          return true;
+        });
+    small.full = false;
+    EXPECT_EQ(stats.pictures, 6);
+    EXPECT_GE(most, 1);
+    EXPECT_LT(least, 3) << "nothing ever waited: the test says nothing";
+    for (uint64_t id = 0; id < 6; ++id) {
+      LanePicture alone;
+      alone.prompt = prompt(id);
+      EXPECT_EQ(drawn[id], toy.alone(alone)) << id;
+    }
+  }
+}
+
 // A fault of the machine in one draw: that picture is drawn again and comes out as ever.
 TEST(Lanes, ABrokenDrawIsTriedOnceMore) {
   for (int64_t draw : {0, 3}) {

@@ -14,11 +14,12 @@ class FakeMemory {
   explicit FakeMemory(size_t slots) : slots_(slots) {}
 
   void apply(const PrefillWave& wave, const std::vector<WantedPrompt>& wanted) {
-    for (const PositionCopy& copy : wave.copies) {
-      for (int64_t t = copy.begin; t < copy.end; ++t) write(copy.to, t, slots_[copy.from].at(t));
+    for (const PromptRun& run : wave) {
+      const int32_t to = wanted[run.index].slot;
+      for (int64_t t = 0; t < run.begin; ++t) write(to, t, slots_[run.from].at(t));
     }
     // All rows of a wave are appended before any of them is read by later positions.
-    for (const PromptRun& run : wave.runs) {
+    for (const PromptRun& run : wave) {
       const WantedPrompt& prompt = wanted[run.index];
       for (int64_t t = run.begin; t < run.end; ++t) {
         const uint64_t before = t == 0 ? 1 : slots_[prompt.slot].at(t - 1);
@@ -57,7 +58,7 @@ class FakeMemory {
 int64_t rows_of(const std::vector<PrefillWave>& waves) {
   int64_t rows = 0;
   for (const PrefillWave& wave : waves) {
-    for (const PromptRun& run : wave.runs) rows += run.end - run.begin;
+    for (const PromptRun& run : wave) rows += run.end - run.begin;
   }
   return rows;
 }
@@ -68,7 +69,7 @@ TEST(PrefillPlan, AColdPromptIsRunWhole) {
   std::vector<TokenIds> remembered(2);
   const auto waves = plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
   ASSERT_EQ(waves.size(), 1u);
-  EXPECT_TRUE(waves[0].copies.empty());
+  EXPECT_EQ(waves[0].at(0).begin, 0);
   EXPECT_EQ(rows_of(waves), 12);
   EXPECT_EQ(remembered[0], kLong);
 }
@@ -78,11 +79,11 @@ TEST(PrefillPlan, TheSamePromptAgainRunsItsLastTokenOnly) {
   plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
   const auto own = plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
   EXPECT_EQ(rows_of(own), 1);
-  EXPECT_TRUE(own[0].copies.empty());
+  EXPECT_EQ(own[0].at(0).from, 0);
   const auto other = plan_prefill(remembered, std::vector<WantedPrompt>{{2, &kLong}});
   EXPECT_EQ(rows_of(other), 1);
-  ASSERT_EQ(other[0].copies.size(), 1u);
-  EXPECT_EQ(other[0].copies[0].end, 11);
+  EXPECT_NE(other[0].at(0).from, 2);
+  EXPECT_EQ(other[0].at(0).begin, 11);
 }
 
 TEST(PrefillPlan, EqualPromptsOfOneCallWaitForTheFirst) {

@@ -1,9 +1,11 @@
 // Cases of rotary positions and both kinds of attention.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/kernels/op_case.h"
+#include "tests/support/paged.h"
 
 namespace bifrons::testing {
 namespace {
@@ -25,8 +27,14 @@ std::string name_of(const Heads& heads, const Rows& rows) {
                      heads.capacity, heads.heads, heads.kv_heads, heads.size);
 }
 
-std::vector<int64_t> cache_shape(const Heads& heads) {
-  return {heads.slots, heads.kv_heads, heads.capacity, heads.size};
+// The table of a cache for these rows.
+Values table_for(const Heads& heads, const Rows& rows) {
+  Values last(heads.slots, -1.0);
+  for (int64_t m = 0; m < rows.count(); ++m) {
+    double& mine = last[static_cast<size_t>(rows.slot[m])];
+    mine = std::max(mine, rows.position[m]);
+  }
+  return Paging(heads).table(last);
 }
 
 int64_t cache_count(const Heads& heads) {
@@ -67,8 +75,10 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
-                w.in.emplace_back(b, dtype, cache_shape(heads), k());
-                w.in.emplace_back(b, dtype, cache_shape(heads), v());
+                const Paging paging(heads);
+                w.in.emplace_back(b, dtype, paging.shape(), paging.paged(k()));
+                w.in.emplace_back(b, dtype, paging.shape(), paging.paged(v()));
+                w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
                 w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.slot);
                 w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
                 w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
@@ -76,8 +86,8 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
           .run =
               [](Backend& b, Workbench& w) {
                 b.attention(w.out[0].tensor(), w.in[0].tensor(),
-                            {w.in[1].tensor(), w.in[2].tensor()},
-                            {w.in[3].tensor(), w.in[4].tensor()});
+                            {w.in[1].tensor(), w.in[2].tensor(), w.in[3].tensor()},
+                            {w.in[4].tensor(), w.in[5].tensor()});
               },
           .expect =
               [=] { return reference::attention(q(), k(), v(), rows.slot, rows.position, heads); },
@@ -90,10 +100,11 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
   const int64_t m = rows.count(), half = heads.size / 2;
   const int64_t cols = heads.heads * heads.size;
   const int64_t all = (heads.heads + 2 * heads.kv_heads) * heads.size;
+  const int64_t positions = Paging(heads).table_shape()[1] * kPageTokens;
   const auto qkv = [=] { return spread(24, m * all, dtype); };
   const auto turn = [=](bool sine) {
     Values table;
-    for (int64_t i = 0; i < heads.capacity * half; ++i) {
+    for (int64_t i = 0; i < positions * half; ++i) {
       const double angle =
           static_cast<double>(i / half) * std::pow(10000.0, -static_cast<double>(i % half) / half);
       table.push_back(reference::rounded(sine ? std::sin(angle) : std::cos(angle), dtype));
@@ -102,20 +113,23 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
   };
   const auto prepare = [=](Backend& b, Workbench& w) {
     w.in.emplace_back(b, dtype, std::vector{m, all}, qkv(), kGap);
-    w.in.emplace_back(b, DType::kF32, std::vector{heads.capacity, half}, turn(false), kGap);
-    w.in.emplace_back(b, DType::kF32, std::vector{heads.capacity, half}, turn(true), kGap);
+    w.in.emplace_back(b, DType::kF32, std::vector{positions, half}, turn(false), kGap);
+    w.in.emplace_back(b, DType::kF32, std::vector{positions, half}, turn(true), kGap);
     w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.slot);
     w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
     w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
-    w.out.emplace_back(b, dtype, cache_shape(heads));
-    w.out.emplace_back(b, dtype, cache_shape(heads));
+    const Paging paging(heads);
+    w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
+    w.out.emplace_back(b, dtype, paging.shape());
+    w.out.emplace_back(b, dtype, paging.shape());
   };
   const auto expect = [=] {
     Values k(cache_count(heads), NAN), v = k;
     Values result = reference::rope_append(k, v, qkv(), turn(false), turn(true), rows.slot,
                                            rows.position, heads, dtype);
-    result.insert(result.end(), k.begin(), k.end());
-    result.insert(result.end(), v.begin(), v.end());
+    for (const Values& cache : {Paging(heads).paged(k), Paging(heads).paged(v)}) {
+      result.insert(result.end(), cache.begin(), cache.end());
+    }
     return result;
   };
   return {.name = fmt::format("rope_append_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
@@ -123,7 +137,8 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
           .prepare = prepare,
           .run =
               [](Backend& b, Workbench& w) {
-                b.rope_append(w.out[0].tensor(), {w.out[1].tensor(), w.out[2].tensor()},
+                b.rope_append(w.out[0].tensor(),
+                              {w.out[1].tensor(), w.out[2].tensor(), w.in[5].tensor()},
                               w.in[0].tensor(), {w.in[1].tensor(), w.in[2].tensor()},
                               {w.in[3].tensor(), w.in[4].tensor()});
               },

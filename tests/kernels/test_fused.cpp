@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"
+#include "tests/support/paged.h"
 #include "tests/support/under_test.h"
 
 namespace bifrons::testing {
@@ -65,7 +66,7 @@ TEST_P(Fused, NormLinearSwiglu) {
 
 TEST_P(Fused, NormLinearRope) {
   const DType dtype = GetParam();
-  constexpr int64_t kSlots = 3, kCapacity = 11;
+  constexpr int64_t kSlots = 3, kCapacity = 2 * kPageTokens;
   for (const Shape& s : kShapes) {
     const int64_t out = (s.heads + 2 * s.kv_heads) * s.size, cols = s.heads * s.size;
     const Linear weight = linear(out, s.in, 4);
@@ -73,7 +74,7 @@ TEST_P(Fused, NormLinearRope) {
     Values slot, position;
     for (int64_t m = 0; m < s.rows; ++m) {
       slot.push_back(static_cast<double>(m % kSlots));
-      position.push_back(static_cast<double>(m * 5 % kCapacity));
+      position.push_back(static_cast<double>(m * 5 % 27));
     }
     const Guarded slots = tensor(DType::kI32, {s.rows}, slot);
     const Guarded positions = tensor(DType::kI32, {s.rows}, position);
@@ -85,16 +86,19 @@ TEST_P(Fused, NormLinearRope) {
     const Guarded x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), 3);
     const Guarded normed = tensor(dtype, {s.rows, s.in});
     const Guarded qkv = tensor(dtype, {s.rows, out});
-    const std::vector cache{kSlots, s.kv_heads, kCapacity, s.size};
+    const Paging paging({kSlots, s.heads, s.kv_heads, kCapacity, s.size});
+    const Guarded table =
+        tensor(DType::kI32, paging.table_shape(), paging.table(Values(kSlots, kCapacity - 1)));
+    const std::vector cache = paging.shape();
     const Guarded q = tensor(dtype, {s.rows, cols}, {}, 5), k = tensor(dtype, cache),
                   v = tensor(dtype, cache);
     const Guarded fused_q = tensor(dtype, {s.rows, cols}, {}, 5), fused_k = tensor(dtype, cache),
                   fused_v = tensor(dtype, cache);
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(qkv.tensor(), normed.tensor(), weight);
-    b->rope_append(q.tensor(), {k.tensor(), v.tensor()}, qkv.tensor(), rope, rows);
-    b->norm_linear_rope(fused_q.tensor(), {fused_k.tensor(), fused_v.tensor()}, x.tensor(), n, 1e-5,
-                        weight, rope, rows, normed.tensor(), qkv.tensor());
+    b->rope_append(q.tensor(), {k.tensor(), v.tensor(), table.tensor()}, qkv.tensor(), rope, rows);
+    b->norm_linear_rope(fused_q.tensor(), {fused_k.tensor(), fused_v.tensor(), table.tensor()},
+                        x.tensor(), n, 1e-5, weight, rope, rows, normed.tensor(), qkv.tensor());
     const std::string name = std::to_string(s.rows) + " x " + std::to_string(s.in);
     EXPECT_EQ(difference(fused_q.values(), q.values()), "") << name;
     EXPECT_EQ(difference(fused_k.values(), k.values()), "") << name;

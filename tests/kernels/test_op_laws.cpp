@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/kernels/op_case.h"
+#include "tests/support/paged.h"
 #include "tests/support/under_test.h"
 
 namespace bifrons::testing {
@@ -83,8 +84,8 @@ struct AttentionRow {
   double slot, position;
 };
 
-Values attend(Backend& b, DType dtype, const Guarded& k, const Guarded& v,
-              const std::vector<AttentionRow>& rows, const Values& q, int64_t cols) {
+Values attend(Backend& b, DType dtype, const KvCache& cache, const std::vector<AttentionRow>& rows,
+              const Values& q, int64_t cols) {
   Values slot, position;
   for (const AttentionRow& row : rows) {
     slot.push_back(row.slot);
@@ -93,8 +94,7 @@ Values attend(Backend& b, DType dtype, const Guarded& k, const Guarded& v,
   const int64_t n = static_cast<int64_t>(rows.size());
   const Guarded from(b, dtype, {n, cols}, q), to(b, dtype, {n, cols});
   const Guarded slots(b, DType::kI32, {n}, slot), positions(b, DType::kI32, {n}, position);
-  b.attention(to.tensor(), from.tensor(), {k.tensor(), v.tensor()},
-              {slots.tensor(), positions.tensor()});
+  b.attention(to.tensor(), from.tensor(), cache, {slots.tensor(), positions.tensor()});
   return to.values();
 }
 
@@ -121,15 +121,17 @@ TEST(OpLaws, AttentionOverABatchEqualsAlone) {
   const int64_t slots = 3, kv_heads = 2, capacity = 300, size = 64, cols = 4 * size;
   const std::vector<AttentionRow> rows{{2, 299}, {0, 127}, {0, 128}, {1, 0}, {2, 3}, {1, 257}};
   for (DType dtype : {DType::kF32, DType::kBf16}) {
-    const int64_t n = slots * kv_heads * capacity * size;
-    const std::vector shape{slots, kv_heads, capacity, size};
-    const Guarded k(*b, dtype, shape, spread(4, n, dtype)),
-        v(*b, dtype, shape, spread(5, n, dtype));
+    const Paging paging({slots, cols / size, kv_heads, capacity, size});
+    const int64_t n = paging.pages() * kv_heads * kPageTokens * size;
+    const Guarded k(*b, dtype, paging.shape(), spread(4, n, dtype)),
+        v(*b, dtype, paging.shape(), spread(5, n, dtype)),
+        table(*b, DType::kI32, paging.table_shape(), paging.table(Values(slots, capacity)));
     const Values q = spread(6, static_cast<int64_t>(rows.size()) * cols, dtype);
-    const Values together = attend(*b, dtype, k, v, rows, q, cols);
+    const KvCache cache{k.tensor(), v.tensor(), table.tensor()};
+    const Values together = attend(*b, dtype, cache, rows, q, cols);
     for (size_t m = 0; m < rows.size(); ++m) {
       const int64_t at = static_cast<int64_t>(m);
-      EXPECT_EQ(difference(attend(*b, dtype, k, v, {rows[m]}, rows_of(q, cols, at, 1), cols),
+      EXPECT_EQ(difference(attend(*b, dtype, cache, {rows[m]}, rows_of(q, cols, at, 1), cols),
                            rows_of(together, cols, at, 1)),
                 "")
           << "attention of row " + std::to_string(m);

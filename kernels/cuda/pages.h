@@ -1,0 +1,31 @@
+// A cache (kernels/backend.h) as kernels see it.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/backend.h"
+
+namespace bifrons::cuda {
+
+struct Pages {
+  const int32_t* table;  // [slots, columns]
+  int64_t slots, columns;
+  int64_t kv_heads, pages;
+
+  static Pages of(const KvCache& cache) {
+    return {cache.table.as<int32_t>(), cache.slots(), cache.table.cols(), cache.kv_heads(),
+            cache.pages()};
+  }
+  __device__ bool holds(int64_t slot, int64_t position) const {
+    return position >= 0 && position < columns * kPageTokens && slot >= 0 && slot < slots;
+  }
+  // Of keys and of values, rows of head_dim elements: the one of a position that it holds(). -1:
+  // that position has no page.
+  __device__ int64_t row(int64_t slot, int64_t kv_head, int64_t position) const {
+    const int64_t page = table[slot * columns + position / kPageTokens];
+    if (page < 0 || page >= pages) return -1;
+    return (kv_head * pages + page) * kPageTokens + position % kPageTokens;
+  }
+};
+
+}  // namespace bifrons::cuda

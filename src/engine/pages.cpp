@@ -1,0 +1,69 @@
+// Counts of holders; the page given back last is the next to go.
+#include "src/engine/pages.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace bifrons {
+
+void PageTable::add(int64_t pages) {
+  while (this->pages() < pages) {
+    free_.insert(free_.begin(), static_cast<int32_t>(this->pages()));
+    holders_.push_back(0);
+  }
+}
+
+int32_t PageTable::take() {
+  if (free_.empty()) add(pages() + 1);
+  const int32_t page = free_.back();
+  free_.pop_back();
+  holders_[page] = 1;
+  return page;
+}
+
+// From the end, so that neighbours will be taken as neighbours again.
+void PageTable::give_back(std::span<const int32_t> pages) {
+  for (auto page = pages.rbegin(); page != pages.rend(); ++page) {
+    if (--holders_[*page] == 0) free_.push_back(*page);
+  }
+}
+
+std::optional<PageCopy> PageTable::hold(int32_t slot, int32_t from, int64_t common,
+                                        int64_t positions) {
+  const std::vector<int32_t>& source = of_slot_[from];
+  const int64_t whole = common / kPageTokens, rest = common % kPageTokens;
+  check(common <= positions && pages_for(common) <= static_cast<int64_t>(source.size()),
+        "hold: the other slot does not hold that much");
+  std::vector<int32_t> pages(source.begin(), source.begin() + whole);
+  std::optional<PageCopy> copy;
+  if (rest > 0) {
+    const int32_t page = source[whole];
+    if (slot == from && holders_[page] == 1) {
+      pages.push_back(page);
+    } else {
+      copy = PageCopy{-1, page, rest};
+    }
+  }
+  for (const int32_t page : pages) ++holders_[page];
+  // Before new ones are taken: those of its own may be among them. The page to copy from is held by
+  // `from`, or by others, and stays.
+  give_back(std::exchange(of_slot_[slot], {}));
+  if (copy) {
+    copy->to = take();
+    pages.push_back(copy->to);
+  }
+  while (static_cast<int64_t>(pages.size()) < pages_for(positions)) pages.push_back(take());
+  of_slot_[slot] = std::move(pages);
+  return copy;
+}
+
+void PageTable::shorten(int32_t slot, int64_t positions) {
+  std::vector<int32_t>& pages = of_slot_[slot];
+  const auto kept = std::min(static_cast<int64_t>(pages.size()), pages_for(positions));
+  give_back(std::span(pages).subspan(kept));
+  pages.resize(kept);
+}
+
+}  // namespace bifrons

@@ -1,0 +1,84 @@
+// Pages of a cache that slots have in common, and tables that name none.
+#include <gtest/gtest.h>
+
+#include "tests/kernels/op_case.h"
+#include "tests/support/under_test.h"
+
+namespace bifrons::testing {
+namespace {
+
+constexpr int64_t kHeads = 2, kSize = 32, kSlots = 3, kPages = 7, kColumns = 3;
+
+class Pages : public ::testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+    b = backend_under_test();
+  }
+  Guarded cache(uint32_t seed) {
+    return Guarded(*b, GetParam(), {kHeads, kPages, kPageTokens, kSize},
+                   spread(seed, kHeads * kPages * kPageTokens * kSize, GetParam()));
+  }
+  // What a row of every slot reads at its position.
+  Values read(const Guarded& k, const Guarded& v, const Values& table, const Values& positions) {
+    const Guarded q(*b, GetParam(), {kSlots, kHeads * kSize},
+                    spread(3, kSlots * kHeads * kSize, GetParam()));
+    const Guarded y(*b, GetParam(), {kSlots, kHeads * kSize});
+    const Guarded pages(*b, DType::kI32, {kSlots, kColumns}, table);
+    const Guarded slots(*b, DType::kI32, {kSlots}, {0, 1, 2});
+    const Guarded at(*b, DType::kI32, {kSlots}, positions);
+    b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), pages.tensor()},
+                 {slots.tensor(), at.tensor()});
+    return y.values();
+  }
+
+  std::unique_ptr<Backend> b;
+};
+
+// Slots 0 and 2 begin in one page; the bits are those of a slot with a copy of its own.
+TEST_P(Pages, AreTheSameSharedOrCopied) {
+  const Guarded k = cache(1), v = cache(2);
+  const Values positions = {20, 15, 40};
+  const Values shared = read(k, v, {4, 1, -1, /**/ 2, -1, -1, /**/ 4, 3, 0}, positions);
+  for (const Guarded* all : {&k, &v}) {
+    constexpr int64_t kPage = kPageTokens * kSize;
+    const Tensor heads = all->tensor().reshape({kHeads, kPages * kPage});
+    b->copy(heads.slice_cols(6 * kPage, kPage), heads.slice_cols(4 * kPage, kPage));
+  }
+  const Values copied = read(k, v, {4, 1, -1, /**/ 2, -1, -1, /**/ 6, 3, 0}, positions);
+  EXPECT_EQ(difference(shared, copied), "");
+}
+
+TEST_P(Pages, ATableOfAnotherKindIsABrokenContract) {
+  const Guarded k = cache(1), v = cache(2);
+  const Guarded q(*b, GetParam(), {1, kHeads * kSize}, spread(3, kHeads * kSize, GetParam()));
+  const Guarded y(*b, GetParam(), {1, kHeads * kSize});
+  const Guarded zero(*b, DType::kI32, {1}, {0});
+  const Guarded floats(*b, DType::kF32, {1, 1}, {0});
+  const TokenRows rows{zero.tensor(), zero.tensor()};
+  EXPECT_THROW(
+      b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), floats.tensor()}, rows),
+      ContractError);
+  EXPECT_THROW(b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), zero.tensor()}, rows),
+               ContractError);
+}
+
+// A device cannot say so; it reads and writes nothing outside of the cache.
+TEST_P(Pages, APositionWithoutAPageIsNotFollowed) {
+  const Guarded k = cache(1), v = cache(2);
+  for (const double page : {-1.0, static_cast<double>(kPages)}) {
+    const Values table = {0, page, -1, /**/ 1, -1, -1, /**/ 2, -1, -1};
+    if (b->place() == Place::kHost) {
+      EXPECT_THROW(read(k, v, table, {16, 0, 0}), ContractError);
+    } else {
+      EXPECT_EQ(read(k, v, table, {16, 0, 0}).size(), kSlots * kHeads * kSize);
+    }
+  }
+  EXPECT_TRUE(k.untouched() && v.untouched());
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Pages, ::testing::Values(DType::kF32, DType::kBf16),
+                         [](const auto& type) { return std::string(name_of(type.param)); });
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,56 @@
+// Caches of the oracle, [slots, kv_heads, capacity, size], in the pages of a KvCache.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "tests/support/reference/reference.h"
+
+namespace bifrons::testing {
+
+// Where the positions of every slot lie: in no order, and nobody's page is the first one.
+class Paging {
+ public:
+  explicit Paging(const reference::Heads& heads)
+      : heads_(heads), of_slot_((heads.capacity + kPageTokens - 1) / kPageTokens) {}
+
+  int64_t pages() const { return heads_.slots * of_slot_ + 1; }
+  std::vector<int64_t> shape() const {
+    return {heads_.kv_heads, pages(), kPageTokens, heads_.size};
+  }
+  std::vector<int64_t> table_shape() const { return {heads_.slots, of_slot_}; }
+  // -1 where a slot has no position up to its entry of `last`; an entry of -1: it has none at all.
+  reference::Values table(const reference::Values& last) const {
+    reference::Values table;
+    for (int64_t slot = 0; slot < heads_.slots; ++slot) {
+      for (int64_t i = 0; i < of_slot_; ++i) {
+        const bool reached = static_cast<double>(i * kPageTokens) <= last[slot];
+        table.push_back(reached ? static_cast<double>(page(slot, i)) : -1.0);
+      }
+    }
+    return table;
+  }
+  // NaN, the poison of tests/support/guarded.h, where there is no position.
+  reference::Values paged(const reference::Values& flat) const {
+    reference::Values all(pages() * heads_.kv_heads * kPageTokens * heads_.size, NAN);
+    for (size_t i = 0; i < flat.size(); ++i) {
+      const int64_t c = static_cast<int64_t>(i) % heads_.size;
+      const int64_t position = static_cast<int64_t>(i) / heads_.size % heads_.capacity;
+      const int64_t row = static_cast<int64_t>(i) / heads_.size / heads_.capacity;
+      const int64_t at =
+          row % heads_.kv_heads * pages() + page(row / heads_.kv_heads, position / kPageTokens);
+      all[(at * kPageTokens + position % kPageTokens) * heads_.size + c] = flat[i];
+    }
+    return all;
+  }
+
+ private:
+  int64_t page(int64_t slot, int64_t i) const { return pages() - 1 - i * heads_.slots - slot; }
+
+  reference::Heads heads_;
+  int64_t of_slot_;
+};
+
+}  // namespace bifrons::testing
