@@ -127,6 +127,15 @@ def encode(toy, weights, tokenizer, tensors, report):
     tensors["encode.pixels"] = picture
     tensors["encode.latents"] = latents.permute(0, 2, 3, 1)
     tensors["encode.codes"] = codes
+    tensors["encode.gaps"] = nearest[..., 1] - nearest[..., 0]
+    if toy.dtype == torch.bfloat16:
+        narrow = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.bfloat16)
+        rounded = hf.latents(narrow, picture.bfloat16()).float()
+        own = toy_models.original_form(toy, weights, torch.bfloat16).gen_vision_model.latents(picture.bfloat16())
+        tensors["encode.latents_bf16"] = rounded.permute(0, 2, 3, 1)
+        report["encode.latents_bf16 from f32"] = difference(rounded, latents)
+        report["encode.latents_bf16 original from f32"] = difference(own, latents)
+        report["encode.codes that bf16 changes"] = (ours.quantize.nearest(rounded)[0] != codes).sum().item()
 
 
 def stored(tensor):
