@@ -6,7 +6,6 @@
 #include <iterator>
 #include <utility>
 
-#include "src/engine/memory_plan.h"
 #include "src/model/rope.h"
 
 namespace bifrons {
@@ -40,9 +39,10 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
       config_(config),
       transformer_(transformer),
       face_(face),
-      inverse_frequency_(inverse_frequencies(config.transformer.rope_theta,
-                                             config.transformer.head_dim, rope == RopeMode::kBf16)),
-      as_device_(as_device) {}
+      as_device_(as_device),
+      memory_(backend, config, transformer,
+              inverse_frequencies(config.transformer.rope_theta, config.transformer.head_dim,
+                                  rope == RopeMode::kBf16)) {}
 
 Lanes::~Lanes() = default;
 
@@ -50,78 +50,30 @@ void Lanes::reserve(int64_t count) {
   check(count > 0 && lanes_.empty(), "reserve: only while no lane is busy");
   if (count == count_) return;
   recordings_.clear();
-  const int64_t places = count + spare_lanes(count, as_device_);
-  const bool grows = places > memory_.slots / 2;
+  const int64_t spare = spare_lanes(count, as_device_);
+  const bool grows = count + spare > memory_.places();
   count_ = count;
   free_.clear();
   for (int64_t place = count; place-- > 0;) free_.push_back(static_cast<int32_t>(place));
   if (!grows) return;
 
   count_ = 0;  // unless everything below finds room
-  const int64_t most = config_.transformer.max_positions, tokens = config_.image_tokens();
-  const int64_t prompt = std::clamp<int64_t>(most - tokens + 1, 1, kPlannedPromptTokens);
-  const int64_t capacity = std::max(memory_.capacity, prompt + tokens - 1);
-  const int64_t pages = pages_of_lanes(count, prompt, tokens) + spare_pages(count, as_device_);
   const int64_t rows = std::max(kPrefillRows, 2 * count);
-  memory_ = {};  // the old one goes first, so that the peak is the new size alone
-  remembered_.clear();
-  pages_ = {};
-  memory_ = transformer_.make_memory(b_, 2 * places, capacity, pages, inverse_frequency_);
+  memory_.reserve(count, spare > 0);
   activations_ = transformer_.make_activations(b_, rows);
   face_activations_ = face_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
   controls_ = b_.allocate(Controls::words(config_) * count * 4);
   notes_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
-  remembered_.resize(2 * places);
-  pages_ = PageTable(2 * places, pages);
-  if (spare_lanes(count, as_device_) > 0) pages_.hold(spare_slot(), spare_slot(), 0, 1);
   count_ = count;
 }
 
 void Lanes::make_room(int64_t prompt_tokens) {
-  const int64_t tokens = config_.image_tokens();
-  const int64_t positions = prompt_tokens + tokens - 1;
-  if (positions > memory_.capacity) {
-    read_notes(0);  // nothing is under way when its memory moves
-    recordings_.clear();
-    int64_t room = kPlannedPromptTokens;
-    while (room < prompt_tokens) room *= 2;
-    widen(b_, memory_, std::min(room + tokens - 1, config_.transformer.max_positions),
-          inverse_frequency_);
-    set_table();
-  }
-  // What one picture needs when nobody else is there; several may have to wait for each other.
-  enlarge_pool(2 * pages_for(positions) + spare_pages(count_, as_device_));
-  pages_.add(memory_.pages);
-}
-
-void Lanes::enlarge_pool(int64_t pages) {
-  if (pages <= memory_.pages) return;
+  if (memory_.has_room(prompt_tokens)) return;
   read_notes(0);
   recordings_.clear();
-  add_pages(b_, memory_, pages);
-}
-
-bool Lanes::has_room_for(int64_t pages) {
-  try {
-    enlarge_pool(pages);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kUnavailable) throw;
-    return false;
-  }
-  return true;
-}
-
-int32_t Lanes::spare_slot() const { return static_cast<int32_t>(memory_.slots - 2); }
-
-void Lanes::set_table() {
-  std::vector<std::vector<int32_t>> pages(pages_.all().begin(), pages_.all().end());
-  if (spare_lanes(count_, as_device_) > 0) {
-    const std::vector<int32_t> one(pages_for(memory_.capacity), pages[spare_slot()].at(0));
-    pages[spare_slot()] = pages[spare_slot() + 1] = one;
-  }
-  bifrons::set_table(b_, memory_, pages);
+  memory_.make_room(prompt_tokens);
 }
 
 std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
@@ -129,21 +81,14 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   check(pictures.size() <= free_.size(), "admit: more pictures than free lanes");
   for (const LanePicture& picture : pictures) {
     const GuidedPrompt& p = picture.prompt;
-    const int64_t length = static_cast<int64_t>(p.prompted.size());
     check(p.prompted.size() == p.unprompted.size() &&
-              length + config_.image_tokens() - 1 <= memory_.capacity,
+              memory_.has_room(static_cast<int64_t>(p.prompted.size())),
           "admit: both rows have one length, which make_room() knows");
   }
   read_notes(0);
-  Entry entry;
+  LaneMemory::Entry entry;
   size_t n = pictures.size();
-  for (; n > 0; --n) {
-    const std::span first(pictures.data(), n);
-    entry = plan_entry(first, false);
-    if (entry.pages.pages() <= memory_.pages) break;
-    entry = plan_entry(first, true);
-    if (has_room_for(entry.pages.pages())) break;
-  }
+  while (n > 0 && !find_memory(entry, {pictures.data(), n})) --n;
   check(n > 0 || busy() > 0, "admit: make_room() has made room for one picture");
   std::vector<LanePicture> waiting(std::make_move_iterator(pictures.begin() + n),
                                    std::make_move_iterator(pictures.end()));
@@ -151,10 +96,11 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   if (n == 0) return waiting;
 
   changed_ = true;
-  remembered_ = std::move(entry.remembered);
-  pages_ = std::move(entry.pages);
-  set_table();
-  prefill(entry);
+  memory_.enter(entry);
+  for (size_t wave = 0; wave < entry.waves.size(); ++wave) {
+    memory_.make_copies(entry, wave);
+    run_prompts(entry.waves[wave], entry.wanted);
+  }
   std::vector<Lane> entering;
   for (LanePicture& picture : pictures) {
     ++picture.attempts;
@@ -174,45 +120,25 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   return waiting;
 }
 
-// The pictures take the places at the end of free_, the last one first. Forgetting: what idle
-// places remember gives way.
-Lanes::Entry Lanes::plan_entry(std::span<const LanePicture> pictures, bool forgetting) const {
-  Entry entry;
-  entry.remembered = remembered_;
-  entry.pages = pages_;
-  for (const int32_t place : free_) {
-    for (int32_t slot = 2 * place; forgetting && slot < 2 * place + 2; ++slot) {
-      entry.pages.shorten(slot, 0);
-      entry.remembered[slot].clear();
-    }
-  }
+// The pictures take the places at the end of free_, the last one first. When pages are short, what
+// idle places remember gives way.
+bool Lanes::find_memory(LaneMemory::Entry& entry, std::span<const LanePicture> pictures) {
+  std::vector<WantedPrompt> wanted;
   auto place = free_.rbegin();
   for (const LanePicture& picture : pictures) {
     const bool shares = picture.attempts == 0;
-    entry.wanted.push_back({2 * *place, &picture.prompt.prompted, shares});
-    entry.wanted.push_back({2 * *place + 1, &picture.prompt.unprompted, shares});
+    wanted.push_back({2 * *place, &picture.prompt.prompted, shares});
+    wanted.push_back({2 * *place + 1, &picture.prompt.unprompted, shares});
     ++place;
   }
-  entry.waves = plan_prefill(entry.remembered, entry.wanted);
-  for (const PrefillWave& wave : entry.waves) {
-    std::vector<PageCopy>& copies = entry.copies.emplace_back();
-    for (const PromptRun& run : wave) {
-      const int64_t positions = run.end + config_.image_tokens() - 1;
-      const auto copy =
-          entry.pages.hold(entry.wanted[run.index].slot, run.from, run.begin, positions);
-      if (copy) copies.push_back(*copy);
-    }
-  }
-  return entry;
-}
-
-void Lanes::prefill(const Entry& entry) {
-  for (size_t i = 0; i < entry.waves.size(); ++i) {
-    for (const PageCopy& copy : entry.copies[i]) {
-      copy_page(b_, memory_, copy.to, copy.from, copy.positions);
-    }
-    run_prompts(entry.waves[i], entry.wanted);
-  }
+  entry = memory_.plan(wanted, {});
+  if (memory_.has_pages(entry)) return true;
+  std::vector<int32_t> idle;
+  for (const int32_t free : free_) idle.insert(idle.end(), {2 * free, 2 * free + 1});
+  entry = memory_.plan(wanted, idle);
+  if (memory_.has_pages(entry)) return true;
+  recordings_.clear();
+  return memory_.get_pages(entry);
 }
 
 void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted) {
@@ -250,7 +176,7 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
     const TokenRows rows{put(1, slots), put(2, positions)};
     const Tensor x = inputs_.view(transformer_.activation(), {n, config_.transformer.hidden});
     b_.gather(x, transformer_.weights().token_embedding, id);
-    transformer_.forward(b_, x, rows, memory_, activations_);
+    transformer_.forward(b_, x, rows, memory_.sequences(), activations_);
     for (int64_t i = 0; i < n; ++i) {
       const Row& row = all[begin + i];
       if (row.hidden < 0) continue;
@@ -298,7 +224,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
     const GuidedPrompt& p = lane ? lane->picture.prompt : nobody;
     const int64_t drawn = lane ? lane->drawn() : 1;
     for (int32_t row = 0; row < 2; ++row) {
-      slot.push_back((lane ? 2 * lane->place : spare_slot()) + row);
+      slot.push_back((lane ? 2 * lane->place : memory_.spare_slot()) + row);
       position.push_back(static_cast<int32_t>((lane ? lane->length() : 0) + drawn - 1));
       ids.push_back(lane && drawn > 0 ? lane->picture.codes.back() : 0);
     }
@@ -335,7 +261,7 @@ Recording& Lanes::recording(int64_t lanes) {
     const Tensor x =
         inputs_.view(transformer_.activation(), {2 * lanes, config_.transformer.hidden});
     face_.embed_codes(b_, x, a);
-    transformer_.forward(b_, x, c.rows, memory_, activations_);
+    transformer_.forward(b_, x, c.rows, memory_.sequences(), activations_);
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     face_.draw_codes(b_, a, c.guidance, c.sample);
     b_.keep(a.ids, c.fixed, c.sample.step);
@@ -369,15 +295,13 @@ void Lanes::add_code(Lane& lane, int32_t code) {
   if (!lane.picture.finite) return;
   if (code >= 0) return lane.picture.codes.push_back(code);
   lane.picture.finite = false;
-  for (int row = 0; row < 2; ++row) remembered_[2 * lane.place + row].clear();
+  for (int row = 0; row < 2; ++row) memory_.forget(2 * lane.place + row);
 }
 
-// A lane is idle again: what it has drawn is not remembered, its prompt is.
+// The lane is idle again.
 void Lanes::leave(const Lane& lane) {
   free_.push_back(lane.place);
-  for (int32_t slot = 2 * lane.place; slot < 2 * lane.place + 2; ++slot) {
-    pages_.shorten(slot, static_cast<int64_t>(remembered_[slot].size()));
-  }
+  for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.place + row);
 }
 
 Tensor Lanes::notes(int64_t lanes) const {

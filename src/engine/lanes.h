@@ -12,8 +12,7 @@
 
 #include "kernels/backend.h"
 #include "src/bifrons.h"
-#include "src/engine/pages.h"
-#include "src/engine/prefill_plan.h"
+#include "src/engine/lane_memory.h"
 #include "src/engine/requests.h"
 #include "src/model/image_face.h"
 #include "src/model/transformer.h"
@@ -34,13 +33,10 @@ struct LanePicture {
 // what the first has drawn. Between two calls of step() one is under way: stopping waits for that.
 inline constexpr int64_t kRunAhead = 2;
 
-// Places beside the lanes that rows work on which only fill a step up, and the page that all their
-// positions lie in: none where every step has as many lanes as there are.
+// Places beside the lanes that rows work on which only fill a step up, each with one page for all
+// positions: none where every step has as many lanes as there are.
 constexpr int64_t spare_lanes(int64_t lanes, bool as_device) {
   return as_device && lanes > 1 ? 1 : 0;
-}
-constexpr int64_t spare_pages(int64_t lanes, bool as_device) {
-  return spare_lanes(lanes, as_device);
 }
 
 // Counters of what lanes did, for BatchStats.
@@ -95,7 +91,7 @@ class Lanes {
 
   const LaneWork& work() const { return work_; }
   // Pages that hold keys and values of busy lanes, or of prompts that may come again.
-  int64_t pages_in_use() const { return pages_.in_use(); }
+  int64_t pages_in_use() const { return memory_.pages_in_use(); }
 
  private:
   // A busy lane.
@@ -107,22 +103,9 @@ class Lanes {
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
     int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()) + unread; }
   };
-  // What entering would do to the lanes' bookkeeping, and to the device.
-  struct Entry {
-    std::vector<WantedPrompt> wanted;
-    std::vector<PrefillWave> waves;
-    std::vector<std::vector<PageCopy>> copies;  // a list a wave
-    std::vector<TokenIds> remembered;
-    PageTable pages;
-  };
   struct Controls;  // views on what the device knows about the first lanes
 
-  Entry plan_entry(std::span<const LanePicture> pictures, bool forgetting) const;
-  void enlarge_pool(int64_t pages);
-  bool has_room_for(int64_t pages);
-  int32_t spare_slot() const;
-  void set_table();
-  void prefill(const Entry& entry);
+  bool find_memory(LaneMemory::Entry& entry, std::span<const LanePicture> pictures);
   void run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted);
   Controls controls(int64_t lanes) const;
   void upload(std::span<const Lane> lanes);
@@ -137,18 +120,15 @@ class Lanes {
   const Config& config_;
   const Transformer& transformer_;
   const ImageFace& face_;
-  std::vector<float> inverse_frequency_;
   bool as_device_;
 
   int64_t count_ = 0;
-  std::vector<Lane> lanes_;           // busy ones
-  std::vector<int32_t> free_;         // places of idle ones
-  std::vector<TokenIds> remembered_;  // per slot: ids of its first positions
-  PageTable pages_;                   // of all slots
-  bool changed_ = false;              // the device does not know lanes_ yet
+  std::vector<Lane> lanes_;    // busy ones
+  std::vector<int32_t> free_;  // places of idle ones
+  bool changed_ = false;       // the device does not know lanes_ yet
   LaneWork work_;
 
-  SequenceMemory memory_;  // slots 2 place, 2 place + 1; perhaps a spare place, the last
+  LaneMemory memory_;
   TransformerActivations activations_;
   ImageFaceActivations face_activations_;
   Buffer inputs_;    // x [rows, D]

@@ -46,7 +46,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   visit(model.decoder.weights(), config.vq, decoder);
 
   const int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens()) +
-                        spare_pages(pictures, place == Place::kDevice);
+                        spare_lanes(pictures, place == Place::kDevice);
   const int64_t rows = std::max(kPrefillRows, 2 * pictures);
   const int64_t activations = model.transformer.activation_bytes(rows) +
                               model.face.activation_bytes(pictures) +
