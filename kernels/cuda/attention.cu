@@ -1,5 +1,6 @@
 // Causal attention over the cache: a block for every 128 positions of a row's head, and the last of
 // a head's blocks to finish merges them left to right.
+#include "kernels/cuda/instructions.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -162,6 +163,8 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   __shared__ float weight[kChunk];
   __shared__ float mixed[kWarps][kHead];
   __shared__ float extremes[2][kWarps];
+  let_next_begin();
+  wait_for_previous();
   const int chunk = blockIdx.x, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int64_t head = blockIdx.y, m = blockIdx.z;
   const int64_t position = positions[m], slot = slots[m];
@@ -251,7 +254,7 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   visit_activation(q.dtype, [&](auto element) {
     using T = decltype(element);
     const auto run = [&](auto kernel) {
-      launch(s.handle, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
+      launch_early(s.handle, s.early, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
              rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area, counters, job);
     };
     const bool vectors = size % 4 == 0 && addresses % (4 * sizeof(T)) == 0;

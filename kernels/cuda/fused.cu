@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
 
-  // The first weights are on their way while the norm is computed.
+  // The first weights are on their way while the previous kernel ends and the norm is computed.
   Fragment a[kStepsAhead][2];
   const auto load = [&](int begin) {
 #pragma unroll
@@ -55,6 +55,8 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
     }
   };
   load(first);
+  let_next_begin();
+  wait_for_previous();
   for (int64_t n = 0; n < rows.x.rows; ++n) {
     sum_strands(strands[n], rows.x.data + n * rows.x.pitch, rows.x.k);
   }
@@ -169,7 +171,7 @@ void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, cons
   const Grid grid{dim3(static_cast<unsigned>(tiles / 2)),
                   dim3(static_cast<unsigned>(slices.count * kWarp)),
                   slices.count * 2 * kColumns * kTileOut * static_cast<int64_t>(sizeof(float))};
-  launch(s.handle, norm_product_kernel<Pair>, grid, weights, rows, pair, slices);
+  launch_early(s.handle, s.early, norm_product_kernel<Pair>, grid, weights, rows, pair, slices);
 }
 
 bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,

@@ -24,6 +24,20 @@ __device__ inline uint4 load_streaming(const uint4* from) {
   return r;
 }
 
+// For kernels that launch_early() starts: from here on what earlier kernels wrote is there.
+__device__ inline void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// The next kernel may begin as soon as every block has come here and there is room for it.
+__device__ inline void let_next_begin() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
 // c [16, 8] += a [16, 16] b [16, 8] in f32 of bf16 pairs, PTX mma.m16n8k16. With g = lane / 4 and
 // t = lane % 4: a = (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8), each with its right
 // neighbour; b = (2t, g), (2t + 8, g), each with the one below; c = (g, 2t), (g, 2t + 1),

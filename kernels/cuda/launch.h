@@ -22,4 +22,24 @@ void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid
   must(cudaGetLastError(), "starting a kernel");
 }
 
+// The same for a kernel that may begin while the one before it in the stream still runs
+// (programmatic dependent launch), if `early` says that the card can. It calls wait_for_previous()
+// in every block, whatever that block does, before it touches anything but weights.
+template <typename... Parameters, typename... Arguments>
+void launch_early(cudaStream_t stream, bool early, void (*kernel)(Parameters...), const Grid& grid,
+                  const Arguments&... arguments) {
+  if (!early) return launch(stream, kernel, grid, arguments...);
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid.blocks;
+  config.blockDim = grid.threads;
+  config.dynamicSmemBytes = grid.shared_bytes;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  must(cudaLaunchKernelEx(&config, kernel, arguments...), "starting a kernel");
+}
+
 }  // namespace bifrons::cuda

@@ -25,13 +25,19 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 
   constexpr int kBatch = kStepsInFlight<kN>;
   float sum[kN][4] = {};
-  for (int begin = first; begin < last; begin += kBatch) {
-    Fragment a[kBatch];
-    uint4 b[kBatch][kN];
+  Fragment a[kBatch];
+  const auto load = [&](int begin) {
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
       if (begin + i < last) a[i] = weights.load(tile, begin + i);
     }
+  };
+  load(first);
+  let_next_begin();
+  wait_for_previous();
+  for (int begin = first; begin < last; begin += kBatch) {
+    if (begin > first) load(begin);
+    uint4 b[kBatch][kN];
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
       if (begin + i >= last) continue;
@@ -64,26 +70,27 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 }
 
 template <int kN, typename T>
-void stream_weights(cudaStream_t stream, const TiledWeights& weights, const RowsOperand& x,
+void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOperand& x,
                     const Finish<T>& finish) {
   const Slices slices = slices_of(x.k);
   const Grid grid{
       dim3(static_cast<unsigned>(weights.tiles), static_cast<unsigned>(ceil_div(finish.n, kN * 8))),
       dim3(static_cast<unsigned>(slices.count * kWarp)),
       slices.count * kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float))};
-  launch(stream, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, finish, slices);
+  launch_early(s.handle, s.early, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, finish,
+               slices);
 }
 
 template <typename T>
-void linear_on_tensor_cores(cudaStream_t stream, const Linear& weight, const Tensor& x,
+void linear_on_tensor_cores(const Stream& s, const Linear& weight, const Tensor& x,
                             const Finish<T>& finish) {
   const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
                              ceil_div(weight.out, kTileOut), ceil_div(weight.in, kTileIn)};
   const RowsOperand rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), in_vectors(x)};
-  if (finish.n <= 8) return stream_weights<1>(stream, weights, rows, finish);
-  if (finish.n <= 16) return stream_weights<2>(stream, weights, rows, finish);
-  if (finish.n <= 32) return stream_weights<4>(stream, weights, rows, finish);
-  multiply(stream, weights, rows, finish, x.cols());
+  if (finish.n <= 8) return stream_weights<1>(s, weights, rows, finish);
+  if (finish.n <= 16) return stream_weights<2>(s, weights, rows, finish);
+  if (finish.n <= 32) return stream_weights<4>(s, weights, rows, finish);
+  multiply(s.handle, weights, rows, finish, x.cols());
 }
 
 void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
@@ -98,7 +105,7 @@ void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, b
                             .residual = add ? y.as<To>() : nullptr,
                             .residual_pitch = y.pitch};
     if (weight.dtype == DType::kBf16 && x.dtype == DType::kBf16) {
-      return linear_on_tensor_cores(s.handle, weight, x, finish);
+      return linear_on_tensor_cores(s, weight, x, finish);
     }
     visit_stored(weight.dtype, [&](auto stored) {
       visit_activation(x.dtype, [&](auto element) {

@@ -19,6 +19,7 @@ struct Stream {
   }
 
   cudaStream_t handle = nullptr;
+  bool early = false;  // whether launch_early() is that here
   Workspace workspace;
 };
 

@@ -5,9 +5,12 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace cuda_on_cpu {
@@ -57,12 +60,11 @@ struct Block {
   const std::function<void()>* kernel = nullptr;
   const char* failure = nullptr;  // what a thread did wrong
   std::vector<std::byte> shared;
+  const std::function<void()>* before = nullptr;  // of a kernel that began early, until it is done
+  bool early = false, waited = false;
 };
 
-Block& block() {
-  static Block the_block;
-  return the_block;
-}
+Block& block();
 
 void enter_fiber();
 
@@ -130,9 +132,27 @@ class Switch {
 };
 #endif
 
-Switch& switcher() {
-  static Switch the_switch;
-  return the_switch;
+// Kernels run within each other where one waits for another.
+struct Level {
+  Block block;
+  Switch switcher;
+};
+
+Level*& level() {
+  static Level outermost;
+  static Level* here = &outermost;
+  return here;
+}
+
+Block& block() { return level()->block; }
+Switch& switcher() { return level()->switcher; }
+
+// A level further in, kept for its stacks.
+Level& inner_level() {
+  static std::map<Level*, std::unique_ptr<Level>> all;
+  std::unique_ptr<Level>& inner = all[level()];
+  if (!inner) inner = std::make_unique<Level>();
+  return *inner;
 }
 
 void wait_at(const Barrier& barrier, int64_t generation) {
@@ -192,6 +212,7 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
   b.barrier = {};
   b.failure = nullptr;
   b.counted = 0;
+  b.waited = false;
   b.shared.assign(shared_bytes + 16, std::byte{0xff});
 }
 
@@ -265,6 +286,40 @@ int count_in_block(bool holds) {
   return count;
 }
 
+void wait_for_previous() {
+  Block& b = block();
+  b.waited = true;
+  if (!b.before) return;
+  const std::function<void()>& before = *std::exchange(b.before, nullptr);
+  const dim3 here[] = {threadIdx, blockIdx, blockDim, gridDim};
+  Level* const outer = std::exchange(level(), &inner_level());
+  static std::string what;
+  bool failed = false;
+  try {
+    before();
+  } catch (const std::exception& error) {
+    what = error.what();
+    failed = true;
+  }
+  level() = outer;
+  threadIdx = here[0], blockIdx = here[1], blockDim = here[2], gridDim = here[3];
+  if (failed) fail(what.c_str());
+}
+
+void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
+                    const std::function<void()>& kernel, const std::function<void()>& before) {
+  Block& b = block();
+  b.before = &before;
+  b.early = true;
+  try {
+    run_grid(blocks, threads, shared_bytes, kernel);
+  } catch (...) {
+    b.early = false;
+    throw;
+  }
+  b.early = false;
+}
+
 void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
               const std::function<void()>& kernel) {
   const int64_t in_block = int64_t{threads.x} * threads.y * threads.z;
@@ -282,6 +337,9 @@ void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
         blockIdx = {x, y, z};
         prepare_block(threads, shared_bytes);
         run_block();
+        if (block().early && !block().waited) {
+          throw std::logic_error("a block ended without having waited for earlier kernels");
+        }
       }
     }
   }

@@ -12,10 +12,22 @@ namespace cuda_on_cpu {
 // takes, and for threads that wait for each other in different places.
 void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes, const std::function<void()>& kernel);
 
+// The same for a kernel that began early: what was launched before it is done only when its first
+// thread waits for that. Throws std::logic_error for a block that ends without having waited.
+void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
+                    const std::function<void()>& kernel, const std::function<void()>& before);
+
+// Where a thread of such a kernel waits.
+void wait_for_previous();
+
 // The block's dynamic shared memory; full of NaN when a block begins.
 std::byte* shared_memory();
 
-// Runs the work now, or keeps it in the graph that `stream` is capturing.
+// Runs the work now, or keeps it in the graph that `stream` is capturing. A kernel's work is given
+// what has to be done before it, if it may begin without that.
 void submit(cudaStream_t stream, std::function<void()> work);
+void submit_kernel(cudaStream_t stream, std::function<void()> work);
+void submit_early_kernel(cudaStream_t stream,
+                         std::function<void(const std::function<void()>& before)> work);
 
 }  // namespace cuda_on_cpu

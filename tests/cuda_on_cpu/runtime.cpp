@@ -15,7 +15,11 @@
 namespace cuda_on_cpu {
 
 struct FakeGraph {
-  std::vector<std::function<void()>> work;
+  struct Node {
+    std::function<void()> work;
+    bool kernel = false;
+  };
+  std::vector<Node> nodes;
 };
 
 // Work is numbered from 1; `done` of it have been done.
@@ -77,13 +81,38 @@ Machine& machine() {
   return the_machine;
 }
 
-void submit(cudaStream_t stream, std::function<void()> work) {
+namespace {
+
+void submit(cudaStream_t stream, std::function<void()> work, bool kernel) {
   if (stream->capturing) {
-    stream->capturing->work.push_back(std::move(work));
+    stream->capturing->nodes.push_back({std::move(work), kernel});
   } else {
     stream->left.push_back(std::move(work));
     if (!machine().late) stream->do_until(stream->last());
   }
+}
+
+}  // namespace
+
+void submit(cudaStream_t stream, std::function<void()> work) {
+  submit(stream, std::move(work), false);
+}
+
+void submit_kernel(cudaStream_t stream, std::function<void()> work) {
+  submit(stream, std::move(work), true);
+}
+
+// In a graph it takes the place of the kernel before it, and runs that one within.
+void submit_early_kernel(cudaStream_t stream,
+                         std::function<void(const std::function<void()>&)> work) {
+  std::function<void()> before = [] {};
+  FakeGraph* graph = stream->capturing;
+  if (graph && !graph->nodes.empty() && graph->nodes.back().kernel) {
+    before = std::move(graph->nodes.back().work);
+    graph->nodes.pop_back();
+  }
+  submit(
+      stream, [before, work] { work(before); }, true);
 }
 
 int64_t waiting_graphs() { return graphs_left(); }
@@ -127,6 +156,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   properties->totalGlobalMem = machine().memory;
   properties->major = machine().major;
   properties->minor = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = machine().major;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
@@ -240,7 +273,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   ++cuda_on_cpu::graphs_left();
   // As on a device, it may be destroyed before it has run.
   cuda_on_cpu::submit(stream, [graph = *executable] {
-    for (const auto& work : graph.work) work();
+    for (const cuda_on_cpu::FakeGraph::Node& node : graph.nodes) node.work();
     --cuda_on_cpu::graphs_left();
   });
   return machine().failure;

@@ -18,7 +18,7 @@ import collect
 from shapes import SHAPES
 
 STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bandwidth", "bench-1b", "bench-7b", "vq",
-          "peers-1b", "peers-7b")
+          "early-laws", "early-1b", "early-7b", "peers-1b", "peers-7b")
 PICTURES = (1, 4, 16, 64)
 EAGER = "transformers generate"
 
@@ -26,9 +26,11 @@ EAGER = "transformers generate"
 # ---- numbers -------------------------------------------------------------------------------------------------------
 
 
-def bench_of(run, shape):
+def bench_of(run, shape, early=False):
+    """What `bifrons bench` said of a shape; early: with kernels that begin before the one in front of them has ended."""
     for part in run["stages"].values():
-        if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] != "vq":
+        if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] != "vq" \
+                and part["stage"].startswith("early") == early:
             return part["bench"]
     return {}
 
@@ -59,9 +61,9 @@ def prompt_of(run, shape):
     return peers_of(run, shape).get("prompt", 64)
 
 
-def ours(run, shape, pictures):
+def ours(run, shape, pictures, early=False):
     """Our seconds for `pictures` at once, from prompts to codes, and milliseconds of a step; nothing when they were not drawn."""
-    bench = bench_of(run, shape)
+    bench = bench_of(run, shape, early)
     whole, _ = row(bench, rf"{pictures} pictures?( at once)?$")
     step, _ = row(bench, rf"drawing step, {pictures} pictures?$")
     if not whole:
@@ -139,6 +141,10 @@ def drawing(run, shape):
     lines.append(["**Bifrons**", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := mine[n])
                                    else left_out(run, shape, n) for n in PICTURES)])
     lines.append(["Bifrons, pictures a second", *(f"{n / m['seconds']:.3g}" if (m := mine[n]) else "" for n in PICTURES)])
+    if bench_of(run, shape, early=True):
+        early = {n: ours(run, shape, n, early=True) for n in PICTURES}
+        lines.append(["Bifrons, kernels begun early", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := early[n])
+                                                        else "" for n in PICTURES)])
     names = list(dict.fromkeys(cell["peer"] for cell in peers_of(run, shape).get("cells", [])))
     for name in names:
         line, memory = [name], []

@@ -15,6 +15,9 @@ T* dynamic_shared() {
 
 inline uint4 load_streaming(const uint4* from) { return *from; }
 
+inline void wait_for_previous() { cuda_on_cpu::wait_for_previous(); }
+inline void let_next_begin() {}
+
 // A lane's share of both operands.
 struct Operands {
   uint4 a;

@@ -17,10 +17,21 @@ struct Grid {
 template <typename... Parameters, typename... Arguments>
 void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid,
             const Arguments&... arguments) {
-  cuda_on_cpu::submit(stream, [kernel, grid, arguments...] {
+  cuda_on_cpu::submit_kernel(stream, [kernel, grid, arguments...] {
     cuda_on_cpu::run_grid(grid.blocks, grid.threads, grid.shared_bytes,
                           [&] { kernel(arguments...); });
   });
+}
+
+template <typename... Parameters, typename... Arguments>
+void launch_early(cudaStream_t stream, bool early, void (*kernel)(Parameters...), const Grid& grid,
+                  const Arguments&... arguments) {
+  if (!early) return launch(stream, kernel, grid, arguments...);
+  cuda_on_cpu::submit_early_kernel(
+      stream, [kernel, grid, arguments...](const std::function<void()>& before) {
+        cuda_on_cpu::run_grid_early(
+            grid.blocks, grid.threads, grid.shared_bytes, [&] { kernel(arguments...); }, before);
+      });
 }
 
 }  // namespace bifrons::cuda

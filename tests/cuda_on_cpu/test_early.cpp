@@ -1,0 +1,131 @@
+// Kernels that begin before the one in front of them has ended. Here that one is not even begun
+// until it is waited for: whoever looks at its results too early finds the old ones.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "tests/cuda_on_cpu/fibers.h"
+#include "tests/kernels/op_case.h"
+#include "tests/support/paged.h"
+#include "tests/support/under_test.h"
+
+namespace bifrons::testing {
+namespace {
+
+constexpr int64_t kRows = 2, kHidden = 64, kHeads = 2, kSize = 32, kWide = 96;
+
+TEST(Early, WhatIsLookedAtTooSoonIsOld) {
+  int input = 1, seen = 0, later = 0;
+  cuda_on_cpu::run_grid_early(
+      {2}, {32}, 0,
+      [&] {
+        if (blockIdx.x == 0 && threadIdx.x == 0) seen = input;
+        cuda_on_cpu::wait_for_previous();
+        later = input;
+      },
+      [&] { cuda_on_cpu::run_grid({3}, {64}, 0, [&] { input = 2; }); });
+  EXPECT_EQ(seen, 1);
+  EXPECT_EQ(later, 2);
+}
+
+TEST(Early, EveryBlockMustWait) {
+  EXPECT_THROW(cuda_on_cpu::run_grid_early(
+                   {2}, {32}, 0,
+                   [] {
+                     if (blockIdx.x == 0) cuda_on_cpu::wait_for_previous();
+                   },
+                   [] {}),
+               std::logic_error);
+  int threads = 0;
+  cuda_on_cpu::run_grid({1}, {32}, 0, [&] { ++threads; });  // others need not
+  EXPECT_EQ(threads, 32);
+}
+
+TEST(Early, WhatFailsBeforeItFailsTheLaunch) {
+  EXPECT_THROW(cuda_on_cpu::run_grid_early(
+                   {1}, {32}, 0, [] { cuda_on_cpu::wait_for_previous(); },
+                   [] { cuda_on_cpu::run_grid({1}, {2048}, 0, [] {}); }),
+               std::logic_error);
+}
+
+// A layer of the transformer, recorded: every verb that may begin early, behind one that changes
+// what it reads, and the id that all begins with moves on from run to run.
+class Layer {
+ public:
+  explicit Layer(Backend& b) : b_(b) {
+    recording_ = b.record([this] { step(); });
+  }
+  Values run() {
+    recording_->run();
+    b_.synchronize();
+    return x_.values();
+  }
+
+ private:
+  static constexpr DType kType = DType::kBf16;
+
+  Linear linear(int64_t out, int64_t in, uint32_t seed) {
+    const HostValues weight(spread(seed, out * in, kType), kType, out, in);
+    return b_.make_linear({&weight.array, 1}, {});
+  }
+  void step() {
+    b_.gather(x_.tensor(), inputs_, ids_.tensor());
+    for (int layer = 0; layer < 2; ++layer) {
+      b_.norm_linear_rope(q_.tensor(), cache(), x_.tensor(), norm_, 1e-5, qkv_, rope(), rows(),
+                          normed_.tensor(), qkv_out_.tensor());
+      b_.attention(mixed_.tensor(), q_.tensor(), cache(), rows());
+      b_.linear_add(x_.tensor(), mixed_.tensor(), out_);
+      b_.norm_linear_swiglu(gated_.tensor(), x_.tensor(), norm_, 1e-5, up_, normed_.tensor(),
+                            up_out_.tensor());
+      b_.linear_add(x_.tensor(), gated_.tensor(), down_);
+    }
+    b_.advance(ids_.tensor());
+    b_.advance(positions_.tensor());
+  }
+  KvCache cache() const { return {k_.tensor(), v_.tensor(), table_.tensor()}; }
+  RopeTable rope() const { return {cos_.tensor(), sin_.tensor()}; }
+  TokenRows rows() const { return {slots_.tensor(), positions_.tensor()}; }
+  Guarded zeros(DType type, const std::vector<int64_t>& shape, int64_t n) {
+    return Guarded(b_, type, shape, Values(n, 0.0));
+  }
+
+  Backend& b_;
+  Paging paging_{{kRows, kHeads, kHeads, 32, kSize}};
+  HostValues rows_of_ids_{spread(1, 8 * kHidden, kType), kType, 8, kHidden};
+  HostValues ones_{Values(kHidden, 1.0), DType::kF32, 1, kHidden};
+  Table inputs_ = b_.make_table(rows_of_ids_.array);
+  Norm norm_ = b_.make_norm(ones_.array, nullptr);
+  Linear qkv_ = linear(3 * kHidden, kHidden, 2), out_ = linear(kHidden, kHidden, 3);
+  Linear up_ = linear(2 * kWide, kHidden, 4), down_ = linear(kHidden, kWide, 5);
+  Guarded x_ = zeros(kType, {kRows, kHidden}, kRows* kHidden);
+  Guarded normed_{b_, kType, {kRows, kHidden}}, qkv_out_{b_, kType, {kRows, 3 * kHidden}};
+  Guarded q_{b_, kType, {kRows, kHidden}}, mixed_{b_, kType, {kRows, kHidden}};
+  Guarded up_out_{b_, kType, {kRows, 2 * kWide}}, gated_{b_, kType, {kRows, kWide}};
+  Guarded ids_{b_, DType::kI32, {kRows}, {0, 2}};
+  Guarded slots_{b_, DType::kI32, {kRows}, {0, 1}}, positions_{b_, DType::kI32, {kRows}, {0, 0}};
+  Guarded table_{b_, DType::kI32, paging_.table_shape(), paging_.table(Values(kRows, 31.0))};
+  int64_t cells_ = paging_.pages() * kHeads * kPageTokens * kSize;
+  Guarded k_ = zeros(kType, paging_.shape(), cells_), v_ = zeros(kType, paging_.shape(), cells_);
+  Guarded cos_{b_, DType::kF32, {32, kSize / 2}, spread(6, 32 * kSize / 2, DType::kF32)};
+  Guarded sin_{b_, DType::kF32, {32, kSize / 2}, spread(7, 32 * kSize / 2, DType::kF32)};
+  std::unique_ptr<Recording> recording_;
+};
+
+TEST(Early, AStepIsTheSame) {
+  const auto in_turn = backend_under_test();
+  setenv("BIFRONS_EARLY_START", "1", 1);
+  const auto early = backend_under_test();
+  unsetenv("BIFRONS_EARLY_START");
+  Layer expected(*in_turn), layer(*early);
+  Values before;
+  for (int run = 0; run < 4; ++run) {
+    const Values x = layer.run();
+    EXPECT_EQ(difference(x, expected.run()), "") << "run " << run;
+    EXPECT_NE(difference(x, before), "") << "every run has other ids";
+    before = x;
+  }
+}
+
+}  // namespace
+}  // namespace bifrons::testing
