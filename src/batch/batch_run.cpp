@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
 #include "src/io/json.h"
@@ -12,13 +11,6 @@
 
 namespace bifrons {
 namespace {
-
-// Members of a manifest line that a prompt file cannot set.
-constexpr std::array<std::string_view, 28> kOwnNames = {
-    "file_name", "text",   "template",    "id",      "line",   "index",           "number",
-    "seed",      "cfg",    "temperature", "top_k",   "top_p",  "negative_prompt", "allow_special",
-    "rope",      "model",  "model_hash",  "program", "device", "seconds",         "tokens_sha256",
-    "width",     "height", "bytes",       "sha256",  "key",    "crc32",           "best_of"};
 
 std::string tokens_sha256(const std::vector<int32_t>& tokens) {
   std::vector<uint8_t> bytes;  // little-endian on every machine
@@ -43,7 +35,7 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   if (!job.template_text.empty()) add("template", json_text(job.template_text));
   if (!job.id.empty()) add("id", json_text(job.id));
   for (const auto& [name, json] : job.extras) {
-    if (std::find(kOwnNames.begin(), kOwnNames.end(), name) == kOwnNames.end()) add(name, json);
+    if (!is_manifest_member(name)) add(name, json);
   }
   add("index", std::to_string(job.index));
   add("line", std::to_string(job.line));
@@ -93,6 +85,10 @@ std::optional<BatchJob> BatchRun::take() {
       continue;
     }
     PictureJob& job = std::get<PictureJob>(*item);
+    if (store_.lists(job.file_name)) {
+      const std::lock_guard lock(mutex_);
+      ++counts_.listed;
+    }
     if (job.index % setup_.shard.count != setup_.shard.index) continue;
     const PictureState state =
         store_.state_of({job.file_name, setup_.model.weights_hash, 0, "", job.key});

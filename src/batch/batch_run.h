@@ -29,6 +29,7 @@ struct BatchCounts {
   int64_t duplicates = 0;
   int64_t changed = 0;     // of those taken: drawn before with other settings
   int64_t damaged = 0;     // of those taken: drawn before, file gone or not what was listed
+  int64_t listed = 0;      // of all shards: asked for and drawn before, whatever its settings were
   int64_t file_bytes = 0;  // of the prompt file, read so far
   int64_t written_bytes = 0;
 };

@@ -13,6 +13,19 @@
 namespace bifrons {
 namespace {
 
+// JavaScript's numbers are exact up to 2^53: larger seeds become texts. Ours is the last member of
+// that name, for what a prompt file brings along stands before it.
+std::string with_exact_seed(std::string line) {
+  constexpr std::string_view kSeed = ",\"seed\":";
+  const size_t name = line.rfind(kSeed);
+  if (name == std::string::npos) return line;
+  const size_t from = name + kSeed.size(), to = line.find_first_not_of("0123456789", from);
+  if (to == std::string::npos || to - from < 16) return line;
+  line.insert(to, "\"");
+  line.insert(from, "\"");
+  return line;
+}
+
 // Inside a script element only "<" could end it or open a comment.
 std::string without_tags(const std::string& json) {
   std::string out;
@@ -26,8 +39,10 @@ std::string without_tags(const std::string& json) {
   return out;
 }
 
-// An index.html of somebody else's stays.
-void check_replaceable(const std::string& path) {
+}  // namespace
+
+void check_gallery_place(const std::string& directory) {
+  const std::string path = directory + "/index.html";
   std::ifstream file(path, std::ios::binary);
   if (!file) return;
   std::string start(kGalleryStart.size(), '\0');
@@ -36,8 +51,6 @@ void check_replaceable(const std::string& path) {
   throw Error(ErrorKind::kCannotWrite, quote(path) + " is there already and not from bifrons");
 }
 
-}  // namespace
-
 int64_t write_gallery(const std::string& directory) {
   const auto pictures = list_pictures(directory);
   if (pictures.empty()) {
@@ -45,11 +58,11 @@ int64_t write_gallery(const std::string& directory) {
                                          "; a gallery needs the metadata.jsonl of a batch");
   }
   const std::string path = directory + "/index.html";
-  check_replaceable(path);
+  check_gallery_place(directory);
   std::string page(kGalleryStart);
   page += kGalleryHead;
   for (size_t i = 0; i < pictures.size(); ++i) {
-    page += without_tags(pictures[i].line);
+    page += without_tags(with_exact_seed(pictures[i].line));
     page += i + 1 < pictures.size() ? ",\n" : "\n";
   }
   page += kGalleryTail;

@@ -11,4 +11,7 @@ namespace bifrons {
 // Error: missing (no manifest there), cannot write (an index.html that is not from here).
 int64_t write_gallery(const std::string& directory);
 
+// Throws Error (cannot write) when an index.html is there that is not from here.
+void check_gallery_place(const std::string& directory);
+
 }  // namespace bifrons

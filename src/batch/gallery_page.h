@@ -53,7 +53,7 @@ function command(p) {
   if (p.top_p !== 1) words += " --top-p " + p.top_p;
   if (p.rope !== "f32") words += " --rope " + p.rope;
   if (p.allow_special) words += " --allow-special";
-  return words + " -m " + quoted(p.model);
+  return p.model === "storybook" ? words : words + " -m " + quoted("/path/to/" + p.model);
 }
 
 function open(p) {
@@ -90,7 +90,8 @@ function search() {
   const words = at("search").value.toLowerCase().split(/\s+/).filter(word => word);
   const key = at("order").value;
   shown = [...all.keys()].filter(i => words.every(word => haystack[i].includes(word)));
-  if (key !== "index") shown.sort((a, b) => all[a][key] < all[b][key] ? -1 : all[a][key] > all[b][key] ? 1 : a - b);
+  const value = i => key === "seed" ? BigInt(all[i].seed) : all[i][key];
+  if (key !== "index") shown.sort((a, b) => value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : a - b);
   next = 0;
   at("pictures").replaceChildren();
   at("count").textContent = shown.length + " of " + all.length;

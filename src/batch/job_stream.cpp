@@ -28,6 +28,30 @@ std::string_view ending_of(PictureFormat format) {
   throw ContractError("a picture format without an ending");
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// Prompt files of other tools may say how large a picture shall be; a model draws one size.
+void check_size(const PromptLine& line, int64_t side) {
+  const auto refuse = [&](const std::string& name, std::string_view value) {
+    throw Error(ErrorKind::kData, fmt::format("{} is {}, but this model draws {} x {} pixels",
+                                              quote(name, 60), quote(value, 60), side, side));
+  };
+  for (const auto& [name, json] : line.extras) {
+    if (side == 0 || !is_size(name)) continue;
+    std::string_view value = json;
+    if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+    const std::string wanted = std::to_string(side);
+    const size_t cross = value.find_first_not_of("0123456789");
+    if (value.empty() || cross == 0) continue;  // "auto", null and the like
+    if (value != wanted && value != wanted + "x" + wanted) refuse(name, value);
+  }
+}
+
 }  // namespace
 
 std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
@@ -54,7 +78,8 @@ uint64_t seed_of_prompt(std::string_view prompt) {
 JobStream::JobStream(PromptReader reader, JobOptions options)
     : reader_(std::move(reader)), options_(std::move(options)), wildcards_(options_.wildcards) {}
 
-void JobStream::begin(PromptLine line) {
+void JobStream::begin_line(PromptLine line) {
+  check_size(line, options_.image_size);
   Current current;
   current.count = line.count.value_or(options_.count);
   if (options_.expand) {
@@ -145,17 +170,24 @@ std::optional<JobStream::Item> JobStream::next() {
       PromptLine& line = std::get<PromptLine>(*parsed);
       const int64_t number = line.number;
       try {
-        begin(std::move(line));
+        begin_line(std::move(line));
       } catch (const Error& error) {
         current_.reset();
         return BadLine{number, error.what()};
       }
     }
     PictureJob job = make(current_->next);
-    const bool last = ++current_->next == current_->count;
-    if (last) current_.reset();
+    const bool reported = current_->reported;
+    if (++current_->next == current_->count) current_.reset();
+    if (const auto control = control_character(job.request.prompt, true)) {  // of a wildcard file
+      current_.reset();
+      return BadLine{job.line, fmt::format("the filled-in template holds a control character "
+                                           "(0x{:02x}) at byte {}",
+                                           control->code, control->at)};
+    }
     const uint64_t key = ManifestIndex::hash(job.key);
-    const auto [known, is_new] = names_.emplace(ManifestIndex::hash(job.file_name), key);
+    // Without regard to case: there are file systems for which A.png is a.png.
+    const auto [known, is_new] = names_.emplace(ManifestIndex::hash(lower(job.file_name)), key);
     if (is_new) {
       job.index = index_++;
       return job;
@@ -164,9 +196,10 @@ std::optional<JobStream::Item> JobStream::next() {
       ++duplicates_;
       continue;
     }
-    current_.reset();  // the rest of its pictures would meet the same
-    return BadLine{job.line,
-                   "an earlier line already gives a picture named " + quote(job.file_name, 120)};
+    if (reported) continue;  // once a line; the rest of its pictures may have names of their own
+    if (current_) current_->reported = true;
+    return BadLine{job.line, "an earlier line already gives a picture named " +
+                                 quote(job.file_name, 120) + ", large and small letters alike"};
   }
 }
 

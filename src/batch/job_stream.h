@@ -28,6 +28,7 @@ struct JobOptions {
   std::optional<uint64_t> seed{};  // of every line without one; nothing: made from the prompt
   int64_t count = 1;               // pictures of a line that does not say
   RopeMode rope = RopeMode::kF32;
+  int64_t image_size = 0;  // of every picture; 0: not known, and sizes in lines are not looked at
   PictureFormat format = PictureFormat::kPng;
   bool metadata = true;                 // whether the files carry their settings
   bool expand = false;                  // prompts are templates
@@ -74,6 +75,9 @@ class JobStream {
   int64_t duplicates() const { return duplicates_; }  // pictures left out
   int64_t bytes_read() const { return reader_.bytes_read(); }
 
+  // Reads the header of a file that has one. Throws as next() does.
+  void begin() { reader_.begin(); }
+
  private:
   struct Current {
     PromptLine line;
@@ -81,8 +85,9 @@ class JobStream {
     int64_t next = 0, count = 0;
     int64_t per_prompt = 1;  // pictures of each combination
     std::string prompt;      // the combination drawn now
+    bool reported = false;   // that an earlier line has a name of its pictures
   };
-  void begin(PromptLine line);
+  void begin_line(PromptLine line);
   PictureJob make(int64_t number);
   std::string name_of(const PictureJob& job) const;
 

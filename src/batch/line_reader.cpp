@@ -18,14 +18,13 @@ std::string problem_of(std::string_view line) {
   if (const auto at = invalid_utf8(line)) {
     return fmt::format("not valid UTF-8 at byte {} of the line", *at);
   }
-  for (size_t i = 0; i < line.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(line[i]);
-    if (byte == '\r') return fmt::format("a carriage return inside the line, at byte {}", i);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
-      return fmt::format("a control character (0x{:02x}) at byte {} of the line", byte, i);
-    }
+  const auto control = control_character(line);
+  if (!control) return {};
+  if (control->code == '\r') {
+    return fmt::format("a carriage return inside the line, at byte {}", control->at);
   }
-  return {};
+  return fmt::format("a control character (0x{:02x}) at byte {} of the line", control->code,
+                     control->at);
 }
 
 }  // namespace

@@ -41,6 +41,12 @@ constexpr std::array kNames = std::to_array<FieldName>({
     {"file_name", Field::kOutput},
 });
 
+constexpr std::array kManifestMembers = std::to_array<std::string_view>(
+    {"file_name", "text",   "template",    "id",      "line",   "index",           "number",
+     "seed",      "cfg",    "temperature", "top_k",   "top_p",  "negative_prompt", "allow_special",
+     "rope",      "model",  "model_hash",  "program", "device", "seconds",         "tokens_sha256",
+     "width",     "height", "bytes",       "sha256",  "key",    "crc32",           "best_of"});
+
 std::string normal(std::string_view name) {
   std::string out(name);
   for (char& c : out) {
@@ -83,6 +89,16 @@ std::string_view nearly_field(std::string_view name) {
     if (each.name.size() >= 4 && edit_distance(each.name, wanted, 2) <= 1) return each.name;
   }
   return {};
+}
+
+bool is_manifest_member(std::string_view name) {
+  return std::find(kManifestMembers.begin(), kManifestMembers.end(), name) !=
+         kManifestMembers.end();
+}
+
+bool is_size(std::string_view name) {
+  const std::string wanted = normal(name);
+  return wanted == "width" || wanted == "height" || wanted == "size";
 }
 
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text) {

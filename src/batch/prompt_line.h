@@ -54,6 +54,13 @@ std::optional<Field> field_of(std::string_view name);
 // The nearest known name when `name` is one letter away from it, as from "promt"; else empty.
 std::string_view nearly_field(std::string_view name);
 
+// Whether the lines of a manifest have a member of that name themselves: one that a prompt file
+// brings along is not copied.
+bool is_manifest_member(std::string_view name);
+
+// "width", "height" or "size": how large the picture shall be, which JobStream looks at.
+bool is_size(std::string_view name);
+
 // Sets a field from text as it stands in a file. A seed of -1 is no seed. Throws Error (data)
 // saying what the field takes.
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text);

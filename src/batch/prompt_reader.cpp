@@ -1,14 +1,26 @@
 // Chooses the parser and keeps a bad line from being more than that.
 #include "src/batch/prompt_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernels/error.h"
+#include "src/io/text.h"
 
 namespace bifrons {
 namespace {
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t") == text.npos; }
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\n") == text.npos; }
+
+// A parser may make control characters of escapes that the line itself does not hold.
+void refuse_controls(std::string_view what, const std::optional<std::string>& text) {
+  const auto control = text ? control_character(*text, true) : std::nullopt;
+  if (!control) return;
+  throw Error(ErrorKind::kData,
+              fmt::format("the {} holds a control character (0x{:02x}) at byte {}", what,
+                          control->code, control->at));
+}
 
 std::unique_ptr<LineParser> parser_for(PromptFormat format, Remarks& remarks) {
   switch (format) {
@@ -47,12 +59,20 @@ PromptReader::PromptReader(ByteStream stream, PromptFormat format,
       parser_(parser_for(format, *remarks_)),
       name_(std::move(name)) {}
 
-std::optional<TextLine> PromptReader::next_line() {
+void PromptReader::begin() {
+  if (begun_) return;
+  begun_ = true;
   try {
-    if (!begun_) {
-      begun_ = true;
-      parser_->begin(lines_);
-    }
+    parser_->begin(lines_);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData) throw;
+    throw Error(ErrorKind::kData, name_ + ": " + error.what());
+  }
+}
+
+std::optional<TextLine> PromptReader::next_line() {
+  begin();
+  try {
     return lines_.next();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kData) throw;
@@ -67,6 +87,8 @@ std::optional<ParsedLine> PromptReader::next() {
     try {
       PromptLine parsed = parser_->parse(*line, lines_);
       parsed.number = line->number;
+      refuse_controls("prompt", parsed.prompt);
+      refuse_controls("negative prompt", parsed.negative_prompt);
       if (!parsed.prompt || is_blank(*parsed.prompt)) {
         return BadLine{line->number, parsed.prompt ? "the prompt is empty" : "there is no prompt"};
       }

@@ -48,6 +48,9 @@ class PromptReader {
   PromptReader(ByteStream stream, PromptFormat format,
                std::function<void(const std::string&)> remark, std::string name = "prompts");
 
+  // Reads the header of a file that has one; next() does it otherwise. Throws as next() does.
+  void begin();
+
   // The next line that is not blank; nothing at the end. Throws Error (data) when the whole file is
   // of the wrong kind, and what the stream throws.
   std::optional<ParsedLine> next();

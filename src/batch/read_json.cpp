@@ -23,7 +23,7 @@ class JsonParser : public LineParser {
     const Json* body = object.find("body");
     const Json* url = object.find("url");
     if (body != nullptr && url != nullptr && object.find("prompt") == nullptr) {
-      check_endpoint(*url);
+      check_endpoint(*url, object.find("method"));
       if (const Json* id = object.find("custom_id")) set_field(line, Field::kId, "custom_id", *id);
       take_members(line, *body, "body");
     } else {
@@ -45,7 +45,11 @@ class JsonParser : public LineParser {
     }
   }
 
-  static void check_endpoint(const Json& url) {
+  static void check_endpoint(const Json& url, const Json* method) {
+    if (method != nullptr && method->text("method") != "POST") {
+      throw Error(ErrorKind::kData, "method is " + quote(method->text("method"), 60) +
+                                        ", but pictures are asked for by POST");
+    }
     const std::string& path = url.text("url");
     if (path.ends_with(kEndpoint)) return;
     throw Error(ErrorKind::kData,
@@ -53,6 +57,8 @@ class JsonParser : public LineParser {
   }
 
   void take_members(PromptLine& line, const Json& object, std::string_view where) {
+    // A manifest may be drawn again as it is: all of its members are the manifest's own.
+    const bool manifest = object.find("crc32") != nullptr && object.find("key") != nullptr;
     std::array<bool, static_cast<size_t>(Field::kOutput) + 1> seen{};
     for (const auto& [name, value] : object.members(where)) {
       std::optional<Field> field = field_of(name);
@@ -60,6 +66,10 @@ class JsonParser : public LineParser {
       if (field == Field::kPrompt && alias) field.reset();  // "prompt" and, say, "caption"
       if (!field) {
         line.extras.emplace_back(name, value.dump());
+        if (!manifest && is_manifest_member(name) && !is_size(name)) {
+          remarks_.once(fmt::format("the key {} is one the manifest has itself; it is not copied",
+                                    quote(name, 60)));
+        }
         if (const std::string_view near = nearly_field(name); !near.empty()) {
           remarks_.once(fmt::format("the key {} is only copied to the manifest; did you mean {}?",
                                     quote(name, 60), near));

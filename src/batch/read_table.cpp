@@ -148,6 +148,10 @@ class TableParser : public LineParser {
       }
       has_prompt = has_prompt || field == Field::kPrompt;
       fields_.push_back(field);
+      if (!field && is_manifest_member(column) && !is_size(column)) {
+        remarks_.once(fmt::format("the column {} is one the manifest has itself; it is not copied",
+                                  quote(column, 60)));
+      }
       if (!field && !nearly_field(column).empty()) {
         remarks_.once(fmt::format("the column {} is only copied to the manifest; did you mean {}?",
                                   quote(column, 60), nearly_field(column)));

@@ -8,6 +8,7 @@
 
 #include "kernels/error.h"
 #include "src/batch/prompt_reader.h"
+#include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 
@@ -15,9 +16,7 @@ namespace bifrons {
 namespace {
 
 // What A1111 knows and this engine has no use for.
-constexpr std::array<std::string_view, 18> kWithoutMeaning = {"steps",
-                                                              "width",
-                                                              "height",
+constexpr std::array<std::string_view, 16> kWithoutMeaning = {"steps",
                                                               "sampler_name",
                                                               "sampler_index",
                                                               "styles",
@@ -113,7 +112,7 @@ class TextParser : public LineParser {
     for (size_t i = 0; i < words.size();) {
       if (!words[i].starts_with("--")) refuse("unexpected " + quote(words[i], 60));
       const std::string name = words[i].substr(2);
-      if (++i == words.size()) refuse("no value after --" + name);
+      if (++i == words.size()) refuse("no value after " + quote("--" + name, 60));
       const std::optional<Field> field = field_of(name);
       std::string value = words[i++];
       if (field == Field::kPrompt || field == Field::kNegativePrompt) {
@@ -126,6 +125,8 @@ class TextParser : public LineParser {
         per_batch = whole(name, value);
       } else if (name == "n_iter" || name == "n-iter" || name == "repeat") {
         batches = whole(name, value);
+      } else if (is_size(name)) {
+        line.extras.emplace_back(name, json_text(value));
       } else {
         pass_over(name);
       }

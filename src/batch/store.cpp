@@ -50,6 +50,18 @@ bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
                   "; wait for it, or use another directory");
 }
 
+// Whatever stands where a directory is wanted is in the way of this name alone.
+void refuse_blocked(const fs::path& directory) {
+  if (directory.empty()) return;
+  std::error_code error;
+  const fs::file_status status = fs::status(directory, error);
+  if (fs::is_directory(status)) return;
+  if (fs::exists(fs::symlink_status(directory, error))) {
+    throw NameTaken(ErrorKind::kCannotWrite, quote(directory.string()) + " is not a directory");
+  }
+  refuse_blocked(directory.parent_path());
+}
+
 }  // namespace
 
 // Where a picture goes, and the part it is made of: its name without directories.
@@ -86,6 +98,19 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
 
 Store::~Store() = default;
 
+void Store::check_place(const std::string& directory) {
+  fs::path path(directory);
+  std::error_code error;
+  while (!fs::exists(fs::symlink_status(path, error))) {
+    path = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  }
+  if (!fs::is_directory(path, error)) fail_to_write(directory, ENOTDIR);
+  if (access(path.c_str(), W_OK | X_OK) != 0) fail_to_write(directory, errno);
+  const std::string lock = directory + "/.bifrons/lock";
+  const UniqueFd file(open(lock.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (file.get() >= 0 && !try_lock(file, LOCK_SH, lock)) refuse_second_writer(directory, lock);
+}
+
 std::string Store::manifest_path() const {
   return options_.directory + "/metadata" + suffix_ + ".jsonl";
 }
@@ -118,6 +143,11 @@ PictureState Store::state_of(const ManifestEntry& wanted) const {
     if (const auto* found = index_.find(wanted.file_name)) known = *found;
   }
   return state_of_picture(known ? &*known : nullptr, options_.directory, wanted, options_.resume);
+}
+
+bool Store::lists(std::string_view file_name) const {
+  const std::lock_guard lock(mutex_);
+  return index_.find(file_name) != nullptr;
 }
 
 void Store::write_part(const std::string& part, std::span<const uint8_t> file) const {
@@ -174,7 +204,13 @@ void Store::add(ManifestEntry entry, std::string_view members, std::span<const u
   target.part = hidden_ + "/parts" + suffix_ + "/" + flat;
   target.file = options_.directory + "/" + entry.file_name;
   target.directory = fs::path(target.file).parent_path().string();
-  if (flat != entry.file_name) make_directories(target.directory);
+  if (flat != entry.file_name) {
+    refuse_blocked(target.directory);
+    make_directories(target.directory);
+  }
+  if (const auto there = status_of(target.file); there && S_ISDIR(there->st_mode)) {
+    throw NameTaken(ErrorKind::kCannotWrite, quote(target.file) + " is a directory");
+  }
 
   entry.bytes = static_cast<int64_t>(file.size());
   entry.sha256 = sha256(file);

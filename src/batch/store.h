@@ -72,8 +72,14 @@ class Store {
   Store& operator=(const Store&) = delete;
   ~Store();
 
+  // Throws the more likely ones of these errors without changing anything: for those who have long
+  // work to do before they open the store.
+  static void check_place(const std::string& directory);
+
   const StoreHistory& history() const { return history_; }
   PictureState state_of(const ManifestEntry& wanted) const;
+  // Whether a picture of that name is listed, whatever it is.
+  bool lists(std::string_view file_name) const;
 
   // Makes the picture durable, then lists it. `entry` needs file_name, model and key; `members` are
   // as in manifest_line(). Any thread. Throws Error (cannot write); NameTaken when a file of that

@@ -21,9 +21,12 @@ struct TemplateNode {
   int64_t least = 1, most = 1;                // kChoice: how many options are taken, all different
   std::string separator = ", ";
   int64_t combinations = 1;  // how many texts this gives, kMostCombinations + 1 for more
+  int64_t bytes = 0;         // of the longest of them, kLongestTemplate + 1 for more
 };
 
 constexpr int64_t kMostCombinations = 1'000'000;
+// Bytes that a filled-in template may have: as many as a line of a prompt file.
+constexpr int64_t kLongestTemplate = 64 << 10;
 
 // Files <directory>/<name>.txt with a value a line; blank lines and lines that begin with # do not
 // count. Each is read once.
@@ -40,7 +43,8 @@ class Wildcards {
 
 class Template {
  public:
-  // Throws Error (data): braces that do not match, a wildcard without file or with itself inside.
+  // Throws Error (data): braces that do not match, a wildcard without file or with itself inside, a
+  // text that may become longer than kLongestTemplate.
   Template(std::string_view text, Wildcards& wildcards);
 
   // How many different ways to fill it in there are, kMostCombinations + 1 for more than that.

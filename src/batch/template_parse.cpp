@@ -22,6 +22,8 @@ constexpr size_t kMostOptions = 10'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+int64_t capped_bytes(int64_t bytes) { return std::min(bytes, kLongestTemplate + 1); }
+
 int64_t capped(double value) {
   return value > static_cast<double>(kMostCombinations) ? kMostCombinations + 1
                                                         : static_cast<int64_t>(value);
@@ -44,6 +46,9 @@ double ordered_selections(const std::vector<int64_t>& counts, int64_t taken) {
 const TemplateNode* TemplateParser::parse() {
   const TemplateNode* whole = sequence(0, "");
   if (at_ != text_.size()) refuse("a } without { in the template; write \\} for the sign itself");
+  if (whole->bytes > kLongestTemplate) {
+    refuse(fmt::format("the template can give a prompt longer than {} bytes", kLongestTemplate));
+  }
   return whole;
 }
 
@@ -59,6 +64,7 @@ const TemplateNode* TemplateParser::sequence(int depth, std::string_view ends) {
   const auto flush = [&] {
     if (plain.empty()) return;
     TemplateNode& text = make(TemplateNode::Kind::kText);
+    text.bytes = capped_bytes(static_cast<int64_t>(plain.size()));
     text.text = std::move(plain);
     plain.clear();
     node.children.push_back(&text);
@@ -85,8 +91,10 @@ const TemplateNode* TemplateParser::sequence(int depth, std::string_view ends) {
   }
   flush();
   double product = 1;
-  for (const TemplateNode* child : node.children)
+  for (const TemplateNode* child : node.children) {
     product *= static_cast<double>(child->combinations);
+    node.bytes = capped_bytes(node.bytes + child->bytes);
+  }
   node.combinations = capped(product);
   return &node;
 }
@@ -117,7 +125,7 @@ const TemplateNode* TemplateParser::wildcard(const std::string& name, int depth)
     content = Directory::open(wildcards_.directory_ + below)
                   .read_file(name.substr(slash + 1) + ".txt", kLargestWildcardFile);
   } catch (const Error& error) {
-    refuse("no values for __" + name + "__: " + error.what());
+    refuse("the wildcard __" + name + "__ has no values: " + error.what());
   }
   if (const auto bad = invalid_utf8(content)) {
     refuse(fmt::format("the wildcard file {}.txt is not valid UTF-8 at byte {}", name, *bad));
@@ -126,9 +134,12 @@ const TemplateNode* TemplateParser::wildcard(const std::string& name, int depth)
   const TemplateNode* node = nullptr;
   try {
     node = values(content, depth);
-  } catch (const Error&) {
+  } catch (const Error& error) {
     wildcards_.known_.erase(name);
-    throw;
+    const std::string why = error.what();
+    const std::string_view file = "the wildcard ";  // one within says already which it is
+    if (why.starts_with(file)) throw;
+    refuse(fmt::format("{}file {}.txt: {}", file, name, why));
   }
   wildcards_.known_[name] = node;
   return node;
@@ -145,10 +156,10 @@ const TemplateNode* TemplateParser::values(std::string_view content, int depth) 
     if (line.empty() || line[0] == '#') continue;
     TemplateParser parser(line, wildcards_, wildcards_.nodes_);
     options.push_back(parser.sequence(depth + 1, ""));
-    if (parser.at_ != line.size()) refuse("a } without { in a wildcard file");
-    if (options.size() > kMostOptions) refuse("a wildcard file with too many values");
+    if (parser.at_ != line.size()) refuse("a } without {");
+    if (options.size() > kMostOptions) refuse(fmt::format("more than {} values", kMostOptions));
   }
-  if (options.empty()) refuse("a wildcard file without values");
+  if (options.empty()) refuse("no values");
   TemplateNode node{.kind = TemplateNode::Kind::kChoice};
   node.children = std::move(options);
   node.weights.assign(node.children.size(), 1.0);
@@ -233,6 +244,19 @@ void TemplateParser::count_choice(TemplateNode& node) {
     if (sum > static_cast<double>(kMostCombinations)) break;
   }
   node.combinations = capped(sum);
+  node.bytes = longest_choice(node);
+}
+
+// Of the options that may be taken together, the longest ones with what stands between them.
+int64_t TemplateParser::longest_choice(const TemplateNode& node) {
+  std::vector<int64_t> lengths;
+  for (const TemplateNode* child : node.children) lengths.push_back(child->bytes);
+  std::sort(lengths.rbegin(), lengths.rend());
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < node.most && bytes <= kLongestTemplate; ++i) {
+    bytes += lengths[i] + (i > 0 ? static_cast<int64_t>(node.separator.size()) : 0);
+  }
+  return capped_bytes(bytes);
 }
 
 }  // namespace bifrons

@@ -31,6 +31,7 @@ class TemplateParser {
   double read_weight();
   const TemplateNode* choice(int depth);
   static void count_choice(TemplateNode& node);
+  static int64_t longest_choice(const TemplateNode& node);
 
   std::string_view text_;
   size_t at_ = 0;

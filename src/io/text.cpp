@@ -34,6 +34,19 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t enough) {
   return std::min(row[b.size()], enough);
 }
 
+std::optional<ControlCharacter> control_character(std::string_view text, bool line_ends) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool wanted = byte == '\t' || (line_ends && byte == '\n');
+    if ((byte < 0x20 && !wanted) || byte == 0x7f) return ControlCharacter{i, byte};
+    // U+0080 to U+009F
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
+      return ControlCharacter{i, static_cast<unsigned char>(text[i + 1])};
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<size_t> invalid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const uint8_t first = static_cast<uint8_t>(text[i]);

@@ -12,6 +12,15 @@ namespace bifrons {
 // Offset of the first byte that is not part of well-formed UTF-8.
 std::optional<size_t> invalid_utf8(std::string_view text);
 
+// A code point that a text must not hold: C0 but for tabs, DEL or C1.
+struct ControlCharacter {
+  size_t at = 0;  // its first byte
+  int code = 0;
+};
+
+// The first one of `text`, which is valid UTF-8; `line_ends`: \n is none.
+std::optional<ControlCharacter> control_character(std::string_view text, bool line_ends = false);
+
 // Letters to insert, delete or replace to make one of the other; `enough` stands for that and more.
 size_t edit_distance(std::string_view a, std::string_view b, size_t enough);
 

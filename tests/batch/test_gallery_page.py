@@ -69,9 +69,10 @@ class GalleryPage(unittest.TestCase):
         holder = tempfile.TemporaryDirectory(prefix="bifrons-gallery-")
         self.addCleanup(holder.cleanup)
         self.folder = pathlib.Path(holder.name)
-        lines = [json.dumps({"prompt": prompt, "seed": 40 + i, "cfg": 3}) for i, prompt in enumerate(PROMPTS)]
+        # Seeds that a number of JavaScript cannot hold.
+        lines = [json.dumps({"prompt": prompt, "seed": 2**63 + 41 - i, "cfg": 3}) for i, prompt in enumerate(PROMPTS)]
         (self.folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
-        # The command on the page names the model by its directory's name.
+        # The page knows the model by its directory's name.
         (self.folder / model.name).symlink_to(model)
         self.bifrons("batch", "prompts.jsonl", "-o", "out", "-m", model.name, "--gallery", "-q")
         self.browser = Browser()
@@ -108,14 +109,20 @@ class GalleryPage(unittest.TestCase):
         self.browser.run("document.getElementById('search').dispatchEvent(new Event('input'))")
         self.assertEqual(self.count(), "4 of 4")
 
+    def test_the_order_of_seeds_is_that_of_whole_numbers(self):
+        self.browser.run("const s = document.getElementById('order'); s.value = 'seed'; s.dispatchEvent(new Event('change'))")
+        self.assertEqual(self.shown(), PROMPTS[::-1])
+
     def test_a_clicked_picture_gives_the_command_that_draws_it_again(self):
         dialog = self.browser.find("#detail")[0]
         self.assertIsNone(self.browser.ask("GET", f"/element/{dialog}/attribute/open"))
         self.browser.click(self.browser.find("figure")[3])
         self.assertEqual(self.browser.ask("GET", f"/element/{dialog}/attribute/open"), "true")
         settings = self.browser.text(self.browser.find("#settings")[0])
-        self.assertIn("seed 43", settings)
+        self.assertIn(f"seed {2**63 + 38}", settings)
         command = self.browser.text(self.browser.find("#command")[0])
+        self.assertIn(f"-m '/path/to/{model.name}'", command)
+        command = command.replace("/path/to/", "./")
         subprocess.run(["bash", "-c", command + " -q -o again.png"], cwd=self.folder, check=True,
                        env={"PATH": f"{program.parent}:/usr/bin:/bin"}, stdout=subprocess.DEVNULL)
         manifest = (self.folder / "out" / "metadata.jsonl").read_text().splitlines()

@@ -181,5 +181,40 @@ TEST(JobStream, AMillionLinesAreNotReadAhead) {
   EXPECT_LE(stream.bytes_read(), int64_t{64} << 10);
 }
 
+// Sizes of other tools' files: what the model draws is asked for, or the line is bad.
+TEST(JobStream, OtherSizesAreBadLines) {
+  const JobOptions options{.image_size = 384};
+  const std::string text = R"({"prompt":"a","width":384,"height":"384"}
+{"prompt":"b","size":"384x384"}
+{"prompt":"c","size":"auto"}
+{"prompt":"d","width":512}
+{"prompt":"e","size":"1024x1024"}
+)";
+  const Jobs all = jobs_of(text, options, PromptFormat::kJsonLines);
+  EXPECT_EQ(all.jobs.size(), 3u);
+  ASSERT_EQ(all.bad.size(), 2u);
+  EXPECT_EQ(all.bad[0].reason, "\"width\" is \"512\", but this model draws 384 x 384 pixels");
+  EXPECT_EQ(all.bad[1].number, 5);
+  EXPECT_EQ(jobs_of("a --width 512 --height 384\nb --width 384\n", options).bad.size(), 1u);
+  EXPECT_TRUE(jobs_of("a --width 512\n").bad.empty()) << "nobody knows the size";
+}
+
+TEST(JobStream, NamesThatDifferInCaseAloneAreOne) {
+  const Jobs all = jobs_of("a --id same\nb --id SAME\nc --id other\n");
+  EXPECT_EQ(all.jobs.size(), 2u);
+  ASSERT_EQ(all.bad.size(), 1u);
+  EXPECT_EQ(all.bad[0].number, 2);
+}
+
+// A name that is taken costs its own picture, not those behind it.
+TEST(JobStream, TheRestOfALineIsDrawn) {
+  const Jobs all = jobs_of("a --id a-0002\nb --id a --count 4\n");
+  ASSERT_EQ(all.jobs.size(), 4u);
+  EXPECT_EQ(all.jobs[1].file_name, "a-0001.png");
+  EXPECT_EQ(all.jobs[2].file_name, "a-0003.png");
+  EXPECT_EQ(all.jobs[3].file_name, "a-0004.png");
+  EXPECT_EQ(all.bad.size(), 1u);
+}
+
 }  // namespace
 }  // namespace bifrons::testing

@@ -254,7 +254,7 @@ TEST(PromptFiles, RandomBytesGiveLinesOrReasons) {
   const std::string alphabet(
       "{}[]\",:\\--prompt seed=\n\n\r\t'|$_\0\xff\xc3\xa9"
       "12",
-      45);
+      36);
   for (int round = 0; round < 3000; ++round) {
     std::string text;
     for (size_t n = random() % 120; n > 0; --n) text += alphabet[random() % alphabet.size()];
@@ -269,6 +269,46 @@ TEST(PromptFiles, RandomBytesGiveLinesOrReasons) {
       }
     }
   }
+}
+
+// Escapes of JSON make what no line may hold; line ends within a prompt are text.
+TEST(PromptFiles, ControlCharactersOfEscapesAreBadLinesToo) {
+  const auto all = read_all(R"({"prompt":"a\u0000b"}
+{"prompt":"a","negative_prompt":"b\u001bc"}
+{"prompt":"a\u009bb"}
+{"prompt":"\n\t"}
+{"prompt":"a\nb\tc"}
+)",
+                            PromptFormat::kJsonLines);
+  ASSERT_EQ(all.bad.size(), 4u);
+  EXPECT_EQ(all.bad[0].reason, "the prompt holds a control character (0x00) at byte 1");
+  EXPECT_EQ(all.bad[1].reason, "the negative prompt holds a control character (0x1b) at byte 1");
+  EXPECT_EQ(all.bad[2].reason, "the prompt holds a control character (0x9b) at byte 1");
+  EXPECT_EQ(all.bad[3].reason, "the prompt is empty");
+  ASSERT_EQ(all.lines.size(), 1u);
+  EXPECT_EQ(all.lines[0].prompt, "a\nb\tc");
+  EXPECT_EQ(read_all("a --x\xc2\x9b 3\n", PromptFormat::kText).bad.at(0).reason,
+            "a control character (0x9b) at byte 5 of the line");
+}
+
+TEST(PromptFiles, KeysOfTheManifestAreNotCopiedAndThatIsSaid) {
+  const auto all =
+      read_all(R"({"prompt":"a","index":4,"width":128,"tag":"t"})", PromptFormat::kJsonLines);
+  ASSERT_EQ(all.remarks.size(), 1u);
+  EXPECT_NE(all.remarks[0].find("\"index\""), std::string::npos);
+  EXPECT_EQ(read_all("prompt,line\na,3\n", PromptFormat::kCsv).remarks.size(), 1u);
+  // A manifest as it is.
+  const auto again = read_all(R"({"prompt":"a","index":4,"key":"k","crc32":"00000000"})",
+                              PromptFormat::kJsonLines);
+  EXPECT_TRUE(again.remarks.empty());
+}
+
+TEST(JsonPrompts, AnEnvelopeAsksByPost) {
+  const std::string rest = R"("url":"/v1/images/generations","body":{"prompt":"a"}})";
+  EXPECT_EQ(read_all(R"({"method":"POST",)" + rest, PromptFormat::kJsonLines).lines.size(), 1u);
+  EXPECT_EQ(read_all("{" + rest, PromptFormat::kJsonLines).lines.size(), 1u);
+  const auto other = read_all(R"({"method":"DELETE",)" + rest, PromptFormat::kJsonLines);
+  EXPECT_NE(other.bad.at(0).reason.find("POST"), std::string::npos);
 }
 
 }  // namespace

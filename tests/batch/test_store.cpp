@@ -267,5 +267,39 @@ TEST_F(StoreTest, MergeCheckFindsEveryKindOfDamage) {
   EXPECT_EQ(merge_batches({out}, (scratch / "other").string()).pictures, 1);
 }
 
+// What is in the way of one name is no reason to stop.
+TEST_F(StoreTest, ABlockedNameIsAMatterOfItsPictureAlone) {
+  write("sub", "somebody's");
+  fs::create_directories(scratch / "out/dir.png");
+  for (const bool overwrite : {false, true}) {
+    StoreOptions asked = options();
+    asked.overwrite = overwrite;
+    Store store(asked);
+    EXPECT_THROW(store.add(wanted("sub/x.png"), "", bytes_of("A")), NameTaken);
+    EXPECT_THROW(store.add(wanted("dir.png"), "", bytes_of("A")), NameTaken);
+    store.add(wanted("free" + std::to_string(overwrite) + ".png"), "", bytes_of("A"));
+  }
+  EXPECT_EQ(read("sub"), "somebody's");
+}
+
+TEST_F(StoreTest, AListedPictureThatBecameADirectoryIsTaken) {
+  fill(1);
+  fs::remove(scratch / "out/p0.png");
+  fs::create_directories(scratch / "out/p0.png");
+  Store store(options());
+  EXPECT_EQ(store.state_of(wanted("p0.png")), PictureState::kDamaged);
+  EXPECT_THROW(store.add(wanted("p0.png"), "", bytes_of("A")), NameTaken);
+}
+
+TEST_F(StoreTest, APlaceThatCannotBeWrittenIsKnownBefore) {
+  Store::check_place((scratch / "out/new/er").string());
+  EXPECT_FALSE(fs::exists(scratch / "out")) << "looking makes nothing";
+  scratch.write("file", "x");
+  EXPECT_THROW(Store::check_place((scratch / "file").string()), Error);
+  EXPECT_THROW(Store::check_place((scratch / "file/below").string()), Error);
+  const Store store(options());
+  EXPECT_THROW(Store::check_place((scratch / "out").string()), Error);
+}
+
 }  // namespace
 }  // namespace bifrons::testing

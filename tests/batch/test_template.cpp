@@ -102,5 +102,50 @@ TEST(Template, HugeCountsAreSaidNotMade) {
   EXPECT_EQ(made.random(3).size(), 50u);
 }
 
+// Six files that each name the next three hundred times would fill any memory.
+TEST(Template, WhatCanBecomeTooLongIsRefusedBeforeItIs) {
+  const TemporaryDirectory folder;
+  for (int i = 0; i < 6; ++i) {
+    std::string text;
+    for (int k = 0; k < 300; ++k) text += "__w" + std::to_string(i + 1) + "__ ";
+    folder.write("w" + std::to_string(i) + ".txt", text + "\n");
+  }
+  folder.write("w6.txt", "word\n");
+  Wildcards files(folder.path().string());
+  try {
+    Template("a __w0__", files);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_NE(std::string(error.what()).find("65536"), std::string::npos) << error.what();
+  }
+  const std::string half(40'000, 'x');
+  EXPECT_EQ(Template("{" + half + "|" + half + "}", files).combinations(), 2);
+  EXPECT_THROW(Template("{2$$" + half + "|" + half + "}", files), Error);
+}
+
+TEST(Template, ABrokenWildcardFileIsNamed) {
+  const TemporaryDirectory folder;
+  folder.write("bad.txt", "a {b\n");
+  folder.write("none.txt", "# nothing\n");
+  folder.write("outer.txt", "__bad__\n");
+  Wildcards files(folder.path().string());
+  for (const std::string name : {"bad", "none"}) {
+    try {
+      Template("__" + name + "__", files);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("the wildcard file " + name + ".txt: "), 0u)
+          << error.what();
+    }
+  }
+  try {
+    Template("__outer__", files);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("the wildcard file bad.txt: "), 0u) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace bifrons::testing

@@ -366,5 +366,48 @@ TEST_F(CliBatch, GridOverTwoAxes) {
   EXPECT_FALSE(fs::exists(scratch / "g.png"));
 }
 
+// Nothing of an earlier run goes before the file that replaces it has been looked at.
+TEST_F(CliBatch, FreshWaitsForAFileThatIsTaken) {
+  scratch.write("good.txt", "a fox\na cat\n");
+  ASSERT_EQ(batch("good.txt").exit_code, 0);
+  const auto before = pictures("out");
+  scratch.write("bad.txt", "a fox\nb --nope 3\n");
+  EXPECT_EQ(batch("bad.txt", {"--fresh", "--strict"}).exit_code, 65);
+  scratch.write("bad.csv", "foo,bar\n1,2\n");
+  EXPECT_EQ(batch("bad.csv", {"--fresh"}).exit_code, 65);
+  EXPECT_EQ(pictures("out"), before);
+}
+
+TEST_F(CliBatch, PicturesOfOtherSettingsAreSaidToStay) {
+  scratch.write("p.txt", "a fox\na cat\n");
+  EXPECT_EQ(batch("p.txt").err.find("earlier runs"), std::string::npos);
+  EXPECT_EQ(batch("p.txt").err.find("earlier runs"), std::string::npos);
+  const Outcome other = batch("p.txt", {"--cfg", "7"});
+  EXPECT_EQ(other.exit_code, 0);
+  EXPECT_NE(other.err.find("2 pictures of earlier runs"), std::string::npos) << other.err;
+}
+
+TEST_F(CliBatch, AGalleryOfNothingIsNoError) {
+  scratch.write("bad.txt", "b --nope 3\n");
+  EXPECT_EQ(batch("bad.txt", {"--gallery"}).exit_code, 3);
+  scratch.write("none.txt", "");
+  EXPECT_EQ(batch("none.txt", {"--gallery"}).exit_code, 0);
+}
+
+// Before any model is loaded, let alone anything drawn.
+TEST_F(CliBatch, APlaceThatCannotBeWrittenIsSaidFirst) {
+  scratch.write("p.txt", "a fox\n");
+  scratch.write("out", "a file");
+  std::vector<std::string> all = words("p.txt", {});
+  *std::find(all.begin(), all.end(), kToy) = scratch.path().string();  // holds no model
+  const Outcome outcome = run_bifrons(all, {.directory = scratch.path()});
+  EXPECT_EQ(outcome.exit_code, 73) << outcome.err;
+  fs::remove(scratch / "out");
+  fs::create_directory(scratch / "out");
+  scratch.write("out/index.html", "mine");
+  EXPECT_EQ(batch("p.txt", {"--gallery"}).exit_code, 73);
+  EXPECT_TRUE(pictures("out").size() <= 1) << "only the page that is somebody else's";
+}
+
 }  // namespace
 }  // namespace bifrons::testing

@@ -10,6 +10,7 @@
 
 #include "src/batch/candidates.h"
 #include "src/batch/gallery.h"
+#include "src/batch/listing.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/batch_sheet.h"
 #include "tools/bifrons/batch_survey.h"
@@ -97,14 +98,20 @@ class Batch {
     for (const PictureFormat format : {arguments_.save_as}) {
       encode_picture({1, 1, {0, 0, 0}}, format, nullptr);  // a codec this build may lack
     }
-    // Before the store, which --fresh empties: a model that cannot do what is asked costs nothing.
+    Store::check_place(arguments_.output);
+    if (arguments_.gallery) check_gallery_place(arguments_.output);
+    // Before the store, which --fresh empties: a model that cannot do what is asked costs nothing,
+    // nor does a file that --strict refuses or whose header is wrong.
     open_engines();
     open_judges();
+    if (arguments_.strict) refuse_bad_lines();
+    JobStream stream = jobs(true);
+    stream.begin();
     Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
                  arguments_.overwrite});
     say_history(store.history());
     const BatchSize size = look_ahead(store);
-    return draw(store, size);
+    return draw(stream, store, size);
   }
 
  private:
@@ -151,6 +158,7 @@ class Batch {
       engines_.push_back(
           open_engine(options, place_.built_in && engines_.empty(), arguments_.talk));
     }
+    job_options_.image_size = model().image_size;
   }
 
   // Every engine judges what it draws, because judging takes turns with drawing.
@@ -160,7 +168,29 @@ class Batch {
     if (job_options_.question.empty()) job_options_.question = judges_.front().match_template();
   }
 
-  // Counts what is to be drawn where that costs little, and finds bad lines for --strict.
+  void refuse_bad_lines() {
+    SurveyHooks hooks;
+    hooks.stop = stop_requested;
+    hooks.state = [](const PictureJob&) { return PictureState::kNew; };
+    int64_t shown = 0;
+    hooks.bad = [&](const BadLine& bad) {
+      if (++shown <= kShownBadLines) {
+        say(fmt::format("{}:{}: {}\n", source_.name(), bad.number, bad.reason));
+      }
+    };
+    hooks.fault = [this](const DrawRequest& request) {
+      const auto fault = engines_.front().fault_of(request);
+      return fault ? std::string(fault->what()) : std::string();
+    };
+    JobStream stream = jobs(false);
+    const Survey found = survey(stream, shard_.shard, hooks);
+    if (found.bad_lines == 0) return;
+    throw Error(ErrorKind::kData, fmt::format("{} of {} lines are bad; nothing was drawn, because "
+                                              "of --strict",
+                                              found.bad_lines, found.lines));
+  }
+
+  // Counts what is to be drawn where that costs little.
   BatchSize look_ahead(const Store& store) {
     BatchSize size;
     if (source_.bytes() >= 0) size.file_bytes = source_.bytes();
@@ -174,26 +204,8 @@ class Batch {
                  ? PictureState::kNew
                  : store.state_of({job.file_name, model().weights_hash, 0, "", job.key});
     };
-    int64_t shown = 0;
-    if (arguments_.strict) {
-      hooks.bad = [&](const BadLine& bad) {
-        if (++shown <= kShownBadLines) {
-          say(fmt::format("{}:{}: {}\n", source_.name(), bad.number, bad.reason));
-        }
-      };
-      hooks.fault = [this](const DrawRequest& request) {
-        const auto fault = engines_.front().fault_of(request);
-        return fault ? std::string(fault->what()) : std::string();
-      };
-    }
     JobStream stream = jobs(false);
     const Survey found = survey(stream, shard_.shard, hooks);
-    if (arguments_.strict && found.bad_lines > 0) {
-      throw Error(ErrorKind::kData,
-                  fmt::format("{} of {} lines are bad; nothing was drawn, because "
-                              "of --strict",
-                              found.bad_lines, found.lines));
-    }
     if (found.changed > 0) {
       note(arguments_.talk, fmt::format("{} pictures have other settings or another model than "
                                         "before and are drawn again",
@@ -247,9 +259,8 @@ class Batch {
     candidates.finish();
   }
 
-  int draw(Store& store, const BatchSize& size) {
+  int draw(JobStream& stream, Store& store, const BatchSize& size) {
     BatchWatch watch(arguments_, size, model().image_tokens * arguments_.best_of.value_or(1));
-    JobStream stream = jobs(true);
     BatchRun run(stream, store, setup(watch));
     watch.start(model(), engines_.front().device(), shard_.shard);
 
@@ -295,12 +306,18 @@ class Batch {
     }
     store.finish(counts.failed + counts.bad_lines);
     if (arguments_.grid) save_sheet();
-    if (arguments_.gallery) write_gallery(arguments_.output);
+    if (arguments_.gallery) save_gallery(watch);
     const int64_t failed = counts.failed + counts.bad_lines;
     int exit_code = failed > 0 ? kExitSomeFailed : 0;
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
     const double seconds = watch.seconds();
     watch.note(summary(counts, seconds));
+    if (const int64_t others = store.history().listed - counts.listed; others > 0) {
+      watch.note(
+          fmt::format("{} pictures of earlier runs, which {} does not ask for as it is now, "
+                      "stay there and are listed; --fresh removes them",
+                      others, source_.name()));
+    }
     if (failed > 0) watch.note("what failed is in " + quote(store.errors_path()));
     watch.finish(counts, exit_code);
     return exit_code;
@@ -332,9 +349,15 @@ class Batch {
     }
   }
 
+  void save_gallery(BatchWatch& watch) const {
+    if (list_pictures(arguments_.output).empty()) return watch.note("no pictures for a gallery");
+    write_gallery(arguments_.output);
+  }
+
   void save_sheet() {
+    // Absolute: "." has no name of its own.
     const std::filesystem::path directory =
-        std::filesystem::path(arguments_.output + "/.").lexically_normal().parent_path();
+        std::filesystem::absolute(arguments_.output + "/.").lexically_normal().parent_path();
     const auto path = directory.parent_path() / (directory.filename().string() + "-grid.png");
     const auto sheet = batch_sheet(arguments_.output);
     if (sheet.empty()) return;

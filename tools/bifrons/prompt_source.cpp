@@ -41,6 +41,9 @@ PromptSource::PromptSource(const std::string& path, bool read_again) {
     if (bare == path) name_ = path;
   }
   file_ = UniqueFd(from_stdin ? dup(STDIN_FILENO) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file_.get() < 0 && errno == EINTR && stop_requested()) {
+    throw Error(ErrorKind::kInterrupted, "stopped while opening " + name_);
+  }
   if (file_.get() < 0) fail("cannot open " + name_, errno);
   struct stat status = {};
   if (fstat(file_.get(), &status) != 0) fail("cannot read " + name_, errno);
