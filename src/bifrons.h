@@ -103,6 +103,9 @@ struct BatchOptions {
   // Called on the caller's thread after every step; return false to stop: a CPU draws nothing more,
   // a GPU finishes the step it is at.
   std::function<bool(const BatchProgress&)> progress{};
+  // Whether the source would answer at once; absent: it always does. While it would not, it is only
+  // asked when no lane is busy: pictures under way do not wait for it.
+  std::function<bool()> source_ready{};
 };
 
 // What a batch cost. A lane-step is one lane in one step, busy or idle.

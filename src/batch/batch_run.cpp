@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "src/io/json.h"
 #include "src/io/sha256.h"
@@ -62,9 +63,10 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
 BatchRun::BatchRun(JobStream& jobs, Store& store, BatchSetup setup)
     : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {}
 
-std::optional<BatchJob> BatchRun::take() {
-  const std::lock_guard source_lock(source_mutex_);
+// The next picture that has to be drawn; without `waits`, only as far as the prompt file is there.
+std::optional<BatchJob> BatchRun::find_job(bool waits) {
   while (!dry_ && !writers_.broken() && !(setup_.stop && setup_.stop())) {
+    if (!waits && !jobs_.ready()) break;
     std::optional<JobStream::Item> item = jobs_.next();
     {
       const std::lock_guard lock(mutex_);
@@ -105,6 +107,18 @@ std::optional<BatchJob> BatchRun::take() {
     return next;
   }
   return std::nullopt;
+}
+
+std::optional<BatchJob> BatchRun::take() {
+  const std::lock_guard lock(source_mutex_);
+  return found_ ? std::exchange(found_, std::nullopt) : find_job(true);
+}
+
+bool BatchRun::ready() {
+  const std::unique_lock lock(source_mutex_, std::try_to_lock);
+  if (!lock) return false;
+  if (!found_) found_ = find_job(false);
+  return dry_ || found_;
 }
 
 PictureJob BatchRun::claim(uint64_t id) {

@@ -74,6 +74,8 @@ class BatchRun {
 
   // A source and a sink for Engine::draw_batch(); several engines may share them.
   std::optional<BatchJob> take();
+  // Whether take() would not wait for more of the prompt file, by itself or behind another engine.
+  bool ready();
   // Waits while too many pictures wait to be written. Throws what a writer threw.
   void deliver(BatchResult result);
   // The same for a job whose candidates were drawn elsewhere (Candidates).
@@ -86,6 +88,7 @@ class BatchRun {
   BatchCounts counts() const;
 
  private:
+  std::optional<BatchJob> find_job(bool waits);
   PictureJob claim(uint64_t id);
   void enqueue(DrawnPicture drawn);
   void write(const DrawnPicture& drawn);
@@ -95,8 +98,9 @@ class BatchRun {
   Store& store_;
   BatchSetup setup_;
 
-  std::mutex source_mutex_;  // of jobs_
+  std::mutex source_mutex_;  // of jobs_ and the two below
   bool dry_ = false;
+  std::optional<BatchJob> found_;  // by ready(), for whoever takes next
 
   mutable std::mutex mutex_;                          // of the two below
   std::unordered_map<uint64_t, PictureJob> pending_;  // with an engine, by index

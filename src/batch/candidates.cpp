@@ -36,6 +36,11 @@ std::optional<BatchJob> Candidates::take() {
   return candidate;
 }
 
+bool Candidates::ready() {
+  judge_delivered();
+  return next_id_ % static_cast<uint64_t>(options_.count) != 0 || run_.ready();
+}
+
 void Candidates::deliver(BatchResult result) {
   const std::lock_guard lock(mutex_);
   delivered_.push_back(std::move(result));

@@ -42,6 +42,9 @@ class Candidates {
   // candidate of picture after picture, with seeds from the request's on. Throws what judging and
   // BatchRun::deliver() throw.
   std::optional<BatchJob> take();
+  // Whether take() would not wait for more of the prompt file. Judges what was delivered, as it
+  // does.
+  bool ready();
   // A sink for it. Never waits. A candidate with an error is left out of the choice; a picture
   // fails with its first candidate's error when all of them have one.
   void deliver(BatchResult result);

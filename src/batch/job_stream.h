@@ -75,6 +75,8 @@ class JobStream {
   int64_t duplicates() const { return duplicates_; }  // pictures left out
   int64_t bytes_read() const { return reader_.bytes_read(); }
 
+  // Whether next() would not wait for more of the file.
+  bool ready() { return current_.has_value() || reader_.ready(); }
   // Reads the header of a file that has one. Throws as next() does.
   void begin() { reader_.begin(); }
 

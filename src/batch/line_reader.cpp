@@ -29,7 +29,23 @@ std::string problem_of(std::string_view line) {
 
 }  // namespace
 
-LineReader::LineReader(ByteStream stream) : stream_(std::move(stream)), block_(kBlock) {}
+LineReader::LineReader(ByteStream stream, StreamReady ready)
+    : stream_(std::move(stream)), ready_(std::move(ready)), block_(kBlock) {}
+
+// Takes what is there in front of the end of a line, so that half a line is not taken for a whole.
+bool LineReader::ready() {
+  while (ready_ && std::find(left_.begin(), left_.end(), '\n') == left_.end() &&
+         left_.size() < block_.size()) {
+    if (!ready_()) return false;
+    if (number_ == 0 && bytes_read_ == 0) return true;  // next() looks at the beginning itself
+    std::copy(left_.begin(), left_.end(), block_.begin());
+    const size_t kept = left_.size(), got = stream_(std::span(block_).subspan(kept));
+    left_ = std::span<const char>(block_).first(kept + got);
+    bytes_read_ += static_cast<int64_t>(got);
+    if (got == 0) return true;
+  }
+  return true;
+}
 
 bool LineReader::refill() {
   const size_t got = stream_(block_);

@@ -12,6 +12,8 @@ namespace bifrons {
 
 // Fills the front of the span and says how many bytes it was; 0 at the end. May throw Error.
 using ByteStream = std::function<size_t(std::span<char>)>;
+// Whether such a stream would answer at once, be it with its end.
+using StreamReady = std::function<bool()>;
 
 constexpr size_t kLongestLine = size_t{64} << 10;  // bytes, its ending not counted
 
@@ -25,17 +27,21 @@ struct TextLine {
 // and one line.
 class LineReader {
  public:
-  explicit LineReader(ByteStream stream);
+  // Without `ready` the stream never waits.
+  explicit LineReader(ByteStream stream, StreamReady ready = {});
 
   // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does.
   std::optional<TextLine> next();
   int64_t bytes_read() const { return bytes_read_; }  // taken from the stream so far
+  // Whether next() would give its line without waiting for more of the stream.
+  bool ready();
 
  private:
   bool refill();
   void drop_byte_order_mark();
 
   ByteStream stream_;
+  StreamReady ready_;
   std::vector<char> block_;
   std::span<const char> left_;  // of the block
   int64_t bytes_read_ = 0;

@@ -53,8 +53,9 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
 }
 
 PromptReader::PromptReader(ByteStream stream, PromptFormat format,
-                           std::function<void(const std::string&)> remark, std::string name)
-    : lines_(std::move(stream)),
+                           std::function<void(const std::string&)> remark, std::string name,
+                           StreamReady ready)
+    : lines_(std::move(stream), std::move(ready)),
       remarks_(std::make_unique<Remarks>(std::move(remark))),
       parser_(parser_for(format, *remarks_)),
       name_(std::move(name)) {}

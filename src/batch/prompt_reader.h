@@ -46,7 +46,8 @@ class PromptReader {
   // `remark` hears each thing about the file that is worth saying, once. `name` stands before what
   // is thrown about the whole file.
   PromptReader(ByteStream stream, PromptFormat format,
-               std::function<void(const std::string&)> remark, std::string name = "prompts");
+               std::function<void(const std::string&)> remark, std::string name = "prompts",
+               StreamReady ready = {});
 
   // Reads the header of a file that has one; next() does it otherwise. Throws as next() does.
   void begin();
@@ -55,6 +56,8 @@ class PromptReader {
   // of the wrong kind, and what the stream throws.
   std::optional<ParsedLine> next();
   int64_t bytes_read() const { return lines_.bytes_read(); }
+  // Whether a line more is there already. A cell over several lines may wait all the same.
+  bool ready() { return lines_.ready(); }
 
  private:
   std::optional<TextLine> next_line();

@@ -80,7 +80,9 @@ class BatchLoop {
     while (going_on_ && !short_of_memory_) {
       std::vector<LanePicture> entering = std::exchange(again_, {});
       const auto free = static_cast<size_t>(parts_.lanes.count() - parts_.lanes.busy());
-      while (going_on_ && !dry_ && entering.size() < free) take_job(entering);
+      while (going_on_ && !dry_ && entering.size() < free && source_answers(entering)) {
+        take_job(entering);
+      }
       if (!going_on_ || entering.empty()) return;
       const size_t offered = entering.size();
       {
@@ -92,6 +94,13 @@ class BatchLoop {
       if (!report()) return;
       take_finished();
     }
+  }
+
+  // Whether to ask for a job: one that is not there yet is waited for only by those who have
+  // nothing else to do.
+  bool source_answers(const std::vector<LanePicture>& entering) const {
+    const bool idle = entering.empty() && parts_.lanes.busy() == 0;
+    return idle || !parts_.source_ready || parts_.source_ready();
   }
 
   void take_job(std::vector<LanePicture>& entering) {

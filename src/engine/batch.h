@@ -17,6 +17,7 @@ struct BatchParts {
   // Gives the pixels of codes. Called between steps, or beside them on the finisher's thread.
   Finisher::Decode decode;
   bool decode_beside = false;
+  std::function<bool()> source_ready{};  // as in BatchOptions
 };
 
 // Turns a job into what lanes draw. Throws Error when this job cannot be drawn.

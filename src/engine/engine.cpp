@@ -64,7 +64,7 @@ struct Engine::State {
   Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
   Picture decode(std::span<const int32_t> tokens);
   BatchStats draw_batch(int64_t lanes, const JobSource& source, const ResultSink& sink,
-                        const std::function<bool(const BatchProgress&)>& progress);
+                        const BatchOptions& options);
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -149,15 +149,16 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
 }
 
 BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
-                                     const std::function<bool(const BatchProgress&)>& progress) {
+                                     const BatchOptions& asked) {
   lanes->reserve(count);
   const BatchParts parts{.lanes = *lanes,
                          .decode = [this](std::span<const int32_t> t) { return decode(t); },
-                         .decode_beside = decode_backend != nullptr};
+                         .decode_beside = decode_backend != nullptr,
+                         .source_ready = asked.source_ready};
   const Prepare prepare = [this](const DrawRequest& request) {
     return guided_prompt(*tokenizer, config, request);
   };
-  return run_batch(parts, prepare, source, sink, progress);
+  return run_batch(parts, prepare, source, sink, asked.progress);
 }
 
 std::vector<int32_t> Engine::encode(const Picture& picture) {
@@ -186,11 +187,12 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
     results[i] = std::move(result);
   };
   const int64_t total = count * s.config.image_tokens();
-  const auto watch = [&](const BatchProgress& now) {
+  BatchOptions options;
+  options.progress = [&](const BatchProgress& now) {
     return !progress || progress(std::min(now.tokens, total), total);
   };
   const int64_t lanes = std::clamp<int64_t>(s.options.pictures_at_once, 1, count);
-  const BatchStats stats = s.draw_batch(lanes, source, sink, watch);
+  const BatchStats stats = s.draw_batch(lanes, source, sink, options);
   if (stats.stopped) throw Error(ErrorKind::kInterrupted, "interrupted");
   std::vector<Drawing> drawings;
   for (std::optional<BatchResult>& result : results) {
@@ -203,7 +205,7 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
 BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
                               const BatchOptions& options) {
   const int lanes = options.lanes > 0 ? options.lanes : automatic_lanes();
-  return state_->draw_batch(lanes, source, sink, options.progress);
+  return state_->draw_batch(lanes, source, sink, options);
 }
 
 int Engine::automatic_lanes() const {

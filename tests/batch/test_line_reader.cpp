@@ -116,5 +116,53 @@ TEST(LineReader, Utf16IsRefusedAsAWhole) {
   EXPECT_THROW(lines_of(std::string("\xfe\xff\0a", 4), 100), Error);
 }
 
+// A pipe that is written to in pieces: only whole lines are ready, and the end is.
+TEST(LineReader, IsReadyWhenAWholeLineIs) {
+  const std::vector<std::string> pieces = {"one\ntw", "o", "\nthr", "ee", ""};
+  size_t given = 0, there = 0;
+  std::string left;
+  LineReader lines(
+      [&](std::span<char> room) {
+        if (left.empty() && given < there) left = pieces[given++];
+        const size_t n = std::min(room.size(), left.size());
+        std::copy_n(left.begin(), n, room.begin());
+        left.erase(0, n);
+        return n;
+      },
+      [&] { return !left.empty() || given < there; });
+  EXPECT_FALSE(lines.ready());
+  there = 1;
+  EXPECT_TRUE(lines.ready());
+  EXPECT_EQ(lines.next()->text, "one");
+  EXPECT_FALSE(lines.ready());
+  there = 2;
+  EXPECT_FALSE(lines.ready());
+  there = 3;
+  EXPECT_TRUE(lines.ready());
+  EXPECT_EQ(lines.next()->text, "two");
+  there = 4;
+  EXPECT_FALSE(lines.ready());
+  there = 5;
+  EXPECT_TRUE(lines.ready()) << "the end is an answer too";
+  EXPECT_EQ(lines.next()->text, "three");
+  EXPECT_FALSE(lines.next().has_value());
+}
+
+// A line as long as any, and longer: what has to be kept does not grow.
+TEST(LineReader, BeingReadyNeedsNoMoreRoomThanABlock) {
+  for (const size_t length : {kLongestLine - 1, kLongestLine, 3 * kLongestLine}) {
+    const std::string text = std::string(length, 'x') + "\nlast\n";
+    LineReader lines(stream_of(text, 1000), [] { return true; });
+    std::vector<std::string> found;
+    while (lines.ready()) {
+      const auto line = lines.next();
+      if (!line) break;
+      found.push_back(line->problem.empty() ? line->text : "too long");
+    }
+    EXPECT_EQ(found, (std::vector{length > kLongestLine ? "too long" : std::string(length, 'x'),
+                                  std::string("last")}));
+  }
+}
+
 }  // namespace
 }  // namespace bifrons::testing

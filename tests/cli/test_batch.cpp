@@ -409,5 +409,23 @@ TEST_F(CliBatch, APlaceThatCannotBeWrittenIsSaidFirst) {
   EXPECT_TRUE(pictures("out").size() <= 1) << "only the page that is somebody else's";
 }
 
+// Whoever writes to the pipe may take their time: what is there is drawn.
+TEST_F(CliBatch, ASlowPipeDoesNotHoldUpWhatCameThrough) {
+  ASSERT_EQ(mkfifo((scratch / "prompts.txt").c_str(), 0600), 0);
+  std::thread writer([this] {
+    std::ofstream pipe(scratch / "prompts.txt");
+    pipe << "a fox\na cat\n" << std::flush;
+    // Not before both are there does the pipe go on.
+    for (int i = 0; i < 600 && pictures("out").size() < 2; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    EXPECT_EQ(pictures("out").size(), 2u);
+    pipe << "a dog\n";
+  });
+  EXPECT_EQ(batch("prompts.txt", {"--batch", "8"}).exit_code, 0);
+  writer.join();
+  EXPECT_EQ(pictures("out").size(), 3u);
+}
+
 }  // namespace
 }  // namespace bifrons::testing

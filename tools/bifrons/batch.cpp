@@ -144,7 +144,9 @@ class Batch {
         note(arguments_.talk, source_.name() + ": " + text);
       };
     }
-    return {PromptReader(source_.stream(), format_, remark, source_.name()), job_options_};
+    return {PromptReader(source_.stream(), format_, remark, source_.name(),
+                         [this] { return source_.ready(); }),
+            job_options_};
   }
 
   void open_engines() {
@@ -240,8 +242,9 @@ class Batch {
   }
 
   // Draws with engine `i` until the run has no more pictures.
-  void draw_with(size_t i, BatchRun& run, const BatchOptions& options) {
+  void draw_with(size_t i, BatchRun& run, BatchOptions options) {
     if (judges_.empty()) {
+      options.source_ready = [&run] { return run.ready(); };
       engines_[i].draw_batch([&run] { return run.take(); },
                              [&run](BatchResult result) { run.deliver(std::move(result)); },
                              options);
@@ -253,6 +256,7 @@ class Batch {
     };
     asked.stop = stop_requested;
     Candidates candidates(run, std::move(asked));
+    options.source_ready = [&candidates] { return candidates.ready(); };
     engines_[i].draw_batch(
         [&candidates] { return candidates.take(); },
         [&candidates](BatchResult result) { candidates.deliver(std::move(result)); }, options);

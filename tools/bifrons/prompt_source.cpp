@@ -2,6 +2,7 @@
 #include "tools/bifrons/prompt_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,11 @@ void PromptSource::spool() {
     bytes_ += static_cast<int64_t>(got);
   }
   file_ = std::move(copy);
+}
+
+bool PromptSource::ready() const {
+  pollfd waited{.fd = file_.get(), .events = POLLIN, .revents = 0};
+  return bytes_ >= 0 || poll(&waited, 1, 0) != 0;  // what goes wrong here, the read says
 }
 
 ByteStream PromptSource::stream() {

@@ -16,6 +16,8 @@ class PromptSource {
 
   // From the start. A pipe gives its bytes to one stream only.
   ByteStream stream();
+  // Whether a read would not wait for whoever writes to the pipe.
+  bool ready() const;
   int64_t bytes() const { return bytes_; }           // -1: a pipe, unknown
   const std::string& name() const { return name_; }  // for messages: prompts.txt:3
 
