@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "src/bifrons.h"
 #include "src/engine/batch.h"
@@ -84,6 +85,10 @@ Engine Engine::open(const EngineOptions& options) {
                             s->config.transformer.vocabulary));
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
+  // Before anything is drawn with them: torch does not look at the checksums it writes.
+  checkpoint.verify_checksums(options.threads > 0
+                                  ? options.threads
+                                  : static_cast<int>(std::thread::hardware_concurrency()));
   OpenDevice opened = open_device(options.device, options.threads);
   s->backend = std::move(opened.backend);
   s->fallback = std::move(opened.fallback);

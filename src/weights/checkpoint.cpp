@@ -5,6 +5,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <new>
 
 #include "kernels/error.h"
@@ -83,6 +85,21 @@ void compare_with_index(const WeightFiles& weights, const std::vector<Found>& al
     refuse(weights.index_name, fmt::format("does not name tensor {} of {}",
                                            quote(all[i].entry.name), weights.files[all[i].file]));
   }
+}
+
+void verify_checksum(const File& file, const Checksum& sum) {
+  constexpr int64_t kPiece = 1 << 20;
+  std::vector<std::byte> piece(static_cast<size_t>(std::min(kPiece, sum.bytes)));
+  uLong crc = crc32(0, nullptr, 0);
+  for (int64_t done = 0; done < sum.bytes; done += kPiece) {
+    const auto part = std::span(piece).first(std::min(kPiece, sum.bytes - done));
+    file.read(sum.offset + done, part);
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
+  }
+  if (crc == sum.crc32) return;
+  refuse(file.name(), fmt::format("the checksum of {} is wrong; the file is damaged, download it "
+                                  "again",
+                                  quote(sum.name)));
 }
 
 }  // namespace
@@ -185,29 +202,25 @@ void Checkpoint::verify_unchanged() const {
   for (const MappedFile& file : state_->files) file.verify_unchanged();
 }
 
-int64_t Checkpoint::verify_checksums() const {
-  constexpr int64_t kPiece = 1 << 20;
-  std::vector<std::byte> piece(kPiece);
-  int64_t verified = 0;
+int64_t Checkpoint::verify_checksums(int threads) const {
+  std::vector<std::pair<const File*, const Checksum*>> all;
   for (size_t f = 0; f < state_->files.size(); ++f) {
-    const File& file = state_->files[f].file();
-    for (const Checksum& sum : state_->checksums[f]) {
-      uLong crc = crc32(0, nullptr, 0);
-      for (int64_t done = 0; done < sum.bytes; done += kPiece) {
-        const auto part = std::span(piece).first(std::min(kPiece, sum.bytes - done));
-        file.read(sum.offset + done, part);
-        crc =
-            crc32(crc, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
-      }
-      if (crc != sum.crc32) {
-        refuse(file.name(), fmt::format("the checksum of {} is wrong; the file is damaged, "
-                                        "download it again",
-                                        quote(sum.name)));
-      }
-      ++verified;
-    }
+    for (const Checksum& sum : state_->checksums[f])
+      all.emplace_back(&state_->files[f].file(), &sum);
   }
-  return verified;
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < all.size(); i = next++)
+      verify_checksum(*all[i].first, *all[i].second);
+  };
+  // Futures hand over what a thread threw; those that are left wait for their threads.
+  std::vector<std::future<void>> others;
+  for (size_t i = 1; i < std::min<size_t>(std::max(threads, 1), all.size()); ++i) {
+    others.push_back(std::async(std::launch::async, work));
+  }
+  work();
+  for (std::future<void>& other : others) other.get();
+  return static_cast<int64_t>(all.size());
 }
 
 }  // namespace bifrons

@@ -55,9 +55,9 @@ class Checkpoint {
   void read(const StoredTensor& tensor, int64_t offset, std::span<std::byte> destination) const;
   // Throws Error (data) when a file is not what it was at opening; call it after loading.
   void verify_unchanged() const;
-  // Reads whole files and compares the checksums written in them; returns how many there were (none
-  // in safetensors). Throws Error (data) naming the first span that differs.
-  int64_t verify_checksums() const;
+  // Reads whole files and compares the checksums written in them, on `threads` threads; returns how
+  // many there were (none in safetensors). Throws Error (data) naming a span that differs.
+  int64_t verify_checksums(int threads = 1) const;
   // Tells the system that the pages of this tensor are not needed any more (keeps loading flat).
   void release(const StoredTensor& tensor) const;
   // Files that were opened, relative to the directory.

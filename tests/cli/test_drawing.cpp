@@ -179,6 +179,46 @@ TEST_F(Drawing, TokensDecodeToTheSamePixels) {
   EXPECT_EQ(run({"decode", "-", "-o", "c.png"}, wrong.dump()).exit_code, 65);
 }
 
+// What the file says of its codes is believed, so far as it matters.
+TEST_F(Drawing, TokensOfAnotherGridOrModelAreNoticed) {
+  ASSERT_EQ(run({"a fox", "-s", "2", "-o", "a.png", "--tokens-out", "t.json"}).exit_code, 0);
+  auto tokens = nlohmann::json::parse(bytes("t.json"));
+  tokens["model"] = {{"name", "another"}, {"hash", "0000000000000000"}};
+  const Outcome other = run({"decode", "-", "-o", "b.png"}, tokens.dump());
+  EXPECT_EQ(other.exit_code, 0);
+  EXPECT_NE(other.err.find("\"another\""), std::string::npos) << other.err;
+  for (const nlohmann::json& grid :
+       {nlohmann::json{1, 2}, nlohmann::json{1}, nlohmann::json("x")}) {
+    tokens["grid"] = grid;
+    EXPECT_EQ(run({"decode", "-", "-o", "c.png"}, tokens.dump()).exit_code, 65) << grid;
+  }
+}
+
+TEST_F(Drawing, CodesNeedAFileOfTheirOwn) {
+  for (const std::string both : {"a.png", "./a.png"}) {
+    EXPECT_EQ(run({"a fox", "-o", "a.png", "--tokens-out", both, "-y"}).exit_code, 2);
+  }
+  EXPECT_EQ(run({"a fox", "-o", "a.png", "--tokens-out", "-"}).exit_code, 2);
+  EXPECT_TRUE(scratch_.names().empty());
+}
+
+// Codes to keep come from a file that anybody may have written.
+TEST_F(Drawing, KeptCodesThatDoNotFitAreDataErrors) {
+  ASSERT_EQ(run({"a fox", "-s", "2", "-o", "a.png", "--tokens-out", "t.json"}).exit_code, 0);
+  const size_t count = nlohmann::json::parse(bytes("t.json"))["tokens"].size();
+  for (const std::vector<int>& fixed :
+       {std::vector<int>{1, 2, 3}, std::vector<int>(count, 99999)}) {
+    auto settings = this->settings("a.png");
+    settings["fixed"] = fixed;
+    const PictureMetadata metadata = {"", settings.dump()};
+    const auto file = encode_picture({1, 1, {0, 0, 0}}, PictureFormat::kPng, &metadata);
+    scratch_.write("like.png", {reinterpret_cast<const char*>(file.data()), file.size()});
+    const Outcome outcome = run({"--like", "like.png", "-o", "b.png"});
+    EXPECT_EQ(outcome.exit_code, 65) << outcome.err;
+    EXPECT_NE(outcome.err.find("\"like.png\""), std::string::npos) << outcome.err;
+  }
+}
+
 TEST_F(Drawing, OtherSizesAndDevicesAreRefused) {
   const Outcome size = run({"a fox", "--size", "1023x1023"});
   EXPECT_EQ(size.exit_code, 2);

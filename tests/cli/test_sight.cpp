@@ -106,7 +106,8 @@ TEST(CliSight, FaultsHaveCodesAndOneLine) {
   EXPECT_EQ(code({"chat", "-"}), 2);
   EXPECT_EQ(code({"ask", "a.png", "what?", "--temp", "-1"}), 2);
   EXPECT_EQ(code({"describe", "none.png"}), 66);
-  EXPECT_EQ(code({"describe", "a.png", "not.png"}), 65);
+  EXPECT_EQ(code({"describe", "not.png"}), 65);
+  EXPECT_EQ(code({"describe", "a.png", "not.png"}), 3);
   EXPECT_EQ(code({"ask", "not.png", "what?"}), 65);
   EXPECT_EQ(code({"chat"}, "/image none.png\n"), 66);
   EXPECT_EQ(code({"chat"}, "/dance\n"), 2);
@@ -203,6 +204,33 @@ TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
     EXPECT_EQ(again["pictures"][0]["seed"], best["kept"]);
     EXPECT_EQ(pixels(gallery.scratch.read(copy)), pixels(gallery.scratch.read(file)));
   }
+}
+
+// A picture that cannot be read does not keep the others from being described.
+TEST(CliSight, DescribeGoesOnBehindABadPicture) {
+  const Gallery gallery;
+  const Outcome some = gallery.run({"describe", "a.png", "missing.png", "b.png"});
+  EXPECT_EQ(some.exit_code, 3);
+  EXPECT_EQ(some.out.find("a.png: "), 0u);
+  EXPECT_NE(some.out.find("b.png: "), std::string::npos);
+  EXPECT_NE(some.err.find("missing.png"), std::string::npos);
+  const Outcome json = gallery.run({"describe", "a.png", "missing.png", "b.png", "--json"});
+  EXPECT_EQ(json.exit_code, 3);
+  const auto replies = nlohmann::json::parse(json.out)["replies"];
+  ASSERT_EQ(replies.size(), 3u);
+  EXPECT_TRUE(replies[0].contains("text") && replies[2].contains("text"));
+  EXPECT_TRUE(replies[1].contains("error"));
+  EXPECT_EQ(gallery.run({"describe", "missing.png"}).exit_code, 66);
+}
+
+TEST(CliSight, NamesCannotSteerATerminal) {
+  const Gallery gallery;
+  const std::string odd = "x\n\x1b[31m.png";
+  gallery.scratch.write(odd, gallery.scratch.read("a.png"));
+  const Outcome outcome = gallery.run({"describe", odd, "b.png"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);
+  EXPECT_EQ(outcome.out.find("\"x\\n"), 0u) << outcome.out;
 }
 
 }  // namespace

@@ -119,5 +119,27 @@ TEST_F(Damage, TruncatedAnywhereIsOneSentence) {
   }
 }
 
+// torch writes checksums and does not look at them; one bit of a weight would only draw other
+// pictures.
+TEST_F(Damage, AFlippedBitInATorchFileIsFound) {
+  for (const char* name : {"model.safetensors", "config.json"}) fs::remove(directory_ / name);
+  for (const char* name : {"config.json", "pytorch_model.bin", "tokenizer.json"}) {
+    fs::copy_file(golden::directory() + "wide-head/" + name, directory_ / name,
+                  fs::copy_options::overwrite_existing);
+  }
+  ASSERT_EQ(fault(), "");
+  const std::string good = directory_.read("pytorch_model.bin");
+  for (const double where : {0.3, 0.5, 0.7}) {
+    std::string bad = good;
+    char& byte = bad[static_cast<size_t>(where * static_cast<double>(bad.size()))];
+    byte = static_cast<char>(byte ^ 1);
+    directory_.write("pytorch_model.bin", bad);
+    ErrorKind kind{};
+    const std::string sentence = fault(&kind);
+    EXPECT_NE(sentence.find("checksum"), std::string::npos) << where << ": " << sentence;
+    EXPECT_EQ(kind, ErrorKind::kData);
+  }
+}
+
 }  // namespace
 }  // namespace bifrons

@@ -44,6 +44,18 @@ bool looks_like_a_command(std::string_view word) {
   });
 }
 
+// A command that stands behind options, where it would be a prompt.
+void refuse_late_command(const std::vector<std::string>& words, const CLI::App& app) {
+  const std::vector<std::string_view> verbs = verb_names(app);
+  for (const std::string& word : words) {
+    if (std::find(verbs.begin(), verbs.end(), word) == verbs.end()) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the command goes first: bifrons {} ...; to draw the word, write: "
+                            "bifrons -p {}",
+                            word, word));
+  }
+}
+
 [[noreturn]] void refuse_word(const std::string& word, bool alone, const CLI::App& app) {
   std::string sentence = "unknown command " + quote(word, 60);
   const std::vector<std::string_view> verbs = verb_names(app);
@@ -57,6 +69,10 @@ bool looks_like_a_command(std::string_view word) {
 [[noreturn]] void refuse_extras(const CLI::App& command) {
   const std::vector<std::string> extras = command.remaining(true);
   const std::string word = extras.empty() ? std::string() : extras.front();
+  if (word == "--") {
+    throw Error(ErrorKind::kUsage,
+                "after -- comes the prompt and nothing else; options go before it");
+  }
   if (!word.starts_with('-')) {
     throw Error(ErrorKind::kUsage, "unexpected argument " + quote(word, 60) +
                                        "; a text of several words goes in quotes");
@@ -232,6 +248,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   Grammar grammar;
   build_grammar(grammar);
   CLI::App& app = grammar.app;
+  const std::vector<std::string> given_words(argv + std::min(argc, 1), argv + argc);
   std::vector<std::string> words = with_verb(app, argc, argv);
   const bool shorthand = argc > 1 && !words.empty() && words[0] == "generate" &&
                          std::string_view(argv[1]) != "generate";
@@ -246,11 +263,13 @@ Command parse_arguments(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     return ShowArguments{command_of().help()};
   } catch (const CLI::ExtrasError&) {
+    if (shorthand && !dashes) refuse_late_command(given_words, app);
     refuse_extras(command_of());
   } catch (const CLI::ParseError& error) {
     throw Error(ErrorKind::kUsage, printable(error.what()));
   }
   if (shorthand && !dashes && grammar.text != "-" && looks_like_a_command(grammar.text)) {
+    refuse_late_command({grammar.text}, app);
     refuse_word(grammar.text, true, app);
   }
   return choose(grammar);

@@ -29,7 +29,6 @@
 namespace bifrons {
 namespace {
 
-constexpr int kExitSomeFailed = 3;
 // Files up to this size are read through before drawing, so that the bars know their end.
 constexpr int64_t kSmallFile = int64_t{4} << 20;
 constexpr int64_t kShownBadLines = 20;

@@ -13,6 +13,25 @@
 #include "tools/bifrons/tokens_file.h"
 
 namespace bifrons {
+namespace {
+
+// What a tokens file says of itself: another grid cannot be decoded, another model can.
+void check_record(const TokenRecord& record, const ModelInfo& model, const std::string& name,
+                  const Talk& talk) {
+  int64_t side = 0;
+  while (side * side < model.image_tokens) ++side;
+  if (!record.grid.empty() && record.grid != std::vector<int64_t>{side, side}) {
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: its grid is {} x {}, but this model's is {} x {}", name,
+                            record.grid[0], record.grid[1], side, side));
+  }
+  if (!record.model_hash.empty() && record.model_hash != model.weights_hash) {
+    note(talk, fmt::format("{}: these codes are of {}, this is {}: expect another picture", name,
+                           quote(record.model_name), quote(model.name)));
+  }
+}
+
+}  // namespace
 
 int run(const DecodeArguments& arguments) {
   const bool from_stdin = arguments.tokens == "-";
@@ -39,6 +58,7 @@ int run(const DecodeArguments& arguments) {
   nlohmann::json files = nlohmann::json::array();
   for (size_t i = 0; i < records.size(); ++i) {
     if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
+    check_record(records[i], engine.model(), name, arguments.talk);
     Picture picture;
     try {
       picture = engine.decode(records[i].tokens);

@@ -91,6 +91,42 @@ void check_size(const GenerateArguments& arguments, const ModelInfo& model) {
                           size, size));
 }
 
+// The codes need a file of their own, beside the pictures'.
+void check_tokens_out(const GenerateArguments& arguments, const OutputPlan& plan) {
+  if (arguments.tokens_out.empty()) return;
+  if (arguments.tokens_out == "-") {
+    throw Error(ErrorKind::kUsage,
+                "--tokens-out takes a file name; stdout is for the pictures' paths");
+  }
+  const auto whole = [](const std::filesystem::path& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+  };
+  const std::filesystem::path tokens = whole(arguments.tokens_out);
+  const auto same = [&](const std::filesystem::path& path) { return whole(path) == tokens; };
+  if (std::any_of(plan.files.begin(), plan.files.end(), same) ||
+      (!plan.sheet.empty() && same(plan.sheet))) {
+    throw Error(ErrorKind::kUsage,
+                "--output and --tokens-out both name " + quote(arguments.tokens_out));
+  }
+  check_output_file(arguments.tokens_out, arguments.overwrite);
+}
+
+// Codes to keep that came with a picture: they are data, and may be of another model or damaged.
+void check_kept_codes(const Settings& settings, const std::string& like, const ModelInfo& model) {
+  if (!settings.fixed || settings.fixed->empty()) return;
+  if (static_cast<int64_t>(settings.fixed->size()) != model.image_tokens) {
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: it keeps some of {} tokens, but a picture of this model has {}",
+                            quote(like), settings.fixed->size(), model.image_tokens));
+  }
+  for (const int32_t code : *settings.fixed) {
+    if (code < model.codebook) continue;
+    throw Error(ErrorKind::kData,
+                fmt::format("{}: it keeps the code {}, but this model's run from 0 to {}",
+                            quote(like), code, model.codebook - 1));
+  }
+}
+
 void say_what_differs(const Settings& settings, const ModelInfo& model, const Talk& talk) {
   if (settings.weights_hash.empty() || settings.weights_hash == model.weights_hash) return;
   note(talk, fmt::format("{} drew the picture to be like, this is {}: expect another picture",
@@ -224,9 +260,7 @@ int run(GenerateArguments arguments) {
   const ModelPlace place = find_model(arguments.model);
   const OutputPlan plan = plan_outputs({arguments.output, arguments.overwrite, arguments.grid},
                                        facts_for(requests, place.directory));
-  if (!arguments.tokens_out.empty()) {
-    check_output_file(arguments.tokens_out, arguments.overwrite);
-  }
+  check_tokens_out(arguments, plan);
   check_stdout_for(plan);
   if (requests.front().prompt.empty()) {
     note(arguments.talk, "the prompt is empty; the model draws whatever it likes");
@@ -241,6 +275,7 @@ int run(GenerateArguments arguments) {
       std::min(std::max(arguments.count, arguments.best_of.value_or(1)), kPicturesAtOnce));
   Engine engine = open_engine(options, place.built_in, arguments.talk);
   check_size(arguments, engine.model());
+  if (!arguments.like.empty()) check_kept_codes(settings, arguments.like, engine.model());
   say_what_differs(settings, engine.model(), arguments.talk);
   if (arguments.prepare) arguments.prepare(engine, requests);
   note(arguments.talk, seeds_text(requests, arguments.best_of.value_or(1)));

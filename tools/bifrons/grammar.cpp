@@ -179,6 +179,7 @@ void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of,
           "--match-question",
           [&question](const std::string& text) {
             check_text("the question", text);
+            if (text.empty()) throw CLI::ValidationError("--match-question", "takes a question");
             question = text;
           },
           "What --best-of asks of each, to be answered with Yes or No; {prompt} is the prompt")

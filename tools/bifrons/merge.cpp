@@ -12,7 +12,6 @@
 namespace bifrons {
 namespace {
 
-constexpr int kExitSomeFailed = 3;
 constexpr size_t kShownProblems = 20;
 
 int say_problems(const MergeReport& report) {

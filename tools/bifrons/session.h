@@ -20,6 +20,9 @@ Engine open_engine(const EngineOptions& options, bool built_in, const Talk& talk
 // The last part of a directory, as file names may say it.
 std::string model_name(const std::string& directory);
 
+// Exit code: done, but for some of several things.
+constexpr int kExitSomeFailed = 3;
+
 // What reading a prompt or tokens from stdin may cost.
 constexpr size_t kLongestPrompt = size_t{1} << 20;
 constexpr size_t kLongestFile = size_t{64} << 20;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "src/io/text.h"
 #include "tools/bifrons/untrusted_json.h"
 
 namespace bifrons {
@@ -75,7 +76,12 @@ std::string text_member(const json& object, const std::string& key, const std::s
   if (found == object.end() || !found->is_string()) {
     throw Error(ErrorKind::kData, fmt::format("{}: {} must be a text", name, key));
   }
-  return found->get<std::string>();
+  std::string text = found->get<std::string>();
+  if (const auto control = control_character(text, true)) {
+    throw Error(ErrorKind::kData, fmt::format("{}: {} holds a control character (0x{:02x})", name,
+                                              key, control->code));
+  }
+  return text;
 }
 
 double real_member(const json& object, const std::string& key, double most,

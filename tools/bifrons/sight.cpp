@@ -53,24 +53,43 @@ std::string question_from_stdin() {
   return question;
 }
 
+// A file name as a line of output may hold it.
+std::string shown(const std::string& path) {
+  const bool plain = !invalid_utf8(path) && !control_character(path);
+  return plain ? path : quote(path);
+}
+
+json describe_one(Sight& sight, const SightArguments& arguments, const std::string& path) {
+  const Picture picture = picture_for(arguments, path);
+  const std::string question = arguments.question.value_or(sight.understanding.describe_question());
+  sight.understanding.reset();
+  sight.understanding.show(picture);
+  // Among several, each line says whose it is.
+  if (!arguments.json && arguments.images.size() > 1) write_stdout(shown(path) + ": ");
+  json record = record_of(converse(sight.understanding, arguments, question));
+  record["image"] = path;
+  record["question"] = question;
+  return record;
+}
+
+// One of several pictures that cannot be read does not keep the others from being described.
 int describe(Sight& sight, const SightArguments& arguments) {
   json replies = json::array();
+  bool failed = false;
   for (const std::string& path : arguments.images) {
-    const Picture picture = picture_for(arguments, path);
-    const std::string question =
-        arguments.question.value_or(sight.understanding.describe_question());
-    sight.understanding.reset();
-    sight.understanding.show(picture);
-    // Among several, each line says whose it is.
-    if (!arguments.json && arguments.images.size() > 1) write_stdout(path + ": ");
-    const Reply reply = converse(sight.understanding, arguments, question);
-    json record = record_of(reply);
-    record["image"] = path;
-    record["question"] = question;
-    replies.push_back(std::move(record));
+    try {
+      replies.push_back(describe_one(sight, arguments, path));
+    } catch (const Error& error) {
+      const bool of_the_picture =
+          error.kind() == ErrorKind::kData || error.kind() == ErrorKind::kMissing;
+      if (!of_the_picture || arguments.images.size() == 1) throw;
+      say(fmt::format("bifrons: {}\n", error.what()));
+      replies.push_back({{"image", path}, {"error", error.what()}});
+      failed = true;
+    }
   }
   if (arguments.json) print(report(sight, std::move(replies)));
-  return 0;
+  return failed ? kExitSomeFailed : 0;
 }
 
 int ask(Sight& sight, const SightArguments& arguments) {
@@ -142,9 +161,10 @@ json record_of(const Reply& reply) {
 
 int run(const SightArguments& arguments) {
   // What can fail without the model fails before it is loaded.
-  if (arguments.verb != SightVerb::kChat && !arguments.images.empty() &&
-      arguments.images.front() != "-") {
-    picture_for(arguments, arguments.images.front());
+  if (arguments.verb == SightVerb::kAsk || arguments.images.size() == 1) {
+    for (const std::string& path : arguments.images) {
+      if (path != "-") picture_for(arguments, path);
+    }
   }
   if (!arguments.image.empty() && arguments.image != "-") picture_for(arguments, arguments.image);
   Sight sight = open_sight(arguments);

@@ -60,6 +60,17 @@ TokenRecord record_of(const json& object, const std::string& name) {
   if (const auto prompt = object.find("prompt"); prompt != object.end() && prompt->is_string()) {
     record.prompt = prompt->get<std::string>();
   }
+  if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
+    record.model_name = model->value("name", json()).is_string() ? model->value("name", "") : "";
+    record.model_hash = model->value("hash", json()).is_string() ? model->value("hash", "") : "";
+  }
+  if (const auto grid = object.find("grid"); grid != object.end()) {
+    const bool pair = grid->is_array() && grid->size() == 2 && (*grid)[0].is_number_unsigned() &&
+                      (*grid)[1].is_number_unsigned();
+    if (!pair)
+      throw Error(ErrorKind::kData, name + ": grid must be the numbers of rows and columns");
+    record.grid = {(*grid)[0].get<int64_t>(), (*grid)[1].get<int64_t>()};
+  }
   return record;
 }
 

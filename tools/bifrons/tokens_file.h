@@ -16,6 +16,9 @@ struct TokenRecord {
   uint64_t seed = 0;
   std::vector<int32_t> tokens;  // raster order
   bool drawn = true;            // false: taken from a picture, so of no prompt and seed
+  // As read; empty where the file does not say. write_tokens() asks the model.
+  std::string model_name, model_hash;
+  std::vector<int64_t> grid;  // rows, columns
 };
 
 // One object for one record, an array of objects for several.
