@@ -91,5 +91,27 @@ TEST(Shard, WhatCannotBeCountedIsRefused) {
                Error);
 }
 
+// `sbatch --array=3` sends one part of sixteen again.
+TEST(Shard, PartsOfAnArrayThatAreSentAgain) {
+  const auto array = [](const std::string& id, const std::string& count, const std::string& least,
+                        const std::string& most) {
+    return Variables{{"SLURM_ARRAY_TASK_ID", id},
+                     {"SLURM_ARRAY_TASK_COUNT", count},
+                     {"SLURM_ARRAY_TASK_MIN", least},
+                     {"SLURM_ARRAY_TASK_MAX", most}};
+  };
+  EXPECT_EQ(shard_of("auto/16", array("3", "1", "3", "3")), "3/16");
+  EXPECT_EQ(shard_of("auto/16", array("9", "3", "1", "9")), "9/16");  // --array=1,5,9
+  EXPECT_EQ(shard_of("auto/16", array("3", "16", "0", "15")), "3/16");
+  EXPECT_EQ(shard_of("auto/16", array("3", "16", "1", "16")), "2/16");
+  EXPECT_THROW(choose("auto/16", array("16", "1", "16", "16")), Error);
+  EXPECT_THROW(choose("auto/8", array("3", "16", "0", "15")), Error);
+  // Without N nobody knows; the one task then does everything, and that is said.
+  const ShardChoice alone = choose("auto", array("3", "1", "3", "3"));
+  EXPECT_EQ(alone.shard.count, 1);
+  EXPECT_EQ(alone.warnings.size(), 1u);
+  EXPECT_TRUE(choose("auto", array("0", "1", "0", "0")).warnings.empty());
+}
+
 }  // namespace
 }  // namespace bifrons::testing

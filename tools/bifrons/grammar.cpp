@@ -38,7 +38,8 @@ void add_size_options(CLI::App& command, Grammar& grammar) {
           "--size",
           [&arguments, pixels](const std::string& text) {
             const size_t by = text.find('x');
-            if (by == std::string::npos) {
+            if (by == std::string::npos || text.find_first_not_of("0123456789x") < text.size() ||
+                by == 0 || by + 1 == text.size()) {
               throw Error(ErrorKind::kUsage,
                           "--size takes WIDTHxHEIGHT, such as 384x384, not " + quote(text, 60));
             }

@@ -52,9 +52,15 @@ std::optional<Part> rank_of(const Variables& variables, std::vector<std::string>
   return std::nullopt;
 }
 
-std::optional<Part> array_of(const Variables& variables) {
+// `whole`: how many parts there are when that was said; an array of fewer tasks is some of them
+// sent again, and its numbers are those of the parts.
+std::optional<Part> array_of(const Variables& variables, std::optional<int64_t> whole,
+                             std::vector<std::string>& warnings) {
   if (variables("SLURM_ARRAY_TASK_ID").empty()) return std::nullopt;
   const int64_t id = number(variables, "SLURM_ARRAY_TASK_ID");
+  if (whole && number(variables, "SLURM_ARRAY_TASK_COUNT") < *whole) {
+    return Part{id, *whole, "part of a Slurm array"};
+  }
   const int64_t least = number(variables, "SLURM_ARRAY_TASK_MIN");
   const int64_t most = number(variables, "SLURM_ARRAY_TASK_MAX");
   const int64_t count = number(variables, "SLURM_ARRAY_TASK_COUNT");
@@ -64,6 +70,12 @@ std::optional<Part> array_of(const Variables& variables) {
     throw Error(ErrorKind::kUsage,
                 "the Slurm array is a list with gaps; number its tasks from 0 without any, or give "
                 "--shard I/N");
+  }
+  if (count == 1 && id > 0) {
+    warnings.push_back(
+        fmt::format("the Slurm array has one task, number {}, which does the whole; to "
+                    "send a part of {} or more again, say --shard auto/N",
+                    id, id + 1));
   }
   return Part{(id - least) / step, count, "a Slurm array"};
 }
@@ -80,7 +92,7 @@ Shard checked(int64_t index, int64_t count, const std::string& said) {
 ShardChoice automatic(const Variables& variables, std::optional<int64_t> given_count) {
   ShardChoice choice;
   const auto rank = rank_of(variables, choice.warnings);
-  const auto array = array_of(variables);
+  const auto array = array_of(variables, rank ? std::nullopt : given_count, choice.warnings);
   if (rank || array) {
     const Part outer = array.value_or(Part{}), inner = rank.value_or(Part{});
     choice.shard = checked(outer.index * inner.count + inner.index, outer.count * inner.count,
