@@ -9,7 +9,6 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -61,7 +60,7 @@ struct Block {
   const char* failure = nullptr;  // what a thread did wrong
   std::vector<std::byte> shared;
   const std::function<void()>* before = nullptr;  // of a kernel that began early, until it is done
-  bool early = false, waited = false;
+  bool early = false, waited = false, before_wanted = false;
 };
 
 Block& block();
@@ -216,6 +215,23 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
   b.shared.assign(shared_bytes + 16, std::byte{0xff});
 }
 
+// What the running kernel waits for, one level further in. Not on the fiber's stack, which an
+// exception could not leave.
+void do_before() {
+  const std::function<void()>& before = *std::exchange(block().before, nullptr);
+  block().before_wanted = false;
+  const dim3 here[] = {blockIdx, blockDim, gridDim};
+  Level* const outer = std::exchange(level(), &inner_level());
+  try {
+    before();
+  } catch (...) {
+    level() = outer;
+    throw;
+  }
+  level() = outer;
+  blockIdx = here[0], blockDim = here[1], gridDim = here[2];
+}
+
 // One turn of every warp: its lanes run until all of them wait for the block or are done.
 bool run_warp(int warp) {
   Block& b = block();
@@ -228,6 +244,7 @@ bool run_warp(int warp) {
       threadIdx = position_in(blockDim, i);
       switcher().to_fiber(i);
       if (b.failure) throw std::logic_error(b.failure);
+      if (b.before_wanted) do_before();
       again = moved = true;
     }
   }
@@ -290,20 +307,8 @@ void wait_for_previous() {
   Block& b = block();
   b.waited = true;
   if (!b.before) return;
-  const std::function<void()>& before = *std::exchange(b.before, nullptr);
-  const dim3 here[] = {threadIdx, blockIdx, blockDim, gridDim};
-  Level* const outer = std::exchange(level(), &inner_level());
-  static std::string what;
-  bool failed = false;
-  try {
-    before();
-  } catch (const std::exception& error) {
-    what = error.what();
-    failed = true;
-  }
-  level() = outer;
-  threadIdx = here[0], blockIdx = here[1], blockDim = here[2], gridDim = here[3];
-  if (failed) fail(what.c_str());
+  b.before_wanted = true;
+  switcher().to_scheduler(b.current);
 }
 
 void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
