@@ -120,7 +120,7 @@ TEST(Lanes, WhatFindsNoMemoryWaits) {
         },
         [&](const BatchProgress& p) {
           most = std::max(most, p.lanes_busy);
-          if (drawn.size() < 4) least = std::min(least, p.lanes_busy);
+          if (p.pictures < 4) least = std::min(least, p.lanes_busy);
           return true;
         });
     small.full = false;
