@@ -45,6 +45,10 @@ std::optional<std::string> take_last(std::string_view& line, std::string_view na
 
 }  // namespace
 
+std::string shard_suffix(int64_t shard, int64_t shards) {
+  return shards > 1 ? fmt::format(".{:05}-of-{:05}", shard, shards) : "";
+}
+
 std::string manifest_line(const ManifestEntry& entry, std::string_view members) {
   std::string line = fmt::format("{{\"file_name\":{}{}{}", json_text(entry.file_name),
                                  members.empty() ? "" : ",", members);
@@ -88,6 +92,7 @@ void read_manifest(const std::string& path, const std::function<void(const Manif
   std::string text;
   std::string block(size_t{1} << 20, '\0');
   int64_t offset = 0;  // of text
+  int64_t number = 0;
   while (true) {
     const ssize_t got = ::read(file.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
@@ -97,13 +102,13 @@ void read_manifest(const std::string& path, const std::function<void(const Manif
     size_t from = 0;
     for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
       each({offset + static_cast<int64_t>(from), std::string_view(text).substr(from, end - from),
-            false});
+            false, ++number});
       from = end + 1;
     }
     text.erase(0, from);
     offset += static_cast<int64_t>(from);
   }
-  if (!text.empty()) each({offset, text, true});
+  if (!text.empty()) each({offset, text, true, ++number});
 }
 
 std::vector<std::string> manifests_in(const std::string& directory) {

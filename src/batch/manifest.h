@@ -15,6 +15,9 @@ namespace bifrons {
 
 constexpr std::string_view kManifestName = "metadata.jsonl";
 
+// What the names of a shard's own files have in them: ".00003-of-00016", nothing for the whole.
+std::string shard_suffix(int64_t shard, int64_t shards);
+
 // What decides whether a picture is done: the end of its line.
 struct ManifestEntry {
   std::string file_name;
@@ -37,6 +40,7 @@ struct ManifestRow {
   int64_t offset = 0;
   std::string_view text;  // without line end
   bool torn = false;
+  int64_t number = 0;  // from 1
 };
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each);
 

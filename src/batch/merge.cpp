@@ -18,9 +18,9 @@
 #include "kernels/error.h"
 #include "src/batch/files.h"
 #include "src/batch/listing.h"
+#include "src/batch/run_record.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
-#include "src/io/json.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -55,30 +55,17 @@ void complain(MergeReport& report, std::string problem) {
 // Each finished shard left a run.json: all N of them have to be there.
 void check_shards(const std::vector<std::string>& directories, MergeReport& report) {
   std::map<int64_t, std::set<int64_t>> finished;  // by number of shards
+  std::vector<std::string> damaged;
   for (const std::string& directory : directories) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory + "/.bifrons", error)) {
-      const std::string name = entry.path().filename().string();
-      if (!name.starts_with("run.") || !name.ends_with("json")) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      const std::string text{std::istreambuf_iterator<char>(file), {}};
-      try {
-        const Json run = Json::parse(text, name);
-        const auto member = [&](const char* key) {
-          const Json* value = run.find(key);
-          if (value == nullptr) throw Error(ErrorKind::kData, name + " says no " + key);
-          return value->unsigned_integer(key);
-        };
-        finished[member("shards")].insert(member("shard"));
-        if (member("failed") > 0) {
-          complain(report, fmt::format("{} lines failed in shard {} of {}", member("failed"),
-                                       member("shard"), member("shards")));
-        }
-      } catch (const Error&) {
-        complain(report, quote(entry.path().string(), 160) + " is damaged");
+    for (const RunRecord& run : read_runs(directory, damaged)) {
+      finished[run.shards].insert(run.shard);
+      if (run.failed > 0) {
+        complain(report, fmt::format("{} lines failed in shard {} of {}", run.failed, run.shard,
+                                     run.shards));
       }
     }
   }
+  for (std::string& each : damaged) complain(report, std::move(each));
   if (finished.empty()) complain(report, "no run has finished here");
   for (const auto& [count, shards] : finished) {
     for (int64_t i = 0; i < std::min<int64_t>(count, 100'000); ++i) {
@@ -129,7 +116,10 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
   MergeReport report;
   std::map<std::string, std::string> sums;  // by name
   for (const std::string& each : directories) {
-    for (const ListedPicture& picture : list_pictures(plain(each))) {
+    std::vector<std::string> problems;
+    const auto pictures = list_pictures(plain(each), &problems);
+    for (std::string& problem : problems) complain(report, std::move(problem));
+    for (const ListedPicture& picture : pictures) {
       ++report.pictures;
       if (std::string fault = fault_of(picture); !fault.empty()) complain(report, std::move(fault));
       const auto [known, is_new] = sums.emplace(picture.entry.file_name, picture.entry.sha256);
@@ -152,7 +142,9 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
     }
   }
   check_shards(sources, report);
-  Store store({.directory = target});  // takes the lock and cleans up after a killed writer
+  // Takes the lock and sweeps up after a killed writer; the manifest stays as it is until the new
+  // one is there, so that what is wrong with it is reported however often a merge breaks off.
+  Store store({.directory = target, .draws = false});
   std::vector<UniqueFd> held;
   for (const std::string& source : sources) {
     if (source != target) held.push_back(hold(source));
@@ -161,7 +153,10 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   std::set<std::string> names;
   std::set<fs::path> places;
   for (const std::string& source : sources) {
-    for (ListedPicture& picture : list_pictures(source)) {
+    std::vector<std::string> problems;
+    auto pictures = list_pictures(source, &problems);
+    for (std::string& problem : problems) complain(report, std::move(problem));
+    for (ListedPicture& picture : pictures) {
       if (std::string fault = fault_of(picture); !fault.empty()) {
         complain(report, std::move(fault));
       } else if (source != target && !bring(picture, target)) {
@@ -180,11 +175,17 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   for (const ListedPicture& picture : all) text.append(picture.line).push_back('\n');
   write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
                 IfExists::kReplace);
-  if (report.problems.empty()) store.mark_finished(0);
+  const auto listed = static_cast<int64_t>(all.size());
+  // What runs said of manifests that go now goes with them.
+  std::vector<std::string> damaged;
+  for (const RunRecord& run : read_runs(target, damaged)) {
+    fs::remove(run_path(target, run.shard, run.shards));
+  }
+  if (report.problems.empty()) write_run(target, {.listed = listed});
   for (const std::string& name : manifests_in(target)) {
     if (name != kManifestName) fs::remove(target + "/" + name);
   }
-  report.pictures = static_cast<int64_t>(all.size());
+  report.pictures = listed;
   return report;
 }
 

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "src/batch/files.h"
+#include "src/batch/run_record.h"
 #include "src/io/descriptor.h"
-#include "src/io/durable_file.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
 
@@ -62,9 +62,7 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
     options_.directory.pop_back();
   }
   hidden_ = options_.directory + "/.bifrons";
-  if (options_.shards > 1) {
-    suffix_ = fmt::format(".{:05}-of-{:05}", options_.shard, options_.shards);
-  }
+  suffix_ = shard_suffix(options_.shard, options_.shards);
   make_directories(hidden_ + "/parts" + suffix_);
   lock();
   recover_manifest();
@@ -72,7 +70,9 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   if (options_.resume == Resume::kFresh) remove_listed();
   read_other_manifests();
   history_.listed = static_cast<int64_t>(index_.size());
-  if (unlink(run_path().c_str()) != 0 && errno != ENOENT) fail_to_write(run_path(), errno);
+  if (!options_.draws) return;
+  const std::string run = run_path(options_.directory, options_.shard, options_.shards);
+  if (unlink(run.c_str()) != 0 && errno != ENOENT) fail_to_write(run, errno);
   errors_ = UniqueFd(open(errors_path().c_str(),
                           O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (errors_.get() < 0) fail_to_write(errors_path(), errno);
@@ -220,15 +220,10 @@ void Store::add_error(std::string_view line) {
 
 void Store::finish(int64_t failed) {
   const std::lock_guard lock(mutex_);
-  if (superseded_) drop_superseded();
-  mark_finished(failed);
-}
-
-void Store::mark_finished(int64_t failed) {
-  const std::string text = fmt::format("{{\"shard\":{},\"shards\":{},\"failed\":{}}}\n",
-                                       options_.shard, options_.shards, failed);
-  write_durably(run_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
-                IfExists::kReplace);
+  const int64_t listed = drop_superseded();
+  write_run(
+      options_.directory,
+      {.shard = options_.shard, .shards = options_.shards, .failed = failed, .listed = listed});
 }
 
 }  // namespace bifrons

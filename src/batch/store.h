@@ -29,6 +29,7 @@ struct StoreOptions {
   int64_t shard = 0, shards = 1;  // with more than one, each has a manifest of its own
   Resume resume = Resume::kTrust;
   bool overwrite = false;  // files that are not from here may be replaced
+  bool draws = true;       // false: a merge, which replaces the manifest as a whole by itself
 };
 
 // What became of recovery and of the manifests found, for a remark to the user.
@@ -85,12 +86,10 @@ class Store {
   void add_error(std::string_view line);
   std::string errors_path() const;
 
-  // Drops superseded lines and marks the part as finished. Called once, at the end of a run that
-  // was not broken off.
+  // Drops superseded lines and leaves a RunRecord, which says that this writer's part is complete
+  // but for `failed` pictures. Called once, at the end of a run that was not broken off. The next
+  // writer takes the record away.
   void finish(int64_t failed);
-  // Leaves .bifrons/run.json, which says that this writer's part is complete but for `failed`
-  // pictures. The next writer takes it away.
-  void mark_finished(int64_t failed);
 
   // The manifest this writer appends to.
   std::string manifest_path() const;
@@ -105,8 +104,7 @@ class Store {
   void write_part(const std::string& part, std::span<const uint8_t> file) const;
   void place(const Target& target, std::span<const uint8_t> file, bool replace) const;
   void append(std::string_view line);
-  void drop_superseded();
-  std::string run_path() const { return hidden_ + "/run" + suffix_ + ".json"; }
+  int64_t drop_superseded();
 
   StoreOptions options_;
   std::string hidden_;  // <directory>/.bifrons

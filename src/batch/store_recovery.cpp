@@ -80,7 +80,7 @@ void Store::recover_manifest() {
                     " is not from bifrons, or wholly damaged; move it away "
                     "or use another directory");
   }
-  if (history_.damaged_lines == 0 && !history_.torn_line) return;
+  if ((history_.damaged_lines == 0 && !history_.torn_line) || !options_.draws) return;
   if (!good_after_bad) {
     const UniqueFd file(open(manifest_path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     if (file.get() < 0 || ftruncate(file.get(), end_of_good) != 0 || fsync(file.get()) != 0) {
@@ -157,13 +157,16 @@ void Store::read_other_manifests() {
   }
 }
 
-void Store::drop_superseded() {
+// How many names are listed.
+int64_t Store::drop_superseded() {
   std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     if (const auto entry = read_manifest_line(row.text)) {
       last[ManifestIndex::hash(entry->file_name)] = row.offset;
     }
   });
+  const auto listed = static_cast<int64_t>(last.size());
+  if (!superseded_) return listed;
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     const auto entry = read_manifest_line(row.text);
@@ -174,6 +177,7 @@ void Store::drop_superseded() {
   write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
                 IfExists::kReplace);
   superseded_ = false;
+  return listed;
 }
 
 }  // namespace bifrons

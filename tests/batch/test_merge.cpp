@@ -1,0 +1,128 @@
+// `merge` and `merge --check` say what is not whole, and leave alone what is not ours.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "src/batch/listing.h"
+#include "src/batch/merge.h"
+#include "src/batch/store.h"
+#include "src/io/sha256.h"
+#include "tests/support/temporary_directory.h"
+
+namespace bifrons::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Problems = std::vector<std::string>;
+
+class MergeTest : public ::testing::Test {
+ protected:
+  std::string path(const std::string& name = "out") const { return (scratch / name).string(); }
+  StoreOptions part(int shard, int shards) const {
+    return {.directory = path(), .shard = shard, .shards = shards};
+  }
+  // Draws what is missing of that many pictures; a run that is killed before its end does not
+  // finish.
+  void draw(int pictures, int shard = 0, int shards = 1, bool finish = true,
+            Resume resume = Resume::kTrust) const {
+    StoreOptions options = part(shard, shards);
+    options.resume = resume;
+    Store store(options);
+    for (int i = shard; i < pictures; i += shards) {
+      const std::string name = "p" + std::to_string(i) + ".png";
+      const ManifestEntry entry{name, "model", 0, "", sha256(name)};
+      if (store.state_of(entry) == PictureState::kDone) continue;
+      const std::vector<uint8_t> bytes(name.begin(), name.end());
+      store.add(entry, "\"text\":\"x\",\"index\":" + std::to_string(i), bytes);
+    }
+    if (finish) store.finish(0);
+  }
+  std::string read(const std::string& name) const { return scratch.read("out/" + name); }
+  void write(const std::string& name, const std::string& text) const {
+    fs::create_directories(scratch / "out");
+    scratch.write("out/" + name, text);
+  }
+  std::vector<std::string> lines(const std::string& name = "metadata.jsonl") const {
+    std::vector<std::string> all;
+    read_manifest(path() + "/" + name, [&](const ManifestRow& row) { all.emplace_back(row.text); });
+    return all;
+  }
+  void write_lines(const std::vector<std::string>& all,
+                   const std::string& name = "metadata.jsonl") const {
+    std::string text;
+    for (const std::string& line : all) text += line + "\n";
+    write(name, text);
+  }
+  std::string at(const std::string& name, const std::string& rest) const {
+    return "\"" + path() + "/" + name + "\"" + rest;
+  }
+  Problems check() const { return check_batches({path()}).problems; }
+  const TemporaryDirectory scratch;
+};
+
+TEST_F(MergeTest, LinesThatAreGoneAreMissed) {
+  draw(12);
+  EXPECT_EQ(check(), Problems{});
+  auto kept = lines();
+  kept.erase(kept.begin() + 2, kept.begin() + 5);
+  write_lines(kept);
+  const Problems wanted{at("metadata.jsonl", " lists 9 pictures, but the run finished 12")};
+  EXPECT_EQ(check(), wanted);
+  EXPECT_EQ(merge_batches({path()}, path()).problems, wanted);
+  EXPECT_FALSE(check().empty()) << "a merge makes nothing whole";
+  draw(12);
+  EXPECT_EQ(check(), Problems{});
+}
+
+TEST_F(MergeTest, DamagedAndTornLinesAreNamed) {
+  draw(6);
+  auto bad = lines();
+  bad[1][20] ^= 1;
+  bad[3] = "not JSON";
+  write_lines(bad);
+  const std::string text = read("metadata.jsonl");
+  write("metadata.jsonl", text.substr(0, text.size() - 9));
+  const Problems wanted{at("metadata.jsonl", ":2: the line is damaged"),
+                        at("metadata.jsonl", ":4: the line is damaged"),
+                        at("metadata.jsonl", ":6: the line is torn")};
+  EXPECT_EQ(check(), wanted);
+  const MergeReport elsewhere = merge_batches({path()}, path("other"));
+  EXPECT_EQ(elsewhere.problems, wanted);
+  EXPECT_FALSE(check_batches({path("other")}).problems.empty());
+  const MergeReport in_place = merge_batches({path()}, path());
+  EXPECT_EQ(in_place.problems, wanted);
+  EXPECT_EQ(in_place.pictures, 3);
+  EXPECT_FALSE(check().empty());
+}
+
+TEST_F(MergeTest, AShardsManifestThatIsGoneIsMissed) {
+  draw(6, 0, 2);
+  draw(6, 1, 2);
+  EXPECT_EQ(check(), Problems{});
+  EXPECT_EQ(merge_batches({path()}, path("other")).problems, Problems{});
+  EXPECT_EQ(check_batches({path("other")}).problems, Problems{});
+  fs::remove(scratch / "out/metadata.00001-of-00002.jsonl");
+  EXPECT_EQ(check(), Problems{at("metadata.00001-of-00002.jsonl",
+                                 " lists 0 pictures, but the run finished 3")});
+}
+
+TEST_F(MergeTest, WhatWasMergedInPlaceIsWhole) {
+  draw(6, 0, 2);
+  draw(6, 1, 2);
+  EXPECT_EQ(merge_batches({path()}, path()).problems, Problems{});
+  EXPECT_EQ(check(), Problems{});
+  EXPECT_EQ(lines().size(), 6u);
+}
+
+TEST_F(MergeTest, RunsOfOlderVersionsSayNoNumber) {
+  draw(2);
+  write(".bifrons/run.json", "{\"shard\":0,\"shards\":1,\"failed\":0}\n");
+  EXPECT_EQ(check(), Problems{});
+  write_lines({lines()[0]});
+  EXPECT_EQ(check(), Problems{});
+}
+
+}  // namespace
+}  // namespace bifrons::testing
