@@ -75,6 +75,7 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
   std::unordered_map<std::string, size_t> place;
   for (const std::string& name : manifests_in(directory)) {
     Lines& lines = manifests[name];
+    const size_t problems_before = problems != nullptr ? problems->size() : 0;
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
       auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
       if (!entry) {
@@ -95,6 +96,10 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
         all[known->second] = std::move(listed);
       }
     });
+    if (lines.damaged > 0 && lines.names.empty() && !is_of_batch(directory + "/" + name)) {
+      problems->resize(problems_before);
+      problems->push_back(quote(directory + "/" + name, 160) + " is not of a batch");
+    }
   }
   if (problems != nullptr) compare_with_runs(directory, manifests, *problems);
   std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {

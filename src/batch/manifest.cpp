@@ -43,6 +43,26 @@ std::optional<std::string> take_last(std::string_view& line, std::string_view na
   return std::string(value);
 }
 
+// Of a shard: ".00003-of-00016", with more digits where five do not do.
+bool is_shard_suffix(std::string_view text) {
+  int64_t shard = 0, shards = 0;
+  const size_t middle = text.find("-of-");
+  if (!text.starts_with('.') || middle == std::string_view::npos) return false;
+  const std::string_view first = text.substr(1, middle - 1), second = text.substr(middle + 4);
+  std::from_chars(first.data(), first.data() + first.size(), shard);
+  std::from_chars(second.data(), second.data() + second.size(), shards);
+  return shard >= 0 && shard < shards && shard_suffix(shard, shards) == text;
+}
+
+bool is_manifest_name(std::string_view name) {
+  constexpr std::string_view kBefore = "metadata", kBehind = ".jsonl";
+  if (name == kManifestName) return true;
+  return name.starts_with(kBefore) && name.ends_with(kBehind) &&
+         name.size() > kBefore.size() + kBehind.size() &&
+         is_shard_suffix(
+             name.substr(kBefore.size(), name.size() - kBefore.size() - kBehind.size()));
+}
+
 }  // namespace
 
 std::string shard_suffix(int64_t shard, int64_t shards) {
@@ -111,13 +131,35 @@ void read_manifest(const std::string& path, const std::function<void(const Manif
   if (!text.empty()) each({offset, text, true, ++number});
 }
 
+bool can_be_torn_line(std::string_view text) {
+  text = text.substr(0, text.find('\0'));
+  if (!text.starts_with(kStart.substr(0, text.size()))) return false;
+  // Where all braces are closed again, nothing is torn: other programs write such lines.
+  try {
+    Json::parse(text, "line", {.depth = 100});
+    return false;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+bool is_of_batch(const std::string& path) {
+  bool whole = false, foreign = false;
+  read_manifest(path, [&](const ManifestRow& row) {
+    if (whole) return;
+    whole = read_manifest_line(row.text).has_value();
+    foreign = foreign || !row.torn || !can_be_torn_line(row.text);
+  });
+  return whole || !foreign;
+}
+
 std::vector<std::string> manifests_in(const std::string& directory) {
   std::vector<std::string> found;
   std::error_code error;
   for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
        at.increment(error)) {
     const std::string name = at->path().filename().string();
-    if (name.starts_with("metadata.") && name.ends_with("jsonl")) found.push_back(name);
+    if (is_manifest_name(name)) found.push_back(name);
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -45,8 +45,17 @@ struct ManifestRow {
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each);
 
 // Names of the manifests in a directory: metadata.jsonl and those of shards,
-// metadata.00003-of-00016.jsonl. Empty when there is no such directory.
+// metadata.00003-of-00016.jsonl; others, like metadata.train.jsonl, are somebody else's. Empty when
+// there is no such directory.
 std::vector<std::string> manifests_in(const std::string& directory);
+
+// Whether `text` can be what a kill left of a line: its beginning, or blocks never written (NULs).
+bool can_be_torn_line(std::string_view text);
+
+// Whether a file is a manifest of this program, which may be rewritten and removed: a line of it
+// has its checksum, or there is nothing in it but a torn line. So is one that is not there. Throws
+// as read_manifest() does.
+bool is_of_batch(const std::string& path);
 
 // What manifests say is done, 40 bytes a picture: names, keys and sums are kept as 64-bit hashes.
 class ManifestIndex {

@@ -183,7 +183,8 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   }
   if (report.problems.empty()) write_run(target, {.listed = listed});
   for (const std::string& name : manifests_in(target)) {
-    if (name != kManifestName) fs::remove(target + "/" + name);
+    const std::string path = target + "/" + name;
+    if (name != kManifestName && is_of_batch(path)) fs::remove(path);
   }
   report.pictures = listed;
   return report;

@@ -127,7 +127,8 @@ void Store::remove_listed() {
   std::vector<std::string> paths{manifest_path()};
   if (suffix_.empty()) {
     for (const std::string& name : manifests_in(options_.directory)) {
-      if (name != kManifestName) paths.push_back(options_.directory + "/" + name);
+      const std::string path = options_.directory + "/" + name;
+      if (name != kManifestName && is_of_batch(path)) paths.push_back(path);
     }
   }
   for (const std::string& path : paths) {

@@ -116,6 +116,34 @@ TEST_F(MergeTest, WhatWasMergedInPlaceIsWhole) {
   EXPECT_EQ(lines().size(), 6u);
 }
 
+TEST_F(MergeTest, OnlyOurOwnManifestsGo) {
+  draw(4, 0, 2);
+  draw(4, 1, 2);
+  const std::string theirs = "{\"file_name\":\"x.png\",\"text\":\"theirs\"}\n";
+  const std::string ours = lines("metadata.00000-of-00002.jsonl")[0] + "\n";
+  for (const char* name :
+       {"metadata.train.jsonl", "metadata.backup.jsonl", "metadata.1-of-2.jsonl",
+        "metadata.00001-of-00003.jsonl.jsonl", "metadata.00004-of-00004.jsonl"}) {
+    write(name, ours);
+  }
+  EXPECT_EQ(merge_batches({path()}, path()).problems, Problems{});
+  EXPECT_FALSE(fs::exists(scratch / "out/metadata.00000-of-00002.jsonl"));
+  // The name of a shard does not make it ours; nothing in it does.
+  write("metadata.00000-of-00007.jsonl", theirs);
+  write("metadata.00001-of-00007.jsonl", "");
+  EXPECT_EQ(check(), Problems{at("metadata.00000-of-00007.jsonl", " is not of a batch")});
+  EXPECT_EQ(merge_batches({path()}, path()).problems,
+            Problems{at("metadata.00000-of-00007.jsonl", " is not of a batch")});
+  EXPECT_FALSE(fs::exists(scratch / "out/metadata.00001-of-00007.jsonl"));
+  draw(4, 0, 1, true, Resume::kFresh);
+  for (const char* name :
+       {"metadata.train.jsonl", "metadata.backup.jsonl", "metadata.1-of-2.jsonl",
+        "metadata.00001-of-00003.jsonl.jsonl", "metadata.00004-of-00004.jsonl"}) {
+    EXPECT_EQ(read(name), ours) << name;
+  }
+  EXPECT_EQ(read("metadata.00000-of-00007.jsonl"), theirs);
+}
+
 TEST_F(MergeTest, RunsOfOlderVersionsSayNoNumber) {
   draw(2);
   write(".bifrons/run.json", "{\"shard\":0,\"shards\":1,\"failed\":0}\n");
