@@ -77,7 +77,7 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
     Lines& lines = manifests[name];
     const size_t problems_before = problems != nullptr ? problems->size() : 0;
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
-      auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
+      auto entry = read_row(row, directory);
       if (!entry) {
         if (problems != nullptr && ++lines.damaged <= kMostDamagedLines) {
           problems->push_back(fmt::format("{}:{}: the line is {}",

@@ -13,9 +13,11 @@
 #include <system_error>
 
 #include "kernels/error.h"
+#include "src/batch/files.h"
 #include "src/io/descriptor.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
+#include "vision/picture_file.h"
 
 namespace bifrons {
 namespace {
@@ -69,6 +71,28 @@ std::string shard_suffix(int64_t shard, int64_t shards) {
   return shards > 1 ? fmt::format(".{:05}-of-{:05}", shard, shards) : "";
 }
 
+bool is_picture_name(std::string_view file_name) {
+  constexpr int kDeepest = 4;
+  const auto is_alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const auto is_plain = [&](std::string_view part) {  // longer than an id: numbers are appended
+    return !part.empty() && part.size() <= 255 && is_alphanumeric(part[0]) &&
+           !part.ends_with('.') && std::all_of(part.begin(), part.end(), [&](char c) {
+             return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+           });
+  };
+  if (!picture_format_of(file_name)) return false;
+  std::string_view rest = file_name;
+  for (int depth = 1; depth <= kDeepest; ++depth) {
+    const size_t slash = rest.find('/');
+    if (!is_plain(rest.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    rest = rest.substr(slash + 1);
+  }
+  return false;
+}
+
 std::string manifest_line(const ManifestEntry& entry, std::string_view members) {
   std::string line = fmt::format("{{\"file_name\":{}{}{}", json_text(entry.file_name),
                                  members.empty() ? "" : ",", members);
@@ -94,6 +118,7 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
   const auto result = std::from_chars(bytes->data(), bytes->data() + bytes->size(), entry.bytes);
   if (result.ec != std::errc() || result.ptr != bytes->data() + bytes->size()) return std::nullopt;
   entry.file_name = body.substr(kStart.size(), quote_at - kStart.size());
+  if (!is_picture_name(entry.file_name)) return std::nullopt;
   entry.key = *key;
   entry.sha256 = *sum;
   entry.model = *model;
@@ -129,6 +154,12 @@ void read_manifest(const std::string& path, const std::function<void(const Manif
     offset += static_cast<int64_t>(from);
   }
   if (!text.empty()) each({offset, text, true, ++number});
+}
+
+std::optional<ManifestEntry> read_row(const ManifestRow& row, const std::string& directory) {
+  auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
+  if (entry && !stays_inside(directory, entry->file_name)) return std::nullopt;
+  return entry;
 }
 
 bool can_be_torn_line(std::string_view text) {

@@ -31,7 +31,13 @@ struct ManifestEntry {
 // braces: "text":"a fox","seed":7.
 std::string manifest_line(const ManifestEntry& entry, std::string_view members);
 
-// The entry of a line without line end; nothing when the checksum is wrong or it is no such line.
+// Whether a batch can have given a picture this name: what a prompt line's `output` may be, with an
+// ending of a picture. No other one is read from a manifest, which may come from anywhere: it stays
+// below the directory and names none of our own files.
+bool is_picture_name(std::string_view file_name);
+
+// The entry of a line without line end; nothing when the checksum is wrong, it is no such line, or
+// its name is none of a picture. Where the name leads on disk is for read_row().
 std::optional<ManifestEntry> read_manifest_line(std::string_view line);
 
 // Calls `each` for every line of a file, good or bad, with its offset; the last one may lack its
@@ -43,6 +49,10 @@ struct ManifestRow {
   int64_t number = 0;  // from 1
 };
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each);
+
+// The entry of a row of a manifest in `directory`; nothing also when the row is torn, or its file
+// lies behind a symbolic link to another directory.
+std::optional<ManifestEntry> read_row(const ManifestRow& row, const std::string& directory);
 
 // Names of the manifests in a directory: metadata.jsonl and those of shards,
 // metadata.00003-of-00016.jsonl; others, like metadata.train.jsonl, are somebody else's. Empty when

@@ -37,9 +37,9 @@ std::string shown(const ListedPicture& picture) {
 // Why a listed file is not what its line says; empty when it is.
 std::string fault_of(const ListedPicture& picture) {
   const std::string path = picture.directory + "/" + picture.entry.file_name;
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return shown(picture) + " is missing";
-  if (static_cast<int64_t>(fs::file_size(path, error)) != picture.entry.bytes || error) {
+  const auto status = status_of(path);
+  if (!status || !S_ISREG(status->st_mode)) return shown(picture) + " is missing";
+  if (status->st_size != picture.entry.bytes) {
     return shown(picture) + " has another size than listed";
   }
   if (sha256_of_file(path) != picture.entry.sha256) {
@@ -86,10 +86,12 @@ UniqueFd hold(const std::string& directory) {
   return file;
 }
 
-// Brings the file to `output`. False when another picture has its name there.
+// Brings the file to `output`. False when another picture has its name there, or the name leads out
+// of there.
 bool bring(const ListedPicture& picture, const std::string& output) {
   const std::string from = picture.directory + "/" + picture.entry.file_name;
   const fs::path to = output + "/" + picture.entry.file_name;
+  if (!stays_inside(output, picture.entry.file_name)) return false;
   std::error_code error;
   fs::create_directories(to.parent_path(), error);
   if (link(from.c_str(), to.c_str()) == 0) return true;
@@ -160,7 +162,8 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
       if (std::string fault = fault_of(picture); !fault.empty()) {
         complain(report, std::move(fault));
       } else if (source != target && !bring(picture, target)) {
-        complain(report, shown(picture) + " has the name of another picture");
+        complain(report,
+                 shown(picture) + " has the name of something else in " + quote(target, 160));
       } else if (names.insert(picture.entry.file_name).second) {
         places.insert((fs::path(target) / picture.entry.file_name).parent_path());
         all.push_back(std::move(picture));

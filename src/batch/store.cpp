@@ -34,6 +34,16 @@ UniqueFd open_lock(const std::string& path) {
   return file;
 }
 
+// Behind a symbolic link the files that are swept away would be somebody else's.
+void make_own_directory(const std::string& path) {
+  make_directories(path);
+  const auto status = status_of(path);
+  if (status && S_ISDIR(status->st_mode)) return;
+  throw Error(
+      ErrorKind::kCannotWrite,
+      quote(path) + " is a symbolic link; take it away, for what is in it would be removed");
+}
+
 bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
   if (flock(file.get(), kind | LOCK_NB) == 0) return true;
   if (errno != EWOULDBLOCK) {
@@ -63,7 +73,9 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   }
   hidden_ = options_.directory + "/.bifrons";
   suffix_ = shard_suffix(options_.shard, options_.shards);
-  make_directories(hidden_ + "/parts" + suffix_);
+  make_directories(options_.directory);
+  make_own_directory(hidden_);
+  make_own_directory(hidden_ + "/parts" + suffix_);
   lock();
   recover_manifest();
   sweep_parts();
@@ -174,6 +186,10 @@ void Store::add(ManifestEntry entry, std::string_view members, std::span<const u
   target.part = hidden_ + "/parts" + suffix_ + "/" + flat;
   target.file = options_.directory + "/" + entry.file_name;
   target.directory = fs::path(target.file).parent_path().string();
+  if (!stays_inside(options_.directory, entry.file_name)) {
+    throw NameTaken(ErrorKind::kCannotWrite,
+                    quote(target.file) + " would lie behind a symbolic link, or below a file");
+  }
   if (flat != entry.file_name) make_directories(target.directory);
 
   entry.bytes = static_cast<int64_t>(file.size());

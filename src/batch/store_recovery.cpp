@@ -27,7 +27,7 @@ ManifestIndex read_manifests(const std::string& directory) {
   ManifestIndex index;
   for (const std::string& name : manifests_in(directory)) {
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
-      if (const auto entry = read_manifest_line(row.text)) index.add(*entry);
+      if (const auto entry = read_row(row, directory)) index.add(*entry);
     });
   }
   return index;
@@ -59,7 +59,7 @@ void Store::recover_manifest() {
   int64_t good = 0, end_of_good = 0;
   bool good_after_bad = false;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    const auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
+    const auto entry = read_row(row, options_.directory);
     if (!entry) {
       if (row.torn) {
         history_.torn_line = true;
@@ -90,7 +90,7 @@ void Store::recover_manifest() {
   }
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    if (!row.torn && read_manifest_line(row.text)) kept.append(row.text).push_back('\n');
+    if (read_row(row, options_.directory)) kept.append(row.text).push_back('\n');
   });
   write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
                 IfExists::kReplace);
@@ -106,7 +106,8 @@ void Store::sweep_parts() {
     std::string name = entry.path().filename().string();
     std::replace(name.begin(), name.end(), '!', '/');
     const std::string file = options_.directory + "/" + name;
-    if (same_file(status_of(part), status_of(file))) {
+    const bool ours = is_picture_name(name) && stays_inside(options_.directory, name);
+    if (ours && same_file(status_of(part), status_of(file))) {
       const ManifestIndex::Known* known = index_.find(name);
       const auto content = content_of(file);
       if (!content) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
@@ -133,7 +134,7 @@ void Store::remove_listed() {
   }
   for (const std::string& path : paths) {
     read_manifest(path, [&](const ManifestRow& row) {
-      const auto entry = read_manifest_line(row.text);
+      const auto entry = read_row(row, options_.directory);
       const std::string file = entry ? options_.directory + "/" + entry->file_name : "";
       if (!entry || !status_of(file)) return;
       if (unlink(file.c_str()) != 0) fail_to_write(file, errno);
@@ -151,7 +152,7 @@ void Store::read_other_manifests() {
     const std::string path = options_.directory + "/" + name;
     if (path == manifest_path()) continue;
     read_manifest(path, [&](const ManifestRow& row) {
-      if (const auto entry = read_manifest_line(row.text)) {
+      if (const auto entry = read_row(row, options_.directory)) {
         if (index_.find(entry->file_name) == nullptr) index_.add(*entry);
       }
     });
@@ -162,7 +163,7 @@ void Store::read_other_manifests() {
 int64_t Store::drop_superseded() {
   std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    if (const auto entry = read_manifest_line(row.text)) {
+    if (const auto entry = read_row(row, options_.directory)) {
       last[ManifestIndex::hash(entry->file_name)] = row.offset;
     }
   });
@@ -170,7 +171,7 @@ int64_t Store::drop_superseded() {
   if (!superseded_) return listed;
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    const auto entry = read_manifest_line(row.text);
+    const auto entry = read_row(row, options_.directory);
     if (entry && last[ManifestIndex::hash(entry->file_name)] == row.offset) {
       kept.append(row.text).push_back('\n');
     }

@@ -152,5 +152,94 @@ TEST_F(MergeTest, RunsOfOlderVersionsSayNoNumber) {
   EXPECT_EQ(check(), Problems{});
 }
 
+// A manifest may come from anywhere, its checksums right.
+class HostileManifest : public MergeTest {
+ protected:
+  std::string line_of(const std::string& file_name, const std::string& content) const {
+    std::string line = manifest_line(
+        {file_name, "model", static_cast<int64_t>(content.size()), sha256(content), "key"},
+        "\"text\":\"x\",\"index\":0");
+    line.pop_back();
+    return line;
+  }
+};
+
+TEST_F(HostileManifest, NamesThatLeadOutsideAreDamage) {
+  draw(2);
+  scratch.write("victim.png", "precious");
+  fs::create_directories(scratch / "elsewhere");
+  scratch.write("elsewhere/victim.png", "precious");
+  fs::create_directory_symlink(scratch / "elsewhere", scratch / "out/sub");
+  fs::create_directories(scratch / "out/.hidden");
+  write(".hidden/victim.png", "precious");
+  write("notes.txt", "precious");
+  auto all = lines();
+  for (const std::string& name :
+       {std::string("../victim.png"), path("victim.png"), std::string("sub/victim.png"),
+        std::string("sub/../../victim.png"), std::string(".hidden/victim.png"),
+        std::string("notes.txt"), std::string("./p0.png"), std::string("a//b.png"),
+        std::string("a/b/c/d/e.png"), std::string("")}) {
+    all.push_back(line_of(name, "precious"));
+  }
+  write_lines(all);
+  const Problems problems = check();
+  ASSERT_EQ(problems.size(), 10u) << ::testing::PrintToString(problems);
+  EXPECT_EQ(problems[0], at("metadata.jsonl", ":3: the line is damaged"));
+
+  EXPECT_EQ(merge_batches({path()}, path("deep/out")).pictures, 2);
+  EXPECT_FALSE(fs::exists(scratch / "deep/victim.png"));
+  EXPECT_FALSE(fs::exists(scratch / "deep/out/sub"));
+  {
+    StoreOptions fresh = part(0, 1);
+    fresh.resume = Resume::kFresh;
+    EXPECT_EQ(Store(fresh).history().removed, 2);
+  }
+  for (const char* name :
+       {"victim.png", "elsewhere/victim.png", "out/.hidden/victim.png", "out/notes.txt"}) {
+    EXPECT_EQ(scratch.read(name), "precious") << name;
+  }
+}
+
+TEST_F(HostileManifest, NothingIsWrittenThroughALink) {
+  fs::create_directories(scratch / "out");
+  fs::create_directories(scratch / "elsewhere");
+  fs::create_directory_symlink(scratch / "elsewhere", scratch / "out/sub");
+  Store store(part(0, 1));
+  const std::vector<uint8_t> bytes{1, 2, 3};
+  EXPECT_THROW(store.add({"sub/a.png", "model", 0, "", "key"}, "\"text\":\"x\"", bytes), NameTaken);
+  EXPECT_NO_THROW(store.add({"b/c/a.png", "model", 0, "", "key"}, "\"text\":\"x\"", bytes));
+  fs::create_directories(scratch / "target");
+  fs::create_directory_symlink(scratch / "elsewhere", scratch / "target/b");
+  store.finish(0);
+  fs::create_directories(scratch / "from");
+  fs::copy(scratch / "out/b", scratch / "from/b", fs::copy_options::recursive);
+  scratch.write("from/metadata.jsonl", read("metadata.jsonl"));
+  const MergeReport report = merge_batches({path("from")}, path("target"));
+  EXPECT_EQ(report.pictures, 0);
+  EXPECT_FALSE(report.problems.empty());
+  EXPECT_TRUE(fs::is_empty(scratch / "elsewhere"));
+}
+
+TEST_F(HostileManifest, LeftOverPartsAreSweptHereOnly) {
+  fs::create_directories(scratch / "elsewhere/parts");
+  scratch.write("elsewhere/parts/precious.png", "x");
+  fs::create_directories(scratch / "out/.bifrons");
+  fs::create_directory_symlink(scratch / "elsewhere/parts", scratch / "out/.bifrons/parts");
+  EXPECT_THROW(Store{part(0, 1)}, Error);
+  fs::remove_all(scratch / "out/.bifrons");
+  fs::create_directory_symlink(scratch / "elsewhere", scratch / "out/.bifrons");
+  EXPECT_THROW(Store{part(0, 1)}, Error);
+  EXPECT_EQ(scratch.read("elsewhere/parts/precious.png"), "x");
+  EXPECT_FALSE(fs::exists(scratch / "elsewhere/lock"));
+  fs::remove(scratch / "out/.bifrons");
+
+  fs::create_directories(scratch / "out/.bifrons/parts");
+  fs::create_hard_link(scratch / "elsewhere/parts/precious.png",
+                       scratch / "out/.bifrons/parts/..!elsewhere!parts!precious.png");
+  const Store store(part(0, 1));
+  EXPECT_EQ(scratch.read("elsewhere/parts/precious.png"), "x");
+  EXPECT_TRUE(fs::is_empty(scratch / "out/.bifrons/parts"));
+}
+
 }  // namespace
 }  // namespace bifrons::testing
