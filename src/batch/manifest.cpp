@@ -165,6 +165,7 @@ std::optional<ManifestEntry> read_row(const ManifestRow& row, const std::string&
 bool can_be_torn_line(std::string_view text) {
   text = text.substr(0, text.find('\0'));
   if (!text.starts_with(kStart.substr(0, text.size()))) return false;
+  if (read_manifest_line(text)) return true;  // only the line end is missing
   // Where all braces are closed again, nothing is torn: other programs write such lines.
   try {
     Json::parse(text, "line", {.depth = 100});

@@ -73,6 +73,10 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   }
   hidden_ = options_.directory + "/.bifrons";
   suffix_ = shard_suffix(options_.shard, options_.shards);
+  // Looked at before anything is made, where no batch has been yet.
+  if (!status_of(hidden_) && status_of(manifest_path()) && !is_of_batch(manifest_path())) {
+    refuse_foreign_manifest();
+  }
   make_directories(options_.directory);
   make_own_directory(hidden_);
   make_own_directory(hidden_ + "/parts" + suffix_);

@@ -98,6 +98,7 @@ class Store {
   struct Target;
   void lock();
   void recover_manifest();
+  [[noreturn]] void refuse_foreign_manifest() const;
   void sweep_parts();
   void read_other_manifests();
   void remove_listed();

@@ -54,15 +54,22 @@ PictureState state_of_picture(const ManifestIndex::Known* known, const std::stri
   return PictureState::kDone;
 }
 
+void Store::refuse_foreign_manifest() const {
+  throw Error(ErrorKind::kCannotWrite,
+              quote(manifest_path()) +
+                  " is not of a batch, or wholly damaged; move it away or use another directory");
+}
+
 // Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off.
 void Store::recover_manifest() {
   int64_t good = 0, end_of_good = 0;
-  bool good_after_bad = false;
+  bool good_after_bad = false, foreign = false;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     const auto entry = read_row(row, options_.directory);
     if (!entry) {
       if (row.torn) {
         history_.torn_line = true;
+        foreign = !can_be_torn_line(row.text);
       } else {
         ++history_.damaged_lines;
       }
@@ -74,12 +81,7 @@ void Store::recover_manifest() {
     ++good;
     end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
   });
-  if (good == 0 && history_.damaged_lines > 0) {
-    throw Error(ErrorKind::kCannotWrite,
-                quote(manifest_path()) +
-                    " is not from bifrons, or wholly damaged; move it away "
-                    "or use another directory");
-  }
+  if (good == 0 && (foreign || history_.damaged_lines > 0)) refuse_foreign_manifest();
   if ((history_.damaged_lines == 0 && !history_.torn_line) || !options_.draws) return;
   if (!good_after_bad) {
     const UniqueFd file(open(manifest_path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
