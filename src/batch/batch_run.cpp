@@ -68,7 +68,9 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
 }
 
 BatchRun::BatchRun(JobStream& jobs, Store& store, BatchSetup setup)
-    : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {}
+    : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {
+  counts_.jobs = ManifestIndex::hash(setup_.model.weights_hash);
+}
 
 std::optional<BatchJob> BatchRun::take() {
   const std::lock_guard source_lock(source_mutex_);
@@ -93,6 +95,11 @@ std::optional<BatchJob> BatchRun::take() {
       continue;
     }
     PictureJob& job = std::get<PictureJob>(*item);
+    {
+      const std::lock_guard lock(mutex_);
+      counts_.jobs =
+          ManifestIndex::hash(fmt::format("{:x} {} {}", counts_.jobs, job.file_name, job.key));
+    }
     if (job.index % setup_.shard.count != setup_.shard.index) continue;
     const PictureState state =
         store_.state_of({job.file_name, setup_.model.weights_hash, 0, "", job.key});

@@ -31,6 +31,7 @@ struct BatchCounts {
   int64_t damaged = 0;     // of those taken: drawn before, file gone or not what was listed
   int64_t file_bytes = 0;  // of the prompt file, read so far
   int64_t written_bytes = 0;
+  uint64_t jobs = 0;  // a hash of all shards' pictures so far, and of the model
 };
 
 // What a job became. Where candidates were judged, the request's seed is that of the one kept.

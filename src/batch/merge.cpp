@@ -16,9 +16,9 @@
 #include <tuple>
 
 #include "kernels/error.h"
+#include "src/batch/completeness.h"
 #include "src/batch/files.h"
 #include "src/batch/listing.h"
-#include "src/batch/run_record.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
@@ -50,29 +50,6 @@ std::string fault_of(const ListedPicture& picture) {
 
 void complain(MergeReport& report, std::string problem) {
   if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(problem));
-}
-
-// Each finished shard left a run.json: all N of them have to be there.
-void check_shards(const std::vector<std::string>& directories, MergeReport& report) {
-  std::map<int64_t, std::set<int64_t>> finished;  // by number of shards
-  std::vector<std::string> damaged;
-  for (const std::string& directory : directories) {
-    for (const RunRecord& run : read_runs(directory, damaged)) {
-      finished[run.shards].insert(run.shard);
-      if (run.failed > 0) {
-        complain(report, fmt::format("{} lines failed in shard {} of {}", run.failed, run.shard,
-                                     run.shards));
-      }
-    }
-  }
-  for (std::string& each : damaged) complain(report, std::move(each));
-  if (finished.empty()) complain(report, "no run has finished here");
-  for (const auto& [count, shards] : finished) {
-    for (int64_t i = 0; i < std::min<int64_t>(count, 100'000); ++i) {
-      if (!shards.contains(i))
-        complain(report, fmt::format("shard {} of {} has not finished", i, count));
-    }
-  }
 }
 
 // Holds the whole-directory lock where that can be had, so that nobody writes meanwhile.
@@ -130,7 +107,7 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
       }
     }
   }
-  check_shards(directories, report);
+  for (std::string& each : missing_parts(directories)) complain(report, std::move(each));
   return report;
 }
 
@@ -138,12 +115,18 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   MergeReport report;
   const std::string target = plain(output);
   std::vector<std::string> sources{target};
+  bool in_place = false;
   for (const std::string& each : directories) {
-    if (!same_directory(each, target)) {
+    if (same_directory(each, target)) {
+      in_place = true;
+    } else {
       sources.push_back(plain(each));
     }
   }
-  check_shards(sources, report);
+  // What an earlier merge brought there is judged where it came from.
+  std::vector<std::string> judged = sources;
+  if (!in_place && is_merge_of_others(target)) judged.erase(judged.begin());
+  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
   // Takes the lock and sweeps up after a killed writer; the manifest stays as it is until the new
   // one is there, so that what is wrong with it is reported however often a merge breaks off.
   Store store({.directory = target, .draws = false});
@@ -154,7 +137,9 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   std::vector<ListedPicture> all;
   std::set<std::string> names;
   std::set<fs::path> places;
+  bool lost = false;  // from the target itself
   for (const std::string& source : sources) {
+    const size_t before = report.problems.size();
     std::vector<std::string> problems;
     auto pictures = list_pictures(source, &problems);
     for (std::string& problem : problems) complain(report, std::move(problem));
@@ -169,6 +154,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
         all.push_back(std::move(picture));
       }
     }
+    lost = lost || (source == target && report.problems.size() > before);
   }
   for (const fs::path& place : places) sync_directory(place.string());
   std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
@@ -179,12 +165,10 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
                 IfExists::kReplace);
   const auto listed = static_cast<int64_t>(all.size());
-  // What runs said of manifests that go now goes with them.
-  std::vector<std::string> damaged;
-  for (const RunRecord& run : read_runs(target, damaged)) {
-    fs::remove(run_path(target, run.shard, run.shards));
-  }
-  if (report.problems.empty()) write_run(target, {.listed = listed});
+  record_merge(target, listed,
+               report.problems.empty() ? MergeOutcome::kWhole
+               : lost                  ? MergeOutcome::kLost
+                                       : MergeOutcome::kIncomplete);
   for (const std::string& name : manifests_in(target)) {
     const std::string path = target + "/" + name;
     if (name != kManifestName && is_of_batch(path)) fs::remove(path);

@@ -36,10 +36,23 @@ RunRecord parse_run(const std::string& text) {
   run.shards = needed("shards");
   run.failed = needed("failed");
   run.listed = integer(json, "listed");
+  run.generation = integer(json, "generation").value_or(0);
+  if (const Json* finished = json.find("finished")) run.finished = finished->boolean("finished");
+  if (const Json* merged = json.find("merged")) run.merged = merged->boolean("merged");
+  if (const Json* jobs = json.find("jobs")) run.jobs = jobs->text("jobs");
   return run;
 }
 
 }  // namespace
+
+int64_t next_generation(const std::vector<RunRecord>& runs, int64_t shards) {
+  int64_t mine = 0, others = 0;
+  for (const RunRecord& run : runs) {
+    int64_t& highest = run.shards == shards ? mine : others;
+    highest = std::max(highest, run.generation);
+  }
+  return std::max<int64_t>(1, mine > others ? mine : others + 1);
+}
 
 std::string run_path(const std::string& directory, int64_t shard, int64_t shards) {
   return directory + "/.bifrons/run" + shard_suffix(shard, shards) + ".json";
@@ -47,8 +60,11 @@ std::string run_path(const std::string& directory, int64_t shard, int64_t shards
 
 void write_run(const std::string& directory, const RunRecord& run) {
   std::string text =
-      fmt::format(R"({{"shard":{},"shards":{},"failed":{})", run.shard, run.shards, run.failed);
+      fmt::format(R"({{"shard":{},"shards":{},"failed":{},"finished":{},"generation":{})",
+                  run.shard, run.shards, run.failed, run.finished, run.generation);
   if (run.listed) text += fmt::format(R"(,"listed":{})", *run.listed);
+  if (!run.jobs.empty()) text += ",\"jobs\":" + json_text(run.jobs);
+  if (run.merged) text += ",\"merged\":true";
   text += "}\n";
   write_durably(run_path(directory, run.shard, run.shards),
                 {reinterpret_cast<const uint8_t*>(text.data()), text.size()}, IfExists::kReplace);

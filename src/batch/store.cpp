@@ -83,12 +83,11 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   lock();
   recover_manifest();
   sweep_parts();
+  if (options_.draws) begin_record();
   if (options_.resume == Resume::kFresh) remove_listed();
   read_other_manifests();
   history_.listed = static_cast<int64_t>(index_.size());
   if (!options_.draws) return;
-  const std::string run = run_path(options_.directory, options_.shard, options_.shards);
-  if (unlink(run.c_str()) != 0 && errno != ENOENT) fail_to_write(run, errno);
   errors_ = UniqueFd(open(errors_path().c_str(),
                           O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (errors_.get() < 0) fail_to_write(errors_path(), errno);
@@ -238,12 +237,24 @@ void Store::add_error(std::string_view line) {
   if (error_number != 0) fail_to_write(errors_path(), error_number);
 }
 
-void Store::finish(int64_t failed) {
+void Store::begin_record() {
+  std::vector<std::string> damaged;
+  generation_ = next_generation(read_runs(options_.directory, damaged), options_.shards);
+  write_run(options_.directory, {.shard = options_.shard,
+                                 .shards = options_.shards,
+                                 .finished = false,
+                                 .generation = generation_});
+}
+
+void Store::finish(int64_t failed, const std::string& jobs) {
   const std::lock_guard lock(mutex_);
   const int64_t listed = drop_superseded();
-  write_run(
-      options_.directory,
-      {.shard = options_.shard, .shards = options_.shards, .failed = failed, .listed = listed});
+  write_run(options_.directory, {.shard = options_.shard,
+                                 .shards = options_.shards,
+                                 .failed = failed,
+                                 .listed = listed,
+                                 .generation = generation_,
+                                 .jobs = jobs});
 }
 
 }  // namespace bifrons

@@ -87,9 +87,9 @@ class Store {
   std::string errors_path() const;
 
   // Drops superseded lines and leaves a RunRecord, which says that this writer's part is complete
-  // but for `failed` pictures. Called once, at the end of a run that was not broken off. The next
-  // writer takes the record away.
-  void finish(int64_t failed);
+  // but for `failed` pictures; `jobs` is its hash of what was to be drawn. Called once, at the end
+  // of a run that was not broken off. Until then, from the beginning, the record says unfinished.
+  void finish(int64_t failed, const std::string& jobs = {});
 
   // The manifest this writer appends to.
   std::string manifest_path() const;
@@ -100,6 +100,7 @@ class Store {
   void recover_manifest();
   [[noreturn]] void refuse_foreign_manifest() const;
   void sweep_parts();
+  void begin_record();
   void read_other_manifests();
   void remove_listed();
   void write_part(const std::string& part, std::span<const uint8_t> file) const;
@@ -114,6 +115,7 @@ class Store {
   ManifestIndex index_;
   UniqueFd shared_lock_, own_lock_, manifest_, errors_;
   int64_t manifest_bytes_ = 0;
+  int64_t generation_ = 0;   // of the RunRecord
   bool superseded_ = false;  // a line of the manifest has become wrong
   mutable std::mutex mutex_;
 };

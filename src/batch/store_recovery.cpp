@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/batch/files.h"
+#include "src/batch/run_record.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
@@ -143,6 +144,13 @@ void Store::remove_listed() {
       ++history_.removed;
     });
     if (unlink(path.c_str()) != 0 && errno != ENOENT) fail_to_write(path, errno);
+  }
+  if (suffix_.empty()) {  // what shards said of their manifests
+    std::vector<std::string> damaged;
+    for (const RunRecord& run : read_runs(options_.directory, damaged)) {
+      const std::string path = run_path(options_.directory, run.shard, run.shards);
+      if (run.shards > 1 && unlink(path.c_str()) != 0) fail_to_write(path, errno);
+    }
   }
   index_ = {};
   superseded_ = false;

@@ -37,7 +37,7 @@ class MergeTest : public ::testing::Test {
       const std::vector<uint8_t> bytes(name.begin(), name.end());
       store.add(entry, "\"text\":\"x\",\"index\":" + std::to_string(i), bytes);
     }
-    if (finish) store.finish(0);
+    if (finish) store.finish(0, "jobs of " + std::to_string(pictures));
   }
   std::string read(const std::string& name) const { return scratch.read("out/" + name); }
   void write(const std::string& name, const std::string& text) const {
@@ -149,6 +149,78 @@ TEST_F(MergeTest, RunsOfOlderVersionsSayNoNumber) {
   write(".bifrons/run.json", "{\"shard\":0,\"shards\":1,\"failed\":0}\n");
   EXPECT_EQ(check(), Problems{});
   write_lines({lines()[0]});
+  EXPECT_EQ(check(), Problems{});
+}
+
+TEST_F(MergeTest, AnOlderSplitThatANewerOneCoversIsNotMissed) {
+  draw(8, 0, 4);
+  EXPECT_EQ(check().size(), 3u);
+  draw(8, 0, 2);
+  EXPECT_EQ(check(), Problems{"shard 1 of 2 has not finished"});
+  draw(8, 1, 2);
+  EXPECT_EQ(check(), Problems{});
+  EXPECT_EQ(merge_batches({path()}, path()).problems, Problems{});
+  EXPECT_EQ(check(), Problems{});
+  EXPECT_EQ(lines().size(), 8u);
+  draw(8, 2, 4);
+  EXPECT_EQ(check().size(), 3u) << "a newer split that is not complete";
+  draw(8);
+  EXPECT_EQ(check(), Problems{});
+}
+
+TEST_F(MergeTest, ANewerRunThatWasKilledIsMissed) {
+  draw(4, 0, 2);
+  draw(4, 1, 2);
+  draw(8, 0, 1, false);
+  EXPECT_EQ(check(), Problems{"the run in \"" + path() + "\" has not finished"});
+  draw(8);
+  EXPECT_EQ(check(), Problems{});
+}
+
+TEST_F(MergeTest, ShardsOfDifferentPromptFilesAreNoBatch) {
+  draw(4, 0, 2);
+  draw(8, 1, 2);
+  EXPECT_EQ(check(), Problems{"the 2 shards did not all draw the same prompts with the same "
+                              "settings; run them again"});
+  draw(8, 0, 2);
+  EXPECT_EQ(check(), Problems{});
+}
+
+TEST_F(MergeTest, APartThatComesAfterAMergeMakesItWhole) {
+  draw(6, 0, 2);
+  draw(6, 1, 2, false);
+  const Problems wanted{"shard 1 of 2 has not finished"};
+  EXPECT_EQ(merge_batches({path()}, path("other")).problems, wanted);
+  EXPECT_FALSE(check_batches({path("other")}).problems.empty());
+  EXPECT_EQ(merge_batches({path()}, path()).problems, wanted);
+  EXPECT_EQ(check(), wanted);
+  draw(6, 1, 2);
+  EXPECT_EQ(check(), Problems{});
+  for (const std::string& output : {path("other"), path()}) {
+    EXPECT_EQ(merge_batches({path()}, output).problems, Problems{});
+    EXPECT_EQ(check_batches({output}).problems, Problems{});
+  }
+}
+
+TEST_F(MergeTest, PartsInSeveralDirectoriesAreOneBatch) {
+  const auto draw_in = [&](const std::string& directory, int shard) {
+    draw(6, shard, 2);
+    fs::rename(path(), path(directory));
+  };
+  draw_in("a", 0);
+  draw_in("b", 1);
+  EXPECT_EQ(check_batches({path("a")}).problems, Problems{"shard 1 of 2 has not finished"});
+  EXPECT_EQ(check_batches({path("a"), path("b")}).problems, Problems{});
+  EXPECT_EQ(merge_batches({path("a"), path("b")}, path("all")).problems, Problems{});
+  EXPECT_EQ(check_batches({path("all")}).problems, Problems{});
+  EXPECT_EQ(merge_batches({path("a"), path("b")}, path("a")).problems, Problems{});
+  EXPECT_EQ(check_batches({path("a")}).problems, Problems{});
+}
+
+TEST_F(MergeTest, FreshForgetsWhatShardsSaid) {
+  draw(4, 0, 2);
+  draw(4, 1, 2);
+  draw(4, 0, 1, true, Resume::kFresh);
   EXPECT_EQ(check(), Problems{});
 }
 

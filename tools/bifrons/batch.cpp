@@ -293,7 +293,7 @@ class Batch {
                       "on from there",
                       counts.done_before + counts.drawn, counts.drawn));
     }
-    store.finish(counts.failed + counts.bad_lines);
+    store.finish(counts.failed + counts.bad_lines, fmt::format("{:016x}", counts.jobs));
     if (arguments_.grid) save_sheet();
     if (arguments_.gallery) write_gallery(arguments_.output);
     const int64_t failed = counts.failed + counts.bad_lines;
