@@ -107,7 +107,9 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
       }
     }
   }
-  for (std::string& each : missing_parts(directories)) complain(report, std::move(each));
+  std::vector<std::string> judged;
+  for (const std::string& each : directories) judged.push_back(plain(each));
+  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
   return report;
 }
 
@@ -139,13 +141,14 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   std::set<fs::path> places;
   bool lost = false;  // from the target itself
   for (const std::string& source : sources) {
-    const size_t before = report.problems.size();
     std::vector<std::string> problems;
     auto pictures = list_pictures(source, &problems);
+    lost = lost || (source == target && !problems.empty());
     for (std::string& problem : problems) complain(report, std::move(problem));
     for (ListedPicture& picture : pictures) {
       if (std::string fault = fault_of(picture); !fault.empty()) {
         complain(report, std::move(fault));
+        lost = lost || source == target;
       } else if (source != target && !bring(picture, target)) {
         complain(report,
                  shown(picture) + " has the name of something else in " + quote(target, 160));
@@ -154,7 +157,6 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
         all.push_back(std::move(picture));
       }
     }
-    lost = lost || (source == target && report.problems.size() > before);
   }
   for (const fs::path& place : places) sync_directory(place.string());
   std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
