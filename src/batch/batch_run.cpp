@@ -61,7 +61,9 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
 }
 
 BatchRun::BatchRun(JobStream& jobs, Store& store, BatchSetup setup)
-    : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {}
+    : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {
+  counts_.jobs = ManifestIndex::hash(setup_.model.weights_hash);
+}
 
 // The next picture that has to be drawn; without `waits`, only as far as the prompt file is there.
 std::optional<BatchJob> BatchRun::find_job(bool waits) {
@@ -87,9 +89,12 @@ std::optional<BatchJob> BatchRun::find_job(bool waits) {
       continue;
     }
     PictureJob& job = std::get<PictureJob>(*item);
-    if (store_.lists(job.file_name)) {
+    {
+      const bool listed = store_.lists(job.file_name);
       const std::lock_guard lock(mutex_);
-      ++counts_.listed;
+      counts_.listed += listed;
+      counts_.jobs =
+          ManifestIndex::hash(fmt::format("{:x} {} {}", counts_.jobs, job.file_name, job.key));
     }
     if (job.index % setup_.shard.count != setup_.shard.index) continue;
     const PictureState state =

@@ -32,6 +32,7 @@ struct BatchCounts {
   int64_t listed = 0;      // of all shards: asked for and drawn before, whatever its settings were
   int64_t file_bytes = 0;  // of the prompt file, read so far
   int64_t written_bytes = 0;
+  uint64_t jobs = 0;  // a hash of all shards' pictures so far, and of the model
 };
 
 // What a job became. Where candidates were judged, the request's seed is that of the one kept.

@@ -41,6 +41,16 @@ bool same_file(const std::optional<struct stat>& a, const std::optional<struct s
   return a && b && a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
+bool stays_inside(const std::string& directory, const std::string& name) {
+  for (size_t slash = name.find('/'); slash != std::string::npos;
+       slash = name.find('/', slash + 1)) {
+    const auto status = status_of(directory + "/" + name.substr(0, slash));
+    if (!status) return true;
+    if (!S_ISDIR(status->st_mode)) return false;
+  }
+  return true;
+}
+
 void sync_directory(const std::string& path) {
   const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) fail_to_write(path, errno);

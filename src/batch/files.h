@@ -21,6 +21,10 @@ std::optional<struct stat> status_of(const std::string& path);
 // Whether both are there and are names of one file.
 bool same_file(const std::optional<struct stat>& a, const std::optional<struct stat>& b);
 
+// Whether none of the directories that `name`, a relative path, has below `directory` is a symbolic
+// link, which could lead anywhere; those that are not there yet are none.
+bool stays_inside(const std::string& directory, const std::string& name);
+
 // fsync of a directory. Throws Error (cannot write).
 void sync_directory(const std::string& path);
 

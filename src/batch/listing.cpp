@@ -1,12 +1,18 @@
 // Lines of all manifests, in the order of the prompt file.
 #include "src/batch/listing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <map>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "src/batch/run_record.h"
+#include "src/io/quote.h"
 #include "src/io/sha256.h"
 
 namespace bifrons {
@@ -24,6 +30,30 @@ int64_t index_of(std::string_view line) {
   return index;
 }
 
+// Of one manifest.
+struct Lines {
+  std::unordered_set<uint64_t> names;  // hashes
+  int64_t damaged = 0;
+};
+
+constexpr int64_t kMostDamagedLines = 1000;
+
+// A run that came to its end said how many names it listed.
+void compare_with_runs(const std::string& directory, const std::map<std::string, Lines>& manifests,
+                       std::vector<std::string>& problems) {
+  std::vector<std::string> elsewhere;  // whoever asks about runs hears of damaged records
+  for (const RunRecord& run : read_runs(directory, elsewhere)) {
+    const std::string name = "metadata" + shard_suffix(run.shard, run.shards) + ".jsonl";
+    const auto found = manifests.find(name);
+    const auto left =
+        found == manifests.end() ? 0 : static_cast<int64_t>(found->second.names.size());
+    const int64_t damaged = found == manifests.end() ? 0 : found->second.damaged;
+    if (!run.listed || left + damaged >= *run.listed) continue;
+    problems.push_back(fmt::format("{} lists {} pictures, but the run finished {}",
+                                   quote(directory + "/" + name, 160), left, *run.listed));
+  }
+}
+
 }  // namespace
 
 std::string sha256_of_file(const std::string& path) {
@@ -38,13 +68,25 @@ std::string sha256_of_file(const std::string& path) {
   return file.bad() ? std::string() : sum.finish();
 }
 
-std::vector<ListedPicture> list_pictures(const std::string& directory) {
+std::vector<ListedPicture> list_pictures(const std::string& directory,
+                                         std::vector<std::string>* problems) {
   std::vector<ListedPicture> all;
+  std::map<std::string, Lines> manifests;
   std::unordered_map<std::string, size_t> place;
   for (const std::string& name : manifests_in(directory)) {
+    Lines& lines = manifests[name];
+    const size_t problems_before = problems != nullptr ? problems->size() : 0;
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
-      auto entry = read_manifest_line(row.text);
-      if (!entry) return;
+      auto entry = read_row(row, directory);
+      if (!entry) {
+        if (problems != nullptr && ++lines.damaged <= kMostDamagedLines) {
+          problems->push_back(fmt::format("{}:{}: the line is {}",
+                                          quote(directory + "/" + name, 160), row.number,
+                                          row.torn ? "torn" : "damaged"));
+        }
+        return;
+      }
+      if (problems != nullptr) lines.names.insert(ManifestIndex::hash(entry->file_name));
       ListedPicture listed{std::move(*entry), index_of(row.text), directory, std::string(row.text)};
       const auto [known, is_new] = place.emplace(listed.entry.file_name, all.size());
       if (is_new) {
@@ -54,7 +96,12 @@ std::vector<ListedPicture> list_pictures(const std::string& directory) {
         all[known->second] = std::move(listed);
       }
     });
+    if (lines.damaged > 0 && lines.names.empty() && !is_of_batch(directory + "/" + name)) {
+      problems->resize(problems_before);
+      problems->push_back(quote(directory + "/" + name, 160) + " is not of a batch");
+    }
   }
+  if (problems != nullptr) compare_with_runs(directory, manifests, *problems);
   std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
     return std::tie(a.index, a.entry.file_name) < std::tie(b.index, b.entry.file_name);
   });

@@ -17,8 +17,11 @@ struct ListedPicture {
 };
 
 // Every name once, by index and then name. Where several lines name one file, the one whose
-// checksum the file has counts.
-std::vector<ListedPicture> list_pictures(const std::string& directory);
+// checksum the file has counts. What is wrong with the manifests themselves is left out of it and a
+// sentence in `problems`: lines that are damaged or torn, each with its number, and lines that are
+// not there any more, by the number that a finished run left.
+std::vector<ListedPicture> list_pictures(const std::string& directory,
+                                         std::vector<std::string>* problems = nullptr);
 
 // SHA-256 of a file; empty when it cannot be read.
 std::string sha256_of_file(const std::string& path);

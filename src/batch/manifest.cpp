@@ -13,9 +13,11 @@
 #include <system_error>
 
 #include "kernels/error.h"
+#include "src/batch/files.h"
 #include "src/io/descriptor.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
+#include "vision/picture_file.h"
 
 namespace bifrons {
 namespace {
@@ -43,7 +45,53 @@ std::optional<std::string> take_last(std::string_view& line, std::string_view na
   return std::string(value);
 }
 
+// Of a shard: ".00003-of-00016", with more digits where five do not do.
+bool is_shard_suffix(std::string_view text) {
+  int64_t shard = 0, shards = 0;
+  const size_t middle = text.find("-of-");
+  if (!text.starts_with('.') || middle == std::string_view::npos) return false;
+  const std::string_view first = text.substr(1, middle - 1), second = text.substr(middle + 4);
+  std::from_chars(first.data(), first.data() + first.size(), shard);
+  std::from_chars(second.data(), second.data() + second.size(), shards);
+  return shard >= 0 && shard < shards && shard_suffix(shard, shards) == text;
+}
+
+bool is_manifest_name(std::string_view name) {
+  constexpr std::string_view kBefore = "metadata", kBehind = ".jsonl";
+  if (name == kManifestName) return true;
+  return name.starts_with(kBefore) && name.ends_with(kBehind) &&
+         name.size() > kBefore.size() + kBehind.size() &&
+         is_shard_suffix(
+             name.substr(kBefore.size(), name.size() - kBefore.size() - kBehind.size()));
+}
+
 }  // namespace
+
+std::string shard_suffix(int64_t shard, int64_t shards) {
+  return shards > 1 ? fmt::format(".{:05}-of-{:05}", shard, shards) : "";
+}
+
+bool is_picture_name(std::string_view file_name) {
+  constexpr int kDeepest = 4;
+  const auto is_alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const auto is_plain = [&](std::string_view part) {  // longer than an id: numbers are appended
+    return !part.empty() && part.size() <= 255 && is_alphanumeric(part[0]) &&
+           !part.ends_with('.') && std::all_of(part.begin(), part.end(), [&](char c) {
+             return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+           });
+  };
+  if (!picture_format_of(file_name)) return false;
+  std::string_view rest = file_name;
+  for (int depth = 1; depth <= kDeepest; ++depth) {
+    const size_t slash = rest.find('/');
+    if (!is_plain(rest.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    rest = rest.substr(slash + 1);
+  }
+  return false;
+}
 
 std::string manifest_line(const ManifestEntry& entry, std::string_view members) {
   std::string line = fmt::format("{{\"file_name\":{}{}{}", json_text(entry.file_name),
@@ -70,6 +118,7 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
   const auto result = std::from_chars(bytes->data(), bytes->data() + bytes->size(), entry.bytes);
   if (result.ec != std::errc() || result.ptr != bytes->data() + bytes->size()) return std::nullopt;
   entry.file_name = body.substr(kStart.size(), quote_at - kStart.size());
+  if (!is_picture_name(entry.file_name)) return std::nullopt;
   entry.key = *key;
   entry.sha256 = *sum;
   entry.model = *model;
@@ -88,6 +137,7 @@ void read_manifest(const std::string& path, const std::function<void(const Manif
   std::string text;
   std::string block(size_t{1} << 20, '\0');
   int64_t offset = 0;  // of text
+  int64_t number = 0;
   while (true) {
     const ssize_t got = ::read(file.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
@@ -97,13 +147,42 @@ void read_manifest(const std::string& path, const std::function<void(const Manif
     size_t from = 0;
     for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
       each({offset + static_cast<int64_t>(from), std::string_view(text).substr(from, end - from),
-            false});
+            false, ++number});
       from = end + 1;
     }
     text.erase(0, from);
     offset += static_cast<int64_t>(from);
   }
-  if (!text.empty()) each({offset, text, true});
+  if (!text.empty()) each({offset, text, true, ++number});
+}
+
+std::optional<ManifestEntry> read_row(const ManifestRow& row, const std::string& directory) {
+  auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
+  if (entry && !stays_inside(directory, entry->file_name)) return std::nullopt;
+  return entry;
+}
+
+bool can_be_torn_line(std::string_view text) {
+  text = text.substr(0, text.find('\0'));
+  if (!text.starts_with(kStart.substr(0, text.size()))) return false;
+  if (read_manifest_line(text)) return true;  // only the line end is missing
+  // Where all braces are closed again, nothing is torn: other programs write such lines.
+  try {
+    Json::parse(text, "line", {.depth = 100});
+    return false;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+bool is_of_batch(const std::string& path) {
+  bool whole = false, foreign = false;
+  read_manifest(path, [&](const ManifestRow& row) {
+    if (whole) return;
+    whole = read_manifest_line(row.text).has_value();
+    foreign = foreign || !row.torn || !can_be_torn_line(row.text);
+  });
+  return whole || !foreign;
 }
 
 std::vector<std::string> manifests_in(const std::string& directory) {
@@ -112,7 +191,7 @@ std::vector<std::string> manifests_in(const std::string& directory) {
   for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
        at.increment(error)) {
     const std::string name = at->path().filename().string();
-    if (name.starts_with("metadata.") && name.ends_with("jsonl")) found.push_back(name);
+    if (is_manifest_name(name)) found.push_back(name);
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -15,6 +15,9 @@ namespace bifrons {
 
 constexpr std::string_view kManifestName = "metadata.jsonl";
 
+// What the names of a shard's own files have in them: ".00003-of-00016", nothing for the whole.
+std::string shard_suffix(int64_t shard, int64_t shards);
+
 // What decides whether a picture is done: the end of its line.
 struct ManifestEntry {
   std::string file_name;
@@ -28,7 +31,13 @@ struct ManifestEntry {
 // braces: "text":"a fox","seed":7.
 std::string manifest_line(const ManifestEntry& entry, std::string_view members);
 
-// The entry of a line without line end; nothing when the checksum is wrong or it is no such line.
+// Whether a batch can have given a picture this name: what a prompt line's `output` may be, with an
+// ending of a picture. No other one is read from a manifest, which may come from anywhere: it stays
+// below the directory and names none of our own files.
+bool is_picture_name(std::string_view file_name);
+
+// The entry of a line without line end; nothing when the checksum is wrong, it is no such line, or
+// its name is none of a picture. Where the name leads on disk is for read_row().
 std::optional<ManifestEntry> read_manifest_line(std::string_view line);
 
 // Calls `each` for every line of a file, good or bad, with its offset; the last one may lack its
@@ -37,12 +46,26 @@ struct ManifestRow {
   int64_t offset = 0;
   std::string_view text;  // without line end
   bool torn = false;
+  int64_t number = 0;  // from 1
 };
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each);
 
+// The entry of a row of a manifest in `directory`; nothing also when the row is torn, or its file
+// lies behind a symbolic link to another directory.
+std::optional<ManifestEntry> read_row(const ManifestRow& row, const std::string& directory);
+
 // Names of the manifests in a directory: metadata.jsonl and those of shards,
-// metadata.00003-of-00016.jsonl. Empty when there is no such directory.
+// metadata.00003-of-00016.jsonl; others, like metadata.train.jsonl, are somebody else's. Empty when
+// there is no such directory.
 std::vector<std::string> manifests_in(const std::string& directory);
+
+// Whether `text` can be what a kill left of a line: its beginning, or blocks never written (NULs).
+bool can_be_torn_line(std::string_view text);
+
+// Whether a file is a manifest of this program, which may be rewritten and removed: a line of it
+// has its checksum, or there is nothing in it but a torn line. So is one that is not there. Throws
+// as read_manifest() does.
+bool is_of_batch(const std::string& path);
 
 // What manifests say is done, 40 bytes a picture: names, keys and sums are kept as 64-bit hashes.
 class ManifestIndex {

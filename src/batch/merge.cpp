@@ -16,11 +16,11 @@
 #include <tuple>
 
 #include "kernels/error.h"
+#include "src/batch/completeness.h"
 #include "src/batch/files.h"
 #include "src/batch/listing.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
-#include "src/io/json.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -37,9 +37,9 @@ std::string shown(const ListedPicture& picture) {
 // Why a listed file is not what its line says; empty when it is.
 std::string fault_of(const ListedPicture& picture) {
   const std::string path = picture.directory + "/" + picture.entry.file_name;
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return shown(picture) + " is missing";
-  if (static_cast<int64_t>(fs::file_size(path, error)) != picture.entry.bytes || error) {
+  const auto status = status_of(path);
+  if (!status || !S_ISREG(status->st_mode)) return shown(picture) + " is missing";
+  if (status->st_size != picture.entry.bytes) {
     return shown(picture) + " has another size than listed";
   }
   if (sha256_of_file(path) != picture.entry.sha256) {
@@ -50,42 +50,6 @@ std::string fault_of(const ListedPicture& picture) {
 
 void complain(MergeReport& report, std::string problem) {
   if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(problem));
-}
-
-// Each finished shard left a run.json: all N of them have to be there.
-void check_shards(const std::vector<std::string>& directories, MergeReport& report) {
-  std::map<int64_t, std::set<int64_t>> finished;  // by number of shards
-  for (const std::string& directory : directories) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory + "/.bifrons", error)) {
-      const std::string name = entry.path().filename().string();
-      if (!name.starts_with("run.") || !name.ends_with("json")) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      const std::string text{std::istreambuf_iterator<char>(file), {}};
-      try {
-        const Json run = Json::parse(text, name);
-        const auto member = [&](const char* key) {
-          const Json* value = run.find(key);
-          if (value == nullptr) throw Error(ErrorKind::kData, name + " says no " + key);
-          return value->unsigned_integer(key);
-        };
-        finished[member("shards")].insert(member("shard"));
-        if (member("failed") > 0) {
-          complain(report, fmt::format("{} lines failed in shard {} of {}", member("failed"),
-                                       member("shard"), member("shards")));
-        }
-      } catch (const Error&) {
-        complain(report, quote(entry.path().string(), 160) + " is damaged");
-      }
-    }
-  }
-  if (finished.empty()) complain(report, "no run has finished here");
-  for (const auto& [count, shards] : finished) {
-    for (int64_t i = 0; i < std::min<int64_t>(count, 100'000); ++i) {
-      if (!shards.contains(i))
-        complain(report, fmt::format("shard {} of {} has not finished", i, count));
-    }
-  }
 }
 
 // Holds the whole-directory lock where that can be had, so that nobody writes meanwhile.
@@ -99,10 +63,12 @@ UniqueFd hold(const std::string& directory) {
   return file;
 }
 
-// Brings the file to `output`. False when another picture has its name there.
+// Brings the file to `output`. False when another picture has its name there, or the name leads out
+// of there.
 bool bring(const ListedPicture& picture, const std::string& output) {
   const std::string from = picture.directory + "/" + picture.entry.file_name;
   const fs::path to = output + "/" + picture.entry.file_name;
+  if (!stays_inside(output, picture.entry.file_name)) return false;
   std::error_code error;
   fs::create_directories(to.parent_path(), error);
   if (link(from.c_str(), to.c_str()) == 0) return true;
@@ -129,7 +95,10 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
   MergeReport report;
   std::map<std::string, std::string> sums;  // by name
   for (const std::string& each : directories) {
-    for (const ListedPicture& picture : list_pictures(plain(each))) {
+    std::vector<std::string> problems;
+    const auto pictures = list_pictures(plain(each), &problems);
+    for (std::string& problem : problems) complain(report, std::move(problem));
+    for (const ListedPicture& picture : pictures) {
       ++report.pictures;
       if (std::string fault = fault_of(picture); !fault.empty()) complain(report, std::move(fault));
       const auto [known, is_new] = sums.emplace(picture.entry.file_name, picture.entry.sha256);
@@ -138,7 +107,9 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
       }
     }
   }
-  check_shards(directories, report);
+  std::vector<std::string> judged;
+  for (const std::string& each : directories) judged.push_back(plain(each));
+  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
   return report;
 }
 
@@ -146,13 +117,21 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   MergeReport report;
   const std::string target = plain(output);
   std::vector<std::string> sources{target};
+  bool in_place = false;
   for (const std::string& each : directories) {
-    if (!same_directory(each, target)) {
+    if (same_directory(each, target)) {
+      in_place = true;
+    } else {
       sources.push_back(plain(each));
     }
   }
-  check_shards(sources, report);
-  Store store({.directory = target});  // takes the lock and cleans up after a killed writer
+  // What an earlier merge brought there is judged where it came from.
+  std::vector<std::string> judged = sources;
+  if (!in_place && is_merge_of_others(target)) judged.erase(judged.begin());
+  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
+  // Takes the lock and sweeps up after a killed writer; the manifest stays as it is until the new
+  // one is there, so that what is wrong with it is reported however often a merge breaks off.
+  Store store({.directory = target, .draws = false});
   std::vector<UniqueFd> held;
   for (const std::string& source : sources) {
     if (source != target) held.push_back(hold(source));
@@ -160,12 +139,19 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   std::vector<ListedPicture> all;
   std::set<std::string> names;
   std::set<fs::path> places;
+  bool lost = false;  // from the target itself
   for (const std::string& source : sources) {
-    for (ListedPicture& picture : list_pictures(source)) {
+    std::vector<std::string> problems;
+    auto pictures = list_pictures(source, &problems);
+    lost = lost || (source == target && !problems.empty());
+    for (std::string& problem : problems) complain(report, std::move(problem));
+    for (ListedPicture& picture : pictures) {
       if (std::string fault = fault_of(picture); !fault.empty()) {
         complain(report, std::move(fault));
+        lost = lost || source == target;
       } else if (source != target && !bring(picture, target)) {
-        complain(report, shown(picture) + " has the name of another picture");
+        complain(report,
+                 shown(picture) + " has the name of something else in " + quote(target, 160));
       } else if (names.insert(picture.entry.file_name).second) {
         places.insert((fs::path(target) / picture.entry.file_name).parent_path());
         all.push_back(std::move(picture));
@@ -180,11 +166,16 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   for (const ListedPicture& picture : all) text.append(picture.line).push_back('\n');
   write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
                 IfExists::kReplace);
-  if (report.problems.empty()) store.mark_finished(0);
+  const auto listed = static_cast<int64_t>(all.size());
+  record_merge(target, listed,
+               report.problems.empty() ? MergeOutcome::kWhole
+               : lost                  ? MergeOutcome::kLost
+                                       : MergeOutcome::kIncomplete);
   for (const std::string& name : manifests_in(target)) {
-    if (name != kManifestName) fs::remove(target + "/" + name);
+    const std::string path = target + "/" + name;
+    if (name != kManifestName && is_of_batch(path)) fs::remove(path);
   }
-  report.pictures = static_cast<int64_t>(all.size());
+  report.pictures = listed;
   return report;
 }
 

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "src/batch/files.h"
+#include "src/batch/run_record.h"
 #include "src/io/descriptor.h"
-#include "src/io/durable_file.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
 
@@ -34,6 +34,16 @@ UniqueFd open_lock(const std::string& path) {
   return file;
 }
 
+// Behind a symbolic link the files that are swept away would be somebody else's.
+void make_own_directory(const std::string& path) {
+  make_directories(path);
+  const auto status = status_of(path);
+  if (status && S_ISDIR(status->st_mode)) return;
+  throw Error(
+      ErrorKind::kCannotWrite,
+      quote(path) + " is a symbolic link; take it away, for what is in it would be removed");
+}
+
 bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
   if (flock(file.get(), kind | LOCK_NB) == 0) return true;
   if (errno != EWOULDBLOCK) {
@@ -50,18 +60,6 @@ bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
                   "; wait for it, or use another directory");
 }
 
-// Whatever stands where a directory is wanted is in the way of this name alone.
-void refuse_blocked(const fs::path& directory) {
-  if (directory.empty()) return;
-  std::error_code error;
-  const fs::file_status status = fs::status(directory, error);
-  if (fs::is_directory(status)) return;
-  if (fs::exists(fs::symlink_status(directory, error))) {
-    throw NameTaken(ErrorKind::kCannotWrite, quote(directory.string()) + " is not a directory");
-  }
-  refuse_blocked(directory.parent_path());
-}
-
 }  // namespace
 
 // Where a picture goes, and the part it is made of: its name without directories.
@@ -74,17 +72,22 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
     options_.directory.pop_back();
   }
   hidden_ = options_.directory + "/.bifrons";
-  if (options_.shards > 1) {
-    suffix_ = fmt::format(".{:05}-of-{:05}", options_.shard, options_.shards);
+  suffix_ = shard_suffix(options_.shard, options_.shards);
+  // Looked at before anything is made, where no batch has been yet.
+  if (!status_of(hidden_) && status_of(manifest_path()) && !is_of_batch(manifest_path())) {
+    refuse_foreign_manifest();
   }
-  make_directories(hidden_ + "/parts" + suffix_);
+  make_directories(options_.directory);
+  make_own_directory(hidden_);
+  make_own_directory(hidden_ + "/parts" + suffix_);
   lock();
   recover_manifest();
   sweep_parts();
+  if (options_.draws) begin_record();
   if (options_.resume == Resume::kFresh) remove_listed();
   read_other_manifests();
   history_.listed = static_cast<int64_t>(index_.size());
-  if (unlink(run_path().c_str()) != 0 && errno != ENOENT) fail_to_write(run_path(), errno);
+  if (!options_.draws) return;
   errors_ = UniqueFd(open(errors_path().c_str(),
                           O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (errors_.get() < 0) fail_to_write(errors_path(), errno);
@@ -204,10 +207,11 @@ void Store::add(ManifestEntry entry, std::string_view members, std::span<const u
   target.part = hidden_ + "/parts" + suffix_ + "/" + flat;
   target.file = options_.directory + "/" + entry.file_name;
   target.directory = fs::path(target.file).parent_path().string();
-  if (flat != entry.file_name) {
-    refuse_blocked(target.directory);
-    make_directories(target.directory);
+  if (!stays_inside(options_.directory, entry.file_name)) {
+    throw NameTaken(ErrorKind::kCannotWrite,
+                    quote(target.file) + " would lie behind a symbolic link, or below a file");
   }
+  if (flat != entry.file_name) make_directories(target.directory);
   if (const auto there = status_of(target.file); there && S_ISDIR(there->st_mode)) {
     throw NameTaken(ErrorKind::kCannotWrite, quote(target.file) + " is a directory");
   }
@@ -254,17 +258,24 @@ void Store::add_error(std::string_view line) {
   if (error_number != 0) fail_to_write(errors_path(), error_number);
 }
 
-void Store::finish(int64_t failed) {
-  const std::lock_guard lock(mutex_);
-  if (superseded_) drop_superseded();
-  mark_finished(failed);
+void Store::begin_record() {
+  std::vector<std::string> damaged;
+  generation_ = next_generation(read_runs(options_.directory, damaged), options_.shards);
+  write_run(options_.directory, {.shard = options_.shard,
+                                 .shards = options_.shards,
+                                 .finished = false,
+                                 .generation = generation_});
 }
 
-void Store::mark_finished(int64_t failed) {
-  const std::string text = fmt::format("{{\"shard\":{},\"shards\":{},\"failed\":{}}}\n",
-                                       options_.shard, options_.shards, failed);
-  write_durably(run_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
-                IfExists::kReplace);
+void Store::finish(int64_t failed, const std::string& jobs) {
+  const std::lock_guard lock(mutex_);
+  const int64_t listed = drop_superseded();
+  write_run(options_.directory, {.shard = options_.shard,
+                                 .shards = options_.shards,
+                                 .failed = failed,
+                                 .listed = listed,
+                                 .generation = generation_,
+                                 .jobs = jobs});
 }
 
 }  // namespace bifrons

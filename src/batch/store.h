@@ -29,6 +29,7 @@ struct StoreOptions {
   int64_t shard = 0, shards = 1;  // with more than one, each has a manifest of its own
   Resume resume = Resume::kTrust;
   bool overwrite = false;  // files that are not from here may be replaced
+  bool draws = true;       // false: a merge, which replaces the manifest as a whole by itself
 };
 
 // What became of recovery and of the manifests found, for a remark to the user.
@@ -91,12 +92,10 @@ class Store {
   void add_error(std::string_view line);
   std::string errors_path() const;
 
-  // Drops superseded lines and marks the part as finished. Called once, at the end of a run that
-  // was not broken off.
-  void finish(int64_t failed);
-  // Leaves .bifrons/run.json, which says that this writer's part is complete but for `failed`
-  // pictures. The next writer takes it away.
-  void mark_finished(int64_t failed);
+  // Drops superseded lines and leaves a RunRecord, which says that this writer's part is complete
+  // but for `failed` pictures; `jobs` is its hash of what was to be drawn. Called once, at the end
+  // of a run that was not broken off. Until then, from the beginning, the record says unfinished.
+  void finish(int64_t failed, const std::string& jobs = {});
 
   // The manifest this writer appends to.
   std::string manifest_path() const;
@@ -105,14 +104,15 @@ class Store {
   struct Target;
   void lock();
   void recover_manifest();
+  [[noreturn]] void refuse_foreign_manifest() const;
   void sweep_parts();
+  void begin_record();
   void read_other_manifests();
   void remove_listed();
   void write_part(const std::string& part, std::span<const uint8_t> file) const;
   void place(const Target& target, std::span<const uint8_t> file, bool replace) const;
   void append(std::string_view line);
-  void drop_superseded();
-  std::string run_path() const { return hidden_ + "/run" + suffix_ + ".json"; }
+  int64_t drop_superseded();
 
   StoreOptions options_;
   std::string hidden_;  // <directory>/.bifrons
@@ -121,6 +121,7 @@ class Store {
   ManifestIndex index_;
   UniqueFd shared_lock_, own_lock_, manifest_, errors_;
   int64_t manifest_bytes_ = 0;
+  int64_t generation_ = 0;   // of the RunRecord
   bool superseded_ = false;  // a line of the manifest has become wrong
   mutable std::mutex mutex_;
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/batch/files.h"
+#include "src/batch/run_record.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
@@ -27,7 +28,7 @@ ManifestIndex read_manifests(const std::string& directory) {
   ManifestIndex index;
   for (const std::string& name : manifests_in(directory)) {
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
-      if (const auto entry = read_manifest_line(row.text)) index.add(*entry);
+      if (const auto entry = read_row(row, directory)) index.add(*entry);
     });
   }
   return index;
@@ -54,15 +55,22 @@ PictureState state_of_picture(const ManifestIndex::Known* known, const std::stri
   return PictureState::kDone;
 }
 
+void Store::refuse_foreign_manifest() const {
+  throw Error(ErrorKind::kCannotWrite,
+              quote(manifest_path()) +
+                  " is not of a batch, or wholly damaged; move it away or use another directory");
+}
+
 // Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off.
 void Store::recover_manifest() {
   int64_t good = 0, end_of_good = 0;
-  bool good_after_bad = false;
+  bool good_after_bad = false, foreign = false;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    const auto entry = row.torn ? std::nullopt : read_manifest_line(row.text);
+    const auto entry = read_row(row, options_.directory);
     if (!entry) {
       if (row.torn) {
         history_.torn_line = true;
+        foreign = !can_be_torn_line(row.text);
       } else {
         ++history_.damaged_lines;
       }
@@ -74,13 +82,8 @@ void Store::recover_manifest() {
     ++good;
     end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
   });
-  if (good == 0 && history_.damaged_lines > 0) {
-    throw Error(ErrorKind::kCannotWrite,
-                quote(manifest_path()) +
-                    " is not from bifrons, or wholly damaged; move it away "
-                    "or use another directory");
-  }
-  if (history_.damaged_lines == 0 && !history_.torn_line) return;
+  if (good == 0 && (foreign || history_.damaged_lines > 0)) refuse_foreign_manifest();
+  if ((history_.damaged_lines == 0 && !history_.torn_line) || !options_.draws) return;
   if (!good_after_bad) {
     const UniqueFd file(open(manifest_path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     if (file.get() < 0 || ftruncate(file.get(), end_of_good) != 0 || fsync(file.get()) != 0) {
@@ -90,7 +93,7 @@ void Store::recover_manifest() {
   }
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    if (!row.torn && read_manifest_line(row.text)) kept.append(row.text).push_back('\n');
+    if (read_row(row, options_.directory)) kept.append(row.text).push_back('\n');
   });
   write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
                 IfExists::kReplace);
@@ -106,7 +109,8 @@ void Store::sweep_parts() {
     std::string name = entry.path().filename().string();
     std::replace(name.begin(), name.end(), '!', '/');
     const std::string file = options_.directory + "/" + name;
-    if (same_file(status_of(part), status_of(file))) {
+    const bool ours = is_picture_name(name) && stays_inside(options_.directory, name);
+    if (ours && same_file(status_of(part), status_of(file))) {
       const ManifestIndex::Known* known = index_.find(name);
       const auto content = content_of(file);
       if (!content) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
@@ -127,18 +131,26 @@ void Store::remove_listed() {
   std::vector<std::string> paths{manifest_path()};
   if (suffix_.empty()) {
     for (const std::string& name : manifests_in(options_.directory)) {
-      if (name != kManifestName) paths.push_back(options_.directory + "/" + name);
+      const std::string path = options_.directory + "/" + name;
+      if (name != kManifestName && is_of_batch(path)) paths.push_back(path);
     }
   }
   for (const std::string& path : paths) {
     read_manifest(path, [&](const ManifestRow& row) {
-      const auto entry = read_manifest_line(row.text);
+      const auto entry = read_row(row, options_.directory);
       const std::string file = entry ? options_.directory + "/" + entry->file_name : "";
       if (!entry || !status_of(file)) return;
       if (unlink(file.c_str()) != 0) fail_to_write(file, errno);
       ++history_.removed;
     });
     if (unlink(path.c_str()) != 0 && errno != ENOENT) fail_to_write(path, errno);
+  }
+  if (suffix_.empty()) {  // what shards said of their manifests
+    std::vector<std::string> damaged;
+    for (const RunRecord& run : read_runs(options_.directory, damaged)) {
+      const std::string path = run_path(options_.directory, run.shard, run.shards);
+      if (run.shards > 1 && unlink(path.c_str()) != 0) fail_to_write(path, errno);
+    }
   }
   index_ = {};
   superseded_ = false;
@@ -150,23 +162,26 @@ void Store::read_other_manifests() {
     const std::string path = options_.directory + "/" + name;
     if (path == manifest_path()) continue;
     read_manifest(path, [&](const ManifestRow& row) {
-      if (const auto entry = read_manifest_line(row.text)) {
+      if (const auto entry = read_row(row, options_.directory)) {
         if (index_.find(entry->file_name) == nullptr) index_.add(*entry);
       }
     });
   }
 }
 
-void Store::drop_superseded() {
+// How many names are listed.
+int64_t Store::drop_superseded() {
   std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    if (const auto entry = read_manifest_line(row.text)) {
+    if (const auto entry = read_row(row, options_.directory)) {
       last[ManifestIndex::hash(entry->file_name)] = row.offset;
     }
   });
+  const auto listed = static_cast<int64_t>(last.size());
+  if (!superseded_) return listed;
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    const auto entry = read_manifest_line(row.text);
+    const auto entry = read_row(row, options_.directory);
     if (entry && last[ManifestIndex::hash(entry->file_name)] == row.offset) {
       kept.append(row.text).push_back('\n');
     }
@@ -174,6 +189,7 @@ void Store::drop_superseded() {
   write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
                 IfExists::kReplace);
   superseded_ = false;
+  return listed;
 }
 
 }  // namespace bifrons

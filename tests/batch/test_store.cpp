@@ -112,6 +112,38 @@ TEST_F(StoreTest, AForeignManifestStays) {
   EXPECT_EQ(read("metadata.jsonl"), "{\"file_name\":\"x.png\",\"text\":\"theirs\"}\n");
 }
 
+TEST_F(StoreTest, AForeignManifestWithoutALineEndStays) {
+  for (const std::string theirs : {R"({"file_name":"x.png","text":"theirs"})",
+                                   R"({"file_name": "x.png", "text": "th)", R"([1,2])", "text"}) {
+    write("metadata.jsonl", theirs);
+    for (const Resume resume : {Resume::kTrust, Resume::kFresh}) {
+      try {
+        Store store(options(resume));
+        FAIL() << theirs;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::kCannotWrite);
+        EXPECT_NE(std::string(error.what()).find("metadata.jsonl"), std::string::npos);
+      }
+      EXPECT_EQ(read("metadata.jsonl"), theirs);
+      EXPECT_FALSE(fs::exists(scratch / "out/.bifrons")) << "nothing is touched";
+    }
+  }
+}
+
+TEST_F(StoreTest, AFirstLineThatWasTornIsOursAtEveryLength) {
+  fill(1);
+  const std::string line = read("metadata.jsonl");
+  for (size_t length = 0; length < line.size(); ++length) {
+    for (const bool zeros : {false, true}) {
+      fs::remove_all(scratch / "out");
+      write("metadata.jsonl", line.substr(0, length) + std::string(zeros ? 30 : 0, '\0'));
+      const Store store(options());
+      EXPECT_EQ(store.history().torn_line, zeros || length > 0);
+      EXPECT_EQ(read("metadata.jsonl"), "");
+    }
+  }
+}
+
 TEST_F(StoreTest, OneWriter) {
   const Store first(options());
   EXPECT_THROW(Store{options()}, Error);

@@ -326,6 +326,60 @@ TEST_F(CliBatch, RefusalsAndTheirCodes) {
   }
 }
 
+TEST_F(CliBatch, MergeSaysWhatAManifestHasLost) {
+  scratch.write("p.txt", "a fox --count 4\n");
+  ASSERT_EQ(batch("p.txt").exit_code, 0);
+  const std::string whole = scratch.read("out/metadata.jsonl");
+  const auto merge = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), "merge");
+    return run_bifrons(more, {.directory = scratch.path()});
+  };
+  EXPECT_EQ(merge({"--check", "out"}).exit_code, 0);
+  scratch.write("out/metadata.jsonl", whole.substr(whole.find('\n') + 1));
+  const Outcome shorter = merge({"--check", "out"});
+  EXPECT_EQ(shorter.exit_code, 3);
+  EXPECT_NE(shorter.err.find("lists 3 pictures, but the run finished 4"), std::string::npos)
+      << shorter.err;
+  scratch.write("out/metadata.jsonl", whole.substr(0, whole.size() - 5));
+  const Outcome torn = merge({"out"});
+  EXPECT_EQ(torn.exit_code, 3);
+  EXPECT_NE(torn.err.find("metadata.jsonl\":4: the line is torn"), std::string::npos) << torn.err;
+  EXPECT_EQ(merge({"--check", "out"}).exit_code, 3);
+  ASSERT_EQ(batch("p.txt").exit_code, 0);
+  EXPECT_EQ(merge({"out"}).exit_code, 0);
+  EXPECT_EQ(merge({"--check", "out"}).exit_code, 0);
+}
+
+// A hash of the whole file's pictures, which a shard sees although it draws only some.
+TEST_F(CliBatch, ShardsOfOneFileAgree) {
+  scratch.write("p.txt", "a fox\na cat\na dog\n");
+  const auto check = [&] {
+    return run_bifrons({"merge", "--check", "out"}, {.directory = scratch.path()});
+  };
+  ASSERT_EQ(batch("p.txt", {"--shard", "0/4"}).exit_code, 0);
+  ASSERT_EQ(batch("p.txt", {"--shard", "1/2"}).exit_code, 0);
+  ASSERT_EQ(batch("p.txt", {"--shard", "0/2"}).exit_code, 0);
+  const Outcome whole = check();
+  EXPECT_EQ(whole.exit_code, 0) << whole.err;
+  ASSERT_EQ(batch("p.txt", {"--shard", "0/2", "--cfg", "2"}).exit_code, 0);
+  const Outcome mixed = check();
+  EXPECT_EQ(mixed.exit_code, 3);
+  EXPECT_NE(mixed.err.find("did not all draw the same"), std::string::npos) << mixed.err;
+}
+
+TEST_F(CliBatch, AManifestOfSomebodyElseStays) {
+  scratch.write("p.txt", "a fox\n");
+  fs::create_directories(scratch / "out");
+  const std::string theirs = R"({"file_name":"x.png","text":"theirs"})";
+  scratch.write("out/metadata.jsonl", theirs);
+  const Outcome refused = batch("p.txt");
+  EXPECT_EQ(refused.exit_code, 73);
+  EXPECT_NE(refused.err.find("metadata.jsonl\" is not of a batch"), std::string::npos)
+      << refused.err;
+  EXPECT_EQ(scratch.read("out/metadata.jsonl"), theirs);
+  EXPECT_EQ(pictures("out").size(), 0u);
+}
+
 TEST_F(CliBatch, SheetAndGallery) {
   scratch.write("p.jsonl",
                 "{\"prompt\":\"a </script><b>fox\",\"id\":\"a\"}\n{\"prompt\":\"cat\"}\n");

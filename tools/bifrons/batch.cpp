@@ -307,7 +307,7 @@ class Batch {
                       "on from there",
                       counts.done_before + counts.drawn, counts.drawn));
     }
-    store.finish(counts.failed + counts.bad_lines);
+    store.finish(counts.failed + counts.bad_lines, fmt::format("{:016x}", counts.jobs));
     if (arguments_.grid) save_sheet();
     if (arguments_.gallery) save_gallery(watch);
     const int64_t failed = counts.failed + counts.bad_lines;
