@@ -1,75 +1,19 @@
-// `bifrons batch` and its kin as a user meets them, on a toy model.
+// `bifrons batch` as a user meets it: lines to pictures, whatever happens meanwhile.
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <algorithm>
-#include <map>
-#include <nlohmann/json.hpp>
+#include <fstream>
 #include <random>
+#include <set>
 #include <thread>
 
-#include "tests/cli/run_program.h"
-#include "tests/support/temporary_directory.h"
+#include "tests/cli/batch_fixture.h"
 
 namespace bifrons::testing {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-const std::string kToy = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/toy-f32";
-
-std::vector<json> lines_of(const std::string& text) {
-  std::vector<json> found;
-  for (size_t from = 0; from < text.size();) {
-    const size_t end = std::min(text.find('\n', from), text.size());
-    found.push_back(json::parse(text.substr(from, end - from)));
-    from = end + 1;
-  }
-  return found;
-}
-
-class CliBatch : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!fs::exists(kToy)) GTEST_SKIP() << "this checkout has no toy model";
-  }
-
-  std::vector<std::string> words(const std::string& file, std::vector<std::string> more) const {
-    std::vector<std::string> all = {"batch", file, "-m", kToy, "-t", "1"};
-    if (std::find(more.begin(), more.end(), "-o") == more.end()) {
-      more.insert(more.end(), {"-o", "out"});
-    }
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-  Outcome batch(const std::string& file, const std::vector<std::string>& more = {},
-                Surroundings where = {}) const {
-    where.directory = scratch.path();
-    return run_bifrons(words(file, more), where);
-  }
-
-  // Every picture below a directory by name, with its bytes.
-  std::map<std::string, std::string> pictures(const std::string& directory) const {
-    std::map<std::string, std::string> found;
-    if (!fs::exists(scratch / directory)) return found;
-    // What is hidden may be in use by a program that runs, and goes while one looks.
-    for (fs::recursive_directory_iterator at(scratch / directory), end; at != end; ++at) {
-      const std::string name = at->path().lexically_relative(scratch / directory).string();
-      if (name.starts_with(".")) {
-        at.disable_recursion_pending();
-      } else if (at->is_regular_file() && name.find("metadata") == name.npos) {
-        found[name] = scratch.read(directory + "/" + name);
-      }
-    }
-    return found;
-  }
-  std::vector<json> manifest(const std::string& directory = "out") const {
-    return lines_of(scratch.read(directory + "/metadata.jsonl"));
-  }
-
-  const TemporaryDirectory scratch;
-};
 
 TEST_F(CliBatch, DrawsAFileNamesBadLinesAndResumes) {
   scratch.write("p.jsonl",
@@ -107,8 +51,8 @@ TEST_F(CliBatch, ASlashBehindTheDirectoryIsNoPartOfTheNames) {
 TEST_F(CliBatch, APictureIsTheOneThatGenerateDraws) {
   scratch.write("p.txt", "a red fox --seed 11 --cfg 4 --temp 0.7 --id x\nanother --seed 3\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);
-  const Outcome alone = run_bifrons({"generate", "-m", kToy, "-s", "11", "--cfg", "4", "--temp",
-                                     "0.7", "-o", "alone.png", "a red fox"},
+  const Outcome alone = run_bifrons({"generate", "-m", toy_model(), "-s", "11", "--cfg", "4",
+                                     "--temp", "0.7", "-o", "alone.png", "a red fox"},
                                     {.directory = scratch.path()});
   ASSERT_EQ(alone.exit_code, 0) << alone.err;
   EXPECT_EQ(scratch.read("out/x.png"), scratch.read("alone.png"));
@@ -230,7 +174,7 @@ TEST_F(CliBatch, StdinTemplatesAndEvents) {
       batch("-", {"--format", "txt", "--expand", "--combinatorial", "--jsonl", "-s", "4"},
             {.input = "a {red|blue} fox\n{open\n"});
   EXPECT_EQ(events.exit_code, 3) << events.err;
-  const auto lines = lines_of(events.out);
+  const auto lines = json_lines_of(events.out);
   std::map<std::string, int> kinds;
   for (const json& line : lines) {
     EXPECT_EQ(line["schema"], 1);
@@ -247,36 +191,6 @@ TEST_F(CliBatch, StdinTemplatesAndEvents) {
     texts.insert(line["text"]);
   }
   EXPECT_EQ(texts, (std::set<std::string>{"a red fox", "a blue fox"}));
-}
-
-TEST_F(CliBatch, ForeignFilesAndChangedSettings) {
-  scratch.write("p.txt", "a fox --id a\na cat --id b\n");
-  fs::create_directories(scratch / "out");
-  scratch.write("out/a.png", "somebody's");
-  const Outcome first = batch("p.txt");
-  EXPECT_EQ(first.exit_code, 3) << first.err;
-  EXPECT_EQ(scratch.read("out/a.png"), "somebody's");
-  ASSERT_EQ(batch("p.txt", {"-y"}).exit_code, 0);
-  EXPECT_NE(scratch.read("out/a.png"), "somebody's");
-  const Outcome changed = batch("p.txt", {"--cfg", "2"});
-  EXPECT_EQ(changed.exit_code, 0);
-  EXPECT_NE(changed.err.find("2 pictures have other settings"), std::string::npos) << changed.err;
-  EXPECT_EQ(manifest().size(), 2u);
-}
-
-TEST_F(CliBatch, VerifyAndFresh) {
-  scratch.write("p.txt", "a fox --id a\na cat --id b\n");
-  ASSERT_EQ(batch("p.txt").exit_code, 0);
-  const auto good = pictures("out");
-  std::string bad = good.at("a.png");
-  bad[bad.size() / 2] ^= 1;
-  scratch.write("out/a.png", bad);
-  EXPECT_EQ(batch("p.txt").out, "");
-  EXPECT_EQ(batch("p.txt", {"--resume", "verify"}).out, "out/a.png\n");
-  EXPECT_EQ(pictures("out"), good);
-  const Outcome fresh = batch("p.txt", {"--fresh"});
-  EXPECT_EQ(std::count(fresh.out.begin(), fresh.out.end(), '\n'), 2);
-  EXPECT_EQ(pictures("out"), good);
 }
 
 TEST_F(CliBatch, AReaderThatGoesAwayStopsNothing) {
@@ -324,143 +238,6 @@ TEST_F(CliBatch, RefusalsAndTheirCodes) {
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n') > 0, true);
   }
-}
-
-TEST_F(CliBatch, MergeSaysWhatAManifestHasLost) {
-  scratch.write("p.txt", "a fox --count 4\n");
-  ASSERT_EQ(batch("p.txt").exit_code, 0);
-  const std::string whole = scratch.read("out/metadata.jsonl");
-  const auto merge = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), "merge");
-    return run_bifrons(more, {.directory = scratch.path()});
-  };
-  EXPECT_EQ(merge({"--check", "out"}).exit_code, 0);
-  scratch.write("out/metadata.jsonl", whole.substr(whole.find('\n') + 1));
-  const Outcome shorter = merge({"--check", "out"});
-  EXPECT_EQ(shorter.exit_code, 3);
-  EXPECT_NE(shorter.err.find("lists 3 pictures, but the run finished 4"), std::string::npos)
-      << shorter.err;
-  scratch.write("out/metadata.jsonl", whole.substr(0, whole.size() - 5));
-  const Outcome torn = merge({"out"});
-  EXPECT_EQ(torn.exit_code, 3);
-  EXPECT_NE(torn.err.find("metadata.jsonl\":4: the line is torn"), std::string::npos) << torn.err;
-  EXPECT_EQ(merge({"--check", "out"}).exit_code, 3);
-  ASSERT_EQ(batch("p.txt").exit_code, 0);
-  EXPECT_EQ(merge({"out"}).exit_code, 0);
-  EXPECT_EQ(merge({"--check", "out"}).exit_code, 0);
-}
-
-// A hash of the whole file's pictures, which a shard sees although it draws only some.
-TEST_F(CliBatch, ShardsOfOneFileAgree) {
-  scratch.write("p.txt", "a fox\na cat\na dog\n");
-  const auto check = [&] {
-    return run_bifrons({"merge", "--check", "out"}, {.directory = scratch.path()});
-  };
-  ASSERT_EQ(batch("p.txt", {"--shard", "0/4"}).exit_code, 0);
-  ASSERT_EQ(batch("p.txt", {"--shard", "1/2"}).exit_code, 0);
-  ASSERT_EQ(batch("p.txt", {"--shard", "0/2"}).exit_code, 0);
-  const Outcome whole = check();
-  EXPECT_EQ(whole.exit_code, 0) << whole.err;
-  ASSERT_EQ(batch("p.txt", {"--shard", "0/2", "--cfg", "2"}).exit_code, 0);
-  const Outcome mixed = check();
-  EXPECT_EQ(mixed.exit_code, 3);
-  EXPECT_NE(mixed.err.find("did not all draw the same"), std::string::npos) << mixed.err;
-}
-
-TEST_F(CliBatch, AManifestOfSomebodyElseStays) {
-  scratch.write("p.txt", "a fox\n");
-  fs::create_directories(scratch / "out");
-  const std::string theirs = R"({"file_name":"x.png","text":"theirs"})";
-  scratch.write("out/metadata.jsonl", theirs);
-  const Outcome refused = batch("p.txt");
-  EXPECT_EQ(refused.exit_code, 73);
-  EXPECT_NE(refused.err.find("metadata.jsonl\" is not of a batch"), std::string::npos)
-      << refused.err;
-  EXPECT_EQ(scratch.read("out/metadata.jsonl"), theirs);
-  EXPECT_EQ(pictures("out").size(), 0u);
-}
-
-TEST_F(CliBatch, SheetAndGallery) {
-  scratch.write("p.jsonl",
-                "{\"prompt\":\"a </script><b>fox\",\"id\":\"a\"}\n{\"prompt\":\"cat\"}\n");
-  ASSERT_EQ(batch("p.jsonl", {"--grid", "--gallery"}).exit_code, 0);
-  EXPECT_TRUE(scratch.read("out-grid.png").starts_with("\x89PNG"));
-  const std::string page = scratch.read("out/index.html");
-  EXPECT_EQ(page.find("</script><b>"), std::string::npos);
-  const size_t from = page.find("type=\"application/json\">");
-  ASSERT_NE(from, std::string::npos);
-  const size_t start = page.find('[', from), end = page.find("]</script>", start);
-  EXPECT_EQ(json::parse(page.substr(start, end - start + 1)).size(), 2u);
-  EXPECT_EQ(page.find("http://"), std::string::npos);
-  EXPECT_EQ(page.find("https://"), std::string::npos);
-  scratch.write("out/index.html", "<p>mine");
-  EXPECT_EQ(run_bifrons({"gallery", "out"}, {.directory = scratch.path()}).exit_code, 73);
-  EXPECT_EQ(scratch.read("out/index.html"), "<p>mine");
-}
-
-TEST_F(CliBatch, GridOverTwoAxes) {
-  const std::vector<std::string> grid = {"grid", "-m", kToy, "-t", "1", "-o", "g.png"};
-  const auto run_grid = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), grid.begin(), grid.end());
-    return run_bifrons(more, {.directory = scratch.path()});
-  };
-  const Outcome good = run_grid({"-x", "cfg=1,3", "-y", "words=fox,cat", "a fox"});
-  if (good.exit_code == 66) GTEST_SKIP() << good.err;
-  EXPECT_EQ(good.exit_code, 0) << good.err;
-  EXPECT_EQ(good.out, "g.png\n");
-  EXPECT_EQ(run_grid({"-x", "cfg=1,3", "a fox"}).exit_code, 73);  // it is there already
-  fs::remove(scratch / "g.png");
-  EXPECT_EQ(run_grid({"-x", "words=dog,cat", "a fox"}).exit_code, 2);
-  EXPECT_EQ(run_grid({"-x", "steps=1,2", "a fox"}).exit_code, 2);
-  EXPECT_EQ(run_grid({"-x", "cfg=1,x", "a fox"}).exit_code, 2);
-  EXPECT_EQ(run_grid({"-x", "seed=1..1000", "a fox"}).exit_code, 2);
-  const Outcome unknown = run_grid({"-x", "cfg=1,3", "a \xf4\x8f\xbf\xbd fox"});
-  EXPECT_EQ(unknown.exit_code, 66);
-  EXPECT_NE(unknown.err.find("no font"), std::string::npos) << unknown.err;
-  EXPECT_FALSE(fs::exists(scratch / "g.png"));
-}
-
-// Nothing of an earlier run goes before the file that replaces it has been looked at.
-TEST_F(CliBatch, FreshWaitsForAFileThatIsTaken) {
-  scratch.write("good.txt", "a fox\na cat\n");
-  ASSERT_EQ(batch("good.txt").exit_code, 0);
-  const auto before = pictures("out");
-  scratch.write("bad.txt", "a fox\nb --nope 3\n");
-  EXPECT_EQ(batch("bad.txt", {"--fresh", "--strict"}).exit_code, 65);
-  scratch.write("bad.csv", "foo,bar\n1,2\n");
-  EXPECT_EQ(batch("bad.csv", {"--fresh"}).exit_code, 65);
-  EXPECT_EQ(pictures("out"), before);
-}
-
-TEST_F(CliBatch, PicturesOfOtherSettingsAreSaidToStay) {
-  scratch.write("p.txt", "a fox\na cat\n");
-  EXPECT_EQ(batch("p.txt").err.find("earlier runs"), std::string::npos);
-  EXPECT_EQ(batch("p.txt").err.find("earlier runs"), std::string::npos);
-  const Outcome other = batch("p.txt", {"--cfg", "7"});
-  EXPECT_EQ(other.exit_code, 0);
-  EXPECT_NE(other.err.find("2 pictures of earlier runs"), std::string::npos) << other.err;
-}
-
-TEST_F(CliBatch, AGalleryOfNothingIsNoError) {
-  scratch.write("bad.txt", "b --nope 3\n");
-  EXPECT_EQ(batch("bad.txt", {"--gallery"}).exit_code, 3);
-  scratch.write("none.txt", "");
-  EXPECT_EQ(batch("none.txt", {"--gallery"}).exit_code, 0);
-}
-
-// Before any model is loaded, let alone anything drawn.
-TEST_F(CliBatch, APlaceThatCannotBeWrittenIsSaidFirst) {
-  scratch.write("p.txt", "a fox\n");
-  scratch.write("out", "a file");
-  std::vector<std::string> all = words("p.txt", {});
-  *std::find(all.begin(), all.end(), kToy) = scratch.path().string();  // holds no model
-  const Outcome outcome = run_bifrons(all, {.directory = scratch.path()});
-  EXPECT_EQ(outcome.exit_code, 73) << outcome.err;
-  fs::remove(scratch / "out");
-  fs::create_directory(scratch / "out");
-  scratch.write("out/index.html", "mine");
-  EXPECT_EQ(batch("p.txt", {"--gallery"}).exit_code, 73);
-  EXPECT_TRUE(pictures("out").size() <= 1) << "only the page that is somebody else's";
 }
 
 // Whoever writes to the pipe may take their time: what is there is drawn.
