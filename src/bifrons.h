@@ -183,6 +183,10 @@ std::string inspect(const std::string& directory);
 // The same as one JSON object.
 std::string inspect_json(const std::string& directory);
 
+// Reads all weights and compares them with the checksums in their files, as Engine::open() does;
+// returns how many there are, none in safetensors. Throws Error (data).
+int64_t verify_weights(const std::string& directory);
+
 // A device as EngineOptions names it.
 struct DeviceInfo {
   std::string name;     // "cpu", "cuda:0"; "cuda" when there is none

@@ -79,7 +79,8 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
       auto entry = read_row(row, directory);
       if (!entry) {
-        if (problems != nullptr && ++lines.damaged <= kMostDamagedLines) {
+        ++lines.damaged;
+        if (problems != nullptr && lines.damaged <= kMostDamagedLines) {
           problems->push_back(fmt::format("{}:{}: the line is {}",
                                           quote(directory + "/" + name, 160), row.number,
                                           row.torn ? "torn" : "damaged"));
@@ -96,7 +97,8 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
         all[known->second] = std::move(listed);
       }
     });
-    if (lines.damaged > 0 && lines.names.empty() && !is_of_batch(directory + "/" + name)) {
+    if (problems != nullptr && lines.damaged > 0 && lines.names.empty() &&
+        !is_of_batch(directory + "/" + name)) {
       problems->resize(problems_before);
       problems->push_back(quote(directory + "/" + name, 160) + " is not of a batch");
     }

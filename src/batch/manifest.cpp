@@ -14,6 +14,7 @@
 
 #include "kernels/error.h"
 #include "src/batch/files.h"
+#include "src/batch/prompt_line.h"
 #include "src/io/descriptor.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
@@ -73,20 +74,12 @@ std::string shard_suffix(int64_t shard, int64_t shards) {
 
 bool is_picture_name(std::string_view file_name) {
   constexpr int kDeepest = 4;
-  const auto is_alphanumeric = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
-  const auto is_plain = [&](std::string_view part) {  // longer than an id: numbers are appended
-    return !part.empty() && part.size() <= 255 && is_alphanumeric(part[0]) &&
-           !part.ends_with('.') && std::all_of(part.begin(), part.end(), [&](char c) {
-             return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
-           });
-  };
+  constexpr size_t kLongest = 255;  // of a part: longer than an id, for numbers are appended
   if (!picture_format_of(file_name)) return false;
   std::string_view rest = file_name;
   for (int depth = 1; depth <= kDeepest; ++depth) {
     const size_t slash = rest.find('/');
-    if (!is_plain(rest.substr(0, slash))) return false;
+    if (!is_plain_name(rest.substr(0, slash), kLongest)) return false;
     if (slash == std::string_view::npos) return true;
     rest = rest.substr(slash + 1);
   }

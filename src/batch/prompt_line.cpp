@@ -155,14 +155,19 @@ void set_field(PromptLine& line, Field field, std::string_view name, const Json&
   set_field(line, field, name, value.dump());
 }
 
-void check_id(std::string_view id) {
+bool is_plain_name(std::string_view part, size_t longest) {
   const auto is_alphanumeric = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
-  const bool letters = std::all_of(id.begin(), id.end(), [&](char c) {
+  const bool letters = std::all_of(part.begin(), part.end(), [&](char c) {
     return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
   });
-  if (id.empty() || id.size() > 100 || !letters || !is_alphanumeric(id[0]) || id.ends_with('.')) {
+  return !part.empty() && part.size() <= longest && letters && is_alphanumeric(part[0]) &&
+         !part.ends_with('.');
+}
+
+void check_id(std::string_view id) {
+  if (!is_plain_name(id, 100)) {
     refuse(
         fmt::format("{} cannot be an id or file name: take up to 100 of A-Z a-z 0-9 . _ -, with "
                     "a letter or digit first and no dot last",

@@ -67,8 +67,12 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
 // The same from JSON: texts must be strings and numbers numbers; a seed may be either.
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value);
 
-// Throws Error (data) unless `id` is [A-Za-z0-9][A-Za-z0-9._-]*, at most 100 long, does not end in
-// a dot and is no device name of Windows.
+// Whether `part` is [A-Za-z0-9][A-Za-z0-9._-]*, at most `longest` bytes long, and does not end in a
+// dot.
+bool is_plain_name(std::string_view part, size_t longest);
+
+// Throws Error (data) unless `id` is a plain name of at most 100 bytes and no device name of
+// Windows.
 void check_id(std::string_view id);
 
 // The same for a relative path of such names, at most four deep.

@@ -18,10 +18,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// More than any run comes to, and little enough to be added to.
+constexpr int64_t kLargest = int64_t{1} << 50;
+
 std::optional<int64_t> integer(const Json& json, const char* name) {
   const Json* value = json.find(name);
   if (value == nullptr) return std::nullopt;
-  return value->unsigned_integer(name);
+  const int64_t number = value->unsigned_integer(name);
+  return number <= kLargest ? number
+                            : throw Error(ErrorKind::kData, std::string(name) + " is huge");
 }
 
 // Throws Error (data).
@@ -37,6 +42,7 @@ RunRecord parse_run(const std::string& text) {
   run.failed = needed("failed");
   run.listed = integer(json, "listed");
   run.generation = integer(json, "generation").value_or(0);
+  if (run.shard >= run.shards) throw Error(ErrorKind::kData, "there is no such part");
   if (const Json* finished = json.find("finished")) run.finished = finished->boolean("finished");
   if (const Json* merged = json.find("merged")) run.merged = merged->boolean("merged");
   if (const Json* jobs = json.find("jobs")) run.jobs = jobs->text("jobs");

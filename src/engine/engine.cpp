@@ -43,6 +43,10 @@ std::string last_part(const std::string& directory) {
   return path.filename().empty() ? directory : path.filename().string();
 }
 
+int threads_for(int wanted) {
+  return wanted > 0 ? wanted : static_cast<int>(std::thread::hardware_concurrency());
+}
+
 }  // namespace
 
 struct Engine::State {
@@ -68,6 +72,10 @@ struct Engine::State {
                         const BatchOptions& options);
 };
 
+int64_t verify_weights(const std::string& directory) {
+  return Checkpoint::open(directory).verify_checksums(threads_for(0));
+}
+
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -86,9 +94,7 @@ Engine Engine::open(const EngineOptions& options) {
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
   // Before anything is drawn with them: torch does not look at the checksums it writes.
-  checkpoint.verify_checksums(options.threads > 0
-                                  ? options.threads
-                                  : static_cast<int>(std::thread::hardware_concurrency()));
+  checkpoint.verify_checksums(threads_for(options.threads));
   OpenDevice opened = open_device(options.device, options.threads);
   s->backend = std::move(opened.backend);
   s->fallback = std::move(opened.fallback);

@@ -313,5 +313,22 @@ TEST_F(HostileManifest, LeftOverPartsAreSweptHereOnly) {
   EXPECT_TRUE(fs::is_empty(scratch / "out/.bifrons/parts"));
 }
 
+// Numbers that no run writes: nothing is computed with them.
+TEST_F(MergeTest, ARecordOfImpossibleNumbersIsDamaged) {
+  draw(2);
+  for (const std::string numbers :
+       {R"("shard":0,"shards":1,"failed":0,"generation":9223372036854775807)",
+        R"("shard":0,"shards":0,"failed":0)", R"("shard":1,"shards":1,"failed":0)",
+        R"("shard":0,"shards":1,"failed":9223372036854775807)",
+        R"("shard":0,"shards":1,"failed":0,"listed":9223372036854775807)"}) {
+    write(".bifrons/run.json", "{" + numbers + "}\n");
+    const Problems problems = check_batches({path()}).problems;
+    ASSERT_FALSE(problems.empty()) << numbers;
+    EXPECT_EQ(problems[0], at(".bifrons/run.json", " is damaged")) << numbers;
+  }
+  draw(2);  // and a run goes over it
+  EXPECT_EQ(check_batches({path()}).problems, Problems{});
+}
+
 }  // namespace
 }  // namespace bifrons::testing

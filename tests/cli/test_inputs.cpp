@@ -146,5 +146,23 @@ TEST(CliInputs, PromptsFromStdinAreChecked) {
   EXPECT_EQ(run_bifrons({"tokenize", "-", "-m", "."}, {.input = "\xfe"}).exit_code, 65);
 }
 
+// doctor reads what it calls good: headers say nothing of a flipped bit behind them.
+TEST(CliInputs, DoctorFindsADamagedTorchFile) {
+  const TemporaryDirectory scratch;
+  const std::string model = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/wide-head";
+  for (const char* name : {"config.json", "pytorch_model.bin", "tokenizer.json"}) {
+    std::filesystem::copy_file(model + "/" + name, scratch / name);
+  }
+  const std::vector<std::string> doctor = {"doctor", "-m", scratch.path().string()};
+  EXPECT_EQ(run_bifrons(doctor, {.directory = scratch.path()}).exit_code, 0);
+  std::string bytes = scratch.read("pytorch_model.bin");
+  char& middle = bytes[bytes.size() / 2];
+  middle = static_cast<char>(middle ^ 1);
+  scratch.write("pytorch_model.bin", bytes);
+  const Outcome damaged = run_bifrons(doctor, {.directory = scratch.path()});
+  EXPECT_EQ(damaged.exit_code, 65) << damaged.out;
+  EXPECT_NE(damaged.out.find("checksum"), std::string::npos) << damaged.out;
+}
+
 }  // namespace
 }  // namespace bifrons::testing

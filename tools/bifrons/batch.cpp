@@ -10,7 +10,6 @@
 
 #include "src/batch/candidates.h"
 #include "src/batch/gallery.h"
-#include "src/batch/listing.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/batch_sheet.h"
 #include "tools/bifrons/batch_survey.h"
@@ -103,13 +102,12 @@ class Batch {
     // nor does a file that --strict refuses or whose header is wrong.
     open_engines();
     open_judges();
-    if (arguments_.strict) refuse_bad_lines();
+    const BatchSize size = look_ahead();
     JobStream stream = jobs(true);
     stream.begin();
     Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
                  arguments_.overwrite});
     say_history(store.history());
-    const BatchSize size = look_ahead(store);
     return draw(stream, store, size);
   }
 
@@ -169,44 +167,45 @@ class Batch {
     if (job_options_.question.empty()) job_options_.question = judges_.front().match_template();
   }
 
-  void refuse_bad_lines() {
-    SurveyHooks hooks;
-    hooks.stop = stop_requested;
-    hooks.state = [](const PictureJob&) { return PictureState::kNew; };
-    int64_t shown = 0;
-    hooks.bad = [&](const BadLine& bad) {
-      if (++shown <= kShownBadLines) {
-        say(fmt::format("{}:{}: {}\n", source_.name(), bad.number, bad.reason));
-      }
-    };
-    hooks.fault = [this](const DrawRequest& request) {
-      const auto fault = engines_.front().fault_of(request);
-      return fault ? std::string(fault->what()) : std::string();
-    };
-    JobStream stream = jobs(false);
-    const Survey found = survey(stream, shard_.shard, hooks);
-    if (found.bad_lines == 0) return;
-    throw Error(ErrorKind::kData, fmt::format("{} of {} lines are bad; nothing was drawn, because "
-                                              "of --strict",
-                                              found.bad_lines, found.lines));
-  }
-
-  // Counts what is to be drawn where that costs little.
-  BatchSize look_ahead(const Store& store) {
+  // Counts what is to be drawn where that costs little, and finds bad lines for --strict. Of the
+  // output it only reads.
+  BatchSize look_ahead() {
     BatchSize size;
     if (source_.bytes() >= 0) size.file_bytes = source_.bytes();
     const bool small = source_.bytes() >= 0 && source_.bytes() <= kSmallFile;
     if (!arguments_.strict && !small) return size;
+    const ManifestIndex index =
+        arguments_.resume == Resume::kFresh ? ManifestIndex() : read_manifests(arguments_.output);
     SurveyHooks hooks;
     hooks.stop = stop_requested;
     hooks.state = [&](const PictureJob& job) {
       // Hashing every file is for the run itself.
       return arguments_.resume == Resume::kVerify
                  ? PictureState::kNew
-                 : store.state_of({job.file_name, model().weights_hash, 0, "", job.key});
+                 : state_of_picture(index.find(job.file_name), arguments_.output,
+                                    {job.file_name, model().weights_hash, 0, "", job.key},
+                                    arguments_.resume);
     };
+    int64_t shown = 0;
+    if (arguments_.strict) {
+      hooks.bad = [&](const BadLine& bad) {
+        if (++shown <= kShownBadLines) {
+          say(fmt::format("{}:{}: {}\n", source_.name(), bad.number, bad.reason));
+        }
+      };
+      hooks.fault = [this](const DrawRequest& request) {
+        const auto fault = engines_.front().fault_of(request);
+        return fault ? std::string(fault->what()) : std::string();
+      };
+    }
     JobStream stream = jobs(false);
     const Survey found = survey(stream, shard_.shard, hooks);
+    if (arguments_.strict && found.bad_lines > 0) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("{} of {} lines are bad; nothing was drawn, because "
+                              "of --strict",
+                              found.bad_lines, found.lines));
+    }
     if (found.changed > 0) {
       note(arguments_.talk, fmt::format("{} pictures have other settings or another model than "
                                         "before and are drawn again",
@@ -309,7 +308,9 @@ class Batch {
     }
     store.finish(counts.failed + counts.bad_lines, fmt::format("{:016x}", counts.jobs));
     if (arguments_.grid) save_sheet();
-    if (arguments_.gallery) save_gallery(watch);
+    const bool any = store.history().listed + counts.drawn > 0;
+    if (arguments_.gallery && any) write_gallery(arguments_.output);
+    if (arguments_.gallery && !any) watch.note("no pictures for a gallery");
     const int64_t failed = counts.failed + counts.bad_lines;
     int exit_code = failed > 0 ? kExitSomeFailed : 0;
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
@@ -350,11 +351,6 @@ class Batch {
           fmt::format("{}; {} pictures are done and safe; the same command goes on from there",
                       error.what(), counts.done_before + counts.drawn));
     }
-  }
-
-  void save_gallery(BatchWatch& watch) const {
-    if (list_pictures(arguments_.output).empty()) return watch.note("no pictures for a gallery");
-    write_gallery(arguments_.output);
   }
 
   void save_sheet() {

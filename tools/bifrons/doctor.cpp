@@ -96,9 +96,11 @@ void check_model(Report& report, const std::string& wanted) {
   const uint64_t size = kilobytes_in(place.directory);
   try {
     inspect(place.directory);
-    report.line("ok", "model",
-                fmt::format("{}{}, {} MB", quote(place.directory),
-                            place.built_in ? " (built in)" : "", size >> 10));
+    const int64_t sums = verify_weights(place.directory);
+    report.line(
+        "ok", "model",
+        fmt::format("{}{}, {} MB{}", quote(place.directory), place.built_in ? " (built in)" : "",
+                    size >> 10, sums > 0 ? fmt::format(", {} checksums right", sums) : ""));
   } catch (const Error& error) {
     report.fail("model", error);
   }
