@@ -60,25 +60,26 @@ PromptReader::PromptReader(ByteStream stream, PromptFormat format,
       parser_(parser_for(format, *remarks_)),
       name_(std::move(name)) {}
 
-void PromptReader::begin() {
-  if (begun_) return;
-  begun_ = true;
+// What is wrong with the whole file is said with its name.
+template <typename F>
+auto PromptReader::naming_file(F read) {
   try {
-    parser_->begin(lines_);
+    return read();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kData) throw;
     throw Error(ErrorKind::kData, name_ + ": " + error.what());
   }
 }
 
+void PromptReader::begin() {
+  if (begun_) return;
+  begun_ = true;
+  naming_file([&] { parser_->begin(lines_); });
+}
+
 std::optional<TextLine> PromptReader::next_line() {
   begin();
-  try {
-    return lines_.next();
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kData) throw;
-    throw Error(ErrorKind::kData, name_ + ": " + error.what());
-  }
+  return naming_file([&] { return lines_.next(); });
 }
 
 std::optional<ParsedLine> PromptReader::next() {

@@ -61,6 +61,8 @@ class PromptReader {
 
  private:
   std::optional<TextLine> next_line();
+  template <typename F>
+  auto naming_file(F read);
 
   LineReader lines_;
   std::unique_ptr<Remarks> remarks_;  // the parser keeps hold of it while readers move

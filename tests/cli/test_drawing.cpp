@@ -199,6 +199,9 @@ TEST_F(Drawing, CodesNeedAFileOfTheirOwn) {
     EXPECT_EQ(run({"a fox", "-o", "a.png", "--tokens-out", both, "-y"}).exit_code, 2);
   }
   EXPECT_EQ(run({"a fox", "-o", "a.png", "--tokens-out", "-"}).exit_code, 2);
+  std::filesystem::create_symlink("loop", scratch_ / "loop");
+  EXPECT_EQ(run({"a fox", "-o", "a.png", "--tokens-out", "loop/t.json"}).exit_code, 73);
+  std::filesystem::remove(scratch_ / "loop");
   EXPECT_TRUE(scratch_.names().empty());
 }
 

@@ -99,7 +99,10 @@ void check_tokens_out(const GenerateArguments& arguments, const OutputPlan& plan
                 "--tokens-out takes a file name; stdout is for the pictures' paths");
   }
   const auto whole = [](const std::filesystem::path& path) {
-    return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    const std::filesystem::path plain = std::filesystem::absolute(path).lexically_normal();
+    std::error_code error;  // a loop of links, say: whoever writes there says so
+    const std::filesystem::path found = std::filesystem::weakly_canonical(plain, error);
+    return error ? plain : found;
   };
   const std::filesystem::path tokens = whole(arguments.tokens_out);
   const auto same = [&](const std::filesystem::path& path) { return whole(path) == tokens; };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "src/io/quote.h"
 #include "src/io/text.h"
@@ -59,8 +60,8 @@ std::string shown(const std::string& path) {
   return plain ? path : quote(path);
 }
 
-json describe_one(Sight& sight, const SightArguments& arguments, const std::string& path) {
-  const Picture picture = picture_for(arguments, path);
+json describe_one(Sight& sight, const SightArguments& arguments, const std::string& path,
+                  const Picture& picture) {
   const std::string question = arguments.question.value_or(sight.understanding.describe_question());
   sight.understanding.reset();
   sight.understanding.show(picture);
@@ -77,16 +78,17 @@ int describe(Sight& sight, const SightArguments& arguments) {
   json replies = json::array();
   bool failed = false;
   for (const std::string& path : arguments.images) {
+    std::optional<Picture> picture;
     try {
-      replies.push_back(describe_one(sight, arguments, path));
+      picture = picture_for(arguments, path);
     } catch (const Error& error) {
-      const bool of_the_picture =
-          error.kind() == ErrorKind::kData || error.kind() == ErrorKind::kMissing;
-      if (!of_the_picture || arguments.images.size() == 1) throw;
+      if (arguments.images.size() == 1) throw;
       say(fmt::format("bifrons: {}\n", error.what()));
       replies.push_back({{"image", path}, {"error", error.what()}});
       failed = true;
+      continue;
     }
+    replies.push_back(describe_one(sight, arguments, path, *picture));
   }
   if (arguments.json) print(report(sight, std::move(replies)));
   return failed ? kExitSomeFailed : 0;
