@@ -20,6 +20,7 @@ static_assert(kKeys % kPageTokens == 0);
 struct AttentionJob {
   Pages pages;
   int64_t heads, size;
+  uint32_t group;  // heads that share keys and values
   int64_t q_pitch, y_pitch;
   int chunks;  // of a full cache
   float scale;
@@ -29,15 +30,50 @@ struct AttentionJob {
 template <typename T>
 struct WarpPages {
   const T* first[kPages];
+
+  // Has `keys` of them brought near, a line a lane.
+  __device__ void fetch(int keys, int64_t size) const {
+    constexpr int kLine = 128;
+#pragma unroll
+    for (int i = 0; i < kPages; ++i) {
+      const int here = keys - i * kPageTokens;
+      const int bytes = (here < kPageTokens ? here : kPageTokens) * static_cast<int>(size * sizeof(T));
+      const auto* from = reinterpret_cast<const std::byte*>(first[i]);
+#pragma unroll 1
+      for (int at = threadIdx.x % kWarp * kLine; at < bytes; at += kWarp * kLine) prefetch(from + at);
+    }
+  }
+};
+
+// kCount neighbouring elements as they lie in memory: what holds 16-bit numbers apart is taken apart
+// as soon as it is loaded, and that waits for it.
+template <typename T, int kCount>
+struct Vector {
+  static_assert(std::is_same_v<T, float> || kCount % 2 == 0);
+  static constexpr int kWords = kCount * static_cast<int>(sizeof(T)) / 4;
+  struct alignas(4 * kWords) {
+    uint32_t word[kWords];
+  } raw;
+
+  __device__ float at(int i) const {
+    if constexpr (std::is_same_v<T, float>) {
+      return std::bit_cast<float>(raw.word[i]);
+    } else {
+      return i % 2 == 0 ? lower_of(raw.word[i / 2]) : upper_of(raw.word[i / 2]);
+    }
+  }
+};
+template <>
+struct Vector<Bf16, 1> {
+  Bf16 raw;
+
+  __device__ float at(int) const { return to_float(raw); }
 };
 
 // kCount neighbouring elements of each of a warp's keys, or of its values.
 template <typename T, int kCount>
 struct Gathered {
-  struct alignas(sizeof(T) * kCount) Vector {
-    T element[kCount];
-  };
-  Vector of[kKeys];
+  Vector<T, kCount> of[kKeys];
 
   // From `column` on, of `keys` rows, at least one; the last is read again for missing ones. All
   // loads are under way before any is used. Without a barrier the compiler puts each right before its
@@ -47,12 +83,12 @@ struct Gathered {
 #pragma unroll
     for (int j = 0; j < kKeys; ++j) {
       if (j > 0 && j % kPageTokens == 0 && j < keys) from = pages.first[j / kPageTokens] + column;
-      of[j] = *reinterpret_cast<const Vector*>(from);
+      of[j] = *reinterpret_cast<const Vector<T, kCount>*>(from);
       if (j + 1 < keys) from += size;
     }
     __syncwarp();
   }
-  __device__ float at(int key, int i) const { return to_float(of[key].element[i]); }
+  __device__ float at(int key, int i) const { return of[key].at(i); }
 };
 
 // Columns that a warp covers at once; of a head that is no multiple, some lanes repeat the first.
@@ -107,20 +143,26 @@ __device__ inline float score(const float* query, const WarpPages<T>& k, int key
 }
 
 // mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's c. `first`: the
-// values of round 0.
+// values of round 0. The weight of a missing key is zero, and its value that of the last one.
 template <typename T, int kCount>
 __device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount>& first,
                            const WarpPages<T>& v, int keys, int size) {
+  float4 share[kKeys / 4];  // read at once, as the values were
+#pragma unroll
+  for (int i = 0; i < kKeys / 4; ++i) share[i] = reinterpret_cast<const float4*>(weight)[i];
   for (int round = 0; round < rounds_of<kCount>(size); ++round) {
     const int c = column_of<kCount>(round);
     if (round > 0 && keys > 0) first.load(v, c < size ? c : 0, keys, size);
     if (c >= size) continue;
     float sum[kCount] = {};
+    if (keys > 0) {
 #pragma unroll
-    for (int j = 0; j < kKeys; ++j) {
-      if (j >= keys) continue;
+      for (int j = 0; j < kKeys; ++j) {
+        const float4& four = share[j / 4];
+        const float of_key = j % 4 == 0 ? four.x : j % 4 == 1 ? four.y : j % 4 == 2 ? four.z : four.w;
 #pragma unroll
-      for (int i = 0; i < kCount; ++i) sum[i] = fmaf(weight[j], first.at(j, i), sum[i]);
+        for (int i = 0; i < kCount; ++i) sum[i] = fmaf(of_key, first.at(j, i), sum[i]);
+      }
     }
     for (int i = 0; i < kCount; ++i) mixed[c + i] = sum[i];
   }
@@ -160,7 +202,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
     attention_kernel(T* y, const T* q, const T* k, const T* v, const int32_t* slots,
                      const int32_t* positions, float* area, int* counters, AttentionJob job) {
   __shared__ float query[kHead];
-  __shared__ float weight[kChunk];
+  __shared__ float4 weights[kChunk / 4];
   __shared__ float mixed[kWarps][kHead];
   __shared__ float extremes[2][kWarps];
   let_next_begin();
@@ -179,24 +221,26 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   }
   const int count = static_cast<int>(position / kChunk) + 1;
   if (chunk >= count) return;
-  for (int c = threadIdx.x; c < size; c += blockDim.x) {
-    query[c] = to_float(q[m * job.q_pitch + head * size + c]);
-  }
-  __syncthreads();
-
-  const int64_t kv_head = head / (job.heads / job.pages.kv_heads);
   const int first = chunk * kChunk + warp * kKeys;
   const int left = static_cast<int>(position) + 1 - first;
   const int keys = left < 0 ? 0 : left < kKeys ? left : kKeys;
-  WarpPages<T> keys_at = {}, values_at = {};
+  const int64_t kv_head = blockIdx.y / job.group;
+  int64_t row[kPages];
+#pragma unroll
+  for (int i = 0; i < kPages; ++i) row[i] = job.pages.row_near(slot, kv_head, first + i * kPageTokens);
+  for (int c = threadIdx.x; c < size; c += blockDim.x) {
+    query[c] = to_float(q[m * job.q_pitch + head * size + c]);
+  }
+  WarpPages<T> keys_at, values_at;
 #pragma unroll
   for (int i = 0; i < kPages; ++i) {
-    if (i * kPageTokens >= keys) break;
     // A position without a page is its owner's mistake; only that nothing else is read counts here.
-    const int64_t row = job.pages.row(slot, kv_head, first + i * kPageTokens);
-    keys_at.first[i] = row < 0 ? k : k + row * size;
-    values_at.first[i] = row < 0 ? v : v + row * size;
+    keys_at.first[i] = row[i] < 0 ? k : k + row[i] * size;
+    values_at.first[i] = row[i] < 0 ? v : v + row[i] * size;
   }
+  if (keys > 0) values_at.fetch(keys, size);
+  __syncthreads();
+
   const float mine = score<T, kCount>(query, keys_at, keys, size, job.scale);
   Gathered<T, kCount> values;  // on their way while the block agrees on its maximum
   const int column = column_of<kCount>(0);
@@ -207,11 +251,12 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   float maximum = extremes[0][0];
   for (int w = 1; w < kWarps; ++w) maximum = fmaxf(maximum, extremes[0][w]);
   const float share = lane < keys ? expf(mine - maximum) : 0.0f;
-  weight[warp * kKeys + lane] = share;
+  float* const weight = &weights[warp * kKeys / 4].x;  // of this warp's keys
+  weight[lane] = share;
   const float warp_total = warp_sum(share);
   if (lane == 0) extremes[1][warp] = warp_total;
   __syncwarp();
-  mix<T, kCount>(mixed[warp], weight + warp * kKeys, values, values_at, keys, size);
+  mix<T, kCount>(mixed[warp], weight, values, values_at, keys, size);
   __syncthreads();
 
   const int64_t parts = (m * job.heads + head) * job.chunks;
@@ -227,7 +272,12 @@ __global__ void __launch_bounds__(kWarps* kWarp)
     part.extremes[0] = maximum;
     part.extremes[1] = sum;
   }
-  if (last_to_arrive(counters + m * job.heads + head, count)) merge(to, area, parts, count, size);
+  if (count == 1) {
+    __syncthreads();  // the block reads what it wrote itself
+  } else if (!last_to_arrive(counters + m * job.heads + head, count)) {
+    return;
+  }
+  merge(to, area, parts, count, size);
 }
 
 void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache,
@@ -239,6 +289,7 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   const AttentionJob job{.pages = Pages::of(cache),
                          .heads = heads,
                          .size = size,
+                         .group = static_cast<uint32_t>(heads / cache.kv_heads()),
                          .q_pitch = q.pitch,
                          .y_pitch = y.pitch,
                          .chunks = static_cast<int>(ceil_div(cache.capacity(), kChunk)),

@@ -11,26 +11,27 @@ namespace bifrons::cuda {
 constexpr int kColumns = 8;
 constexpr int kStepsAhead = 2;
 
-// Rows of x with their norm still to come.
+// Rows of x with their norm still to come; in whole vectors of eight.
 struct NormedRows {
-  RowsOperand x;
+  const Bf16* x;
+  int64_t pitch, rows, k;
   const float* weight;  // of the norm
   float eps;
 };
 
-// Eight elements of row n, normalised.
-__device__ inline uint4 normed_eight(const NormedRows& rows, int64_t n, int64_t k0, float scale) {
-  if (n >= rows.x.rows || k0 >= rows.x.k) return uint4{};
-  const uint4 packed = rows.x.eight(n, k0);
-  const uint32_t pairs[4] = {packed.x, packed.y, packed.z, packed.w};
-  Bf16 y[8] = {};
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    if (k0 + i >= rows.x.k) continue;
-    const Bf16 x{static_cast<uint16_t>(i % 2 == 0 ? pairs[i / 2] & 0xffffu : pairs[i / 2] >> 16)};
-    y[i] = normalised(x, scale, rows.weight[k0 + i]);
-  }
-  return pack(y);
+// A pair of a row, normalised: normalised() of both.
+__device__ inline uint32_t normed_pair(uint32_t x, float scale, float low, float high) {
+  const uint32_t scaled = round_pair(lower_of(x) * scale, upper_of(x) * scale);
+  return round_pair(lower_of(scaled) * low, upper_of(scaled) * high);
+}
+
+// Eight elements of a row, normalised.
+__device__ inline uint4 normed_eight(const Bf16* from, const float* weight, float scale) {
+  const uint4 x = *reinterpret_cast<const uint4*>(from);
+  const float4 low = reinterpret_cast<const float4*>(weight)[0];
+  const float4 high = reinterpret_cast<const float4*>(weight)[1];
+  return {normed_pair(x.x, scale, low.x, low.y), normed_pair(x.y, scale, low.z, low.w),
+          normed_pair(x.z, scale, high.x, high.y), normed_pair(x.w, scale, high.z, high.w)};
 }
 
 // Both tiles of a block and what is done with their sums.
@@ -41,6 +42,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   float* partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
   const int64_t tiles[2] = {pair.first_tile(blockIdx.x), pair.second_tile(blockIdx.x)};
+  const uint4* const stream[2] = {weights.begin(tiles[0]), weights.begin(tiles[1])};
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
 
@@ -50,19 +52,20 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 #pragma unroll
     for (int i = 0; i < kStepsAhead; ++i) {
       if (begin + i >= last) continue;
-      a[i][0] = weights.load(tiles[0], begin + i);
-      a[i][1] = weights.load(tiles[1], begin + i);
+      a[i][0] = TiledWeights::load(stream[0] + (begin + i) * kStepVectors);
+      a[i][1] = TiledWeights::load(stream[1] + (begin + i) * kStepVectors);
     }
   };
   load(first);
   let_next_begin();
   wait_for_previous();
-  for (int64_t n = 0; n < rows.x.rows; ++n) {
-    sum_strands(strands[n], rows.x.data + n * rows.x.pitch, rows.x.k);
-  }
+  sum_strands<4>(strands, rows.x, rows.pitch, rows.rows, rows.k);
   __syncthreads();
-  const int64_t column = lane / 4;
-  const float scale = column < rows.x.rows ? row_scale(strands[column], rows.x.k, rows.eps) : 0.0f;
+  const int column = lane / 4;
+  const bool inside = column < rows.rows;
+  const float scale = inside ? row_scale(strands[column], rows.k, rows.eps) : 0.0f;
+  const Bf16* const from = rows.x + column * rows.pitch;
+  const int k = static_cast<int>(rows.k);
 
   float sum[2][4] = {};
   for (int begin = first; begin < last; begin += kStepsAhead) {
@@ -70,7 +73,9 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 #pragma unroll
     for (int i = 0; i < kStepsAhead; ++i) {
       if (begin + i >= last) continue;
-      const uint4 b = normed_eight(rows, column, (begin + i) * kTileIn + lane % 4 * 8, scale);
+      const int k0 = (begin + i) * static_cast<int>(kTileIn) + lane % 4 * 8;
+      uint4 b{};
+      if (inside && k0 < k) b = normed_eight(from + k0, rows.weight + k0, scale);
       multiply_step(sum[0], a[i][0], b);
       multiply_step(sum[1], a[i][1], b);
     }
@@ -86,7 +91,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   __syncthreads();
   for (int i = threadIdx.x; i < kTile; i += blockDim.x) {
     const int64_t n = i / kTileOut, row = i % kTileOut;
-    if (n >= rows.x.rows) continue;
+    if (n >= rows.rows) continue;
     float total[2] = {};
     for (int s = 0; s < slices.count; ++s) {
       total[0] += partial[s * 2 * kTile + i];
@@ -155,7 +160,7 @@ struct RopePair {
 
 bool fits(const Tensor& x, const Linear& weight) {
   return x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && x.rows() <= kColumns &&
-         x.rows() > 0;
+         x.rows() > 0 && in_vectors(x) && x.cols() % 8 == 0;
 }
 
 template <typename Pair>
@@ -165,9 +170,8 @@ void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, cons
   const int64_t tiles = weight.out / kTileOut;
   const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()), tiles,
                              ceil_div(weight.in, kTileIn)};
-  const NormedRows rows{{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), in_vectors(x)},
-                        static_cast<const float*>(norm.weight.data()),
-                        static_cast<float>(eps)};
+  const NormedRows rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(),
+                        static_cast<const float*>(norm.weight.data()), static_cast<float>(eps)};
   const Grid grid{dim3(static_cast<unsigned>(tiles / 2)),
                   dim3(static_cast<unsigned>(slices.count * kWarp)),
                   slices.count * 2 * kColumns * kTileOut * static_cast<int64_t>(sizeof(float))};

@@ -24,6 +24,18 @@ __device__ inline uint4 load_streaming(const uint4* from) {
   return r;
 }
 
+// Asks for the line at `from`, which will be read soon.
+__device__ inline void prefetch(const void* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
+
+// Both rounded to bf16, to nearest even, `low` in the lower half. NaN stays NaN, though not which.
+__device__ inline uint32_t round_pair(float low, float high) {
+  uint32_t r;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  return r;
+}
+
 // For kernels that launch_early() starts: from here on what earlier kernels wrote is there.
 __device__ inline void wait_for_previous() {
 #if __CUDA_ARCH__ >= 900

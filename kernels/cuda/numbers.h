@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 
@@ -14,6 +15,10 @@ constexpr int64_t ceil_div(int64_t n, int64_t unit) { return (n + unit - 1) / un
 
 // x sigmoid(x)
 __device__ inline float silu(float x) { return x / (1.0f + expf(-x)); }
+
+// The numbers of a pair of bf16.
+__device__ inline float lower_of(uint32_t pair) { return std::bit_cast<float>(pair << 16); }
+__device__ inline float upper_of(uint32_t pair) { return std::bit_cast<float>(pair & 0xffff0000u); }
 
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarp = 32;
@@ -42,7 +47,7 @@ __device__ inline bool last_to_arrive(int* counter, int n) {
     if (last) *counter = 0;
   }
   __syncthreads();
-  __threadfence();
+  if (last) __threadfence();
   return last;
 }
 

@@ -23,6 +23,11 @@ struct Stream {
   Workspace workspace;
 };
 
+// Whether every row begins at a multiple of 16 bytes.
+inline bool in_vectors(const Tensor& x) {
+  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.pitch * size_of(x.dtype) % 16 == 0;
+}
+
 // rows.cu
 void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids);
 void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps);

@@ -11,6 +11,7 @@
 
 #include "kernels/cuda/instructions.h"
 #include "kernels/cuda/numbers.h"
+#include "kernels/cuda/ops.h"
 #include "kernels/cuda/weight_order.h"
 
 namespace bifrons::cuda {
@@ -96,16 +97,23 @@ struct Fragment {
   uint4 half[2];
 };
 
+constexpr int kStepVectors = 2 * kWarp;  // 16 bytes each, of a tile's step
+
 // Weights in the order of weight_order.h.
 struct TiledWeights {
   const uint4* data;
   int64_t tiles;
   int64_t steps;
 
-  __device__ Fragment load(int64_t tile, int64_t step) const {
-    if (tile >= tiles) return Fragment{};
-    const uint4* from = data + (tile * steps + step) * 64 + threadIdx.x % kWarp;
+  // What this lane reads of the first step of a tile; the next step's lies kStepVectors further.
+  __device__ const uint4* begin(int64_t tile) const {
+    return data + tile * steps * kStepVectors + threadIdx.x % kWarp;
+  }
+  static __device__ Fragment load(const uint4* from) {
     return {load_streaming(from), load_streaming(from + kWarp)};
+  }
+  __device__ Fragment load(int64_t tile, int64_t step) const {
+    return tile < tiles ? load(begin(tile) + step * kStepVectors) : Fragment{};
   }
 };
 
@@ -241,10 +249,6 @@ void multiply(cudaStream_t stream, const A& a, const B& b, const Finish<T>& fini
     return multiply_in_blocks<4, 4>(stream, a, b, finish, k);
   }
   multiply_in_blocks<8, 8>(stream, a, b, finish, k);
-}
-
-inline bool in_vectors(const Tensor& x) {
-  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.pitch * size_of(x.dtype) % 16 == 0;
 }
 
 }  // namespace bifrons::cuda

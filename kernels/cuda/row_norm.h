@@ -9,28 +9,67 @@ namespace bifrons::cuda {
 // lane i of strand s takes elements 8 (32 s + i) .. + 7 of every 4096.
 constexpr int kStrands = 16;
 
-// The sum of strand s of a row of n elements, the same in every lane of the calling warp.
-template <typename T>
-__device__ float strand_sum(const T* x, int64_t n, int strand) {
-  float sum = 0.0f;
-  const int64_t first = (strand * kWarp + static_cast<int64_t>(threadIdx.x % kWarp)) * 8;
-  for (int64_t begin = first; begin < n; begin += kStrands * kWarp * 8) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      const float v = begin + i < n ? to_float(x[begin + i]) : 0.0f;
-      sum = fmaf(v, v, sum);
-    }
+// Adds the squares of eight elements, one after another.
+__device__ inline float add_squares(float sum, const uint4& eight) {
+  for (const uint32_t pair : {eight.x, eight.y, eight.z, eight.w}) {
+    sum = fmaf(lower_of(pair), lower_of(pair), sum);
+    sum = fmaf(upper_of(pair), upper_of(pair), sum);
   }
-  return warp_sum(sum);
+  return sum;
 }
 
-// Writes the strands' sums of a row; the warps of the block share them out.
+// Where this lane's share of strand s begins.
+__device__ inline int64_t strand_begin(int strand) {
+  return (strand * kWarp + static_cast<int64_t>(threadIdx.x % kWarp)) * 8;
+}
+
+// Writes the strands' sums of a row of n elements; the warps of the block share them out.
 template <typename T>
 __device__ void sum_strands(float* strands, const T* x, int64_t n) {
   const int warps = blockDim.x / kWarp;
   for (int s = threadIdx.x / kWarp; s < kStrands; s += warps) {
-    const float sum = strand_sum(x, n, s);
+    float sum = 0.0f;
+    for (int64_t begin = strand_begin(s); begin < n; begin += kStrands * kWarp * 8) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        const float v = begin + i < n ? to_float(x[begin + i]) : 0.0f;
+        sum = fmaf(v, v, sum);
+      }
+    }
+    sum = warp_sum(sum);
     if (threadIdx.x % kWarp == 0) strands[s] = sum;
+  }
+}
+
+// The same for several rows, `pitch` elements apart, that are whole vectors of eight: kTogether of
+// them are read before any is summed up.
+template <int kTogether>
+__device__ void sum_strands(float (*strands)[kStrands], const Bf16* x, int64_t pitch, int64_t rows,
+                            int64_t n) {
+  const int warps = blockDim.x / kWarp;
+#pragma unroll 1
+  for (int s = threadIdx.x / kWarp; s < kStrands; s += warps) {
+#pragma unroll 1
+    for (int64_t m = 0; m < rows; m += kTogether) {
+      float sum[kTogether] = {};
+#pragma unroll 1
+      for (int64_t begin = strand_begin(s); begin < n; begin += kStrands * kWarp * 8) {
+        uint4 eight[kTogether] = {};
+#pragma unroll
+        for (int i = 0; i < kTogether; ++i) {
+          const Bf16* from = x + (m + i) * pitch + begin;
+          if (m + i < rows) eight[i] = *reinterpret_cast<const uint4*>(from);
+        }
+#pragma unroll
+        for (int i = 0; i < kTogether; ++i) sum[i] = add_squares(sum[i], eight[i]);
+      }
+#pragma unroll
+      for (int i = 0; i < kTogether; ++i) sum[i] = warp_sum(sum[i]);
+#pragma unroll
+      for (int i = 0; i < kTogether; ++i) {
+        if (m + i < rows && threadIdx.x % kWarp == 0) strands[m + i][s] = sum[i];
+      }
+    }
   }
 }
 

@@ -15,6 +15,12 @@ T* dynamic_shared() {
 
 inline uint4 load_streaming(const uint4* from) { return *from; }
 
+inline void prefetch(const void*) {}
+
+inline uint32_t round_pair(float low, float high) {
+  return to_bf16(low).bits | uint32_t{to_bf16(high).bits} << 16;
+}
+
 inline void wait_for_previous() { cuda_on_cpu::wait_for_previous(); }
 inline void let_next_begin() {}
 
