@@ -1,130 +1,41 @@
-// The drawing of image tokens: a block a picture. Sums are of integers, so that the order in which
-// threads add them does not count, and the ids are those of every other device.
+// The drawing of image tokens. Blocks share out a picture's codes; the last one to finish compares
+// what they found, and does the rest alone where top-k or top-p ask for more. The ids are those of
+// every other device.
+#include "kernels/cuda/kept_codes.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/sampling.h"
 
 namespace bifrons::cuda {
 
-constexpr int kSampleThreads = 512;
-constexpr int kDigit = 256;  // values of the digit that a pass over the codes decides
-
-// A number that orders as the logit does; +0 and -0 are one.
-__device__ inline uint32_t rank_of(float logit) {
-  const uint32_t bits = std::bit_cast<uint32_t>(logit == 0.0f ? 0.0f : logit);
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
-// Codes that may be drawn: those above a rank, and of those at the rank the ones up to a code.
-struct Kept {
-  uint32_t rank = 0;
-  int64_t last = INT64_MAX;
-
-  __device__ bool holds(uint32_t other, int64_t code) const {
-    return other > rank || (other == rank && code <= last);
-  }
-};
+constexpr int kEach = 4;  // codes of a thread: those of one block of noise
+constexpr int kCodes = kEach * kSampleThreads;
 
 // A code and its score; the lower code wins a tie.
 struct Best {
-  float score;
-  int64_t code;
+  float score = -INFINITY;
+  int code = INT32_MAX;
 
   __device__ void take(const Best& other) {
     if (other.score > score || (other.score == score && other.code < code)) *this = other;
   }
 };
 
-// Sums of 64 bits by additions of 32: shared memory has no others, and code that compares and swaps
-// takes turns where thousands of codes have one digit.
-struct WideSums {
-  uint32_t* low;
-  uint32_t* high;
-
-  __device__ void clear(int i) const { low[i] = high[i] = 0; }
-  __device__ void add(int i, uint64_t value) const {
-    const uint32_t part = static_cast<uint32_t>(value), before = atomicAdd(&low[i], part);
-    const uint32_t rest = static_cast<uint32_t>(value >> 32) + (before + part < part);
-    if (rest != 0) atomicAdd(&high[i], rest);
-  }
-  __device__ uint64_t at(int i) const { return uint64_t{high[i]} << 32 | low[i]; }
-};
-
-// Narrows `kept` to the fewest codes, by rank and then by code, whose weights sum to `target` or
-// more. weight(code) is exact; the whole block calls this.
-template <typename Weight>
-__device__ Kept narrowed(const Kept& kept, const float* logits, int64_t n, uint64_t target,
-                         const Weight& weight) {
-  __shared__ uint32_t low[kDigit], high[kDigit];
-  const WideSums sums{low, high};
-  __shared__ uint32_t prefix_found;
-  __shared__ unsigned long long above_found;
-  uint32_t prefix = 0;  // the digits of the rank that are known
-  uint64_t above = 0;   // weight of all codes above them
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    for (int i = threadIdx.x; i < kDigit; i += blockDim.x) sums.clear(i);
-    __syncthreads();
-    for (int64_t code = threadIdx.x; code < n; code += blockDim.x) {
-      const uint32_t rank = rank_of(logits[code]);
-      const bool known = shift == 24 || rank >> (shift + 8) == prefix >> (shift + 8);
-      if (known && kept.holds(rank, code)) {
-        sums.add(static_cast<int>(rank >> shift & 0xff), weight(code));
-      }
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      uint64_t sum = above;
-      int digit = kDigit - 1;
-      for (; digit > 0 && sum + sums.at(digit) < target; --digit) sum += sums.at(digit);
-      prefix_found = prefix | static_cast<uint32_t>(digit) << shift;
-      above_found = sum;
-    }
-    __syncthreads();
-    prefix = prefix_found;
-    above = above_found;
-  }
-  // Of the codes at this rank, which all weigh the same, as many as are missing, lowest first.
-  __shared__ unsigned long long each;
-  if (threadIdx.x == 0) each = 0;
-  __syncthreads();
-  const auto counts = [&](int64_t code) {
-    return code < n && rank_of(logits[code]) == prefix && kept.holds(prefix, code);
-  };
-  for (int64_t code = threadIdx.x; code < n; code += blockDim.x) {
-    if (counts(code)) atomicMax(&each, static_cast<unsigned long long>(weight(code)));
-  }
-  __syncthreads();
-  int64_t missing = static_cast<int64_t>((target - above + each - 1) / each);
-  __shared__ bool flags[kSampleThreads];
-  for (int64_t first = 0; first < n; first += blockDim.x) {
-    flags[threadIdx.x] = counts(first + threadIdx.x);
-    const int found = __syncthreads_count(flags[threadIdx.x]);
-    if (found >= missing) {
-      int64_t last = first;
-      for (int i = 0; i < kSampleThreads; ++i) {
-        missing -= flags[i];
-        if (flags[i] && missing == 0) last = first + i;
-      }
-      __syncthreads();
-      return {prefix, last};
-    }
-    missing -= found;
-    __syncthreads();
-  }
-  return {prefix, INT64_MAX};
-}
-
 // The best of the block's threads, for every thread.
 __device__ inline Best best_of_block(Best mine) {
-  __shared__ Best all[kSampleThreads];
-  all[threadIdx.x] = mine;
-  __syncthreads();
-  for (int half = kSampleThreads / 2; half > 0; half /= 2) {
-    if (static_cast<int>(threadIdx.x) < half) all[threadIdx.x].take(all[threadIdx.x + half]);
-    __syncthreads();
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) {
+    mine.take({__shfl_xor_sync(kAllLanes, mine.score, offset),
+               __shfl_xor_sync(kAllLanes, mine.code, offset)});
   }
-  const Best best = all[0];
+  __shared__ float scores[kSampleThreads / kWarp];
+  __shared__ int codes[kSampleThreads / kWarp];
+  if (threadIdx.x % kWarp == 0) {
+    scores[threadIdx.x / kWarp] = mine.score;
+    codes[threadIdx.x / kWarp] = mine.code;
+  }
+  __syncthreads();
+  Best best;
+  for (int i = 0; i < kSampleThreads / kWarp; ++i) best.take({scores[i], codes[i]});
   __syncthreads();
   return best;
 }
@@ -137,76 +48,151 @@ struct Controls {
   const int32_t* step;
 };
 
-__global__ void __launch_bounds__(kSampleThreads)
-    sample_kernel(int32_t* ids, const float* guided, int64_t pitch, int64_t n, uint64_t* masses,
-                  Controls controls) {
-  const int64_t p = blockIdx.x;
-  uint64_t* mass = masses + p * n;  // of every code, where top-p asks for it
-  const float* logits = guided + p * pitch;
-  const float temperature = controls.temperature[p], top_p = controls.top_p[p];
-  const int32_t top_k = controls.top_k[p];
+// One picture as it is drawn.
+struct Draw {
+  const float* logits;
+  int n;
+  float temperature, top_p;
+  int top_k;
+  uint64_t seed;
+  uint32_t step;
 
-  // The highest logit; anything that cannot be drawn from scores above all.
-  Best highest{-INFINITY, INT64_MAX};
-  for (int64_t code = threadIdx.x; code < n; code += blockDim.x) {
-    const bool drawable = logits[code] < INFINITY;  // a NaN compares false as well
-    highest.take({drawable ? logits[code] : INFINITY, code});
+  __device__ static Draw of(const Controls& controls, int64_t p, const float* logits, int n) {
+    const int32_t* words = controls.seed + 2 * p;
+    return {logits,
+            n,
+            controls.temperature[p],
+            controls.top_p[p],
+            controls.top_k[p],
+            uint64_t{static_cast<uint32_t>(words[1])} << 32 | static_cast<uint32_t>(words[0]),
+            static_cast<uint32_t>(controls.step[p])};
   }
-  highest = best_of_block(highest);
-  Best best = highest;
-  if (highest.score < INFINITY && temperature != 0.0f) {
+  __device__ bool greedy() const { return temperature == 0.0f; }
+  __device__ bool narrows() const { return (top_k > 0 && top_k < n) || top_p < 1.0f; }
+
+  // The logits of codes kEach * block .. + kEach - 1; what is no code cannot win.
+  struct Some {
+    float of[kEach];
+  };
+  __device__ Some some(int block) const {
+    Some logit;
+    const int first = kEach * block;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) logit.of[i] = logits[first + i < n ? first + i : n - 1];
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) logit.of[i] = first + i < n ? logit.of[i] : -INFINITY;
+    return logit;
+  }
+
+  // The highest of them; anything that cannot be drawn from scores above all.
+  __device__ Best highest_of(int block, const Some& logit) const {
+    Best highest;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const bool drawable = logit.of[i] < INFINITY;  // a NaN compares false as well
+      highest.take({drawable ? logit.of[i] : INFINITY, kEach * block + i});
+    }
+    return highest;
+  }
+
+  // The one that wins with its noise; `holds(code, logit)`: whether it may.
+  template <typename Holds>
+  __device__ Best best_of(int block, const Some& logit, const Holds& holds) const {
+    Best best;
+    bool any = false;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) any = any || holds(kEach * block + i, logit.of[i]);
+    if (!any) return best;
+    const std::array<float, kEach> noise = gumbel_block(seed, step, static_cast<uint32_t>(block));
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int code = kEach * block + i;
+      if (holds(code, logit.of[i])) best.take({logit.of[i] / temperature + noise[i], code});
+    }
+    return best;
+  }
+
+  // The block draws among the codes that top-k and top-p leave. `mass`: room for n.
+  __device__ Best best_of_kept(float highest, uint64_t* mass) const {
     Kept kept;
     if (top_k > 0 && top_k < n) {
-      kept = narrowed(kept, logits, n, static_cast<uint64_t>(top_k),
-                      [](int64_t) { return uint64_t{1}; });
+      kept =
+          narrowed(kept, logits, n, static_cast<uint64_t>(top_k), [](int) { return uint64_t{1}; });
     }
     if (top_p < 1.0f) {
-      __shared__ unsigned long long total;
-      if (threadIdx.x == 0) total = 0;
-      __syncthreads();
       uint64_t sum = 0;
-      for (int64_t code = threadIdx.x; code < n; code += blockDim.x) {
+      for_codes(logits, n, [&](int code, float logit) {
         // Once: where double precision is slow this takes longer than everything else.
-        mass[code] = drawing_mass(logits[code], highest.score, temperature);
-        if (kept.holds(rank_of(logits[code]), code)) sum += mass[code];
-      }
-      atomicAdd(&total, static_cast<unsigned long long>(sum));
-      __syncthreads();
-      kept = narrowed(kept, logits, n, mass_to_reach(top_p, total),
-                      [&](int64_t code) { return mass[code]; });
+        mass[code] = drawing_mass(logit, highest, temperature);
+        if (kept.holds(rank_of(logit), code)) sum += mass[code];
+      });
+      kept = narrowed(kept, logits, n, mass_to_reach(top_p, sum_of_block(sum)),
+                      [&](int code) { return mass[code]; });
     }
-    const int32_t* words = controls.seed + 2 * p;
-    const uint64_t seed =
-        uint64_t{static_cast<uint32_t>(words[1])} << 32 | static_cast<uint32_t>(words[0]);
-    best = {-INFINITY, INT64_MAX};
-    for (int64_t block = threadIdx.x; 4 * block < n; block += blockDim.x) {
-      const std::array<float, 4> noise =
-          gumbel_block(seed, static_cast<uint32_t>(controls.step[p]), static_cast<uint32_t>(block));
-      for (int i = 0; i < 4 && 4 * block + i < n; ++i) {
-        const int64_t code = 4 * block + i;
-        if (!kept.holds(rank_of(logits[code]), code)) continue;
-        best.take({logits[code] / temperature + noise[i], code});
-      }
+    Best best;
+    for (int block = threadIdx.x; kEach * block < n; block += kSampleThreads) {
+      best.take(best_of(block, some(block), [&](int code, float logit) {
+        return code < n && kept.holds(rank_of(logit), code);
+      }));
     }
-    best = best_of_block(best);
+    return best_of_block(best);
   }
-  if (threadIdx.x == 0) {
-    const int32_t id = highest.score < INFINITY ? static_cast<int32_t>(best.code) : -1;
-    ids[2 * p] = id;
-    ids[2 * p + 1] = id;
+};
+
+// What a block found: the highest logit, and the code that wins where all may be drawn.
+struct Share {
+  Best highest, best;
+};
+
+// Block (codes, picture).
+__global__ void __launch_bounds__(kSampleThreads)
+    sample_kernel(int32_t* ids, const float* guided, int64_t pitch, int n, Share* shares,
+                  int* counters, uint64_t* masses, Controls controls) {
+  const int64_t p = blockIdx.y;
+  const int blocks = static_cast<int>(gridDim.x);
+  const Draw draw = Draw::of(controls, p, guided + p * pitch, n);
+  const int mine = static_cast<int>(blockIdx.x * kSampleThreads + threadIdx.x);
+  const Draw::Some logit = draw.some(mine);
+  Share share{best_of_block(draw.highest_of(mine, logit)), {}};
+  if (!draw.greedy() && !draw.narrows()) {
+    const auto all = [n](int code, float) { return code < n; };
+    share.best = best_of_block(draw.best_of(mine, logit, all));
   }
+  if (blocks > 1) {
+    if (threadIdx.x == 0) shares[p * blocks + blockIdx.x] = share;
+    if (!last_to_arrive(counters + p, blocks)) return;
+    Share all;
+    for (int i = threadIdx.x; i < blocks; i += kSampleThreads) {
+      all.highest.take(shares[p * blocks + i].highest);
+      all.best.take(shares[p * blocks + i].best);
+    }
+    share = {best_of_block(all.highest), best_of_block(all.best)};
+  }
+  const bool drawable = share.highest.score < INFINITY;
+  if (draw.greedy()) {
+    share.best = share.highest;
+  } else if (drawable && draw.narrows()) {
+    share.best = draw.best_of_kept(share.highest.score, masses + p * n);
+  }
+  if (threadIdx.x == 0) ids[2 * p] = ids[2 * p + 1] = drawable ? share.best.code : -1;
 }
 
 void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
   if (guided.count() == 0) return;
+  const int64_t pictures = guided.rows(), n = guided.cols(), blocks = ceil_div(n, kCodes);
+  check(n <= INT32_MAX - kCodes && pictures <= 65535, "sample: too many codes or pictures");
   const Controls c{controls.temperature.as<float>(), controls.top_k.as<int32_t>(),
                    controls.top_p.as<float>(), controls.seed.as<int32_t>(),
                    controls.step.as<int32_t>()};
-  auto* masses = reinterpret_cast<uint64_t*>(
-      s.workspace.area(guided.rows() * guided.cols() * static_cast<int64_t>(sizeof(uint64_t))));
-  launch(s.handle, sample_kernel,
-         {dim3(static_cast<unsigned>(guided.rows())), dim3(kSampleThreads)}, ids.as<int32_t>(),
-         guided.as<float>(), guided.pitch, guided.cols(), masses, c);
+  const int64_t mass_bytes = pictures * n * static_cast<int64_t>(sizeof(uint64_t));
+  std::byte* area =
+      s.workspace.area(mass_bytes + pictures * blocks * static_cast<int64_t>(sizeof(Share)));
+  launch(
+      s.handle, sample_kernel,
+      {dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(pictures)), dim3(kSampleThreads)},
+      ids.as<int32_t>(), guided.as<float>(), guided.pitch, static_cast<int>(n),
+      reinterpret_cast<Share*>(area + mass_bytes), s.workspace.counters(pictures),
+      reinterpret_cast<uint64_t*>(area), c);
 }
 
 }  // namespace bifrons::cuda

@@ -76,16 +76,44 @@ Values logits(uint32_t seed, int64_t n) {
   return values;
 }
 
+// Values that many codes share, so that top-k and top-p end among equals.
+Values coarse_logits(uint32_t seed, int64_t n) {
+  Values values = logits(seed, n);
+  for (double& v : values) v = std::floor(v);
+  return values;
+}
+
 // Rows that cannot be drawn from, beside one that can.
-OpCase damaged_case() {
-  Values guided = logits(31, 5 * 8);
-  guided[0 * 8 + 7] = NAN;
-  guided[1 * 8 + 3] = INFINITY;
-  guided[2 * 8 + 4] = -INFINITY;
-  guided[4 * 8 + 0] = NAN;
+OpCase damaged_case(int64_t codes) {
+  Values guided = logits(31, 5 * codes);
+  guided[0 * codes + codes - 1] = NAN;
+  guided[1 * codes + 3] = INFINITY;
+  guided[2 * codes + 4] = -INFINITY;
+  guided[4 * codes + 0] = NAN;
   std::vector<Draw> draws(5);
   draws[4].temperature = 0.0;
-  return sample_case("damaged", guided, draws);
+  return sample_case(fmt::format("damaged_{}", codes), guided, draws);
+}
+
+// Every way to draw, side by side.
+std::vector<Draw> all_draws() {
+  std::vector<Draw> draws{
+      {.temperature = 0.0},
+      {.seed = 12345, .step = 0},
+      {.seed = 0xfedcba9876543210u, .step = 575},
+      {.temperature = 0.7, .top_k = 50, .seed = 3, .step = 7},
+      {.temperature = 1.5, .top_p = 0.9, .seed = 4, .step = 9},
+      {.temperature = 0.9, .top_k = 20, .top_p = 0.5, .seed = 5, .step = 11},
+      {.top_k = 20, .top_p = 0.9999, .seed = 10},
+      {.top_k = 1, .seed = 6},
+      {.top_k = 1 << 30, .seed = 7},
+      {.top_p = 1e-9, .seed = 8},
+  };
+  for (Draw& draw : draws) {
+    draw.temperature = reference::rounded(draw.temperature, DType::kF32);
+    draw.top_p = reference::rounded(draw.top_p, DType::kF32);
+  }
+  return draws;
 }
 
 OpCase tied_case() {
@@ -160,28 +188,18 @@ OpCase note_case(int64_t pictures, int64_t places) {
 }  // namespace
 
 std::vector<OpCase> sampling_cases() {
-  std::vector<OpCase> cases{damaged_case(), tied_case()};
+  std::vector<OpCase> cases{damaged_case(8), damaged_case(5000), tied_case()};
   for (int64_t pictures : {1, 3, 64}) cases.push_back(keep_case(pictures, 5));
   cases.push_back(keep_case(17, 576));
   for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(note_case(pictures, 8));
+  const std::vector<Draw> draws = all_draws();
+  const int64_t pictures = static_cast<int64_t>(draws.size());
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
-    std::vector<Draw> draws{
-        {.temperature = 0.0},
-        {.seed = 12345, .step = 0},
-        {.seed = 0xfedcba9876543210u, .step = 575},
-        {.temperature = 0.7, .top_k = 50, .seed = 3, .step = 7},
-        {.temperature = 1.5, .top_p = 0.9, .seed = 4, .step = 9},
-        {.temperature = 0.9, .top_k = 20, .top_p = 0.5, .seed = 5, .step = 11},
-        {.top_k = 1, .seed = 6},
-        {.top_k = 1 << 30, .seed = 7},
-        {.top_p = 1e-9, .seed = 8},
-    };
-    for (Draw& draw : draws) {
-      draw.temperature = reference::rounded(draw.temperature, DType::kF32);
-      draw.top_p = reference::rounded(draw.top_p, DType::kF32);
-    }
-    const int64_t pictures = static_cast<int64_t>(draws.size());
     cases.push_back(sample_case(std::to_string(codes), logits(32, pictures * codes), draws));
+  }
+  for (int64_t codes : {64, 2049, 5000}) {
+    const Values guided = coarse_logits(33, pictures * codes);
+    cases.push_back(sample_case(fmt::format("coarse_{}", codes), guided, draws));
   }
   return cases;
 }

@@ -1,0 +1,179 @@
+// The codes that top-k and top-p leave, found by a block that looks at all of them. Sums are of
+// integers, so that the order in which threads add them does not count.
+#pragma once
+
+#include "kernels/cuda/numbers.h"
+
+namespace bifrons::cuda {
+
+constexpr int kSampleThreads = 512;
+constexpr int kDigit = 256;  // values of the digit that a pass over the codes decides
+
+// A number that orders as the logit does; +0 and -0 are one.
+__device__ inline uint32_t rank_of(float logit) {
+  const uint32_t bits = std::bit_cast<uint32_t>(logit == 0.0f ? 0.0f : logit);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+// Codes that may be drawn: those above a rank, and of those at the rank the ones up to a code.
+struct Kept {
+  uint32_t rank = 0;
+  int last = INT32_MAX;
+
+  __device__ bool holds(uint32_t other, int code) const {
+    return other > rank || (other == rank && code <= last);
+  }
+};
+
+// Calls visit(code, values[code]) for this thread's share of n; several loads are under way
+// together.
+template <typename Visit>
+__device__ void for_codes(const float* values, int n, const Visit& visit) {
+  constexpr int kTogether = 8;
+  for (int first = threadIdx.x; first < n; first += kTogether * kSampleThreads) {
+    float value[kTogether];
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i) {
+      const int code = first + i * kSampleThreads;
+      value[i] = values[code < n ? code : first];
+    }
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i) {
+      const int code = first + i * kSampleThreads;
+      if (code < n) visit(code, value[i]);
+    }
+  }
+}
+
+// Sum over the block, for every thread. Shared memory adds 64 bits only by comparing and swapping,
+// in which threads take turns.
+__device__ inline uint64_t sum_of_block(uint64_t mine) {
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) {
+    mine += __shfl_xor_sync(kAllLanes, mine, offset);
+  }
+  __shared__ uint64_t sums[kSampleThreads / kWarp];
+  if (threadIdx.x % kWarp == 0) sums[threadIdx.x / kWarp] = mine;
+  __syncthreads();
+  uint64_t sum = 0;
+  for (int i = 0; i < kSampleThreads / kWarp; ++i) sum += sums[i];
+  __syncthreads();
+  return sum;
+}
+
+// Sums of 64 bits by additions of 32: shared memory has no others, and code that compares and swaps
+// takes turns where thousands of codes have one digit.
+struct WideSums {
+  uint32_t* low;
+  uint32_t* high;
+
+  __device__ void clear(int i) const { low[i] = high[i] = 0; }
+  __device__ void add(int i, uint64_t value) const {
+    const uint32_t part = static_cast<uint32_t>(value), before = atomicAdd(&low[i], part);
+    const uint32_t rest = static_cast<uint32_t>(value >> 32) + (before + part < part);
+    if (rest != 0) atomicAdd(&high[i], rest);
+  }
+  __device__ uint64_t at(int i) const { return uint64_t{high[i]} << 32 | low[i]; }
+};
+
+// The digit at which the sum of `above` and of all digits from the highest one down reaches
+// `target`, as it does somewhere, and the sum before it. Each lane of the calling warp looks at
+// kDigit / kWarp.
+struct Found {
+  int digit;
+  uint64_t above;
+};
+__device__ inline Found find_digit(const WideSums& sums, uint64_t above, uint64_t target) {
+  constexpr int kMine = kDigit / kWarp;
+  const int lane = threadIdx.x % kWarp, highest = kDigit - 1 - lane * kMine;
+  uint64_t own = 0;
+  for (int i = 0; i < kMine; ++i) own += sums.at(highest - i);
+  uint64_t upto = own;  // of this lane and those before it
+  for (int offset = 1; offset < kWarp; offset *= 2) {
+    const uint64_t other = __shfl_sync(kAllLanes, upto, lane >= offset ? lane - offset : lane);
+    if (lane >= offset) upto += other;
+  }
+  uint64_t sum = above + upto - own;
+  int digit = highest;
+  for (; digit > highest - kMine + 1 && sum + sums.at(digit) < target; --digit) {
+    sum += sums.at(digit);
+  }
+  int first = above + upto >= target ? lane : kWarp - 1;  // of the lanes that reach it
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) {
+    const int other = __shfl_xor_sync(kAllLanes, first, offset);
+    first = other < first ? other : first;
+  }
+  return {__shfl_sync(kAllLanes, digit, first), __shfl_sync(kAllLanes, sum, first)};
+}
+
+// Narrows `kept` to the fewest codes, by rank and then by code, whose weights sum to `target` or
+// more. weight(code) is exact; the whole block calls this.
+template <typename Weight>
+__device__ Kept narrowed(const Kept& kept, const float* logits, int n, uint64_t target,
+                         const Weight& weight) {
+  __shared__ uint32_t low[kDigit], high[kDigit];
+  const WideSums sums{low, high};
+  __shared__ uint32_t prefix_found;
+  __shared__ uint64_t above_found, at_rank_found;
+  uint32_t prefix = 0;   // the digits of the rank that are known
+  uint64_t above = 0;    // weight of all codes above them
+  uint64_t at_rank = 0;  // of those that have them
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    for (int i = threadIdx.x; i < kDigit; i += blockDim.x) sums.clear(i);
+    __syncthreads();
+    for_codes(logits, n, [&](int code, float logit) {
+      const uint32_t rank = rank_of(logit);
+      const bool known = shift == 24 || rank >> (shift + 8) == prefix >> (shift + 8);
+      if (known && kept.holds(rank, code)) {
+        sums.add(static_cast<int>(rank >> shift & 0xff), weight(code));
+      }
+    });
+    __syncthreads();
+    if (threadIdx.x < kWarp) {
+      const Found found = find_digit(sums, above, target);
+      if (threadIdx.x == 0) {
+        prefix_found = prefix | static_cast<uint32_t>(found.digit) << shift;
+        above_found = found.above;
+        at_rank_found = sums.at(found.digit);
+      }
+    }
+    __syncthreads();
+    prefix = prefix_found;
+    above = above_found;
+    at_rank = at_rank_found;
+  }
+  // Of the codes at this rank, which all weigh the same, as many as are missing, lowest first.
+  __shared__ unsigned long long each;
+  if (threadIdx.x == 0) each = 0;
+  __syncthreads();
+  const auto counts = [&](int code, float logit) {
+    return rank_of(logit) == prefix && kept.holds(prefix, code);
+  };
+  for_codes(logits, n, [&](int code, float logit) {
+    if (counts(code, logit)) atomicMax(&each, static_cast<unsigned long long>(weight(code)));
+  });
+  __syncthreads();
+  int64_t missing = static_cast<int64_t>((target - above + each - 1) / each);
+  if (missing * each >= at_rank) {  // mostly that is all of them
+    return {prefix, kept.rank == prefix ? kept.last : INT32_MAX};
+  }
+  __shared__ bool flags[kSampleThreads];
+  for (int first = 0; first < n; first += kSampleThreads) {
+    const int code = first + static_cast<int>(threadIdx.x);
+    flags[threadIdx.x] = code < n && counts(code, logits[code]);
+    const int found = __syncthreads_count(flags[threadIdx.x]);
+    if (found >= missing) {
+      int last = first;
+      for (int i = 0; i < kSampleThreads; ++i) {
+        missing -= flags[i];
+        if (flags[i] && missing == 0) last = first + i;
+      }
+      __syncthreads();
+      return {prefix, last};
+    }
+    missing -= found;
+    __syncthreads();
+  }
+  return {prefix, INT32_MAX};
+}
+
+}  // namespace bifrons::cuda
