@@ -42,7 +42,7 @@ class VqBlocks {
   VqBlocks(const VqConfig& config, int64_t largest_map, int64_t attended, DType activation)
       : groups_(config.norm_groups),
         eps_(config.norm_eps),
-        largest_map_(largest_map),
+        largest_map_((largest_map + kMapUnit - 1) / kMapUnit * kMapUnit),
         attended_(attended),
         activation_(activation) {}
 
@@ -63,6 +63,8 @@ class VqBlocks {
   Tensor normed(Backend& b, const Tensor& x, const Norm& norm) const;
 
  private:
+  static constexpr int64_t kMapUnit = 128;  // elements: every area begins where vectors may
+
   int64_t groups_;
   double eps_;
   int64_t largest_map_;

@@ -24,12 +24,16 @@ cudnnStatus_t kind_of(cudnnStatus_t status) {
 
 void must(cudnnStatus_t status) {
   if (status == CUDNN_STATUS_SUCCESS) return;
-  if (kind_of(status) == CUDNN_STATUS_EXECUTION_FAILED) {
-    cuda::must(cudaGetLastError(), "convolving");  // the device itself may be lost
+  const std::string words = cudnnGetErrorString(status);
+  if (kind_of(status) == CUDNN_STATUS_INTERNAL_ERROR ||
+      kind_of(status) == CUDNN_STATUS_EXECUTION_FAILED) {
+    cuda::must(cudaDeviceSynchronize(), "convolving");  // the device itself may be lost
+    if (words.find("ALLOC") != std::string::npos) {
+      throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU while convolving");
+    }
   }
-  throw Error(ErrorKind::kUnavailable,
-              "cuDNN cannot be used: " + std::string(cudnnGetErrorString(status)) +
-                  "; a build with BIFRONS_CUDNN=OFF does without it");
+  throw Error(ErrorKind::kUnavailable, "cuDNN cannot be used: " + words +
+                                           "; a build with BIFRONS_CUDNN=OFF does without it");
 }
 
 // Whether cuDNN has a way to do this. Only a refusal may lead to another way, whose sums differ in
@@ -136,6 +140,8 @@ bool LibraryConvolutions::takes(const HostArray& weight, const HostArray& bias, 
 
 bool LibraryConvolutions::run(Stream& s, const Tensor& y, const Tensor& x,
                               const Convolution& weight, const Tensor* residual) {
+  // It cannot be told how rows lie, and takes them for aligned.
+  if (!in_vectors(x) || !in_vectors(y) || (residual && !in_vectors(*residual))) return false;
   if (!state_) state_ = std::make_unique<State>();
   must(cudnnSetStream(state_->handle, s.handle));
   const Shape shape{x.shape[0], x.shape[1], weight.in, weight.out, weight.kernel};
@@ -148,8 +154,12 @@ bool LibraryConvolutions::run(Stream& s, const Tensor& y, const Tensor& x,
 }
 
 std::string_view LibraryConvolutions::name() {
-  static const std::string words = "cuDNN " + std::to_string(cudnnGetVersion() / 10000) + "." +
-                                   std::to_string(cudnnGetVersion() / 100 % 100);
+  // 91400 is 9.14; before version 9 it was 8902 for 8.9.
+  const auto words_of = [](size_t version) {
+    const size_t major = version < 10000 ? 1000 : 10000;
+    return "cuDNN " + std::to_string(version / major) + "." + std::to_string(version % major / 100);
+  };
+  static const std::string words = words_of(cudnnGetVersion());
   return words;
 }
 

@@ -38,18 +38,17 @@ class EventMark final : public Mark {
 };
 
 // Programmatic dependent launch. Off unless asked for: nobody has measured yet that it is faster.
-bool begins_early(int device) {
+// In code for older cards no kernel waits for the one before it, also where a later card runs it.
+bool begins_early(int code) {
   const char* asked = std::getenv("BIFRONS_EARLY_START");
-  int generation = 0;
-  must(cudaDeviceGetAttribute(&generation, cudaDevAttrComputeCapabilityMajor, device),
-       "asking for its generation");
-  return asked && std::string_view(asked) == "1" && generation >= 9;
+  return asked && std::string_view(asked) == "1" && code >= 90;
 }
 
 }  // namespace
 
 CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
   description_ = open_device(device);
+  const int code = code_generation();
   if (!LibraryConvolutions::name().empty()) {
     description_ += ", " + std::string(LibraryConvolutions::name());
   }
@@ -58,7 +57,7 @@ CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
   must(cudaStreamCreateWithPriority(&stream_.handle, cudaStreamNonBlocking,
                                     gives_way ? least : greatest),
        "making a stream");
-  stream_.early = begins_early(device);
+  stream_.early = begins_early(code);
 }
 
 CudaBackend::~CudaBackend() { cudaStreamSynchronize(stream_.handle); }

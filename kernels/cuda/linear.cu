@@ -81,6 +81,14 @@ void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOper
                slices);
 }
 
+int code_generation() {
+  cudaFuncAttributes attributes{};
+  const auto kernel = streaming_kernel<1, RowsOperand, Bf16>;
+  must(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(kernel)),
+       "looking for its code");
+  return attributes.ptxVersion;
+}
+
 template <typename T>
 void linear_on_tensor_cores(const Stream& s, const Linear& weight, const Tensor& x,
                             const Finish<T>& finish) {

@@ -65,6 +65,10 @@ void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, i
 
 // linear.cu, convolution.cu: weights were laid by weight_order.h.
 void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add);
+// The generation of cards, 80 or 90, whose instructions the kernels were written in that the
+// current card runs: it may be a later one, whose driver translates them. Throws Error
+// (unavailable) when this build has no code for the card.
+int code_generation();
 void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
                  const Tensor* residual);
 

@@ -9,12 +9,14 @@ namespace bifrons::cuda {
 
 void must(cudaError_t status, std::string_view doing) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // forgets it: whoever catches what is thrown here may go on
   const std::string while_doing = " while " + std::string(doing);
   if (status == cudaErrorMemoryAllocation) {
     throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU" + while_doing);
   }
   if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidKernelImage ||
-      status == cudaErrorInvalidDeviceFunction || status == cudaErrorUnsupportedPtxVersion) {
+      status == cudaErrorInvalidDeviceFunction || status == cudaErrorUnsupportedPtxVersion ||
+      status == cudaErrorInvalidPtx || status == cudaErrorJitCompilerNotFound) {
     throw Error(ErrorKind::kUnavailable, "this build has no code for this GPU" + while_doing);
   }
   throw Error(ErrorKind::kInterrupted, "the GPU failed" + while_doing + ": " +

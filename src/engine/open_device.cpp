@@ -28,8 +28,16 @@ OpenDevice open_best(int threads, bool gives_way) {
   const CudaStatus status = cuda_status();
   std::string why = status.problem;
   for (const CudaDevice& device : status.devices) {
-    if (device.problem.empty()) return {make_cuda_backend(device.index, gives_way), {}};
-    if (why.empty()) why = device.name + ": " + device.problem;
+    std::string problem = device.problem;
+    if (problem.empty()) {
+      try {
+        return {make_cuda_backend(device.index, gives_way), {}};
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kUnavailable) throw;
+        problem = error.what();
+      }
+    }
+    if (why.empty()) why = device.name + ": " + problem;
   }
   if (!status.built) why.clear();
   return {make_cpu_backend(threads), why};

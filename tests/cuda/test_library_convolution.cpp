@@ -1,6 +1,10 @@
-// The library convolves what the visual tokenizer asks of it. Where it refuses, our own kernels do,
-// more slowly and without a word; the cases of conv2d do not tell.
+// The library convolves what the visual tokenizer asks of it, and right. Where it refuses, our own
+// kernels do, more slowly and without a word; the cases of conv2d do not tell.
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
 #include "tests/kernels/op_case.h"
@@ -9,29 +13,69 @@
 namespace bifrons::testing {
 namespace {
 
-TEST(LibraryConvolution, TakesTheShapesOfTheDecoder) {
+constexpr DType kType = DType::kBf16;
+
+struct Shape {
+  int64_t side, in, out, kernel;
+};
+
+// A map on the card, full of numbers.
+struct Map {
+  Map(Backend& b, uint32_t seed, int64_t side, int64_t channels)
+      : values(spread(seed, side * side * channels, kType), kType, side * side, channels),
+        buffer(b.allocate(side * side * channels * size_of(kType))),
+        tensor(buffer.view(kType, {side, side, channels})) {
+    b.upload(tensor, values.array.data);
+  }
+  HostValues values;
+  Buffer buffer;
+  Tensor tensor;
+};
+
+std::vector<float> values_of(Backend& b, const Tensor& tensor) {
+  std::vector<uint16_t> bits(tensor.count());
+  b.download(bits.data(), tensor);
+  std::vector<float> values;
+  for (const uint16_t each : bits) values.push_back(to_float(Bf16{each}));
+  return values;
+}
+
+class LibraryConvolution : public ::testing::TestWithParam<Shape> {};
+
+TEST_P(LibraryConvolution, AgreesWithOurOwn) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   if (cuda::LibraryConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
+  const auto [side, in, out, kernel] = GetParam();
   cuda::CudaBackend b(0, false);
   cuda::LibraryConvolutions library;
-  constexpr int64_t kSide = 24, kIn = 64, kOut = 128;
-  const Buffer x = b.allocate(kSide * kSide * kIn * 2), y = b.allocate(kSide * kSide * kOut * 2);
-  const Tensor from = x.view(DType::kBf16, {kSide, kSide, kIn});
-  const Tensor to = y.view(DType::kBf16, {kSide, kSide, kOut});
-  for (const int64_t kernel : {1, 3}) {
-    const int64_t taps = kernel * kernel;
-    const HostValues weight(spread(1, kOut * kIn * taps, DType::kBf16), DType::kBf16, kOut,
-                            kIn * taps);
-    const HostValues bias(spread(2, kOut, DType::kBf16), DType::kBf16, 1, kOut);
-    const Convolution convolution = b.make_convolution(
-        weight.array, bias.array, kernel, kernel == 3 ? Padding::kSame : Padding::kNone);
-    for (const Tensor* residual : {static_cast<const Tensor*>(nullptr), &to}) {
-      EXPECT_TRUE(library.run(b.on_card(), to, from, convolution, residual))
-          << kernel << (residual ? " with a residual" : "");
+  const int64_t terms = in * kernel * kernel;
+  const HostValues weight(spread(1, out * terms, kType), kType, out, terms);
+  const HostValues bias(spread(2, out, kType), kType, 1, out);
+  const Convolution convolution = b.make_convolution(weight.array, bias.array, kernel,
+                                                     kernel == 3 ? Padding::kSame : Padding::kNone);
+  const Map x(b, 3, side, in), residual(b, 4, side, out);
+  const Map theirs(b, 5, side, out), ours(b, 6, side, out);
+  for (const Tensor* added : {static_cast<const Tensor*>(nullptr), &residual.tensor}) {
+    ASSERT_TRUE(library.run(b.on_card(), theirs.tensor, x.tensor, convolution, added));
+    cuda::convolution(b.on_card(), ours.tensor, x.tensor, convolution, added);
+    const std::vector<float> a = values_of(b, theirs.tensor), c = values_of(b, ours.tensor);
+    // Both sums are of f32, in orders of their own: for each term a step of f32 of what has been
+    // summed so far, which is about as large as the largest of these many results. Both are rounded
+    // to bf16, ours before the residual is added as well.
+    double largest = 0;
+    for (const float each : c) largest = std::max(largest, std::fabs(double{each}));
+    const double order = 2.0 * static_cast<double>(terms) * 0x1p-23 * largest;
+    for (size_t i = 0; i < a.size(); ++i) {
+      ASSERT_NEAR(a[i], c[i], order + 0x1p-7 * (std::fabs(a[i]) + 1.0)) << "at " << i;
     }
   }
-  b.synchronize();
 }
+
+INSTANTIATE_TEST_SUITE_P(TheDecodersShapes, LibraryConvolution,
+                         ::testing::Values(Shape{24, 256, 512, 3}, Shape{24, 512, 512, 3},
+                                           Shape{24, 512, 512, 1}, Shape{48, 512, 512, 3},
+                                           Shape{96, 512, 256, 3}, Shape{96, 512, 256, 1},
+                                           Shape{384, 128, 128, 3}));
 
 }  // namespace
 }  // namespace bifrons::testing

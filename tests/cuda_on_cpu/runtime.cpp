@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "tests/cuda_on_cpu/fibers.h"
@@ -63,6 +64,11 @@ int64_t& graphs_left() {
   return count;
 }
 
+int64_t& early_count() {
+  static int64_t count = 0;
+  return count;
+}
+
 // What frees memory waits for the whole device.
 void do_everything() {
   for (FakeStream* stream : streams()) stream->do_until(stream->last());
@@ -105,6 +111,7 @@ void submit_kernel(cudaStream_t stream, std::function<void()> work) {
 // In a graph it takes the place of the kernel before it, and runs that one within.
 void submit_early_kernel(cudaStream_t stream,
                          std::function<void(const std::function<void()>&)> work) {
+  ++early_count();
   std::function<void()> before = [] {};
   FakeGraph* graph = stream->capturing;
   if (graph && !graph->nodes.empty() && graph->nodes.back().kernel) {
@@ -114,6 +121,8 @@ void submit_early_kernel(cudaStream_t stream,
   submit(
       stream, [before, work] { work(before); }, true);
 }
+
+int64_t early_kernels() { return early_count(); }
 
 int64_t waiting_graphs() { return graphs_left(); }
 
@@ -136,7 +145,17 @@ const char* cudaGetErrorString(cudaError_t status) {
   return status == cudaErrorIllegalAddress ? "an illegal memory access was encountered"
                                            : "a fake error";
 }
-cudaError_t cudaGetLastError() { return cudaSuccess; }
+// Failures are kept for cudaGetLastError(), as by the real one.
+static cudaError_t last_error = cudaSuccess;
+static cudaError_t said(cudaError_t status) {
+  if (status != cudaSuccess) last_error = status;
+  return status;
+}
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  attributes->ptxVersion = machine().code;
+  return said(machine().code > 0 ? cudaSuccess : cudaErrorNoKernelImageForDevice);
+}
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = machine().driver;
   return cudaSuccess;
@@ -147,9 +166,9 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 }
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
-  if (machine().driver < 13000) return cudaErrorInsufficientDriver;
+  if (machine().driver < 13000) return said(cudaErrorInsufficientDriver);
   *count = machine().devices;
-  return machine().devices > 0 ? cudaSuccess : cudaErrorNoDevice;
+  return said(machine().devices > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   std::snprintf(properties->name, sizeof properties->name, "this CPU in a GPU's clothes");
@@ -158,12 +177,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   properties->minor = 0;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-  *value = machine().major;
-  return cudaSuccess;
-}
 cudaError_t cudaSetDevice(int device) {
-  return device < machine().devices ? cudaSuccess : cudaErrorInvalidDevice;
+  return said(device < machine().devices ? cudaSuccess : cudaErrorInvalidDevice);
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   *total = machine().memory;
@@ -171,7 +186,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** data, size_t bytes) {
-  if (cuda_on_cpu::used_bytes() + bytes > machine().memory) return cudaErrorMemoryAllocation;
+  if (cuda_on_cpu::used_bytes() + bytes > machine().memory) return said(cudaErrorMemoryAllocation);
   *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (!*data) return cudaErrorMemoryAllocation;
   std::memset(*data, 0xff, bytes);  // a device's memory comes as it is
@@ -192,12 +207,12 @@ cudaError_t cudaFreeHost(void* data) {
 }
 cudaError_t cudaDeviceSynchronize() {
   cuda_on_cpu::do_everything();
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
   cuda_on_cpu::submit(stream, [=] { std::memcpy(to, from, bytes); });
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
                               size_t width, size_t height, cudaMemcpyKind, cudaStream_t stream) {
@@ -207,11 +222,11 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
                   static_cast<const char*>(from) + r * from_pitch, width);
     }
   });
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   cuda_on_cpu::submit(stream, [=] { std::memset(to, value, bytes); });
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new cuda_on_cpu::FakeStream;
@@ -236,7 +251,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   stream->do_until(stream->last());
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new cuda_on_cpu::FakeEvent;
@@ -244,11 +259,11 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   *event = {stream, stream->last()};
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (cuda_on_cpu::streams().count(event->stream) > 0) event->stream->do_until(event->last);
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
@@ -276,7 +291,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
     for (const cuda_on_cpu::FakeGraph::Node& node : graph.nodes) node.work();
     --cuda_on_cpu::graphs_left();
   });
-  return machine().failure;
+  return said(machine().failure);
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   delete executable;

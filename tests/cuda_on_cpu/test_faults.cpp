@@ -2,13 +2,28 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "kernels/backend.h"
 #include "kernels/devices.h"
+#include "tests/kernels/op_case.h"
 
 namespace bifrons {
 
 std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool gives_way);
 CudaStatus cuda_on_cpu_status();
+
+namespace testing {
+
+// One product, of bf16, that may begin early.
+void linear_once(Backend& b) {
+  const HostValues weight(spread(1, 16 * 32, DType::kBf16), DType::kBf16, 16, 32);
+  const Linear linear = b.make_linear({&weight.array, 1}, {});
+  const Buffer x = b.allocate(2 * 32 * 2), y = b.allocate(2 * 16 * 2);
+  b.linear(y.view(DType::kBf16, {2, 16}), x.view(DType::kBf16, {2, 32}), linear);
+}
+
+}  // namespace testing
 
 namespace {
 
@@ -70,6 +85,25 @@ TEST_F(Faults, ACardTooOld) {
   expect_refusal("its compute capability is 7.0, and 8.0 or later is needed");
 }
 
+TEST_F(Faults, ACardThatThisBuildHasNoCodeFor) {
+  machine.code = 0;
+  expect_refusal("this build has no code for this GPU");
+}
+
+// A kernel translated from code for older cards does not wait for the one before it.
+TEST_F(Faults, OnlyCodeThatWaitsBeginsEarly) {
+  setenv("BIFRONS_EARLY_START", "1", 1);
+  for (const int code : {80, 90}) {
+    machine.major = 12;
+    machine.code = code;
+    const auto b = make_cuda_on_cpu_backend(0, false);
+    const int64_t before = cuda_on_cpu::early_kernels();
+    testing::linear_once(*b);
+    EXPECT_EQ(cuda_on_cpu::early_kernels() - before, code == 90 ? 1 : 0) << code;
+  }
+  unsetenv("BIFRONS_EARLY_START");
+}
+
 TEST_F(Faults, MemoryThatDoesNotSuffice) {
   machine.memory = 1 << 20;
   const auto b = make_cuda_on_cpu_backend(0, false);
@@ -87,11 +121,20 @@ TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
                [&] { b->synchronize(); });
 }
 
+// What was caught is not thrown again by the next kernel.
+TEST_F(Faults, AFailureThatWasBorneIsOver) {
+  const auto b = make_cuda_on_cpu_backend(0, false);
+  machine.failure = cudaErrorMemoryAllocation;
+  EXPECT_THROW(b->synchronize(), Error);
+  machine.failure = cudaSuccess;
+  testing::linear_once(*b);
+}
+
 TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
   const auto b = make_cuda_on_cpu_backend(0, false);
-  for (const cudaError_t no_code :
-       {cudaErrorNoKernelImageForDevice, cudaErrorInvalidKernelImage,
-        cudaErrorInvalidDeviceFunction, cudaErrorUnsupportedPtxVersion}) {
+  for (const cudaError_t no_code : {cudaErrorNoKernelImageForDevice, cudaErrorInvalidKernelImage,
+                                    cudaErrorInvalidDeviceFunction, cudaErrorUnsupportedPtxVersion,
+                                    cudaErrorInvalidPtx, cudaErrorJitCompilerNotFound}) {
     machine.failure = no_code;
     expect_error(ErrorKind::kUnavailable, "no code for this GPU", [&] { b->synchronize(); });
   }

@@ -100,6 +100,8 @@ enum cudaError_t {
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidKernelImage = 200,
   cudaErrorNoKernelImageForDevice = 209,
+  cudaErrorInvalidPtx = 218,
+  cudaErrorJitCompilerNotFound = 221,
   cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorIllegalAddress = 700,
 };
@@ -109,7 +111,6 @@ enum cudaMemcpyKind {
   cudaMemcpyDeviceToDevice = 3
 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75 };
 constexpr unsigned cudaStreamNonBlocking = 1;
 constexpr unsigned cudaHostAllocMapped = 2;
 constexpr unsigned cudaEventDisableTiming = 2;
@@ -124,12 +125,16 @@ struct Machine {
   int driver = 13000;
   int devices = 1;
   int major = 9;
+  int code = 90;  // what the build's kernels were compiled for; 0: for other machines
   size_t memory = size_t{8} << 30;    // bytes in all
   cudaError_t failure = cudaSuccess;  // of everything that waits for the device
   // Whether work is left until somebody waits for it: what a host that runs ahead must bear.
   bool late = false;
 };
 Machine& machine();
+
+// Launches so far, also into graphs, that may begin before what is in front of them has ended.
+int64_t early_kernels();
 
 // Launched graphs that have not run yet, of all streams.
 int64_t waiting_graphs();
@@ -149,14 +154,18 @@ struct cudaDeviceProp {
   int major, minor;
 };
 
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
+
 const char* cudaGetErrorName(cudaError_t status);
 const char* cudaGetErrorString(cudaError_t status);
 cudaError_t cudaGetLastError();
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaMalloc(void** data, size_t bytes);

@@ -21,6 +21,7 @@ void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid
     cuda_on_cpu::run_grid(grid.blocks, grid.threads, grid.shared_bytes,
                           [&] { kernel(arguments...); });
   });
+  must(cudaGetLastError(), "starting a kernel");
 }
 
 template <typename... Parameters, typename... Arguments>
