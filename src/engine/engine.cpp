@@ -65,6 +65,7 @@ struct Engine::State {
   std::unique_ptr<VqEncoder> encoder;  // when encode() was called
   Buffer codes;   // i32 [image_tokens]
   Buffer pixels;  // u8 [size, size, 3]
+  bool has_decoded = false;
 
   Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
   Picture decode(std::span<const int32_t> tokens);
@@ -141,6 +142,7 @@ Picture Engine::State::decode(std::span<const int32_t> tokens) {
   model->decoder.decode(decoding(), pixel, code);
   Picture picture{size, size, std::vector<uint8_t>(size * size * 3)};
   decoding().download(picture.rgb.data(), pixel);
+  has_decoded = true;
   return picture;
 }
 
@@ -162,6 +164,11 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
 BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
                                      const BatchOptions& asked) {
   lanes->reserve(count);
+  // A library that a GPU's decoder needs may be missing, or slow to start: found out before
+  // anything is drawn, not beside the first pictures or after them.
+  if (backend->place() == Place::kDevice && !has_decoded) {
+    decode(std::vector<int32_t>(config.image_tokens(), 0));
+  }
   const BatchParts parts{.lanes = *lanes,
                          .decode = [this](std::span<const int32_t> t) { return decode(t); },
                          .decode_beside = decode_backend != nullptr,

@@ -110,7 +110,8 @@ class Stages(Folder):
         super().setUp()
         smi = """case $1 in -L) echo 'GPU 0: NVIDIA H200 (UUID: GPU-1)' ;; *) echo 'NVIDIA H200, 580.1, 143771, 345, 3201, 76, 31' ;; esac"""
         self.script("bin/nvidia-smi", smi)
-        self.script("bin/compute-sanitizer", 'echo "$2" >>"$WORK/tools"; [[ $2 != racecheck ]] || exit 99; shift 4; exec "$@"')
+        self.script("bin/compute-sanitizer", 'echo "$2" >>"$WORK/tools"; [[ $2 != racecheck ]] || exit 99\n'
+                    'until [[ $1 == */bifrons ]]; do echo "$1" >>"$WORK/options"; shift; done; exec "$@"')
         self.script("build/bifrons", f"""echo "$*" >>"{self.folder}/calls"
 [[ $1 == bench ]] || exit 0
 shape=$(sed 's/.*--shape \\([^ ]*\\).*/\\1/' <<<"$*")
@@ -133,6 +134,19 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         return call("bash", RUN, "--work", self.folder / "work", "--results", self.folder / "results", "--build",
                     self.folder / "build", *arguments, env=os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"})
 
+    def test_what_cannot_be_used_has_failed(self):
+        """The program's own 69 is no stage that was skipped; only too little memory for a benchmark is."""
+        self.script("build/bifrons", "echo 'cuDNN cannot be used: mapping error' >&2; exit 69")
+        code, out, err = self.run_there("--only", "memcheck,bench-1b,vq")
+        self.assertEqual(code, 1, err)
+        for stage in ("memcheck", "bench-1b", "vq"):
+            self.assertRegex(out, rf"\| {stage} \| failed \|.*cuDNN cannot be used", err)
+        self.script("build/bifrons", "echo 'not enough memory on the GPU: 9 more bytes are needed' >&2; exit 69")
+        code, out, err = self.run_there("--only", "memcheck,bench-7b")
+        self.assertEqual(code, 1, err)
+        self.assertRegex(out, r"\| memcheck \| failed \|")
+        self.assertRegex(out, r"\| bench-7b \| skipped \|.*not enough memory")
+
     def test_all_but_build_and_peers(self):
         code, out, err = self.run_there("--skip", "build,bandwidth,peers")
         self.assertEqual(code, 1, err)  # of racecheck alone
@@ -146,6 +160,8 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         self.assertEqual(len(list((self.folder / "results").glob("h200-*"))), 2)
         self.assertEqual((self.folder / "work" / "tools").read_text().split(),
                          ["memcheck", "memcheck", "racecheck", "initcheck", "initcheck", "synccheck", "synccheck"])
+        options = (self.folder / "work" / "options").read_text()
+        self.assertIn("kns=bifrons", options)  # a library's kernels are not ours to check
         calls = (self.folder / "calls").read_text()
         self.assertIn("bench --device cuda --shape janus-pro-7b --json --rows 2,8,32,128", calls)
         self.assertIn("generate --device cuda", calls)

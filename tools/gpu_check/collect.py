@@ -44,11 +44,11 @@ def machine(root, device):
 
 
 def same(before, now):
-    """Whether what was kept from an earlier call is of the same commit and device."""
+    """Whether what was kept from an earlier call is of the same commit and device. A copy without git does not know."""
     if not before.exists():
         return False
     before, now = (json.loads(path.read_text()) for path in (before, now))
-    return all(before.get(key) == now.get(key) for key in ("commit", "device"))
+    return bool(now.get("commit")) and all(before.get(key) == now.get(key) for key in ("commit", "device"))
 
 
 def name_of(about):

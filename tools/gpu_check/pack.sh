@@ -11,8 +11,8 @@ usage() {
   cat <<'EOF'
 usage: tools/gpu_check/pack.sh FOLDER
 
-Writes FOLDER (new, or made by this script before): the files git knows and those it does not ignore, and third_party/
-with the headers and sources of CLI11, nlohmann-json, fmt, stb, GoogleTest and zlib. Then, on the machine with the GPU:
+Writes FOLDER (new, or made by this script before): the files git knows and those it does not ignore, without samples/, and
+third_party/ with the headers and sources of CLI11, nlohmann-json, fmt, stb, GoogleTest and zlib. Then, on the machine with the GPU:
 
   FOLDER/tools/gpu_check/run.sh
 
@@ -46,7 +46,8 @@ new=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 chmod 755 "$new"
 
-git -C "$root" ls-files -z --cached --others --exclude-standard |
+# Without the samples, which nothing there needs: they are most of the tree.
+git -C "$root" ls-files -z --cached --others --exclude-standard -- . ':!samples' |
   while IFS= read -r -d '' file; do [[ ! -e $root/$file ]] || printf '%s\0' "$file"; done |
   tar -C "$root" --null --files-from - -cf - | tar -xf - -C "$new"
 

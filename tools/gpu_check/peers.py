@@ -114,6 +114,7 @@ class Peers:
         self.model = self.build()
         self.prompt = transformers_peer.prompt_ids(self.shape, options.prompt, options.device)
         self.layers = None
+        self.taken_apart = False  # by the loop, which keeps weights in forms of its own
 
     def eager(self, pictures):
         cache = self.peer.make_cache(self.model, self.prompt, self.shape)
@@ -122,8 +123,9 @@ class Peers:
         return run, lambda: None
 
     def compile(self, pictures):
-        if self.layers is not None:  # the loop took the model apart
+        if self.taken_apart:
             self.layers = self.model = None
+            self.taken_apart = False
             self.machine.forget()
             self.model = self.build()
         undo = self.peer.compile_steps(self.model)
@@ -137,12 +139,19 @@ class Peers:
 
     def graph(self, pictures):
         from graph_loop import GraphLoop
+        if self.taken_apart and self.layers is None:
+            raise RuntimeError("an earlier loop failed and left no model")
+        self.taken_apart = True
         loop = GraphLoop(self.model, self.shape, pictures, self.options.prompt, layers=self.layers)
         self.layers = loop.layers
         unprompted = self.prompt.clone()
         unprompted[:, 1:-1] = self.peer.special_ids(self.shape)["pad"]
         loop.warm_up(self.prompt, unprompted)
         return lambda steps: loop.draw(self.prompt, unprompted, steps), lambda: None
+
+
+def words_of(error):
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:200]
 
 
 def draw_cells(torch, machine, options, peers, report, save, late):
@@ -165,7 +174,7 @@ def draw_cells(torch, machine, options, peers, report, save, late):
             except torch.cuda.OutOfMemoryError:
                 cell["skipped"] = "out of memory"
             except Exception as error:  # a peer that breaks is a result too, and must not take the others along
-                cell["skipped"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"[:200]
+                cell["skipped"] = words_of(error)
             report["cells"][-1] = cell
             print(f"peers: {cell}", file=sys.stderr)
             save()
@@ -190,6 +199,8 @@ def decode_cells(torch, machine, options, peers, report, save, late):
                 cell["milliseconds"] = 1e3 * statistics.median(machine.seconds(run) for _ in range(7)) / pictures
             except torch.OutOfMemoryError:
                 cell["skipped"] = "out of memory"
+            except Exception as error:
+                cell["skipped"] = words_of(error)
             print(f"peers: {cell}", file=sys.stderr)
             save()
 
