@@ -18,6 +18,7 @@ struct CudaDevice {
 struct CudaStatus {
   bool built = false;   // whether this build has the CUDA backend
   std::string toolkit;  // "13.0"
+  std::string library;  // "cuDNN 9.14", or empty: convolutions are our own
   std::string driver;   // newest CUDA version the driver serves; empty without a driver
   std::string problem;  // why there are no devices; empty when there are
   std::vector<CudaDevice> devices;

@@ -129,6 +129,12 @@ struct BatchStats {
   double stall_seconds = 0;     // lanes waiting for decoder and sink
 };
 
+// A part of the memory that drawing takes.
+struct MemoryItem {
+  std::string name;
+  int64_t bytes = 0;
+};
+
 class Engine {
  public:
   // Throws Error: missing, data, unavailable.
@@ -154,6 +160,11 @@ class Engine {
   // How many lanes draw_batch() takes by itself: what is worth while and fits this device's memory.
   // Counted when it is first asked for, beside what has been loaded by then (an Understanding).
   int automatic_lanes() const;
+
+  // What drawing in so many lanes takes of this device's memory, weights and all, with prompts of
+  // kPlannedPromptTokens.
+  std::vector<MemoryItem> memory_plan(int lanes) const;
+  static constexpr int64_t kPlannedPromptTokens = 64;
 
   // What draw_batch() would refuse this request with, without drawing.
   std::optional<Error> fault_of(const DrawRequest& request) const;

@@ -5,12 +5,13 @@
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/pages.h"
+#include "kernels/device_memory.h"
 
 namespace bifrons::cuda {
 
 // Positions are cut at multiples of this: the order of every sum depends on the row's own position
 // only, not on its neighbours and not on how many blocks run.
-constexpr int kChunk = 128;
+constexpr int kChunk = kAttentionChunk;
 constexpr int kWarps = 4;
 constexpr int kKeys = kChunk / kWarps;  // of a warp: one a lane
 constexpr int kHead = 256;              // room for one head; the family has 128
@@ -295,7 +296,7 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
                          .chunks = static_cast<int>(ceil_div(cache.capacity(), kChunk)),
                          .scale = 1.0f / std::sqrt(static_cast<float>(size))};
   auto* area = reinterpret_cast<float*>(
-      s.workspace.area(q.rows() * heads * job.chunks * (size + 2) * size_of(DType::kF32)));
+      s.workspace.area(attention_scratch(q.rows(), heads, size, cache.capacity())));
   int* counters = s.workspace.counters(q.rows() * heads);
   const Grid grid{dim3(static_cast<unsigned>(job.chunks), static_cast<unsigned>(heads),
                        static_cast<unsigned>(q.rows())),

@@ -9,15 +9,12 @@
 #include "kernels/cuda/graph.h"
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
+#include "kernels/device_memory.h"
 #include "kernels/host_arrays.h"
 
 namespace bifrons {
 namespace cuda {
 namespace {
-
-// Larger tables stay in the host's memory: the text embedding, of which a prompt's rows are read
-// once. The codes' tables are smaller.
-constexpr int64_t kLargestTableOnCard = 256 << 20;
 
 class EventMark final : public Mark {
  public:

@@ -58,6 +58,7 @@ CudaStatus cuda_status() {
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
   status.toolkit = version_words(runtime);
+  status.library = cuda::LibraryConvolutions::name();
   if (driver > 0) status.driver = version_words(driver);
   const cudaError_t result = cudaGetDeviceCount(&count);
   cudaGetLastError();  // forgets the failure

@@ -4,6 +4,7 @@
 #include "kernels/cuda/kept_codes.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/device_memory.h"
 #include "kernels/sampling.h"
 
 namespace bifrons::cuda {
@@ -184,7 +185,7 @@ void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleCont
   const Controls c{controls.temperature.as<float>(), controls.top_k.as<int32_t>(),
                    controls.top_p.as<float>(), controls.seed.as<int32_t>(),
                    controls.step.as<int32_t>()};
-  const int64_t mass_bytes = pictures * n * static_cast<int64_t>(sizeof(uint64_t));
+  const int64_t mass_bytes = sample_scratch(pictures, n);
   std::byte* area =
       s.workspace.area(mass_bytes + pictures * blocks * static_cast<int64_t>(sizeof(Share)));
   launch(

@@ -234,6 +234,11 @@ int Engine::automatic_lanes() const {
   return s.automatic_lanes;
 }
 
+std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
+  const State& s = *state_;
+  return bifrons::memory_plan(s.config, s.weights, lanes, kPlannedPromptTokens, s.backend->place());
+}
+
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   try {
     guided_prompt(*state_->tokenizer, state_->config, request);

@@ -159,6 +159,8 @@ std::string inspect(const std::string& directory) {
   out +=
       plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
                 memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens));
+  out += plan_text("the same on a GPU, beside what its libraries take",
+                   memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, Place::kDevice));
   if (i.blind.empty()) {
     out += plan_text(fmt::format("seeing, beside the transformer: one picture and {} tokens",
                                  kPlannedPromptTokens),
@@ -183,6 +185,8 @@ std::string inspect_json(const std::string& directory) {
   }
   out["memory"] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
   out["memory"].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens)));
+  out["memory_on_gpu"] =
+      plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, Place::kDevice));
   out["sees"] = i.blind.empty();
   if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));
   return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

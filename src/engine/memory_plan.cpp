@@ -7,6 +7,8 @@
 #include <fstream>
 #include <limits>
 
+#include "kernels/device_memory.h"
+#include "kernels/devices.h"
 #include "src/engine/lanes.h"
 #include "src/model/model.h"
 #include "src/model/text_face.h"
@@ -34,6 +36,15 @@ int64_t free_memory() {
   return std::numeric_limits<int64_t>::max();
 }
 
+// The largest area, and as much again: areas grow by doubling, and recordings hold the old ones.
+int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
+                        int64_t prompt_tokens) {
+  const TransformerConfig& t = config.transformer;
+  const int64_t capacity = pages_for(prompt_tokens + config.image_tokens() - 1) * kPageTokens;
+  return 2 * std::max(attention_scratch(rows, t.heads, t.head_dim, capacity),
+                      sample_scratch(pictures, config.vq.codebook));
+}
+
 }  // namespace
 
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
@@ -51,18 +62,26 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   const int64_t activations = model.transformer.activation_bytes(rows) +
                               model.face.activation_bytes(pictures) +
                               rows * config.transformer.hidden * size_of(model.activation);
+  const bool on_card = place == Place::kDevice;
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
+  const int64_t decoder_weights = elements_of(decoder.tensors()) * element;
   std::vector<MemoryItem> plan = {
-      {std::string(kTextEmbedding), embedding},
+      {"text embedding", on_card && embedding > kLargestTableOnCard ? 0 : embedding},
       {"transformer", elements_of(transformer.tensors()) * element - embedding},
       {"image head and aligner", elements_of(face.tensors()) * element},
-      {"visual tokenizer, decoder", elements_of(decoder.tensors()) * element},
+      {"visual tokenizer, decoder", decoder_weights},
       {"keys and values", model.transformer.sequence_bytes(pages)},
       {"activations", activations},
       {"decoder's maps", model.decoder.scratch_bytes()}};
   if (ImageFace::folds(config, place)) {
     // The aligner stays in the sum: it goes only when the table is made.
     plan.push_back({"inputs of every code", ImageFace::folded_bytes(config, model.activation)});
+  }
+  if (on_card) {
+    if (weights == DType::kBf16 && !cuda_status().library.empty()) {
+      plan.push_back({"decoder's copy for cuDNN", decoder_weights});
+    }
+    plan.push_back({"kernels' scratch", scratch_on_card(config, pictures, rows, prompt_tokens)});
   }
   return plan;
 }
@@ -100,12 +119,7 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType w
                 int64_t pictures) {
   if (!free_bytes) return;
   const auto needed = [&](int64_t n) {
-    int64_t sum = 0;
-    for (const MemoryItem& item :
-         memory_plan(config, weights, n, kPlannedPromptTokens, Place::kDevice)) {
-      if (item.name != kTextEmbedding) sum += item.bytes;
-    }
-    return sum;
+    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, Place::kDevice));
   };
   if (needed(pictures) <= *free_bytes) return;
   int64_t fit = pictures - 1;

@@ -3,22 +3,16 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "kernels/tensor.h"
+#include "src/bifrons.h"
 #include "src/model/config.h"
 
 namespace bifrons {
 
-struct MemoryItem {
-  std::string name;
-  int64_t bytes = 0;
-};
-
 // Drawing `pictures` at once with prompts of up to `prompt_tokens`, weights kept as stored, in the
-// memory of a host or a device.
+// memory of a host or of a GPU: there a large text embedding stays with the host.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
                                     int64_t prompt_tokens, Place place = Place::kHost);
 
@@ -30,11 +24,8 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
 // while, and what fits `free_bytes` of a device or, without that, half of what the host has free.
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights);
 
-// The text embedding of a large model stays in the host's memory when a GPU draws.
-inline constexpr std::string_view kTextEmbedding = "text embedding";
-
 // Prompts of this many tokens are planned for when the prompts are not known yet.
-inline constexpr int64_t kPlannedPromptTokens = 64;
+inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 
 // Throws Error (unavailable) when `free_bytes` of a device do not hold the plan: what is needed,
 // what is free, and how many pictures at once would fit. No number: nothing is checked.

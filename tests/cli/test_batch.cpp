@@ -165,6 +165,16 @@ TEST_F(CliBatch, StrictAndDryRunDrawNothing) {
   EXPECT_EQ(report["duplicates"], 1);
   EXPECT_EQ(report["to_draw"], 1);
   EXPECT_GT(report["bytes"], 0);
+  // The memory plan of the lanes that would draw.
+  int64_t sum = 0;
+  for (const auto& [name, bytes] : report["memory"]["items"].items()) sum += bytes.get<int64_t>();
+  EXPECT_EQ(report["memory"]["bytes"], sum);
+  EXPECT_GT(report["memory"]["items"]["keys and values"], 0);
+  const Outcome more = batch("p.tsv", {"--dry-run", "--jsonl", "--batch", "3"});
+  EXPECT_EQ(json::parse(more.out)["memory"]["pictures"], 3);
+  const Outcome text = batch("p.tsv", {"--dry-run", "--batch", "3"});
+  EXPECT_NE(text.out.find(" for 3 pictures at once, prompts of 64 tokens\n"), std::string::npos)
+      << text.out;
   EXPECT_EQ(batch("p.tsv").exit_code, 3);
   EXPECT_EQ(json::parse(batch("p.tsv", {"--dry-run", "--jsonl"}).out)["to_draw"], 0);
 }

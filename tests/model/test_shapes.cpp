@@ -74,8 +74,8 @@ TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
   for (const MemoryItem& item : plan) bytes[item.name] = item.bytes;
   EXPECT_EQ(bytes.size(), plan.size());
   EXPECT_NEAR(bytes["text embedding"] / 1e9, 0.419, 0.001);
-  const int64_t others = bytes["transformer"] + bytes["image head and aligner"] +
-                         bytes["visual tokenizer, decoder"];
+  const int64_t others =
+      bytes["transformer"] + bytes["image head and aligner"] + bytes["visual tokenizer, decoder"];
   EXPECT_NEAR(others / 1e9, 2.636, 0.001);
   EXPECT_EQ(bytes["keys and values"], 2 * 40 * 16 * 196'608);
 }
@@ -93,6 +93,21 @@ TEST(MemoryPlan, CountsWhatLanesShareOnce) {
   EXPECT_EQ(pages(4, Place::kHost), 4 * 2 * 40 - 3 * 3);
   EXPECT_EQ(pages(4, Place::kDevice), 4 * 2 * 40 - 3 * 3 + 1);
   EXPECT_EQ(pages(1, Place::kDevice), 2 * 40);
+}
+
+// What the kernels of a GPU take beside tensors; a text embedding of 419 MB stays with the host.
+TEST(MemoryPlan, OfAGpuCountsItsScratch) {
+  const auto bytes = [](int64_t pictures, const std::string& name) {
+    for (const MemoryItem& item :
+         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, 64, Place::kDevice)) {
+      if (item.name == name) return item.bytes;
+    }
+    return int64_t{-1};
+  };
+  EXPECT_EQ(bytes(1, "text embedding"), 0);
+  // 256 rows of 16 heads, each with 5 chunks of 128 positions, in f32; twice, because it grows.
+  EXPECT_EQ(bytes(1, "kernels' scratch"), int64_t{2} * 256 * 16 * 5 * (128 + 2) * 4);
+  EXPECT_EQ(bytes(200, "kernels' scratch"), int64_t{2} * 200 * 16'384 * 8);
 }
 
 TEST(ShapeNamed, RefusesOthers) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "src/batch/listing.h"
 #include "src/io/json.h"
@@ -137,20 +138,53 @@ int64_t drawings_of(const Survey& s, int64_t best_of) {
   return s.to_draw() * std::max<int64_t>(1, best_of);
 }
 
-std::string json_report(const Survey& s, const Estimate& e, int64_t best_of) {
+// Pictures at once, and the memory that they take.
+struct MemoryNeed {
+  int lanes = 0;
+  std::vector<MemoryItem> items;
+
+  int64_t bytes() const {
+    int64_t sum = 0;
+    for (const MemoryItem& item : items) sum += item.bytes;
+    return sum;
+  }
+};
+
+std::string memory_json(const MemoryNeed& need) {
+  nlohmann::ordered_json out{{"pictures", need.lanes}, {"bytes", need.bytes()}};
+  for (const MemoryItem& item : need.items) out["items"][item.name] = item.bytes;
+  return out.dump();
+}
+
+std::string memory_text(const MemoryNeed& need) {
+  std::string text =
+      fmt::format("memory      {} for {} at once, prompts of {} tokens\n",
+                  size_text(static_cast<double>(need.bytes())),
+                  need.lanes == 1 ? "one picture" : fmt::format("{} pictures", need.lanes),
+                  Engine::kPlannedPromptTokens);
+  for (const MemoryItem& item : need.items) {
+    text += fmt::format("  {:<30} {:>9}\n", item.name, size_text(static_cast<double>(item.bytes)));
+  }
+  return text;
+}
+
+std::string json_report(const Survey& s, const Estimate& e, const MemoryNeed& need,
+                        int64_t best_of) {
   const int64_t drawings = drawings_of(s, best_of);
   return fmt::format(
       R"({{"schema":1,"event":"dry_run","lines":{},"bad_lines":{},"pictures":{},"of_shard":{},)"
       R"("done":{},"changed":{},"duplicates":{},"to_draw":{},"drawings":{},)"
-      R"("bytes":{:.0f},"seconds":{}}})"
+      R"("bytes":{:.0f},"seconds":{},"memory":{}}})"
       "\n",
       s.lines, s.bad_lines, s.pictures, s.of_shard, s.done, s.changed, s.duplicates, s.to_draw(),
       drawings, static_cast<double>(s.to_draw()) * e.bytes_each,
       e.seconds_each > 0 ? fmt::format("{:.1f}", static_cast<double>(drawings) * e.seconds_each)
-                         : "null");
+                         : "null",
+      memory_json(need));
 }
 
-std::string text_report(const Survey& s, const Estimate& e, const Shard& shard, int64_t best_of) {
+std::string text_report(const Survey& s, const Estimate& e, const MemoryNeed& need,
+                        const Shard& shard, int64_t best_of) {
   const auto to_draw = static_cast<double>(s.to_draw());
   const int64_t drawings = drawings_of(s, best_of);
   std::string text = fmt::format("lines       {}, of them bad {}\n", s.lines, s.bad_lines);
@@ -170,6 +204,7 @@ std::string text_report(const Survey& s, const Estimate& e, const Shard& shard, 
               ? fmt::format("time        about {} (from {})\n",
                             clock_text(static_cast<double>(drawings) * e.seconds_each), e.from)
               : std::string("time        unknown\n");
+  text += memory_text(need);
   for (const std::string& name : s.first_names) text += "first       " + name + "\n";
   return text;
 }
@@ -229,8 +264,10 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
           question_about(job_options.question, found.first_requests.front().prompt));
     }
   }
-  write_stdout(arguments.jsonl ? json_report(found, estimate, best_of)
-                               : text_report(found, estimate, facts.shard, best_of));
+  const int lanes = arguments.lanes > 0 ? arguments.lanes : engine.automatic_lanes();
+  const MemoryNeed need{lanes, engine.memory_plan(lanes)};
+  write_stdout(arguments.jsonl ? json_report(found, estimate, need, best_of)
+                               : text_report(found, estimate, need, facts.shard, best_of));
   return found.bad_lines > 0 ? 3 : 0;
 }
 
