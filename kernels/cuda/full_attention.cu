@@ -1,5 +1,4 @@
-// Attention of every row to every row, one head after another: two products with a softmax
-// between them.
+// Attention of every row to every row: two products with a softmax between them.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/plain_product.h"
 #include "kernels/cuda/products.h"
@@ -22,55 +21,70 @@ __global__ void softmax_kernel(T* scores, int64_t rows, int64_t n, int64_t pitch
   }
 }
 
+inline Grid softmax_grid(int64_t rows) {
+  constexpr int kThreads = 128;
+  return {dim3(static_cast<unsigned>(ceil_div(rows, kThreads / kWarp))), dim3(kThreads)};
+}
+
 __global__ void transpose_kernel(Bf16* to, int64_t to_pitch, const Bf16* from, int64_t from_pitch,
                                  int64_t rows, int64_t cols) {
   const int64_t r = blockIdx.x, c = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
   if (r < rows && c < cols) to[c * to_pitch + r] = from[r * from_pitch + c];
 }
 
-// One head: all columns of its tensors.
-void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v) {
-  const int64_t n = q.rows(), channels = q.cols();
-  if (q.count() == 0) return;
-  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(channels)));
-  const int64_t pitch = (n + 7) / 8 * 8;  // rows of scores begin at multiples of 16 bytes
-  std::byte* area = s.workspace.area(pitch * (n + channels) * size_of(q.dtype));
+// All heads side by side, on tensor cores.
+void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+            int64_t heads, float scale) {
   constexpr int kThreads = 128;
-  const Grid softmax{dim3(static_cast<unsigned>(ceil_div(n, kThreads / kWarp))), dim3(kThreads)};
-  visit_activation(q.dtype, [&](auto element) {
-    using T = decltype(element);
-    T* scores = reinterpret_cast<T*>(area);  // [n, n], row i the scores of query i
-    // "y[n][m]" of a product is row n: queries are its columns n, keys its rows m.
-    const Finish<T> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
-    const Finish<T> mix{.y = y.as<T>(), .pitch = y.pitch, .m = channels, .n = n};
-    if constexpr (std::is_same_v<T, Bf16>) {
-      Bf16* turned = scores + n * pitch;  // v as [channels, n]
-      const Grid over_v{
-          dim3(static_cast<unsigned>(n), static_cast<unsigned>(ceil_div(channels, kThreads))),
-          dim3(kThreads)};
-      launch(s.handle, transpose_kernel, over_v, turned, pitch, v.as<Bf16>(), v.pitch, n, channels);
-      const RowsOperand queries{q.as<Bf16>(), q.pitch, n, channels, in_vectors(q)};
-      const RowsOperand keys{k.as<Bf16>(), k.pitch, n, channels, in_vectors(k)};
-      multiply(s.handle, TiledRows{keys}, queries, score, channels);
-      launch(s.handle, softmax_kernel<T>, softmax, scores, n, n, pitch);
-      multiply(s.handle, TiledRows{RowsOperand{turned, pitch, channels, n, true}},
-               RowsOperand{scores, pitch, n, n, true}, mix, n);
-    } else {
-      multiply_plainly(s.handle, PlainRows<T>{k.as<T>(), k.pitch}, PlainRows<T>{q.as<T>(), q.pitch},
-                       score, channels);
-      launch(s.handle, softmax_kernel<T>, softmax, scores, n, n, pitch);
-      multiply_plainly(s.handle, PlainColumns<T>{v.as<T>(), v.pitch}, PlainRows<T>{scores, pitch},
-                       mix, n);
-    }
-  });
+  const int64_t n = q.rows(), channels = q.cols(), size = channels / heads;
+  const int64_t pitch = (n + 7) / 8 * 8;  // rows of scores begin at multiples of 16 bytes
+  auto* scores = reinterpret_cast<Bf16*>(
+      s.workspace.area(pitch * (n * heads + channels) * size_of(DType::kBf16)));
+  Bf16* turned = scores + heads * n * pitch;  // v as [channels, n]
+  const Grid over_v{
+      dim3(static_cast<unsigned>(n), static_cast<unsigned>(ceil_div(channels, kThreads))),
+      dim3(kThreads)};
+  launch(s.handle, transpose_kernel, over_v, turned, pitch, v.as<Bf16>(), v.pitch, n, channels);
+
+  const auto count = static_cast<int>(heads);
+  const auto rows_of = [&](const Tensor& x) {
+    return RowsOperand{x.as<Bf16>(), x.pitch, n, size, in_vectors(x) && size % 8 == 0};
+  };
+  // "y[n][m]" of a product is row n: queries are its columns n, keys its rows m.
+  const Finish<Bf16> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
+  multiply(s.handle, TiledRows{rows_of(k)}, rows_of(q), score, size,
+           Beside{count, size, size, n * pitch});
+  launch(s.handle, softmax_kernel<Bf16>, softmax_grid(heads * n), scores, heads * n, n, pitch);
+  const Finish<Bf16> mix{.y = y.as<Bf16>(), .pitch = y.pitch, .m = size, .n = n};
+  multiply(s.handle, TiledRows{RowsOperand{turned, pitch, size, n, true}},
+           RowsOperand{scores, pitch, n, n, true}, mix, n,
+           Beside{count, size * pitch, n * pitch, size});
+}
+
+// One head, all columns of its tensors, in plain arithmetic.
+void attend_plainly(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                    float scale) {
+  const int64_t n = q.rows(), channels = q.cols();
+  auto* scores = reinterpret_cast<float*>(s.workspace.area(n * n * size_of(DType::kF32)));
+  const Finish<float> score{.y = scores, .pitch = n, .m = n, .n = n, .scale = scale};
+  const Finish<float> mix{.y = y.as<float>(), .pitch = y.pitch, .m = channels, .n = n};
+  multiply_plainly(s.handle, PlainRows<float>{k.as<float>(), k.pitch},
+                   PlainRows<float>{q.as<float>(), q.pitch}, score, channels);
+  launch(s.handle, softmax_kernel<float>, softmax_grid(n), scores, n, n, n);
+  multiply_plainly(s.handle, PlainColumns<float>{v.as<float>(), v.pitch},
+                   PlainRows<float>{scores, n}, mix, n);
 }
 
 void full_attention(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                     int64_t heads) {
+  if (q.count() == 0) return;
   const int64_t size = q.cols() / heads;
+  check(heads <= 65535, "full_attention: at most 65535 heads");
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(size)));
+  if (q.dtype == DType::kBf16) return attend(s, y, q, k, v, heads, scale);
   for (int64_t h = 0; h < heads; ++h) {
     const auto head = [=](const Tensor& t) { return t.slice_cols(h * size, size); };
-    attend(s, head(y), head(q), head(k), head(v));
+    attend_plainly(s, head(y), head(q), head(k), head(v), scale);
   }
 }
 

@@ -7,6 +7,7 @@
 // tile is, so a column's result does not depend on N or on its neighbours.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "kernels/cuda/instructions.h"
@@ -46,6 +47,8 @@ struct RowsOperand {
   int64_t rows;
   int64_t k;
   bool vectors;  // rows begin at multiples of 16 bytes
+
+  __device__ void shift(int64_t elements) { data += elements; }
 
   // Elements k0 .. k0 + 7 of row n, zeros outside.
   __device__ uint4 eight(int64_t n, int64_t k0) const {
@@ -121,6 +124,7 @@ struct TiledWeights {
 struct TiledRows {
   RowsOperand x;
 
+  __device__ void shift(int64_t elements) { x.shift(elements); }
   __device__ Fragment load(int64_t tile, int64_t step) const {
     const int64_t row = tile * kTileOut + threadIdx.x % kWarp / 4;
     const int64_t k0 = step * kTileIn + threadIdx.x % 4 * 8;
@@ -159,14 +163,26 @@ struct Finish {
   }
 };
 
+// Products of one shape beside each other: how far apart, in elements, operands and results lie.
+struct Beside {
+  int count = 1;
+  int64_t a = 0, b = 0, y = 0;
+};
+struct Alone {};
+
 // Steps of K that are on their way from memory while those before are multiplied.
 constexpr int kStage = 4;
 
 // Many columns: a block of kWarps makes kWarps * 16 rows of kN * 8 columns. A warp reads its own
 // tile of A; what is read of B serves all warps, through two buffers of shared memory.
-template <int kWarps, int kN, typename A, typename B, typename T>
+template <int kWarps, int kN, typename A, typename B, typename T, typename Others>
 __global__ void __launch_bounds__(kWarps* kWarp)
-    product_kernel(A a_rows, B b_rows, Finish<T> finish, Slices slices) {
+    product_kernel(A a_rows, B b_rows, Finish<T> finish, Slices slices, Others others) {
+  if constexpr (std::is_same_v<Others, Beside>) {
+    a_rows.shift(blockIdx.z * others.a);
+    b_rows.shift(blockIdx.z * others.b);
+    finish.y += blockIdx.z * others.y;
+  }
   constexpr int kColumns = kN * 8, kThreads = kWarps * kWarp;
   constexpr int kEach = kStage * kColumns * 4 / kThreads;  // vectors of B that a thread fetches
   static_assert(kEach * kThreads == kStage * kColumns * 4);
@@ -231,24 +247,30 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   }
 }
 
-template <int kWarps, int kN, typename A, typename B, typename T>
+template <int kWarps, int kN, typename A, typename B, typename T, typename Others>
 void multiply_in_blocks(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish,
-                        int64_t k) {
+                        int64_t k, const Others& others) {
+  int count = 1;
+  if constexpr (std::is_same_v<Others, Beside>) count = others.count;
   // Blocks along x cover N: those that read the same rows of A follow each other.
   const Grid grid{dim3(static_cast<unsigned>(ceil_div(finish.n, kN * 8)),
-                       static_cast<unsigned>(ceil_div(finish.m, kWarps * kTileOut))),
+                       static_cast<unsigned>(ceil_div(finish.m, kWarps * kTileOut)),
+                       static_cast<unsigned>(count)),
                   dim3(kWarps * kWarp)};
-  launch(stream, product_kernel<kWarps, kN, A, B, T>, grid, a, b, finish, slices_of(k));
+  launch(stream, product_kernel<kWarps, kN, A, B, T, Others>, grid, a, b, finish, slices_of(k),
+         others);
 }
 
-template <typename A, typename B, typename T>
-void multiply(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish, int64_t k) {
+template <typename A, typename B, typename T, typename Others = Alone>
+void multiply(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish, int64_t k,
+              const Others& others = {}) {
   constexpr int64_t kBusy = 128;  // blocks that keep most multiprocessors of a large card at work
-  const int64_t large = ceil_div(finish.m, 8 * kTileOut) * ceil_div(finish.n, 64);
+  int64_t large = ceil_div(finish.m, 8 * kTileOut) * ceil_div(finish.n, 64);
+  if constexpr (std::is_same_v<Others, Beside>) large *= others.count;
   if (finish.m <= 4 * kTileOut || large < kBusy) {
-    return multiply_in_blocks<4, 4>(stream, a, b, finish, k);
+    return multiply_in_blocks<4, 4>(stream, a, b, finish, k, others);
   }
-  multiply_in_blocks<8, 8>(stream, a, b, finish, k);
+  multiply_in_blocks<8, 8>(stream, a, b, finish, k, others);
 }
 
 }  // namespace bifrons::cuda
