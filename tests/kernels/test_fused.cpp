@@ -11,11 +11,16 @@ namespace {
 struct Shape {
   int64_t rows, in;
   int64_t heads, kv_heads, size;  // of norm_linear_rope; heads * size outputs of swiglu
+  int64_t gap;                    // elements between rows of x
+  bool fuses;                     // a device has one kernel for it, in bf16
 };
 
-// Few and many rows, sizes that a device fuses and sizes that it may not.
-const Shape kShapes[] = {{1, 32, 2, 1, 32}, {2, 544, 3, 3, 64}, {8, 131, 4, 2, 32},
-                         {9, 64, 2, 2, 32}, {3, 40, 2, 1, 10},  {2, 2080, 1, 1, 128}};
+// Few and many rows, and what a device does not fuse: more than 8 rows, rows that are no whole
+// vectors or begin between them, heads that are no whole tiles.
+const Shape kShapes[] = {
+    {1, 32, 2, 1, 32, 8, true},   {2, 544, 3, 3, 64, 0, true},  {8, 136, 4, 2, 32, 16, true},
+    {5, 4104, 2, 2, 64, 8, true}, {8, 131, 4, 2, 32, 5, false}, {2, 64, 2, 2, 32, 3, false},
+    {9, 64, 2, 2, 32, 8, false},  {3, 40, 2, 1, 10, 8, false},  {2, 2080, 1, 1, 128, 8, true}};
 
 Values turns(int64_t capacity, int64_t half, DType dtype, uint32_t seed) {
   return spread(seed, capacity * half, dtype);
@@ -40,6 +45,12 @@ class Fused : public ::testing::TestWithParam<DType> {
     return b->make_norm(HostValues(spread(3, n, DType::kF32), DType::kF32, 1, n).array, nullptr);
   }
 
+  // How often the device's own kernel ran since; the CPU has none.
+  void expect_fused(const Shape& s, Verb verb, int64_t before) {
+    const bool expected = s.fuses && GetParam() == DType::kBf16 && b->place() == Place::kDevice;
+    EXPECT_EQ(b->meter().of(verb).calls - before, expected ? 1 : 0) << s.rows << " x " << s.in;
+  }
+
   std::unique_ptr<Backend> b;
 };
 
@@ -49,7 +60,7 @@ TEST_P(Fused, NormLinearSwiglu) {
     const int64_t half = s.heads * s.size;
     const Linear weight = linear(2 * half, s.in, 1);
     const Norm n = norm(s.in);
-    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), 3);
+    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), s.gap);
     const Guarded normed = tensor(dtype, {s.rows, s.in});
     const Guarded both = tensor(dtype, {s.rows, 2 * half});
     const Guarded parts = tensor(dtype, {s.rows, half}, {}, 5);
@@ -57,8 +68,10 @@ TEST_P(Fused, NormLinearSwiglu) {
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(both.tensor(), normed.tensor(), weight);
     b->swiglu(parts.tensor(), both.tensor());
+    const int64_t before = b->meter().of(Verb::kNormLinearSwiglu).calls;
     b->norm_linear_swiglu(fused.tensor(), x.tensor(), n, 1e-5, weight, normed.tensor(),
                           both.tensor());
+    expect_fused(s, Verb::kNormLinearSwiglu, before);
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
     EXPECT_TRUE(fused.guards_hold() && x.untouched());
   }
@@ -83,7 +96,7 @@ TEST_P(Fused, NormLinearRope) {
     const Guarded cos = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 5));
     const Guarded sin = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 6), 2);
     const RopeTable rope{cos.tensor(), sin.tensor()};
-    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), 3);
+    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), s.gap);
     const Guarded normed = tensor(dtype, {s.rows, s.in});
     const Guarded qkv = tensor(dtype, {s.rows, out});
     const Paging paging({kSlots, s.heads, s.kv_heads, kCapacity, s.size});
@@ -97,8 +110,10 @@ TEST_P(Fused, NormLinearRope) {
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(qkv.tensor(), normed.tensor(), weight);
     b->rope_append(q.tensor(), {k.tensor(), v.tensor(), table.tensor()}, qkv.tensor(), rope, rows);
+    const int64_t before = b->meter().of(Verb::kNormLinearRope).calls;
     b->norm_linear_rope(fused_q.tensor(), {fused_k.tensor(), fused_v.tensor(), table.tensor()},
                         x.tensor(), n, 1e-5, weight, rope, rows, normed.tensor(), qkv.tensor());
+    expect_fused(s, Verb::kNormLinearRope, before);
     const std::string name = std::to_string(s.rows) + " x " + std::to_string(s.in);
     EXPECT_EQ(difference(fused_q.values(), q.values()), "") << name;
     EXPECT_EQ(difference(fused_k.values(), k.values()), "") << name;
