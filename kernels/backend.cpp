@@ -231,45 +231,6 @@ void Backend::gelu(const Tensor& y, const Tensor& x) {
   do_gelu(y, x);
 }
 
-void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  const Checker c{"guide", place()};
-  c.typed("guided", guided, DType::kF32);
-  c.typed("logits", logits, DType::kF32);
-  c.array("scale", scale, DType::kF32, guided.rows());
-  c.equal("rows of logits", logits.rows(), "twice the rows of guided", 2 * guided.rows());
-  c.equal("columns of logits", logits.cols(), "columns of guided", guided.cols());
-  meter_.add(Verb::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count());
-  do_guide(guided, logits, scale);
-}
-
-void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
-  const Checker c{"sample", place()};
-  const int64_t pictures = guided.rows();
-  c.typed("guided", guided, DType::kF32);
-  c.array("ids", ids, DType::kI32, 2 * pictures);
-  c.array("temperature", controls.temperature, DType::kF32, pictures);
-  c.array("top_k", controls.top_k, DType::kI32, pictures);
-  c.array("top_p", controls.top_p, DType::kF32, pictures);
-  c.array("step", controls.step, DType::kI32, pictures);
-  c.typed("seed", controls.seed, DType::kI32);
-  c.whole("seed", controls.seed);
-  require(controls.seed.rank == 2 && controls.seed.rows() == pictures && controls.seed.cols() == 2,
-          "sample: seed is {}; it must be two words for each of {} pictures",
-          shape_of(controls.seed), pictures);
-  meter_.add(Verb::kSample, guided.bytes() + ids.bytes(), 2 * guided.count());
-  do_sample(ids, guided, controls);
-}
-
-void Backend::keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  const Checker c{"keep", place()};
-  c.typed("fixed", fixed, DType::kI32);
-  c.rank("fixed", fixed, 2);
-  c.array("ids", ids, DType::kI32, 2 * fixed.rows());
-  c.array("step", step, DType::kI32, fixed.rows());
-  meter_.add(Verb::kKeep, ids.bytes() + 2 * step.bytes(), 0);
-  do_keep(ids, fixed, step);
-}
-
 namespace {
 
 // Where verbs return when they are done.
@@ -281,24 +242,6 @@ class NothingToWaitFor final : public Mark {
 }  // namespace
 
 std::unique_ptr<Mark> Backend::mark() { return std::make_unique<NothingToWaitFor>(); }
-
-void Backend::note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  const Checker c{"note", place()};
-  c.typed("notes", notes, DType::kI32);
-  c.rank("notes", notes, 2);
-  require(notes.cols() > 0, "note: notes is {}", shape_of(notes));
-  c.array("ids", ids, DType::kI32, 2 * notes.rows());
-  c.array("step", step, DType::kI32, notes.rows());
-  meter_.add(Verb::kNote, 3 * step.bytes(), 0);
-  do_note(notes, ids, step);
-}
-
-void Backend::advance(const Tensor& counters) {
-  const Checker c{"advance", place()};
-  c.typed("counters", counters, DType::kI32);
-  meter_.add(Verb::kAdvance, 2 * counters.bytes(), 0);
-  do_advance(counters);
-}
 
 void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                          double eps, bool silu) {

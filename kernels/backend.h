@@ -152,6 +152,15 @@ class Backend {
   void norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                           const Linear& weight, const Tensor& normed, const Tensor& gate_up);
 
+  // guide(guided, logits, scale), sample(ids, guided, controls).
+  void guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
+                    const Tensor& scale, const SampleControls& controls);
+
+  // keep(ids, fixed, step), note(notes, ids, step), advance(position), advance(step).
+  // position i32 [2 P].
+  void finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes, const Tensor& step,
+                   const Tensor& position);
+
   // y = x Phi(x), the erf form. Same shapes.
   void gelu(const Tensor& y, const Tensor& x);
 
@@ -217,6 +226,14 @@ class Backend {
   }
   virtual bool do_norm_linear_swiglu(const Tensor&, const Tensor&, const Norm&, double,
                                      const Linear&) {
+    return false;
+  }
+  virtual bool do_guide_sample(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                               const SampleControls&) {
+    return false;
+  }
+  virtual bool do_finish_step(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                              const Tensor&) {
     return false;
   }
   virtual void do_gelu(const Tensor& y, const Tensor& x) = 0;

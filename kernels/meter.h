@@ -12,7 +12,7 @@ enum class Verb : uint8_t {
   kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kNormLinearRope,
   kNormLinearSwiglu, kGelu, kGuide, kSample,
   kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kLayerNorm,
-  kKeep, kNote, kCount,
+  kKeep, kNote, kGuideSample, kFinishStep, kCount,
 };
 
 std::string_view name_of(Verb verb);

@@ -244,6 +244,18 @@ void CudaBackend::do_sample(const Tensor& ids, const Tensor& guided,
   cuda::sample(on_card(), ids, guided, controls);
 }
 
+bool CudaBackend::do_guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
+                                  const Tensor& scale, const SampleControls& controls) {
+  cuda::guide_sample(on_card(), ids, guided, logits, scale, controls);
+  return true;
+}
+
+bool CudaBackend::do_finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+                                 const Tensor& step, const Tensor& position) {
+  cuda::finish_step(on_card(), ids, fixed, notes, step, position);
+  return true;
+}
+
 void CudaBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
   cuda::keep(on_card(), ids, fixed, step);
 }

@@ -60,6 +60,10 @@ class CudaBackend final : public Backend {
   void do_gelu(const Tensor& y, const Tensor& x) override;
   void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override;
   void do_sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) override;
+  bool do_guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
+                       const Tensor& scale, const SampleControls& controls) override;
+  bool do_finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+                      const Tensor& step, const Tensor& position) override;
   void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) override;
   void do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) override;
   void do_advance(const Tensor& counters) override;

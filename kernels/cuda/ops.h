@@ -38,6 +38,8 @@ void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step)
 void note(Stream& s, const Tensor& notes, const Tensor& ids, const Tensor& step);
 void advance(Stream& s, const Tensor& counters);
 void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale);
+void finish_step(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+                 const Tensor& step, const Tensor& position);
 
 // rope.cu, attention.cu, full_attention.cu
 void rope_append(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& qkv,
@@ -49,6 +51,8 @@ void full_attention(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k
 
 // sample.cu
 void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls);
+void guide_sample(Stream& s, const Tensor& ids, const Tensor& guided, const Tensor& logits,
+                  const Tensor& scale, const SampleControls& controls);
 
 // fused.cu: whether there was a kernel for these shapes.
 bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,

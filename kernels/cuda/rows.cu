@@ -184,6 +184,33 @@ void advance(Stream& s, const Tensor& counters) {
          counters.as<int32_t>(), counters.pitch, counters.cols());
 }
 
+// A thread a picture does what keep, note and two times advance do.
+__global__ void finish_step_kernel(int32_t* ids, const int32_t* fixed, int64_t fixed_pitch,
+                                   int64_t tokens, int32_t* notes, int64_t notes_pitch,
+                                   int64_t places, int32_t* steps, int32_t* positions,
+                                   int64_t pictures) {
+  const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (p >= pictures) return;
+  const int32_t step = steps[p];
+  int32_t id = ids[2 * p];
+  const int32_t code = step >= 0 && step < tokens ? fixed[p * fixed_pitch + step] : -1;
+  if (code >= 0) ids[2 * p] = ids[2 * p + 1] = id = code;
+  notes[p * notes_pitch + step % places] = id;
+  ++positions[2 * p];
+  ++positions[2 * p + 1];
+  steps[p] = step + 1;
+}
+
+void finish_step(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+                 const Tensor& step, const Tensor& position) {
+  const int64_t pictures = step.count();
+  if (pictures == 0) return;
+  launch(s.handle, finish_step_kernel,
+         {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
+         ids.as<int32_t>(), fixed.as<int32_t>(), fixed.pitch, fixed.cols(), notes.as<int32_t>(),
+         notes.pitch, notes.cols(), step.as<int32_t>(), position.as<int32_t>(), pictures);
+}
+
 __global__ void guide_kernel(float* guided, int64_t guided_pitch, const float* logits,
                              int64_t pitch, const float* scale, int64_t cols) {
   const int64_t p = my_row(), i = my_column();

@@ -140,20 +140,56 @@ struct Draw {
   }
 };
 
+// The logits are there.
+struct Given {
+  __device__ Draw::Some some(const Draw& draw, int64_t, int block, float*) const {
+    return draw.some(block);
+  }
+};
+
+// They are made by guidance first, as guide() does, for this thread and for whoever looks at all.
+struct Guide {
+  const float* logits;  // [2 P, n]
+  int64_t pitch;
+  const float* scale;
+
+  __device__ Draw::Some some(const Draw& draw, int64_t p, int block, float* guided) const {
+    const float* prompted = logits + 2 * p * pitch;
+    const float* unprompted = prompted + pitch;
+    Draw::Some logit;
+    float other[kEach];
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int code = kEach * block + i, at = code < draw.n ? code : draw.n - 1;
+      logit.of[i] = prompted[at];
+      other[i] = unprompted[at];
+    }
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      const int code = kEach * block + i;
+      logit.of[i] = other[i] + scale[p] * (logit.of[i] - other[i]);
+      if (code < draw.n) guided[code] = logit.of[i];
+      if (code >= draw.n) logit.of[i] = -INFINITY;
+    }
+    return logit;
+  }
+};
+
 // What a block found: the highest logit, and the code that wins where all may be drawn.
 struct Share {
   Best highest, best;
 };
 
 // Block (codes, picture).
+template <typename Source>
 __global__ void __launch_bounds__(kSampleThreads)
-    sample_kernel(int32_t* ids, const float* guided, int64_t pitch, int n, Share* shares,
+    sample_kernel(int32_t* ids, float* guided, int64_t pitch, int n, Source source, Share* shares,
                   int* counters, uint64_t* masses, Controls controls) {
   const int64_t p = blockIdx.y;
   const int blocks = static_cast<int>(gridDim.x);
   const Draw draw = Draw::of(controls, p, guided + p * pitch, n);
   const int mine = static_cast<int>(blockIdx.x * kSampleThreads + threadIdx.x);
-  const Draw::Some logit = draw.some(mine);
+  const Draw::Some logit = source.some(draw, p, mine, guided + p * pitch);
   Share share{best_of_block(draw.highest_of(mine, logit)), {}};
   if (!draw.greedy() && !draw.narrows()) {
     const auto all = [n](int code, float) { return code < n; };
@@ -178,7 +214,9 @@ __global__ void __launch_bounds__(kSampleThreads)
   if (threadIdx.x == 0) ids[2 * p] = ids[2 * p + 1] = drawable ? share.best.code : -1;
 }
 
-void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
+template <typename Source>
+void draw_from(Stream& s, const Tensor& ids, const Tensor& guided, const Source& source,
+               const SampleControls& controls) {
   if (guided.count() == 0) return;
   const int64_t pictures = guided.rows(), n = guided.cols(), blocks = ceil_div(n, kCodes);
   check(n <= INT32_MAX - kCodes && pictures <= 65535, "sample: too many codes or pictures");
@@ -189,11 +227,20 @@ void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleCont
   std::byte* area =
       s.workspace.area(mass_bytes + pictures * blocks * static_cast<int64_t>(sizeof(Share)));
   launch(
-      s.handle, sample_kernel,
+      s.handle, sample_kernel<Source>,
       {dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(pictures)), dim3(kSampleThreads)},
-      ids.as<int32_t>(), guided.as<float>(), guided.pitch, static_cast<int>(n),
+      ids.as<int32_t>(), guided.as<float>(), guided.pitch, static_cast<int>(n), source,
       reinterpret_cast<Share*>(area + mass_bytes), s.workspace.counters(pictures),
       reinterpret_cast<uint64_t*>(area), c);
+}
+
+void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
+  draw_from(s, ids, guided, Given{}, controls);
+}
+
+void guide_sample(Stream& s, const Tensor& ids, const Tensor& guided, const Tensor& logits,
+                  const Tensor& scale, const SampleControls& controls) {
+  draw_from(s, ids, guided, Guide{logits.as<float>(), logits.pitch, scale.as<float>()}, controls);
 }
 
 }  // namespace bifrons::cuda

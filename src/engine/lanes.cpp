@@ -264,10 +264,7 @@ Recording& Lanes::recording(int64_t lanes) {
     transformer_.forward(b_, x, c.rows, memory_.sequences(), activations_);
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     face_.draw_codes(b_, a, c.guidance, c.sample);
-    b_.keep(a.ids, c.fixed, c.sample.step);
-    b_.note(notes(lanes), a.ids, c.sample.step);
-    b_.advance(c.rows.position);
-    b_.advance(c.sample.step);
+    b_.finish_step(a.ids, c.fixed, notes(lanes), c.sample.step, c.rows.position);
   });
   return *known;
 }

@@ -67,8 +67,7 @@ void ImageFace::draw_codes(Backend& b, const ImageFaceActivations& a, const Tens
   b.linear(a.inner, a.hidden, weights_.head_in);
   b.gelu(a.inner, a.inner);
   b.linear(a.logits, a.inner, weights_.head_out);
-  b.guide(a.guided, a.logits, guidance);
-  b.sample(a.ids, a.guided, controls);
+  b.guide_sample(a.ids, a.guided, a.logits, guidance, controls);
 }
 
 void ImageFace::embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const {

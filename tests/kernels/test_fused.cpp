@@ -122,6 +122,94 @@ TEST_P(Fused, NormLinearRope) {
   }
 }
 
+// What a step ends with; numbers and ids whatever the activations are.
+class FusedDrawing : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+    b = backend_under_test();
+  }
+  Guarded numbers(const Values& values) {
+    return Guarded(*b, DType::kF32, {static_cast<int64_t>(values.size())}, values);
+  }
+  Guarded integers(std::vector<int64_t> shape, const Values& values, int64_t gap = 0) {
+    return Guarded(*b, DType::kI32, shape, values, gap);
+  }
+  template <typename Value>
+  static Values each(int64_t n, const Value& value) {
+    Values values;
+    for (int64_t i = 0; i < n; ++i) values.push_back(static_cast<double>(value(i)));
+    return values;
+  }
+  void expect_fused(Verb verb, int64_t calls) {
+    EXPECT_EQ(b->meter().of(verb).calls, b->place() == Place::kDevice ? calls : 0);
+  }
+
+  std::unique_ptr<Backend> b;
+};
+
+TEST_F(FusedDrawing, GuideSample) {
+  int64_t calls = 0;
+  for (const auto& [pictures, codes] : {std::pair{1, 5}, std::pair{8, 2049}, std::pair{12, 5000}}) {
+    Values values = spread(1, int64_t{2} * pictures * codes, DType::kF32);
+    for (double& value : values) value *= 8;
+    if (pictures > 8) values[9 * 2 * codes + 7] = NAN;  // its picture cannot be drawn
+    const Guarded logits(*b, DType::kF32, {2 * pictures, codes}, values, 3);
+    // Greedy, from all codes, from few, from what is likely, from both.
+    const Guarded scale = numbers(each(pictures, [](int64_t p) { return 1 + p % 5; }));
+    const Guarded temperature =
+        numbers(each(pictures, [](int64_t p) { return p % 5 == 0 ? 0 : 1; }));
+    const Guarded top_p = numbers(each(pictures, [](int64_t p) { return p % 5 > 2 ? 0.875 : 1; }));
+    const Guarded top_k =
+        integers({pictures}, each(pictures, [](int64_t p) { return p % 2 == 0 ? 40 : 0; }));
+    const Guarded seed = integers({pictures, 2}, each(2 * pictures, [](int64_t i) { return i; }));
+    const Guarded step = integers({pictures}, each(pictures, [](int64_t p) { return 7 * p; }));
+    const SampleControls controls{temperature.tensor(), top_k.tensor(), top_p.tensor(),
+                                  seed.tensor(), step.tensor()};
+    const Guarded guided(*b, DType::kF32, {pictures, codes}, {}, 5);
+    const Guarded parts(*b, DType::kI32, {2 * pictures}), fused(*b, DType::kI32, {2 * pictures});
+    b->guide(guided.tensor(), logits.tensor(), scale.tensor());
+    b->sample(parts.tensor(), guided.tensor(), controls);
+    const Guarded scratch(*b, DType::kF32, {pictures, codes}, {}, 5);
+    b->guide_sample(fused.tensor(), scratch.tensor(), logits.tensor(), scale.tensor(), controls);
+    EXPECT_EQ(difference(fused.values(), parts.values()), "") << pictures << " of " << codes;
+    EXPECT_TRUE(fused.guards_hold() && scratch.guards_hold() && logits.untouched());
+    expect_fused(Verb::kGuideSample, ++calls);
+  }
+}
+
+TEST_F(FusedDrawing, FinishStep) {
+  constexpr int64_t kTokens = 5, kPlaces = 2;
+  int64_t calls = 0;
+  for (const int64_t n : {1, 3, 300}) {
+    // Every second code of a picture is given; some steps lie behind the last one.
+    const Guarded fixed = integers(
+        {n, kTokens}, each(n * kTokens, [](int64_t i) { return i % 2 == 0 ? 1000 + i : -1; }), 3);
+    struct State {
+      Guarded ids, notes, step, position;
+    };
+    const auto state = [&] {
+      return State{integers({2 * n}, each(2 * n, [](int64_t i) { return i / 2; })),
+                   integers({n, kPlaces}, Values(n * kPlaces, -5.0), 3),
+                   integers({n}, each(n, [](int64_t p) { return p % (kTokens + 2); })),
+                   integers({2 * n}, each(2 * n, [](int64_t i) { return 10 * i; }))};
+    };
+    const State parts = state(), fused = state();
+    b->keep(parts.ids.tensor(), fixed.tensor(), parts.step.tensor());
+    b->note(parts.notes.tensor(), parts.ids.tensor(), parts.step.tensor());
+    b->advance(parts.position.tensor());
+    b->advance(parts.step.tensor());
+    b->finish_step(fused.ids.tensor(), fixed.tensor(), fused.notes.tensor(), fused.step.tensor(),
+                   fused.position.tensor());
+    for (Guarded State::*const what :
+         {&State::ids, &State::notes, &State::step, &State::position}) {
+      EXPECT_EQ(difference((fused.*what).values(), (parts.*what).values()), "") << n;
+      EXPECT_TRUE((fused.*what).guards_hold());
+    }
+    expect_fused(Verb::kFinishStep, ++calls);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, Fused, ::testing::Values(DType::kF32, DType::kBf16),
                          [](const auto& type) { return std::string(name_of(type.param)); });
 
