@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 #include "src/model/rope.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int64_t kRowsAtOnce = 256;     // of a prompt
 constexpr int64_t kCapacityStep = 1024;  // the cache grows by this many positions
+constexpr int64_t kControlWords = 6;     // of a draw
 
 }  // namespace
 
@@ -31,7 +33,8 @@ Speaker::Speaker(const Engine::Parts& parts, TextFace& face)
   const int64_t row = config_.hidden * size_of(transformer_.activation());
   activations_ = transformer_.make_activations(b_, kRowsAtOnce);
   counters_ = b_.allocate(3 * kRowsAtOnce * size_of(DType::kI32));
-  controls_ = b_.allocate(6 * 4);
+  controls_ = b_.allocate(kControlWords * size_of(DType::kI32));
+  token_ = b_.allocate(3 * size_of(DType::kI32));
   input_ = b_.allocate(row);
   hidden_ = b_.allocate(row);
   logits_ = b_.allocate(config_.vocabulary * size_of(DType::kF32));
@@ -77,8 +80,13 @@ int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pic
 
   keys_.resize(shared);  // what follows is overwritten; should it throw, nothing false remains
   const int64_t rows = length - shared;
-  const Buffer buffer = b_.allocate(rows * config_.hidden * size_of(transformer_.activation()));
-  const Tensor x = buffer.view(transformer_.activation(), {rows, config_.hidden});
+  // Kept from call to call: a device frees memory only when all of its work is done.
+  const int64_t bytes = rows * config_.hidden * size_of(transformer_.activation());
+  if (prompt_.bytes() < bytes) {
+    prompt_ = {};
+    prompt_ = b_.allocate(bytes);
+  }
+  const Tensor x = prompt_.view(transformer_.activation(), {rows, config_.hidden});
   embed(x, prompt, pictures, shared);
   run(x, shared);
   read_out(x.slice_rows(rows - 1, 1));
@@ -141,14 +149,17 @@ void Speaker::read_out(const Tensor& last_row) {
 void Speaker::feed(int32_t token) {
   const auto position = static_cast<int64_t>(keys_.size());
   check(position < memory_.capacity, "feed: hear() made room for fewer tokens");
-  const Tensor id = counters_.view(DType::kI32, {1});
-  b_.upload(id, &token);
+  // Every upload waits for the device, so there is one.
+  const int32_t words[3] = {token, 0, static_cast<int32_t>(position)};
+  b_.upload(token_.view(DType::kI32, {3}), words);
+  const auto word = [&](int64_t i) {
+    return token_.view(DType::kI32, {1}, i * size_of(DType::kI32));
+  };
   const Tensor x = input_.view(transformer_.activation(), {1, config_.hidden});
   // Not part of the recording: the table may lie in the host's memory.
-  b_.gather(x, transformer_.weights().token_embedding, id);
-  const TokenRows row = place_rows(1, position);
+  b_.gather(x, transformer_.weights().token_embedding, word(0));
   if (!step_) {
-    step_ = b_.record([this, x, row] {
+    step_ = b_.record([this, x, row = TokenRows{word(1), word(2)}] {
       transformer_.forward(b_, x, row, memory_, activations_);
       read_out(x);
     });
@@ -158,21 +169,23 @@ void Speaker::feed(int32_t token) {
 }
 
 int32_t Speaker::draw(const ReplyOptions& options, int32_t step) {
-  const float temperature = static_cast<float>(options.temperature);
-  const float top_p = static_cast<float>(options.top_p);
-  const auto top_k = static_cast<int32_t>(std::min(options.top_k, config_.vocabulary));
-  const int32_t seed[2] = {static_cast<int32_t>(static_cast<uint32_t>(options.seed)),
-                           static_cast<int32_t>(static_cast<uint32_t>(options.seed >> 32))};
-  const auto put = [&](const Tensor& place, const void* value) {
-    b_.upload(place, value);
-    return place;
+  const int32_t words[kControlWords] = {
+      std::bit_cast<int32_t>(static_cast<float>(options.temperature)),
+      std::bit_cast<int32_t>(static_cast<float>(options.top_p)),
+      static_cast<int32_t>(std::min(options.top_k, config_.vocabulary)),
+      step,
+      static_cast<int32_t>(static_cast<uint32_t>(options.seed)),
+      static_cast<int32_t>(static_cast<uint32_t>(options.seed >> 32))};
+  b_.upload(controls_.view(DType::kI32, {kControlWords}), words);
+  const auto word = [&](DType dtype, int64_t i) {
+    return controls_.view(dtype, {1}, i * size_of(DType::kI32));
   };
   SampleControls controls;
-  controls.temperature = put(controls_.view(DType::kF32, {1}, 0), &temperature);
-  controls.top_p = put(controls_.view(DType::kF32, {1}, 4), &top_p);
-  controls.top_k = put(controls_.view(DType::kI32, {1}, 8), &top_k);
-  controls.step = put(controls_.view(DType::kI32, {1}, 12), &step);
-  controls.seed = put(controls_.view(DType::kI32, {1, 2}, 16), seed);
+  controls.temperature = word(DType::kF32, 0);
+  controls.top_p = word(DType::kF32, 1);
+  controls.top_k = word(DType::kI32, 2);
+  controls.step = word(DType::kI32, 3);
+  controls.seed = controls_.view(DType::kI32, {1, 2}, 4 * size_of(DType::kI32));
   const Tensor ids = ids_.view(DType::kI32, {2});
   b_.sample(ids, logits_.view(DType::kF32, {1, config_.vocabulary}), controls);
   int32_t drawn[2] = {};
