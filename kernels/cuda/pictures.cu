@@ -13,14 +13,15 @@ inline Grid over_all(int64_t n) {
 
 __device__ inline int64_t my_index() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 
-// One thread a unit of y; a pixel has `units` of them.
+// One thread a unit of y, of n; a pixel has `units` of them. 32 bits: a division of 64 is a hundred
+// instructions.
 template <typename Unit>
-__global__ void upsample2x_kernel(Unit* y, const Unit* x, int64_t height, int64_t width,
-                                  int64_t units) {
-  const int64_t i = my_index(), pixel = i / units;
-  const int64_t h = pixel / (2 * width), w = pixel % (2 * width);
-  if (h >= 2 * height) return;
-  y[i] = x[(h / 2 * width + w / 2) * units + i % units];
+__global__ void upsample2x_kernel(Unit* y, const Unit* x, uint32_t n, uint32_t width,
+                                  uint32_t units) {
+  const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  const uint32_t pixel = i / units, h = pixel / (2 * width), w = pixel - h * 2 * width;
+  y[i] = x[(h / 2 * width + w / 2) * units + (i - pixel * units)];
 }
 
 void upsample2x(Stream& s, const Tensor& y, const Tensor& x) {
@@ -28,9 +29,11 @@ void upsample2x(Stream& s, const Tensor& y, const Tensor& x) {
   const int64_t bytes = x.cols() * size_of(x.dtype);
   const auto run = [&](auto unit) {
     using Unit = decltype(unit);
-    const int64_t units = bytes / static_cast<int64_t>(sizeof(Unit));
-    launch(s.handle, upsample2x_kernel<Unit>, over_all(4 * x.rows() * units), y.as<Unit>(),
-           static_cast<const Unit*>(x.data), x.shape[0], x.shape[1], units);
+    const int64_t units = bytes / static_cast<int64_t>(sizeof(Unit)), n = 4 * x.rows() * units;
+    check(n <= INT32_MAX, "upsample2x: at most 2^31 - 1 units");
+    launch(s.handle, upsample2x_kernel<Unit>, over_all(n), y.as<Unit>(),
+           static_cast<const Unit*>(x.data), static_cast<uint32_t>(n),
+           static_cast<uint32_t>(x.shape[1]), static_cast<uint32_t>(units));
   };
   const auto addresses = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
   (bytes | static_cast<int64_t>(addresses)) % 16 == 0 ? run(uint4{}) : run(uint16_t{});
