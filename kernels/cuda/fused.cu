@@ -19,21 +19,6 @@ struct NormedRows {
   float eps;
 };
 
-// A pair of a row, normalised: normalised() of both.
-__device__ inline uint32_t normed_pair(uint32_t x, float scale, float low, float high) {
-  const uint32_t scaled = round_pair(lower_of(x) * scale, upper_of(x) * scale);
-  return round_pair(lower_of(scaled) * low, upper_of(scaled) * high);
-}
-
-// Eight elements of a row, normalised.
-__device__ inline uint4 normed_eight(const Bf16* from, const float* weight, float scale) {
-  const uint4 x = *reinterpret_cast<const uint4*>(from);
-  const float4 low = reinterpret_cast<const float4*>(weight)[0];
-  const float4 high = reinterpret_cast<const float4*>(weight)[1];
-  return {normed_pair(x.x, scale, low.x, low.y), normed_pair(x.y, scale, low.z, low.w),
-          normed_pair(x.z, scale, high.x, high.y), normed_pair(x.w, scale, high.z, high.w)};
-}
-
 // Both tiles of a block and what is done with their sums.
 template <typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)

@@ -1,6 +1,7 @@
 // The arithmetic of rms_norm, shared by the verb and by kernels that normalise what they read.
 #pragma once
 
+#include "kernels/cuda/instructions.h"
 #include "kernels/cuda/numbers.h"
 
 namespace bifrons::cuda {
@@ -83,6 +84,21 @@ __device__ inline float row_scale(const float* strands, int64_t n, float eps) {
 template <typename T>
 __device__ T normalised(T x, float scale, float weight) {
   return round_to<T>(rounded<T>(to_float(x) * scale) * weight);
+}
+
+// A pair of a row, normalised: normalised() of both.
+__device__ inline uint32_t normed_pair(uint32_t x, float scale, float low, float high) {
+  const uint32_t scaled = round_pair(lower_of(x) * scale, upper_of(x) * scale);
+  return round_pair(lower_of(scaled) * low, upper_of(scaled) * high);
+}
+
+// Eight elements of a row, normalised.
+__device__ inline uint4 normed_eight(const Bf16* from, const float* weight, float scale) {
+  const uint4 x = *reinterpret_cast<const uint4*>(from);
+  const float4 low = reinterpret_cast<const float4*>(weight)[0];
+  const float4 high = reinterpret_cast<const float4*>(weight)[1];
+  return {normed_pair(x.x, scale, low.x, low.y), normed_pair(x.y, scale, low.z, low.w),
+          normed_pair(x.z, scale, high.x, high.y), normed_pair(x.w, scale, high.z, high.w)};
 }
 
 }  // namespace bifrons::cuda

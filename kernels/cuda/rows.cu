@@ -56,14 +56,35 @@ __global__ void __launch_bounds__(kStrands* kWarp)
   }
 }
 
+// The same for rows of whole vectors of eight.
+__global__ void __launch_bounds__(kStrands* kWarp)
+    rms_norm_vectors_kernel(Bf16* y, int64_t y_pitch, const Bf16* x, int64_t x_pitch, int64_t cols,
+                            const float* weight, float eps) {
+  __shared__ float strands[1][kStrands];
+  const Bf16* row = x + blockIdx.x * x_pitch;
+  sum_strands<1>(strands, row, x_pitch, 1, cols);
+  __syncthreads();
+  const float scale = row_scale(strands[0], cols, eps);
+  for (int64_t i = 8 * threadIdx.x; i < cols; i += 8 * blockDim.x) {
+    *reinterpret_cast<uint4*>(y + blockIdx.x * y_pitch + i) =
+        normed_eight(row + i, weight + i, scale);
+  }
+}
+
 void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
   if (y.count() == 0) return;
+  const Grid grid{dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)};
+  const auto* weight = static_cast<const float*>(norm.weight.data());
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(s.handle, rms_norm_kernel<T>,
-           {dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)}, y.as<T>(), y.pitch,
-           x.as<T>(), x.pitch, x.cols(), static_cast<const float*>(norm.weight.data()),
-           static_cast<float>(eps));
+    const auto run = [&](auto kernel) {
+      launch(s.handle, kernel, grid, y.as<T>(), y.pitch, x.as<T>(), x.pitch, x.cols(), weight,
+             static_cast<float>(eps));
+    };
+    if constexpr (std::is_same_v<T, Bf16>) {
+      if (in_vectors(x) && in_vectors(y) && x.cols() % 8 == 0) return run(rms_norm_vectors_kernel);
+    }
+    run(rms_norm_kernel<T>);
   });
 }
 
