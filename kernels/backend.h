@@ -157,7 +157,7 @@ class Backend {
                     const Tensor& scale, const SampleControls& controls);
 
   // keep(ids, fixed, step), note(notes, ids, step), advance(position), advance(step).
-  // position i32 [2 P].
+  // position i32 [2 P]; step, as for note, not negative.
   void finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes, const Tensor& step,
                    const Tensor& position);
 

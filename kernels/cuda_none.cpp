@@ -11,6 +11,8 @@ CudaStatus cuda_status() {
   return status;
 }
 
+std::string_view cuda_library() { return {}; }
+
 std::unique_ptr<Backend> make_cuda_backend(int, bool) {
   throw Error(ErrorKind::kUnavailable,
               "cannot use the GPU: this build has no CUDA backend (build with BIFRONS_CUDA=ON)");

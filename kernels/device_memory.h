@@ -5,20 +5,33 @@
 
 namespace bifrons {
 
+constexpr int64_t units_of(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+
 // Larger tables stay in the host's memory: the text embedding, of which a prompt's rows are read
 // once. The codes' tables are smaller.
 inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 
-// attention() takes positions in chunks of this many. For each it keeps a head's mixed values, their
-// maximum and their sum, in f32.
+// attention() takes positions in chunks of this many. For each it keeps a head's mixed values,
+// their maximum and their sum.
 inline constexpr int64_t kAttentionChunk = 128;
 constexpr int64_t attention_scratch(int64_t rows, int64_t heads, int64_t head_dim,
                                     int64_t capacity) {
-  const int64_t chunks = (capacity + kAttentionChunk - 1) / kAttentionChunk;
-  return rows * heads * chunks * (head_dim + 2) * 4;
+  return rows * heads * units_of(capacity, kAttentionChunk) * (head_dim + 2) *
+         static_cast<int64_t>(sizeof(float));
 }
 
-// sample() keeps what every code weighs.
-constexpr int64_t sample_scratch(int64_t pictures, int64_t codes) { return pictures * codes * 8; }
+// sample() keeps what every code weighs, and for each block of codes two of them with their scores.
+inline constexpr int64_t kSampleBlock = 2048;
+constexpr int64_t sample_scratch(int64_t pictures, int64_t codes) {
+  constexpr int64_t kShare = 2 * (sizeof(float) + sizeof(int32_t));
+  return pictures *
+         (codes * static_cast<int64_t>(sizeof(uint64_t)) + units_of(codes, kSampleBlock) * kShare);
+}
+
+// full_attention() in bf16 keeps the scores of every head and the values turned; rows of either
+// begin at multiples of eight.
+constexpr int64_t full_attention_scratch(int64_t rows, int64_t channels, int64_t heads) {
+  return units_of(rows, 8) * 8 * (rows * heads + channels) * 2;
+}
 
 }  // namespace bifrons

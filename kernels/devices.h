@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bifrons {
@@ -18,12 +19,14 @@ struct CudaDevice {
 struct CudaStatus {
   bool built = false;   // whether this build has the CUDA backend
   std::string toolkit;  // "13.0"
-  std::string library;  // "cuDNN 9.14", or empty: convolutions are our own
   std::string driver;   // newest CUDA version the driver serves; empty without a driver
   std::string problem;  // why there are no devices; empty when there are
   std::vector<CudaDevice> devices;
 };
 
 CudaStatus cuda_status();
+
+// What this build convolves with on a GPU, "cuDNN 9.14"; empty: its own kernels, or no GPU at all.
+std::string_view cuda_library();
 
 }  // namespace bifrons

@@ -1,22 +1,12 @@
 // Causal attention over the cache: a block for every 128 positions of a row's head, and the last of
 // a head's blocks to finish merges them left to right.
-#include "kernels/cuda/instructions.h"
+#include "kernels/cuda/gathered.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
-#include "kernels/cuda/pages.h"
-#include "kernels/device_memory.h"
 
 namespace bifrons::cuda {
 
-// Positions are cut at multiples of this: the order of every sum depends on the row's own position
-// only, not on its neighbours and not on how many blocks run.
-constexpr int kChunk = kAttentionChunk;
-constexpr int kWarps = 4;
-constexpr int kKeys = kChunk / kWarps;  // of a warp: one a lane
-constexpr int kHead = 256;              // room for one head; the family has 128
-constexpr int kPages = kKeys / kPageTokens;
-static_assert(kKeys % kPageTokens == 0);
+constexpr int kHead = 256;  // room for one head; the family has 128
 
 struct AttentionJob {
   Pages pages;
@@ -25,71 +15,6 @@ struct AttentionJob {
   int64_t q_pitch, y_pitch;
   int chunks;  // of a full cache
   float scale;
-};
-
-// Where the keys of a warp lie, or their values: the first of each page.
-template <typename T>
-struct WarpPages {
-  const T* first[kPages];
-
-  // Has `keys` of them brought near, a line a lane.
-  __device__ void fetch(int keys, int64_t size) const {
-    constexpr int kLine = 128;
-#pragma unroll
-    for (int i = 0; i < kPages; ++i) {
-      const int here = keys - i * kPageTokens;
-      const int bytes = (here < kPageTokens ? here : kPageTokens) * static_cast<int>(size * sizeof(T));
-      const auto* from = reinterpret_cast<const std::byte*>(first[i]);
-#pragma unroll 1
-      for (int at = threadIdx.x % kWarp * kLine; at < bytes; at += kWarp * kLine) prefetch(from + at);
-    }
-  }
-};
-
-// kCount neighbouring elements as they lie in memory: what holds 16-bit numbers apart is taken apart
-// as soon as it is loaded, and that waits for it.
-template <typename T, int kCount>
-struct Vector {
-  static_assert(std::is_same_v<T, float> || kCount % 2 == 0);
-  static constexpr int kWords = kCount * static_cast<int>(sizeof(T)) / 4;
-  struct alignas(4 * kWords) {
-    uint32_t word[kWords];
-  } raw;
-
-  __device__ float at(int i) const {
-    if constexpr (std::is_same_v<T, float>) {
-      return std::bit_cast<float>(raw.word[i]);
-    } else {
-      return i % 2 == 0 ? lower_of(raw.word[i / 2]) : upper_of(raw.word[i / 2]);
-    }
-  }
-};
-template <>
-struct Vector<Bf16, 1> {
-  Bf16 raw;
-
-  __device__ float at(int) const { return to_float(raw); }
-};
-
-// kCount neighbouring elements of each of a warp's keys, or of its values.
-template <typename T, int kCount>
-struct Gathered {
-  Vector<T, kCount> of[kKeys];
-
-  // From `column` on, of `keys` rows, at least one; the last is read again for missing ones. All
-  // loads are under way before any is used. Without a barrier the compiler puts each right before its
-  // use, and a block waits for memory ten times instead of once.
-  __device__ void load(const WarpPages<T>& pages, int column, int keys, int64_t size) {
-    const T* from = pages.first[0] + column;
-#pragma unroll
-    for (int j = 0; j < kKeys; ++j) {
-      if (j > 0 && j % kPageTokens == 0 && j < keys) from = pages.first[j / kPageTokens] + column;
-      of[j] = *reinterpret_cast<const Vector<T, kCount>*>(from);
-      if (j + 1 < keys) from += size;
-    }
-    __syncwarp();
-  }
-  __device__ float at(int key, int i) const { return of[key].at(i); }
 };
 
 // Columns that a warp covers at once; of a head that is no multiple, some lanes repeat the first.
@@ -160,7 +85,10 @@ __device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount
 #pragma unroll
       for (int j = 0; j < kKeys; ++j) {
         const float4& four = share[j / 4];
-        const float of_key = j % 4 == 0 ? four.x : j % 4 == 1 ? four.y : j % 4 == 2 ? four.z : four.w;
+        const float of_key = j % 4 == 0   ? four.x
+                             : j % 4 == 1 ? four.y
+                             : j % 4 == 2 ? four.z
+                                          : four.w;
 #pragma unroll
         for (int i = 0; i < kCount; ++i) sum[i] = fmaf(of_key, first.at(j, i), sum[i]);
       }
@@ -228,7 +156,8 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const int64_t kv_head = blockIdx.y / job.group;
   int64_t row[kPages];
 #pragma unroll
-  for (int i = 0; i < kPages; ++i) row[i] = job.pages.row_near(slot, kv_head, first + i * kPageTokens);
+  for (int i = 0; i < kPages; ++i)
+    row[i] = job.pages.row_near(slot, kv_head, first + i * kPageTokens);
   for (int c = threadIdx.x; c < size; c += blockDim.x) {
     query[c] = to_float(q[m * job.q_pitch + head * size + c]);
   }
@@ -306,8 +235,9 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   visit_activation(q.dtype, [&](auto element) {
     using T = decltype(element);
     const auto run = [&](auto kernel) {
-      launch_early(s.handle, s.early, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
-             rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area, counters, job);
+      launch_early(s.handle, s.early, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(),
+                   cache.v.as<T>(), rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area,
+                   counters, job);
     };
     const bool vectors = size % 4 == 0 && addresses % (4 * sizeof(T)) == 0;
     vectors ? run(attention_kernel<T, 4>) : run(attention_kernel<T, 1>);

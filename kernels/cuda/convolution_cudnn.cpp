@@ -28,7 +28,8 @@ void must(cudnnStatus_t status) {
   if (kind_of(status) == CUDNN_STATUS_INTERNAL_ERROR ||
       kind_of(status) == CUDNN_STATUS_EXECUTION_FAILED) {
     cuda::must(cudaDeviceSynchronize(), "convolving");  // the device itself may be lost
-    if (words.find("ALLOC") != std::string::npos) {
+    constexpr int kNoDeviceMemory = 4004;  // since version 9, whose name for it is the first
+    if (static_cast<int>(status) == kNoDeviceMemory) {
       throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU while convolving");
     }
   }

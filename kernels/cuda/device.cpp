@@ -3,6 +3,9 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/devices.h"
 
@@ -11,6 +14,10 @@ namespace {
 
 // The kernels use instructions of this generation (bf16 on tensor cores).
 constexpr int kLeastMajor = 8;
+
+#ifndef BIFRONS_CUDA_ARCHITECTURES
+#define BIFRONS_CUDA_ARCHITECTURES "80"
+#endif
 
 std::string version_words(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
@@ -36,6 +43,7 @@ CudaDevice describe(int index) {
   device.index = index;
   cudaDeviceProp properties{};
   if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) {
+    cudaGetLastError();  // forgets it: another card may be asked next
     device.problem = "it does not answer";
     return device;
   }
@@ -45,6 +53,9 @@ CudaDevice describe(int index) {
   if (properties.major < kLeastMajor) {
     device.problem = "its compute capability is " + device.capability + ", and " +
                      capability_words(kLeastMajor, 0) + " or later is needed";
+  } else if (!cuda::has_code_for(BIFRONS_CUDA_ARCHITECTURES, properties.major, properties.minor)) {
+    device.problem = "its compute capability is " + device.capability +
+                     ", and this build has code for " BIFRONS_CUDA_ARCHITECTURES " alone";
   }
   return device;
 }
@@ -58,7 +69,6 @@ CudaStatus cuda_status() {
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
   status.toolkit = version_words(runtime);
-  status.library = cuda::LibraryConvolutions::name();
   if (driver > 0) status.driver = version_words(driver);
   const cudaError_t result = cudaGetDeviceCount(&count);
   cudaGetLastError();  // forgets the failure
@@ -70,11 +80,30 @@ CudaStatus cuda_status() {
   return status;
 }
 
+std::string_view cuda_library() { return cuda::LibraryConvolutions::name(); }
+
 std::unique_ptr<Backend> make_cuda_backend(int device, bool gives_way) {
   return std::make_unique<cuda::CudaBackend>(device, gives_way);
 }
 
 namespace cuda {
+
+bool has_code_for(std::string_view architectures, int major, int minor) {
+  const int card = 10 * major + minor;
+  while (!architectures.empty()) {
+    const std::string_view each = architectures.substr(0, architectures.find(','));
+    architectures.remove_prefix(std::min(architectures.size(), each.size() + 1));
+    int number = 0;
+    const auto [end, error] = std::from_chars(each.data(), each.data() + each.size(), number);
+    if (error != std::errc()) return true;  // "native", "all": made for whatever is here
+    const std::string_view rest = each.substr(static_cast<size_t>(end - each.data()));
+    const bool one_card = rest.starts_with('a'), translated = !rest.ends_with("-real");
+    if (number == card) return true;
+    if (one_card || number > card) continue;
+    if (translated || number / 10 == major) return true;
+  }
+  return false;
+}
 
 std::string open_device(int device) {
   const CudaStatus status = cuda_status();
@@ -91,6 +120,7 @@ std::string open_device(int device) {
   const CudaDevice& chosen = status.devices[device];
   if (!chosen.problem.empty()) refuse(chosen.name + ": " + chosen.problem);
   if (const cudaError_t result = cudaSetDevice(device); result != cudaSuccess) {
+    cudaGetLastError();
     refuse(chosen.name + " answers: " + cudaGetErrorString(result));
   }
   return std::to_string(device) + ": " + chosen.name + ", " +

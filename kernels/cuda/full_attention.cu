@@ -2,6 +2,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/plain_product.h"
 #include "kernels/cuda/products.h"
+#include "kernels/device_memory.h"
 
 namespace bifrons::cuda {
 
@@ -39,7 +40,7 @@ void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const 
   const int64_t n = q.rows(), channels = q.cols(), size = channels / heads;
   const int64_t pitch = (n + 7) / 8 * 8;  // rows of scores begin at multiples of 16 bytes
   auto* scores = reinterpret_cast<Bf16*>(
-      s.workspace.area(pitch * (n * heads + channels) * size_of(DType::kBf16)));
+      s.workspace.area(full_attention_scratch(n, channels, heads)));
   Bf16* turned = scores + heads * n * pitch;  // v as [channels, n]
   const Grid over_v{
       dim3(static_cast<unsigned>(n), static_cast<unsigned>(ceil_div(channels, kThreads))),

@@ -68,8 +68,8 @@ __device__ inline void finish_statistics(float* mean, float* factor, const Sums*
   }
 }
 
-// Block i sums chunk i; the last block to finish makes the statistics of the picture. A thread reads
-// kCount channels at once.
+// Block i sums chunk i; the last block to finish makes the statistics of the picture. A thread
+// reads kCount channels at once.
 template <typename T, int kCount>
 __global__ void __launch_bounds__(kNormThreads)
     group_statistics_kernel(float* mean, float* factor, Sums* parts, int* counter, const T* x,
@@ -127,7 +127,7 @@ __global__ void __launch_bounds__(kNormThreads)
   if (last_to_arrive(counter, job.chunks)) finish_statistics(mean, factor, parts, x, weight, job);
 }
 
-// kCount floats from a multiple of their size; a count that is no multiple of four is one.
+// Neighbouring floats: one, or whole groups of four from a multiple of 16 bytes.
 template <int kCount>
 struct Floats {
   float of[kCount];

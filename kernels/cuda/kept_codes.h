@@ -75,13 +75,15 @@ struct WideSums {
   __device__ uint64_t at(int i) const { return uint64_t{high[i]} << 32 | low[i]; }
 };
 
-// The digit at which the sum of `above` and of all digits from the highest one down reaches
-// `target`, as it does somewhere, and the sum before it. Each lane of the calling warp looks at
-// kDigit / kWarp.
+// A digit of the rank, and the weight of all codes above it.
 struct Found {
   int digit;
   uint64_t above;
 };
+
+// The digit at which the sum of `above` and of all digits from the highest one down reaches
+// `target`, as it does somewhere, and the sum before it. Each lane of the calling warp looks at
+// kDigit / kWarp.
 __device__ inline Found find_digit(const WideSums& sums, uint64_t above, uint64_t target) {
   constexpr int kMine = kDigit / kWarp;
   const int lane = threadIdx.x % kWarp, highest = kDigit - 1 - lane * kMine;

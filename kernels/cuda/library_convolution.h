@@ -21,8 +21,9 @@ class LibraryConvolutions {
   static bool takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
                     Padding padding);
 
-  // y = convolution + bias + residual, all bf16, rounded once. False when the library has no way to
-  // compute this shape, now and ever after; then nothing was done.
+  // y = convolution + bias + residual, all bf16, rounded once. False when a map begins between
+  // vectors, or the library has no way to compute this shape, now and ever after; then nothing was
+  // done.
   bool run(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
            const Tensor* residual);
 

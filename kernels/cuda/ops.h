@@ -28,6 +28,11 @@ inline bool in_vectors(const Tensor& x) {
   return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.pitch * size_of(x.dtype) % 16 == 0;
 }
 
+// What the code that runs on the current card was compiled for, 80 or 90: the card may be a later
+// one. Below 90 no kernel waits for the one before it. Throws Error (unavailable): there is none.
+// (linear.cu)
+int code_generation();
+
 // rows.cu
 void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids);
 void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
@@ -69,10 +74,6 @@ void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, i
 
 // linear.cu, convolution.cu: weights were laid by weight_order.h.
 void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add);
-// The generation of cards, 80 or 90, whose instructions the kernels were written in that the
-// current card runs: it may be a later one, whose driver translates them. Throws Error
-// (unavailable) when this build has no code for the card.
-int code_generation();
 void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
                  const Tensor* residual);
 

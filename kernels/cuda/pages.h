@@ -26,8 +26,7 @@ struct Pages {
     if (page < 0 || page >= pages) return -1;
     return (kv_head * pages + page) * kPageTokens + position % kPageTokens;
   }
-  // The same for any position of a slot that is one: behind the last of the cache, that of its last
-  // page.
+  // The same of a valid slot and any position: those behind the cache give its last page.
   __device__ int64_t row_near(int64_t slot, int64_t kv_head, int64_t position) const {
     const int64_t end = columns * kPageTokens;
     return row(slot, kv_head, position < end ? position : end - kPageTokens);

@@ -165,10 +165,13 @@ struct Finish {
 
 // Products of one shape beside each other: how far apart, in elements, operands and results lie.
 struct Beside {
-  int count = 1;
-  int64_t a = 0, b = 0, y = 0;
+  int count;
+  int64_t a, b, y;
 };
-struct Alone {};
+// A single product, whose kernel is not to carry what the others need.
+struct Alone {
+  static constexpr int count = 1;
+};
 
 // Steps of K that are on their way from memory while those before are multiplied.
 constexpr int kStage = 4;
@@ -250,12 +253,10 @@ __global__ void __launch_bounds__(kWarps* kWarp)
 template <int kWarps, int kN, typename A, typename B, typename T, typename Others>
 void multiply_in_blocks(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish,
                         int64_t k, const Others& others) {
-  int count = 1;
-  if constexpr (std::is_same_v<Others, Beside>) count = others.count;
   // Blocks along x cover N: those that read the same rows of A follow each other.
   const Grid grid{dim3(static_cast<unsigned>(ceil_div(finish.n, kN * 8)),
                        static_cast<unsigned>(ceil_div(finish.m, kWarps * kTileOut)),
-                       static_cast<unsigned>(count)),
+                       static_cast<unsigned>(others.count)),
                   dim3(kWarps * kWarp)};
   launch(stream, product_kernel<kWarps, kN, A, B, T, Others>, grid, a, b, finish, slices_of(k),
          others);
@@ -265,8 +266,7 @@ template <typename A, typename B, typename T, typename Others = Alone>
 void multiply(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish, int64_t k,
               const Others& others = {}) {
   constexpr int64_t kBusy = 128;  // blocks that keep most multiprocessors of a large card at work
-  int64_t large = ceil_div(finish.m, 8 * kTileOut) * ceil_div(finish.n, 64);
-  if constexpr (std::is_same_v<Others, Beside>) large *= others.count;
+  const int64_t large = others.count * ceil_div(finish.m, 8 * kTileOut) * ceil_div(finish.n, 64);
   if (finish.m <= 4 * kTileOut || large < kBusy) {
     return multiply_in_blocks<4, 4>(stream, a, b, finish, k, others);
   }

@@ -214,7 +214,7 @@ __global__ void finish_step_kernel(int32_t* ids, const int32_t* fixed, int64_t f
   if (p >= pictures) return;
   const int32_t step = steps[p];
   int32_t id = ids[2 * p];
-  const int32_t code = step >= 0 && step < tokens ? fixed[p * fixed_pitch + step] : -1;
+  const int32_t code = step < tokens ? fixed[p * fixed_pitch + step] : -1;
   if (code >= 0) ids[2 * p] = ids[2 * p + 1] = id = code;
   notes[p * notes_pitch + step % places] = id;
   ++positions[2 * p];

@@ -11,6 +11,7 @@ namespace bifrons::cuda {
 
 constexpr int kEach = 4;  // codes of a thread: those of one block of noise
 constexpr int kCodes = kEach * kSampleThreads;
+static_assert(kCodes == kSampleBlock);
 
 // A code and its score; the lower code wins a tie.
 struct Best {
@@ -147,7 +148,8 @@ struct Given {
   }
 };
 
-// They are made by guidance first, as guide() does, for this thread and for whoever looks at all.
+// They are made by guidance first, as guide() does: returned, and written to `guided` for the last
+// block.
 struct Guide {
   const float* logits;  // [2 P, n]
   int64_t pitch;
@@ -179,6 +181,7 @@ struct Guide {
 struct Share {
   Best highest, best;
 };
+static_assert(sizeof(Share) == 2 * (sizeof(float) + sizeof(int32_t)));
 
 // Block (codes, picture).
 template <typename Source>
@@ -219,13 +222,12 @@ void draw_from(Stream& s, const Tensor& ids, const Tensor& guided, const Source&
                const SampleControls& controls) {
   if (guided.count() == 0) return;
   const int64_t pictures = guided.rows(), n = guided.cols(), blocks = ceil_div(n, kCodes);
-  check(n <= INT32_MAX - kCodes && pictures <= 65535, "sample: too many codes or pictures");
+  check(n <= INT32_MAX - 8 * kCodes && pictures <= 65535, "sample: too many codes or pictures");
   const Controls c{controls.temperature.as<float>(), controls.top_k.as<int32_t>(),
                    controls.top_p.as<float>(), controls.seed.as<int32_t>(),
                    controls.step.as<int32_t>()};
-  const int64_t mass_bytes = sample_scratch(pictures, n);
-  std::byte* area =
-      s.workspace.area(mass_bytes + pictures * blocks * static_cast<int64_t>(sizeof(Share)));
+  std::byte* area = s.workspace.area(sample_scratch(pictures, n));
+  const int64_t mass_bytes = pictures * n * static_cast<int64_t>(sizeof(uint64_t));
   launch(
       s.handle, sample_kernel<Source>,
       {dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(pictures)), dim3(kSampleThreads)},

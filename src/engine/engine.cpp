@@ -104,7 +104,7 @@ Engine Engine::open(const EngineOptions& options) {
              std::max(1, options.pictures_at_once));
   if (options.decode_beside.value_or(s->backend->place() == Place::kDevice)) {
     // Decoding fills the gaps of drawing, which is what a run waits for.
-    s->decode_backend = open_device(options.device, options.threads, true).backend;
+    s->decode_backend = open_device(opened.name, options.threads, true).backend;
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
@@ -166,9 +166,13 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   lanes->reserve(count);
   // A library that a GPU's decoder needs may be missing, or slow to start: found out before
   // anything is drawn, not beside the first pictures or after them.
-  if (backend->place() == Place::kDevice && !has_decoded) {
-    decode(std::vector<int32_t>(config.image_tokens(), 0));
-  }
+  const JobSource once_decoded = [&] {
+    std::optional<BatchJob> job = source();
+    if (job && !has_decoded && backend->place() == Place::kDevice) {
+      decode(std::vector<int32_t>(config.image_tokens(), 0));
+    }
+    return job;
+  };
   const BatchParts parts{.lanes = *lanes,
                          .decode = [this](std::span<const int32_t> t) { return decode(t); },
                          .decode_beside = decode_backend != nullptr,
@@ -176,7 +180,7 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   const Prepare prepare = [this](const DrawRequest& request) {
     return guided_prompt(*tokenizer, config, request);
   };
-  return run_batch(parts, prepare, source, sink, asked.progress);
+  return run_batch(parts, prepare, once_decoded, sink, asked.progress);
 }
 
 std::vector<int32_t> Engine::encode(const Picture& picture) {

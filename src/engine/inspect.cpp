@@ -183,10 +183,11 @@ std::string inspect_json(const std::string& directory) {
                               {"shape", tensor.shape},
                               {"bytes", tensor.bytes}});
   }
-  out["memory"] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
-  out["memory"].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens)));
-  out["memory_on_gpu"] =
-      plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, Place::kDevice));
+  for (const auto& [name, place] :
+       {std::pair{"memory", Place::kHost}, std::pair{"memory_on_gpu", Place::kDevice}}) {
+    out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
+    out[name].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, place)));
+  }
   out["sees"] = i.blind.empty();
   if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));
   return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

@@ -36,13 +36,17 @@ int64_t free_memory() {
   return std::numeric_limits<int64_t>::max();
 }
 
-// The largest area, and as much again: areas grow by doubling, and recordings hold the old ones.
+// Of the backends that draw and decode, but for what a library takes. An area grows to twice its
+// size or to what is asked, and recordings hold the old ones: together less than four times the
+// largest.
 int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
                         int64_t prompt_tokens) {
   const TransformerConfig& t = config.transformer;
   const int64_t capacity = pages_for(prompt_tokens + config.image_tokens() - 1) * kPageTokens;
-  return 2 * std::max(attention_scratch(rows, t.heads, t.head_dim, capacity),
-                      sample_scratch(pictures, config.vq.codebook));
+  const int64_t channels = config.vq.base_channels * config.vq.decoder_multipliers.back();
+  return 4 * (std::max(attention_scratch(rows, t.heads, t.head_dim, capacity),
+                       sample_scratch(pictures, config.vq.codebook)) +
+              full_attention_scratch(config.image_tokens(), channels, 1));
 }
 
 }  // namespace
@@ -78,7 +82,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
     plan.push_back({"inputs of every code", ImageFace::folded_bytes(config, model.activation)});
   }
   if (on_card) {
-    if (weights == DType::kBf16 && !cuda_status().library.empty()) {
+    if (weights == DType::kBf16 && !cuda_library().empty()) {
       plan.push_back({"decoder's copy for cuDNN", decoder_weights});
     }
     plan.push_back({"kernels' scratch", scratch_on_card(config, pictures, rows, prompt_tokens)});
@@ -96,6 +100,7 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
   return {{"vision tower", elements_of(tower.tensors()) * element},
           {"aligner and text head", elements_of(text.tensors()) * element},
           {"tower's maps", face.scratch_bytes()},
+          {"rows of a prompt", tokens * config.transformer.hidden * size_of(activation)},
           {"keys and values",
            Transformer(config.transformer, activation).sequence_bytes(pages_for(tokens))}};
 }

@@ -28,28 +28,22 @@ OpenDevice open_best(int threads, bool gives_way) {
   const CudaStatus status = cuda_status();
   std::string why = status.problem;
   for (const CudaDevice& device : status.devices) {
-    std::string problem = device.problem;
-    if (problem.empty()) {
-      try {
-        return {make_cuda_backend(device.index, gives_way), {}};
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::kUnavailable) throw;
-        problem = error.what();
-      }
+    if (device.problem.empty()) {
+      return {make_cuda_backend(device.index, gives_way), fmt::format("cuda:{}", device.index), {}};
     }
-    if (why.empty()) why = device.name + ": " + problem;
+    if (why.empty()) why = device.name + ": " + device.problem;
   }
   if (!status.built) why.clear();
-  return {make_cpu_backend(threads), why};
+  return {make_cpu_backend(threads), "cpu", why};
 }
 
 }  // namespace
 
 OpenDevice open_device(const std::string& name, int threads, bool gives_way) {
   if (name == "auto") return open_best(threads, gives_way);
-  if (name == "cpu") return {make_cpu_backend(threads), {}};
-  if (name.starts_with("cpu:")) return {make_cpu_backend(threads, name.substr(4)), {}};
-  if (const auto index = cuda_index(name)) return {make_cuda_backend(*index, gives_way), {}};
+  if (name == "cpu") return {make_cpu_backend(threads), name, {}};
+  if (name.starts_with("cpu:")) return {make_cpu_backend(threads, name.substr(4)), name, {}};
+  if (const auto index = cuda_index(name)) return {make_cuda_backend(*index, gives_way), name, {}};
   throw Error(ErrorKind::kUnavailable,
               fmt::format("no device {}: there are auto, cpu, cpu:ISA and cuda:N", quote(name)));
 }

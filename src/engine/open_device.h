@@ -10,6 +10,7 @@ namespace bifrons {
 
 struct OpenDevice {
   std::unique_ptr<Backend> backend;
+  std::string name;      // of this one alone: cpu, cpu:ISA or cuda:N
   std::string fallback;  // see Engine::fallback
 };
 

@@ -65,7 +65,7 @@ class Speaker {
   Buffer counters_;                  // i32 ids, slots, positions of kPrefillRows rows
   Buffer controls_;                  // of one draw
   Buffer token_;                     // i32 [3]: id, slot and position of the one that is fed
-  Buffer prompt_;                    // rows of the prompt heard last
+  Buffer prompt_;                    // [rows of the longest prompt heard, D]
   Buffer input_;                     // one row [D]
   Buffer hidden_;                    // one row [D]
   Buffer logits_;                    // f32 [vocabulary]

@@ -148,6 +148,8 @@ TEST(CliSight, AModelThatOnlyDrawsSaysSo) {
 TEST(CliSight, InspectCountsTheUnderstandingHalf) {
   const auto report = nlohmann::json::parse(run_bifrons({"inspect", "-m", toy(), "--json"}).out);
   EXPECT_TRUE(report["sees"].get<bool>());
+  EXPECT_EQ(report["memory_on_gpu"]["prompt_tokens"], report["memory"]["prompt_tokens"]);
+  EXPECT_GT(report["memory_on_gpu"]["bytes"], report["memory"]["bytes"]);  // kernels' scratch
   const auto& config = report["config"];
   EXPECT_EQ(config["tower_tokens"].get<int>(),
             config["tower_image_size"].get<int>() / config["tower_patch_size"].get<int>() *

@@ -61,7 +61,7 @@ TEST_P(LibraryConvolution, AgreesWithOurOwn) {
     const std::vector<float> a = values_of(b, theirs.tensor), c = values_of(b, ours.tensor);
     // Both sums are of f32, in orders of their own: for each term a step of f32 of what has been
     // summed so far, which is about as large as the largest of these many results. Both are rounded
-    // to bf16, ours before the residual is added as well.
+    // to bf16, ours before the residual, of at most 1, is added as well.
     double largest = 0;
     for (const float each : c) largest = std::max(largest, std::fabs(double{each}));
     const double order = 2.0 * static_cast<double>(terms) * 0x1p-23 * largest;
@@ -69,6 +69,20 @@ TEST_P(LibraryConvolution, AgreesWithOurOwn) {
       ASSERT_NEAR(a[i], c[i], order + 0x1p-7 * (std::fabs(a[i]) + 1.0)) << "at " << i;
     }
   }
+}
+
+TEST(LibraryConvolutions, RefusesMapsThatBeginBetweenVectors) {
+  if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  if (cuda::LibraryConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
+  cuda::CudaBackend b(0, false);
+  cuda::LibraryConvolutions library;
+  const HostValues weight(spread(1, 64, kType), kType, 8, 8),
+      bias(spread(2, 8, kType), kType, 1, 8);
+  const Convolution convolution = b.make_convolution(weight.array, bias.array, 1, Padding::kNone);
+  const Buffer buffer = b.allocate(4096);
+  const Tensor x = buffer.view(kType, {4, 4, 8}, size_of(kType));
+  EXPECT_FALSE(
+      library.run(b.on_card(), buffer.view(kType, {4, 4, 8}, 2048), x, convolution, nullptr));
 }
 
 INSTANTIATE_TEST_SUITE_P(TheDecodersShapes, LibraryConvolution,

@@ -10,6 +10,10 @@
 
 namespace bifrons {
 
+namespace cuda_kernels_on_cpu {
+bool has_code_for(std::string_view architectures, int major, int minor);
+}
+
 std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool gives_way);
 CudaStatus cuda_on_cpu_status();
 
@@ -85,9 +89,25 @@ TEST_F(Faults, ACardTooOld) {
   expect_refusal("its compute capability is 7.0, and 8.0 or later is needed");
 }
 
-TEST_F(Faults, ACardThatThisBuildHasNoCodeFor) {
+TEST_F(Faults, CodeThatTheDriverCannotUse) {
   machine.code = 0;
   expect_refusal("this build has no code for this GPU");
+}
+
+TEST_F(Faults, WhatABuildHasCodeFor) {
+  using cuda_kernels_on_cpu::has_code_for;
+  for (const char* all : {"80", "80-virtual", "80,90a-real", "70-real,80", "native"}) {
+    EXPECT_TRUE(has_code_for(all, 8, 0) && has_code_for(all, 9, 0) && has_code_for(all, 12, 0))
+        << all;
+  }
+  EXPECT_FALSE(has_code_for("86", 8, 0));
+  // As a machine with one kind of card builds it.
+  EXPECT_TRUE(has_code_for("90a-real", 9, 0));
+  EXPECT_FALSE(has_code_for("90a-real", 10, 0));
+  EXPECT_FALSE(has_code_for("90a-real", 8, 6));
+  EXPECT_TRUE(has_code_for("80-real", 8, 6));
+  EXPECT_FALSE(has_code_for("80-real", 9, 0));
+  EXPECT_FALSE(has_code_for("", 9, 0));
 }
 
 // A kernel translated from code for older cards does not wait for the one before it.

@@ -111,7 +111,7 @@ class Stages(Folder):
         smi = """case $1 in -L) echo 'GPU 0: NVIDIA H200 (UUID: GPU-1)' ;; *) echo 'NVIDIA H200, 580.1, 143771, 345, 3201, 76, 31' ;; esac"""
         self.script("bin/nvidia-smi", smi)
         self.script("bin/compute-sanitizer", 'echo "$2" >>"$WORK/tools"; [[ $2 != racecheck ]] || exit 99\n'
-                    'until [[ $1 == */bifrons ]]; do echo "$1" >>"$WORK/options"; shift; done; exec "$@"')
+                    'while [[ $# -gt 0 && $1 != */bifrons ]]; do echo "$1" >>"$WORK/options"; shift; done; exec "$@"')
         self.script("build/bifrons", f"""echo "$*" >>"{self.folder}/calls"
 [[ $1 == bench ]] || exit 0
 shape=$(sed 's/.*--shape \\([^ ]*\\).*/\\1/' <<<"$*")
@@ -162,6 +162,7 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
                          ["memcheck", "memcheck", "racecheck", "initcheck", "initcheck", "synccheck", "synccheck"])
         options = (self.folder / "work" / "options").read_text()
         self.assertIn("kns=bifrons", options)  # a library's kernels are not ours to check
+        self.assertEqual(options.count("--report-api-errors"), 2)  # nor the calls that it tries, to memcheck
         calls = (self.folder / "calls").read_text()
         self.assertIn("bench --device cuda --shape janus-pro-7b --json --rows 2,8,32,128", calls)
         self.assertIn("generate --device cuda", calls)

@@ -197,7 +197,7 @@ std::vector<OpCase> sampling_cases() {
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
     cases.push_back(sample_case(std::to_string(codes), logits(32, pictures * codes), draws));
   }
-  for (int64_t codes : {64, 2049, 5000}) {
+  for (int64_t codes : {64, 2047, 2048, 2049, 5000}) {
     const Values guided = coarse_logits(33, pictures * codes);
     cases.push_back(sample_case(fmt::format("coarse_{}", codes), guided, draws));
   }

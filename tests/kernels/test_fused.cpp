@@ -170,10 +170,11 @@ TEST_F(FusedDrawing, GuideSample) {
     const Guarded parts(*b, DType::kI32, {2 * pictures}), fused(*b, DType::kI32, {2 * pictures});
     b->guide(guided.tensor(), logits.tensor(), scale.tensor());
     b->sample(parts.tensor(), guided.tensor(), controls);
-    const Guarded scratch(*b, DType::kF32, {pictures, codes}, {}, 5);
-    b->guide_sample(fused.tensor(), scratch.tensor(), logits.tensor(), scale.tensor(), controls);
+    const Guarded made(*b, DType::kF32, {pictures, codes}, {}, 5);
+    b->guide_sample(fused.tensor(), made.tensor(), logits.tensor(), scale.tensor(), controls);
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << pictures << " of " << codes;
-    EXPECT_TRUE(fused.guards_hold() && scratch.guards_hold() && logits.untouched());
+    EXPECT_EQ(difference(made.values(), guided.values()), "") << pictures << " of " << codes;
+    EXPECT_TRUE(fused.guards_hold() && made.guards_hold() && logits.untouched());
     expect_fused(Verb::kGuideSample, ++calls);
   }
 }

@@ -105,9 +105,12 @@ TEST(MemoryPlan, OfAGpuCountsItsScratch) {
     return int64_t{-1};
   };
   EXPECT_EQ(bytes(1, "text embedding"), 0);
-  // 256 rows of 16 heads, each with 5 chunks of 128 positions, in f32; twice, because it grows.
-  EXPECT_EQ(bytes(1, "kernels' scratch"), int64_t{2} * 256 * 16 * 5 * (128 + 2) * 4);
-  EXPECT_EQ(bytes(200, "kernels' scratch"), int64_t{2} * 200 * 16'384 * 8);
+  // 256 rows of 16 heads, each with 5 chunks of 128 positions, in f32; or of 200 pictures' codes 8
+  // bytes each and two codes of every block. Beside it the decoder's scores. Four times, because it
+  // grows.
+  const int64_t decoder = 576 * (576 + 512) * 2;
+  EXPECT_EQ(bytes(1, "kernels' scratch"), 4 * (256 * 16 * 5 * (128 + 2) * 4 + decoder));
+  EXPECT_EQ(bytes(200, "kernels' scratch"), 4 * (200 * (16'384 * 8 + 8 * 16) + decoder));
 }
 
 TEST(ShapeNamed, RefusesOthers) {

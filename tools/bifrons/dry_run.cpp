@@ -93,23 +93,25 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   const auto side = static_cast<double>(model.image_size);
   estimate.bytes_each = side * side * kBytesOfAPixel;
   if (requests.empty()) return estimate;
-  const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [start] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  // From the first step's end on: before it lie the prefill, and what a device starts only once.
+  std::optional<std::chrono::steady_clock::time_point> start;
+  const auto seconds = [&start] {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - start.value_or(now)).count();
   };
-  double from = 0, to = 0;  // after the first step, which contains the prefill
+  double took = 0;
   int64_t before = 0, after = 0;
   uint64_t next = 0;
   BatchOptions options;
   options.lanes = arguments.lanes;
   options.progress = [&](const BatchProgress& progress) {
-    if (before == 0) {
+    if (!start) {
       before = progress.tokens;
-      from = seconds();
+      start = std::chrono::steady_clock::now();
     }
     after = progress.tokens;
-    to = seconds();
-    return to < kProbeSeconds && !stop_requested();
+    took = seconds();
+    return took < kProbeSeconds && !stop_requested();
   };
   engine.draw_batch(
       [&]() -> std::optional<BatchJob> {
@@ -119,9 +121,9 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
         return BatchJob{next++, request};
       },
       [](const BatchResult&) {}, options);
-  if (after > before && to > from) {
+  if (after > before && took > 0) {
     estimate.seconds_each =
-        (to - from) / static_cast<double>(after - before) * static_cast<double>(model.image_tokens);
+        took / static_cast<double>(after - before) * static_cast<double>(model.image_tokens);
     estimate.from = "drawing for a moment";
   }
   return estimate;
@@ -156,12 +158,12 @@ std::string memory_json(const MemoryNeed& need) {
   return out.dump();
 }
 
-std::string memory_text(const MemoryNeed& need) {
+std::string memory_text(const MemoryNeed& need, bool judged) {
   std::string text =
-      fmt::format("memory      {} for {} at once, prompts of {} tokens\n",
+      fmt::format("memory      {} for {} at once, prompts of {} tokens{}\n",
                   size_text(static_cast<double>(need.bytes())),
                   need.lanes == 1 ? "one picture" : fmt::format("{} pictures", need.lanes),
-                  Engine::kPlannedPromptTokens);
+                  Engine::kPlannedPromptTokens, judged ? ", beside what judging takes" : "");
   for (const MemoryItem& item : need.items) {
     text += fmt::format("  {:<30} {:>9}\n", item.name, size_text(static_cast<double>(item.bytes)));
   }
@@ -204,7 +206,7 @@ std::string text_report(const Survey& s, const Estimate& e, const MemoryNeed& ne
               ? fmt::format("time        about {} (from {})\n",
                             clock_text(static_cast<double>(drawings) * e.seconds_each), e.from)
               : std::string("time        unknown\n");
-  text += memory_text(need);
+  text += memory_text(need, best_of > 0);
   for (const std::string& name : s.first_names) text += "first       " + name + "\n";
   return text;
 }
