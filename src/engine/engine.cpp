@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "src/bifrons.h"
 #include "src/engine/batch.h"
@@ -166,9 +167,10 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   lanes->reserve(count);
   // A library that a GPU's decoder needs may be missing, or slow to start: found out before
   // anything is drawn, not beside the first pictures or after them.
+  bool to_be_tried = backend->place() == Place::kDevice && !has_decoded;
   const JobSource once_decoded = [&] {
     std::optional<BatchJob> job = source();
-    if (job && !has_decoded && backend->place() == Place::kDevice) {
+    if (job && std::exchange(to_be_tried, false)) {
       decode(std::vector<int32_t>(config.image_tokens(), 0));
     }
     return job;
