@@ -91,6 +91,14 @@ void LaneMemory::leave(int32_t slot) {
   pages_.shorten(slot, static_cast<int64_t>(remembered_[slot].size()));
 }
 
+void LaneMemory::forget_all() {
+  const auto slots = static_cast<int32_t>(memory_.slots) - (spare_ ? 2 : 0);
+  for (int32_t slot = 0; slot < slots; ++slot) {
+    forget(slot);
+    leave(slot);
+  }
+}
+
 // All positions of the spare slots lie in one page: nobody reads what is written there.
 void LaneMemory::show_table() {
   std::vector<std::vector<int32_t>> pages(pages_.all().begin(), pages_.all().end());

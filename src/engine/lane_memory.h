@@ -62,6 +62,8 @@ class LaneMemory {
   void leave(int32_t slot);
   // What lies there is not to be trusted.
   void forget(int32_t slot) { remembered_[slot].clear(); }
+  // For all slots, none of which is busy; their pages are free.
+  void forget_all();
 
  private:
   int64_t positions(int64_t prompt_tokens) const {

@@ -55,7 +55,7 @@ void Lanes::reserve(int64_t count) {
   count_ = count;
   free_.clear();
   for (int64_t place = count; place-- > 0;) free_.push_back(static_cast<int32_t>(place));
-  if (!grows) return;
+  if (!grows) return memory_.forget_all();
 
   count_ = 0;  // unless everything below finds room
   const int64_t rows = std::max(kPrefillRows, 2 * count);

@@ -40,6 +40,25 @@ TEST(Lanes, APromptThatNobodyMadeRoomForIsABrokenContract) {
   EXPECT_THROW(lanes.admit(std::move(entering)), ContractError);
 }
 
+// Places beyond the new number could not give their pages to anybody.
+TEST(Lanes, FewerLanesRememberNothingOfMore) {
+  const auto backend = make_cpu_backend(1);
+  testing::LaneToy toy(*backend, "toy-f32");
+  Lanes lanes = toy.lanes(false);
+  lanes.reserve(3);
+  std::vector<LanePicture> entering;
+  for (int i = 0; i < 3; ++i) {
+    entering.push_back(toy.picture(i));
+    lanes.make_room(static_cast<int64_t>(entering.back().prompt.prompted.size()));
+  }
+  EXPECT_TRUE(lanes.admit(std::move(entering)).empty());
+  for (int64_t t = 1; t < toy.config.image_tokens(); ++t) lanes.step();
+  EXPECT_EQ(lanes.take_finished().size(), 3u);
+  EXPECT_GT(lanes.pages_in_use(), 0);
+  lanes.reserve(1);
+  EXPECT_EQ(lanes.pages_in_use(), 0);
+}
+
 // Gives no more memory than `limit` bytes, once told so.
 class Small final : public TimedBackend {
  public:
