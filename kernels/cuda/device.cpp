@@ -15,9 +15,8 @@ namespace {
 // The kernels use instructions of this generation (bf16 on tensor cores).
 constexpr int kLeastMajor = 8;
 
-#ifndef BIFRONS_CUDA_ARCHITECTURES
-#define BIFRONS_CUDA_ARCHITECTURES "80"
-#endif
+// What the kernels of this build were compiled for.
+constexpr std::string_view kArchitectures = BIFRONS_CUDA_ARCHITECTURES;
 
 std::string version_words(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
@@ -53,9 +52,9 @@ CudaDevice describe(int index) {
   if (properties.major < kLeastMajor) {
     device.problem = "its compute capability is " + device.capability + ", and " +
                      capability_words(kLeastMajor, 0) + " or later is needed";
-  } else if (!cuda::has_code_for(BIFRONS_CUDA_ARCHITECTURES, properties.major, properties.minor)) {
+  } else if (!cuda::has_code_for(kArchitectures, properties.major, properties.minor)) {
     device.problem = "its compute capability is " + device.capability +
-                     ", and this build has code for " BIFRONS_CUDA_ARCHITECTURES " alone";
+                     ", and this build has code for " + std::string(kArchitectures) + " alone";
   }
   return device;
 }
