@@ -11,6 +11,10 @@ constexpr int64_t units_of(int64_t n, int64_t unit) { return (n + unit - 1) / un
 // once. The codes' tables are smaller.
 inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 
+// A product of many columns may have its sum over K shared out among blocks. What they hand over
+// stays within this: a part of L2.
+inline constexpr int64_t kLargestParts = 16 << 20;
+
 // attention() takes positions in chunks of this many. For each it keeps a head's mixed values,
 // their maximum and their sum.
 inline constexpr int64_t kAttentionChunk = 128;

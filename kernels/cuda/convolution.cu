@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/plain_product.h"
-#include "kernels/cuda/products.h"
+#include "kernels/cuda/product_kernel.h"
 
 namespace bifrons::cuda {
 
@@ -40,7 +40,7 @@ void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution&
                                    .before = whole(before),
                                    .k = whole(k),
                                    .vectors = weight.in % 8 == 0 && in_vectors(x)};
-        return multiply(s.handle, weights, patches, finish, k);
+        return multiply(s, weights, patches, finish, k);
       }
     }
     visit_stored(weight.dtype, [&](auto stored) {

@@ -1,7 +1,7 @@
 // Attention of every row to every row: two products with a softmax between them.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/plain_product.h"
-#include "kernels/cuda/products.h"
+#include "kernels/cuda/product_kernel.h"
 #include "kernels/device_memory.h"
 
 namespace bifrons::cuda {
@@ -53,11 +53,11 @@ void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const 
   };
   // "y[n][m]" of a product is row n: queries are its columns n, keys its rows m.
   const Finish<Bf16> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
-  multiply(s.handle, TiledRows{rows_of(k)}, rows_of(q), score, size,
+  multiply(s, TiledRows{rows_of(k)}, rows_of(q), score, size,
            Beside{count, size, size, n * pitch});
   launch(s.handle, softmax_kernel<Bf16>, softmax_grid(heads * n), scores, heads * n, n, pitch);
   const Finish<Bf16> mix{.y = y.as<Bf16>(), .pitch = y.pitch, .m = size, .n = n};
-  multiply(s.handle, TiledRows{RowsOperand{turned, pitch, size, n, true}},
+  multiply(s, TiledRows{RowsOperand{turned, pitch, size, n, true}},
            RowsOperand{scores, pitch, n, n, true}, mix, n,
            Beside{count, size * pitch, n * pitch, size});
 }

@@ -77,12 +77,10 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   for (int i = threadIdx.x; i < kTile; i += blockDim.x) {
     const int64_t n = i / kTileOut, row = i % kTileOut;
     if (n >= rows.rows) continue;
-    float total[2] = {};
-    for (int s = 0; s < slices.count; ++s) {
-      total[0] += partial[s * 2 * kTile + i];
-      total[1] += partial[(s * 2 + 1) * kTile + i];
-    }
-    pair.finish(n, tiles[0] * kTileOut + row, total[0], tiles[1] * kTileOut + row, total[1]);
+    const auto total = [&](int t) {
+      return sum_of_slices(slices, [&](int s) { return partial[(s * 2 + t) * kTile + i]; });
+    };
+    pair.finish(n, tiles[0] * kTileOut + row, total(0), tiles[1] * kTileOut + row, total(1));
   }
 }
 

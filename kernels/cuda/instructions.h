@@ -29,6 +29,17 @@ __device__ inline void prefetch(const void* from) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
 }
 
+// 16 bytes on their way into shared memory, zeros if they are not `there`: nothing is read then,
+// but `from` is an address all the same.
+__device__ inline void copy_to_shared(uint4* to, const void* from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                   static_cast<uint32_t>(__cvta_generic_to_shared(to))),
+               "l"(from), "r"(there ? 16 : 0)
+               : "memory");
+}
+// What this thread has copied so is there. Others see it behind a barrier.
+__device__ inline void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
 // Both rounded to bf16, to nearest even, `low` in the lower half. NaN stays NaN, though not which.
 __device__ inline uint32_t round_pair(float low, float high) {
   uint32_t r;

@@ -12,12 +12,25 @@ namespace bifrons::cuda {
 struct Grid {
   dim3 blocks;
   dim3 threads;
-  int64_t shared_bytes = 0;  // dynamic; at most 48 KiB
+  int64_t shared_bytes = 0;  // dynamic; with what the kernel declares at most 96 KiB
 };
+
+// Cards give a block more than 48 KiB in all only if asked; no kernel declares more than 16 KiB and
+// leaves the rest of these to be dynamic.
+constexpr int64_t kUnaskedShared = 32 << 10;
+
+template <typename Kernel>
+void allow_shared(Kernel kernel, int64_t bytes) {
+  if (bytes <= kUnaskedShared) return;
+  must(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                            static_cast<int>(bytes)),
+       "setting shared memory aside");
+}
 
 template <typename... Parameters, typename... Arguments>
 void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid,
             const Arguments&... arguments) {
+  allow_shared(kernel, grid.shared_bytes);
   kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream>>>(arguments...);
   must(cudaGetLastError(), "starting a kernel");
 }
@@ -29,6 +42,7 @@ template <typename... Parameters, typename... Arguments>
 void launch_early(cudaStream_t stream, bool early, void (*kernel)(Parameters...), const Grid& grid,
                   const Arguments&... arguments) {
   if (!early) return launch(stream, kernel, grid, arguments...);
+  allow_shared(kernel, grid.shared_bytes);
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;

@@ -1,16 +1,14 @@
 // y = x W^T: weights stream through tensor cores once, whatever the number of rows of x.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/plain_product.h"
-#include "kernels/cuda/products.h"
+#include "kernels/cuda/product_kernel.h"
 
 namespace bifrons::cuda {
 
 // Steps whose loads are in flight together, for kN * 8 columns: as many as registers hold while two
 // blocks of 512 threads share a multiprocessor.
 template <int kN>
-constexpr int kStepsInFlight = kN == 1   ? 3
-                               : kN == 2 ? 2
-                                         : 1;
+constexpr int kStepsInFlight = kN == 1 ? 3 : 2;
 
 // Few columns: a block has one tile of 16 outputs and a warp for every slice of K, so that as many
 // loads as the card can take are under way; kN * 8 columns.
@@ -29,7 +27,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   const auto load = [&](int begin) {
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
-      if (begin + i < last) a[i] = weights.load(tile, begin + i);
+      if (begin + i < last) a[i] = weights.load<true>(tile, begin + i);
     }
   };
   load(first);
@@ -63,9 +61,8 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   }
   __syncthreads();
   for (int i = threadIdx.x; i < kResults; i += blockDim.x) {
-    float total = 0.0f;
-    for (int s = 0; s < slices.count; ++s) total += partial[s * kResults + i];
-    finish(tile * kTileOut + i % kTileOut, first_column + i / kTileOut, total);
+    finish(tile * kTileOut + i % kTileOut, first_column + i / kTileOut,
+           sum_of_slices(slices, [&](int s) { return partial[s * kResults + i]; }));
   }
 }
 
@@ -90,15 +87,14 @@ int code_generation() {
 }
 
 template <typename T>
-void linear_on_tensor_cores(const Stream& s, const Linear& weight, const Tensor& x,
+void linear_on_tensor_cores(Stream& s, const Linear& weight, const Tensor& x,
                             const Finish<T>& finish) {
   const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
                              ceil_div(weight.out, kTileOut), ceil_div(weight.in, kTileIn)};
   const RowsOperand rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), in_vectors(x)};
   if (finish.n <= 8) return stream_weights<1>(s, weights, rows, finish);
   if (finish.n <= 16) return stream_weights<2>(s, weights, rows, finish);
-  if (finish.n <= 32) return stream_weights<4>(s, weights, rows, finish);
-  multiply(s.handle, weights, rows, finish, x.cols());
+  multiply<true>(s, weights, rows, finish, x.cols());
 }
 
 void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add) {

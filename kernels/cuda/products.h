@@ -2,9 +2,10 @@
 // happens to a sum. C [M, N] = A [M, K] B [N, K]^T; weights or one set of rows are A, sequences or
 // pixels B.
 //
-// Order of a sum: K is cut into slices of whole steps of 32, by K alone. A slice is a chain of mma
-// from zero, and slices are added left to right. Every kernel here keeps this order, whatever its
-// tile is, so a column's result does not depend on N or on its neighbours.
+// Order of a sum: K is cut into slices of whole steps of 32, by K alone, and the slices go in
+// groups. A slice is a chain of mma from zero; slices of a group are added left to right, and so
+// are the groups. Every kernel here keeps this order, whatever its tile is and however many blocks
+// share a sum, so a column's result does not depend on N or on its neighbours.
 #pragma once
 
 #include <type_traits>
@@ -22,12 +23,29 @@ struct Slices {
   int count;   // a warp each where few columns are multiplied
   int length;  // steps a slice; the last ones may be shorter or empty
   int steps;
+  int each;  // slices a group: what one of several blocks adds up
+
+  __host__ __device__ constexpr int groups() const { return count / each; }
 };
+
+constexpr int kGroups = 4;  // where K is long enough
 
 constexpr Slices slices_of(int64_t k) {
   const int steps = static_cast<int>((k + kTileIn - 1) / kTileIn);
-  const int count = steps >= 64 ? 16 : steps >= 16 ? 8 : steps >= 4 ? 4 : 1;
-  return {count, (steps + count - 1) / count, steps};
+  const int count = steps >= 64 ? 16 : steps >= 16 ? 8 : steps >= 4 ? kGroups : 1;
+  return {count, (steps + count - 1) / count, steps, count < kGroups ? 1 : count / kGroups};
+}
+
+// The sum over K, where slice s came to of(s).
+template <typename SliceSum>
+__device__ inline float sum_of_slices(const Slices& slices, const SliceSum& of) {
+  float total = 0.0f;
+  for (int s = 0; s < slices.count;) {
+    float group = 0.0f;
+    for (const int end = s + slices.each; s < end; ++s) group += of(s);
+    total += group;
+  }
+  return total;
 }
 
 // Eight bf16 as four registers.
@@ -50,6 +68,12 @@ struct RowsOperand {
 
   __device__ void shift(int64_t elements) { data += elements; }
 
+  // Whether address() tells of every eight elements.
+  bool whole() const { return vectors && k % 8 == 0; }
+  // Where elements k0 .. k0 + 7 of row n lie, with k0 a multiple of 8; null outside.
+  __device__ const Bf16* address(int64_t n, int64_t k0) const {
+    return n < rows && k0 < k ? data + n * pitch + k0 : nullptr;
+  }
   // Elements k0 .. k0 + 7 of row n, zeros outside.
   __device__ uint4 eight(int64_t n, int64_t k0) const {
     if (n >= rows || k0 >= k) return uint4{};
@@ -80,13 +104,15 @@ struct PatchOperand {
     if (y < 0 || y >= height || x < 0 || x >= width) return nullptr;
     return data + (int64_t{y} * width + x) * channels + (k0 - tap * channels);
   }
+  bool whole() const { return vectors; }
+  __device__ const Bf16* address(int64_t column, int32_t k0) const {
+    if (column >= rows || k0 >= k) return nullptr;
+    const int32_t n = static_cast<int32_t>(column), h = n / out_width, w = n - h * out_width;
+    return at(h, w, k0);
+  }
   __device__ uint4 eight(int64_t column, int32_t k0) const {
     if (column >= rows || k0 >= k) return uint4{};
     const int32_t n = static_cast<int32_t>(column), h = n / out_width, w = n - h * out_width;
-    if (vectors) {
-      const Bf16* from = at(h, w, k0);
-      return from ? *reinterpret_cast<const uint4*>(from) : uint4{};
-    }
     Bf16 x[8] = {};
     for (int i = 0; i < 8 && k0 + i < k; ++i) {
       if (const Bf16* from = at(h, w, k0 + i)) x[i] = *from;
@@ -94,6 +120,14 @@ struct PatchOperand {
     return pack(x);
   }
 };
+
+// x.eight(n, k0); without the detour where x is whole.
+template <bool kWhole, typename Operand>
+__device__ inline uint4 eight_of(const Operand& x, int64_t n, int64_t k0) {
+  if constexpr (!kWhole) return x.eight(n, k0);
+  const Bf16* from = x.address(n, k0);
+  return from ? *reinterpret_cast<const uint4*>(from) : uint4{};
+}
 
 // Tiles of an mma operand: two for a step.
 struct Fragment {
@@ -115,6 +149,8 @@ struct TiledWeights {
   static __device__ Fragment load(const uint4* from) {
     return {load_streaming(from), load_streaming(from + kWarp)};
   }
+  bool whole() const { return true; }
+  template <bool kWhole>
   __device__ Fragment load(int64_t tile, int64_t step) const {
     return tile < tiles ? load(begin(tile) + step * kStepVectors) : Fragment{};
   }
@@ -124,11 +160,13 @@ struct TiledWeights {
 struct TiledRows {
   RowsOperand x;
 
+  bool whole() const { return x.whole(); }
   __device__ void shift(int64_t elements) { x.shift(elements); }
+  template <bool kWhole>
   __device__ Fragment load(int64_t tile, int64_t step) const {
     const int64_t row = tile * kTileOut + threadIdx.x % kWarp / 4;
     const int64_t k0 = step * kTileIn + threadIdx.x % 4 * 8;
-    const uint4 upper = x.eight(row, k0), lower = x.eight(row + 8, k0);
+    const uint4 upper = eight_of<kWhole>(x, row, k0), lower = eight_of<kWhole>(x, row + 8, k0);
     return {uint4{upper.x, lower.x, upper.y, lower.y}, uint4{upper.z, lower.z, upper.w, lower.w}};
   }
 };
@@ -162,115 +200,5 @@ struct Finish {
     y[column * pitch + row] = result;
   }
 };
-
-// Products of one shape beside each other: how far apart, in elements, operands and results lie.
-struct Beside {
-  int count;
-  int64_t a, b, y;
-};
-// A single product, whose kernel is not to carry what the others need.
-struct Alone {
-  static constexpr int count = 1;
-};
-
-// Steps of K that are on their way from memory while those before are multiplied.
-constexpr int kStage = 4;
-
-// Many columns: a block of kWarps makes kWarps * 16 rows of kN * 8 columns. A warp reads its own
-// tile of A; what is read of B serves all warps, through two buffers of shared memory.
-template <int kWarps, int kN, typename A, typename B, typename T, typename Others>
-__global__ void __launch_bounds__(kWarps* kWarp)
-    product_kernel(A a_rows, B b_rows, Finish<T> finish, Slices slices, Others others) {
-  if constexpr (std::is_same_v<Others, Beside>) {
-    a_rows.shift(blockIdx.z * others.a);
-    b_rows.shift(blockIdx.z * others.b);
-    finish.y += blockIdx.z * others.y;
-  }
-  constexpr int kColumns = kN * 8, kThreads = kWarps * kWarp;
-  constexpr int kEach = kStage * kColumns * 4 / kThreads;  // vectors of B that a thread fetches
-  static_assert(kEach * kThreads == kStage * kColumns * 4);
-  __shared__ uint4 staged[2][kStage][kColumns][4];
-  const int lane = threadIdx.x % kWarp, thread = static_cast<int>(threadIdx.x);
-  const int64_t tile = int64_t{blockIdx.y} * kWarps + thread / kWarp;
-  const int64_t first_column = int64_t{blockIdx.x} * kColumns;
-
-  Fragment a[kStage];
-  uint4 b[kEach];
-  const auto load_a = [&](int step) {
-    return step < slices.steps ? a_rows.load(tile, step) : Fragment{};
-  };
-  const auto load_b = [&](int begin) {
-#pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      const int at = i * kThreads + thread, column = at / 4 % kColumns;
-      b[i] = b_rows.eight(first_column + column,
-                          (begin + at / (4 * kColumns)) * kTileIn + at % 4 * 8);
-    }
-  };
-#pragma unroll
-  for (int i = 0; i < kStage; ++i) a[i] = load_a(i);
-  load_b(0);
-
-  float total[kN][4] = {}, sum[kN][4] = {};
-  int left = slices.length;  // steps of this slice
-  for (int begin = 0; begin < slices.steps; begin += kStage) {
-    // Whoever still reads the other buffer has not passed the barrier after this one was filled.
-    uint4(&buffer)[kStage][kColumns][4] = staged[begin / kStage % 2];
-#pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      const int at = i * kThreads + thread;
-      buffer[at / (4 * kColumns)][at / 4 % kColumns][at % 4] = b[i];
-    }
-    __syncthreads();
-    if (begin + kStage < slices.steps) load_b(begin + kStage);
-#pragma unroll
-    for (int i = 0; i < kStage; ++i) {
-      if (begin + i >= slices.steps) continue;
-#pragma unroll
-      for (int j = 0; j < kN; ++j) {
-        multiply_step(sum[j], a[i], buffer[i][j * 8 + lane / 4][lane % 4]);
-      }
-      a[i] = load_a(begin + kStage + i);
-      if (--left > 0 && begin + i + 1 < slices.steps) continue;
-      left = slices.length;
-#pragma unroll
-      for (int j = 0; j < kN; ++j) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) total[j][e] += std::exchange(sum[j][e], 0.0f);
-      }
-    }
-  }
-#pragma unroll
-  for (int j = 0; j < kN; ++j) {
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      finish(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
-             total[j][e]);
-    }
-  }
-}
-
-template <int kWarps, int kN, typename A, typename B, typename T, typename Others>
-void multiply_in_blocks(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish,
-                        int64_t k, const Others& others) {
-  // Blocks along x cover N: those that read the same rows of A follow each other.
-  const Grid grid{dim3(static_cast<unsigned>(ceil_div(finish.n, kN * 8)),
-                       static_cast<unsigned>(ceil_div(finish.m, kWarps * kTileOut)),
-                       static_cast<unsigned>(others.count)),
-                  dim3(kWarps * kWarp)};
-  launch(stream, product_kernel<kWarps, kN, A, B, T, Others>, grid, a, b, finish, slices_of(k),
-         others);
-}
-
-template <typename A, typename B, typename T, typename Others = Alone>
-void multiply(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish, int64_t k,
-              const Others& others = {}) {
-  constexpr int64_t kBusy = 128;  // blocks that keep most multiprocessors of a large card at work
-  const int64_t large = others.count * ceil_div(finish.m, 8 * kTileOut) * ceil_div(finish.n, 64);
-  if (finish.m <= 4 * kTileOut || large < kBusy) {
-    return multiply_in_blocks<4, 4>(stream, a, b, finish, k, others);
-  }
-  multiply_in_blocks<8, 8>(stream, a, b, finish, k, others);
-}
 
 }  // namespace bifrons::cuda

@@ -16,8 +16,9 @@ namespace cuda_on_cpu {
 namespace {
 
 constexpr int kWarp = 32;
+constexpr size_t kCopyBytes = 16;
 constexpr size_t kStackBytes = 128 << 10;
-constexpr int64_t kMostShared = 48 << 10;
+constexpr int64_t kMostShared = 64 << 10;  // beside what kernels declare
 
 // Counts arrivals; everybody waits for the next generation.
 struct Barrier {
@@ -39,6 +40,7 @@ struct Fiber {
   bool done = false;
   const Barrier* waits = nullptr;  // null when it may run
   int64_t generation = 0;
+  std::vector<std::pair<void*, const void*>> copies;  // to, from; that it has not waited for
 
   bool ready() const { return !done && (!waits || waits->generation != generation); }
 };
@@ -205,6 +207,7 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
     }
     fiber.done = false;
     fiber.waits = nullptr;
+    fiber.copies.clear();
     switcher().begin(i, fiber.stack);
     ++b.warps[i / kWarp].alive;
   }
@@ -309,6 +312,18 @@ void wait_for_previous() {
   if (!b.before) return;
   b.before_wanted = true;
   switcher().to_scheduler(b.current);
+}
+
+void copy_later(void* to, const void* from) {
+  block().fibers[block().current].copies.emplace_back(to, from);
+}
+
+void wait_for_copies() {
+  auto& copies = block().fibers[block().current].copies;
+  for (const auto& [to, from] : copies) {
+    from ? std::memcpy(to, from, kCopyBytes) : std::memset(to, 0, kCopyBytes);
+  }
+  copies.clear();
 }
 
 void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,

@@ -20,6 +20,10 @@ void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
 // Where a thread of such a kernel waits.
 void wait_for_previous();
 
+// Copies 16 bytes, or zeros from nowhere, when this thread waits for its copies, and not before.
+void copy_later(void* to, const void* from);
+void wait_for_copies();
+
 // The block's dynamic shared memory; full of NaN when a block begins.
 std::byte* shared_memory();
 

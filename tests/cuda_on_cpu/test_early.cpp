@@ -13,7 +13,7 @@
 namespace bifrons::testing {
 namespace {
 
-constexpr int64_t kRows = 2, kHidden = 64, kHeads = 2, kSize = 32, kWide = 96;
+constexpr int64_t kHidden = 64, kHeads = 2, kSize = 32, kWide = 160;
 
 TEST(Early, WhatIsLookedAtTooSoonIsOld) {
   int input = 1, seen = 0, later = 0;
@@ -53,7 +53,7 @@ TEST(Early, WhatFailsBeforeItFailsTheLaunch) {
 // what it reads, and the id that all begins with moves on from run to run.
 class Layer {
  public:
-  explicit Layer(Backend& b) : b_(b) {
+  Layer(Backend& b, int64_t rows) : b_(b), rows_(rows) {
     recording_ = b.record([this] { step(); });
   }
   Values run() {
@@ -86,25 +86,32 @@ class Layer {
   KvCache cache() const { return {k_.tensor(), v_.tensor(), table_.tensor()}; }
   RopeTable rope() const { return {cos_.tensor(), sin_.tensor()}; }
   TokenRows rows() const { return {slots_.tensor(), positions_.tensor()}; }
+  Values counted(int64_t modulus) const {
+    Values values(rows_);
+    for (int64_t i = 0; i < rows_; ++i) values[i] = static_cast<double>(i % modulus);
+    return values;
+  }
   Guarded zeros(DType type, const std::vector<int64_t>& shape, int64_t n) {
     return Guarded(b_, type, shape, Values(n, 0.0));
   }
 
   Backend& b_;
-  Paging paging_{{kRows, kHeads, kHeads, 32, kSize}};
+  int64_t rows_;
+  Paging paging_{{rows_, kHeads, kHeads, 32, kSize}};
   HostValues rows_of_ids_{spread(1, 8 * kHidden, kType), kType, 8, kHidden};
   HostValues ones_{Values(kHidden, 1.0), DType::kF32, 1, kHidden};
   Table inputs_ = b_.make_table(rows_of_ids_.array);
   Norm norm_ = b_.make_norm(ones_.array, nullptr);
   Linear qkv_ = linear(3 * kHidden, kHidden, 2), out_ = linear(kHidden, kHidden, 3);
   Linear up_ = linear(2 * kWide, kHidden, 4), down_ = linear(kHidden, kWide, 5);
-  Guarded x_ = zeros(kType, {kRows, kHidden}, kRows* kHidden);
-  Guarded normed_{b_, kType, {kRows, kHidden}}, qkv_out_{b_, kType, {kRows, 3 * kHidden}};
-  Guarded q_{b_, kType, {kRows, kHidden}}, mixed_{b_, kType, {kRows, kHidden}};
-  Guarded up_out_{b_, kType, {kRows, 2 * kWide}}, gated_{b_, kType, {kRows, kWide}};
-  Guarded ids_{b_, DType::kI32, {kRows}, {0, 2}};
-  Guarded slots_{b_, DType::kI32, {kRows}, {0, 1}}, positions_{b_, DType::kI32, {kRows}, {0, 0}};
-  Guarded table_{b_, DType::kI32, paging_.table_shape(), paging_.table(Values(kRows, 31.0))};
+  Guarded x_ = zeros(kType, {rows_, kHidden}, rows_* kHidden);
+  Guarded normed_{b_, kType, {rows_, kHidden}}, qkv_out_{b_, kType, {rows_, 3 * kHidden}};
+  Guarded q_{b_, kType, {rows_, kHidden}}, mixed_{b_, kType, {rows_, kHidden}};
+  Guarded up_out_{b_, kType, {rows_, 2 * kWide}}, gated_{b_, kType, {rows_, kWide}};
+  Guarded ids_{b_, DType::kI32, {rows_}, counted(3)};
+  Guarded slots_{b_, DType::kI32, {rows_}, counted(rows_)};
+  Guarded positions_{b_, DType::kI32, {rows_}, Values(rows_, 0.0)};
+  Guarded table_{b_, DType::kI32, paging_.table_shape(), paging_.table(Values(rows_, 31.0))};
   int64_t cells_ = paging_.pages() * kHeads * kPageTokens * kSize;
   Guarded k_ = zeros(kType, paging_.shape(), cells_), v_ = zeros(kType, paging_.shape(), cells_);
   Guarded cos_{b_, DType::kF32, {32, kSize / 2}, spread(6, 32 * kSize / 2, DType::kF32)};
@@ -112,18 +119,21 @@ class Layer {
   std::unique_ptr<Recording> recording_;
 };
 
+// Of few rows, for which verbs are fused, and of many, which are multiplied in tiles.
 TEST(Early, AStepIsTheSame) {
   const auto in_turn = backend_under_test();
   setenv("BIFRONS_EARLY_START", "1", 1);
   const auto early = backend_under_test();
   unsetenv("BIFRONS_EARLY_START");
-  Layer expected(*in_turn), layer(*early);
-  Values before;
-  for (int run = 0; run < 4; ++run) {
-    const Values x = layer.run();
-    EXPECT_EQ(difference(x, expected.run()), "") << "run " << run;
-    EXPECT_NE(difference(x, before), "") << "every run has other ids";
-    before = x;
+  for (const int64_t rows : {2, 40}) {
+    Layer expected(*in_turn, rows), layer(*early, rows);
+    Values before;
+    for (int run = 0; run < 4; ++run) {
+      const Values x = layer.run();
+      EXPECT_EQ(difference(x, expected.run()), "") << rows << " rows, run " << run;
+      EXPECT_NE(difference(x, before), "") << "every run has other ids";
+      before = x;
+    }
   }
 }
 

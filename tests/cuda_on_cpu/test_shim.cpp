@@ -63,6 +63,21 @@ TEST(Fibers, SharedMemoryBeginsFullOfTraps) {
   EXPECT_EQ(trapped, 64);
 }
 
+TEST(Fibers, CopiesArriveWhenTheyAreWaitedFor) {
+  alignas(16) int from[4] = {1, 2, 3, 4}, to[8] = {}, zeroed[4] = {5, 5, 5, 5};
+  int early = 0;
+  run_grid({1}, {2}, 0, [&] {
+    copy_later(to + 4 * threadIdx.x, from);
+    if (threadIdx.x == 0) copy_later(zeroed, nullptr);
+    early += to[4 * threadIdx.x];
+    from[0] = 7;
+    if (threadIdx.x == 0) wait_for_copies();
+  });
+  EXPECT_EQ(early, 0);
+  EXPECT_EQ(std::vector<int>(to, to + 8), (std::vector<int>{7, 2, 3, 4, 0, 0, 0, 0}));
+  EXPECT_EQ(zeroed[0] + zeroed[3], 0);
+}
+
 TEST(Fibers, WaitingInVainIsFoundOut) {
   const auto lanes_part = [] {
     if (threadIdx.x < 16) {
@@ -86,7 +101,7 @@ TEST(Fibers, ALaunchNoGpuTakesIsRefused) {
   EXPECT_THROW(run_grid({1}, {1025}, 0, [] {}), std::logic_error);
   EXPECT_THROW(run_grid({0}, {32}, 0, [] {}), std::logic_error);
   EXPECT_THROW(run_grid({1, 65536}, {32}, 0, [] {}), std::logic_error);
-  EXPECT_THROW(run_grid({1}, {32}, (48 << 10) + 1, [] {}), std::logic_error);
+  EXPECT_THROW(run_grid({1}, {32}, (64 << 10) + 1, [] {}), std::logic_error);
 }
 
 }  // namespace

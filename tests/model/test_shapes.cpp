@@ -97,19 +97,20 @@ TEST(MemoryPlan, CountsWhatLanesShareOnce) {
 
 // What the kernels of a GPU take beside tensors; a text embedding of 419 MB stays with the host.
 TEST(MemoryPlan, OfAGpuCountsItsScratch) {
-  const auto bytes = [](int64_t pictures, const std::string& name) {
+  const auto bytes = [](int64_t pictures, const std::string& name, int64_t prompt = 64) {
     for (const MemoryItem& item :
-         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, 64, Place::kDevice)) {
+         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, prompt, Place::kDevice)) {
       if (item.name == name) return item.bytes;
     }
     return int64_t{-1};
   };
   EXPECT_EQ(bytes(1, "text embedding"), 0);
-  // 256 rows of 16 heads, each with 5 chunks of 128 positions, in f32; or of 200 pictures' codes 8
-  // bytes each and two codes of every block. Beside it the decoder's scores. Four times, because it
-  // grows.
+  // Parts of products; or 256 rows of 16 heads, each with 10 chunks of 128 positions, in f32; or of
+  // 200 pictures' codes 8 bytes each and two codes of every block. Beside it the decoder's scores.
+  // Four times, because it grows.
   const int64_t decoder = 576 * (576 + 512) * 2;
-  EXPECT_EQ(bytes(1, "kernels' scratch"), 4 * (256 * 16 * 5 * (128 + 2) * 4 + decoder));
+  EXPECT_EQ(bytes(1, "kernels' scratch"), 4 * ((16 << 20) + decoder));
+  EXPECT_EQ(bytes(1, "kernels' scratch", 640), 4 * (256 * 16 * 10 * (128 + 2) * 4 + decoder));
   EXPECT_EQ(bytes(200, "kernels' scratch"), 4 * (200 * (16'384 * 8 + 8 * 16) + decoder));
 }
 

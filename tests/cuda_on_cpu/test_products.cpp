@@ -1,0 +1,126 @@
+// Products of many columns: whatever the tile, and whoever adds up a sum, its bits are the same.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/product_kernel.h"
+#include "tests/kernels/op_case.h"
+#include "tests/support/under_test.h"
+
+namespace bifrons::testing {
+namespace {
+
+namespace kernels = ::bifrons::cuda;
+
+std::string name_of(const kernels::ProductPlan& plan) {
+  const kernels::ProductTile& tile = kernels::kProductTiles[plan.tile];
+  return std::to_string(tile.rows()) + " x " + std::to_string(tile.columns()) +
+         (plan.split ? " split" : "");
+}
+
+struct Product {
+  int64_t m, n, k;
+};
+
+class Products : public ::testing::TestWithParam<Product> {
+ protected:
+  Products() { cudaStreamCreateWithFlags(&stream_.handle, 0); }
+
+  // By blocks of that kind.
+  Values as(const kernels::ProductPlan& plan) {
+    const Guarded y(*b_, DType::kF32, {n_, m_}, Values(n_ * m_, 0.5));
+    const kernels::TiledWeights a{static_cast<const uint4*>(weight_.storage.data()),
+                                  kernels::ceil_div(m_, kernels::kTileOut),
+                                  kernels::ceil_div(k_, kernels::kTileIn)};
+    const Tensor& x = x_.tensor();
+    const kernels::RowsOperand b{x.as<Bf16>(), x.pitch, n_, k_, true};
+    const kernels::Finish<float> finish{
+        .y = y.tensor().as<float>(), .pitch = y.tensor().pitch, .m = m_, .n = n_};
+    if (plan.split) {
+      const kernels::Split split{
+          reinterpret_cast<float4*>(stream_.workspace.area(kernels::parts_bytes(plan))),
+          stream_.workspace.counters(plan.tiles())};
+      kernels::multiply_as(stream_, plan, a, b, finish, k_, split);
+    } else {
+      kernels::multiply_as(stream_, plan, a, b, finish, k_, kernels::Alone{});
+    }
+    return y.values();
+  }
+
+  // A column at a time, as the kernel for few columns does it.
+  Values one_by_one() {
+    Values all;
+    for (int64_t n = 0; n < n_; ++n) {
+      const Guarded y(*b_, DType::kF32, {1, m_}, Values(m_, 0.5));
+      b_->linear(y.tensor(), x_.tensor().slice_rows(n, 1), weight_);
+      const Values one = y.values();
+      all.insert(all.end(), one.begin(), one.end());
+    }
+    return all;
+  }
+
+  std::unique_ptr<Backend> b_ = backend_under_test();
+  kernels::Stream stream_;
+  int64_t m_ = GetParam().m, n_ = GetParam().n, k_ = GetParam().k;
+  HostValues values_{spread(1, m_* k_, DType::kBf16), DType::kBf16, m_, k_};
+  Linear weight_ = b_->make_linear({&values_.array, 1}, {});
+  Guarded x_{*b_, DType::kBf16, {n_, k_}, spread(2, n_* k_, DType::kBf16)};
+};
+
+TEST_P(Products, EveryWayHasTheSameBits) {
+  const Values expected = one_by_one();
+  const bool groups = kernels::slices_of(k_).groups() == kernels::kGroups;
+  for (int tile = 0; tile < static_cast<int>(kernels::kProductTiles.size()); ++tile) {
+    for (const bool split : {false, true}) {
+      if (split && !groups) continue;
+      const kernels::ProductPlan plan = kernels::plan_of(tile, split, m_, n_);
+      for (int again = 0; again < 2; ++again) {  // counters are back at zero
+        EXPECT_EQ(difference(as(plan), expected), "") << name_of(plan);
+      }
+    }
+  }
+}
+
+// One slice; four, the last of them empty; eight, of which two are; sixteen, of which two are and
+// another is short. Rows and columns end within tiles.
+INSTANTIATE_TEST_SUITE_P(Shapes, Products,
+                         ::testing::Values(Product{20, 40, 24}, Product{140, 150, 136},
+                                           Product{20, 40, 520}, Product{20, 40, 2104}),
+                         [](const auto& instance) {
+                           return "K" + std::to_string(instance.param.k);
+                         });
+
+TEST(ProductPlan, CoversTheProductWithinItsMemory) {
+  for (const int64_t m : {1, 3, 64, 2048, 12288, 22016}) {
+    for (const int64_t n : {1, 17, 128, 512, 147456}) {
+      for (const int64_t k : {1, 136, 2048, 11008}) {
+        const kernels::ProductPlan plan = kernels::plan_product(m, n, k, true);
+        const kernels::ProductTile& tile = kernels::kProductTiles.at(plan.tile);
+        EXPECT_GE(plan.down * tile.rows(), m);
+        EXPECT_GE(plan.across * tile.columns(), n);
+        if (!plan.split) continue;
+        EXPECT_EQ(kernels::slices_of(k).groups(), kernels::kGroups);
+        EXPECT_LE(kernels::parts_bytes(plan), kLargestParts);
+        EXPECT_FALSE(kernels::plan_product(m, n, k, false).split);
+      }
+    }
+  }
+}
+
+// 64 pictures at once: what the smallest layers of 1B and 7B have of tiles does not keep a card
+// busy.
+TEST(ProductPlan, SplitsWhereTilesAreFew) {
+  EXPECT_EQ(name_of(kernels::plan_product(2048, 128, 2048, true)), "128 x 64 split");
+  EXPECT_EQ(name_of(kernels::plan_product(4096, 128, 11008, true)), "128 x 128 split");
+  EXPECT_EQ(name_of(kernels::plan_product(11264, 128, 2048, true)), "128 x 128");
+}
+
+// A convolution to colours: most of a larger tile would be multiplied for nothing.
+TEST(ProductPlan, FewOutputsTakeTheSmallestTile) {
+  EXPECT_EQ(name_of(kernels::plan_product(3, 147456, 1152, false)), "64 x 32");
+  EXPECT_EQ(name_of(kernels::plan_product(128, 147456, 1152, false)), "128 x 128");
+}
+
+}  // namespace
+}  // namespace bifrons::testing
