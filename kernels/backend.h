@@ -64,6 +64,9 @@ class Recording {
   virtual ~Recording() = default;
   // Launches the step once more. Like a verb it may return before the device is done.
   virtual void run() = 0;
+  // Whether it runs the fastest way that there is; a device may try some first. All have the same
+  // results.
+  virtual bool settled() const { return true; }
 };
 
 // What had been launched when it was made.
@@ -99,8 +102,8 @@ class Backend {
   virtual std::unique_ptr<Mark> mark();
 
   // A step that calls nothing but verbs of this backend, on memory that outlives the recording. It
-  // is called either once, now, and its launches are replayed; or at every run, as here. What
-  // changes from run to run (ids, positions, steps) lies in memory of the backend.
+  // is called either now, once or twice, and its launches are replayed; or at every run, as here.
+  // What changes from run to run (ids, positions, steps) lies in memory of the backend.
   virtual std::unique_ptr<Recording> record(std::function<void()> step);
 
   // Stacks `parts` (equal cols) along the output dimension; `bias` is one f32/bf16/f16 array per

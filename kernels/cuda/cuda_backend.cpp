@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/graph.h"
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
 #include "kernels/device_memory.h"
@@ -34,11 +33,13 @@ class EventMark final : public Mark {
   cudaEvent_t event_ = nullptr;
 };
 
-// Programmatic dependent launch. Off unless asked for: nobody has measured yet that it is faster.
-// In code for older cards no kernel waits for the one before it, also where a later card runs it.
-bool begins_early(int code) {
+// Programmatic dependent launch, unless BIFRONS_EARLY_START=0 or 1 says so where it is faster. In
+// code for older cards no kernel waits for the one before it, also where a later card runs it.
+EarlyStart early_start(int code) {
   const char* asked = std::getenv("BIFRONS_EARLY_START");
-  return asked && std::string_view(asked) == "1" && code >= 90;
+  const std::string_view answer = asked ? asked : "";
+  if (code < 90 || answer == "0") return EarlyStart::kNever;
+  return answer == "1" ? EarlyStart::kAlways : EarlyStart::kIfFaster;
 }
 
 }  // namespace
@@ -54,7 +55,8 @@ CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
   must(cudaStreamCreateWithPriority(&stream_.handle, cudaStreamNonBlocking,
                                     gives_way ? least : greatest),
        "making a stream");
-  stream_.early = begins_early(code);
+  early_ = early_start(code);
+  stream_.early = early_ == EarlyStart::kAlways;
 }
 
 CudaBackend::~CudaBackend() { cudaStreamSynchronize(stream_.handle); }
@@ -106,7 +108,7 @@ std::unique_ptr<Mark> CudaBackend::mark() { return std::make_unique<EventMark>(o
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
   check(step != nullptr, "record: no step");
-  return record_graph(on_card().handle, meter(), step);
+  return record_graph(on_card(), early_, meter(), step);
 }
 
 Buffer CudaBackend::widened(std::span<const HostArray> parts) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/graph.h"
 #include "kernels/cuda/library_convolution.h"
 #include "kernels/cuda/ops.h"
 
@@ -80,6 +81,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   std::string description_;
+  EarlyStart early_;
   Stream stream_;
   LibraryConvolutions library_;  // goes before its stream
 };

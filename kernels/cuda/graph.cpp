@@ -1,61 +1,157 @@
 // Capturing a stream and launching what was captured.
 #include "kernels/cuda/graph.h"
 
+#include <deque>
+#include <optional>
 #include <utility>
 
+#include "kernels/cuda/contest.h"
 #include "kernels/cuda/status.h"
 
 namespace bifrons::cuda {
 namespace {
 
-class GraphRecording final : public Recording {
+// What a step launches. Launching does not wait for the device.
+class Graph {
  public:
-  GraphRecording(cudaStream_t stream, Meter& meter) : stream_(stream), meter_(meter) {}
-  GraphRecording(const GraphRecording&) = delete;
-  GraphRecording& operator=(const GraphRecording&) = delete;
-  ~GraphRecording() override {
-    if (executable_) cudaGraphExecDestroy(executable_);
-    if (graph_) cudaGraphDestroy(graph_);
-  }
+  Graph() = default;
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  ~Graph() { forget(); }
 
-  void capture(const std::function<void()>& step) {
+  void capture(cudaStream_t stream, const std::function<void()>& step) {
     // Relaxed: scratch memory may grow while the step is seen for the first time.
-    must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "recording a step");
-    const Meter before = meter_;
-    meter_.reset();
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "recording a step");
     try {
       step();
     } catch (...) {
-      cudaStreamEndCapture(stream_, &graph_);
+      cudaStreamEndCapture(stream, &graph_);
       cudaGetLastError();  // that the capture was broken off
-      meter_ = before;
       throw;
     }
-    counts_ = std::exchange(meter_, before);
-    must(cudaStreamEndCapture(stream_, &graph_), "recording a step");
+    must(cudaStreamEndCapture(stream, &graph_), "recording a step");
     must(cudaGraphInstantiate(&executable_, graph_, 0), "preparing a recorded step");
-    must(cudaGraphUpload(executable_, stream_), "preparing a recorded step");
+    must(cudaGraphUpload(executable_, stream), "preparing a recorded step");
   }
-
-  void run() override {
-    meter_.add(counts_);
-    must(cudaGraphLaunch(executable_, stream_), "starting a recorded step");
+  void launch(cudaStream_t stream) {
+    must(cudaGraphLaunch(executable_, stream), "starting a recorded step");
+  }
+  // Also one that has not run yet may be forgotten.
+  void forget() {
+    if (executable_) cudaGraphExecDestroy(std::exchange(executable_, nullptr));
+    if (graph_) cudaGraphDestroy(std::exchange(graph_, nullptr));
   }
 
  private:
-  cudaStream_t stream_;
-  Meter& meter_;
-  Meter counts_;
   cudaGraph_t graph_ = nullptr;
   cudaGraphExec_t executable_ = nullptr;
 };
 
+// A moment of the stream.
+class Moment {
+ public:
+  Moment() { must(cudaEventCreateWithFlags(&event_, cudaEventDefault), "timing a step"); }
+  Moment(const Moment&) = delete;
+  Moment& operator=(const Moment&) = delete;
+  ~Moment() { cudaEventDestroy(event_); }
+
+  void record(cudaStream_t stream) { must(cudaEventRecord(event_, stream), "timing a step"); }
+  bool passed() const {
+    const cudaError_t status = cudaEventQuery(event_);
+    if (status == cudaErrorNotReady) return false;
+    must(status, "computing");
+    return true;
+  }
+  float milliseconds_since(const Moment& begin) const {
+    float milliseconds = 0;
+    must(cudaEventElapsedTime(&milliseconds, begin.event_, event_), "timing a step");
+    return milliseconds;
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+class GraphRecording final : public Recording {
+ public:
+  GraphRecording(Stream& stream, Meter& meter) : stream_(stream), meter_(meter) {}
+
+  void record(EarlyStart early, const std::function<void()>& step) {
+    capture(ways_[0], early == EarlyStart::kAlways, step);
+    if (early != EarlyStart::kIfFaster) return;
+    try {
+      capture(ways_[1], true, step);
+    } catch (const Error&) {
+      return ways_[1].forget();  // the card does not take it, and need not
+    }
+    contest_.emplace();
+  }
+
+  void run() override {
+    meter_.add(counts_);
+    if (contest_) read_times();
+    if (!contest_) return ways_[way_].launch(stream_.handle);
+    const std::optional<int> way = contest_->next();
+    if (!way) return ways_[0].launch(stream_.handle);
+    Timed& timed = times_.emplace_back();
+    timed.way = *way;
+    timed.begin.record(stream_.handle);
+    ways_[*way].launch(stream_.handle);
+    timed.end.record(stream_.handle);
+  }
+  bool settled() const override { return !contest_; }
+
+ private:
+  struct Timed {
+    int way = 0;
+    Moment begin, end;
+  };
+
+  void capture(Graph& graph, bool early, const std::function<void()>& step) {
+    struct Restore {
+      Stream& stream;
+      Meter& meter;
+      bool early;
+      Meter before;
+      ~Restore() {
+        stream.early = early;
+        meter = before;
+      }
+    } restore{stream_, meter_, std::exchange(stream_.early, early), meter_};
+    meter_.reset();
+    graph.capture(stream_.handle, step);
+    counts_ = meter_;
+  }
+
+  // Takes over what has ended, and the winner when that was all.
+  void read_times() {
+    while (!times_.empty() && times_.front().end.passed()) {
+      const Timed& timed = times_.front();
+      contest_->took(timed.way, timed.end.milliseconds_since(timed.begin));
+      times_.pop_front();
+    }
+    const std::optional<int> winner = contest_->winner();
+    if (!winner) return;
+    way_ = *winner;
+    ways_[1 - way_].forget();
+    contest_.reset();
+  }
+
+  Stream& stream_;
+  Meter& meter_;
+  Meter counts_;
+  Graph ways_[2];
+  int way_ = 0;
+  std::optional<Contest> contest_;  // until it is decided
+  std::deque<Timed> times_;
+};
+
 }  // namespace
 
-std::unique_ptr<Recording> record_graph(cudaStream_t stream, Meter& meter,
+std::unique_ptr<Recording> record_graph(Stream& stream, EarlyStart early, Meter& meter,
                                         const std::function<void()>& step) {
   auto recording = std::make_unique<GraphRecording>(stream, meter);
-  recording->capture(step);
+  recording->record(early, step);
   return recording;
 }
 

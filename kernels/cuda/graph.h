@@ -1,18 +1,24 @@
 // A step as one CUDA graph.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <functional>
 #include <memory>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/ops.h"
 
 namespace bifrons::cuda {
 
-// Calls `step` once to see what it launches on `stream`, without running it. `meter` counts each
-// run as it counted that call.
-std::unique_ptr<Recording> record_graph(cudaStream_t stream, Meter& meter,
+// Whether kernels begin before the one in front of them has ended (launch_early()).
+enum class EarlyStart : uint8_t {
+  kNever,
+  kAlways,
+  kIfFaster,  // a recorded step is tried both ways; kernels that are not recorded do not
+};
+
+// Calls `step` to see what it launches on `stream`, without running it; twice for kIfFaster.
+// `meter` counts each run as it counted that call.
+std::unique_ptr<Recording> record_graph(Stream& stream, EarlyStart early, Meter& meter,
                                         const std::function<void()>& step);
 
 }  // namespace bifrons::cuda

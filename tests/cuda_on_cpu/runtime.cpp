@@ -21,6 +21,7 @@ struct FakeGraph {
     bool kernel = false;
   };
   std::vector<Node> nodes;
+  bool early = false;  // whether one of them begins early
 };
 
 // Work is numbered from 1; `done` of it have been done.
@@ -29,12 +30,14 @@ struct FakeStream {
   int priority = 0;
   std::deque<std::function<void()>> left;
   int64_t done = 0;
+  std::vector<float> clock = {0};  // milliseconds when so much was done
 
   void do_until(int64_t last) {
     while (done < last && !left.empty()) {
       const std::function<void()> work = std::move(left.front());
       left.pop_front();
       ++done;
+      clock.push_back(clock.back());
       work();
     }
   }
@@ -60,6 +63,11 @@ std::set<FakeStream*>& streams() {
 }
 
 int64_t& graphs_left() {
+  static int64_t count = 0;
+  return count;
+}
+
+int64_t& early_graphs_count() {
   static int64_t count = 0;
   return count;
 }
@@ -114,6 +122,7 @@ void submit_early_kernel(cudaStream_t stream,
   ++early_count();
   std::function<void()> before = [] {};
   FakeGraph* graph = stream->capturing;
+  if (graph) graph->early = true;
   if (graph && !graph->nodes.empty() && graph->nodes.back().kernel) {
     before = std::move(graph->nodes.back().work);
     graph->nodes.pop_back();
@@ -123,6 +132,8 @@ void submit_early_kernel(cudaStream_t stream,
 }
 
 int64_t early_kernels() { return early_count(); }
+
+int64_t early_graphs() { return early_graphs_count(); }
 
 int64_t waiting_graphs() { return graphs_left(); }
 
@@ -265,6 +276,14 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (cuda_on_cpu::streams().count(event->stream) > 0) event->stream->do_until(event->last);
   return said(machine().failure);
 }
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (event->stream->done < event->last) return cudaErrorNotReady;
+  return said(machine().failure);
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  *milliseconds = end->stream->clock[end->last] - begin->stream->clock[begin->last];
+  return cudaSuccess;
+}
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
@@ -287,7 +306,10 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess;
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   ++cuda_on_cpu::graphs_left();
   // As on a device, it may be destroyed before it has run.
-  cuda_on_cpu::submit(stream, [graph = *executable] {
+  if (executable->early) ++cuda_on_cpu::early_graphs_count();
+  cuda_on_cpu::submit(stream, [stream, graph = *executable] {
+    const cuda_on_cpu::Machine& card = machine();
+    stream->clock.back() += graph.early ? card.early_milliseconds : card.milliseconds;
     for (const cuda_on_cpu::FakeGraph::Node& node : graph.nodes) node.work();
     --cuda_on_cpu::graphs_left();
   });

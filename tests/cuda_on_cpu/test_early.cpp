@@ -2,9 +2,13 @@
 // until it is waited for: whoever looks at its results too early finds the old ones.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
+#include "kernels/cuda/contest.h"
 #include "tests/cuda_on_cpu/fibers.h"
 #include "tests/kernels/op_case.h"
 #include "tests/support/paged.h"
@@ -12,6 +16,8 @@
 
 namespace bifrons::testing {
 namespace {
+
+namespace kernels = ::bifrons::cuda;
 
 constexpr int64_t kHidden = 64, kHeads = 2, kSize = 32, kWide = 160;
 
@@ -61,6 +67,7 @@ class Layer {
     b_.synchronize();
     return x_.values();
   }
+  bool settled() const { return recording_->settled(); }
 
  private:
   static constexpr DType kType = DType::kBf16;
@@ -119,12 +126,17 @@ class Layer {
   std::unique_ptr<Recording> recording_;
 };
 
+// A backend that always begins kernels early ("1"), never ("0"), or where that is faster.
+std::unique_ptr<Backend> backend_that_begins_early(const char* when) {
+  setenv("BIFRONS_EARLY_START", when, 1);
+  auto backend = backend_under_test();
+  unsetenv("BIFRONS_EARLY_START");
+  return backend;
+}
+
 // Of few rows, for which verbs are fused, and of many, which are multiplied in tiles.
 TEST(Early, AStepIsTheSame) {
-  const auto in_turn = backend_under_test();
-  setenv("BIFRONS_EARLY_START", "1", 1);
-  const auto early = backend_under_test();
-  unsetenv("BIFRONS_EARLY_START");
+  const auto in_turn = backend_that_begins_early("0"), early = backend_that_begins_early("1");
   for (const int64_t rows : {2, 40}) {
     Layer expected(*in_turn, rows), layer(*early, rows);
     Values before;
@@ -135,6 +147,40 @@ TEST(Early, AStepIsTheSame) {
       before = x;
     }
   }
+}
+
+TEST(Early, AStepIsTriedBothWaysAndTheFasterStays) {
+  constexpr int kTried = kernels::Contest::kTurns, kMore = 3;
+  const auto in_turn = backend_that_begins_early("0"), free = backend_that_begins_early("");
+  for (const bool faster : {false, true}) {
+    cuda_on_cpu::machine().early_milliseconds = faster ? 0.99f : 1.01f;
+    Layer expected(*in_turn, 2), layer(*free, 2);
+    int64_t before = cuda_on_cpu::early_graphs();
+    for (int run = 0; run < kTried + kMore; ++run) {
+      EXPECT_EQ(layer.settled(), run > kTried) << run;
+      EXPECT_EQ(difference(layer.run(), expected.run()), "") << run;
+      if (run + 1 != kTried) continue;
+      EXPECT_EQ(cuda_on_cpu::early_graphs() - before, kTried / 2);
+      before = cuda_on_cpu::early_graphs();
+    }
+    EXPECT_EQ(cuda_on_cpu::early_graphs() - before, faster ? kMore : 0);
+  }
+  cuda_on_cpu::machine() = {};
+}
+
+TEST(Early, AContestIsDecidedByMedians) {
+  kernels::Contest contest;
+  std::vector<int> ways;
+  while (const std::optional<int> way = contest.next()) ways.push_back(*way);
+  EXPECT_EQ(static_cast<int>(ways.size()), kernels::Contest::kTurns);
+  EXPECT_EQ(std::count(ways.begin(), ways.end(), 1), kernels::Contest::kTurns / 2);
+  // Way 1 is a little faster but for two turns in which something came between.
+  for (size_t turn = 0; turn < ways.size(); ++turn) {
+    EXPECT_FALSE(contest.winner());
+    const bool disturbed = turn == 1 || turn == 6;
+    contest.took(ways[turn], disturbed ? 50.0f : ways[turn] == 1 ? 0.99f : 1.0f);
+  }
+  EXPECT_EQ(contest.winner(), 1);
 }
 
 }  // namespace

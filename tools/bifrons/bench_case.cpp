@@ -35,6 +35,7 @@ Case::Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool
     : b_(b), name_(std::move(name)), run_(std::move(run)) {
   run_(b_);
   if (recorded) recording_ = b_.record([this] { run_(b_); });
+  while (recording_ && !recording_->settled()) time();
   b_.meter().reset();
   time();
   work_ = b_.meter().total();

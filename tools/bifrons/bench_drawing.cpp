@@ -15,6 +15,10 @@ namespace {
 // Whole pictures take seconds, and their steps level out by themselves.
 constexpr int kMostWhole = 3;
 
+// After so many a device has recorded the step and found out its fastest way, and all of its memory
+// was touched. A host only touches it.
+constexpr int64_t warm_up_steps(bool device) { return device ? 32 : 1; }
+
 std::string words_of(int64_t pictures) {
   return fmt::format("{} picture{}", pictures, pictures == 1 ? "" : "s");
 }
@@ -153,8 +157,8 @@ void measure_drawing(Bench& bench) {
   for (const int64_t pictures : counts) {
     bench.attempt(words_of(pictures), [&] {
       DrawingRig drawing(bench.backend, bench.model, pictures);
-      drawing.start();  // warm-up: a device records the step, and all of its memory is touched
-      drawing.steps(std::min<int64_t>(device ? kRunAhead : 1, drawing.steps_of_whole()));
+      drawing.start();
+      drawing.steps(std::min(warm_up_steps(device), drawing.steps_of_whole()));
       drawing.finish();
       if (bench.options.whole.value_or(device)) {
         draw_whole(bench, pictures, drawing);

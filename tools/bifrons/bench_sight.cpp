@@ -43,6 +43,10 @@ class TextStep {
                                static_cast<int32_t>(context)};
     b.upload(counters_.view(DType::kI32, {3}), values);
     recording_ = b.record([this, &b] { forward(b); });
+    while (!recording_->settled()) {
+      run(b);
+      b.synchronize();
+    }
   }
 
   void run(Backend& b) const {

@@ -18,7 +18,7 @@ import collect
 from shapes import SHAPES
 
 STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bandwidth", "bench-1b", "bench-7b", "vq",
-          "early-laws", "early-1b", "early-7b", "peers-1b", "peers-7b")
+          "early-laws", "in-turn-1b", "in-turn-7b", "peers-1b", "peers-7b")
 PICTURES = (1, 4, 16, 64)
 EAGER = "transformers generate"
 
@@ -26,11 +26,11 @@ EAGER = "transformers generate"
 # ---- numbers -------------------------------------------------------------------------------------------------------
 
 
-def bench_of(run, shape, early=False):
-    """What `bifrons bench` said of a shape; early: with kernels that begin before the one in front of them has ended."""
+def bench_of(run, shape, in_turn=False):
+    """What `bifrons bench` said of a shape; in_turn: with no kernel that begins before the one in front of it has ended."""
     for part in run["stages"].values():
         if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] != "vq" \
-                and part["stage"].startswith("early") == early:
+                and part["stage"].startswith("in-turn") == in_turn:
             return part["bench"]
     return {}
 
@@ -61,9 +61,9 @@ def prompt_of(run, shape):
     return peers_of(run, shape).get("prompt", 64)
 
 
-def ours(run, shape, pictures, early=False):
+def ours(run, shape, pictures, in_turn=False):
     """Our seconds for `pictures` at once, from prompts to codes, and milliseconds of a step; nothing when they were not drawn."""
-    bench = bench_of(run, shape, early)
+    bench = bench_of(run, shape, in_turn)
     whole, _ = row(bench, rf"{pictures} pictures?( at once)?$")
     step, _ = row(bench, rf"drawing step, {pictures} pictures?$")
     if not whole:
@@ -141,10 +141,10 @@ def drawing(run, shape):
     lines.append(["**Bifrons**", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := mine[n])
                                    else left_out(run, shape, n) for n in PICTURES)])
     lines.append(["Bifrons, pictures a second", *(f"{n / m['seconds']:.3g}" if (m := mine[n]) else "" for n in PICTURES)])
-    if bench_of(run, shape, early=True):
-        early = {n: ours(run, shape, n, early=True) for n in PICTURES}
-        lines.append(["Bifrons, kernels begun early", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := early[n])
-                                                        else "" for n in PICTURES)])
+    if bench_of(run, shape, in_turn=True):
+        in_turn = {n: ours(run, shape, n, in_turn=True) for n in PICTURES}
+        lines.append(["Bifrons, kernels in turn", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := in_turn[n])
+                                                    else "" for n in PICTURES)])
     names = list(dict.fromkeys(cell["peer"] for cell in peers_of(run, shape).get("cells", [])))
     for name in names:
         line, memory = [name], []

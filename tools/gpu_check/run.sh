@@ -10,7 +10,7 @@ usage() {
 usage: tools/gpu_check/run.sh [OPTION]...
 
 Stages, in this order: build, ops, laws, goldens, memcheck, racecheck, initcheck, synccheck, bandwidth, bench-1b,
-bench-7b, vq, early-laws, early-1b, early-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, early and peers name
+bench-7b, vq, early-laws, in-turn-1b, in-turn-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, early and peers name
 several.
 
   --only LIST       these stages alone (names and groups, with commas)
@@ -34,12 +34,12 @@ refuse() {  # refuse CODE SENTENCE
 }
 
 stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq early-laws
-  early-1b early-7b peers-1b peers-7b)
+  in-turn-1b in-turn-7b peers-1b peers-7b)
 declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
-  [bench]="bandwidth bench-1b bench-7b vq" [early]="early-laws early-1b early-7b" [peers]="peers-1b peers-7b")
+  [bench]="bandwidth bench-1b bench-7b vq" [early]="early-laws in-turn-1b in-turn-7b" [peers]="peers-1b peers-7b")
 # Longest seconds of a stage.
 declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
-  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [early-laws]=200 [early-1b]=60 [early-7b]=180 [peers-1b]=450 [peers-7b]=560)
+  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [early-laws]=200 [in-turn-1b]=60 [in-turn-7b]=180 [peers-1b]=450 [peers-7b]=560)
 
 expand() {  # stage and group names with commas -> one name a line
   local name

@@ -103,6 +103,7 @@ enum cudaError_t {
   cudaErrorInvalidPtx = 218,
   cudaErrorJitCompilerNotFound = 221,
   cudaErrorUnsupportedPtxVersion = 222,
+  cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
 };
 enum cudaMemcpyKind {
@@ -113,6 +114,7 @@ enum cudaMemcpyKind {
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 constexpr unsigned cudaStreamNonBlocking = 1;
 constexpr unsigned cudaHostAllocMapped = 2;
+constexpr unsigned cudaEventDefault = 0;
 constexpr unsigned cudaEventDisableTiming = 2;
 
 namespace cuda_on_cpu {
@@ -130,11 +132,15 @@ struct Machine {
   cudaError_t failure = cudaSuccess;  // of everything that waits for the device
   // Whether work is left until somebody waits for it: what a host that runs ahead must bear.
   bool late = false;
+  // What a graph takes, and one with kernels that begin early.
+  float milliseconds = 1.0f, early_milliseconds = 0.9f;
 };
 Machine& machine();
 
 // Launches so far, also into graphs, that may begin before what is in front of them has ended.
 int64_t early_kernels();
+// Graphs with such kernels that were launched.
+int64_t early_graphs();
 
 // Launched graphs that have not run yet, of all streams.
 int64_t waiting_graphs();
@@ -187,6 +193,8 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventQuery(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
