@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "kernels/timed_backend.h"
@@ -154,6 +155,17 @@ TEST_F(BenchMeasure, WhatDoesNotFitIsLeftOutAndSaid) {
                                       "drawing step, 2 pictures"}));
   EXPECT_EQ(report.skipped, (std::vector<std::string>{"decode step, 512 rows: not enough memory",
                                                       "64 pictures: not enough memory"}));
+}
+
+TEST_F(BenchMeasure, WhatThereIsNoTimeForIsLeftOutAndSaid) {
+  options_.draw = true;
+  options_.pictures = {1, 2};
+  const BenchReport report = measure(watched_, *model_, options_, [&] {
+    options_.until = std::chrono::steady_clock::now();  // in the midst of the first
+    return 10.0;
+  });
+  EXPECT_EQ(names_of(report), std::vector<std::string>{"drawing step, 1 picture, first 2"});
+  EXPECT_EQ(report.skipped, std::vector<std::string>{"2 pictures: no time left"});
 }
 
 TEST_F(BenchMeasure, NothingThatFitsIsAnError) {

@@ -164,7 +164,7 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         self.assertIn("kns=bifrons", options)  # a library's kernels are not ours to check
         self.assertEqual(options.count("--report-api-errors"), 2)  # nor the calls that it tries, to memcheck
         calls = (self.folder / "calls").read_text()
-        self.assertIn("bench --device cuda --shape janus-pro-7b --json --rows 2,8,32,128", calls)
+        self.assertIn("bench --device cuda --shape janus-pro-7b --seconds 240 --json --rows 2,8,32,128", calls)
         self.assertIn("generate --device cuda", calls)
 
     def test_skipped_cases_are_no_success(self):

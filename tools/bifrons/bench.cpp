@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -70,11 +71,14 @@ std::string json_of(const BenchReport& report) {
 struct Chosen {
   BenchOptions options;
   std::vector<std::string> parts;
+  int seconds = 0;
   bool whole = false;
   bool json = false;
   bool quiet = false;
 
   int run() {
+    using Clock = std::chrono::steady_clock;
+    if (seconds > 0) options.until = Clock::now() + std::chrono::seconds(seconds);
     if (whole) options.whole = true;
     if (!parts.empty()) {
       const auto has = [this](const char* part) {
@@ -175,6 +179,11 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
   bench->add_option("--repeats", o.repeats,
                     "Runs of each case; the median counts. Whole pictures are drawn 3 times at most")
       ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  bench
+      ->add_option("--seconds", state->seconds,
+                   "Begin no part of the measurements after so many; 0: take the time it takes")
+      ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   bench->add_option("--only", state->parts, "Measure only these: decode, draw, prefill, vq")
       ->delimiter(',')

@@ -11,6 +11,10 @@
 namespace bifrons {
 
 void Bench::attempt(const std::string& name, const std::function<void()>& part) {
+  if (std::chrono::steady_clock::now() >= options.until) {
+    report.skipped.push_back(fmt::format("{}: no time left", name));
+    return;
+  }
   try {
     part();
   } catch (const Error& error) {

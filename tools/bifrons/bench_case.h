@@ -23,7 +23,8 @@ struct Bench {
   // Measures what memory can be read at now, in GB/s.
   double measure_bandwidth() { return bandwidths.emplace_back(read_speed()); }
 
-  // Runs one part of the measurements. What memory has no room for is noted, and the rest goes on.
+  // Runs one part of the measurements. What memory has no room for, or the run no time left, is
+  // noted, and the rest goes on.
   void attempt(const std::string& name, const std::function<void()>& part);
 };
 

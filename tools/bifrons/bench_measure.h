@@ -2,6 +2,7 @@
 // process.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -23,6 +24,7 @@ struct BenchOptions {
   std::string device = "cpu";          // as EngineOptions names it
   int threads = 0;
   int repeats = 15;
+  std::chrono::steady_clock::time_point until{std::chrono::steady_clock::duration::max()};
   bool decode = true;
   bool draw = true;
   bool prefill = true;
@@ -56,7 +58,7 @@ struct BenchReport {
   std::string model;
   double bandwidth = 0;  // GB/s, median of all measurements of the run
   std::vector<BenchRow> rows;
-  std::vector<std::string> skipped;  // what did not fit into memory: a sentence each
+  std::vector<std::string> skipped;  // what memory or time did not suffice for: a sentence each
 };
 
 double median(std::vector<double> values);
@@ -66,8 +68,8 @@ double paired_ratio(const std::vector<double>& numerator, const std::vector<doub
 using ReadSpeed = std::function<double()>;  // GB/s of a pure read, now; 0: unknown
 
 // Opens the device, makes or loads the model and measures. `say` gets a line now and then for
-// people who wait. Throws Error: no such device or model, or nothing at all fitted into memory
-// (unavailable).
+// people who wait. No part of the measurements is begun after options.until. Throws Error: no such
+// device or model, or memory or time sufficed for nothing (unavailable).
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say);
 

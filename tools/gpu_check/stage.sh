@@ -51,8 +51,8 @@ sanitize() {  # sanitize TOOL: pictures of two small models, drawn and decoded u
   done
 }
 
-bench() {  # bench SHAPE ARGUMENTS...: on the CPU a small model stands for the shape
-  local place=(--device "$DEVICE" --shape "$1")
+bench() {  # bench SHAPE ARGUMENTS...: within its limit, so that its rows are written; on the CPU a small model stands for the shape
+  local place=(--device "$DEVICE" --shape "$1" --seconds $((LIMIT * 4 / 5)))
   [[ $DEVICE == cuda ]] || place=(-m "$root/tests/golden/models/toy-hf" --repeats 3 --whole)
   local code=0 log=$WORK/bench.log
   "$BUILD/bifrons" bench "${place[@]}" --json "${@:2}" >"$RESULT" 2>"$log" || code=$?
@@ -62,7 +62,7 @@ bench() {  # bench SHAPE ARGUMENTS...: on the CPU a small model stands for the s
   return "$code"
 }
 
-peers() {  # peers SHAPE: a bit less than the limit, to end by itself
+peers() {  # peers SHAPE: likewise
   local place=(--shape "$1" --seconds $((LIMIT * 4 / 5)))
   [[ $DEVICE == cuda ]] || place=(--shape tiny --device cpu --repeats 1 --pictures 1 --prompt 9)
   peers_py "${place[@]}"
