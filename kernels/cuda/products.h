@@ -29,10 +29,11 @@ struct Slices {
 };
 
 constexpr int kGroups = 4;  // where K is long enough
+constexpr int kMostSlices = 16;
 
 constexpr Slices slices_of(int64_t k) {
   const int steps = static_cast<int>((k + kTileIn - 1) / kTileIn);
-  const int count = steps >= 64 ? 16 : steps >= 16 ? 8 : steps >= 4 ? kGroups : 1;
+  const int count = steps >= 64 ? kMostSlices : steps >= 16 ? 8 : steps >= 4 ? kGroups : 1;
   return {count, (steps + count - 1) / count, steps, count < kGroups ? 1 : count / kGroups};
 }
 
@@ -40,8 +41,21 @@ constexpr Slices slices_of(int64_t k) {
 template <typename SliceSum>
 __device__ inline float sum_of_slices(const Slices& slices, const SliceSum& of) {
   float total = 0.0f;
+  if (slices.count == kMostSlices) {  // as below, but all are read before the first is added
+    constexpr int kEach = kMostSlices / kGroups;
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g) {
+      float group = 0.0f;
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) group += of(g * kEach + i);
+      total += group;
+    }
+    return total;
+  }
+#pragma unroll 1
   for (int s = 0; s < slices.count;) {
     float group = 0.0f;
+#pragma unroll 1
     for (const int end = s + slices.each; s < end; ++s) group += of(s);
     total += group;
   }
