@@ -11,9 +11,15 @@ constexpr int64_t units_of(int64_t n, int64_t unit) { return (n + unit - 1) / un
 // once. The codes' tables are smaller.
 inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 
-// A product of many columns may have its sum over K shared out among blocks. What they hand over
-// stays within this: a part of L2.
+// A product of many rows may have its sums shared out among four blocks a tile. What they hand over
+// stays within this, a part of L2; and whole tiles, the largest of 128 rows and outputs, within the
+// other.
 inline constexpr int64_t kLargestParts = 16 << 20;
+constexpr int64_t product_scratch(int64_t rows, int64_t outputs) {
+  const int64_t tiles = units_of(rows, 128) * units_of(outputs, 128);
+  const int64_t parts = tiles * 128 * 128 * 4 * static_cast<int64_t>(sizeof(float));
+  return parts < kLargestParts ? parts : kLargestParts;
+}
 
 // attention() takes positions in chunks of this many. For each it keeps a head's mixed values,
 // their maximum and their sum.

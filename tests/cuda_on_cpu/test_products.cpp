@@ -101,7 +101,7 @@ TEST(ProductPlan, CoversTheProductWithinItsMemory) {
         EXPECT_GE(plan.across * tile.columns(), n);
         if (!plan.split) continue;
         EXPECT_EQ(kernels::slices_of(k).groups(), kernels::kGroups);
-        EXPECT_LE(kernels::parts_bytes(plan), kLargestParts);
+        EXPECT_LE(kernels::parts_bytes(plan), product_scratch(n, m));
         EXPECT_FALSE(kernels::plan_product(m, n, k, false).split);
       }
     }
