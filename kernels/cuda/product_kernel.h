@@ -93,7 +93,7 @@ __global__ void __launch_bounds__(kWarps* kWarp, kN == 8 ? 2 : 1)
   for (int i = 0; i < kAhead; ++i) a[i] = load_a(first + i);
   let_next_begin();
   if constexpr (std::is_same_v<A, TiledWeights>) wait_for_previous();
-  load_b(staged[0], first);
+  if (first < last) load_b(staged[0], first);  // a group may be empty, and nobody would wait
 
   float group[kN][4] = {}, slice[kN][4] = {};
   int steps_left = slices.length, slices_left = slices.each;
