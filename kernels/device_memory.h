@@ -11,9 +11,9 @@ constexpr int64_t units_of(int64_t n, int64_t unit) { return (n + unit - 1) / un
 // once. The codes' tables are smaller.
 inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 
-// A product of many rows may have its sums shared out among four blocks a tile. What they hand over
-// stays within this, a part of L2; and whole tiles, the largest of 128 rows and outputs, within the
-// other.
+// A product of many rows may have four blocks for every tile of its results; each leaves its sums
+// for the last one to add up. Tiles are of 128 rows and outputs at most, and a product of which all
+// that would be more than this, a part of L2, is not shared out.
 inline constexpr int64_t kLargestParts = 16 << 20;
 constexpr int64_t product_scratch(int64_t rows, int64_t outputs) {
   const int64_t tiles = units_of(rows, 128) * units_of(outputs, 128);

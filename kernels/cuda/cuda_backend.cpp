@@ -57,6 +57,10 @@ CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
        "making a stream");
   early_ = early_start(code);
   stream_.early = early_ == EarlyStart::kAlways;
+  int shared = 0;
+  must(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+       "asking for its shared memory");
+  stream_.shared_bytes = shared - 1024;  // kernels that ask for much declare a little besides
 }
 
 CudaBackend::~CudaBackend() { cudaStreamSynchronize(stream_.handle); }

@@ -33,13 +33,15 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 
   // The first weights are on their way while the previous kernel ends and the norm is computed.
   Fragment a[kStepsAhead][2];
-  const auto load = [&](int i, int step) {
-    if (step >= last) return;
-    a[i][0] = TiledWeights::load(stream[0] + step * kStepVectors);
-    a[i][1] = TiledWeights::load(stream[1] + step * kStepVectors);
-  };
+  const auto load = [&](int begin) {
 #pragma unroll
-  for (int i = 0; i < kStepsAhead; ++i) load(i, first + i);
+    for (int i = 0; i < kStepsAhead; ++i) {
+      if (begin + i >= last) continue;
+      a[i][0] = TiledWeights::load(stream[0] + (begin + i) * kStepVectors);
+      a[i][1] = TiledWeights::load(stream[1] + (begin + i) * kStepVectors);
+    }
+  };
+  load(first);
   let_next_begin();
   wait_for_previous();
   sum_strands<4>(strands, rows.x, rows.pitch, rows.rows, rows.k);
@@ -52,6 +54,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 
   float sum[2][4] = {};
   for (int begin = first; begin < last; begin += kStepsAhead) {
+    if (begin > first) load(begin);
 #pragma unroll
     for (int i = 0; i < kStepsAhead; ++i) {
       if (begin + i >= last) continue;
@@ -60,7 +63,6 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
       if (inside && k0 < k) b = normed_eight(from + k0, rows.weight + k0, scale);
       multiply_step(sum[0], a[i][0], b);
       multiply_step(sum[1], a[i][1], b);
-      load(i, begin + i + kStepsAhead);
     }
   }
 

@@ -84,6 +84,8 @@ class GraphRecording final : public Recording {
     } catch (const Error&) {
       return ways_[1].forget();  // the card does not take it, and need not
     }
+    // Now, as the card is chosen: who runs this need not have done that.
+    for (int turn = 0; turn < Contest::kTurns; ++turn) times_.emplace_back();
     contest_.emplace();
   }
 
@@ -93,11 +95,12 @@ class GraphRecording final : public Recording {
     if (!contest_) return ways_[way_].launch(stream_.handle);
     const std::optional<int> way = contest_->next();
     if (!way) return ways_[0].launch(stream_.handle);
-    Timed& timed = times_.emplace_back();
+    Timed& timed = times_[launched_];
     timed.way = *way;
     timed.begin.record(stream_.handle);
     ways_[*way].launch(stream_.handle);
     timed.end.record(stream_.handle);
+    ++launched_;  // not if the launch has failed: there is no time then
   }
   bool settled() const override { return !contest_; }
 
@@ -125,16 +128,16 @@ class GraphRecording final : public Recording {
 
   // Takes over what has ended, and the winner when that was all.
   void read_times() {
-    while (!times_.empty() && times_.front().end.passed()) {
-      const Timed& timed = times_.front();
+    for (; read_ < launched_ && times_[read_].end.passed(); ++read_) {
+      const Timed& timed = times_[read_];
       contest_->took(timed.way, timed.end.milliseconds_since(timed.begin));
-      times_.pop_front();
     }
     const std::optional<int> winner = contest_->winner();
     if (!winner) return;
     way_ = *winner;
     ways_[1 - way_].forget();
     contest_.reset();
+    times_.clear();
   }
 
   Stream& stream_;
@@ -143,7 +146,8 @@ class GraphRecording final : public Recording {
   Graph ways_[2];
   int way_ = 0;
   std::optional<Contest> contest_;  // until it is decided
-  std::deque<Timed> times_;
+  std::deque<Timed> times_;         // of its turns; so many were launched, and so many read
+  size_t launched_ = 0, read_ = 0;
 };
 
 }  // namespace

@@ -37,8 +37,14 @@ __device__ inline void copy_to_shared(uint4* to, const void* from, bool there) {
                "l"(from), "r"(there ? 16 : 0)
                : "memory");
 }
-// What this thread has copied so is there. Others see it behind a barrier.
-__device__ inline void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+// What this thread copies from here on belongs to another group.
+__device__ inline void end_copy_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// The groups that this thread has ended are there, but for the last kUnderWay of them. Other
+// threads see them behind a barrier.
+template <int kUnderWay>
+__device__ inline void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kUnderWay) : "memory");
+}
 
 // Both rounded to bf16, to nearest even, `low` in the lower half. NaN stays NaN, though not which.
 __device__ inline uint32_t round_pair(float low, float high) {

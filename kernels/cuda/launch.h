@@ -12,12 +12,12 @@ namespace bifrons::cuda {
 struct Grid {
   dim3 blocks;
   dim3 threads;
-  int64_t shared_bytes = 0;  // dynamic; with what the kernel declares at most 96 KiB
+  int64_t shared_bytes = 0;  // dynamic
 };
 
-// Cards give a block more than 48 KiB in all only if asked; no kernel declares more than 16 KiB and
-// leaves the rest of these to be dynamic.
-constexpr int64_t kUnaskedShared = 32 << 10;
+// Cards give a block more than 48 KiB, with what a kernel declares, only if asked. Kernels with
+// more dynamic memory than this are asked for; others declare no more than the rest.
+constexpr int64_t kUnaskedShared = 16 << 10;
 
 template <typename Kernel>
 void allow_shared(Kernel kernel, int64_t bytes) {

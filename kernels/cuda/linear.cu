@@ -21,37 +21,36 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
 
-  constexpr int kAhead = kStepsInFlight<kN>;
+  // In batches: the machine counts the loads of a batch together, so that a wait for one would be a
+  // wait for what was asked for since, too.
+  constexpr int kBatch = kStepsInFlight<kN>;
   float sum[kN][4] = {};
-  Fragment a[kAhead];
-  uint4 b[kAhead][kN];
-  const auto load_b = [&](int i, int step) {
+  Fragment a[kBatch];
+  const auto load = [&](int begin) {
 #pragma unroll
-    for (int j = 0; j < kN; ++j) {
-      b[i][j] = x.eight(first_column + j * 8 + lane / 4, step * kTileIn + lane % 4 * 8);
+    for (int i = 0; i < kBatch; ++i) {
+      if (begin + i < last) a[i] = weights.load(tile, begin + i);
     }
   };
-#pragma unroll
-  for (int i = 0; i < kAhead; ++i) {
-    if (first + i < last) a[i] = weights.load<true>(tile, first + i);
-  }
+  load(first);
   let_next_begin();
   wait_for_previous();
+  for (int begin = first; begin < last; begin += kBatch) {
+    if (begin > first) load(begin);
+    uint4 b[kBatch][kN];
 #pragma unroll
-  for (int i = 0; i < kAhead; ++i) {
-    if (first + i < last) load_b(i, first + i);
-  }
-  for (int begin = first; begin < last; begin += kAhead) {
+    for (int i = 0; i < kBatch; ++i) {
+      if (begin + i >= last) continue;
 #pragma unroll
-    for (int i = 0; i < kAhead; ++i) {
+      for (int j = 0; j < kN; ++j) {
+        b[i][j] = x.eight(first_column + j * 8 + lane / 4, (begin + i) * kTileIn + lane % 4 * 8);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) {
       if (begin + i >= last) continue;
 #pragma unroll
       for (int j = 0; j < kN; ++j) multiply_step(sum[j], a[i], b[i][j]);
-      // At once, so that as much is under way when the last steps are multiplied as before.
-      const int next = begin + i + kAhead;
-      if (next >= last) continue;
-      a[i] = weights.load<true>(tile, next);
-      load_b(i, next);
     }
   }
 

@@ -20,6 +20,8 @@ struct Stream {
 
   cudaStream_t handle = nullptr;
   bool early = false;  // whether launch_early() is that here
+  int64_t shared_bytes =
+      96 << 10;  // of a block; every card from compute capability 8.0 on has these
   Workspace workspace;
 };
 

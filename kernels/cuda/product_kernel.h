@@ -38,24 +38,34 @@ __device__ inline void add_to(float (&sum)[4], const float4& part) {
   sum[3] += part.w;
 }
 
+// A block's stages in shared memory: what its warps read of A, each its own tile, and what all of
+// them read of B.
+template <int kTile>
+struct Stages {
+  static constexpr ProductTile kIs = kProductTiles[kTile];
+  struct Stage {
+    uint4 a[kIs.steps][kIs.warps][2][kWarp];
+    uint4 b[kIs.steps][kIs.columns()][4];
+  };
+  static_assert(sizeof(Stage) == kIs.stage_bytes());
+  Stage of[kIs.stages];
+  float4 totals[kIs.vectors][kIs.threads()];  // of groups; only where a block adds up several
+};
+
 // kWhole: both operands come in whole vectors.
-//
-// A block of kWarps makes kWarps * 16 rows of kN * 8 columns. A warp reads its own tiles of A,
-// kAhead steps of K ahead; what is read of B serves all warps, through two buffers of shared memory
-// of kStage steps each.
-template <int kWarps, int kN, bool kWhole, typename A, typename B, typename T, typename Others>
-__global__ void __launch_bounds__(kWarps* kWarp, kN == 8 ? 2 : 1)
+template <int kTile, bool kWhole, typename A, typename B, typename T, typename Others>
+__global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[kTile].resident)
     product_kernel(A a_rows, B b_rows, Finish<T> finish, Slices slices, Others others) {
+  constexpr ProductTile kIs = kProductTiles[kTile];
   constexpr bool kSplit = std::is_same_v<Others, Split>;
-  // As many as registers hold beside the sums.
-  constexpr int kAhead = kN == 4 ? 8 : 4, kStage = kAhead / 2;
-  constexpr int kColumns = kN * 8, kThreads = kWarps * kWarp;
-  constexpr int kEach = kStage * kColumns * 4 / kThreads;  // vectors of B that a thread fetches
-  static_assert(kEach * kThreads == kStage * kColumns * 4);
-  __shared__ uint4 staged[2][kStage][kColumns][4];
-  float4* const totals = dynamic_shared<float4>() + threadIdx.x;  // [kN][kThreads], of the groups
-  const int lane = threadIdx.x % kWarp, thread = static_cast<int>(threadIdx.x);
-  const int64_t tile = int64_t{blockIdx.y} * kWarps + thread / kWarp;
+  constexpr bool kWeights = std::is_same_v<A, TiledWeights>;
+  constexpr int kN = kIs.vectors, kThreads = kIs.threads();
+  constexpr int kColumns = static_cast<int>(kIs.columns());
+  constexpr int kEach = kIs.steps * kColumns * 4 / kThreads;  // vectors of B that a thread fetches
+  static_assert(kEach * kThreads == kIs.steps * kColumns * 4);
+  Stages<kTile>& shared = *dynamic_shared<Stages<kTile>>();
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  const int64_t tile = int64_t{blockIdx.y} * kIs.warps + warp;
   const int64_t first_column = int64_t{blockIdx.x} * kColumns;
   int first = 0, last = slices.steps;
   if constexpr (kSplit) {
@@ -69,51 +79,75 @@ __global__ void __launch_bounds__(kWarps* kWarp, kN == 8 ? 2 : 1)
     finish.y += blockIdx.z * others.y;
   }
 
-  Fragment a[kAhead];
-  const auto load_a = [&](int step) {
-    return step < last ? a_rows.template load<kWhole>(tile, step) : Fragment{};
+  // Of a stage's steps the last one may lie behind `last`: it may be fetched, and is not
+  // multiplied.
+  const auto fetch_a = [&](int slot, int begin) {
+#pragma unroll
+    for (int i = 0; i < kIs.steps * 2; ++i) {
+      uint4& to = shared.of[slot].a[i / 2][warp][i % 2][lane];
+      if constexpr (kWhole || kWeights) {
+        const void* from =
+            begin + i / 2 < last ? a_rows.address(tile, begin + i / 2, i % 2) : nullptr;
+        copy_to_shared(&to, from ? from : a_rows.data, from != nullptr);
+      } else {
+        to = a_rows.eight(tile, begin + i / 2, i % 2);
+      }
+    }
   };
-  const auto load_b = [&](uint4(&to)[kStage][kColumns][4], int begin) {
+  const auto fetch_b = [&](int slot, int begin) {
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       const int at = i * kThreads + thread, step = at / (4 * kColumns), column = at / 4 % kColumns;
       const int64_t n = first_column + column, k0 = (begin + step) * kTileIn + at % 4 * 8;
-      uint4& eight = to[step][column][at % 4];
+      uint4& to = shared.of[slot].b[step][column][at % 4];
       if constexpr (kWhole) {
         const Bf16* from = b_rows.address(n, k0);
-        copy_to_shared(&eight, from ? from : b_rows.data, from != nullptr);
+        copy_to_shared(&to, from ? from : b_rows.data, from != nullptr);
       } else {
-        eight = b_rows.eight(n, k0);
+        to = b_rows.eight(n, k0);
       }
     }
   };
+  constexpr int kUnderWay = kIs.stages - 1;
   // Weights are there from the beginning.
-  if constexpr (!std::is_same_v<A, TiledWeights>) wait_for_previous();
+  if constexpr (!kWeights) wait_for_previous();
 #pragma unroll
-  for (int i = 0; i < kAhead; ++i) a[i] = load_a(first + i);
+  for (int s = 0; s < kUnderWay; ++s) {
+    if (first + s * kIs.steps < last) fetch_a(s, first + s * kIs.steps);
+  }
   let_next_begin();
-  if constexpr (std::is_same_v<A, TiledWeights>) wait_for_previous();
-  if (first < last) load_b(staged[0], first);  // a group may be empty, and nobody would wait
+  if constexpr (kWeights) wait_for_previous();
+#pragma unroll
+  for (int s = 0; s < kUnderWay; ++s) {
+    if (first + s * kIs.steps < last) fetch_b(s, first + s * kIs.steps);
+    end_copy_group();
+  }
 
   float group[kN][4] = {}, slice[kN][4] = {};
   int steps_left = slices.length, slices_left = slices.each;
   bool any_total = false;
-  for (int begin = first; begin < last; begin += kAhead) {
+  int slot = 0, free_slot = kUnderWay;
+#pragma unroll 1
+  for (int begin = first; begin < last; begin += kIs.steps) {
+    wait_for_copies<kUnderWay - 1>();
+    __syncthreads();  // this stage has been filled by all, and nobody reads the one before any more
+    if (const int next = begin + kUnderWay * kIs.steps; next < last) {
+      fetch_a(free_slot, next);
+      fetch_b(free_slot, next);
+    }
+    end_copy_group();
+    const typename Stages<kTile>::Stage& stage = shared.of[slot];
+    free_slot = slot;
+    slot = slot + 1 == kIs.stages ? 0 : slot + 1;
 #pragma unroll
-    for (int i = 0; i < kAhead; ++i) {
+    for (int i = 0; i < kIs.steps; ++i) {
       const int step = begin + i;
       if (step >= last) continue;
-      const uint4(&buffer)[kStage][kColumns][4] = staged[i / kStage];
-      if (i % kStage == 0) {
-        wait_for_copies();
-        __syncthreads();  // nobody reads the other buffer any more, and this one is filled
-        if (step + kStage < last) load_b(staged[1 - i / kStage], step + kStage);
-      }
+      const Fragment a = A::fragment(stage.a[i][warp][0][lane], stage.a[i][warp][1][lane]);
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
-        multiply_step(slice[j], a[i], buffer[i % kStage][j * 8 + lane / 4][lane % 4]);
+        multiply_step(slice[j], a, stage.b[i][j * 8 + lane / 4][lane % 4]);
       }
-      a[i] = load_a(step + kAhead);
       if (--steps_left > 0 && step + 1 < last) continue;
       steps_left = slices.length;
 #pragma unroll
@@ -127,15 +161,23 @@ __global__ void __launch_bounds__(kWarps* kWarp, kN == 8 ? 2 : 1)
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
         float total[4] = {};
-        if (any_total) add_to(total, totals[j * kThreads]);
+        if (any_total) add_to(total, shared.totals[j][thread]);
 #pragma unroll
         for (int e = 0; e < 4; ++e) total[e] += std::exchange(group[j][e], 0.0f);
-        totals[j * kThreads] = {total[0], total[1], total[2], total[3]};
+        shared.totals[j][thread] = {total[0], total[1], total[2], total[3]};
       }
       any_total = true;
     }
   }
+  wait_for_copies<0>();
 
+  const auto finish_four = [&](int j, const float(&sum)[4]) {
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      finish(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
+             sum[e]);
+    }
+  };
   if constexpr (kSplit) {
     const int64_t at = int64_t{blockIdx.y} * gridDim.x + blockIdx.x;
     float4* const parts = others.parts + at * kGroups * kN * kThreads + thread;
@@ -145,30 +187,22 @@ __global__ void __launch_bounds__(kWarps* kWarp, kN == 8 ? 2 : 1)
                                                  group[j][3]};
     }
     if (!last_to_arrive(others.counters + at, kGroups)) return;
-#pragma unroll
+#pragma unroll 4
     for (int j = 0; j < kN; ++j) {
       float total[4] = {};
 #pragma unroll
       for (int g = 0; g < kGroups; ++g) add_to(total, parts[(g * kN + j) * kThreads]);
-#pragma unroll
-      for (int e = 0; e < 4; ++e) group[j][e] = total[e];
+      finish_four(j, total);
     }
-  } else if (any_total) {
-    // The last slices of K may be missing, and then the group they would end was not added yet.
+  } else {
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
+      // The last slices of K may be missing, and then the group they would end was not added yet.
       float total[4] = {};
-      add_to(total, totals[j * kThreads]);
+      if (any_total) add_to(total, shared.totals[j][thread]);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) group[j][e] = total[e] + group[j][e];
-    }
-  }
-#pragma unroll
-  for (int j = 0; j < kN; ++j) {
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      finish(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
-             group[j][e]);
+      for (int e = 0; e < 4; ++e) total[e] += group[j][e];
+      finish_four(j, total);
     }
   }
 }
@@ -176,17 +210,14 @@ __global__ void __launch_bounds__(kWarps* kWarp, kN == 8 ? 2 : 1)
 template <int kTile, bool kWhole, typename A, typename B, typename T, typename Others>
 void multiply_in_blocks(Stream& s, const ProductPlan& plan, const A& a, const B& b,
                         const Finish<T>& finish, int64_t k, const Others& others) {
-  constexpr ProductTile kOne = kProductTiles[kTile];
-  constexpr int kThreads = kOne.warps * kWarp;
+  constexpr ProductTile kIs = kProductTiles[kTile];
   const Slices slices = slices_of(k);
-  const bool totals = !plan.split && slices.groups() > 1;
   // Blocks along x cover N: those that read the same rows of A follow each other.
   const Grid grid{dim3(static_cast<unsigned>(plan.across), static_cast<unsigned>(plan.down),
                        static_cast<unsigned>(others.depth())),
-                  dim3(kThreads),
-                  totals ? kOne.vectors * kThreads * static_cast<int64_t>(sizeof(float4)) : 0};
-  launch_early(s.handle, s.early, product_kernel<kOne.warps, kOne.vectors, kWhole, A, B, T, Others>,
-               grid, a, b, finish, slices, others);
+                  dim3(kIs.threads()), kIs.shared_bytes(!plan.split && slices.groups() > 1)};
+  launch_early(s.handle, s.early, product_kernel<kTile, kWhole, A, B, T, Others>, grid, a, b,
+               finish, slices, others);
 }
 
 // `plan`: of the sizes in `finish` and of k.
@@ -212,7 +243,8 @@ void multiply(Stream& s, const A& a, const B& b, const Finish<T>& finish, int64_
     return multiply_in_blocks<0, false>(s, plan_of(0, false, finish.m, finish.n), a, b, finish, k,
                                         others);
   }
-  const ProductPlan plan = plan_product(finish.m, finish.n, k, kMaySplit, others.depth());
+  const ProductPlan plan =
+      plan_product(finish.m, finish.n, k, kMaySplit, others.depth(), s.shared_bytes);
   if constexpr (kMaySplit) {
     if (plan.split) {
       const Split split{reinterpret_cast<float4*>(s.workspace.area(parts_bytes(plan))),

@@ -12,16 +12,28 @@
 
 namespace bifrons::cuda {
 
-// What a block makes: so many rows of A times so many of B.
+// What a block makes: so many rows of A times so many of B. Both come in stages, all but one of
+// which are on their way while that one is multiplied.
 struct ProductTile {
-  int warps;    // of 16 rows each
-  int vectors;  // of 8 columns each
+  int warps;     // of 16 rows each
+  int vectors;   // of 8 columns each
+  int stages;    // in shared memory
+  int steps;     // of K a stage
+  int resident;  // blocks that share a multiprocessor of a large card
 
+  constexpr int threads() const { return warps * kWarp; }
   constexpr int64_t rows() const { return warps * kTileOut; }
   constexpr int64_t columns() const { return vectors * 8; }
+  constexpr int64_t stage_bytes() const { return steps * kTileIn * 2 * (rows() + columns()); }
+  constexpr int64_t result_bytes() const { return rows() * columns() * 4; }
+  // With the sums of the groups before, where a block adds up several.
+  constexpr int64_t shared_bytes(bool totals) const {
+    return stages * stage_bytes() + (totals ? result_bytes() : 0);
+  }
 };
 
-constexpr std::array<ProductTile, 3> kProductTiles = {{{4, 4}, {8, 8}, {8, 16}}};
+constexpr std::array<ProductTile, 3> kProductTiles = {
+    {{4, 4, 4, 2, 3}, {8, 8, 4, 1, 2}, {8, 16, 5, 1, 1}}};
 
 struct ProductPlan {
   int tile = 0;                  // of kProductTiles
@@ -38,43 +50,58 @@ constexpr ProductPlan plan_of(int tile, bool split, int64_t m, int64_t n) {
 
 // Bytes that the blocks of a split product hand over to the one that adds them up.
 constexpr int64_t parts_bytes(const ProductPlan& plan) {
-  const ProductTile& tile = kProductTiles[plan.tile];
-  return kGroups * plan.tiles() * tile.rows() * tile.columns() *
-         static_cast<int64_t>(sizeof(float));
+  return kGroups * plan.tiles() * kProductTiles[plan.tile].result_bytes();
 }
 
-// A large card.
+// Of a large card, an H100: its multiprocessors; what each of them gets from L2 in a nanosecond
+// when all ask (5.5 TB/s), and what one alone may get; how many multiply-adds it makes meanwhile,
+// as fast as its shared memory hands them to tensor cores; how long memory takes to answer; what a
+// block takes that does nothing, and blocks that wait for each other. An estimate: nothing was
+// measured.
 constexpr int64_t kMultiprocessors = 132;
+constexpr double kShareOfL2 = 42, kMostOfL2 = 84, kMultiplyAdds = 1700;
+constexpr double kAnswer = 800, kBlock = 1000, kMeeting = 1000;  // nanoseconds
 
-// What a multiprocessor has to do, in bytes of its way to L2; it takes blocks one after another. An
-// H100's gets 42 bytes a nanosecond (5.5 TB/s) and in that time makes 1700 multiply-adds, which is
-// as fast as its shared memory hands B to tensor cores. Counted, not measured.
-constexpr int64_t work_of(const ProductPlan& plan, int64_t m, int64_t n, int64_t k,
-                          int64_t beside) {
+// Nanoseconds that a product should take.
+constexpr double time_of(const ProductPlan& plan, int64_t m, int64_t n, int64_t k, int64_t beside) {
   const ProductTile& tile = kProductTiles[plan.tile];
-  const int64_t share = plan.split ? ceil_div(k, kGroups) : k;
-  const int64_t read = (std::min(m, tile.rows()) + std::min(n, tile.columns())) * share * 2;
-  const int64_t multiplied = tile.rows() * tile.columns() * share / 40;
-  // A part is written by one block and read by another.
-  const int64_t parts = plan.split ? tile.rows() * tile.columns() * 8 : 0;
+  const auto rounds = [](int64_t blocks, int64_t at_once) {
+    return static_cast<double>(ceil_div(blocks, at_once));
+  };
   const int64_t blocks = beside * plan.tiles() * (plan.split ? kGroups : 1);
-  return ceil_div(blocks, kMultiprocessors) * (std::max(read, multiplied) + parts);
+  const double share = static_cast<double>(plan.split ? ceil_div(k, kGroups) : k);
+  const double of_a = share * 2 * static_cast<double>(std::min(m, tile.rows()));
+  const double read = of_a + share * 2 * static_cast<double>(std::min(n, tile.columns()));
+  const double in_turn = rounds(blocks, kMultiprocessors);
+  const double together = rounds(blocks, kMultiprocessors * tile.resident);
+  const double under_way = static_cast<double>((tile.stages - 1) * tile.steps * tile.rows() * 64);
+  // A part is written by one block and read by another.
+  const double parts = plan.split ? 2 * static_cast<double>(tile.result_bytes()) : 0;
+  const double moved = static_cast<double>(blocks) * (read + parts) / kMultiprocessors;
+  const double multiplied =
+      in_turn * share * static_cast<double>(tile.rows() * tile.columns()) / kMultiplyAdds;
+  return std::max({moved / kShareOfL2, in_turn * (read + parts) / kMostOfL2, multiplied,
+                   together * of_a / under_way * kAnswer}) +
+         together * kBlock + (plan.split ? kMeeting : 0);
 }
 
-// For C [m, n] = A [m, k] B [n, k]^T, `beside` of them in one launch; a single one may be split.
-constexpr ProductPlan plan_product(int64_t m, int64_t n, int64_t k, bool may_split,
-                                   int64_t beside = 1) {
-  ProductPlan best;
-  int64_t least = INT64_MAX;
+// For C [m, n] = A [m, k] B [n, k]^T, `beside` of them in one launch; a single one may be split. Of
+// shared memory a block may have so many bytes.
+constexpr ProductPlan plan_product(int64_t m, int64_t n, int64_t k, bool may_split, int64_t beside,
+                                   int64_t shared_bytes) {
+  ProductPlan best = plan_of(0, false, m, n);
+  double least = time_of(best, m, n, k, beside);
+  const bool groups = slices_of(k).groups() > 1;
   for (int tile = 0; tile < static_cast<int>(kProductTiles.size()); ++tile) {
     for (const bool split : {false, true}) {
       const ProductPlan plan = plan_of(tile, split, m, n);
-      const bool possible = may_split && beside == 1 && slices_of(k).groups() == kGroups &&
-                            parts_bytes(plan) <= kLargestParts;
+      const bool possible =
+          may_split && beside == 1 && groups && parts_bytes(plan) <= kLargestParts;
       if (split && !possible) continue;
-      const int64_t work = work_of(plan, m, n, k, beside);
-      if (work >= least) continue;
-      least = work;
+      if (kProductTiles[tile].shared_bytes(groups && !split) > shared_bytes) continue;
+      const double time = time_of(plan, m, n, k, beside);
+      if (time >= least) continue;
+      least = time;
       best = plan;
     }
   }

@@ -135,14 +135,6 @@ struct PatchOperand {
   }
 };
 
-// x.eight(n, k0); without the detour where x is whole.
-template <bool kWhole, typename Operand>
-__device__ inline uint4 eight_of(const Operand& x, int64_t n, int64_t k0) {
-  if constexpr (!kWhole) return x.eight(n, k0);
-  const Bf16* from = x.address(n, k0);
-  return from ? *reinterpret_cast<const uint4*>(from) : uint4{};
-}
-
 // Tiles of an mma operand: two for a step.
 struct Fragment {
   uint4 half[2];
@@ -163,26 +155,45 @@ struct TiledWeights {
   static __device__ Fragment load(const uint4* from) {
     return {load_streaming(from), load_streaming(from + kWarp)};
   }
-  bool whole() const { return true; }
-  template <bool kWhole>
   __device__ Fragment load(int64_t tile, int64_t step) const {
     return tile < tiles ? load(begin(tile) + step * kStepVectors) : Fragment{};
   }
+
+  // On their way through shared memory: what this lane copies of a step, in two vectors, and the
+  // fragment that they are.
+  bool whole() const { return true; }
+  __device__ const void* address(int64_t tile, int64_t step, int vector) const {
+    return tile < tiles ? begin(tile) + step * kStepVectors + vector * kWarp : nullptr;
+  }
+  static __device__ Fragment fragment(const uint4& first, const uint4& second) {
+    return {first, second};
+  }
 };
 
-// Rows of activations in the place of weights.
+// Rows of activations in the place of weights: a lane's vectors are of a tile's upper and lower
+// half.
 struct TiledRows {
   RowsOperand x;
+  const Bf16* data = x.data;
+
+  __device__ void shift(int64_t elements) { x.shift(elements); }
 
   bool whole() const { return x.whole(); }
-  __device__ void shift(int64_t elements) { x.shift(elements); }
-  template <bool kWhole>
-  __device__ Fragment load(int64_t tile, int64_t step) const {
-    const int64_t row = tile * kTileOut + threadIdx.x % kWarp / 4;
-    const int64_t k0 = step * kTileIn + threadIdx.x % 4 * 8;
-    const uint4 upper = eight_of<kWhole>(x, row, k0), lower = eight_of<kWhole>(x, row + 8, k0);
+  __device__ const void* address(int64_t tile, int64_t step, int vector) const {
+    return x.address(row(tile, vector), k0(step));
+  }
+  __device__ uint4 eight(int64_t tile, int64_t step, int vector) const {
+    return x.eight(row(tile, vector), k0(step));
+  }
+  static __device__ Fragment fragment(const uint4& upper, const uint4& lower) {
     return {uint4{upper.x, lower.x, upper.y, lower.y}, uint4{upper.z, lower.z, upper.w, lower.w}};
   }
+
+ private:
+  static __device__ int64_t row(int64_t tile, int vector) {
+    return tile * kTileOut + threadIdx.x % kWarp / 4 + vector * 8;
+  }
+  static __device__ int64_t k0(int64_t step) { return step * kTileIn + threadIdx.x % 4 * 8; }
 };
 
 // c += a b over one step of K.

@@ -5,6 +5,7 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <new>
@@ -18,7 +19,6 @@ namespace {
 constexpr int kWarp = 32;
 constexpr size_t kCopyBytes = 16;
 constexpr size_t kStackBytes = 128 << 10;
-constexpr int64_t kMostShared = 64 << 10;  // beside what kernels declare
 
 // Counts arrivals; everybody waits for the next generation.
 struct Barrier {
@@ -40,7 +40,11 @@ struct Fiber {
   bool done = false;
   const Barrier* waits = nullptr;  // null when it may run
   int64_t generation = 0;
-  std::vector<std::pair<void*, const void*>> copies;  // to, from; that it has not waited for
+  struct Copy {
+    void* to;
+    const void* from;
+  };
+  std::deque<std::vector<Copy>> copies;  // that it has not waited for; groups, the last one open
 
   bool ready() const { return !done && (!waits || waits->generation != generation); }
 };
@@ -207,7 +211,7 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
     }
     fiber.done = false;
     fiber.waits = nullptr;
-    fiber.copies.clear();
+    fiber.copies.assign(1, {});
     switcher().begin(i, fiber.stack);
     ++b.warps[i / kWarp].alive;
   }
@@ -314,16 +318,28 @@ void wait_for_previous() {
   switcher().to_scheduler(b.current);
 }
 
-void copy_later(void* to, const void* from) {
-  block().fibers[block().current].copies.emplace_back(to, from);
+bool& copies_at_once() {
+  static bool at_once = false;
+  return at_once;
 }
 
-void wait_for_copies() {
-  auto& copies = block().fibers[block().current].copies;
-  for (const auto& [to, from] : copies) {
-    from ? std::memcpy(to, from, kCopyBytes) : std::memset(to, 0, kCopyBytes);
+static void copy(void* to, const void* from) {
+  from ? std::memcpy(to, from, kCopyBytes) : std::memset(to, 0, kCopyBytes);
+}
+
+void copy_later(void* to, const void* from) {
+  if (copies_at_once()) return copy(to, from);
+  block().fibers[block().current].copies.back().push_back({to, from});
+}
+
+void end_copy_group() { block().fibers[block().current].copies.emplace_back(); }
+
+void wait_for_copies(int groups_under_way) {
+  auto& groups = block().fibers[block().current].copies;
+  while (static_cast<int>(groups.size()) - 1 > groups_under_way) {
+    for (const auto& [to, from] : groups.front()) copy(to, from);
+    groups.pop_front();
   }
-  copies.clear();
 }
 
 void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
@@ -345,7 +361,7 @@ void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
   const int64_t in_block = int64_t{threads.x} * threads.y * threads.z;
   if (in_block < 1 || in_block > 1024 || threads.z > 64 || blocks.x < 1 || blocks.y < 1 ||
       blocks.z < 1 || blocks.x > 0x7fffffffu || blocks.y > 65535 || blocks.z > 65535 ||
-      shared_bytes > kMostShared) {
+      shared_bytes > machine().shared_memory) {
     throw std::logic_error("no GPU takes this launch");
   }
   block().kernel = &kernel;

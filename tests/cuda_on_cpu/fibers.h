@@ -20,9 +20,12 @@ void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
 // Where a thread of such a kernel waits.
 void wait_for_previous();
 
-// Copies 16 bytes, or zeros from nowhere, when this thread waits for its copies, and not before.
+// Copies 16 bytes, or zeros from nowhere: at once (copies_at_once()), or not before this thread
+// waits for the group. A kernel must bear both.
 void copy_later(void* to, const void* from);
-void wait_for_copies();
+void end_copy_group();
+void wait_for_copies(int groups_under_way);
+bool& copies_at_once();
 
 // The block's dynamic shared memory; full of NaN when a block begins.
 std::byte* shared_memory();

@@ -276,6 +276,10 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (cuda_on_cpu::streams().count(event->stream) > 0) event->stream->do_until(event->last);
   return said(machine().failure);
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = machine().shared_memory;
+  return cudaSuccess;
+}
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (event->stream->done < event->last) return cudaErrorNotReady;
   return said(machine().failure);

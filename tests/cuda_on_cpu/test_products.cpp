@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/cuda/product_kernel.h"
+#include "tests/cuda_on_cpu/fibers.h"
 #include "tests/kernels/op_case.h"
 #include "tests/support/under_test.h"
 
@@ -75,8 +76,11 @@ TEST_P(Products, EveryWayHasTheSameBits) {
     for (const bool split : {false, true}) {
       if (split && !groups) continue;
       const kernels::ProductPlan plan = kernels::plan_of(tile, split, m_, n_);
-      for (int again = 0; again < 2; ++again) {  // counters are back at zero
+      // The second time counters must be back at zero.
+      for (const bool at_once : {false, true}) {
+        cuda_on_cpu::copies_at_once() = at_once;
         EXPECT_EQ(difference(as(plan), expected), "") << name_of(plan);
+        cuda_on_cpu::copies_at_once() = false;
       }
     }
   }
@@ -91,35 +95,46 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Products,
                            return "K" + std::to_string(instance.param.k);
                          });
 
+constexpr int64_t kLargeCard = 226 << 10, kSmallCard = 98 << 10;  // shared memory of a block
+
 TEST(ProductPlan, CoversTheProductWithinItsMemory) {
   for (const int64_t m : {1, 3, 64, 2048, 12288, 22016}) {
     for (const int64_t n : {1, 17, 128, 512, 147456}) {
       for (const int64_t k : {1, 136, 2048, 11008}) {
-        const kernels::ProductPlan plan = kernels::plan_product(m, n, k, true);
-        const kernels::ProductTile& tile = kernels::kProductTiles.at(plan.tile);
-        EXPECT_GE(plan.down * tile.rows(), m);
-        EXPECT_GE(plan.across * tile.columns(), n);
-        if (!plan.split) continue;
-        EXPECT_EQ(kernels::slices_of(k).groups(), kernels::kGroups);
-        EXPECT_LE(kernels::parts_bytes(plan), product_scratch(n, m));
-        EXPECT_FALSE(kernels::plan_product(m, n, k, false).split);
+        for (const int64_t shared : {kLargeCard, kSmallCard}) {
+          const kernels::ProductPlan plan = kernels::plan_product(m, n, k, true, 1, shared);
+          const kernels::ProductTile& tile = kernels::kProductTiles.at(plan.tile);
+          EXPECT_GE(plan.down * tile.rows(), m);
+          EXPECT_GE(plan.across * tile.columns(), n);
+          const bool groups = kernels::slices_of(k).groups() > 1;
+          EXPECT_LE(tile.shared_bytes(groups && !plan.split), shared);
+          if (!plan.split) continue;
+          EXPECT_EQ(kernels::slices_of(k).groups(), kernels::kGroups);
+          EXPECT_LE(kernels::parts_bytes(plan), product_scratch(n, m));
+          EXPECT_FALSE(kernels::plan_product(m, n, k, false, 1, shared).split);
+          EXPECT_FALSE(kernels::plan_product(m, n, k, true, 2, shared).split);
+        }
       }
     }
   }
 }
 
+std::string planned(int64_t m, int64_t n, int64_t k, bool may_split) {
+  return name_of(kernels::plan_product(m, n, k, may_split, 1, kLargeCard));
+}
+
 // 64 pictures at once: what the smallest layers of 1B and 7B have of tiles does not keep a card
 // busy.
 TEST(ProductPlan, SplitsWhereTilesAreFew) {
-  EXPECT_EQ(name_of(kernels::plan_product(2048, 128, 2048, true)), "128 x 64 split");
-  EXPECT_EQ(name_of(kernels::plan_product(4096, 128, 11008, true)), "128 x 128 split");
-  EXPECT_EQ(name_of(kernels::plan_product(11264, 128, 2048, true)), "128 x 128");
+  EXPECT_EQ(planned(2048, 128, 2048, true), "128 x 128 split");
+  EXPECT_EQ(planned(4096, 128, 11008, true), "128 x 128 split");
+  EXPECT_EQ(planned(22016, 128, 4096, true), "128 x 128");
 }
 
 // A convolution to colours: most of a larger tile would be multiplied for nothing.
 TEST(ProductPlan, FewOutputsTakeTheSmallestTile) {
-  EXPECT_EQ(name_of(kernels::plan_product(3, 147456, 1152, false)), "64 x 32");
-  EXPECT_EQ(name_of(kernels::plan_product(128, 147456, 1152, false)), "128 x 128");
+  EXPECT_EQ(planned(3, 147456, 1152, false), "64 x 32");
+  EXPECT_EQ(planned(128, 147456, 1152, false), "128 x 128");
 }
 
 }  // namespace

@@ -181,8 +181,9 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   bench
-      ->add_option("--seconds", state->seconds,
-                   "Begin no part of the measurements after so many; 0: take the time it takes")
+      ->add_option(
+          "--seconds", state->seconds,
+          "Begin no part of drawing's measurements after so many; 0: take the time it takes")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   bench->add_option("--only", state->parts, "Measure only these: decode, draw, prefill, vq")

@@ -23,6 +23,9 @@ struct Bench {
   // Measures what memory can be read at now, in GB/s.
   double measure_bandwidth() { return bandwidths.emplace_back(read_speed()); }
 
+  // Whether the run has no time left.
+  bool late() const { return std::chrono::steady_clock::now() >= options.until; }
+
   // Runs one part of the measurements. What memory has no room for, or the run no time left, is
   // noted, and the rest goes on.
   void attempt(const std::string& name, const std::function<void()>& part);

@@ -113,6 +113,7 @@ void draw_whole(Bench& bench, int64_t pictures, DrawingRig& drawing) {
   std::vector<double> whole, each, bandwidths;
   Meter::Count work;
   for (int i = 0; i < std::min(bench.options.repeats, kMostWhole); ++i) {
+    if (i > 0 && bench.late()) break;
     bandwidths.push_back(bench.measure_bandwidth());
     const double first = drawing.start();
     bench.backend.meter().reset();

@@ -111,6 +111,7 @@ enum cudaMemcpyKind {
   cudaMemcpyDeviceToHost = 2,
   cudaMemcpyDeviceToDevice = 3
 };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 constexpr unsigned cudaStreamNonBlocking = 1;
 constexpr unsigned cudaHostAllocMapped = 2;
@@ -129,6 +130,7 @@ struct Machine {
   int major = 9;
   int code = 90;  // what the build's kernels were compiled for; 0: for other machines
   size_t memory = size_t{8} << 30;    // bytes in all
+  int shared_memory = 227 << 10;      // bytes of a block
   cudaError_t failure = cudaSuccess;  // of everything that waits for the device
   // Whether work is left until somebody waits for it: what a host that runs ahead must bear.
   bool late = false;
@@ -193,6 +195,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end);
 cudaError_t cudaEventDestroy(cudaEvent_t event);

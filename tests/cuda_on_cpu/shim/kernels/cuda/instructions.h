@@ -20,7 +20,11 @@ inline void prefetch(const void*) {}
 inline void copy_to_shared(uint4* to, const void* from, bool there) {
   cuda_on_cpu::copy_later(to, there ? from : nullptr);
 }
-inline void wait_for_copies() { cuda_on_cpu::wait_for_copies(); }
+inline void end_copy_group() { cuda_on_cpu::end_copy_group(); }
+template <int kUnderWay>
+void wait_for_copies() {
+  cuda_on_cpu::wait_for_copies(kUnderWay);
+}
 
 inline uint32_t round_pair(float low, float high) {
   return to_bf16(low).bits | uint32_t{to_bf16(high).bits} << 16;
