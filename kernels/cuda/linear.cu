@@ -5,52 +5,65 @@
 
 namespace bifrons::cuda {
 
-// Steps whose loads are in flight together, for kN * 8 columns: as many as registers hold while two
-// blocks of 512 threads share a multiprocessor.
-template <int kN>
-constexpr int kStepsInFlight = kN == 1 ? 3 : 2;
+// Steps of a warp's weights that are on their way while one is multiplied: all that 2048 inputs
+// have.
+constexpr int kAhead = 4;
 
 // Few columns: a block has one tile of 16 outputs and a warp for every slice of K, so that as many
 // loads as the card can take are under way; kN * 8 columns.
 template <int kN, typename B, typename T>
 __global__ void __launch_bounds__(16 * kWarp, 2)
     streaming_kernel(TiledWeights weights, B x, Finish<T> finish, Slices slices) {
-  float* partial = dynamic_shared<float>();  // [slices][kN * 8][16]
+  // A lane reads what it has copied itself: nobody waits for anybody.
+  uint4* const copied = dynamic_shared<uint4>();  // [slices][kAhead][2][kWarp]
+  // [slices][kN * 8][16]
+  float* const partial = reinterpret_cast<float*>(copied + slices.count * kAhead * kStepVectors);
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
+  uint4* const mine = copied + slice * kAhead * kStepVectors + lane;
   const int64_t tile = blockIdx.x, first_column = int64_t{blockIdx.y} * kN * 8;
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
+  const uint4* const stream = weights.begin(tile);
 
-  // In batches: the machine counts the loads of a batch together, so that a wait for one would be a
-  // wait for what was asked for since, too.
-  constexpr int kBatch = kStepsInFlight<kN>;
-  float sum[kN][4] = {};
-  Fragment a[kBatch];
-  const auto load = [&](int begin) {
+  const auto fetch = [&](int slot, int step) {
+    if (step < last) {
 #pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      if (begin + i < last) a[i] = weights.load(tile, begin + i);
+      for (int v = 0; v < 2; ++v) {
+        copy_to_shared(mine + slot * kStepVectors + v * kWarp,
+                       stream + step * kStepVectors + v * kWarp, true);
+      }
     }
+    end_copy_group();
   };
-  load(first);
+#pragma unroll
+  for (int i = 0; i < kAhead; ++i) fetch(i, first + i);
   let_next_begin();
   wait_for_previous();
-  for (int begin = first; begin < last; begin += kBatch) {
-    if (begin > first) load(begin);
-    uint4 b[kBatch][kN];
+  constexpr int kTogether = kAhead / kN;  // steps whose part of x is read together
+  uint4 b[kTogether][kN];
+  const auto load_b = [&](int begin) {
 #pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
+    for (int i = 0; i < kTogether; ++i) {
       if (begin + i >= last) continue;
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
         b[i][j] = x.eight(first_column + j * 8 + lane / 4, (begin + i) * kTileIn + lane % 4 * 8);
       }
     }
+  };
+  float sum[kN][4] = {};
+  for (int begin = first; begin < last; begin += kAhead) {
 #pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
+    for (int i = 0; i < kAhead; ++i) {
       if (begin + i >= last) continue;
+      uint4(&now)[kN] = b[i % kTogether];
+      if (i % kTogether == 0) load_b(begin + i);
+      wait_for_copies<kAhead - 1>();
+      const Fragment a =
+          TiledWeights::fragment(mine[i * kStepVectors], mine[i * kStepVectors + kWarp]);
 #pragma unroll
-      for (int j = 0; j < kN; ++j) multiply_step(sum[j], a[i], b[i][j]);
+      for (int j = 0; j < kN; ++j) multiply_step(sum[j], a, now[j]);
+      fetch(i, begin + i + kAhead);
     }
   }
 
@@ -75,7 +88,8 @@ void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOper
   const Grid grid{
       dim3(static_cast<unsigned>(weights.tiles), static_cast<unsigned>(ceil_div(finish.n, kN * 8))),
       dim3(static_cast<unsigned>(slices.count * kWarp)),
-      slices.count * kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float))};
+      slices.count * (kAhead * kStepVectors * static_cast<int64_t>(sizeof(uint4)) +
+                      kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float)))};
   launch_early(s.handle, s.early, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, finish,
                slices);
 }
