@@ -9,7 +9,7 @@
 namespace bifrons::cuda {
 
 constexpr int kColumns = 8;
-constexpr int kStepsAhead = 2;
+constexpr int kStepsAhead = 3;
 
 // Rows of x with their norm still to come; in whole vectors of eight.
 struct NormedRows {
@@ -24,7 +24,9 @@ template <typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)
     norm_product_kernel(TiledWeights weights, NormedRows rows, Pair pair, Slices slices) {
   __shared__ float strands[kColumns][kStrands];
-  float* partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
+  // Steps of both tiles on their way: a lane reads what it has copied itself. Then what they came to.
+  uint4* const copied = dynamic_shared<uint4>();     // [slices][kStepsAhead][2][2][kWarp]
+  float* const partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
   const int64_t tiles[2] = {pair.first_tile(blockIdx.x), pair.second_tile(blockIdx.x)};
   const uint4* const stream[2] = {weights.begin(tiles[0]), weights.begin(tiles[1])};
@@ -32,16 +34,19 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
 
   // The first weights are on their way while the previous kernel ends and the norm is computed.
-  Fragment a[kStepsAhead][2];
-  const auto load = [&](int begin) {
+  uint4* const mine = copied + slice * kStepsAhead * 2 * kStepVectors + lane;
+  const auto fetch = [&](int slot, int step) {
+    if (step < last) {
 #pragma unroll
-    for (int i = 0; i < kStepsAhead; ++i) {
-      if (begin + i >= last) continue;
-      a[i][0] = TiledWeights::load(stream[0] + (begin + i) * kStepVectors);
-      a[i][1] = TiledWeights::load(stream[1] + (begin + i) * kStepVectors);
+      for (int i = 0; i < 4; ++i) {
+        copy_to_shared(mine + (slot * 4 + i) * kWarp,
+                       stream[i / 2] + step * kStepVectors + i % 2 * kWarp, true);
+      }
     }
+    end_copy_group();
   };
-  load(first);
+#pragma unroll
+  for (int i = 0; i < kStepsAhead; ++i) fetch(i, first + i);
   let_next_begin();
   wait_for_previous();
   sum_strands<4>(strands, rows.x, rows.pitch, rows.rows, rows.k);
@@ -54,17 +59,25 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 
   float sum[2][4] = {};
   for (int begin = first; begin < last; begin += kStepsAhead) {
-    if (begin > first) load(begin);
+    uint4 b[kStepsAhead] = {};
+#pragma unroll
+    for (int i = 0; i < kStepsAhead; ++i) {
+      const int k0 = (begin + i) * static_cast<int>(kTileIn) + lane % 4 * 8;
+      if (begin + i < last && inside && k0 < k) {
+        b[i] = normed_eight(from + k0, rows.weight + k0, scale);
+      }
+    }
 #pragma unroll
     for (int i = 0; i < kStepsAhead; ++i) {
       if (begin + i >= last) continue;
-      const int k0 = (begin + i) * static_cast<int>(kTileIn) + lane % 4 * 8;
-      uint4 b{};
-      if (inside && k0 < k) b = normed_eight(from + k0, rows.weight + k0, scale);
-      multiply_step(sum[0], a[i][0], b);
-      multiply_step(sum[1], a[i][1], b);
+      wait_for_copies<kStepsAhead - 1>();
+      const uint4* const a = mine + i * 4 * kWarp;
+      multiply_step(sum[0], TiledWeights::fragment(a[0], a[kWarp]), b[i]);
+      multiply_step(sum[1], TiledWeights::fragment(a[2 * kWarp], a[3 * kWarp]), b[i]);
+      fetch(i, begin + i + kStepsAhead);
     }
   }
+  __syncthreads();  // nobody reads weights any more
 
   constexpr int kTile = kColumns * static_cast<int>(kTileOut);
   for (int t = 0; t < 2; ++t) {
@@ -157,7 +170,8 @@ void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, cons
                         static_cast<const float*>(norm.weight.data()), static_cast<float>(eps)};
   const Grid grid{dim3(static_cast<unsigned>(tiles / 2)),
                   dim3(static_cast<unsigned>(slices.count * kWarp)),
-                  slices.count * 2 * kColumns * kTileOut * static_cast<int64_t>(sizeof(float))};
+                  slices.count * kStepsAhead * 2 * kStepVectors * static_cast<int64_t>(sizeof(uint4))};
+  static_assert(2 * kColumns * kTileOut * sizeof(float) <= 2 * kStepVectors * sizeof(uint4));
   launch_early(s.handle, s.early, norm_product_kernel<Pair>, grid, weights, rows, pair, slices);
 }
 

@@ -152,12 +152,6 @@ struct TiledWeights {
   __device__ const uint4* begin(int64_t tile) const {
     return data + tile * steps * kStepVectors + threadIdx.x % kWarp;
   }
-  static __device__ Fragment load(const uint4* from) {
-    return {load_streaming(from), load_streaming(from + kWarp)};
-  }
-  __device__ Fragment load(int64_t tile, int64_t step) const {
-    return tile < tiles ? load(begin(tile) + step * kStepVectors) : Fragment{};
-  }
 
   // On their way through shared memory: what this lane copies of a step, in two vectors, and the
   // fragment that they are.
