@@ -172,6 +172,9 @@ void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, cons
                   dim3(static_cast<unsigned>(slices.count * kWarp)),
                   slices.count * kStepsAhead * 2 * kStepVectors * static_cast<int64_t>(sizeof(uint4))};
   static_assert(2 * kColumns * kTileOut * sizeof(float) <= 2 * kStepVectors * sizeof(uint4));
+  static_assert(kMostSlices * kStepsAhead * 2 * kStepVectors * sizeof(uint4) +
+                    kColumns * kStrands * sizeof(float) <=
+                kLeastShared);
   launch_early(s.handle, s.early, norm_product_kernel<Pair>, grid, weights, rows, pair, slices);
 }
 

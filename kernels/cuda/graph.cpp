@@ -95,12 +95,16 @@ class GraphRecording final : public Recording {
     if (!contest_) return ways_[way_].launch(stream_.handle);
     const std::optional<int> way = contest_->next();
     if (!way) return ways_[0].launch(stream_.handle);
-    Timed& timed = times_[launched_];
+    Timed& timed = times_[launched_++];
     timed.way = *way;
-    timed.begin.record(stream_.handle);
-    ways_[*way].launch(stream_.handle);
-    timed.end.record(stream_.handle);
-    ++launched_;  // not if the launch has failed: there is no time then
+    try {
+      timed.begin.record(stream_.handle);
+      ways_[*way].launch(stream_.handle);
+      timed.end.record(stream_.handle);
+    } catch (...) {
+      contest_.reset();  // there is no time of this turn
+      throw;
+    }
   }
   bool settled() const override { return !contest_; }
 

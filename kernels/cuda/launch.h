@@ -19,12 +19,20 @@ struct Grid {
 // more dynamic memory than this are asked for; others declare no more than the rest.
 constexpr int64_t kUnaskedShared = 16 << 10;
 
+// Always for all that the card has: the limit is the kernel's, not the launch's, and must not fall
+// while a graph holds a launch with more or another thread is about to make one.
 template <typename Kernel>
 void allow_shared(Kernel kernel, int64_t bytes) {
   if (bytes <= kUnaskedShared) return;
+  constexpr const char* kDoing = "setting shared memory aside";
+  int device = 0, most = 0;
+  cudaFuncAttributes declared{};
+  must(cudaGetDevice(&device), kDoing);
+  must(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), kDoing);
+  must(cudaFuncGetAttributes(&declared, kernel), kDoing);
   must(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                            static_cast<int>(bytes)),
-       "setting shared memory aside");
+                            most - static_cast<int>(declared.sharedSizeBytes)),
+       kDoing);
 }
 
 template <typename... Parameters, typename... Arguments>

@@ -90,6 +90,9 @@ void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOper
       dim3(static_cast<unsigned>(slices.count * kWarp)),
       slices.count * (kAhead * kStepVectors * static_cast<int64_t>(sizeof(uint4)) +
                       kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float)))};
+  static_assert(kMostSlices * (kAhead * kStepVectors * sizeof(uint4) +
+                               kTileOut * kN * 8 * sizeof(float)) <=
+                kLeastShared);
   launch_early(s.handle, s.early, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, finish,
                slices);
 }

@@ -9,6 +9,9 @@
 
 namespace bifrons::cuda {
 
+// Shared memory that a block may have on every card from compute capability 8.0 on.
+constexpr int64_t kLeastShared = 99 << 10;
+
 // Where kernels run and keep what lives between two of them.
 struct Stream {
   Stream() = default;
@@ -20,8 +23,7 @@ struct Stream {
 
   cudaStream_t handle = nullptr;
   bool early = false;  // whether launch_early() is that here
-  int64_t shared_bytes =
-      96 << 10;  // of a block; every card from compute capability 8.0 on has these
+  int64_t shared_bytes = kLeastShared;  // that a block may have
   Workspace workspace;
 };
 
