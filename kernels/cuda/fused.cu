@@ -9,6 +9,7 @@
 namespace bifrons::cuda {
 
 constexpr int kColumns = 8;
+// Of weights, on their way while one is multiplied: as many as fit into kLeastShared.
 constexpr int kStepsAhead = 3;
 
 // Rows of x with their norm still to come; in whole vectors of eight.
@@ -25,7 +26,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
     norm_product_kernel(TiledWeights weights, NormedRows rows, Pair pair, Slices slices) {
   __shared__ float strands[kColumns][kStrands];
   // Steps of both tiles on their way: a lane reads what it has copied itself. Then what they came to.
-  uint4* const copied = dynamic_shared<uint4>();     // [slices][kStepsAhead][2][2][kWarp]
+  uint4* const copied = dynamic_shared<uint4>();   // [slices][kStepsAhead][2][2][kWarp]
   float* const partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
   const int64_t tiles[2] = {pair.first_tile(blockIdx.x), pair.second_tile(blockIdx.x)};

@@ -15,8 +15,8 @@ struct Grid {
   int64_t shared_bytes = 0;  // dynamic
 };
 
-// Cards give a block more than 48 KiB, with what a kernel declares, only if asked. Kernels with
-// more dynamic memory than this are asked for; others declare no more than the rest.
+// Cards give a block more than 48 KiB, dynamic and declared together, only if asked. They are asked
+// for launches with more dynamic memory than this; the others declare no more than the rest.
 constexpr int64_t kUnaskedShared = 16 << 10;
 
 // Always for all that the card has: the limit is the kernel's, not the launch's, and must not fall

@@ -43,13 +43,73 @@ __device__ inline void add_to(float (&sum)[4], const float4& part) {
 template <int kTile>
 struct Stages {
   static constexpr ProductTile kIs = kProductTiles[kTile];
+  static constexpr int kThreads = kIs.threads(), kColumns = static_cast<int>(kIs.columns());
+  static constexpr int kEach =
+      kIs.steps * kColumns * 4 / kThreads;  // vectors of B a thread fetches
+  static_assert(kEach * kThreads == kIs.steps * kColumns * 4);
+
   struct Stage {
     uint4 a[kIs.steps][kIs.warps][2][kWarp];
     uint4 b[kIs.steps][kIs.columns()][4];
+
+    // Has this thread's share brought here, of the steps from `begin` on. A step that lies behind
+    // `last` may be fetched as well, and is not multiplied.
+    template <bool kWhole, typename A>
+    __device__ void fetch_a(const A& from, int64_t tile, int begin, int last) {
+#pragma unroll
+      for (int i = 0; i < kIs.steps * 2; ++i) {
+        const int step = begin + i / 2;
+        uint4& to = a[i / 2][threadIdx.x / kWarp][i % 2][threadIdx.x % kWarp];
+        if constexpr (kWhole || std::is_same_v<A, TiledWeights>) {
+          const void* at = step < last ? from.address(tile, step, i % 2) : nullptr;
+          copy_to_shared(&to, at ? at : from.data, at != nullptr);
+        } else {
+          to = from.eight(tile, step, i % 2);
+        }
+      }
+    }
+    template <bool kWhole, typename B>
+    __device__ void fetch_b(const B& from, int64_t first_column, int begin) {
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) {
+        const int mine = i * kThreads + static_cast<int>(threadIdx.x);
+        const int step = mine / (4 * kColumns), column = mine / 4 % kColumns;
+        const int64_t n = first_column + column, k0 = (begin + step) * kTileIn + mine % 4 * 8;
+        uint4& to = b[step][column][mine % 4];
+        if constexpr (kWhole) {
+          const Bf16* at = from.address(n, k0);
+          copy_to_shared(&to, at ? at : from.data, at != nullptr);
+        } else {
+          to = from.eight(n, k0);
+        }
+      }
+    }
   };
   static_assert(sizeof(Stage) == kIs.stage_bytes());
+
   Stage of[kIs.stages];
-  float4 totals[kIs.vectors][kIs.threads()];  // of groups; only where a block adds up several
+  float4 totals[kIs.vectors][kThreads];  // of groups; only where a block adds up several
+};
+
+// What a thread adds up: in the order of products.h, for kN vectors of columns.
+template <int kN>
+struct Sums {
+  float slice[kN][4] = {}, group[kN][4] = {};
+
+  __device__ void end_slice() {
+#pragma unroll
+    for (int j = 0; j < kN; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) group[j][e] += std::exchange(slice[j][e], 0.0f);
+    }
+  }
+  // total + group of vector j; `total` null: there is none before.
+  __device__ float4 with_group(int j, const float4* total) const {
+    float sum[4] = {};
+    if (total) add_to(sum, *total);
+    add_to(sum, {group[j][0], group[j][1], group[j][2], group[j][3]});
+    return {sum[0], sum[1], sum[2], sum[3]};
+  }
 };
 
 // kWhole: both operands come in whole vectors.
@@ -59,14 +119,11 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
   constexpr ProductTile kIs = kProductTiles[kTile];
   constexpr bool kSplit = std::is_same_v<Others, Split>;
   constexpr bool kWeights = std::is_same_v<A, TiledWeights>;
-  constexpr int kN = kIs.vectors, kThreads = kIs.threads();
-  constexpr int kColumns = static_cast<int>(kIs.columns());
-  constexpr int kEach = kIs.steps * kColumns * 4 / kThreads;  // vectors of B that a thread fetches
-  static_assert(kEach * kThreads == kIs.steps * kColumns * 4);
+  constexpr int kN = kIs.vectors, kUnderWay = kIs.stages - 1;
   Stages<kTile>& shared = *dynamic_shared<Stages<kTile>>();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   const int64_t tile = int64_t{blockIdx.y} * kIs.warps + warp;
-  const int64_t first_column = int64_t{blockIdx.x} * kColumns;
+  const int64_t first_column = blockIdx.x * kIs.columns();
   int first = 0, last = slices.steps;
   if constexpr (kSplit) {
     const int steps = slices.each * slices.length;
@@ -79,51 +136,23 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
     finish.y += blockIdx.z * others.y;
   }
 
-  // Of a stage's steps the last one may lie behind `last`: it may be fetched, and is not
-  // multiplied.
-  const auto fetch_a = [&](int slot, int begin) {
-#pragma unroll
-    for (int i = 0; i < kIs.steps * 2; ++i) {
-      uint4& to = shared.of[slot].a[i / 2][warp][i % 2][lane];
-      if constexpr (kWhole || kWeights) {
-        const void* from =
-            begin + i / 2 < last ? a_rows.address(tile, begin + i / 2, i % 2) : nullptr;
-        copy_to_shared(&to, from ? from : a_rows.data, from != nullptr);
-      } else {
-        to = a_rows.eight(tile, begin + i / 2, i % 2);
-      }
-    }
-  };
-  const auto fetch_b = [&](int slot, int begin) {
-#pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      const int at = i * kThreads + thread, step = at / (4 * kColumns), column = at / 4 % kColumns;
-      const int64_t n = first_column + column, k0 = (begin + step) * kTileIn + at % 4 * 8;
-      uint4& to = shared.of[slot].b[step][column][at % 4];
-      if constexpr (kWhole) {
-        const Bf16* from = b_rows.address(n, k0);
-        copy_to_shared(&to, from ? from : b_rows.data, from != nullptr);
-      } else {
-        to = b_rows.eight(n, k0);
-      }
-    }
-  };
-  constexpr int kUnderWay = kIs.stages - 1;
   // Weights are there from the beginning.
   if constexpr (!kWeights) wait_for_previous();
 #pragma unroll
   for (int s = 0; s < kUnderWay; ++s) {
-    if (first + s * kIs.steps < last) fetch_a(s, first + s * kIs.steps);
+    const int begin = first + s * kIs.steps;
+    if (begin < last) shared.of[s].template fetch_a<kWhole>(a_rows, tile, begin, last);
   }
   let_next_begin();
   if constexpr (kWeights) wait_for_previous();
 #pragma unroll
   for (int s = 0; s < kUnderWay; ++s) {
-    if (first + s * kIs.steps < last) fetch_b(s, first + s * kIs.steps);
+    const int begin = first + s * kIs.steps;
+    if (begin < last) shared.of[s].template fetch_b<kWhole>(b_rows, first_column, begin);
     end_copy_group();
   }
 
-  float group[kN][4] = {}, slice[kN][4] = {};
+  Sums<kN> sums;
   int steps_left = slices.length, slices_left = slices.each;
   bool any_total = false;
   int slot = 0, free_slot = kUnderWay;
@@ -132,59 +161,52 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
     wait_for_copies<kUnderWay - 1>();
     __syncthreads();  // this stage has been filled by all, and nobody reads the one before any more
     if (const int next = begin + kUnderWay * kIs.steps; next < last) {
-      fetch_a(free_slot, next);
-      fetch_b(free_slot, next);
+      shared.of[free_slot].template fetch_a<kWhole>(a_rows, tile, next, last);
+      shared.of[free_slot].template fetch_b<kWhole>(b_rows, first_column, next);
     }
     end_copy_group();
-    const typename Stages<kTile>::Stage& stage = shared.of[slot];
+    const auto& stage = shared.of[slot];
     free_slot = slot;
     slot = slot + 1 == kIs.stages ? 0 : slot + 1;
 #pragma unroll
     for (int i = 0; i < kIs.steps; ++i) {
-      const int step = begin + i;
-      if (step >= last) continue;
+      if (begin + i >= last) continue;
       const Fragment a = A::fragment(stage.a[i][warp][0][lane], stage.a[i][warp][1][lane]);
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
-        multiply_step(slice[j], a, stage.b[i][j * 8 + lane / 4][lane % 4]);
+        multiply_step(sums.slice[j], a, stage.b[i][j * 8 + lane / 4][lane % 4]);
       }
-      if (--steps_left > 0 && step + 1 < last) continue;
+      if (--steps_left > 0 && begin + i + 1 < last) continue;
       steps_left = slices.length;
-#pragma unroll
-      for (int j = 0; j < kN; ++j) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) group[j][e] += std::exchange(slice[j][e], 0.0f);
-      }
-      if constexpr (kSplit) continue;
-      if (--slices_left > 0 || slices.groups() == 1) continue;
+      sums.end_slice();
+      if (kSplit || --slices_left > 0 || slices.groups() == 1) continue;
       slices_left = slices.each;
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
-        float total[4] = {};
-        if (any_total) add_to(total, shared.totals[j][thread]);
-#pragma unroll
-        for (int e = 0; e < 4; ++e) total[e] += std::exchange(group[j][e], 0.0f);
-        shared.totals[j][thread] = {total[0], total[1], total[2], total[3]};
+        float4& total = shared.totals[j][thread];
+        total = sums.with_group(j, any_total ? &total : nullptr);
+        for (float& sum : sums.group[j]) sum = 0.0f;
       }
       any_total = true;
     }
   }
   wait_for_copies<0>();
 
-  const auto finish_four = [&](int j, const float(&sum)[4]) {
+  const auto finish_four = [&](int j, const float4& sum) {
+    const float four[4] = {sum.x, sum.y, sum.z, sum.w};
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
       finish(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
-             sum[e]);
+             four[e]);
     }
   };
   if constexpr (kSplit) {
     const int64_t at = int64_t{blockIdx.y} * gridDim.x + blockIdx.x;
+    constexpr int kThreads = kIs.threads();
     float4* const parts = others.parts + at * kGroups * kN * kThreads + thread;
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
-      parts[(blockIdx.z * kN + j) * kThreads] = {group[j][0], group[j][1], group[j][2],
-                                                 group[j][3]};
+      parts[(blockIdx.z * kN + j) * kThreads] = sums.with_group(j, nullptr);
     }
     if (!last_to_arrive(others.counters + at, kGroups)) return;
 #pragma unroll 4
@@ -192,17 +214,13 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
       float total[4] = {};
 #pragma unroll
       for (int g = 0; g < kGroups; ++g) add_to(total, parts[(g * kN + j) * kThreads]);
-      finish_four(j, total);
+      finish_four(j, {total[0], total[1], total[2], total[3]});
     }
   } else {
+    // The last slices of K may be missing, and then the group they would end was not added yet.
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
-      // The last slices of K may be missing, and then the group they would end was not added yet.
-      float total[4] = {};
-      if (any_total) add_to(total, shared.totals[j][thread]);
-#pragma unroll
-      for (int e = 0; e < 4; ++e) total[e] += group[j][e];
-      finish_four(j, total);
+      finish_four(j, sums.with_group(j, any_total ? &shared.totals[j][thread] : nullptr));
     }
   }
 }
@@ -235,7 +253,7 @@ void multiply_as(Stream& s, const ProductPlan& plan, const A& a, const B& b,
   }
 }
 
-// kMaySplit: where the time of one product counts, and there are not two of them at once.
+// kMaySplit: only for callers that hold nothing in the workspace, which a split product takes.
 template <bool kMaySplit = false, typename A, typename B, typename T, typename Others = Alone>
 void multiply(Stream& s, const A& a, const B& b, const Finish<T>& finish, int64_t k,
               const Others& others = {}) {

@@ -32,6 +32,7 @@ struct ProductTile {
   }
 };
 
+// As many stages as a large card's shared memory holds of the resident blocks, with totals.
 constexpr std::array<ProductTile, 3> kProductTiles = {
     {{4, 4, 4, 2, 3}, {8, 8, 4, 1, 2}, {8, 16, 5, 1, 1}}};
 
