@@ -3,6 +3,7 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "kernels/error.h"
+#include "kernels/headroom.h"
 #include "vision/picture_decode.h"
 
 namespace bifrons {
@@ -23,6 +24,9 @@ void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
 }  // namespace
 
 Picture decode_pixels(const BarePicture& bare) {
+  // A codec that runs out of memory blames the file.
+  require_memory(static_cast<int64_t>(bare.file.size()) + bare.width * bare.height * 16 +
+                 (int64_t{8} << 20));
   cv::Mat pixels;
   if (bare.channels > 0) {  // what a damaged JPEG leaves out is black, not what memory held before
     pixels = cv::Mat::zeros(static_cast<int>(bare.height), static_cast<int>(bare.width),

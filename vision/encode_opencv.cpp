@@ -3,11 +3,14 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "kernels/error.h"
+#include "kernels/headroom.h"
 #include "vision/picture_encode.h"
 
 namespace bifrons {
 
 std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format) {
+  // A codec that runs out of memory says no more than that it failed.
+  require_memory(picture.width * picture.height * 16 + (int64_t{8} << 20));
   cv::Mat pixels(static_cast<int>(picture.height), static_cast<int>(picture.width), CV_8UC3);
   check(pixels.isContinuous() && picture.rgb.size() == pixels.total() * 3,
         "encode_pixels: the pixels do not fill the picture");

@@ -131,6 +131,7 @@ dnnl::memory Convolutions::State::weight_as(const dnnl::memory::desc& wanted,
 
 BandPlan Convolutions::State::plan_band(const Band& band, DType compute, int64_t width,
                                         int64_t out_width, const Convolution& weight) {
+  require_memory(kPlanningMemory);
   const Taps taps(weight);
   const Type type = type_of(compute);
   const int64_t k = weight.kernel;
@@ -235,7 +236,9 @@ void Convolutions::State::run_band(const Plan& plan, size_t index, const Tensor&
   idle.push_back(std::move(workspace));
 }
 
-Convolutions::Convolutions() : state_(std::make_unique<State>()) {}
+Convolutions::Convolutions() {
+  with_onednn([this] { state_ = std::make_unique<State>(); });
+}
 Convolutions::~Convolutions() = default;
 
 std::string_view Convolutions::library() { return "oneDNN"; }
@@ -267,9 +270,11 @@ void Convolutions::run(ThreadPool& pool, const Tensor& y, const Tensor& x,
   // The caller's own OpenMP setting is left as it was.
   const int caller_threads = omp_get_max_threads();
   use_one_thread();
-  const Plan& plan = state_->plan(y, x, weight);
-  pool.run(static_cast<int64_t>(plan.bands.size()), [&](int64_t i) {
-    state_->run_band(plan, static_cast<size_t>(i), y, x, weight, residual);
+  with_onednn([&] {
+    const Plan& plan = state_->plan(y, x, weight);
+    pool.run(static_cast<int64_t>(plan.bands.size()), [&](int64_t i) {
+      state_->run_band(plan, static_cast<size_t>(i), y, x, weight, residual);
+    });
   });
   omp_set_num_threads(caller_threads);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/memory.h"
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/products.h"
 
 namespace bifrons::cpu {
@@ -42,6 +43,7 @@ struct Products::State {
   const Plan& plan(const ProductShape& shape) {
     const std::lock_guard lock(mutex);
     if (const auto known = plans.find(shape); known != plans.end()) return known->second;
+    require_memory(kPlanningMemory);
     using Strides = dnnl::memory::dims;
     const auto [m, k, n, a_pitch, b_pitch, b_transposed, c, c_pitch] = shape;
     const dnnl::memory::desc a_desc({m, k}, Type::bf16, Strides{a_pitch, 1});
@@ -70,7 +72,9 @@ struct Products::State {
   }
 };
 
-Products::Products() : state_(std::make_unique<State>()) {}
+Products::Products() {
+  with_onednn([this] { state_ = std::make_unique<State>(); });
+}
 Products::~Products() = default;
 
 // Below it oneDNN multiplies bf16 by loops that are slower than ours in f32.
@@ -80,15 +84,18 @@ bool Products::available() {
 
 void Products::run(const ProductShape& shape, const void* a, const void* b, void* c) {
   const OneThread one_thread;
-  const Plan& plan = state_->plan(shape);
-  Buffer scratch = state_->take(static_cast<int64_t>(plan.scratch.get_size()));
-  const dnnl::engine& engine = state_->engine;
-  dnnl::stream stream(engine);
-  plan.primitive.execute(stream, {{DNNL_ARG_SRC, {plan.a, engine, const_cast<void*>(a)}},
-                                  {DNNL_ARG_WEIGHTS, {plan.b, engine, const_cast<void*>(b)}},
-                                  {DNNL_ARG_DST, {plan.c, engine, c}},
-                                  {DNNL_ARG_SCRATCHPAD, {plan.scratch, engine, scratch.data()}}});
-  stream.wait();
+  Buffer scratch;
+  with_onednn([&] {
+    const Plan& plan = state_->plan(shape);
+    scratch = state_->take(static_cast<int64_t>(plan.scratch.get_size()));
+    const dnnl::engine& engine = state_->engine;
+    dnnl::stream stream(engine);
+    plan.primitive.execute(stream, {{DNNL_ARG_SRC, {plan.a, engine, const_cast<void*>(a)}},
+                                    {DNNL_ARG_WEIGHTS, {plan.b, engine, const_cast<void*>(b)}},
+                                    {DNNL_ARG_DST, {plan.c, engine, c}},
+                                    {DNNL_ARG_SCRATCHPAD, {plan.scratch, engine, scratch.data()}}});
+    stream.wait();
+  });
   const std::lock_guard lock(state_->mutex);
   state_->idle.push_back(std::move(scratch));
 }

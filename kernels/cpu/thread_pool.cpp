@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/isa.h"
 #include "kernels/error.h"
+#include "kernels/threads.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -44,8 +45,8 @@ int available_cores() {
 
 ThreadPool::ThreadPool(int threads) {
   check(threads >= 1 && threads < static_cast<int>(kInside), "thread pool: 1 to 32766 threads");
-  workers_.reserve(threads - 1);
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  for (int i = 1; i < threads && start_thread(workers_, [this] { work(); }); ++i) {
+  }
 }
 
 ThreadPool::~ThreadPool() {

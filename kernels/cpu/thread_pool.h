@@ -15,6 +15,7 @@ namespace bifrons::cpu {
 // must not depend on it. Not reentrant.
 class ThreadPool {
  public:
+  // With fewer threads where the system does not give as many.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

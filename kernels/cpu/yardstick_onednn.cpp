@@ -8,6 +8,7 @@
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/thread_pool.h"
 #include "kernels/cpu/yardstick.h"
+#include "kernels/threads.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -37,6 +38,7 @@ struct Yardstick::State {
   std::vector<Product> products;
 
   void add(const Desc& a, const Desc& b, const Desc& c) {
+    require_memory(kPlanningMemory);
     const int before = omp_get_max_threads();
     omp_set_num_threads(threads);
     const dnnl::matmul::primitive_desc chosen({a, b, c}, engine);
@@ -47,7 +49,8 @@ struct Yardstick::State {
 };
 
 Yardstick::Yardstick(int threads) : state_(std::make_unique<State>()) {
-  state_->threads = threads > 0 ? threads : available_cores();
+  // OpenMP ends the process where it cannot start a thread.
+  state_->threads = startable_threads(threads > 0 ? threads : available_cores());
 }
 Yardstick::~Yardstick() = default;
 

@@ -1,16 +1,19 @@
 // A bounded queue; its lock is never held while a task runs.
 #include "src/batch/writer_threads.h"
 
+#include "kernels/threads.h"
+
 namespace bifrons {
 
 WriterThreads::WriterThreads(int threads) {
-  threads_.reserve(threads);
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  for (int i = 0; i < threads && start_thread(threads_, [this] { work(); }); ++i) {
+  }
 }
 
 WriterThreads::~WriterThreads() { close(); }
 
 void WriterThreads::add(std::function<void()> task) {
+  if (threads_.empty()) return do_now(task);
   std::unique_lock lock(mutex_);
   const size_t room = 2 * threads_.size();
   changed_.wait(lock, [&] { return waiting_.size() < room || failure_; });
@@ -18,6 +21,19 @@ void WriterThreads::add(std::function<void()> task) {
   waiting_.push_back(std::move(task));
   lock.unlock();
   changed_.notify_all();
+}
+
+// One after the other, as callers on several threads may rely on nothing else.
+void WriterThreads::do_now(const std::function<void()>& task) {
+  const std::lock_guard lock(alone_);
+  if (broken()) finish();
+  try {
+    task();
+  } catch (...) {
+    const std::lock_guard failing(mutex_);
+    failure_ = std::current_exception();
+    throw;
+  }
 }
 
 void WriterThreads::work() {

@@ -15,6 +15,7 @@ namespace bifrons {
 // are dropped: nothing more can be kept.
 class WriterThreads {
  public:
+  // With fewer threads where the system does not give as many; without any, add() does the task.
   explicit WriterThreads(int threads);
   WriterThreads(const WriterThreads&) = delete;
   WriterThreads& operator=(const WriterThreads&) = delete;
@@ -28,6 +29,7 @@ class WriterThreads {
   bool broken() const;
 
  private:
+  void do_now(const std::function<void()>& task);
   void work();
   void close();
 
@@ -36,6 +38,7 @@ class WriterThreads {
   std::deque<std::function<void()>> waiting_;
   bool closed_ = false;
   std::exception_ptr failure_;
+  std::mutex alone_;  // of the tasks, where there is no thread
   std::vector<std::thread> threads_;
 };
 

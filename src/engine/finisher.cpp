@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "kernels/threads.h"
+
 namespace bifrons {
 namespace {
 
@@ -20,12 +22,14 @@ double seconds_of(const Run& run) {
 Finisher::Finisher(const ResultSink& sink, Decode decode, int64_t room)
     : sink_(sink),
       decode_(std::move(decode)),
-      room_(static_cast<size_t>(std::max<int64_t>(1, room))),
-      thread_([this] { work(); }) {}
+      room_(static_cast<size_t>(std::max<int64_t>(1, room))) {
+  start_thread(thread_, [this] { work(); });
+}
 
 Finisher::~Finisher() { join(); }
 
 bool Finisher::push(BatchResult result) {
+  if (thread_.empty()) return !failure_ && take(std::move(result));
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return waiting_.size() < room_ || failure_; });
   if (failure_) return false;
@@ -35,18 +39,38 @@ bool Finisher::push(BatchResult result) {
 }
 
 void Finisher::join() {
-  if (!thread_.joinable()) return;
+  if (thread_.empty() || !thread_[0].joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     last_pushed_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  thread_[0].join();
 }
 
 void Finisher::finish() {
   join();
   if (failure_) std::rethrow_exception(failure_);
+}
+
+// False when sink or decode threw.
+bool Finisher::take(BatchResult result) {
+  try {
+    if (decode_ && result.drawing) {
+      const double took =
+          seconds_of([&] { result.drawing->picture = decode_(result.drawing->tokens); });
+      decode_seconds_ += took;
+      result.drawing->seconds += took;
+    }
+    sink_seconds_ += seconds_of([&] { sink_(std::move(result)); });
+    return true;
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    waiting_.clear();
+    changed_.notify_all();
+    return false;
+  }
 }
 
 void Finisher::work() {
@@ -60,21 +84,7 @@ void Finisher::work() {
       waiting_.pop_front();
     }
     changed_.notify_all();
-    try {
-      if (decode_ && result.drawing) {
-        const double took =
-            seconds_of([&] { result.drawing->picture = decode_(result.drawing->tokens); });
-        decode_seconds_ += took;
-        result.drawing->seconds += took;
-      }
-      sink_seconds_ += seconds_of([&] { sink_(std::move(result)); });
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      failure_ = std::current_exception();
-      waiting_.clear();
-      changed_.notify_all();
-      return;
-    }
+    if (!take(std::move(result))) return;
   }
 }
 

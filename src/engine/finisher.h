@@ -9,6 +9,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <vector>
 
 #include "src/bifrons.h"
 
@@ -19,7 +20,8 @@ class Finisher {
   using Decode = std::function<Picture(std::span<const int32_t> tokens)>;
 
   // Results without pixels get them from `decode` on the finisher's thread; without `decode` they
-  // must have them. At most `room` results wait. Both functions are borrowed.
+  // must have them. At most `room` results wait. Both functions are borrowed. Where the system has
+  // no thread to give, push() does its work.
   Finisher(const ResultSink& sink, Decode decode, int64_t room);
 
   // Waits like finish(), and keeps quiet.
@@ -38,6 +40,7 @@ class Finisher {
 
  private:
   void work();
+  bool take(BatchResult result);
   void join();
 
   const ResultSink& sink_;
@@ -51,7 +54,7 @@ class Finisher {
   std::exception_ptr failure_;
   double sink_seconds_ = 0;  // the thread's own until it has ended
   double decode_seconds_ = 0;
-  std::thread thread_;
+  std::vector<std::thread> thread_;  // one or none
 };
 
 }  // namespace bifrons

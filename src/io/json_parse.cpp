@@ -137,7 +137,7 @@ Json Json::parse(std::string_view text, const std::string& name, const JsonLimit
   try {
     good = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::kFailed, name + ": not enough memory to read it");
+    throw Error(ErrorKind::kUnavailable, name + ": not enough memory to read it");
   } catch (const std::exception&) {
     good = false;
   }

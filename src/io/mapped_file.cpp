@@ -17,6 +17,10 @@ MappedFile::MappedFile(File file) : file_(std::move(file)) {
   const auto size = static_cast<size_t>(file_.size());
   void* base = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file_.descriptor(), 0);
   if (base == MAP_FAILED) {
+    if (errno == ENOMEM) {
+      throw Error(ErrorKind::kUnavailable,
+                  fmt::format("{}: not enough memory to map its {} bytes", file_.name(), size));
+    }
     throw Error(ErrorKind::kFailed, fmt::format("{}: cannot be mapped into memory: {}",
                                                 file_.name(), std::strerror(errno)));
   }

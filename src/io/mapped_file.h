@@ -18,7 +18,7 @@ namespace bifrons {
 // that cannot accept even that copy with file().read().
 class MappedFile {
  public:
-  // Throws Error (failed): the system refuses the mapping.
+  // Throws Error: unavailable (not enough memory), failed (the system refuses the mapping).
   explicit MappedFile(File file);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&&) = delete;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <future>
 #include <new>
+#include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/directory.h"
@@ -157,7 +158,7 @@ Checkpoint Checkpoint::open(const std::string& directory_path) {
     state->origins.shrink_to_fit();
     return Checkpoint(std::move(state));
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::kFailed,
+    throw Error(ErrorKind::kUnavailable,
                 fmt::format("{}: not enough memory to read it", quote(directory_path)));
   }
 }
@@ -215,8 +216,11 @@ int64_t Checkpoint::verify_checksums(int threads) const {
   };
   // Futures hand over what a thread threw; those that are left wait for their threads.
   std::vector<std::future<void>> others;
-  for (size_t i = 1; i < std::min<size_t>(std::max(threads, 1), all.size()); ++i) {
-    others.push_back(std::async(std::launch::async, work));
+  try {
+    for (size_t i = 1; i < std::min<size_t>(std::max(threads, 1), all.size()); ++i) {
+      others.push_back(std::async(std::launch::async, work));
+    }
+  } catch (const std::system_error&) {  // no more threads to be had: those there are do it all
   }
   work();
   for (std::future<void>& other : others) other.get();

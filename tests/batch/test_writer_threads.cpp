@@ -58,5 +58,17 @@ TEST(WriterThreads, AFailureReachesAddAndFinishAndEndsTheRest) {
   EXPECT_EQ(late, 0);
 }
 
+TEST(WriterThreads, WithoutAThreadTheCallerWrites) {
+  int done = 0;
+  WriterThreads writers(0);
+  writers.add([&done] { ++done; });
+  EXPECT_EQ(done, 1);
+  EXPECT_THROW(writers.add([] { throw std::runtime_error("disk full"); }), std::runtime_error);
+  EXPECT_TRUE(writers.broken());
+  EXPECT_THROW(writers.add([&done] { ++done; }), std::runtime_error);
+  EXPECT_THROW(writers.finish(), std::runtime_error);
+  EXPECT_EQ(done, 1);
+}
+
 }  // namespace
 }  // namespace bifrons

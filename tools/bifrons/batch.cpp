@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "kernels/threads.h"
 #include "src/batch/candidates.h"
 #include "src/batch/gallery.h"
 #include "src/io/quote.h"
@@ -281,7 +282,13 @@ class Batch {
         failures[i] = std::current_exception();
       }
     };
-    for (size_t i = 1; i < engines_.size(); ++i) threads.emplace_back(draw_safely, i);
+    for (size_t i = 1; i < engines_.size(); ++i) {
+      // The other engines draw what it would have drawn.
+      if (!start_thread(threads, [&, i] { draw_safely(i); })) {
+        note(arguments_.talk, fmt::format("no thread is to be had for device {} of {}; it is left "
+                                          "out", i + 1, engines_.size()));
+      }
+    }
     draw_safely(0);
     for (std::thread& thread : threads) thread.join();
 
@@ -355,8 +362,11 @@ class Batch {
 
   void save_sheet() {
     // Absolute: "." has no name of its own.
+    std::error_code error;  // the current directory may be gone
+    const std::filesystem::path given = arguments_.output + "/.";
+    const std::filesystem::path whole = std::filesystem::absolute(given, error);
     const std::filesystem::path directory =
-        std::filesystem::absolute(arguments_.output + "/.").lexically_normal().parent_path();
+        (error ? given : whole).lexically_normal().parent_path();
     const auto path = directory.parent_path() / (directory.filename().string() + "-grid.png");
     const auto sheet = batch_sheet(arguments_.output);
     if (sheet.empty()) return;
