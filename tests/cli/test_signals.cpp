@@ -30,5 +30,32 @@ TEST(StopSignalsDeathTest, IgnoredSignalsStayIgnored) {
       ::testing::ExitedWithCode(0), "");
 }
 
+// Whatever the program is busy with: a library's loop does not look at our flag.
+TEST(StopSignalsDeathTest, WhoDoesNotStopIsStopped) {
+  EXPECT_EXIT(
+      {
+        install_stop_signals();
+        raise(SIGTERM);
+        for (volatile bool busy = true; busy;) {
+        }
+      },
+      ::testing::ExitedWithCode(75), "stopped");
+}
+
+TEST(StopSignalsDeathTest, ABlockedAlarmStopsAllTheSame) {
+  EXPECT_EXIT(
+      {
+        sigset_t all;
+        sigfillset(&all);
+        sigdelset(&all, SIGTERM);
+        sigprocmask(SIG_SETMASK, &all, nullptr);
+        install_stop_signals();
+        raise(SIGTERM);
+        for (volatile bool busy = true; busy;) {
+        }
+      },
+      ::testing::ExitedWithCode(75), "stopped");
+}
+
 }  // namespace
 }  // namespace bifrons::testing

@@ -1,34 +1,76 @@
-// A signal handler can reach nothing but a static: this flag is the program's only mutable one.
+// A signal handler can reach nothing but statics: those here are the program's only mutable ones.
 #include "tools/bifrons/signals.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <string_view>
+
+#include "kernels/error.h"
 
 namespace bifrons {
 namespace {
 
 constexpr int kExitOfSecondInterrupt = 130;  // 128 + SIGINT, as shells count
 
+// What a command has for ending by itself. Nothing is lost when it is broken off then: every file
+// is whole or not there at every moment.
+constexpr suseconds_t kPatience = 700'000;  // microseconds
+
 std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
+bool has_terminal = false;  // stdin, with these settings when the program began
+termios terminal;
+
 void on_stop_signal(int signal_number) {
-  if (stop.exchange(true) && signal_number == SIGINT) _exit(kExitOfSecondInterrupt);
+  if (stop.exchange(true)) {
+    if (signal_number == SIGINT) _exit(kExitOfSecondInterrupt);
+    return;
+  }
+  const int error_number = errno;
+  const itimerval once{.it_interval = {0, 0}, .it_value = {0, kPatience}};
+  setitimer(ITIMER_REAL, &once, nullptr);
+  errno = error_number;
+}
+
+void on_end_of_patience(int) {
+  if (has_terminal) {  // line editing may have changed them
+    signal(SIGTTOU, SIG_IGN);
+    tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+  }
+  constexpr std::string_view kSentence = "bifrons: stopped\n";
+  // A stderr that does not listen is no reason to stay.
+  if (write(STDERR_FILENO, kSentence.data(), kSentence.size()) < 0) errno = 0;
+  _exit(static_cast<int>(ErrorKind::kInterrupted));
+}
+
+void handle(int signal_number, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;  // no SA_RESTART: a read from stdin shall end too
+  sigemptyset(&action.sa_mask);
+  sigaction(signal_number, &action, nullptr);
 }
 
 }  // namespace
 
 void install_stop_signals() {
-  struct sigaction action = {};
-  action.sa_handler = on_stop_signal;  // no SA_RESTART: a read from stdin shall end too
-  sigemptyset(&action.sa_mask);
+  has_terminal = tcgetattr(STDIN_FILENO, &terminal) == 0;
+  handle(SIGALRM, on_end_of_patience);
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
   for (int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     struct sigaction current = {};
     sigaction(signal_number, nullptr, &current);
     if (current.sa_handler == SIG_IGN) continue;  // nohup, background jobs of a shell
-    sigaction(signal_number, &action, nullptr);
+    handle(signal_number, on_stop_signal);
   }
 }
 

@@ -3,7 +3,9 @@
 
 namespace bifrons {
 
-// SIGINT, SIGTERM, SIGHUP and SIGUSR1 from now on only set the flag that stop_requested() reads.
+// SIGINT, SIGTERM, SIGHUP and SIGUSR1 from now on set the flag that stop_requested() reads. A
+// command that has not ended by itself 0.7 seconds later, whatever it waits for or computes, is
+// ended with the exit code of an interruption.
 void install_stop_signals();
 
 bool stop_requested();
