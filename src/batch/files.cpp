@@ -17,17 +17,18 @@ void fail_to_write(const std::string& path, int error_number) {
               "cannot write " + quote(path) + ": " + reason_of(error_number));
 }
 
-std::optional<std::string> content_of(const std::string& path) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return std::nullopt;
+std::optional<std::string> content_of(const std::string& path, int64_t most) {
+  const RegularFile opened = open_regular(path, O_RDONLY);
+  if (!opened.problem.empty() || opened.bytes > most) return std::nullopt;
   std::string content;
   std::string block(size_t{1} << 16, '\0');
   while (true) {
-    const ssize_t got = ::read(file.get(), block.data(), block.size());
+    const ssize_t got = ::read(opened.file.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::nullopt;
     if (got == 0) return content;
     content.append(block, 0, static_cast<size_t>(got));
+    if (static_cast<int64_t>(content.size()) > most) return std::nullopt;  // it grows
   }
 }
 
@@ -49,24 +50,6 @@ bool stays_inside(const std::string& directory, const std::string& name) {
     if (!S_ISDIR(status->st_mode)) return false;
   }
   return true;
-}
-
-void sync_directory(const std::string& path) {
-  const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) fail_to_write(path, errno);
-  if (fsync(directory.get()) != 0 && errno != EINVAL && errno != ENOTSUP) {
-    fail_to_write(path, errno);
-  }
-}
-
-void make_directories(const std::filesystem::path& path) {
-  if (path.empty() || std::filesystem::is_directory(path)) return;
-  make_directories(path.parent_path());
-  if (mkdir(path.c_str(), 0777) != 0 && !(errno == EEXIST && std::filesystem::is_directory(path))) {
-    throw Error(ErrorKind::kCannotWrite,
-                "cannot make the directory " + quote(path.string()) + ": " + reason_of(errno));
-  }
-  sync_directory(path.has_parent_path() ? path.parent_path().string() : ".");
 }
 
 }  // namespace bifrons

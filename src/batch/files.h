@@ -3,17 +3,19 @@
 
 #include <sys/stat.h>
 
-#include <filesystem>
+#include <cstdint>
 #include <optional>
 #include <string>
+
+#include "src/io/paths.h"
 
 namespace bifrons {
 
 // Throws Error (cannot write): "cannot write `path`: why".
 [[noreturn]] void fail_to_write(const std::string& path, int error_number);
 
-// All of a file; nothing when it cannot be read.
-std::optional<std::string> content_of(const std::string& path);
+// All of a regular file of at most `most` bytes; nothing when it is none, or cannot be read.
+std::optional<std::string> content_of(const std::string& path, int64_t most);
 
 // Of the name itself, links not followed; nothing when there is none.
 std::optional<struct stat> status_of(const std::string& path);
@@ -24,12 +26,5 @@ bool same_file(const std::optional<struct stat>& a, const std::optional<struct s
 // Whether none of the directories that `name`, a relative path, has below `directory` is a symbolic
 // link, which could lead anywhere; those that are not there yet are none.
 bool stays_inside(const std::string& directory, const std::string& name);
-
-// fsync of a directory. Throws Error (cannot write).
-void sync_directory(const std::string& path);
-
-// Makes `path` and what is missing above it, each synced into the directory that holds it. Throws
-// Error (cannot write).
-void make_directories(const std::filesystem::path& path);
 
 }  // namespace bifrons

@@ -1,13 +1,14 @@
 // The manifest's lines go into the page as data; its script makes elements of them, never HTML.
 #include "src/batch/gallery.h"
 
-#include <filesystem>
-#include <fstream>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "kernels/error.h"
 #include "src/batch/gallery_page.h"
 #include "src/batch/listing.h"
 #include "src/io/durable_file.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -43,11 +44,15 @@ std::string without_tags(const std::string& json) {
 
 void check_gallery_place(const std::string& directory) {
   const std::string path = directory + "/index.html";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return;
+  const RegularFile opened = open_regular(path, O_RDONLY);
+  if (opened.absent) return;
   std::string start(kGalleryStart.size(), '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  if (start == kGalleryStart) return;
+  if (opened.problem.empty() &&
+      pread(opened.file.get(), start.data(), start.size(), 0) ==
+          static_cast<ssize_t>(start.size()) &&
+      start == kGalleryStart) {
+    return;
+  }
   throw Error(ErrorKind::kCannotWrite, quote(path) + " is there already and not from bifrons");
 }
 

@@ -1,17 +1,20 @@
 // Lines of all manifests, in the order of the prompt file.
 #include "src/batch/listing.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "src/batch/run_record.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
 
@@ -57,15 +60,17 @@ void compare_with_runs(const std::string& directory, const std::map<std::string,
 }  // namespace
 
 std::string sha256_of_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return {};
+  const RegularFile opened = open_regular(path, O_RDONLY);
+  if (!opened.problem.empty()) return {};
   Sha256 sum;
   std::string block(size_t{1} << 16, '\0');
-  while (file) {
-    file.read(block.data(), static_cast<std::streamsize>(block.size()));
-    sum.add(std::string_view(block).substr(0, static_cast<size_t>(file.gcount())));
+  while (true) {
+    const ssize_t got = ::read(opened.file.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return {};
+    if (got == 0) return sum.finish();
+    sum.add(std::string_view(block).substr(0, static_cast<size_t>(got)));
   }
-  return file.bad() ? std::string() : sum.finish();
 }
 
 std::vector<ListedPicture> list_pictures(const std::string& directory,

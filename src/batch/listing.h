@@ -23,7 +23,7 @@ struct ListedPicture {
 std::vector<ListedPicture> list_pictures(const std::string& directory,
                                          std::vector<std::string>* problems = nullptr);
 
-// SHA-256 of a file; empty when it cannot be read.
+// SHA-256 of a regular file; empty when it is none, or cannot be read.
 std::string sha256_of_file(const std::string& path);
 
 }  // namespace bifrons

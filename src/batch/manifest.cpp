@@ -66,6 +66,49 @@ bool is_manifest_name(std::string_view name) {
              name.substr(kBefore.size(), name.size() - kBefore.size() - kBehind.size()));
 }
 
+// Cuts what is read into rows, of which it keeps no more than the longest line of ours.
+class LineSplitter {
+ public:
+  explicit LineSplitter(const std::function<void(const ManifestRow&)>& each) : each_(each) {}
+
+  void add(std::string_view block) {
+    for (size_t end = block.find('\n'); end != block.npos; end = block.find('\n')) {
+      keep(block.substr(0, end));
+      give(false);
+      block.remove_prefix(end + 1);
+      ++offset_;
+    }
+    keep(block);
+  }
+  void finish() {
+    if (too_long_ || !line_.empty()) give(true);
+  }
+
+ private:
+  void keep(std::string_view piece) {
+    offset_ += static_cast<int64_t>(piece.size());
+    too_long_ = too_long_ || line_.size() + piece.size() > kLongestManifestLine;
+    if (too_long_) {
+      line_.clear();
+    } else {
+      line_.append(piece);
+    }
+  }
+  // A line that is too long was never one of ours, not even the beginning of one.
+  void give(bool at_end) {
+    const int64_t begin = offset_ - static_cast<int64_t>(line_.size());
+    each_({begin, line_, at_end && !too_long_, ++number_});
+    line_.clear();
+    too_long_ = false;
+  }
+
+  const std::function<void(const ManifestRow&)>& each_;
+  std::string line_;
+  bool too_long_ = false;
+  int64_t offset_ = 0;  // of what comes next
+  int64_t number_ = 0;
+};
+
 }  // namespace
 
 std::string shard_suffix(int64_t shard, int64_t shards) {
@@ -119,34 +162,22 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
 }
 
 void read_manifest(const std::string& path, const std::function<void(const ManifestRow&)>& each) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  const auto fail = [&] {
-    throw Error(ErrorKind::kMissing, "cannot read " + quote(path) + ": " + reason_of(errno));
+  const RegularFile opened = open_regular(path, O_RDONLY);
+  const auto fail = [&](const std::string& reason) {
+    throw Error(ErrorKind::kMissing, "cannot read " + quote(path) + ": " + reason);
   };
-  if (file.get() < 0) {
-    if (errno == ENOENT) return;
-    fail();
-  }
-  std::string text;
+  if (opened.absent) return;
+  if (!opened.problem.empty()) fail(opened.problem);
+  LineSplitter lines(each);
   std::string block(size_t{1} << 20, '\0');
-  int64_t offset = 0;  // of text
-  int64_t number = 0;
   while (true) {
-    const ssize_t got = ::read(file.get(), block.data(), block.size());
+    const ssize_t got = ::read(opened.file.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail();
+    if (got < 0) fail(reason_of(errno));
     if (got == 0) break;
-    text.append(block, 0, static_cast<size_t>(got));
-    size_t from = 0;
-    for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
-      each({offset + static_cast<int64_t>(from), std::string_view(text).substr(from, end - from),
-            false, ++number});
-      from = end + 1;
-    }
-    text.erase(0, from);
-    offset += static_cast<int64_t>(from);
+    lines.add(std::string_view(block).substr(0, static_cast<size_t>(got)));
   }
-  if (!text.empty()) each({offset, text, true, ++number});
+  lines.finish();
 }
 
 std::optional<ManifestEntry> read_row(const ManifestRow& row, const std::string& directory) {

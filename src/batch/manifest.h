@@ -40,11 +40,15 @@ bool is_picture_name(std::string_view file_name);
 // its name is none of a picture. Where the name leads on disk is for read_row().
 std::optional<ManifestEntry> read_manifest_line(std::string_view line);
 
+// Bytes. A prompt file's line and what is made of it come to far less.
+constexpr size_t kLongestManifestLine = size_t{16} << 20;
+
 // Calls `each` for every line of a file, good or bad, with its offset; the last one may lack its
-// line end (`torn`). A file that is not there has no lines. Throws Error (missing): cannot be read.
+// line end (`torn`). A file that is not there has no lines. Throws Error (missing): cannot be read,
+// or is not a regular file.
 struct ManifestRow {
   int64_t offset = 0;
-  std::string_view text;  // without line end
+  std::string_view text;  // without line end; empty when it is longer than kLongestManifestLine
   bool torn = false;
   int64_t number = 0;  // from 1
 };

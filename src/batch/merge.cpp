@@ -9,8 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -55,7 +53,7 @@ void complain(MergeReport& report, std::string problem) {
 // Holds the whole-directory lock where that can be had, so that nobody writes meanwhile.
 UniqueFd hold(const std::string& directory) {
   const std::string path = directory + "/.bifrons/lock";
-  UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd file = std::move(open_regular(path, O_RDWR | O_NOFOLLOW).file);
   if (file.get() >= 0 && flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     throw Error(ErrorKind::kCannotWrite,
                 quote(directory) + " is being written by a bifrons; wait for it");
@@ -69,13 +67,12 @@ bool bring(const ListedPicture& picture, const std::string& output) {
   const std::string from = picture.directory + "/" + picture.entry.file_name;
   const fs::path to = output + "/" + picture.entry.file_name;
   if (!stays_inside(output, picture.entry.file_name)) return false;
-  std::error_code error;
-  fs::create_directories(to.parent_path(), error);
+  make_directories(to.parent_path());
   if (link(from.c_str(), to.c_str()) == 0) return true;
   if (errno == EEXIST) return sha256_of_file(to.string()) == picture.entry.sha256;
-  std::ifstream file(from, std::ios::binary);
-  const std::string content{std::istreambuf_iterator<char>(file), {}};
-  return write_durably(to, {reinterpret_cast<const uint8_t*>(content.data()), content.size()},
+  const auto content = content_of(from, picture.entry.bytes);
+  if (!content) throw Error(ErrorKind::kMissing, "cannot read " + quote(from));
+  return write_durably(to, {reinterpret_cast<const uint8_t*>(content->data()), content->size()},
                        IfExists::kRefuse);
 }
 
@@ -173,7 +170,9 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
                                        : MergeOutcome::kIncomplete);
   for (const std::string& name : manifests_in(target)) {
     const std::string path = target + "/" + name;
-    if (name != kManifestName && is_of_batch(path)) fs::remove(path);
+    if (name != kManifestName && is_of_batch(path) && unlink(path.c_str()) != 0) {
+      fail_to_write(path, errno);
+    }
   }
   report.pictures = listed;
   return report;

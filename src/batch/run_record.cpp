@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 // More than any run comes to, and little enough to be added to.
 constexpr int64_t kLargest = int64_t{1} << 50;
 
+constexpr int64_t kLongestRecord = 1 << 20;  // bytes
+
 std::optional<int64_t> integer(const Json& json, const char* name) {
   const Json* value = json.find(name);
   if (value == nullptr) return std::nullopt;
@@ -88,7 +90,7 @@ std::vector<RunRecord> read_runs(const std::string& directory, std::vector<std::
   std::vector<RunRecord> runs;
   for (const std::string& path : paths) {
     try {
-      const RunRecord run = parse_run(content_of(path).value_or(""));
+      const RunRecord run = parse_run(content_of(path, kLongestRecord).value_or(""));
       if (path != run_path(directory, run.shard, run.shards)) {
         throw Error(ErrorKind::kData, "the name is that of another part");
       }

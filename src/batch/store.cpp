@@ -28,10 +28,33 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-UniqueFd open_lock(const std::string& path) {
-  UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (file.get() < 0) fail_to_write(path, errno);
-  return file;
+[[noreturn]] void fail_to_write(const std::string& path, const std::string& reason) {
+  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + reason);
+}
+
+// A file of ours for writing: regular, and not behind a link.
+UniqueFd open_own(const std::string& path, int flags) {
+  RegularFile opened = open_regular(path, flags | O_CREAT | O_NOFOLLOW);
+  if (!opened.problem.empty()) fail_to_write(path, opened.problem);
+  return std::move(opened.file);
+}
+
+// Whether the name still leads to the file that is held open.
+bool is_at(const UniqueFd& held, const std::string& path) {
+  struct stat status = {};
+  return fstat(held.get(), &status) == 0 && same_file(status, status_of(path));
+}
+
+// Of a picture's part: its name without directories, for the sweep to tell what it is a part of.
+// Of a name that would become too long only a hash is left, and the sweep takes the part away.
+std::string part_name(const std::string& file_name) {
+  constexpr size_t kLongest = 250;  // of the 255 that file systems take, for "~" may be appended
+  if (file_name.size() > kLongest) {
+    return fmt::format("~{:016x}", ManifestIndex::hash(file_name));
+  }
+  std::string flat = file_name;
+  std::replace(flat.begin(), flat.end(), '/', '!');
+  return flat;
 }
 
 // Behind a symbolic link the files that are swept away would be somebody else's.
@@ -53,11 +76,23 @@ bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
 }
 
 [[noreturn]] void refuse_second_writer(const std::string& directory, const std::string& lock) {
-  const std::string holder = content_of(lock).value_or("");
+  const std::string holder = content_of(lock, 100).value_or("");
   throw Error(ErrorKind::kCannotWrite,
               quote(directory) + " is being written by another bifrons" +
                   (holder.empty() ? std::string() : " (process " + holder.substr(0, 10) + ")") +
                   "; wait for it, or use another directory");
+}
+
+// A manifest or lock that is no regular file is somebody else's doing, and reading it may not end.
+void refuse_odd_files(const std::string& directory) {
+  std::vector<std::string> names = manifests_in(directory);
+  names.emplace_back(".bifrons/lock");
+  for (const std::string& name : names) {
+    const RegularFile opened = open_regular(directory + "/" + name, O_RDONLY);
+    if (!opened.absent && !opened.problem.empty()) {
+      fail_to_write(directory + "/" + name, opened.problem);
+    }
+  }
 }
 
 }  // namespace
@@ -73,6 +108,7 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   }
   hidden_ = options_.directory + "/.bifrons";
   suffix_ = shard_suffix(options_.shard, options_.shards);
+  refuse_odd_files(options_.directory);
   // Looked at before anything is made, where no batch has been yet.
   if (!status_of(hidden_) && status_of(manifest_path()) && !is_of_batch(manifest_path())) {
     refuse_foreign_manifest();
@@ -88,12 +124,8 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   read_other_manifests();
   history_.listed = static_cast<int64_t>(index_.size());
   if (!options_.draws) return;
-  errors_ = UniqueFd(open(errors_path().c_str(),
-                          O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (errors_.get() < 0) fail_to_write(errors_path(), errno);
-  manifest_ = UniqueFd(
-      open(manifest_path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (manifest_.get() < 0) fail_to_write(manifest_path(), errno);
+  errors_ = open_own(errors_path(), O_WRONLY | O_TRUNC | O_APPEND);
+  manifest_ = open_own(manifest_path(), O_WRONLY | O_APPEND);
   manifest_bytes_ = lseek(manifest_.get(), 0, SEEK_END);
   if (manifest_bytes_ < 0) fail_to_write(manifest_path(), errno);
   sync_directory(options_.directory);
@@ -103,15 +135,16 @@ Store::~Store() = default;
 
 void Store::check_place(const std::string& directory) {
   fs::path path(directory);
-  std::error_code error;
-  while (!fs::exists(fs::symlink_status(path, error))) {
-    path = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  }
-  if (!fs::is_directory(path, error)) fail_to_write(directory, ENOTDIR);
+  if (const int obstacle = obstacle_at(path); obstacle != 0) fail_to_write(directory, obstacle);
+  while (!is_there(path)) path = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!leads_to_directory(path)) fail_to_write(directory, ENOTDIR);
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_to_write(directory, errno);
+  refuse_odd_files(directory);
   const std::string lock = directory + "/.bifrons/lock";
-  const UniqueFd file(open(lock.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (file.get() >= 0 && !try_lock(file, LOCK_SH, lock)) refuse_second_writer(directory, lock);
+  const RegularFile held = open_regular(lock, O_RDWR | O_NOFOLLOW);
+  if (held.problem.empty() && !try_lock(held.file, LOCK_SH, lock)) {
+    refuse_second_writer(directory, lock);
+  }
 }
 
 std::string Store::manifest_path() const {
@@ -122,13 +155,13 @@ std::string Store::errors_path() const { return hidden_ + "/errors" + suffix_ + 
 // Shards share the directory with each other, but not with a writer of the whole.
 void Store::lock() {
   const std::string shared = hidden_ + "/lock", own = hidden_ + "/lock" + suffix_;
-  shared_lock_ = open_lock(shared);
+  shared_lock_ = open_own(shared, O_RDWR);
   const bool whole = suffix_.empty();
   if (!try_lock(shared_lock_, whole ? LOCK_EX : LOCK_SH, shared)) {
     refuse_second_writer(options_.directory, shared);
   }
   if (!whole) {
-    own_lock_ = open_lock(own);
+    own_lock_ = open_own(own, O_RDWR);
     if (!try_lock(own_lock_, LOCK_EX, own)) refuse_second_writer(options_.directory, own);
   }
   const UniqueFd& mine = whole ? shared_lock_ : own_lock_;
@@ -194,7 +227,9 @@ void Store::place(const Target& target, std::span<const uint8_t> file, bool repl
   }
   if (errno != EEXIST && !status_of(target.file)) fail_to_write(target.file, errno);
   // What was drawn before and lost its line is the same bytes as now; anything else is not ours.
-  if (content_of(target.file) == std::string(text_of(file))) return;
+  if (content_of(target.file, static_cast<int64_t>(file.size())) == std::string(text_of(file))) {
+    return;
+  }
   throw NameTaken(ErrorKind::kCannotWrite,
                   quote(target.file) +
                       " is there already and not from this batch; move it away, or --overwrite");
@@ -202,16 +237,18 @@ void Store::place(const Target& target, std::span<const uint8_t> file, bool repl
 
 void Store::add(ManifestEntry entry, std::string_view members, std::span<const uint8_t> file) {
   Target target;
-  std::string flat = entry.file_name;
-  std::replace(flat.begin(), flat.end(), '/', '!');
-  target.part = hidden_ + "/parts" + suffix_ + "/" + flat;
+  target.part = hidden_ + "/parts" + suffix_ + "/" + part_name(entry.file_name);
   target.file = options_.directory + "/" + entry.file_name;
   target.directory = fs::path(target.file).parent_path().string();
   if (!stays_inside(options_.directory, entry.file_name)) {
     throw NameTaken(ErrorKind::kCannotWrite,
                     quote(target.file) + " would lie behind a symbolic link, or below a file");
   }
-  if (flat != entry.file_name) make_directories(target.directory);
+  if (const int obstacle = obstacle_at(target.file); obstacle == ENAMETOOLONG) {
+    throw NameTaken(ErrorKind::kCannotWrite,
+                    "cannot write " + quote(target.file) + ": " + reason_of(obstacle));
+  }
+  if (entry.file_name.find('/') != std::string::npos) make_directories(target.directory);
   if (const auto there = status_of(target.file); there && S_ISDIR(there->st_mode)) {
     throw NameTaken(ErrorKind::kCannotWrite, quote(target.file) + " is a directory");
   }
@@ -241,7 +278,22 @@ void Store::add(ManifestEntry entry, std::string_view members, std::span<const u
   unlink(target.part.c_str());
 }
 
+// The lock and the manifest are files that anybody may move, remove or cut.
+void Store::check_still_there() const {
+  const std::string lock = hidden_ + "/lock";
+  if (!is_at(shared_lock_, lock) ||
+      (own_lock_.get() >= 0 && !is_at(own_lock_, lock + suffix_))) {
+    fail_to_write(options_.directory, "it was moved or replaced while this batch wrote there");
+  }
+  struct stat status = {};
+  if (!is_at(manifest_, manifest_path()) || fstat(manifest_.get(), &status) != 0 ||
+      static_cast<int64_t>(status.st_size) != manifest_bytes_) {
+    fail_to_write(manifest_path(), "it was removed or changed while this batch wrote it");
+  }
+}
+
 void Store::append(std::string_view line) {
+  check_still_there();
   int error_number = write_all(manifest_.get(), line);
   if (error_number == 0 && fdatasync(manifest_.get()) != 0) error_number = errno;
   if (error_number != 0) {
@@ -269,6 +321,7 @@ void Store::begin_record() {
 
 void Store::finish(int64_t failed, const std::string& jobs) {
   const std::lock_guard lock(mutex_);
+  check_still_there();
   const int64_t listed = drop_superseded();
   write_run(options_.directory, {.shard = options_.shard,
                                  .shards = options_.shards,

@@ -111,6 +111,7 @@ class Store {
   void remove_listed();
   void write_part(const std::string& part, std::span<const uint8_t> file) const;
   void place(const Target& target, std::span<const uint8_t> file, bool replace) const;
+  void check_still_there() const;
   void append(std::string_view line);
   int64_t drop_superseded();
 

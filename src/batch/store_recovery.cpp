@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "src/batch/files.h"
+#include "src/batch/listing.h"
 #include "src/batch/run_record.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
-#include "src/io/sha256.h"
 
 namespace bifrons {
 namespace {
@@ -46,11 +46,8 @@ PictureState state_of_picture(const ManifestIndex::Known* known, const std::stri
   if (!status || !S_ISREG(status->st_mode) || status->st_size != known->bytes) {
     return PictureState::kDamaged;
   }
-  if (resume == Resume::kVerify) {
-    const auto content = content_of(path);
-    if (!content || ManifestIndex::hash(sha256(*content)) != known->sha256) {
-      return PictureState::kDamaged;
-    }
+  if (resume == Resume::kVerify && ManifestIndex::hash(sha256_of_file(path)) != known->sha256) {
+    return PictureState::kDamaged;
   }
   return PictureState::kDone;
 }
@@ -104,18 +101,17 @@ void Store::recover_manifest() {
 void Store::sweep_parts() {
   const std::string parts = hidden_ + "/parts" + suffix_;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(parts, error)) {
-    const std::string part = entry.path().string();
-    std::string name = entry.path().filename().string();
+  for (fs::directory_iterator at(parts, error), end; !error && at != end; at.increment(error)) {
+    const std::string part = at->path().string();
+    std::string name = at->path().filename().string();
     std::replace(name.begin(), name.end(), '!', '/');
     const std::string file = options_.directory + "/" + name;
     const bool ours = is_picture_name(name) && stays_inside(options_.directory, name);
     if (ours && same_file(status_of(part), status_of(file))) {
       const ManifestIndex::Known* known = index_.find(name);
-      const auto content = content_of(file);
-      if (!content) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
-      const bool listed =
-          known != nullptr && known->sha256 == ManifestIndex::hash(sha256(*content));
+      const std::string sum = sha256_of_file(file);
+      if (sum.empty()) throw Error(ErrorKind::kCannotWrite, "cannot read " + quote(file));
+      const bool listed = known != nullptr && known->sha256 == ManifestIndex::hash(sum);
       if (!listed) {
         if (unlink(file.c_str()) != 0) fail_to_write(file, errno);
         ++history_.swept;

@@ -2,6 +2,7 @@
 #include "src/io/durable_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,10 +11,10 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
-#include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -27,11 +28,23 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+// Of a name so long that ".part" might not fit any more only a hash is left (FNV-1a).
+std::string part_name(const std::filesystem::path& path) {
+  constexpr size_t kLongestKept = 100, kLongestPath = 4000;  // bytes; limits are 255 and 4095
+  const std::string name = path.filename().string();
+  if (name.size() <= kLongestKept && path.native().size() <= kLongestPath) {
+    return "." + name + ".part";
+  }
+  uint64_t hash = 0xcbf29ce484222325ull;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return fmt::format(".{:016x}.part", hash);
+}
+
 // The locked `.part` file of one path. Gone again when it goes out of scope, unless renamed.
 class Part {
  public:
   explicit Part(const std::filesystem::path& path)
-      : path_(path), part_(path.parent_path() / ("." + path.filename().string() + ".part")) {
+      : path_(path), part_(path.parent_path() / part_name(path)) {
     // A part left by a killed process is taken over. After locking, the name must still mean the
     // file we hold: its former owner may just have renamed it to a finished picture.
     for (int attempt = 0; attempt < 100; ++attempt) {
@@ -102,9 +115,9 @@ void sync_directory(const std::filesystem::path& path) {
 }
 
 // What would make the rename fail, said before any work is done.
-void refuse_directory(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) fail(path, "it is a directory");
+void refuse_obstacles(const std::filesystem::path& path) {
+  if (leads_to_directory(path)) fail(path, "it is a directory");
+  if (const int obstacle = obstacle_at(path); obstacle != 0) fail(path, reason_of(obstacle));
 }
 
 }  // namespace
@@ -119,7 +132,7 @@ bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> b
 }
 
 void check_writable(const std::filesystem::path& path) {
-  refuse_directory(path);
+  refuse_obstacles(path);
   const Part part(path);
 }
 

@@ -9,7 +9,7 @@ namespace bifrons {
 
 enum class IfExists { kReplace, kRefuse };
 
-// Writes `.<name>.part` beside `path`, syncs it, renames it to `path` and syncs the directory. On
+// Writes `.<name>.part` (of a long name: a hash of it) beside `path`, syncs it, renames it to `path` and syncs the directory. On
 // any failure the part is removed and Error (cannot write) names the file and the reason. With
 // kRefuse an existing file is left untouched and the answer is false, even when it appears at the
 // last moment; otherwise the answer is true.

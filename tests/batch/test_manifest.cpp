@@ -94,5 +94,28 @@ TEST(Manifest, FindsItsShards) {
             (std::vector<std::string>{"metadata.00001-of-00004.jsonl", "metadata.jsonl"}));
 }
 
+// No more of a file is kept than the longest line that can be ours.
+TEST(Manifest, LinesWithoutAnEndAreDamagedNotKept) {
+  const testing::TemporaryDirectory scratch;
+  const std::string good = manifest_line({"a.png", "model", 1, "sum", "key"}, "\"text\":\"x\"");
+  const std::string endless(kLongestManifestLine + 1, 'x');
+  for (const std::string& end : {std::string("\n"), std::string(), "\n" + good}) {
+    scratch.write("m.jsonl", good + endless + end);
+    std::vector<ManifestRow> rows;
+    read_manifest((scratch / "m.jsonl").string(), [&](const ManifestRow& row) {
+      rows.push_back({row.offset, "", row.torn, row.number});
+      EXPECT_LE(row.text.size(), kLongestManifestLine);
+      EXPECT_EQ(read_manifest_line(row.text).has_value(), row.number != 2);
+    });
+    ASSERT_EQ(rows.size(), end.size() > 1 ? 3u : 2u);
+    EXPECT_FALSE(rows[1].torn) << "what is torn off would be cut away";
+    if (rows.size() == 3) {
+      EXPECT_EQ(rows[2].offset, static_cast<int64_t>(good.size() + endless.size() + 1));
+    }
+  }
+  scratch.write("m.jsonl", endless);
+  EXPECT_FALSE(is_of_batch((scratch / "m.jsonl").string()));
+}
+
 }  // namespace
 }  // namespace bifrons::testing

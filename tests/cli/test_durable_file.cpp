@@ -81,5 +81,36 @@ TEST(DurableFile, SaysWhatIsInTheWay) {
   EXPECT_EQ(scratch.names(), (std::set<std::string>{"file", "directory.png"}));
 }
 
+TEST(DurableFile, EveryLegalNameCanBeWritten) {
+  const TemporaryDirectory scratch;
+  std::set<std::string> names;
+  for (const size_t length : {1, 90, 99, 100, 101, 150, 248, 249, 250, 254, 255}) {
+    std::string name = std::string(length, 'n');
+    EXPECT_NO_THROW(check_writable(scratch / name)) << length;
+    EXPECT_TRUE(write_durably(scratch / name, bytes("x"), IfExists::kRefuse)) << length;
+    names.insert(name);
+  }
+  EXPECT_EQ(scratch.names(), names);
+}
+
+// Said before the work, not after it.
+TEST(DurableFile, NamesThatLeadNowhereAreRefusedEarly) {
+  const TemporaryDirectory scratch;
+  std::filesystem::create_symlink("loop", scratch / "loop");
+  scratch.write("file", "");
+  for (const std::string& name : {std::string(256, 'n'), std::string("loop/x.png"),
+                                  std::string("file/x.png"), std::string("none/x.png"),
+                                  std::string(256, 'd') + "/x.png"}) {
+    try {
+      check_writable(scratch / name);
+      FAIL() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kCannotWrite);
+      EXPECT_LT(std::string(error.what()).size(), 400u);
+    }
+    EXPECT_EQ(kind_of_failure(scratch / name), ErrorKind::kCannotWrite) << name;
+  }
+}
+
 }  // namespace
 }  // namespace bifrons::testing

@@ -14,6 +14,7 @@
 
 #include "src/batch/store.h"
 #include "src/batch/writer_threads.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 #include "vision/picture_file.h"
 
@@ -104,7 +105,7 @@ DurabilityReport measure_durability(const BatchBenchOptions& options, const std:
     say(fmt::format("{} pictures kept plainly and durably", options.pictures));
     const auto place = [&](const char* kind) {
       const fs::path path = own.path() / fmt::format("{}-{}", kind, repeat);
-      fs::create_directory(path);
+      make_directories(path);
       return path;
     };
     plain.push_back(draw_plain(engine, options, place("plain")));

@@ -77,9 +77,10 @@ uint64_t available_memory() {
 uint64_t kilobytes_in(const std::string& directory) {
   uint64_t bytes = 0;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+  for (fs::directory_iterator at(directory, error), end; !error && at != end;
+       at.increment(error)) {
     std::error_code unreadable;
-    const uint64_t size = entry.is_regular_file(unreadable) ? entry.file_size(unreadable) : 0;
+    const uint64_t size = at->is_regular_file(unreadable) ? at->file_size(unreadable) : 0;
     if (!unreadable) bytes += size;
   }
   return bytes >> 10;

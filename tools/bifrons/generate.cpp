@@ -6,6 +6,7 @@
 #include <random>
 
 #include "src/io/durable_file.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/commands.h"
@@ -98,14 +99,8 @@ void check_tokens_out(const GenerateArguments& arguments, const OutputPlan& plan
     throw Error(ErrorKind::kUsage,
                 "--tokens-out takes a file name; stdout is for the pictures' paths");
   }
-  const auto whole = [](const std::filesystem::path& path) {
-    const std::filesystem::path plain = std::filesystem::absolute(path).lexically_normal();
-    std::error_code error;  // a loop of links, say: whoever writes there says so
-    const std::filesystem::path found = std::filesystem::weakly_canonical(plain, error);
-    return error ? plain : found;
-  };
-  const std::filesystem::path tokens = whole(arguments.tokens_out);
-  const auto same = [&](const std::filesystem::path& path) { return whole(path) == tokens; };
+  const std::filesystem::path tokens = whole_path(arguments.tokens_out);
+  const auto same = [&](const std::filesystem::path& path) { return whole_path(path) == tokens; };
   if (std::any_of(plan.files.begin(), plan.files.end(), same) ||
       (!plan.sheet.empty() && same(plan.sheet))) {
     throw Error(ErrorKind::kUsage,

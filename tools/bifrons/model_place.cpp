@@ -1,11 +1,17 @@
 // The storybook model is looked for beside the program, then where it was built.
 #include "tools/bifrons/model_place.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <vector>
 
 #include "src/bifrons.h"
+#include "src/io/descriptor.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -28,25 +34,27 @@ std::vector<fs::path> built_in_places() {
   return places;
 }
 
-bool has_directory(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
+// Why that is no directory.
+std::string why_not(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) == 0) return "not a directory";
+  return errno == ENOENT ? "no such directory" : reason_of(errno);
 }
 
 }  // namespace
 
 ModelPlace find_model(const std::string& wanted) {
-  if (!wanted.empty() && has_directory(wanted)) return {wanted, false};
+  if (!wanted.empty() && leads_to_directory(wanted)) return {wanted, false};
   std::string looked_in;
   if (wanted.empty() || wanted == kStorybook) {
     for (const fs::path& place : built_in_places()) {
       const fs::path normal = place.lexically_normal();
-      if (has_directory(normal)) return {normal.string(), wanted.empty()};
+      if (leads_to_directory(normal)) return {normal.string(), wanted.empty()};
       looked_in += (looked_in.empty() ? "" : ", ") + quote(normal.string());
     }
   } else {
     looked_in = quote(wanted) +
-                (fs::exists(fs::status(wanted)) ? " (not a directory)" : " (no such directory)");
+                fmt::format(" ({})", why_not(wanted));
   }
   throw Error(ErrorKind::kMissing,
               "no model found.\n\n  Looked in   " + looked_in +

@@ -3,11 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
-#include <system_error>
 
 #include "src/bifrons.h"
 #include "src/io/durable_file.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -44,38 +45,26 @@ std::string field(std::string_view name, const NameFacts& facts) {
                                      "; known are {seed} {slug} {index} {index:04} {model}");
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(fs::symlink_status(path, error));
-}
-
 fs::path numbered(const fs::path& path, std::string_view suffix) {
   return path.parent_path() /
          (path.stem().string() + std::string(suffix) + path.extension().string());
 }
 
-// `path`, or the first of path-2, path-3, ... that is free.
-fs::path moved_aside(const fs::path& path, const std::set<fs::path>& taken) {
+// `path`, or the first of path-2, path-3, ... that is free. `tried` is the last number that each
+// name was given, so that many pictures of one name do not all count from 2.
+using Tried = std::map<fs::path, int64_t>;
+fs::path moved_aside(const fs::path& path, const std::set<fs::path>& taken, Tried& tried) {
   fs::path candidate = path;
-  for (int64_t n = 2; is_there(candidate) || taken.contains(candidate); ++n) {
-    candidate = numbered(path, fmt::format("-{}", n));
+  int64_t& n = tried.emplace(path, 1).first->second;
+  if (n > 1) candidate = numbered(path, fmt::format("-{}", ++n));
+  while (is_there(candidate) || taken.contains(candidate)) {
+    candidate = numbered(path, fmt::format("-{}", ++n));
   }
   return candidate;
 }
 
-void make_directory(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (!fs::is_directory(directory)) {
-    throw Error(ErrorKind::kCannotWrite,
-                "cannot make the directory " + quote(directory.string()) + ": " +
-                    (error ? error.message() : "something else has that name"));
-  }
-}
-
 bool is_directory_wish(const std::string& output) {
-  std::error_code error;
-  return output.ends_with('/') || fs::is_directory(output, error);
+  return output.ends_with('/') || leads_to_directory(output);
 }
 
 // The pattern as such, and with a number before its ending when it gives several pictures one name.
@@ -156,17 +145,18 @@ OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
   const bool default_names = wish.output.empty() || is_directory_wish(wish.output);
   if (default_names) {
     const fs::path directory = wish.output;
-    if (!wish.output.empty()) make_directory(directory);
+    if (!wish.output.empty()) make_directories(directory);
     std::set<fs::path> taken;
+    Tried tried;
     for (const NameFacts& each : facts) {
       fs::path path = directory / expand_name(kDefaultPattern, each);
-      if (!wish.overwrite) path = moved_aside(path, taken);
+      if (!wish.overwrite) path = moved_aside(path, taken, tried);
       taken.insert(path);
       plan.files.push_back(std::move(path));
     }
     if (wish.sheet) {
       plan.sheet = directory / expand_name(kDefaultSheet, facts.front());
-      if (!wish.overwrite) plan.sheet = moved_aside(plan.sheet, taken);
+      if (!wish.overwrite) plan.sheet = moved_aside(plan.sheet, taken, tried);
     }
   } else {
     plan.files = expand_all(wish.output, facts);
@@ -187,8 +177,9 @@ OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
 
 fs::path save_output(const fs::path& path, bool replace, std::span<const uint8_t> bytes) {
   fs::path target = path;
+  Tried tried;
   while (!write_durably(target, bytes, replace ? IfExists::kReplace : IfExists::kRefuse)) {
-    target = moved_aside(path, {target});
+    target = moved_aside(path, {target}, tried);
   }
   return target;
 }

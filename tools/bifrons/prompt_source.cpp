@@ -57,7 +57,9 @@ PromptSource::PromptSource(const std::string& path, bool read_again) {
 }
 
 void PromptSource::spool() {
-  std::string path = (std::filesystem::temp_directory_path() / "bifrons-prompts-XXXXXX").string();
+  std::error_code error;  // TMPDIR may name anything
+  const std::filesystem::path place = std::filesystem::temp_directory_path(error);
+  std::string path = ((error ? "/tmp" : place) / "bifrons-prompts-XXXXXX").string();
   UniqueFd copy(mkostemp(path.data(), O_CLOEXEC));
   if (copy.get() < 0) fail("cannot keep " + name_ + " in a file", errno);
   unlink(path.c_str());

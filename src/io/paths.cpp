@@ -1,0 +1,85 @@
+// System calls where std::filesystem has functions that throw.
+#include "src/io/paths.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+
+namespace fs = std::filesystem;
+
+bool leads_to_directory(const fs::path& path) {
+  struct stat status = {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool is_there(const fs::path& path) {
+  struct stat status = {};
+  return lstat(path.c_str(), &status) == 0;
+}
+
+int obstacle_at(const fs::path& path) {
+  struct stat status = {};
+  if (lstat(path.c_str(), &status) == 0 || errno == ENOENT) return 0;
+  return errno;
+}
+
+fs::path whole_path(const fs::path& path) {
+  std::error_code error;
+  const fs::path from_root = fs::absolute(path, error);
+  const fs::path plain = (error ? path : from_root).lexically_normal();
+  fs::path found = fs::weakly_canonical(plain, error);
+  return error ? plain : found;
+}
+
+void sync_directory(const std::string& path) {
+  const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0 &&
+      (fsync(directory.get()) == 0 || errno == EINVAL || errno == ENOTSUP)) {
+    return;
+  }
+  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + reason_of(errno));
+}
+
+void make_directories(const fs::path& path) {
+  if (path.empty() || leads_to_directory(path)) return;
+  const fs::path above = path.parent_path();
+  if (above != path) make_directories(above);
+  if (mkdir(path.c_str(), 0777) != 0) {
+    const int error_number = errno;
+    if (error_number == EEXIST && leads_to_directory(path)) return;
+    throw Error(ErrorKind::kCannotWrite,
+                "cannot make the directory " + quote(path.string()) + ": " +
+                    (error_number == EEXIST ? std::string("something else has that name")
+                                            : reason_of(error_number)));
+  }
+  const std::string holder = path.has_parent_path() ? above.string() : ".";
+  if (access(holder.c_str(), R_OK) == 0) sync_directory(holder);  // else it cannot be opened
+}
+
+RegularFile open_regular(const std::string& path, int flags) {
+  RegularFile opened;
+  UniqueFd file(open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666));
+  struct stat status = {};
+  if (file.get() < 0 || fstat(file.get(), &status) != 0) {
+    opened.absent = errno == ENOENT;
+    // ENXIO: a socket, or a pipe opened for writing that nobody reads.
+    opened.problem = errno == ENXIO ? "it is not a regular file" : reason_of(errno);
+  } else if (!S_ISREG(status.st_mode)) {
+    opened.problem = S_ISDIR(status.st_mode) ? "it is a directory" : "it is not a regular file";
+  } else {
+    opened.bytes = static_cast<int64_t>(status.st_size);
+    opened.file = std::move(file);
+  }
+  return opened;
+}
+
+}  // namespace bifrons

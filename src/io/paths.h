@@ -1,0 +1,46 @@
+// Questions about names, and directories made: the answers of a file system never become an
+// exception of the standard library, be the name too long, a loop of links or out of reach.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "src/io/descriptor.h"
+
+namespace bifrons {
+
+// Whether `path`, links followed, is a directory. False also where that cannot be told.
+bool leads_to_directory(const std::filesystem::path& path);
+
+// Whether something has that name, links not followed. False also where that cannot be told.
+bool is_there(const std::filesystem::path& path);
+
+// The error number that keeps the system from saying whether something has that name (too long,
+// a loop of links, a directory that may not be searched, a file in place of one); 0 when it can
+// say, be it that there is nothing.
+int obstacle_at(const std::filesystem::path& path);
+
+// `path` from the root on, without "." and "..", with links followed as far as they lead. As good
+// as can be where the current directory is gone or links go in circles.
+std::filesystem::path whole_path(const std::filesystem::path& path);
+
+// Makes `path` and what is missing above it, each synced into the directory that holds it, where
+// that may be read. Throws Error (cannot write).
+void make_directories(const std::filesystem::path& path);
+
+// fsync of a directory. Throws Error (cannot write).
+void sync_directory(const std::string& path);
+
+struct RegularFile {
+  UniqueFd file;        // closed when there is a problem
+  int64_t bytes = 0;    // its size at opening
+  bool absent = false;  // the problem: there is no such file
+  std::string problem;  // why it is not open, without its name; empty when it is
+};
+
+// Opens a regular file with the flags of open(2). Never waits, as a pipe without a writer would
+// have it, and refuses everything that is not regular: a device has no end.
+RegularFile open_regular(const std::string& path, int flags);
+
+}  // namespace bifrons
