@@ -11,8 +11,7 @@ namespace bifrons {
 
 void require_memory(int64_t bytes) {
   const auto size = static_cast<size_t>(bytes);
-  void* mapped =
-      mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapped = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
     throw Error(ErrorKind::kUnavailable,
                 "not enough memory: " + std::to_string(bytes) + " more bytes are needed");

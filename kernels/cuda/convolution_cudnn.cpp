@@ -9,12 +9,14 @@
 #include "kernels/cuda/library_convolution.h"
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
+#include "kernels/headroom.h"
 
 namespace bifrons::cuda {
 namespace {
 
 constexpr cudnnConvolutionFwdAlgo_t kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
 constexpr int64_t kChannelUnit = 8;  // tensor cores take whole vectors of 16 bytes
+constexpr int64_t kLoadingMemory = int64_t{128} << 20;  // bytes
 
 // Since version 9 a status may be a finer one, counted from that of its kind.
 cudnnStatus_t kind_of(cudnnStatus_t status) {
@@ -160,6 +162,8 @@ std::string_view LibraryConvolutions::name() {
     const size_t major = version < 10000 ? 1000 : 10000;
     return "cuDNN " + std::to_string(version / major) + "." + std::to_string(version % major / 100);
   };
+  // The call loads the library's parts, and the process ends where they find no memory.
+  require_memory(kLoadingMemory);
   static const std::string words = words_of(cudnnGetVersion());
   return words;
 }

@@ -46,6 +46,12 @@ std::string fault_of(const ListedPicture& picture) {
   return {};
 }
 
+void heed(const std::function<bool()>& stop) {
+  if (stop && stop()) {
+    throw Error(ErrorKind::kInterrupted, "stopped; the same command begins again");
+  }
+}
+
 void complain(MergeReport& report, std::string problem) {
   if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(problem));
 }
@@ -88,7 +94,8 @@ bool same_directory(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-MergeReport check_batches(const std::vector<std::string>& directories) {
+MergeReport check_batches(const std::vector<std::string>& directories,
+                          const std::function<bool()>& stop) {
   MergeReport report;
   std::map<std::string, std::string> sums;  // by name
   for (const std::string& each : directories) {
@@ -96,6 +103,7 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
     const auto pictures = list_pictures(plain(each), &problems);
     for (std::string& problem : problems) complain(report, std::move(problem));
     for (const ListedPicture& picture : pictures) {
+      heed(stop);
       ++report.pictures;
       if (std::string fault = fault_of(picture); !fault.empty()) complain(report, std::move(fault));
       const auto [known, is_new] = sums.emplace(picture.entry.file_name, picture.entry.sha256);
@@ -110,7 +118,8 @@ MergeReport check_batches(const std::vector<std::string>& directories) {
   return report;
 }
 
-MergeReport merge_batches(const std::vector<std::string>& directories, const std::string& output) {
+MergeReport merge_batches(const std::vector<std::string>& directories, const std::string& output,
+                          const std::function<bool()>& stop) {
   MergeReport report;
   const std::string target = plain(output);
   std::vector<std::string> sources{target};
@@ -143,6 +152,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
     lost = lost || (source == target && !problems.empty());
     for (std::string& problem : problems) complain(report, std::move(problem));
     for (ListedPicture& picture : pictures) {
+      heed(stop);
       if (std::string fault = fault_of(picture); !fault.empty()) {
         complain(report, std::move(fault));
         lost = lost || source == target;

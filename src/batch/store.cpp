@@ -281,8 +281,7 @@ void Store::add(ManifestEntry entry, std::string_view members, std::span<const u
 // The lock and the manifest are files that anybody may move, remove or cut.
 void Store::check_still_there() const {
   const std::string lock = hidden_ + "/lock";
-  if (!is_at(shared_lock_, lock) ||
-      (own_lock_.get() >= 0 && !is_at(own_lock_, lock + suffix_))) {
+  if (!is_at(shared_lock_, lock) || (own_lock_.get() >= 0 && !is_at(own_lock_, lock + suffix_))) {
     fail_to_write(options_.directory, "it was moved or replaced while this batch wrote there");
   }
   struct stat status = {};

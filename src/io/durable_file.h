@@ -9,10 +9,10 @@ namespace bifrons {
 
 enum class IfExists { kReplace, kRefuse };
 
-// Writes `.<name>.part` (of a long name: a hash of it) beside `path`, syncs it, renames it to `path` and syncs the directory. On
-// any failure the part is removed and Error (cannot write) names the file and the reason. With
-// kRefuse an existing file is left untouched and the answer is false, even when it appears at the
-// last moment; otherwise the answer is true.
+// Writes `.<name>.part` (of a long name: a hash of it) beside `path`, syncs it, renames it to
+// `path` and syncs the directory. On any failure the part is removed and Error (cannot write) names
+// the file and the reason. With kRefuse an existing file is left untouched and the answer is false,
+// even when it appears at the last moment; otherwise the answer is true.
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
                    IfExists if_exists);
 

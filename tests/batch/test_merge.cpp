@@ -330,5 +330,26 @@ TEST_F(MergeTest, ARecordOfImpossibleNumbersIsDamaged) {
   EXPECT_EQ(check_batches({path()}).problems, Problems{});
 }
 
+TEST_F(MergeTest, AStopAtAnyFileLosesNothing) {
+  draw(6, 0, 2);
+  draw(6, 1, 2);
+  for (int files = 0; files < 6; ++files) {
+    for (const bool merging : {false, true}) {
+      int left = files;
+      const auto stop = [&left] { return left-- == 0; };
+      try {
+        merging ? merge_batches({path()}, path(), stop) : check_batches({path()}, stop);
+        ADD_FAILURE() << files;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::kInterrupted);
+      }
+      EXPECT_EQ(lines("metadata.00000-of-00002.jsonl").size(), 3u);
+      EXPECT_EQ(lines().size(), 0u);
+    }
+  }
+  EXPECT_EQ(merge_batches({path()}, path()).problems, Problems{});
+  EXPECT_EQ(lines().size(), 6u);
+}
+
 }  // namespace
 }  // namespace bifrons::testing

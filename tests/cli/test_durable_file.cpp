@@ -98,9 +98,9 @@ TEST(DurableFile, NamesThatLeadNowhereAreRefusedEarly) {
   const TemporaryDirectory scratch;
   std::filesystem::create_symlink("loop", scratch / "loop");
   scratch.write("file", "");
-  for (const std::string& name : {std::string(256, 'n'), std::string("loop/x.png"),
-                                  std::string("file/x.png"), std::string("none/x.png"),
-                                  std::string(256, 'd') + "/x.png"}) {
+  for (const std::string& name :
+       {std::string(256, 'n'), std::string("loop/x.png"), std::string("file/x.png"),
+        std::string("none/x.png"), std::string(256, 'd') + "/x.png"}) {
     try {
       check_writable(scratch / name);
       FAIL() << name;

@@ -65,7 +65,7 @@ class Sweep:
             "decode": ["decode", "codes.json", "-o", "x.png", "-y", *m],
             "encode": ["encode", "picture.png", "-o", "x.json", "-y", *m],
             "describe": ["describe", "picture.png", "-t", "2", *m],
-            "grid": ["grid", "a fox", "-x", "cfg=1,2", "-o", "g.png", "-y", *m],
+            "grid": ["grid", "a fox", "-x", "cfg=1,2", "-o", "g.png", "--overwrite", *m],
             "info": ["info", "picture.png"],
             "inspect": ["inspect", self.model],
             "doctor": ["doctor", *m],

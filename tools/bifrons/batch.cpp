@@ -286,7 +286,8 @@ class Batch {
       // The other engines draw what it would have drawn.
       if (!start_thread(threads, [&, i] { draw_safely(i); })) {
         note(arguments_.talk, fmt::format("no thread is to be had for device {} of {}; it is left "
-                                          "out", i + 1, engines_.size()));
+                                          "out",
+                                          i + 1, engines_.size()));
       }
     }
     draw_safely(0);

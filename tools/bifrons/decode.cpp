@@ -57,7 +57,7 @@ int run(const DecodeArguments& arguments) {
   const PictureMetadata mark;  // empty texts: the mark alone
   nlohmann::json files = nlohmann::json::array();
   for (size_t i = 0; i < records.size(); ++i) {
-    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
+    heed_stop();
     check_record(records[i], engine.model(), name, arguments.talk);
     Picture picture;
     try {

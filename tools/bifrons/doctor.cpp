@@ -77,8 +77,7 @@ uint64_t available_memory() {
 uint64_t kilobytes_in(const std::string& directory) {
   uint64_t bytes = 0;
   std::error_code error;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end;
-       at.increment(error)) {
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     std::error_code unreadable;
     const uint64_t size = at->is_regular_file(unreadable) ? at->file_size(unreadable) : 0;
     if (!unreadable) bytes += size;

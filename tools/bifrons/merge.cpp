@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include "src/batch/gallery.h"
+#include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/session.h"
+#include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons {
@@ -31,25 +33,27 @@ int run(const MergeArguments& arguments) {
     throw Error(ErrorKind::kUsage, "several directories need -o for the one they become");
   }
   for (const std::string& directory : arguments.directories) {
+    Directory::open(directory);  // says why there is none
     if (manifests_in(directory).empty()) {
       throw Error(ErrorKind::kMissing, quote(directory) + " holds no metadata.jsonl of a batch");
     }
   }
   if (arguments.check) {
-    const MergeReport report = check_batches(arguments.directories);
+    const MergeReport report = check_batches(arguments.directories, stop_requested);
     note(arguments.talk,
          fmt::format("{} pictures listed, {} problems", report.pictures, report.problems.size()));
     return say_problems(report);
   }
   const std::string output =
       arguments.output.empty() ? arguments.directories.front() : arguments.output;
-  const MergeReport report = merge_batches(arguments.directories, output);
+  const MergeReport report = merge_batches(arguments.directories, output, stop_requested);
   note(arguments.talk, fmt::format("{} pictures in {}", report.pictures, quote(output)));
   write_stdout(output + "/metadata.jsonl\n");
   return say_problems(report);
 }
 
 int run(const GalleryArguments& arguments) {
+  Directory::open(arguments.directory);  // says why there is none
   const int64_t pictures = write_gallery(arguments.directory);
   note(arguments.talk, fmt::format("{} pictures", pictures));
   write_stdout(arguments.directory + "/index.html\n");

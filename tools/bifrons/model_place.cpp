@@ -53,8 +53,7 @@ ModelPlace find_model(const std::string& wanted) {
       looked_in += (looked_in.empty() ? "" : ", ") + quote(normal.string());
     }
   } else {
-    looked_in = quote(wanted) +
-                fmt::format(" ({})", why_not(wanted));
+    looked_in = quote(wanted) + fmt::format(" ({})", why_not(wanted));
   }
   throw Error(ErrorKind::kMissing,
               "no model found.\n\n  Looked in   " + looked_in +

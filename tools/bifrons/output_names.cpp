@@ -10,6 +10,7 @@
 #include "src/io/durable_file.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
+#include "tools/bifrons/signals.h"
 
 namespace bifrons {
 namespace {
@@ -149,6 +150,7 @@ OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
     std::set<fs::path> taken;
     Tried tried;
     for (const NameFacts& each : facts) {
+      heed_stop();
       fs::path path = directory / expand_name(kDefaultPattern, each);
       if (!wish.overwrite) path = moved_aside(path, taken, tried);
       taken.insert(path);
@@ -166,6 +168,7 @@ OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
   }
   std::set<PictureFormat> formats;
   for (const fs::path& file : plan.files) {
+    heed_stop();
     formats.insert(format_of_output(file));
     check_output_file(file, wish.overwrite);
   }

@@ -76,4 +76,8 @@ void install_stop_signals() {
 
 bool stop_requested() { return stop.load(); }
 
+void heed_stop() {
+  if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
+}
+
 }  // namespace bifrons

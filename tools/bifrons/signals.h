@@ -10,4 +10,7 @@ void install_stop_signals();
 
 bool stop_requested();
 
+// Throws Error (interrupted) once a stop was requested.
+void heed_stop();
+
 }  // namespace bifrons
