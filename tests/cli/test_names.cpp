@@ -84,5 +84,20 @@ TEST(Names, AFileThatAppearsMeanwhileIsKept) {
   EXPECT_EQ(save_output(scratch / "x.png", true, ours), scratch / "x.png");
 }
 
+// Each name is looked for once: thousands of pictures of one name do not count from 2 each.
+TEST(Names, ManyPicturesOfOneNameAreAllMovedAside) {
+  const TemporaryDirectory scratch;
+  scratch.write("bifrons-1-a-3.png", "somebody's");
+  const std::vector<NameFacts> facts(2000, NameFacts{1, 1, "a", "m"});
+  const auto plan = plan_outputs({scratch.path().string() + "/", false, true}, facts);
+  const std::set<std::filesystem::path> distinct(plan.files.begin(), plan.files.end());
+  EXPECT_EQ(distinct.size(), facts.size());
+  EXPECT_EQ(plan.files[0], scratch / "bifrons-1-a.png");
+  EXPECT_EQ(plan.files[1], scratch / "bifrons-1-a-2.png");
+  EXPECT_EQ(plan.files[2], scratch / "bifrons-1-a-4.png");
+  EXPECT_EQ(plan.files[1999], scratch / "bifrons-1-a-2001.png");
+  EXPECT_EQ(plan.sheet, scratch / "bifrons-1-a-grid.png");
+}
+
 }  // namespace
 }  // namespace bifrons::testing

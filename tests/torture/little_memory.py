@@ -65,9 +65,13 @@ class Sweep:
             "decode": ["decode", "codes.json", "-o", "x.png", "-y", *m],
             "encode": ["encode", "picture.png", "-o", "x.json", "-y", *m],
             "describe": ["describe", "picture.png", "-t", "2", *m],
+            "reconstruct": ["reconstruct", "picture.png", "-o", "x.png", "-y", *m],
+            "vary": ["vary", "picture.png", "-p", "a cat", "-o", "x.png", "-y", *m],
+            "ask": ["ask", "picture.png", "Is it a fox?", *m],
             "grid": ["grid", "a fox", "-x", "cfg=1,2", "-o", "g.png", "--overwrite", *m],
             "info": ["info", "picture.png"],
-            "inspect": ["inspect", self.model],
+            "inspect": ["inspect", *m],
+            "bench": ["bench", "--repeats", "1", "--understand", *m],
             "doctor": ["doctor", *m],
         }
 

@@ -1,9 +1,12 @@
 // The command line: reads arguments, runs one command, turns every failure into one line and a
 // code.
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 
+#include "src/io/quote.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -22,6 +25,12 @@ int run_program(int argc, char** argv) {
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     say("bifrons: not enough memory\n");
+    return static_cast<int>(ErrorKind::kUnavailable);
+  } catch (const std::filesystem::filesystem_error& error) {
+    say("bifrons: " + quote(error.path1().string()) + ": " + error.code().message() + "\n");
+    return static_cast<int>(ErrorKind::kMissing);
+  } catch (const std::system_error& error) {
+    say("bifrons: the system does not give what is needed: " + error.code().message() + "\n");
     return static_cast<int>(ErrorKind::kUnavailable);
   } catch (const ContractError& error) {
     say("bifrons: a mistake in this program, please report it: " + std::string(error.what()) +
