@@ -28,13 +28,14 @@ struct Taps {
   std::vector<int32_t> weights;
 };
 
-std::vector<Taps> taps_for(int64_t from, int64_t to) {
+// Those of pixels begin .. begin + count - 1 of the result.
+std::vector<Taps> taps_for(int64_t from, int64_t to, int64_t begin, int64_t count) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   const double stretch = std::max(scale, 1.0);
   const double support = kReach * stretch;
-  std::vector<Taps> all(to);
-  for (int64_t i = 0; i < to; ++i) {
-    const double center = (static_cast<double>(i) + 0.5) * scale;
+  std::vector<Taps> all(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const double center = (static_cast<double>(begin + i) + 0.5) * scale;
     const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
     const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
     std::vector<double> exact;
@@ -65,12 +66,14 @@ void blend(uint8_t* to, const uint8_t* from, int64_t step, const std::vector<int
   }
 }
 
-Picture resize_across(const Picture& picture, int64_t width) {
-  Picture out{width, picture.height, std::vector<uint8_t>(width * picture.height * 3)};
-  const std::vector<Taps> taps = taps_for(picture.width, width);
-  for (int64_t y = 0; y < picture.height; ++y) {
+// Lines `first` to `end` of the picture, each made of the taps; the first becomes line 0.
+Picture resize_across(const Picture& picture, const std::vector<Taps>& taps, int64_t first,
+                      int64_t end) {
+  const auto width = static_cast<int64_t>(taps.size());
+  Picture out{width, end - first, std::vector<uint8_t>(width * (end - first) * 3)};
+  for (int64_t y = first; y < end; ++y) {
     const uint8_t* line = picture.rgb.data() + y * picture.width * 3;
-    uint8_t* to = out.rgb.data() + y * width * 3;
+    uint8_t* to = out.rgb.data() + (y - first) * width * 3;
     for (int64_t x = 0; x < width; ++x) {
       blend(to + 3 * x, line + 3 * taps[x].first, 3, taps[x].weights);
     }
@@ -78,12 +81,13 @@ Picture resize_across(const Picture& picture, int64_t width) {
   return out;
 }
 
-Picture resize_down(const Picture& picture, int64_t height) {
+// The taps are of a picture whose line `first` is line 0 here.
+Picture resize_down(const Picture& picture, const std::vector<Taps>& taps, int64_t first) {
+  const auto height = static_cast<int64_t>(taps.size());
   const int64_t pitch = picture.width * 3;
   Picture out{picture.width, height, std::vector<uint8_t>(pitch * height)};
-  const std::vector<Taps> taps = taps_for(picture.height, height);
   for (int64_t y = 0; y < height; ++y) {
-    const uint8_t* top = picture.rgb.data() + taps[y].first * pitch;
+    const uint8_t* top = picture.rgb.data() + (taps[y].first - first) * pitch;
     for (int64_t x = 0; x < pitch; x += 3) {
       blend(out.rgb.data() + y * pitch + x, top + x, pitch, taps[y].weights);
     }
@@ -91,17 +95,47 @@ Picture resize_down(const Picture& picture, int64_t height) {
   return out;
 }
 
+// Columns of some lines as they are.
+Picture cut_out(const Picture& picture, const Window& window) {
+  Picture out{window.width, window.height, {}};
+  out.rgb.reserve(window.width * window.height * 3);
+  for (int64_t y = window.top; y < window.top + window.height; ++y) {
+    const uint8_t* from = picture.rgb.data() + (y * picture.width + window.left) * 3;
+    out.rgb.insert(out.rgb.end(), from, from + window.width * 3);
+  }
+  return out;
+}
+
 }  // namespace
 
 Picture resize_bicubic(const Picture& picture, int64_t width, int64_t height) {
+  return resize_bicubic(picture, width, height, {0, 0, width, height});
+}
+
+Picture resize_bicubic(const Picture& picture, int64_t width, int64_t height,
+                       const Window& window) {
   check(picture.width > 0 && picture.height > 0 && width > 0 && height > 0,
         "resize: a picture has pixels");
   check(static_cast<int64_t>(picture.rgb.size()) == picture.width * picture.height * 3,
         "resize: three bytes a pixel");
-  if (width == picture.width && height == picture.height) return picture;
-  if (width == picture.width) return resize_down(picture, height);
-  const Picture across = resize_across(picture, width);
-  return height == picture.height ? across : resize_down(across, height);
+  check(window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0 &&
+            window.left + window.width <= width && window.top + window.height <= height,
+        "resize: the window lies inside");
+  // A side that keeps its length is not filtered; of the other pass only what it needs is made.
+  const bool down = height != picture.height;
+  int64_t first = window.top, end = window.top + window.height;
+  std::vector<Taps> rows;
+  if (down) {
+    rows = taps_for(picture.height, height, window.top, window.height);
+    first = rows.front().first;
+    end = rows.back().first + static_cast<int64_t>(rows.back().weights.size());
+  }
+  const Picture across =
+      width == picture.width
+          ? cut_out(picture, {window.left, first, window.width, end - first})
+          : resize_across(picture, taps_for(picture.width, width, window.left, window.width), first,
+                          end);
+  return down ? resize_down(across, rows, first) : across;
 }
 
 }  // namespace bifrons

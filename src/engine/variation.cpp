@@ -26,28 +26,9 @@ int64_t side_of(std::span<const int32_t> tokens) {
 Picture fitted(const Picture& picture, int64_t size) {
   check(picture.width > 0 && picture.height > 0 && size > 0, "fitted: a picture has pixels");
   const int64_t shorter = std::min(picture.width, picture.height);
-  const auto scaled = [&](int64_t side) { return side * size / shorter; };
-  // Only the middle square of the long side counts, and what a filter reaches around it, so very
-  // long pictures are cut first: the result would otherwise need memory without end.
-  const int64_t most = 4 * shorter;
-  if (std::max(picture.width, picture.height) > most) {
-    const int64_t width = std::min(picture.width, most), height = std::min(picture.height, most);
-    const int64_t left = (picture.width - width) / 2, top = (picture.height - height) / 2;
-    Picture middle{width, height, {}};
-    for (int64_t y = 0; y < height; ++y) {
-      const auto row = picture.rgb.begin() + ((top + y) * picture.width + left) * 3;
-      middle.rgb.insert(middle.rgb.end(), row, row + width * 3);
-    }
-    return fitted(middle, size);
-  }
-  const Picture whole = resize_bicubic(picture, scaled(picture.width), scaled(picture.height));
-  const int64_t left = (whole.width - size) / 2, top = (whole.height - size) / 2;
-  Picture square{size, size, {}};
-  for (int64_t y = 0; y < size; ++y) {
-    const auto row = whole.rgb.begin() + ((top + y) * whole.width + left) * 3;
-    square.rgb.insert(square.rgb.end(), row, row + size * 3);
-  }
-  return square;
+  const int64_t width = picture.width * size / shorter, height = picture.height * size / shorter;
+  return resize_bicubic(picture, width, height,
+                        {(width - size) / 2, (height - size) / 2, size, size});
 }
 
 std::vector<int32_t> keep_rows(std::span<const int32_t> tokens, int64_t rows) {

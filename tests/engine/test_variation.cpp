@@ -7,6 +7,7 @@
 #include "src/bifrons.h"
 #include "src/variation.h"
 #include "tests/support/golden.h"
+#include "tests/support/pillow_golden.h"
 #include "tests/weights/expect_error.h"
 
 namespace bifrons {
@@ -155,6 +156,9 @@ TEST(Variation, WhiteCellsOfTheMaskAreDrawn) {
   }
   EXPECT_EQ(keep_dark(Codes{1, 2, 3, 4}, mask), (Codes{1, -1, -1, 4}));
 }
+
+// Also where one side is many times the other.
+TEST(Fitted, EveryByteIsPillows) { testing::expect_pillows_bytes("fitted.json", fitted); }
 
 TEST(Fitted, MiddleOfTheLongSide) {
   const Picture wide = noise(9, 4), tall = noise(4, 7);

@@ -1,68 +1,24 @@
 // Preprocessing against Pillow (tools/reference/make_resize_goldens.py), and its laws.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
 #include "kernels/error.h"
+#include "tests/support/pillow_golden.h"
 #include "vision/resize.h"
 #include "vision/tower_input.h"
 
 namespace bifrons {
 namespace {
 
-nlohmann::json goldens() {
-  std::ifstream file(std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/squared.json");
-  return nlohmann::json::parse(file);
-}
+using testing::made_picture;
 
-// The script's picture: every byte is a function of its place.
-Picture made_picture(int64_t width, int64_t height) {
-  Picture picture{width, height, {}};
-  for (int64_t y = 0; y < height; ++y) {
-    for (int64_t x = 0; x < width; ++x) {
-      for (int64_t c = 0; c < 3; ++c) {
-        const uint64_t mixed = x * 1103515245 + y * 12345 + c * 2654435761 + x * y * 69069;
-        const auto noise = (mixed & 0xffffffffu) >> 24;
-        const auto slope = (x * 255 / std::max<int64_t>(width - 1, 1) + y * 3 + c * 40) % 256;
-        const auto edges = (x / 5 + y / 7 + c) % 2 * 255;
-        const auto kind = (x * 3 / width + y * 2 / height) % 3;
-        picture.rgb.push_back(static_cast<uint8_t>(kind == 0   ? noise
-                                                   : kind == 1 ? static_cast<uint64_t>(slope)
-                                                               : static_cast<uint64_t>(edges)));
-      }
-    }
-  }
-  return picture;
-}
-
-std::string checksum(const std::vector<uint8_t>& data) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (uint8_t byte : data) hash = (hash ^ byte) * 0x100000001b3u;
-  return fmt::format("{:016x}", hash);
-}
-
-TEST(TowerInput, EveryByteIsPillows) {
-  const nlohmann::json all = goldens();  // outlives the loop
-  for (const auto& c : all["cases"]) {
-    const int64_t width = c["width"], height = c["height"], size = c["size"], step = c["step"];
-    const std::string name = fmt::format("{}x{} to {}", width, height, size);
-    const Picture square = squared(made_picture(width, height), size);
-    ASSERT_EQ(static_cast<int64_t>(square.rgb.size()), size * size * 3) << name;
-    size_t at = 0;
-    for (const auto& byte : c["bytes"]) {
-      EXPECT_LE(std::abs(byte.get<int>() - int{square.rgb[at]}), 1) << name << " byte " << at;
-      at += step;
-    }
-    EXPECT_EQ(checksum(square.rgb), c["checksum"].get<std::string>()) << name;
-  }
-}
+TEST(TowerInput, EveryByteIsPillows) { testing::expect_pillows_bytes("squared.json", squared); }
 
 TEST(TowerInput, ValuesAreRoundedAsTheOriginalDoes) {
   Picture ramp{16, 16, {}};
   for (int i = 0; i < 256; ++i) ramp.rgb.insert(ramp.rgb.end(), 3, static_cast<uint8_t>(i));
-  const auto values = goldens()["values"].get<std::vector<float>>();
+  const auto values = testing::pillow_golden("squared.json")["values"].get<std::vector<float>>();
   const auto patches = patches_of(ramp, {.image_size = 16, .patch = 16});
   ASSERT_EQ(patches.size(), 768u);
   for (int c = 0; c < 3; ++c) {
@@ -114,9 +70,29 @@ TEST(Resize, FlatPicturesStayFlat) {
   }
 }
 
+// Every window of every combination of passes is that part of the whole.
+TEST(Resize, AWindowIsAPartOfTheWhole) {
+  const Picture picture = made_picture(31, 17);
+  for (const auto& [width, height] : {std::pair{11, 23}, {31, 9}, {31, 17}, {50, 17}, {62, 5}}) {
+    const Picture whole = resize_bicubic(picture, width, height);
+    for (const Window& w : {Window{0, 0, 1, 1}, {width - 3, height - 2, 3, 2}, {2, 1, 5, 3}}) {
+      const Picture part = resize_bicubic(picture, width, height, w);
+      ASSERT_EQ(part.width, w.width);
+      ASSERT_EQ(part.height, w.height);
+      for (int64_t y = 0; y < w.height; ++y) {
+        for (int64_t x = 0; x < 3 * w.width; ++x) {
+          ASSERT_EQ(part.rgb[y * w.width * 3 + x],
+                    whole.rgb[((w.top + y) * width + w.left) * 3 + x]);
+        }
+      }
+    }
+  }
+}
+
 TEST(Resize, RefusesPicturesWithoutPixels) {
   EXPECT_THROW(resize_bicubic({}, 3, 3), ContractError);
   EXPECT_THROW(resize_bicubic(made_picture(3, 3), 0, 3), ContractError);
+  EXPECT_THROW(resize_bicubic(made_picture(3, 3), 9, 9, {8, 0, 2, 9}), ContractError);
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
-"""Writes tests/golden/squared.json: what Pillow makes of generated pictures on their way to the vision tower.
+"""Writes tests/golden/squared.json and fitted.json: what Pillow makes of generated pictures on their way to the vision
+tower and to the encoder of the visual tokenizer.
+
+usage: make_resize_goldens.py DIRECTORY
 
 The pictures are a formula, so that a test can make them again; of the results stand there a checksum and a few bytes.
 Needs Pillow before 12.2, as the models were made with: from then on pictures that lose much more height than width are resized
@@ -13,7 +16,15 @@ from PIL import Image
 
 # width, height, size of the square. Larger, smaller, equal; thin ones meet the shortest side of 14.
 CASES = [(37, 23, 32), (23, 37, 32), (384, 384, 384), (640, 480, 384), (480, 641, 384), (1000, 3, 96), (2, 300, 96),
-         (17, 17, 96), (5, 9, 128), (1, 1, 48), (383, 385, 384), (1279, 719, 128), (129, 128, 128), (97, 96, 96)]
+         (17, 17, 96), (5, 9, 128), (1, 1, 48), (383, 385, 384), (1279, 719, 128), (129, 128, 128), (97, 96, 96),
+         (200, 40, 96), (170, 30, 128), (40, 1, 96), (30, 210, 96), (3, 1200, 384)]
+
+# The same for the encoder: its sizes are those that models draw. Few, many and extreme times as long as short, both ways,
+# with odd and even rests on both sides of the middle.
+FITTED = [(384, 384, 384), (640, 480, 384), (480, 641, 384), (97, 96, 96), (400, 100, 96), (401, 100, 96), (100, 403, 96),
+          (500, 100, 128), (100, 500, 128), (501, 100, 96), (17 * 31, 3 * 31, 128), (3 * 31, 17 * 31, 128), (40, 1, 96), (1, 40, 96),
+          (1201, 30, 96), (30, 1201, 96), (70, 10, 64), (10, 70, 64), (1, 7, 48), (7, 1, 48), (2047, 3, 128), (3, 2047, 128),
+          (4001, 100, 64), (100, 4001, 64)]
 
 
 def picture(width, height):
@@ -37,6 +48,14 @@ def squared(image, size):
     return square
 
 
+def fitted(image, size):
+    """A drawn picture's training target: the short side to `size`, bicubic, and the middle of the long side."""
+    shortest = min(image.size)
+    whole = image.resize((image.width * size // shortest, image.height * size // shortest), Image.Resampling.BICUBIC)
+    left, top = (whole.width - size) // 2, (whole.height - size) // 2
+    return whole.crop((left, top, left + size, top + size))
+
+
 def checksum(data):
     """FNV-1a, 64 bits."""
     value = 0xCBF29CE484222325
@@ -45,19 +64,28 @@ def checksum(data):
     return f"{value:016x}"
 
 
+def cases_of(sizes, prepare):
+    cases = []
+    for width, height, size in sizes:
+        data = prepare(Image.fromarray(picture(width, height)), size).tobytes()
+        step = max(len(data) // 90, 1)
+        cases.append({"width": width, "height": height, "size": size, "checksum": checksum(data), "step": step,
+                      "bytes": list(data[::step])})
+    return cases
+
+
+def write(path, content):
+    text = json.dumps({"made_with": {"pillow": PIL.__version__}} | content, separators=(",", ":"))
+    path.write_text(text.replace('{"width"', '\n{"width"') + "\n")
+
+
 def main():
     if tuple(int(part) for part in PIL.__version__.split(".")[:2]) >= (12, 2):
         sys.exit(f"Pillow {PIL.__version__} resizes tall pictures in another order than the models' own; install pillow<12.2")
-    cases = []
-    for width, height, size in CASES:
-        data = squared(Image.fromarray(picture(width, height)), size).tobytes()
-        step = len(data) // 90
-        cases.append({"width": width, "height": height, "size": size, "checksum": checksum(data), "step": step,
-                      "bytes": list(data[::step])})
     values = ((numpy.arange(256) * 0.00392156862745098).astype(numpy.float32) - numpy.float32(0.5)) / numpy.float32(0.5)
-    text = json.dumps({"made_with": {"pillow": PIL.__version__}, "values": [float(v) for v in values], "cases": cases},
-                      separators=(",", ":"))
-    pathlib.Path(sys.argv[1]).write_text(text.replace('{"width"', '\n{"width"') + "\n")
+    directory = pathlib.Path(sys.argv[1])
+    write(directory / "squared.json", {"values": [float(v) for v in values], "cases": cases_of(CASES, squared)})
+    write(directory / "fitted.json", {"cases": cases_of(FITTED, fitted)})
 
 
 if __name__ == "__main__":
