@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 namespace bifrons {
 
@@ -101,6 +102,14 @@ constexpr float gumbel(uint32_t bits) {
   const uint32_t take_small = 0u - static_cast<uint32_t>(bits < 0x40000000u);
   return -fixed_log(std::bit_cast<float>((std::bit_cast<uint32_t>(small) & take_small) |
                                          (std::bit_cast<uint32_t>(large) & ~take_small)));
+}
+
+// Whether the winning score, logit / temperature + noise, is beyond what a float holds, as it is at
+// tiny temperatures. Then so is that of the highest logit, for division keeps the order, and logits
+// that differ at all have scores that differ by more than any noise: the highest logit wins.
+constexpr bool beyond_noise(float score) {
+  return score == std::numeric_limits<float>::infinity() ||
+         score == -std::numeric_limits<float>::infinity();
 }
 
 // Streams of one seed that must not share words.

@@ -145,7 +145,7 @@ int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
       }
     }
   }
-  return best;
+  return beyond_noise(best_score) ? greedy(logits, n) : best;
 }
 
 }  // namespace

@@ -209,11 +209,10 @@ __global__ void __launch_bounds__(kSampleThreads)
     share = {best_of_block(all.highest), best_of_block(all.best)};
   }
   const bool drawable = share.highest.score < INFINITY;
-  if (draw.greedy()) {
-    share.best = share.highest;
-  } else if (drawable && draw.narrows()) {
+  if (drawable && !draw.greedy() && draw.narrows()) {
     share.best = draw.best_of_kept(share.highest.score, masses + p * n);
   }
+  if (draw.greedy() || beyond_noise(share.best.score)) share.best = share.highest;
   if (threadIdx.x == 0) ids[2 * p] = ids[2 * p + 1] = drawable ? share.best.code : -1;
 }
 

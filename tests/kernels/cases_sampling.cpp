@@ -116,6 +116,28 @@ std::vector<Draw> all_draws() {
   return draws;
 }
 
+// Temperatures whose quotients no float holds, of logits above and below zero, small ones too.
+OpCase extreme_case(int64_t codes) {
+  const std::vector<double> temperatures{1e-45, 3e-39, 1.17549435e-38, 2e-38, 1e-30, 1e-6, 1e6};
+  std::vector<Draw> draws;
+  Values guided;
+  for (size_t i = 0; i < 4 * temperatures.size(); ++i) {
+    Draw draw{.temperature = reference::rounded(temperatures[i / 4], DType::kF32), .seed = i};
+    if (i % 4 == 2) draw.top_k = 3;
+    if (i % 4 == 3) draw.top_p = 0.5;
+    draws.push_back(draw);
+    Values row = logits(static_cast<uint32_t>(40 + i), codes);
+    for (double& v : row) {  // the highest is above zero, below it, or tiny
+      if (i % 4 == 1) v = -20.0 - std::fabs(v);
+      if (i % 4 == 2) v *= 1e-3;
+      v = reference::rounded(v, DType::kF32);
+    }
+    if (i % 4 == 3) row[0] = -INFINITY;
+    guided.insert(guided.end(), row.begin(), row.end());
+  }
+  return sample_case(fmt::format("extreme_{}", codes), guided, draws);
+}
+
 OpCase tied_case() {
   Values guided(3 * 9, 0.25);
   guided[0] = -1.0;
@@ -188,7 +210,8 @@ OpCase note_case(int64_t pictures, int64_t places) {
 }  // namespace
 
 std::vector<OpCase> sampling_cases() {
-  std::vector<OpCase> cases{damaged_case(8), damaged_case(5000), tied_case()};
+  std::vector<OpCase> cases{damaged_case(8), damaged_case(5000), extreme_case(7),
+                            extreme_case(5000), tied_case()};
   for (int64_t pictures : {1, 3, 64}) cases.push_back(keep_case(pictures, 5));
   cases.push_back(keep_case(17, 576));
   for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(note_case(pictures, 8));
