@@ -126,7 +126,9 @@ std::vector<MemoryItem> seeing(const Inspection& i) {
 std::string inspect(const std::string& directory) {
   const Inspection i = inspect_directory(directory);
   std::string out = fmt::format("model      {}\n", quote(directory));
-  out += fmt::format("files      {}\n", fmt::join(i.checkpoint.files(), ", "));
+  std::vector<std::string> files;
+  for (const std::string& file : i.checkpoint.files()) files.push_back(quote_if_needed(file));
+  out += fmt::format("files      {}\n", fmt::join(files, ", "));
   out += fmt::format("names      {}\n", i.hugging_face_names ? "hugging face" : "original");
   out += fmt::format("sees       {}\n", i.blind.empty() ? "yes" : "no: " + i.blind);
   out += "\nconfig\n";
@@ -190,7 +192,8 @@ std::string inspect_json(const std::string& directory) {
   }
   out["sees"] = i.blind.empty();
   if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));
-  return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return plain_json(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
+         "\n";
 }
 
 }  // namespace bifrons

@@ -107,4 +107,32 @@ std::string quote(std::string_view text, size_t max_columns) {
   return shown;
 }
 
+std::string quote_if_needed(std::string_view text) {
+  const std::string shown = quote(text, 12 * text.size() + 3);  // \U0010ffff for four bytes
+  const bool plain = !text.empty() && shown.size() == text.size() + 2 &&
+                     std::string_view(shown).substr(1, text.size()) == text;
+  return plain ? std::string(text) : shown;
+}
+
+std::string plain_json(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const Decoded next = decode(json);
+    const size_t bytes = next.bytes == 0 ? 1 : next.bytes;
+    if (next.bytes == 0) {
+      out += "\xef\xbf\xbd";  // U+FFFD, as JSON is UTF-8
+    } else if (next.point < 0x7f || !must_escape(next.point)) {
+      out += json.substr(0, bytes);  // line ends of JSON itself stay
+    } else if (next.point <= 0xffff) {
+      out += fmt::format("\\u{:04x}", static_cast<uint32_t>(next.point));
+    } else {  // a surrogate pair
+      const uint32_t rest = static_cast<uint32_t>(next.point) - 0x10000;
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10), 0xdc00 + (rest & 0x3ff));
+    }
+    json.remove_prefix(bytes);
+  }
+  return out;
+}
+
 }  // namespace bifrons

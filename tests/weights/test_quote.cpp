@@ -32,6 +32,22 @@ TEST(Quote, EscapesInvalidUtf8ByteByByte) {
   EXPECT_EQ(quote("a\xe7\x8c"), R"("a\xe7\x8c")");                // cut off
 }
 
+TEST(Quote, OnlyWhereItIsNeeded) {
+  EXPECT_EQ(quote_if_needed("model-00001.bin"), "model-00001.bin");
+  EXPECT_EQ(quote_if_needed("猫 é.png"), "猫 é.png");
+  EXPECT_EQ(quote_if_needed(std::string(1000, 'a')), std::string(1000, 'a'));
+  EXPECT_EQ(quote_if_needed("a\u202eb"), R"("a\u202eb")");
+  EXPECT_EQ(quote_if_needed("a\nb"), R"("a\nb")");
+  EXPECT_EQ(quote_if_needed(""), R"("")");
+}
+
+TEST(Quote, JsonKeepsItsStrings) {
+  EXPECT_EQ(plain_json("{\n  \"é猫\": \"\\u001b\"\n}\n"), "{\n  \"é猫\": \"\\u001b\"\n}\n");
+  EXPECT_EQ(plain_json("\"\u202e\x7f\u009b\""), R"("\u202e\u007f\u009b")");
+  EXPECT_EQ(plain_json("\"\U000e0041\""), R"("\udb40\udc41")");
+  EXPECT_EQ(plain_json("\"a\xff\""), "\"a\ufffd\"");
+}
+
 TEST(Quote, CutsLongText) {
   EXPECT_EQ(quote(std::string(10, 'a'), 12), "\"aaaaaaaaaa\"");
   EXPECT_EQ(quote(std::string(11, 'a'), 12), "\"aaaaaaaaa…\"");

@@ -59,7 +59,7 @@ double BatchWatch::seconds() const {
 void BatchWatch::print(const std::string& text) {
   if (stdout_failed_) return;
   try {
-    write_stdout(text);
+    write_stdout(jsonl_ ? plain_json(text) : text);
   } catch (const Error&) {
     stdout_failed_ = true;
     say("bifrons: stdout takes no more; the batch goes on without it\n");

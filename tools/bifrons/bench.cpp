@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/bifrons.h"
+#include "src/io/quote.h"
 #include "tools/bifrons/bench_batch.h"
 #include "tools/bifrons/bench_durability.h"
 #include "tools/bifrons/bench_measure.h"
@@ -65,7 +66,8 @@ std::string json_of(const BenchReport& report) {
     out["rows"].push_back(line);
   }
   out["skipped"] = report.skipped;
-  return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return plain_json(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
+         "\n";
 }
 
 struct Chosen {
@@ -123,8 +125,11 @@ void add_batch(CLI::App& bench, std::function<int()>& chosen) {
   BatchBenchOptions& o = state->options;
   CLI::App* batch =
       bench.add_subcommand("batch", "Measure pictures a second, drawn one by one and side by side");
-  batch->add_option("-m,--model", state->model, "A model directory instead of the built-in one");
-  batch->add_option("--device", o.engine.device, "cpu[:ISA], cuda[:N] or auto")->capture_default_str();
+  batch->add_option("-m,--model", state->model, "A model directory instead of the built-in one")
+      ->type_name("DIR");
+  batch->add_option("--device", o.engine.device, "cpu[:ISA], cuda[:N] or auto")
+      ->type_name("NAME")
+      ->capture_default_str();
   batch->add_option("-t,--threads", o.engine.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
   batch->add_option("--batch", o.lanes, "Pictures at once, a measurement for each")
@@ -134,13 +139,15 @@ void add_batch(CLI::App& bench, std::function<int()>& chosen) {
   batch->add_option("--pictures", o.pictures, "Pictures of each measurement")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  batch->add_option("--prompts", state->prompts, "A file of prompts, taken in turn, one a line");
+  batch->add_option("--prompts", state->prompts, "A file of prompts, taken in turn, one a line")
+      ->type_name("FILE");
   batch->add_option("--repeats", o.repeats, "Runs of each measurement; the median counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  batch->add_option(
-      "--durability", state->durability,
-      "Measure too what it costs to keep pictures safe from kills, in this directory");
+  batch
+      ->add_option("--durability", state->durability,
+                   "Measure too what it costs to keep pictures safe from kills, in this directory")
+      ->type_name("DIR");
   batch->add_option("--decode", state->decode, "Decode between steps or beside them")
       ->check(CLI::IsMember({"auto", "between", "beside"}))
       ->capture_default_str();
@@ -159,8 +166,11 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
   bench->add_option("--shape", o.shape, "Random weights of a published shape")
       ->check(CLI::IsMember({"janus-pro-1b", "janus-pro-7b"}))
       ->capture_default_str();
-  bench->add_option("-m,--model", o.model, "A model directory instead of random weights");
-  bench->add_option("--device", o.device, "cpu[:ISA], cuda[:N] or auto")->capture_default_str();
+  bench->add_option("-m,--model", o.model, "A model directory instead of random weights")
+      ->type_name("DIR");
+  bench->add_option("--device", o.device, "cpu[:ISA], cuda[:N] or auto")
+      ->type_name("NAME")
+      ->capture_default_str();
   bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
   bench->add_option("--rows", o.rows,

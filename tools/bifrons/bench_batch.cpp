@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "src/io/quote.h"
 #include "tools/bifrons/bench_durability.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/streams.h"
 
 namespace bifrons {
 namespace {
@@ -89,8 +91,7 @@ JobSource bench_jobs(const BatchBenchOptions& options) {
 }
 
 std::vector<std::string> read_prompts(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error(ErrorKind::kMissing, fmt::format("{}: cannot be read", quote(file)));
+  std::istringstream in(read_file(file, kLongestFile));
   std::vector<std::string> prompts;
   for (std::string line; std::getline(in, line);) {
     line = line.substr(0, line.find_first_of("\t\r"));
@@ -191,7 +192,8 @@ std::string json_of(const BatchBenchReport& report,
                          {"durable_seconds", durability->durable_seconds},
                          {"percent", durability->percent}};
   }
-  return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return plain_json(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
+         "\n";
 }
 
 }  // namespace bifrons

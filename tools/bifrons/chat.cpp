@@ -73,7 +73,8 @@ class Chat {
     if (!arguments_.json) return;
     nlohmann::json record = record_of(reply);
     record["question"] = words;
-    write_stdout(record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    write_stdout(plain_json(record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) +
+                 "\n");
   }
 
   Sight& sight_;

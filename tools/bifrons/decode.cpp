@@ -73,7 +73,8 @@ int run(const DecodeArguments& arguments) {
   }
   if (arguments.json) {
     const nlohmann::json report = {{"schema", 1}, {"pictures", files}};
-    write_stdout(report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    write_stdout(plain_json(report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) +
+                 "\n");
   }
   return 0;
 }

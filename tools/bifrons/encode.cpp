@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 void print(const json& object) {
-  write_stdout(object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  write_stdout(plain_json(object.dump(-1, ' ', false, json::error_handler_t::replace)) + "\n");
 }
 
 Picture input_of(const EncodeArguments& arguments) {
@@ -59,7 +59,7 @@ int run(const EncodeArguments& arguments) {
   record.tokens = engine.encode(fitted_to(engine, picture, arguments.talk));
   const std::string text = write_tokens({&record, 1}, engine.model());
   if (to_stdout) {
-    write_stdout(text);
+    write_stdout(plain_json(text));
     return 0;
   }
   const std::string file = save_output(arguments.output, arguments.overwrite,

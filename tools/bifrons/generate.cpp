@@ -245,7 +245,7 @@ std::string json_report(const DrawRequest& request, RopeMode rope, const Engine&
   report["device"] = engine.device();
   if (!sheet.empty()) report["grid"] = sheet;
   if (!tokens_file.empty()) report["tokens_file"] = tokens_file;
-  return report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return plain_json(report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace

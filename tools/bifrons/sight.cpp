@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -35,7 +36,7 @@ std::string_view name_of(ReplyEnd end) {
 }
 
 void print(const json& object) {
-  write_stdout(object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  write_stdout(plain_json(object.dump(-1, ' ', false, json::error_handler_t::replace)) + "\n");
 }
 
 json report(const Sight& sight, json replies) {
@@ -54,19 +55,13 @@ std::string question_from_stdin() {
   return question;
 }
 
-// A file name as a line of output may hold it.
-std::string shown(const std::string& path) {
-  const bool plain = !invalid_utf8(path) && !control_character(path);
-  return plain ? path : quote(path);
-}
-
 json describe_one(Sight& sight, const SightArguments& arguments, const std::string& path,
                   const Picture& picture) {
   const std::string question = arguments.question.value_or(sight.understanding.describe_question());
   sight.understanding.reset();
   sight.understanding.show(picture);
   // Among several, each line says whose it is.
-  if (!arguments.json && arguments.images.size() > 1) write_stdout(shown(path) + ": ");
+  if (!arguments.json && arguments.images.size() > 1) write_stdout(quote_if_needed(path) + ": ");
   json record = record_of(converse(sight.understanding, arguments, question));
   record["image"] = path;
   record["question"] = question;
@@ -109,6 +104,12 @@ int ask(Sight& sight, const SightArguments& arguments) {
     print(report(sight, json::array({std::move(record)})));
   }
   return 0;
+}
+
+// A pipe gives its bytes once, and no earlier than they are needed.
+bool can_be_read_twice(const std::string& path) {
+  std::error_code error;
+  return path != "-" && !std::filesystem::is_fifo(path, error);
 }
 
 }  // namespace
@@ -165,10 +166,12 @@ int run(const SightArguments& arguments) {
   // What can fail without the model fails before it is loaded.
   if (arguments.verb == SightVerb::kAsk || arguments.images.size() == 1) {
     for (const std::string& path : arguments.images) {
-      if (path != "-") picture_for(arguments, path);
+      if (can_be_read_twice(path)) picture_for(arguments, path);
     }
   }
-  if (!arguments.image.empty() && arguments.image != "-") picture_for(arguments, arguments.image);
+  if (!arguments.image.empty() && can_be_read_twice(arguments.image)) {
+    picture_for(arguments, arguments.image);
+  }
   Sight sight = open_sight(arguments);
   switch (arguments.verb) {
     case SightVerb::kDescribe:
