@@ -29,6 +29,12 @@ std::string problem_of(std::string_view line) {
 
 }  // namespace
 
+void refuse_endless_line(const std::string& what) {
+  throw Error(
+      ErrorKind::kData,
+      fmt::format("{} goes on for more than {} bytes, as no text file does", what, kHopelessLine));
+}
+
 LineReader::LineReader(ByteStream stream, StreamReady ready)
     : stream_(std::move(stream)), ready_(std::move(ready)), block_(kBlock) {}
 
@@ -76,6 +82,7 @@ std::optional<TextLine> LineReader::next() {
   if (number_ == 0 && bytes_read_ == 0) drop_byte_order_mark();
   TextLine line;
   bool any = false, too_long = false, ended = false;
+  size_t skipped = 0;
   while (!ended && (!left_.empty() || refill())) {
     any = true;
     const auto end = std::find(left_.begin(), left_.end(), '\n');
@@ -83,6 +90,8 @@ std::optional<TextLine> LineReader::next() {
     // One byte more than the limit may be the CR of the ending.
     if (line.text.size() + n > kLongestLine + 1) too_long = true;
     if (!too_long) line.text.append(left_.data(), n);
+    skipped += too_long ? n : 0;
+    if (skipped > kHopelessLine) refuse_endless_line(fmt::format("line {}", number_ + 1));
     ended = end != left_.end();
     left_ = left_.subspan(n + (ended ? 1 : 0));
   }

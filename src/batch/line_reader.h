@@ -16,6 +16,11 @@ using ByteStream = std::function<size_t(std::span<char>)>;
 using StreamReady = std::function<bool()>;
 
 constexpr size_t kLongestLine = size_t{64} << 10;  // bytes, its ending not counted
+// A line that goes on for longer than this is of no text file, and perhaps without end.
+constexpr size_t kHopelessLine = size_t{64} << 20;
+
+// Throws Error (data) about such a line; `what` says of which file, or where.
+[[noreturn]] void refuse_endless_line(const std::string& what);
 
 struct TextLine {
   int64_t number = 0;  // from 1
@@ -30,7 +35,8 @@ class LineReader {
   // Without `ready` the stream never waits.
   explicit LineReader(ByteStream stream, StreamReady ready = {});
 
-  // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does.
+  // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does, or when a line
+  // does not end within kHopelessLine bytes.
   std::optional<TextLine> next();
   int64_t bytes_read() const { return bytes_read_; }  // taken from the stream so far
   // Whether next() would give its line without waiting for more of the stream.

@@ -1,10 +1,12 @@
 // Lines come out as they went in, whatever stands between them and however the stream is cut.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "kernels/error.h"
 #include "tests/batch/streams.h"
+#include "tests/weights/expect_error.h"
 
 namespace bifrons::testing {
 namespace {
@@ -146,6 +148,18 @@ TEST(LineReader, IsReadyWhenAWholeLineIs) {
   EXPECT_TRUE(lines.ready()) << "the end is an answer too";
   EXPECT_EQ(lines.next()->text, "three");
   EXPECT_FALSE(lines.next().has_value());
+}
+
+TEST(LineReader, ALineWithoutEndIsGivenUp) {
+  uint64_t given = 0;
+  LineReader lines([&](std::span<char> room) {
+    std::fill(room.begin(), room.end(), '\0');
+    given += room.size();
+    return room.size();
+  });
+  const std::string why = testing::refusal_of([&] { lines.next(); }, ErrorKind::kData);
+  EXPECT_NE(why.find("line 1 goes on for more than"), std::string::npos) << why;
+  EXPECT_LT(given, 2 * kHopelessLine);
 }
 
 // A line as long as any, and longer: what has to be kept does not grow.

@@ -11,6 +11,7 @@
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
+#include "src/io/input_file.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
@@ -41,10 +42,8 @@ PromptSource::PromptSource(const std::string& path, bool read_again) {
     const std::string bare = name_.substr(1, name_.size() - 2);
     if (bare == path) name_ = path;
   }
-  file_ = UniqueFd(from_stdin ? dup(STDIN_FILENO) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file_.get() < 0 && errno == EINTR && stop_requested()) {
-    throw Error(ErrorKind::kInterrupted, "stopped while opening " + name_);
-  }
+  file_ = from_stdin ? UniqueFd(dup(STDIN_FILENO))
+                     : open_input(path, InputKind::kLines, stop_requested).fd;
   if (file_.get() < 0) fail("cannot open " + name_, errno);
   struct stat status = {};
   if (fstat(file_.get(), &status) != 0) fail("cannot read " + name_, errno);
@@ -65,7 +64,11 @@ void PromptSource::spool() {
   unlink(path.c_str());
   std::string block(size_t{1} << 16, '\0');
   bytes_ = 0;
+  size_t line = 0;  // bytes since its beginning
   while (const size_t got = read_some(file_.get(), block, -1, name_)) {
+    const size_t end = std::string_view(block.data(), got).rfind('\n');
+    line = end == std::string_view::npos ? line + got : got - end - 1;
+    if (line > kHopelessLine) refuse_endless_line(name_ + ": a line");
     const int error_number = write_all(copy.get(), {block.data(), got});
     if (error_number != 0) fail("cannot keep " + name_ + " in a file", error_number);
     bytes_ += static_cast<int64_t>(got);

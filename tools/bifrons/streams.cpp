@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 
 #include "src/bifrons.h"
 #include "src/io/descriptor.h"
+#include "src/io/input_file.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
@@ -76,24 +76,11 @@ std::string read_stdin(size_t most) {
 }
 
 std::string read_file(const std::string& path, size_t most) {
-  // Without O_NONBLOCK a named pipe would make open() wait for a writer.
-  const int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (file < 0) {
-    throw Error(ErrorKind::kMissing, "cannot open " + quote(path) + ": " + reason_of(errno));
-  }
-  struct stat status = {};
-  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
-    close(file);
-    throw Error(ErrorKind::kData, quote(path) + " is not a regular file");
-  }
+  const InputFile file = open_input(path, InputKind::kFile, stop_requested);
   std::optional<std::string> content;
-  try {
-    content = read_all(file, most, quote(path));
-  } catch (const Error&) {
-    close(file);
-    throw;
+  if (file.bytes <= static_cast<int64_t>(most)) {
+    content = read_all(file.fd.get(), most, quote(path));
   }
-  close(file);
   if (content) return std::move(*content);
   throw Error(ErrorKind::kData, quote(path) + " is longer than " + std::to_string(most) + " bytes");
 }

@@ -26,7 +26,8 @@ void say(std::string_view text);
 // read, interrupted when a stop signal came meanwhile.
 std::string read_stdin(size_t most);
 
-// All of a regular file. Throws Error: missing, or data when it is longer than `most` bytes.
+// All of a regular file, or of a pipe that a shell handed over (src/io/input_file.h). Throws Error:
+// missing, data when it is something else or longer than `most` bytes, interrupted.
 std::string read_file(const std::string& path, size_t most);
 
 // Valid UTF-8 as a terminal may show it: control characters but for line ends and tabs become

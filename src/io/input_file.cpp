@@ -1,0 +1,80 @@
+// stat() comes before open() only to choose how to open; what was opened is looked at again.
+#include "src/io/input_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+// Descriptors by name: at the other end of such a pipe somebody is writing already.
+bool is_handed_over(std::string_view path) {
+  return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
+}
+
+bool is_null_device(const struct stat& status) {
+  return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+std::string_view kind_of(const struct stat& status) {
+  if (S_ISDIR(status.st_mode)) return "a directory";
+  if (S_ISFIFO(status.st_mode)) return "a pipe";
+  if (S_ISSOCK(status.st_mode)) return "a socket";
+  return "a device";
+}
+
+[[noreturn]] void refuse(const std::string& path, const struct stat& status, InputKind kind) {
+  throw Error(ErrorKind::kData, quote(path) + " is " + std::string(kind_of(status)) +
+                                    (kind == InputKind::kFile ? ", not a regular file"
+                                                              : ", not a regular file or pipe"));
+}
+
+// Reads of it wait for data from here on.
+void wait_for_data(const UniqueFd& fd) {
+  const int flags = fcntl(fd.get(), F_GETFL);
+  if (flags >= 0) fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
+}
+
+}  // namespace
+
+InputFile open_input(const std::string& path, InputKind kind, bool (*stopped)()) {
+  struct stat before = {};
+  const bool known = stat(path.c_str(), &before) == 0;
+  if (known && S_ISSOCK(before.st_mode)) refuse(path, before, kind);  // open() says less of it
+  const bool wait = kind == InputKind::kLines && known && S_ISFIFO(before.st_mode);
+  // Otherwise O_NONBLOCK: a pipe without a writer would make open() wait for one.
+  InputFile file;
+  while (true) {
+    file.fd =
+        UniqueFd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC | (wait ? 0 : O_NONBLOCK)));
+    if (file.fd.get() >= 0) break;
+    if (errno == EINTR && !stopped()) continue;
+    if (errno == EINTR) {
+      throw Error(ErrorKind::kInterrupted, "stopped while opening " + quote(path));
+    }
+    throw Error(ErrorKind::kMissing, "cannot open " + quote(path) + ": " + reason_of(errno));
+  }
+  struct stat status = {};
+  if (fstat(file.fd.get(), &status) != 0) {
+    throw Error(ErrorKind::kMissing, "cannot read " + quote(path) + ": " + reason_of(errno));
+  }
+  if (S_ISREG(status.st_mode)) {
+    file.bytes = status.st_size;
+    return file;
+  }
+  const bool lines = kind == InputKind::kLines;
+  const bool pipe = S_ISFIFO(status.st_mode) && (lines || is_handed_over(path));
+  if (!pipe && !(lines && is_null_device(status))) refuse(path, status, kind);
+  wait_for_data(file.fd);
+  return file;
+}
+
+}  // namespace bifrons
