@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <vector>
 
 #include "kernels/error.h"
@@ -103,6 +104,11 @@ std::string slug(std::string_view prompt) {
 
 uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t least,
                      uint64_t most) {
+  if (text.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} has an empty value; it takes a whole number "
+                                               "from {} to {}",
+                                               option, least, most));
+  }
   uint64_t value = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
@@ -113,19 +119,36 @@ uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t 
   return value;
 }
 
-double parse_real(std::string_view option, const std::string& text, double least, double most,
-                  bool above) {
+namespace {
+
+// A decimal number as from_chars takes them, however small; nothing for anything else.
+std::optional<double> decimal(const std::string& text) {
   double value = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
-  const bool inside = above ? value > least : value >= least;
-  if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value) || !inside ||
-      value > most) {
-    throw Error(ErrorKind::kUsage, fmt::format("{} takes a number {} {} {} {}, not {}", option,
-                                               above ? "above" : "from", least,
-                                               above ? "and up to" : "to", most, quote(text, 60)));
+  if (result.ptr != end || text.empty()) return std::nullopt;
+  // Out of range is too near to zero as well as too large, and only strtod() tells which.
+  if (result.ec == std::errc::result_out_of_range) value = std::strtod(text.c_str(), nullptr);
+  if (!std::isfinite(value)) return std::nullopt;
+  return value + 0.0;  // -0 is 0
+}
+
+}  // namespace
+
+double parse_real(std::string_view option, const std::string& text, double least, double most,
+                  bool above) {
+  const std::string range = fmt::format("a number {} {} {} {}", above ? "above" : "from", least,
+                                        above ? "and up to" : "to", most);
+  if (text.empty()) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} has an empty value; it takes {}", option, range));
   }
-  return value;
+  const std::optional<double> value = decimal(text);
+  if (!value || *value < least || (above && *value == least) || *value > most) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} takes {}, not {}", option, range, quote(text, 60)));
+  }
+  return *value;
 }
 
 }  // namespace bifrons

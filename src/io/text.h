@@ -35,7 +35,8 @@ std::string slug(std::string_view prompt);
 uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t least,
                      uint64_t most);
 
-// A finite decimal number in [least, most], or in (least, most] with `above`.
+// A finite decimal number in [least, most], or in (least, most] with `above`; one too small for a
+// double is 0, as is -0. Throws Error (usage) as parse_whole() does.
 double parse_real(std::string_view option, const std::string& text, double least, double most,
                   bool above = false);
 

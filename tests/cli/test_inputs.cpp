@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/cli/batch_fixture.h"
 #include "tests/cli/run_program.h"
 #include "tests/support/temporary_directory.h"
 #include "vision/picture_file.h"
@@ -99,6 +100,83 @@ TEST(CliInputs, InfoTellsAllItKnows) {
   const Outcome bare = run_bifrons({"info", (scratch / "bare.png").string()});
   EXPECT_EQ(bare.exit_code, 0);
   EXPECT_NE(bare.out.find("no settings"), std::string::npos);
+}
+
+// One that cannot be read does not hide the others, before it or behind it.
+TEST(CliInputs, InfoTakesSeveralFiles) {
+  const TemporaryDirectory scratch;
+  const PictureMetadata metadata = {"", R"({"schema":1,"prompt":"a fox"})"};
+  write_picture(scratch, "a.png", &metadata);
+  write_picture(scratch, "[b, c].png", nullptr);
+  scratch.write("bad.png", "no picture");
+  const Surroundings where = {.directory = scratch.path()};
+  const Outcome human = run_bifrons({"info", "a.png", "bad.png", "none.png", "[b, c].png"}, where);
+  EXPECT_EQ(human.exit_code, 3);
+  EXPECT_NE(human.out.find("\"a.png\": PNG"), std::string::npos) << human.out;
+  EXPECT_NE(human.out.find("\n\"[b, c].png\": PNG"), std::string::npos) << human.out;
+  EXPECT_NE(human.err.find("bad.png"), std::string::npos) << human.err;
+  EXPECT_NE(human.err.find("none.png"), std::string::npos) << human.err;
+
+  const Outcome machine = run_bifrons({"info", "--json", "a.png", "bad.png", "[b, c].png"}, where);
+  EXPECT_EQ(machine.exit_code, 3);
+  const auto lines = json_lines_of(machine.out);
+  ASSERT_EQ(lines.size(), 3u) << machine.out;
+  EXPECT_EQ(lines[0]["settings"]["prompt"], "a fox");
+  EXPECT_EQ(lines[1]["file"], "bad.png");
+  EXPECT_TRUE(lines[1].contains("error"));
+  EXPECT_EQ(lines[2]["file"], "[b, c].png");
+  EXPECT_EQ(run_bifrons({"info", "a.png", "[b, c].png"}, where).exit_code, 0);
+  EXPECT_EQ(run_bifrons({"info", "bad.png"}, where).exit_code, 65);
+}
+
+TEST(CliInputs, InfoReadsStdin) {
+  const TemporaryDirectory scratch;
+  write_picture(scratch, "a.png", nullptr);
+  const Outcome outcome = run_bifrons({"info", "-"}, {.input = scratch.read("a.png")});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("stdin: PNG, 8x8"), std::string::npos) << outcome.out;
+}
+
+// No code point that changes the text around it reaches stdout; the strings stay what they are.
+TEST(CliInputs, JsonShowsNoControlCharacters) {
+  const TemporaryDirectory scratch;
+  const std::string hostile = "a\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\x7f\xf3\xa0\x80\x81 \xc3\xa9";
+  const std::string models = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/";
+  std::filesystem::copy(models + "toy-f32", scratch / hostile);
+  write_picture(scratch, hostile + ".png", nullptr);
+  const Surroundings where = {.directory = scratch.path()};
+  scratch.write("p.txt", "a fox\n");
+  const std::vector<std::vector<std::string>> commands = {
+      {"inspect", "-m", hostile, "--json"},
+      {"inspect", "-m", hostile},
+      {"info", "--json", hostile + ".png"},
+      {"info", "--json", hostile + ".png", hostile + ".none"},
+      {"a fox", "-m", hostile, "--json", "-o", hostile + "/x.png"},
+      {"batch", "p.txt", "-m", hostile, "-o", hostile + "/out", "--jsonl"},
+      {"encode", hostile + ".png", "-m", models + "toy-hf", "--json", "-o", hostile + ".json"},
+      {"decode", hostile + ".json", "-m", models + "toy-hf", "--json", "-o", hostile + "/d.png"},
+      {"reconstruct", hostile + ".png", "-m", models + "toy-hf", "--json", "-o",
+       hostile + "/r.png"},
+      {"describe", hostile + ".png", hostile + ".png", "-m", models + "toy-sees", "--json",
+       "--max-tokens", "1"}};
+  for (const std::vector<std::string>& words : commands) {
+    const Outcome outcome = run_bifrons(words, where);
+    SCOPED_TRACE(words[0] + outcome.err);
+    EXPECT_TRUE(outcome.exit_code == 0 || outcome.exit_code == 3) << outcome.exit_code;
+    const std::string text = outcome.out + outcome.err;
+    for (const char* sign : {"\xc2\x9b", "\xe2\x80\xae", "\xe2\x81\xa6", "\x7f", "\xf3\xa0"}) {
+      EXPECT_EQ(text.find(sign), std::string::npos) << text;
+    }
+    const bool is_json = words.size() > 3 || words.back() == "--json";
+    if (!is_json) continue;
+    std::string strings;
+    for (const auto& line : words[0] == "inspect" ? std::vector{nlohmann::json::parse(outcome.out)}
+                                                  : json_lines_of(outcome.out)) {
+      strings += line.dump();
+    }
+    const std::string as_json = nlohmann::json(hostile).dump();
+    EXPECT_NE(strings.find(as_json.substr(1, as_json.size() - 2)), std::string::npos) << strings;
+  }
 }
 
 TEST(CliInputs, HostileSettingsAreDataErrors) {

@@ -75,7 +75,7 @@ TEST(Readme, CommandLinesAreUnderstood) {
 }
 
 TEST(Readme, OptionsExist) {
-  std::string help;
+  std::string help = run_bifrons({"--help"}).out;
   for (const char* command : {"generate", "batch", "grid", "merge", "vary", "ask"}) {
     help += run_bifrons({command, "--help"}).out;
   }

@@ -1,11 +1,13 @@
 // UTF-8, spelling, numbers and the progress line.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "kernels/error.h"
-#include "tools/bifrons/progress_bar.h"
 #include "src/io/text.h"
+#include "tests/weights/expect_error.h"
+#include "tools/bifrons/progress_bar.h"
 
 namespace bifrons::testing {
 namespace {
@@ -46,12 +48,18 @@ TEST(Text, NumbersAreStrict) {
             std::numeric_limits<uint64_t>::max());
   EXPECT_EQ(parse_real("--cfg", "1e1", 0, 100), 10.0);
   EXPECT_EQ(parse_real("--cfg", "0", 0, 100), 0.0);
+  EXPECT_FALSE(std::signbit(parse_real("--cfg", "-0", 0, 100)));
+  EXPECT_EQ(parse_real("--cfg", "1e-400", 0, 100), 0.0);
+  EXPECT_EQ(parse_real("--temp", "4.9e-324", 0, 100), 4.9e-324);
   for (const std::string text :
        {"", " 1", "1 ", "+1", "-1", "0x1", "1.0.0", "nan", "inf", "1e999", "101", "one", "1,5"}) {
     EXPECT_THROW(parse_real("--cfg", text, 0, 100), Error) << text;
     EXPECT_THROW(parse_whole("--count", text, 1, 100), Error) << text;
   }
   EXPECT_THROW(parse_real("--top-p", "0", 0, 1, true), Error);
+  EXPECT_THROW(parse_real("--top-p", "1e-400", 0, 1, true), Error);
+  EXPECT_EQ(testing::refusal_of([] { parse_real("cfg", "", 0, 100); }, ErrorKind::kUsage),
+            "cfg has an empty value; it takes a number from 0 to 100");
   try {
     parse_whole("--count", "0", 1, 9999);
     FAIL();

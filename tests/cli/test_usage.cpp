@@ -61,9 +61,88 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"a \xff fox"}, "not valid UTF-8 at byte 2"},
         Refusal{{"a fox", "-n", "\xc0\x80"}, "the negative prompt is not valid UTF-8"},
         Refusal{{"decode"}, "TOKENS is required"}, Refusal{{"info"}, "FILE is required"},
-        Refusal{{"info", "a", "b"}, "unexpected argument"},
+        Refusal{{"decode", "a", "b"}, "unexpected argument"},
+        Refusal{{"BATCH", "x.txt"}, "did you mean 'batch'?"},
+        Refusal{{"infp", "x.png"}, "did you mean 'info'?"},
+        Refusal{{"hlep"}, "did you mean 'help'?"},
+        Refusal{{"--batch", "x.txt", "-o", "y"}, "a command has no dashes: bifrons batch"},
+        Refusal{{"help", "genrate"}, "did you mean 'generate'?"},
+        Refusal{{"help", "generate", "x"}, "no help about \"x\""},
+        Refusal{{"grid", "a fox", "-x", "cfg=1,,2", "-o", "x.png"}, "cfg has an empty value"},
+        Refusal{{"describe", "x.png", "--stop", ""}, "--stop takes a text"},
         Refusal{{"completion", "csh"}, "bash, zsh and fish"},
         Refusal{{"tokenize", "\xed\xa0\x80"}, "not valid UTF-8"}));
+
+// Every option of every command that takes a value, but for texts.
+TEST(Cli, EmptyValuesAreSaidToBeEmpty) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> commands = {
+      {"generate", {"--seed",   "--cfg",  "--guidance",   "--temp",    "--top-k",
+                    "--top-p",  "--rope", "--count",      "--best-of", "--width",
+                    "--height", "--size", "--threads",    "--device",  "--model",
+                    "--output", "--like", "--tokens-out", "-s",        "-c",
+                    "-o",       "-m",     "-t",           "-W",        "-H"}},
+      {"batch",
+       {"--seed", "--cfg", "--temp", "--top-k", "--top-p", "--rope", "--count", "--best-of",
+        "--format", "--wildcards", "--resume", "--save-as", "--progress", "--batch", "--shard",
+        "--devices", "--threads", "--model", "--output"}},
+      {"grid", {"-x", "-y", "--across", "--down", "--font", "--batch", "--device", "--output"}},
+      {"vary", {"--keep-rows", "--mask", "--strength", "--like"}},
+      {"ask", {"--temp", "--top-k", "--top-p", "--seed", "--max-tokens", "--image"}},
+      {"merge", {"--output"}},
+      {"encode", {"--output", "--model", "--device"}}};
+  for (const auto& [command, options] : commands) {
+    for (const std::string& option : options) {
+      std::vector<std::vector<std::string>> ways = {{command, option, "", "x"}};
+      if (option.starts_with("--")) ways.push_back({command, option + "=", "x"});
+      for (const std::vector<std::string>& words : ways) {
+        const Outcome outcome = run_bifrons(words);
+        EXPECT_EQ(outcome.exit_code, 2) << command << " " << option;
+        EXPECT_NE(outcome.err.find(option + " was given an empty value"), std::string::npos)
+            << command << " " << option << ": " << outcome.err;
+      }
+    }
+  }
+}
+
+// The value of an option is never taken for an option, and a text may be empty.
+TEST(Cli, EmptyTextsAreTexts) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"-p", "--seed="},
+                                                {"--prompt="},
+                                                {"--prompt=", "--seed=1"},
+                                                {"-p", "", "--negative-prompt="},
+                                                {"a fox", "-qo", "x.png"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"-m", "/nowhere"});
+    const Outcome outcome = run_bifrons(all);
+    EXPECT_EQ(outcome.exit_code, 66) << outcome.err;
+  }
+}
+
+// Numbers at the edges of what a double holds and of what is a number, in every place for one.
+TEST(Cli, OddNumbersAreTheSameEverywhere) {
+  const std::vector<std::string> wrong = {"nan", "inf", "-inf", "1e400", "0x1p3", " 5", "5 ",
+                                          "+5",  "5,0", "five", "-1",    "1e",    "--5"};
+  const std::vector<std::string> zero = {"-0", "0", "1e-400", "4.9e-324"};
+  for (const std::string option : {"--cfg", "--temp", "--top-p"}) {
+    for (const std::string& text : wrong) {
+      const Outcome outcome = run_bifrons({"a fox", option, text, "-m", "/nowhere"});
+      EXPECT_EQ(outcome.exit_code, 2) << option << " " << text;
+      EXPECT_NE(outcome.err.find(option + " takes a number"), std::string::npos) << outcome.err;
+    }
+    for (const std::string& text : zero) {
+      const bool tiny = text == "4.9e-324";  // above zero
+      const Outcome outcome = run_bifrons({"a fox", option, text, "-m", "/nowhere"});
+      EXPECT_EQ(outcome.exit_code, option == "--top-p" && !tiny ? 2 : 66) << option << " " << text;
+    }
+  }
+  for (const std::string option : {"--seed", "--top-k", "--count", "--threads", "--best-of"}) {
+    for (const std::string& text : wrong) {
+      if (option == "--seed" && text == "-1") continue;  // has a meaning of its own elsewhere
+      const Outcome outcome = run_bifrons({"a fox", option, text, "-m", "/nowhere"});
+      EXPECT_EQ(outcome.exit_code, 2) << option << " " << text;
+    }
+  }
+}
 
 TEST(Cli, EnvironmentIsCheckedLikeFlags) {
   const Outcome outcome = run_bifrons({"a fox"}, {.variables = {{"BIFRONS_THREADS", "two"}}});
@@ -111,8 +190,15 @@ TEST(Cli, HelpAndVersionGoToStdout) {
   const Outcome version = run_bifrons({"--version"});
   EXPECT_EQ(version.out.substr(0, 8), "bifrons ");
   EXPECT_EQ(version.out.find('\n'), version.out.size() - 1);
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"--version", "-v"}, {"-v", "--version"}}) {
+  for (const std::string word : {"version", "-V"}) EXPECT_EQ(run_bifrons({word}).out, version.out);
+  EXPECT_EQ(run_bifrons({"help"}).out, run_bifrons({"--help"}).out);
+  EXPECT_EQ(run_bifrons({"help", "generate"}).out, generate.out);
+  EXPECT_EQ(run_bifrons({"help", "help"}).out, run_bifrons({"help", "--help"}).out);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--version", "-v"},
+                                                {"-v", "--version"},
+                                                {"-V", "-v"},
+                                                {"-v", "-V"},
+                                                {"version", "-v"}}) {
     const Outcome verbose = run_bifrons(words);
     EXPECT_EQ(verbose.exit_code, 0);
     EXPECT_NE(verbose.out.find("compiler"), std::string::npos);

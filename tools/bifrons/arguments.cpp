@@ -12,6 +12,7 @@
 #include "tools/bifrons/completion.h"
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/grammar.h"
+#include "tools/bifrons/words.h"
 
 namespace bifrons {
 
@@ -56,17 +57,33 @@ void refuse_late_command(const std::vector<std::string>& words, const CLI::App& 
   }
 }
 
+std::string lower_case(std::string word) {
+  for (char& c : word) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return word;
+}
+
 [[noreturn]] void refuse_word(const std::string& word, bool alone, const CLI::App& app) {
   std::string sentence = "unknown command " + quote(word, 60);
   const std::vector<std::string_view> verbs = verb_names(app);
-  const std::string_view meant = nearest(word, verbs);
+  const std::string_view meant = nearest(lower_case(word), verbs);
   sentence += meant.empty() ? std::string(".") : fmt::format("; did you mean '{}'?", meant);
   sentence += alone ? " To draw it, write: bifrons -p " + quote(word, 60)
                     : std::string(" A prompt of several words goes in quotes.");
   throw Error(ErrorKind::kUsage, sentence);
 }
 
-[[noreturn]] void refuse_extras(const CLI::App& command) {
+// The command that --info or --batch was meant to be.
+std::string_view verb_behind_dashes(const std::string& option, const CLI::App& app) {
+  if (!option.starts_with("--")) return {};
+  for (const std::string_view verb : verb_names(app)) {
+    if (option.substr(2) == verb) return verb;
+  }
+  return {};
+}
+
+[[noreturn]] void refuse_extras(const CLI::App& command, const CLI::App& app) {
   const std::vector<std::string> extras = command.remaining(true);
   const std::string word = extras.empty() ? std::string() : extras.front();
   if (word == "--") {
@@ -82,10 +99,14 @@ void refuse_late_command(const std::vector<std::string>& words, const CLI::App& 
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   const std::vector<std::string_view> known(names.begin(), names.end());
-  const std::string_view meant = nearest(word.substr(0, word.find('=')), known);
+  const std::string name = word.substr(0, word.find('='));
+  const std::string_view meant = nearest(name, known);
+  const std::string_view verb = verb_behind_dashes(name, app);
   throw Error(ErrorKind::kUsage,
               "unknown option " + quote(word, 60) +
-                  (meant.empty() ? "" : fmt::format("; did you mean {}?", meant)) +
+                  (!verb.empty()   ? fmt::format("; a command has no dashes: bifrons {}", verb)
+                   : meant.empty() ? std::string()
+                                   : fmt::format("; did you mean {}?", meant)) +
                   (word.find(' ') == std::string::npos
                        ? ""
                        : " A prompt that begins with a dash goes after -p or --."));
@@ -183,6 +204,31 @@ Command choose_sight(Grammar& grammar, const std::string& name) {
   return std::move(sight);
 }
 
+// CLI11 shows the help of the command that was given in place of the whole's own.
+std::string help_of(const CLI::App& app, const CLI::App& about) {
+  if (&about != &app) return about.help(app.get_name());
+  return app.get_formatter()->make_help(&app, "", CLI::AppFormatMode::Normal);
+}
+
+// `help` without a command, with one, and with one below it.
+ShowArguments help_about(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* about = &app;
+  for (const std::string& word : words) {
+    const auto below =
+        about->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
+    if (below.empty()) {
+      const std::vector<std::string_view> verbs = verb_names(*about);
+      const std::string_view meant = nearest(lower_case(word), verbs);
+      throw Error(ErrorKind::kUsage,
+                  "no help about " + quote(word, 60) + ", which is no command" +
+                      (meant.empty() ? "; bifrons help lists them"
+                                     : fmt::format("; did you mean '{}'?", meant)));
+    }
+    about = below.front();
+  }
+  return {help_of(app, *about)};
+}
+
 Command choose(Grammar& grammar) {
   const std::vector<const CLI::App*> given =
       const_cast<const CLI::App&>(grammar.app).get_subcommands([](const CLI::App* command) {
@@ -218,6 +264,8 @@ Command choose(Grammar& grammar) {
     grammar.tokenize.text = std::move(grammar.tokenize_text);
     return std::move(grammar.tokenize);
   }
+  if (name == "help") return help_about(grammar.app, grammar.helped);
+  if (name == "version") return VersionArguments{grammar.version_verbose};
   check(name == "completion", "a command without a reader");
   if (grammar.shell != "bash" && grammar.shell != "zsh" && grammar.shell != "fish") {
     throw Error(ErrorKind::kUsage,
@@ -235,7 +283,8 @@ std::vector<std::string> with_verb(const CLI::App& app, int argc, const char* co
     return std::find(verbs.begin(), verbs.end(), word) != verbs.end();
   };
   const bool talk_first = words.size() > 1 && (words[0] == "-v" || words[0] == "--verbose");
-  const bool asks_version = words[talk_first ? 1 : 0] == "--version";
+  const std::string& asked = words[talk_first ? 1 : 0];
+  const bool asks_version = asked == "--version" || asked == "-V";
   if (is_verb(words[0]) || asks_version || words[0] == "-h" || words[0] == "--help") return words;
   if (looks_like_a_command(words[0])) refuse_word(words[0], words.size() == 1, app);
   words.insert(words.begin(), "generate");
@@ -249,7 +298,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   build_grammar(grammar);
   CLI::App& app = grammar.app;
   const std::vector<std::string> given_words(argv + std::min(argc, 1), argv + argc);
-  std::vector<std::string> words = with_verb(app, argc, argv);
+  std::vector<std::string> words = without_empty_values(app, with_verb(app, argc, argv));
   const bool shorthand = argc > 1 && !words.empty() && words[0] == "generate" &&
                          std::string_view(argv[1]) != "generate";
   const bool dashes = std::find(words.begin(), words.end(), "--") != words.end();
@@ -261,10 +310,10 @@ Command parse_arguments(int argc, const char* const* argv) {
   try {
     app.parse(words);
   } catch (const CLI::CallForHelp&) {
-    return ShowArguments{command_of().help()};
+    return ShowArguments{help_of(app, command_of())};
   } catch (const CLI::ExtrasError&) {
     if (shorthand && !dashes) refuse_late_command(given_words, app);
-    refuse_extras(command_of());
+    refuse_extras(command_of(), app);
   } catch (const CLI::ParseError& error) {
     throw Error(ErrorKind::kUsage, printable(error.what()));
   }

@@ -97,7 +97,7 @@ struct DecodeArguments {
 };
 
 struct InfoArguments {
-  std::string file;
+  std::vector<std::string> files;  // - is stdin
   bool json = false;
 };
 

@@ -76,9 +76,9 @@ void add_decode(Grammar& grammar) {
 
 void add_small_commands(Grammar& grammar) {
   CLI::App& app = grammar.app;
-  CLI::App& info = *app.add_subcommand("info", "Show what a picture says about itself");
-  info.add_option("FILE", grammar.info.file, "A PNG, JPEG or WebP file")->required();
-  info.add_flag("--json", grammar.info.json, "Print one JSON object");
+  CLI::App& info = *app.add_subcommand("info", "Show what pictures say about themselves");
+  add_words(info, "FILE", "PNG, JPEG or WebP files; - is stdin", grammar.info.files).required();
+  info.add_flag("--json", grammar.info.json, "Print a JSON object a picture, each on its line");
 
   CLI::App& inspect = *app.add_subcommand("inspect", "Show what a model directory holds");
   inspect.add_option("-m,--model", grammar.inspect.model, "Model directory")->type_name("DIR");
@@ -99,9 +99,20 @@ void add_small_commands(Grammar& grammar) {
 
   CLI::App& completion = *app.add_subcommand("completion", "Print a shell's completion script");
   completion.add_option("SHELL", grammar.shell, "bash, zsh or fish")->required();
+
+  CLI::App& help = *app.add_subcommand("help", "Say what a command takes, as its --help does");
+  add_words(help, "COMMAND", "The command; left out: all of them", grammar.helped);
+  CLI::App& version = *app.add_subcommand("version", "Print the version, as --version does");
+  version.add_flag("-v,--verbose", grammar.version_verbose, "Say what is compiled in, too");
 }
 
 }  // namespace
+
+CLI::Option& add_words(CLI::App& command, const char* name, const char* about,
+                       std::vector<std::string>& words) {
+  return *command.add_option_function<std::vector<std::string>>(
+      name, [&words](const std::vector<std::string>& given) { words = given; }, about);
+}
 
 void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model) {
   command.add_option("-m,--model", model, "Model directory (default: BIFRONS_MODEL, or storybook)")
@@ -225,8 +236,9 @@ void build_grammar(Grammar& grammar) {
   app.require_subcommand(0, 1);
   app.footer(
       "A text in place of a command is drawn: bifrons \"a fox in the snow\"\n"
+      "bifrons help COMMAND lists the options of a command.\n"
       "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS; flags win.");
-  app.add_flag("--version", grammar.version, "Print the version; with -v what is compiled in");
+  app.add_flag("-V,--version", grammar.version, "Print the version; with -v what is compiled in");
   app.add_flag("-v,--verbose", grammar.version_verbose, "With --version: say more");
   add_generate(grammar);
   add_decode(grammar);

@@ -25,6 +25,7 @@ struct Grammar {
   std::string text;     // the positional of generate
   std::string flagged;  // -p
   std::string shell;
+  std::vector<std::string> helped;  // the command that help is about, and one below it
   std::string tokenize_text;
   GenerateArguments generate;
   DecodeArguments decode;
@@ -47,6 +48,9 @@ void check_text(std::string_view name, const std::string& text);
 void add_setting_options(CLI::App& command, Settings& settings, const char* seed);
 void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of, std::string& question);
 void add_talk_options(CLI::App& command, Talk& talk);
+// One or more plain arguments, each taken as it is: a plain vector would split "[a, b]".
+CLI::Option& add_words(CLI::App& command, const char* name, const char* about,
+                       std::vector<std::string>& words);
 
 // Fills `grammar.app`; the options point into `grammar`, which must stay where it is.
 void build_grammar(Grammar& grammar);

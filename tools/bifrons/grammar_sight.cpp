@@ -44,7 +44,10 @@ void add_reply_options(CLI::App& command, SightArguments& sight) {
            })
       .type_name("N");
   add_text(command, "--stop", "A text that ends a reply; may be given several times",
-           [&reply](const std::string& text) { reply.stop.push_back(text); })
+           [&reply](const std::string& text) {
+             if (text.empty()) throw Error(ErrorKind::kUsage, "--stop takes a text, not nothing");
+             reply.stop.push_back(text);
+           })
       .type_name("TEXT")
       ->trigger_on_parse();
   add_text(command, "--system", "What stands in front of the conversation, for the model's own",
@@ -69,7 +72,7 @@ void add_sight_commands(Grammar& grammar) {
   SightArguments& sight = grammar.sight;
   CLI::App& describe =
       *grammar.app.add_subcommand("describe", "Say what pictures show, one after another");
-  describe.add_option("IMAGE", sight.images, "PNG, JPEG or WebP files; - is stdin")->required();
+  add_words(describe, "IMAGE", "PNG, JPEG or WebP files; - is stdin", sight.images).required();
   add_text(describe, "--question", "What is asked about each (default: what suits the model)",
            [&sight](const std::string& text) { sight.question = text; })
       .type_name("TEXT");

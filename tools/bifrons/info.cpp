@@ -1,4 +1,4 @@
-// `bifrons info`: what a picture says about itself.
+// `bifrons info`: what pictures say about themselves.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -6,6 +6,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/session.h"
+#include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/untrusted_json.h"
 
@@ -57,24 +58,10 @@ std::string human_report(const PictureFileInfo& info, const nlohmann::json& sett
   return text;
 }
 
-}  // namespace
-
-int run(const InfoArguments& arguments) {
-  const std::string name = quote(arguments.file);
-  const std::string file = read_file(arguments.file, kLongestFile);
-  PictureFileInfo info;
-  try {
-    info = read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
-  } catch (const Error& error) {
-    throw Error(error.kind(), name + ": " + error.what());
-  }
-  const nlohmann::json settings = settings_json(info, name);
-  if (!arguments.json) {
-    write_stdout(human_report(info, settings, name));
-    return 0;
-  }
+std::string json_report(const PictureFileInfo& info, const nlohmann::json& settings,
+                        const std::string& file) {
   const nlohmann::json report = {{"schema", 1},
-                                 {"file", arguments.file},
+                                 {"file", file},
                                  {"format", format_name(info.format)},
                                  {"width", info.width},
                                  {"height", info.height},
@@ -82,8 +69,47 @@ int run(const InfoArguments& arguments) {
                                  {"parameters", info.metadata.parameters},
                                  {"settings", settings}};
   // ASCII only: a file from elsewhere must not reach the terminal through us.
-  write_stdout(report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
-  return 0;
+  return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+// What is printed about one file. Throws Error naming it.
+std::string report_about(const std::string& path, bool as_json) {
+  const std::string name = path == "-" ? "stdin" : quote(path);
+  const std::string file = path == "-" ? read_stdin(kLongestFile) : read_file(path, kLongestFile);
+  PictureFileInfo info;
+  try {
+    info = read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+  } catch (const Error& error) {
+    throw Error(error.kind(), name + ": " + error.what());
+  }
+  const nlohmann::json settings = settings_json(info, name);
+  return as_json ? json_report(info, settings, path) : human_report(info, settings, name);
+}
+
+std::string json_failure(const std::string& path, const Error& error) {
+  const nlohmann::json report = {{"schema", 1}, {"file", path}, {"error", error.what()}};
+  return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+// One of several files that cannot be read does not hide the others.
+int run(const InfoArguments& arguments) {
+  bool failed = false;
+  for (const std::string& path : arguments.files) {
+    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
+    std::string report;
+    try {
+      report = report_about(path, arguments.json);
+    } catch (const Error& error) {
+      if (arguments.files.size() == 1 || error.kind() == ErrorKind::kInterrupted) throw;
+      say(fmt::format("bifrons: {}\n", error.what()));
+      failed = true;
+      if (arguments.json) report = json_failure(path, error);
+    }
+    write_stdout(report);
+  }
+  return failed ? kExitSomeFailed : 0;
 }
 
 }  // namespace bifrons
