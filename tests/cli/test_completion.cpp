@@ -1,7 +1,9 @@
 // Completion scripts know every option the program has, and are valid in their shells.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <regex>
 #include <set>
 
@@ -13,10 +15,10 @@ namespace {
 
 // As the help lists them; `bench` is not part of every build.
 std::vector<std::string> commands() {
-  std::vector<std::string> names = {"generate", "batch",  "grid",      "gallery", "merge",
-                                    "describe", "ask",    "chat",      "vary",    "encode",
-                                    "reconstruct", "decode", "info",   "inspect",
-                                    "tokenize", "devices", "doctor", "completion"};
+  std::vector<std::string> names = {"generate",    "batch",  "grid",       "gallery", "merge",
+                                    "describe",    "ask",    "chat",       "vary",    "encode",
+                                    "reconstruct", "decode", "info",       "inspect", "tokenize",
+                                    "devices",     "doctor", "completion", "help",    "version"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
 }
@@ -59,6 +61,94 @@ TEST(CliCompletion, EveryOptionOfEveryCommandAppears) {
     }
   }
   EXPECT_GE(options_in_help("generate").size(), 40u);
+}
+
+// What `bifrons WORDS` is completed to, sorted, by a shell that has the script; nothing without it.
+std::optional<std::vector<std::string>> completed(const std::string& shell,
+                                                  const std::vector<std::string>& words,
+                                                  const TemporaryDirectory& scratch) {
+  if (std::system(("command -v " + shell + " >/dev/null 2>&1").c_str()) != 0) return std::nullopt;
+  scratch.write("script", run_bifrons({"completion", shell}).out);
+  std::string line = "bifrons";
+  std::string call = "bash ../script.run";
+  for (const std::string& word : words) line += " " + word;
+  if (shell == "fish") {
+    scratch.write("script.run", "source ../script\ncomplete -C '" + line + "'\n");
+    call = "fish --no-config ../script.run | cut -f1";
+  } else {
+    scratch.write("script.run", "source ../script\nCOMP_WORDS=(" + line +
+                                    (words.back().empty() ? " ''" : "") +
+                                    "); COMP_CWORD=" + std::to_string(words.size()) +
+                                    "\n_bifrons\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n");
+  }
+  std::system(
+      ("cd " + (scratch / "place").string() + " && " + call + " > ../found 2> ../wrong").c_str());
+  EXPECT_EQ(scratch.read("wrong"), "") << line;
+  std::vector<std::string> found;
+  const std::string text = scratch.read("found");
+  for (size_t from = 0; from < text.size();) {
+    const size_t end = std::min(text.find('\n', from), text.size());
+    if (end > from) found.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Options with a few words offer them, files and directories are looked for, numbers are nobody's.
+TEST(CliCompletion, ValuesAreCompleted) {
+  const TemporaryDirectory scratch;
+  std::filesystem::create_directories(scratch / "place/folder");
+  scratch.write("place/fox.png", "");
+  scratch.write("place/f one.txt", "");
+  using Words = std::vector<std::string>;
+  const Words files = {"f one.txt", "folder", "fox.png"};
+  const std::vector<std::pair<Words, Words>> cases = {
+      {{"a", "--rope", "b"}, {"bf16"}},
+      {{"generate", "--device", "c"}, {"cpu", "cuda"}},
+      {{"batch", "--format", ""}, {"csv", "jsonl", "tsv", "txt"}},
+      {{"batch", "--resume", ""}, {"trust", "verify"}},
+      {{"batch", "--save-as", ""}, {"jpg", "png", "webp"}},
+      {{"batch", "--progress", "b"}, {"bar"}},
+      {{"batch", "-o", "f"}, {"folder"}},
+      {{"batch", "f"}, files},
+      {{"generate", "--like", "f"}, files},
+      {{"generate", "-m", "f"}, {"folder"}},
+      {{"generate", "--seed", "f"}, {}},
+      {{"grid", "x", "--font", "f"}, files},
+      {{"info", "f"}, files},
+      {{"gallery", "f"}, {"folder"}},
+      {{"merge", "f"}, {"folder"}},
+      {{"completion", ""}, {"bash", "fish", "zsh"}},
+      {{"help", "gen"}, {"generate"}},
+      {{"gen"}, {"generate"}}};
+  for (const std::string shell : {"bash", "fish"}) {
+    for (const auto& [words, expected] : cases) {
+      auto found = completed(shell, words, scratch);
+      if (!found) break;
+      for (std::string& each : *found) {  // fish marks directories and escapes blanks
+        if (each.ends_with('/')) each.pop_back();
+        if (const size_t at = each.find('\\'); at != std::string::npos) each.erase(at, 1);
+      }
+      EXPECT_EQ(*found, expected) << shell << ::testing::PrintToString(words);
+    }
+  }
+}
+
+TEST(CliCompletion, OtherShellsTakeTheirScripts) {
+  const TemporaryDirectory scratch;
+  const std::pair<std::string, std::string> checks[] = {{"zsh", "zsh -n "},
+                                                        {"fish", "fish --no-execute "}};
+  for (const auto& [shell, check] : checks) {
+    if (std::system(("command -v " + shell + " >/dev/null 2>&1").c_str()) != 0) continue;
+    scratch.write("script", run_bifrons({"completion", shell}).out);
+    EXPECT_EQ(std::system((check + (scratch / "script").string()).c_str()), 0) << shell;
+  }
+  const std::string zsh = run_bifrons({"completion", "zsh"}).out;
+  for (const char* line : {"'--resume[", "(trust verify)'", "(png jpg webp)'", ":value:_files'",
+                           ":value:_files -/'", "(bash zsh fish)'"}) {
+    EXPECT_NE(zsh.find(line), std::string::npos) << line;
+  }
 }
 
 TEST(CliCompletion, BashTakesTheScript) {

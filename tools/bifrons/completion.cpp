@@ -4,45 +4,111 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <string_view>
 #include <vector>
 
 namespace bifrons {
 namespace {
 
+// What completes a value: words in a row, or one of these.
+constexpr std::string_view kFiles = "@files";
+constexpr std::string_view kDirectories = "@directories";
+constexpr std::string_view kNothing = "@nothing";
+
 struct Flag {
   std::vector<std::string> names;  // with their dashes
   std::string about;
   bool takes_value = false;
-  std::string values;  // space-separated choices; empty: files
+  std::string values;  // what completes the value
 };
 
 struct Verb {
   std::string name;
   std::string about;
   std::vector<Flag> flags;
+  std::string operands;  // what completes its plain arguments
 };
 
-std::string choices_of(const std::string& name) {
-  if (name == "--device") return "auto cpu cuda";
-  if (name == "--rope") return "f32 bf16";
-  return {};
+struct Choices {
+  std::string_view option, words;
+};
+
+// Options that take one of a few words. The same option of two commands takes the same words.
+constexpr Choices kChoices[] = {
+    {"--across", "seed= cfg= temp= top-k= top-p= words="},
+    {"--decode", "auto between beside"},
+    {"--device", "auto cpu cuda"},
+    {"--devices", "auto cpu cuda"},
+    {"--down", "seed= cfg= temp= top-k= top-p= words="},
+    {"--format", "txt jsonl csv tsv"},
+    {"--only", "decode draw prefill vq"},
+    {"--progress", "auto bar line none"},
+    {"--resume", "trust verify"},
+    {"--rope", "f32 bf16"},
+    {"--save-as", "png jpg webp"},
+    {"--shape", "janus-pro-1b janus-pro-7b"},
+    {"--shard", "auto"},
+};
+
+// By what the help calls the value.
+std::string_view values_of_type(std::string_view type) {
+  if (type == "FILE" || type == "IMAGE" || type == "TOKENS") return kFiles;
+  return type == "DIR" ? kDirectories : kNothing;
+}
+
+std::string_view values_of(const CLI::Option& option) {
+  for (const std::string& name : option.get_lnames()) {
+    for (const Choices& each : kChoices) {
+      if (each.option == "--" + name) return each.words;
+    }
+  }
+  return values_of_type(option.get_type_name());
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between = " ") {
+  std::string all;
+  for (const std::string& word : words) all += (all.empty() ? "" : std::string(between)) + word;
+  return all;
 }
 
 // CLI11 hands out const commands only for a const filter; the walk changes nothing.
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::vector<std::string> names_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : commands_of(app)) names.push_back(command->get_name());
+  return names;
+}
+
+// The first plain argument that can be completed decides for all of them.
+std::string operands_of(const CLI::App& app, const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_positional()) continue;
+    const std::string type = option->get_name(true);
+    if (type == "SHELL") return "bash zsh fish";
+    if (type == "COMMAND") return joined(names_of(app));
+    if (const std::string_view values = values_of_type(type); values != kNothing) {
+      return std::string(values);
+    }
+  }
+  const std::vector<std::string> below = names_of(command);
+  return below.empty() ? std::string(kNothing) : joined(below);
+}
+
 std::vector<Verb> verbs_of(const CLI::App& app) {
   std::vector<Verb> verbs;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    Verb verb{command->get_name(), command->get_description(), {}};
+  for (const CLI::App* command : commands_of(app)) {
+    Verb verb{command->get_name(), command->get_description(), {}, operands_of(app, *command)};
     for (const CLI::Option* option : command->get_options()) {
       Flag flag;
       for (const std::string& name : option->get_snames()) flag.names.push_back("-" + name);
-      for (const std::string& name : option->get_lnames()) {
-        flag.names.push_back("--" + name);
-        if (flag.values.empty()) flag.values = choices_of("--" + name);
-      }
+      for (const std::string& name : option->get_lnames()) flag.names.push_back("--" + name);
       if (flag.names.empty()) continue;  // a positional
       flag.about = option->get_description();
       flag.takes_value = option->get_items_expected_max() > 0;
+      if (flag.takes_value) flag.values = values_of(*option);
       verb.flags.push_back(std::move(flag));
     }
     verbs.push_back(std::move(verb));
@@ -51,48 +117,70 @@ std::vector<Verb> verbs_of(const CLI::App& app) {
 }
 
 std::string joined_flags(const Verb& verb) {
-  std::string words;
-  for (const Flag& flag : verb.flags) {
-    for (const std::string& name : flag.names) words += (words.empty() ? "" : " ") + name;
-  }
-  return words;
+  std::vector<std::string> words;
+  for (const Flag& flag : verb.flags)
+    words.insert(words.end(), flag.names.begin(), flag.names.end());
+  return joined(words);
 }
 
 std::string joined_verbs(const std::vector<Verb>& verbs) {
-  std::string words;
-  for (const Verb& verb : verbs) words += (words.empty() ? "" : " ") + verb.name;
-  return words;
+  std::vector<std::string> words;
+  for (const Verb& verb : verbs) words.push_back(verb.name);
+  return joined(words);
+}
+
+// One line of a shell's `case` for each option with a value.
+std::string bash_values(const Verb& verb) {
+  std::string cases;
+  for (const Flag& flag : verb.flags) {
+    if (!flag.takes_value) continue;
+    std::vector<std::string> patterns;
+    for (const std::string& name : flag.names) {
+      patterns.push_back(fmt::format("\"{} {}\"", verb.name, name));
+    }
+    cases += fmt::format("    {}) value=\"{}\" ;;\n", joined(patterns, "|"), flag.values);
+  }
+  return cases;
 }
 
 std::string bash_script(const std::vector<Verb>& verbs) {
-  std::string cases;
-  std::string generate;
+  std::string cases, values, generate;
   for (const Verb& verb : verbs) {
-    if (verb.name == "generate") generate = joined_flags(verb);
-    cases += fmt::format("    {}) options=\"{}\" ;;\n", verb.name, joined_flags(verb));
+    const std::string line =
+        fmt::format("options=\"{}\" operands=\"{}\"", joined_flags(verb), verb.operands);
+    if (verb.name == "generate") generate = line;
+    cases += fmt::format("    {}) {} ;;\n", verb.name, line);
+    values += bash_values(verb);
   }
   return fmt::format(
       R"(# bash completion of bifrons; load with: source <(bifrons completion bash)
 _bifrons() {{
-  local word="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" options
+  local word="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}"
+  local verb="${{COMP_WORDS[1]}}" options operands value=""
   COMPREPLY=()
-  case "$previous" in
-    --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$word")); return ;;
-    --rope) COMPREPLY=($(compgen -W "f32 bf16" -- "$word")); return ;;
-    completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")); return ;;
-    -m|--model) COMPREPLY=($(compgen -d -- "$word")); return ;;
+  if [[ $word == "=" ]]; then word=""; fi  # bash takes --rope=b apart
+  if [[ $previous == "=" && $COMP_CWORD -gt 2 ]]; then previous="${{COMP_WORDS[COMP_CWORD-2]}}"; fi
+  case "$verb" in
+{}    *) verb=generate {}; options="$options --version -V" ;;
   esac
-  case "${{COMP_WORDS[1]}}" in
-{}    *) options="{} --version" ;;
-  esac
-  if [[ $COMP_CWORD -eq 1 ]]; then options="{} $options"; fi
-  if [[ $word == -* || $COMP_CWORD -eq 1 ]]; then
-    COMPREPLY=($(compgen -W "$options" -- "$word"))
+  case "$verb $previous" in
+{}  esac
+  if [[ -n $value ]]; then :
+  elif [[ $COMP_CWORD -eq 1 ]]; then value="{} $options"
+  elif [[ $word == -* ]]; then value="$options"
+  else value="$operands"
   fi
+  case "$value" in
+    {}) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames 2>/dev/null ;;
+    {}) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames 2>/dev/null ;;
+    {}) ;;
+    *) COMPREPLY=($(compgen -W "$value" -- "$word")) ;;
+  esac
+  if [[ ${{COMPREPLY[0]}} == *= ]]; then compopt -o nospace 2>/dev/null; fi
 }}
-complete -o default -F _bifrons bifrons
+complete -F _bifrons bifrons
 )",
-      cases, generate, joined_verbs(verbs));
+      cases, generate, values, joined_verbs(verbs), kFiles, kDirectories, kNothing);
 }
 
 // Inside single quotes of a shell and the brackets or colons of zsh's specifications.
@@ -109,20 +197,22 @@ std::string zsh_escaped(const std::string& text) {
   return out;
 }
 
+// What zsh's _arguments does to complete a value; a blank: nothing.
+std::string zsh_action(const std::string& values) {
+  if (values == kFiles) return "_files";
+  if (values == kDirectories) return "_files -/";
+  return values == kNothing ? std::string(" ") : fmt::format("({})", values);
+}
+
 std::string zsh_arguments(const Verb& verb) {
   std::string lines = "_arguments -s";
   for (const Flag& flag : verb.flags) {
     for (const std::string& name : flag.names) {
-      lines += fmt::format(" \\\n        '{}[{}]", name, zsh_escaped(flag.about));
-      if (flag.takes_value) {
-        lines += flag.values.empty() ? ":value:_files" : fmt::format(":value:({})", flag.values);
-      }
-      lines += "'";
+      lines += fmt::format(" \\\n        '{}[{}]{}'", name, zsh_escaped(flag.about),
+                           flag.takes_value ? ":value:" + zsh_action(flag.values) : "");
     }
   }
-  lines += verb.name == "completion" ? " \\\n        ':shell:(bash zsh fish)'"
-                                     : " \\\n        '*:file:_files'";
-  return lines;
+  return lines + fmt::format(" \\\n        '*:argument:{}'", zsh_action(verb.operands));
 }
 
 std::string zsh_script(const std::vector<Verb>& verbs) {
@@ -162,6 +252,13 @@ std::string fish_escaped(const std::string& text) {
   return out;
 }
 
+// The options of fish's `complete` for what completes a value or a plain argument.
+std::string fish_action(const std::string& values) {
+  if (values == kFiles) return "";
+  if (values == kDirectories) return " -f -a '(__fish_complete_directories (commandline -ct))'";
+  return values == kNothing ? std::string(" -f") : fmt::format(" -f -a '{}'", values);
+}
+
 std::string fish_script(const std::vector<Verb>& verbs) {
   std::string others;
   for (const Verb& verb : verbs) {
@@ -170,23 +267,22 @@ std::string fish_script(const std::vector<Verb>& verbs) {
   std::string script =
       "# fish completion of bifrons; load with: bifrons completion fish | source\n";
   for (const Verb& verb : verbs) {
-    script += fmt::format("complete -c bifrons -n __fish_use_subcommand -a {} -d '{}'\n", verb.name,
-                          fish_escaped(verb.about));
+    script += fmt::format("complete -c bifrons -n __fish_use_subcommand -f -a {} -d '{}'\n",
+                          verb.name, fish_escaped(verb.about));
   }
-  script +=
-      "complete -c bifrons -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
   for (const Verb& verb : verbs) {
     const std::string condition = verb.name == "generate"
                                       ? "not __fish_seen_subcommand_from" + others
                                       : "__fish_seen_subcommand_from " + verb.name;
+    if (const std::string action = fish_action(verb.operands); !action.empty()) {
+      script += fmt::format("complete -c bifrons -n '{}'{}\n", condition, action);
+    }
     for (const Flag& flag : verb.flags) {
       script += fmt::format("complete -c bifrons -n '{}'", condition);
       for (const std::string& name : flag.names) {
         script += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       }
-      if (flag.takes_value) {
-        script += flag.values.empty() ? " -r" : fmt::format(" -x -a '{}'", flag.values);
-      }
+      if (flag.takes_value) script += " -r" + fish_action(flag.values);
       script += fmt::format(" -d '{}'\n", fish_escaped(flag.about));
     }
   }
