@@ -75,7 +75,10 @@ bool bring(const ListedPicture& picture, const std::string& output) {
   if (!stays_inside(output, picture.entry.file_name)) return false;
   make_directories(to.parent_path());
   if (link(from.c_str(), to.c_str()) == 0) return true;
-  if (errno == EEXIST) return sha256_of_file(to.string()) == picture.entry.sha256;
+  if (errno == EEXIST) {  // a link to such a picture is not the picture
+    const auto there = status_of(to.string());
+    return there && S_ISREG(there->st_mode) && sha256_of_file(to.string()) == picture.entry.sha256;
+  }
   const auto content = content_of(from, picture.entry.bytes);
   if (!content) throw Error(ErrorKind::kMissing, "cannot read " + quote(from));
   return write_durably(to, {reinterpret_cast<const uint8_t*>(content->data()), content->size()},

@@ -114,16 +114,21 @@ void sync_directory(const std::filesystem::path& path) {
   if (!synced) fail(path, reason_of(error_number));
 }
 
-// What would make the rename fail, said before any work is done.
+// What would make the rename fail, or take away what is no regular file: a device or a pipe, or a
+// link to one such as /dev/stdout. Any other link is replaced and never followed.
 void refuse_obstacles(const std::filesystem::path& path) {
   if (leads_to_directory(path)) fail(path, "it is a directory");
   if (const int obstacle = obstacle_at(path); obstacle != 0) fail(path, reason_of(obstacle));
+  std::error_code error;  // nothing there, or a loop of links, which is replaced
+  const auto status = std::filesystem::status(path, error);
+  if (exists(status) && !is_regular_file(status)) fail(path, "it is not a regular file");
 }
 
 }  // namespace
 
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
                    IfExists if_exists) {
+  refuse_obstacles(path);
   Part part(path);
   part.write_all(bytes);
   if (!part.rename_to_path(if_exists)) return false;

@@ -10,7 +10,8 @@ namespace bifrons {
 enum class IfExists { kReplace, kRefuse };
 
 // Writes `.<name>.part` (of a long name: a hash of it) beside `path`, syncs it, renames it to
-// `path` and syncs the directory. On any failure the part is removed and Error (cannot write) names
+// `path` and syncs the directory. A symbolic link at `path` is replaced, not followed; a device,
+// pipe or directory is refused. On any failure the part is removed and Error (cannot write) names
 // the file and the reason. With kRefuse an existing file is left untouched and the answer is false,
 // even when it appears at the last moment; otherwise the answer is true.
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
