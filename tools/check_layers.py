@@ -16,7 +16,9 @@ ALLOWED = {"kernels": ["kernels"], "vision": ["kernels", "vision"]}
 # Headers that may appear only in the named files (regular expressions on the path).
 WALLED = {
     r"opencv2/": r"vision/encode_opencv\.cpp|vision/decode_opencv\.cpp",
-    r"stb_\w+\.h": r"vision/encode_stb\.cpp|vision/decode_stb\.cpp|vision/text_.*\.cpp",
+    r"stb_\w+\.h": r"vision/encode_stb\.cpp|vision/decode_stb\.cpp",
+    r"ft2build|freetype/": r"vision/face_freetype\.cpp",
+    r"hb|fribidi": r"vision/shaping_harfbuzz\.cpp",
     r"(oneapi/)?dnnl": r"kernels/cpu/.*onednn.*\.(cpp|h)",
     r"cuda|cublas|cudnn": r"kernels/cuda/.*",
     r"CLI/": r"tools/bifrons/.*",

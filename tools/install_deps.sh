@@ -4,7 +4,8 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
-  nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev libedit-dev libharfbuzz-dev libfribidi-dev
+  nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev libedit-dev
+  libfreetype-dev libharfbuzz-dev libfribidi-dev
   python3 strace  # tests: layers, and batches broken at every system call
   ocl-icd-opencl-dev)  # libdnnl-dev's CMake file asks for OpenCL but its package does not depend on it
 

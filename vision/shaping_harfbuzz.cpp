@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 
 #include "vision/shaping.h"
 
@@ -28,7 +29,10 @@ std::vector<FriBidiLevel> levels_of(std::span<const int> points) {
   fribidi_get_bidi_types(text.data(), n, types.data());
   fribidi_get_bracket_types(text.data(), n, types.data(), brackets.data());
   FriBidiParType direction = FRIBIDI_PAR_ON;  // of the first letter that has one
-  fribidi_get_par_embedding_levels_ex(types.data(), brackets.data(), n, &direction, levels.data());
+  if (fribidi_get_par_embedding_levels_ex(types.data(), brackets.data(), n, &direction,
+                                          levels.data()) == 0) {
+    throw std::bad_alloc();  // the one way in which it fails
+  }
   return levels;
 }
 

@@ -19,11 +19,14 @@ class Typesetter {
   ~Typesetter();
   Typesetter(Typesetter&&) noexcept;
 
-  // False when the bytes are no font with outlines. Fonts are trusted: give none of strangers.
-  bool add_font(std::vector<uint8_t> file);
+  // Any bytes. False when they are no font that this build can draw. Messages call it `name`.
+  bool add_font(std::vector<uint8_t> file, std::string name = "given");
   // Whether the fonts together have every sign of a valid UTF-8 text.
   bool covers(std::string_view text) const;
 
+  // Draws every glyph of a text for nothing, so that a damaged font is found before it is needed.
+  // Throws Error (data), as the next two do, saying which font is damaged.
+  void try_out(std::string_view text, int64_t size) const;
   // In pixels, for letters `size` high.
   int64_t width(std::string_view text, int64_t size) const;
   // Black on what is there, with the left end of the baseline at (x, y); outside parts are cut off.

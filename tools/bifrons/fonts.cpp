@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
+#include "vision/font_face.h"
 
 namespace bifrons {
 namespace {
@@ -19,6 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 6> kPreferred = {
     "DejaVuSans.ttf",          "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf",
     "NotoSansCJK-Regular.ttc", "FreeSans.ttf",         "DroidSansFallbackFull.ttf"};
+
+constexpr int64_t kTrialSize = 40;  // as large as captions get
 
 std::vector<uint8_t> bytes_of(const std::string& path) {
   const std::string content = read_file(path, kLongestFile);
@@ -48,7 +52,8 @@ std::vector<fs::path> font_files(const std::string& home) {
              at(place, fs::directory_options::skip_permission_denied, error),
          end;
          !error && at != end; at.increment(error)) {
-      const std::string ending = at->path().extension().string();
+      std::string ending = at->path().extension().string();
+      for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
       if (ending == ".ttf" || ending == ".otf" || ending == ".ttc") found.push_back(at->path());
     }
   }
@@ -58,18 +63,49 @@ std::vector<fs::path> font_files(const std::string& home) {
   return found;
 }
 
-// The first sign of the texts that no font has, as UTF-8; empty when there is none.
-std::string uncovered(const Typesetter& typesetter, const std::vector<std::string>& texts) {
+// The signs of the texts that have ink, as UTF-8, each once.
+std::set<std::string> signs_of(const std::vector<std::string>& texts) {
+  std::set<std::string> signs;
   for (const std::string& text : texts) {
     for (size_t i = 0; i < text.size();) {
       size_t end = i + 1;
       while (end < text.size() && (text[end] & 0xc0) == 0x80) ++end;
       const std::string sign = text.substr(i, end - i);
-      if (sign != "\n" && sign != "\t" && !typesetter.covers(sign)) return sign;
+      if (sign != "\n" && sign != "\t") signs.insert(sign);
       i = end;
     }
   }
+  return signs;
+}
+
+// One of the signs that no font has; empty when there is none.
+std::string uncovered(const Typesetter& typesetter, const std::vector<std::string>& texts) {
+  for (const std::string& sign : signs_of(texts)) {
+    if (!typesetter.covers(sign)) return sign;
+  }
   return {};
+}
+
+// Throws Error (data): a font is damaged where these texts need it.
+void try_out(const Typesetter& typesetter, const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) typesetter.try_out(text, kTrialSize);
+}
+
+// Its user shall not get captions in another font without a word.
+void add_named_font(Typesetter& typesetter, const std::string& font,
+                    const std::vector<std::string>& texts) {
+  const std::string name = quote(font);
+  if (!typesetter.add_font(bytes_of(font), name)) {
+    throw Error(ErrorKind::kData,
+                name + " is damaged or no " + std::string(drawable_fonts()) + "; give another font");
+  }
+  const std::set<std::string> signs = signs_of(texts);
+  if (std::none_of(signs.begin(), signs.end(), [&](const std::string& sign) {
+        return sign != " " && typesetter.covers(sign);
+      })) {
+    throw Error(ErrorKind::kData, name + " has no sign of these captions; give another font");
+  }
+  try_out(typesetter, texts);
 }
 
 }  // namespace
@@ -77,24 +113,26 @@ std::string uncovered(const Typesetter& typesetter, const std::vector<std::strin
 Typesetter typesetter_for(const std::vector<std::string>& texts, const std::string& font,
                           const std::string& home) {
   Typesetter typesetter;
-  if (!font.empty() && !typesetter.add_font(bytes_of(font))) {
-    throw Error(ErrorKind::kData, quote(font) + " is no TrueType or OpenType font with outlines");
-  }
+  if (!font.empty()) add_named_font(typesetter, font, texts);
   std::string missing = uncovered(typesetter, texts);
   const std::vector<fs::path> files = font_files(home);
   for (auto file = files.begin(); !missing.empty() && file != files.end(); ++file) {
-    Typesetter alone;
     std::vector<uint8_t> bytes;
     try {
       bytes = bytes_of(file->string());
-    } catch (const Error&) {
+      Typesetter alone;
+      if (!alone.add_font(bytes) || !alone.covers(missing)) continue;
+      try_out(alone, texts);
+    } catch (const Error&) {  // damaged, too large or no file: another font may do
       continue;
     }
-    if (!alone.add_font(bytes) || !alone.covers(missing)) continue;
-    typesetter.add_font(std::move(bytes));
+    typesetter.add_font(std::move(bytes), quote(file->string()));
     missing = uncovered(typesetter, texts);
   }
-  if (missing.empty()) return typesetter;
+  if (missing.empty()) {
+    try_out(typesetter, texts);
+    return typesetter;
+  }
   throw Error(ErrorKind::kMissing,
               files.empty() && font.empty()
                   ? "captions need a font and this machine has none; install fonts-dejavu-core, or "
