@@ -189,7 +189,8 @@ void add_grid(CLI::App& app, std::function<int()>& chosen) {
       .add_option(
           "-x,--across", state->x,
           "seed=1..4, cfg=3,5,7, temp=0.5,1, top-k=..., top-p=..., or words=red,blue,green: "
-          "the first word in the prompt is replaced by the others")
+          "the first word in the prompt is replaced by the others; a value with a comma stands in "
+          "double quotes")
       ->type_name("AXIS")
       ->required();
   command.add_option("-y,--down", state->y, "A second axis")->type_name("AXIS");

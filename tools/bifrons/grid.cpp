@@ -7,6 +7,7 @@
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/fonts.h"
 #include "tools/bifrons/grid_axis.h"
+#include "tools/bifrons/grid_record.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
@@ -27,20 +28,21 @@ struct Table {
 Table plan_table(const GridArguments& arguments) {
   DrawRequest base = request_of(arguments.settings);
   base.prompt = arguments.prompt;
-  const auto across = parse_axis(arguments.x, base.prompt);
-  std::vector<AxisValue> down;
-  if (!arguments.y.empty()) down = parse_axis(arguments.y, base.prompt);
+  const Axis across = parse_axis(arguments.x, base.prompt);
+  Axis down{"", {{}}};  // one row without a caption
+  if (!arguments.y.empty()) {
+    down = parse_axis(arguments.y, base.prompt);
+    check_axes(across, down, base.prompt);
+  }
   Table table;
   table.captions.title = arguments.prompt;
-  for (const AxisValue& value : across) table.captions.columns.push_back(value.caption);
-  for (const AxisValue& value : down) table.captions.rows.push_back(value.caption);
-  if (down.empty()) down.push_back({"", [](DrawRequest&) {}});
-  for (const AxisValue& row : down) {
-    for (const AxisValue& column : across) {
-      DrawRequest request = base;
-      row.apply(request);
-      column.apply(request);
-      table.requests.push_back(std::move(request));
+  for (const AxisValue& value : across.values) table.captions.columns.push_back(value.caption);
+  for (const AxisValue& row : down.values) {
+    if (!arguments.y.empty()) table.captions.rows.push_back(row.caption);
+    for (const AxisValue& column : across.values) {
+      std::vector<std::pair<const Axis*, const AxisValue*>> values = {{&across, &column}};
+      if (!arguments.y.empty()) values.emplace_back(&down, &row);
+      table.requests.push_back(cell_request(base, values));
     }
   }
   if (table.requests.size() > kMostPictures) {
@@ -48,6 +50,27 @@ Table plan_table(const GridArguments& arguments) {
                                                table.requests.size(), kMostPictures));
   }
   return table;
+}
+
+// What would fail when everything has been drawn fails here.
+void check_table(const Engine& engine, const Table& table, const Typesetter& typesetter,
+                 PictureFormat format) {
+  for (const DrawRequest& request : table.requests) {
+    if (const auto fault = engine.fault_of(request)) throw *fault;
+  }
+  const auto pictures = static_cast<int64_t>(table.requests.size());
+  const int64_t side = engine.model().image_size;
+  const SheetSize sheet = captioned_size(pictures, side, side, table.captions, typesetter);
+  const int64_t most = format == PictureFormat::kWebp   ? 16'383
+                       : format == PictureFormat::kJpeg ? 65'500
+                                                        : 1'000'000;
+  constexpr int64_t kMostPixels = int64_t{1} << 29;
+  if (sheet.width > most || sheet.height > most || sheet.width > kMostPixels / sheet.height) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the grid would have {} x {} pixels; a file of this kind holds {} a side "
+                            "and {} in all, so take fewer values, shorter captions or .png",
+                            sheet.width, sheet.height, most, kMostPixels));
+  }
 }
 
 std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes, const Talk& talk) {
@@ -85,6 +108,11 @@ int run(GridArguments arguments) {
   }
   const Table table = plan_table(arguments);
   const ModelPlace place = find_model(arguments.model);
+  if (arguments.output == "-" || arguments.output.ends_with('/')) {
+    throw Error(ErrorKind::kUsage, "a grid is one file: -o takes a name that ends in .png, .jpg or "
+                                   ".webp, not " +
+                                       quote(arguments.output, 120));
+  }
   const PictureFormat format = format_of_output(arguments.output);
   check_output_file(arguments.output, arguments.overwrite);
   check_stdout();
@@ -99,11 +127,17 @@ int run(GridArguments arguments) {
   options.threads = arguments.threads;
   options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
   Engine engine = open_engine(options, place.built_in, arguments.talk);
+  check_table(engine, table, typesetter, format);
   const auto pictures = draw_table(engine, table, arguments.lanes, arguments.talk);
   const PictureMetadata metadata =
-      describe(table.requests.front(), options.rope, engine.model(), engine.device());
+      describe_grid(table.requests, arguments.prompt, table.captions, arguments.x, arguments.y,
+                    options.rope, engine.model(), engine.device());
   const auto file =
       encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
+  if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts end at 64 KiB
+    note(arguments.talk, "the settings of so many pictures do not fit in this kind of file; .png "
+                         "has room for them");
+  }
   write_stdout(save_output(arguments.output, arguments.overwrite, file).string() + "\n");
   return 0;
 }

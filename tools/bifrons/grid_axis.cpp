@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <random>
 
+#include "src/batch/prompt_line.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
-#include "tools/bifrons/settings.h"
+#include "tools/bifrons/csv_list.h"
 
 namespace bifrons {
 namespace {
@@ -16,60 +19,104 @@ constexpr size_t kMostValues = 100;
 
 [[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kUsage, sentence); }
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t comma = std::min(text.find(',', from), text.size());
-    parts.push_back(text.substr(from, comma - from));
-    from = comma + 1;
-  }
-  return parts;
+void check_count(size_t values) {
+  if (values > kMostValues) refuse(fmt::format("an axis of more than {} values", kMostValues));
 }
 
-// "1..4" and "0..1+0.25" to their values.
-std::vector<std::string> numbers(const std::string& name, const std::string& text) {
+// "first..last+step" taken apart; the step may be missing.
+struct Range {
+  std::string first, last, step = "1";
+};
+
+std::optional<Range> range_of(const std::string& text) {
   const size_t dots = text.find("..");
-  if (dots == std::string::npos) return split(text);
+  if (dots == std::string::npos) return std::nullopt;
+  Range range{.first = text.substr(0, dots)};
   const size_t plus = text.find('+', dots);
+  range.last = text.substr(dots + 2, plus == text.npos ? plus : plus - dots - 2);
+  if (plus != text.npos) range.step = text.substr(plus + 1);
+  return range;
+}
+
+[[noreturn]] void refuse_range(const std::string& name) {
+  refuse(name + " takes ranges such as 1..4 or 1..9+2, from the lower to the higher end");
+}
+
+// Whole numbers, without rounding up to the last of 64 bits.
+std::vector<std::string> whole_range(const std::string& name, const Range& range) {
+  const auto whole = [&](const std::string& part) {
+    return parse_whole(name, part, 0, std::numeric_limits<uint64_t>::max());
+  };
+  const uint64_t first = whole(range.first), last = whole(range.last), step = whole(range.step);
+  if (step == 0 || last < first) refuse_range(name);
+  std::vector<std::string> values;
+  for (uint64_t value = first;; value += step) {
+    values.push_back(std::to_string(value));
+    check_count(values.size());
+    if (last - value < step) return values;
+  }
+}
+
+std::vector<std::string> real_range(const std::string& name, const Range& range) {
   const auto real = [&](const std::string& part) { return parse_real(name, part, 0, 1e15); };
-  const double first = real(text.substr(0, dots));
-  const double last = real(text.substr(dots + 2, plus == text.npos ? plus : plus - dots - 2));
-  const double step = plus == text.npos ? 1 : real(text.substr(plus + 1));
-  if (!(step > 0) || last < first) refuse(name + " takes ranges such as 1..4 or 0..1+0.25");
+  const double first = real(range.first), last = real(range.last), step = real(range.step);
+  if (!(step > 0) || last < first) refuse_range(name);
   std::vector<std::string> values;
   // Each from the first, so that steps do not add up their rounding.
-  for (size_t i = 0; i <= kMostValues; ++i) {
+  for (size_t i = 0;; ++i) {
     const double value = first + static_cast<double>(i) * step;
-    if (value > last + step * 1e-9) break;
+    if (value > last + step * 1e-9) return values;
     values.push_back(fmt::format("{:.12g}", value));
+    check_count(values.size());
+  }
+}
+
+// Every value by itself, ranges spelled out.
+std::vector<std::string> numbers(const std::string& name, const std::string& list, bool whole) {
+  std::vector<std::string> values;
+  for (std::string& value : split_csv(list)) {
+    value.erase(0, std::min(value.find_first_not_of(' '), value.size()));
+    value.erase(value.find_last_not_of(' ') + 1);
+    if (const auto range = range_of(value)) {
+      const auto more = whole ? whole_range(name, *range) : real_range(name, *range);
+      values.insert(values.end(), more.begin(), more.end());
+    } else {
+      values.push_back(std::move(value));
+    }
+    check_count(values.size());
   }
   return values;
 }
 
-AxisValue numeric(const std::string& name, const std::string& value) {
-  const auto real = [&](double most, bool above = false) {
-    return parse_real(name, value, 0, most, above);
-  };
-  const std::string caption = name + " " + value;
-  if (name == "seed") {
-    const uint64_t seed = parse_whole(name, value, 0, std::numeric_limits<uint64_t>::max());
-    return {caption, [seed](DrawRequest& r) { r.seed = seed; }};
+template <typename T>
+AxisValue setting(const std::string& name, T DrawRequest::*member, T value) {
+  return {fmt::format("{} {}", name, value),
+          [member, value](DrawRequest& request) { request.*member = value; },
+          {}};
+}
+
+AxisValue numeric(Field field, const std::string& name, const std::string& value) {
+  switch (field) {
+    case Field::kSeed:
+      // 32 bits are enough to never meet twice by chance, and can be typed.
+      return setting<uint64_t>(name, &DrawRequest::seed,
+                               parse_seed(name, value).value_or(std::random_device{}()));
+    case Field::kGuidance:
+      return setting<double>(name, &DrawRequest::guidance,
+                             parse_real(name, value, 0, kLargestGuidance));
+    case Field::kTemperature:
+      return setting<double>(name, &DrawRequest::temperature,
+                             parse_real(name, value, 0, kLargestTemperature));
+    case Field::kTopK:
+      return setting<int64_t>(name, &DrawRequest::top_k,
+                              static_cast<int64_t>(parse_whole(name, value, 0, kLargestTopK)));
+    default:
+      return setting<double>(name, &DrawRequest::top_p, parse_real(name, value, 0, 1, true));
   }
-  if (name == "cfg") {
-    return {caption, [cfg = real(kLargestGuidance)](DrawRequest& r) { r.guidance = cfg; }};
-  }
-  if (name == "temp") {
-    return {caption, [t = real(kLargestTemperature)](DrawRequest& r) { r.temperature = t; }};
-  }
-  if (name == "top-k") {
-    const auto k = static_cast<int64_t>(parse_whole(name, value, 0, kLargestTopK));
-    return {caption, [k](DrawRequest& r) { r.top_k = k; }};
-  }
-  return {caption, [p = real(1, true)](DrawRequest& r) { r.top_p = p; }};
 }
 
 std::vector<AxisValue> words_axis(const std::string& list, const std::string& prompt) {
-  const std::vector<std::string> words = split(list);
+  const std::vector<std::string> words = split_csv(list);
   const std::string& first = words.front();
   if (first.empty() || prompt.find(first) == std::string::npos) {
     refuse("the first of words=... is replaced, but " + quote(first, 60) +
@@ -77,40 +124,116 @@ std::vector<AxisValue> words_axis(const std::string& list, const std::string& pr
   }
   std::vector<AxisValue> values;
   for (const std::string& word : words) {
-    values.push_back({word, [first, word](DrawRequest& r) {
-                        for (size_t at = r.prompt.find(first); at != std::string::npos;
-                             at = r.prompt.find(first, at + word.size())) {
-                          r.prompt.replace(at, first.size(), word);
-                        }
-                      }});
+    const bool blank = word.find_first_not_of(" \t\n") == std::string::npos;
+    values.push_back({blank ? "without " + first : word, {}, word});
   }
   return values;
 }
 
+// The axis of a setting by its name or an alias of it; empty for anything else.
+std::string_view setting_name(std::string_view text) {
+  const std::optional<Field> field = field_of(text);
+  if (!field) return {};
+  switch (*field) {
+    case Field::kSeed:
+      return "seed";
+    case Field::kGuidance:
+      return "cfg";
+    case Field::kTemperature:
+      return "temp";
+    case Field::kTopK:
+      return "top-k";
+    case Field::kTopP:
+      return "top-p";
+    default:
+      return {};
+  }
+}
+
+// Where `word` begins in `prompt`, one behind the other.
+std::vector<size_t> places_of(const std::string& word, const std::string& prompt) {
+  std::vector<size_t> places;
+  for (size_t at = prompt.find(word); at != std::string::npos;
+       at = prompt.find(word, at + word.size())) {
+    places.push_back(at);
+  }
+  return places;
+}
+
 }  // namespace
 
-std::vector<AxisValue> parse_axis(const std::string& text, const std::string& prompt) {
+Axis parse_axis(const std::string& text, const std::string& prompt) {
   const size_t equals = text.find('=');
-  std::string name = text.substr(0, equals);
-  if (name == "temperature") name = "temp";
-  const bool known =
-      name == "seed" || name == "cfg" || name == "temp" || name == "top-k" || name == "top-p";
-  if (equals == std::string::npos || !(known || name == "words")) {
+  Axis axis{std::string(setting_name(text.substr(0, equals))), {}};
+  if (text.starts_with("words=")) axis.name = "words";
+  if (equals == std::string::npos || axis.name.empty()) {
     refuse(
         "an axis is seed, cfg, temp, top-k, top-p or words with = and values, such as cfg=3,5,7, "
         "not " +
         quote(text, 60));
   }
   const std::string list = text.substr(equals + 1);
-  std::vector<AxisValue> values;
-  if (known) {
-    for (const std::string& value : numbers(name, list)) values.push_back(numeric(name, value));
+  if (axis.of_words()) {
+    axis.values = words_axis(list, prompt);
   } else {
-    values = words_axis(list, prompt);
+    const Field field = *field_of(axis.name);
+    const bool whole = field == Field::kSeed || field == Field::kTopK;
+    for (const std::string& value : numbers(axis.name, list, whole)) {
+      axis.values.push_back(numeric(field, axis.name, value));
+    }
   }
-  if (values.size() > kMostValues)
-    refuse(fmt::format("an axis of more than {} values", kMostValues));
-  return values;
+  check_count(axis.values.size());
+  for (size_t i = 0; i < axis.values.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (axis.values[i].caption != axis.values[j].caption) continue;
+      refuse("the axis " + quote(text, 60) + " has " + quote(axis.values[i].caption, 60) +
+             " twice; each value gives one " + "row or column");
+    }
+  }
+  return axis;
+}
+
+void check_axes(const Axis& across, const Axis& down, const std::string& prompt) {
+  if (across.name != down.name) return;
+  if (!across.of_words()) {
+    refuse("both axes set " + across.name + "; a picture has only one, so take another axis for -y");
+  }
+  const std::string &a = across.values.front().word, &b = down.values.front().word;
+  for (const size_t at : places_of(a, prompt)) {
+    for (const size_t other : places_of(b, prompt)) {
+      if (at < other + b.size() && other < at + a.size()) {
+        refuse("both axes replace the same place of the prompt: " + quote(a, 60) + " and " +
+               quote(b, 60) + " overlap there");
+      }
+    }
+  }
+}
+
+DrawRequest cell_request(const DrawRequest& base,
+                         const std::vector<std::pair<const Axis*, const AxisValue*>>& values) {
+  DrawRequest request = base;
+  std::vector<std::pair<std::string_view, std::string_view>> words;
+  for (const auto& [axis, value] : values) {
+    if (axis->of_words()) {
+      words.emplace_back(axis->values.front().word, value->word);
+    } else {
+      value->apply(request);
+    }
+  }
+  std::string prompt;
+  for (size_t at = 0; at < base.prompt.size();) {
+    const auto here = std::find_if(words.begin(), words.end(), [&](const auto& pair) {
+      return std::string_view(base.prompt).substr(at).starts_with(pair.first);
+    });
+    if (here == words.end()) {
+      prompt += base.prompt[at++];
+    } else {
+      prompt += here->second;
+      at += here->first.size();
+    }
+  }
+  request.prompt = std::move(prompt);
+  return request;
 }
 
 }  // namespace bifrons

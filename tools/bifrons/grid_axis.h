@@ -9,13 +9,32 @@
 
 namespace bifrons {
 
+// A caption says the value that is drawn, as the picture's record writes it.
 struct AxisValue {
   std::string caption;
-  std::function<void(DrawRequest&)> apply;
+  std::function<void(DrawRequest&)> apply;  // empty on an axis of words
+  std::string word;                         // on an axis of words: what takes the first one's place
 };
 
-// "seed=1..4", "cfg=3,5,7", "temp=0..1+0.25", "top-k=...", "top-p=...", or "words=red,blue", whose
-// first word must stand in `prompt` and is replaced by each of them. Throws Error (usage).
-std::vector<AxisValue> parse_axis(const std::string& text, const std::string& prompt);
+struct Axis {
+  std::string name;  // seed, cfg, temp, top-k, top-p or words
+  std::vector<AxisValue> values;
+  bool of_words() const { return name == "words"; }
+};
+
+// "seed=1..4", "cfg=3,5,7", "temp=0..1+0.25", "top-k=...", "top-p=..." or an alias of these that
+// prompt files know, or "words=red,blue", whose first word must stand in `prompt` and is replaced by
+// each of them. A value with a comma stands in double quotes, a quote in it doubled. Throws Error
+// (usage): no such axis, a value that the setting does not take, or one that stands there twice.
+Axis parse_axis(const std::string& text, const std::string& prompt);
+
+// What drawing a cell needs: the base request with one value of every axis. All words are replaced
+// in the prompt as it was given, so that no axis changes what another one put there.
+DrawRequest cell_request(const DrawRequest& base,
+                         const std::vector<std::pair<const Axis*, const AxisValue*>>& values);
+
+// Throws Error (usage): both axes set the same thing, or replace words in the same place of
+// `prompt`, so that a caption would not be true.
+void check_axes(const Axis& across, const Axis& down, const std::string& prompt);
 
 }  // namespace bifrons

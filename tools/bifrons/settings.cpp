@@ -196,6 +196,11 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
                                       ": its settings are of a schema this bifrons is too old "
                                       "to know");
   }
+  if (object.contains("grid")) {
+    throw Error(ErrorKind::kData, name +
+                                      ": this is a grid, whose pictures have settings of their own; "
+                                      "bifrons info --json lists them, --like takes one picture");
+  }
   Settings settings;
   settings.prompt = text_member(object, "prompt", name);
   if (object.contains("negative_prompt")) {

@@ -1,0 +1,80 @@
+// Made of the records of the cells, so that it says of each what its picture would.
+#include "tools/bifrons/grid_record.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tools/bifrons/settings.h"
+
+namespace bifrons {
+namespace {
+
+using nlohmann::json;
+
+// The text of other tools: its last line says what is the same for all.
+std::string parameters_text(const std::string& of_first, const json& shared, const json& grid,
+                            const ModelInfo& model) {
+  const size_t last = of_first.rfind("\nSteps: ");
+  std::string text = of_first.substr(0, last + 1);
+  text += fmt::format("Steps: {}", model.image_tokens);
+  const auto say = [&](const char* label, const char* member) {
+    if (shared.contains(member)) {
+      text += fmt::format(", {}: {}", label, shared[member].dump());
+    }
+  };
+  say("CFG scale", "cfg");
+  say("Seed", "seed");
+  say("Temperature", "temperature");
+  say("Top K", "top_k");
+  say("Top P", "top_p");
+  text += fmt::format(", Size: {}x{}, Model hash: {}, Script: grid", model.image_size,
+                      model.image_size, model.weights_hash);
+  const auto quoted = [&](const char* member) {
+    return grid[member].dump(-1, ' ', false, json::error_handler_t::replace);
+  };
+  text += ", Across: " + quoted("across");
+  if (grid.contains("down")) text += ", Down: " + quoted("down");
+  return text + fmt::format(", Version: bifrons {}", build_info().version);
+}
+
+}  // namespace
+
+PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::string& prompt,
+                              const GridCaptions& captions, const std::string& across,
+                              const std::string& down, RopeMode rope, const ModelInfo& model,
+                              const std::string& device) {
+  DrawRequest whole = cells.front();
+  whole.prompt = prompt;
+  const PictureMetadata of_first = describe(whole, rope, model, device);
+  json record = json::parse(of_first.settings);
+  std::vector<json> members;
+  for (const DrawRequest& cell : cells) {
+    json each = shared_settings(cell, rope);
+    each["seed"] = cell.seed;
+    members.push_back(std::move(each));
+  }
+  const json first = members.front();
+  json listed = json::array();
+  for (size_t i = 0; i < cells.size(); ++i) listed.push_back(json::object());
+  for (const auto& [name, value] : first.items()) {
+    const std::string& key = name;
+    const bool same = std::all_of(members.begin(), members.end(),
+                                  [&](const json& cell) { return cell[key] == first[key]; });
+    if (same) continue;
+    for (size_t i = 0; i < cells.size(); ++i) listed[i][key] = members[i][key];
+    record.erase(key);
+  }
+  json grid = {{"across", across}, {"columns", captions.columns}};
+  if (!down.empty()) {
+    grid["down"] = down;
+    grid["rows"] = captions.rows;
+  }
+  const std::string text = parameters_text(of_first.parameters, record, grid, model);
+  record["grid"] = std::move(grid);
+  record["cells"] = std::move(listed);
+  return {text, record.dump(-1, ' ', true, json::error_handler_t::replace)};
+}
+
+}  // namespace bifrons
