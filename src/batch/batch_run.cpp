@@ -13,6 +13,9 @@
 namespace bifrons {
 namespace {
 
+// Where there are several prompt files; `line` is that of this one.
+constexpr std::string_view kFileMember = "prompt_file";
+
 std::string tokens_sha256(const std::vector<int32_t>& tokens) {
   std::vector<uint8_t> bytes;  // little-endian on every machine
   bytes.reserve(tokens.size() * 4);
@@ -36,8 +39,10 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   if (!job.template_text.empty()) add("template", json_text(job.template_text));
   if (!job.id.empty()) add("id", json_text(job.id));
   for (const auto& [name, json] : job.extras) {
-    if (!is_manifest_member(name)) add(name, json);
+    if (is_manifest_member(name) || (name == kFileMember && !job.file.empty())) continue;
+    add(name, json);
   }
+  if (!job.file.empty()) add(kFileMember, json_text(job.file));
   add("index", std::to_string(job.index));
   add("line", std::to_string(job.line));
   add("number", std::to_string(job.number));
@@ -85,7 +90,7 @@ std::optional<BatchJob> BatchRun::find_job(bool waits) {
         const std::lock_guard lock(mutex_);
         ++counts_.bad_lines;
       }
-      fail_line(bad->number, {}, bad->reason);
+      fail_line({bad->file, bad->number}, {}, bad->reason);
       continue;
     }
     PictureJob& job = std::get<PictureJob>(*item);
@@ -142,7 +147,7 @@ void BatchRun::deliver(BatchResult result) {
     const std::lock_guard lock(mutex_);
     ++counts_.failed;
   }
-  fail_line(job.line, job.id, result.error->what());
+  fail_line({job.file, job.line}, job.id, result.error->what());
 }
 
 void BatchRun::deliver(uint64_t id, ChosenDrawing chosen) {
@@ -175,18 +180,20 @@ void BatchRun::write(const DrawnPicture& drawn) {
     ++(reason.empty() ? counts_.drawn : counts_.failed);
     counts_.written_bytes += reason.empty() ? static_cast<int64_t>(file.size()) : 0;
   }
-  if (!reason.empty()) return fail_line(job.line, job.id, reason);
+  if (!reason.empty()) return fail_line({job.file, job.line}, job.id, reason);
   if (!setup_.on_picture) return;
   const std::lock_guard lock(event_mutex_);
   setup_.on_picture({drawn, (std::filesystem::path(setup_.directory) / job.file_name).string()});
 }
 
-void BatchRun::fail_line(int64_t line, const std::string& id, const std::string& reason) {
-  store_.add_error(fmt::format("{{\"line\":{},\"id\":{},\"reason\":{}}}", line, json_text(id),
-                               json_text(reason)));
+void BatchRun::fail_line(const LinePlace& place, const std::string& id, const std::string& reason) {
+  const std::string file =
+      place.file.empty() ? "" : fmt::format("\"{}\":{},", kFileMember, json_text(place.file));
+  store_.add_error(fmt::format("{{{}\"line\":{},\"id\":{},\"reason\":{}}}", file, place.line,
+                               json_text(id), json_text(reason)));
   if (!setup_.on_failure) return;
   const std::lock_guard lock(event_mutex_);
-  setup_.on_failure(line, reason);
+  setup_.on_failure(place, reason);
 }
 
 BatchCounts BatchRun::counts() const {

@@ -48,6 +48,12 @@ struct FinishedPicture {
   std::string path;
 };
 
+// Of a line that could not be drawn.
+struct LinePlace {
+  std::string file;  // as messages name it; empty: there is one prompt file only
+  int64_t line = 0;
+};
+
 struct BatchSetup {
   std::string directory;
   ModelInfo model;
@@ -59,7 +65,7 @@ struct BatchSetup {
   std::function<std::vector<uint8_t>(const DrawnPicture&)> encode;
   // Called by one thread at a time, in no particular order.
   std::function<void(const FinishedPicture&)> on_picture{};
-  std::function<void(int64_t line, const std::string& reason)> on_failure{};
+  std::function<void(const LinePlace& place, const std::string& reason)> on_failure{};
   std::function<bool()> stop{};  // true: give out no more pictures
 };
 
@@ -93,7 +99,7 @@ class BatchRun {
   PictureJob claim(uint64_t id);
   void enqueue(DrawnPicture drawn);
   void write(const DrawnPicture& drawn);
-  void fail_line(int64_t line, const std::string& id, const std::string& reason);
+  void fail_line(const LinePlace& place, const std::string& id, const std::string& reason);
 
   JobStream& jobs_;
   Store& store_;

@@ -161,10 +161,17 @@ std::string JobStream::name_of(const PictureJob& job) const {
 }
 
 std::optional<JobStream::Item> JobStream::next() {
+  std::optional<Item> item = find();
+  if (item) std::visit([this](auto& each) { each.file = file_; }, *item);
+  return item;
+}
+
+std::optional<JobStream::Item> JobStream::find() {
   while (true) {
     if (!current_) {
       std::optional<ParsedLine> parsed = reader_.next();
       if (!parsed) return std::nullopt;
+      file_ = reader_.file();
       ++lines_;
       if (auto* bad = std::get_if<BadLine>(&*parsed)) return std::move(*bad);
       PromptLine& line = std::get<PromptLine>(*parsed);

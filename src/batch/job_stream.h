@@ -42,6 +42,7 @@ struct JobOptions {
 struct PictureJob {
   int64_t index = 0;  // from 0, among all pictures of the file; shards count on it
   int64_t line = 0;
+  std::string file{};  // where the line stands, as in PromptLine; empty: there is one file only
   int64_t number = 1;  // among the pictures of its line, from 1
   std::string id;      // the line's; may be empty
   std::string file_name;
@@ -89,6 +90,7 @@ class JobStream {
     std::string prompt;      // the combination drawn now
     bool reported = false;   // that an earlier line has a name of its pictures
   };
+  std::optional<Item> find();
   void begin_line(PromptLine line);
   PictureJob make(int64_t number);
   std::string name_of(const PictureJob& job) const;
@@ -97,6 +99,7 @@ class JobStream {
   JobOptions options_;
   Wildcards wildcards_;
   std::optional<Current> current_;
+  std::string file_;                              // of current_, or of the line before
   std::unordered_map<uint64_t, uint64_t> names_;  // hashes: name to key, of all pictures so far
   int64_t lines_ = 0, duplicates_ = 0, index_ = 0;
 };

@@ -14,17 +14,25 @@ namespace {
 
 constexpr size_t kBlock = size_t{64} << 10;
 
-std::string problem_of(std::string_view line) {
+constexpr std::string_view kMacintosh =
+    "carriage returns alone end its lines, as on old Macintoshes; save it with line feeds (LF)";
+
+// `entry`: of a JSON file, or all of a file: line ends may be in it.
+std::string problem_of(std::string_view line, bool entry) {
+  const std::string_view place = entry ? "text" : "line";
   if (const auto at = invalid_utf8(line)) {
-    return fmt::format("not valid UTF-8 at byte {} of the line", *at);
+    return fmt::format("not valid UTF-8 at byte {} of the {}", *at, place);
   }
-  const auto control = control_character(line);
+  const auto control = control_character(line, entry);
   if (!control) return {};
   if (control->code == '\r') {
-    return fmt::format("a carriage return inside the line, at byte {}", control->at);
+    return fmt::format(
+        "a carriage return inside the {}, at byte {}; lines end in a line feed (LF), alone or "
+        "behind one",
+        place, control->at);
   }
-  return fmt::format("a control character (0x{:02x}) at byte {} of the line", control->code,
-                     control->at);
+  return fmt::format("a control character (0x{:02x}) at byte {} of the {}", control->code,
+                     control->at, place);
 }
 
 }  // namespace
@@ -35,11 +43,12 @@ void refuse_endless_line(const std::string& what) {
       fmt::format("{} goes on for more than {} bytes, as no text file does", what, kHopelessLine));
 }
 
-LineReader::LineReader(ByteStream stream, StreamReady ready)
-    : stream_(std::move(stream)), ready_(std::move(ready)), block_(kBlock) {}
+LineReader::LineReader(ByteStream stream, StreamReady ready, Splitting splitting)
+    : stream_(std::move(stream)), ready_(std::move(ready)), splitting_(splitting), block_(kBlock) {}
 
 // Takes what is there in front of the end of a line, so that half a line is not taken for a whole.
 bool LineReader::ready() {
+  if (splitting_ == Splitting::kJson) return !ready_ || !left_.empty() || ready_();
   while (ready_ && std::find(left_.begin(), left_.end(), '\n') == left_.end() &&
          left_.size() < block_.size()) {
     if (!ready_()) return false;
@@ -78,8 +87,76 @@ void LineReader::drop_byte_order_mark() {
   if (start == "\xef\xbb\xbf") left_ = left_.subspan(3);
 }
 
+int LineReader::peek() {
+  if (left_.empty() && !refill()) return -1;
+  return static_cast<unsigned char>(left_.front());
+}
+
+// Drops the blanks and blank lines in front of it.
+bool LineReader::begins_with_bracket() {
+  for (int c = peek(); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek()) {
+    number_ += c == '\n';
+    left_ = left_.subspan(1);
+  }
+  const bool bracket = peek() == '[';
+  if (bracket) number_ = 0;  // entries are counted, not lines
+  return bracket;
+}
+
 std::optional<TextLine> LineReader::next() {
-  if (number_ == 0 && bytes_read_ == 0) drop_byte_order_mark();
+  if (splitting_ == Splitting::kNone) return whole();
+  if (number_ == 0 && bytes_read_ == 0) {
+    drop_byte_order_mark();
+    if (splitting_ == Splitting::kJsonLines && begins_with_bracket()) {
+      splitting_ = Splitting::kJson;
+      lines_follow_ = true;
+    }
+  }
+  if (splitting_ != Splitting::kJson) return next_line();
+  auto value = next_value();
+  if (value || !lines_follow_) return value;
+  splitting_ = Splitting::kLines;
+  return next_line();
+}
+
+std::optional<TextLine> LineReader::next_value() {
+  const JsonValues::Source source{[this] { return peek(); }, [this] { left_ = left_.subspan(1); }};
+  std::optional<JsonEntry> entry = values_.next(source, lines_follow_);
+  if (!entry) return std::nullopt;
+  if (entry->problem.empty()) entry->problem = problem_of(entry->text, true);
+  TextLine line{++number_, std::move(entry->text), std::move(entry->problem)};
+  line.is_entry = true;
+  return line;
+}
+
+std::optional<TextLine> LineReader::whole() {
+  if (++number_ > 1) return std::nullopt;
+  TextLine file{1, {}, {}};
+  file.is_file = true;
+  try {
+    drop_byte_order_mark();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData) throw;
+    file.problem = error.what();
+    return file;
+  }
+  do {
+    for (const char c : left_) {
+      if (c == '\n' && file.text.ends_with('\r')) file.text.pop_back();
+      file.text += c;
+    }
+    left_ = {};
+    if (file.text.size() > kLongestLine) {
+      file.text.clear();
+      file.problem = fmt::format("longer than {} bytes", kLongestLine);
+      return file;
+    }
+  } while (refill());
+  file.problem = problem_of(file.text, true);
+  return file;
+}
+
+std::optional<TextLine> LineReader::next_line() {
   TextLine line;
   bool any = false, too_long = false, ended = false;
   size_t skipped = 0;
@@ -98,11 +175,14 @@ std::optional<TextLine> LineReader::next() {
   if (!any) return std::nullopt;
   line.number = ++number_;
   if (line.text.ends_with('\r')) line.text.pop_back();
+  if (number_ == 1 && (!ended || too_long) && line.text.find('\r') != std::string::npos) {
+    throw Error(ErrorKind::kData, std::string(kMacintosh));
+  }
   if (too_long || line.text.size() > kLongestLine) {
     line.text.clear();
     line.problem = fmt::format("longer than {} bytes", kLongestLine);
   } else {
-    line.problem = problem_of(line.text);
+    line.problem = problem_of(line.text, false);
   }
   return line;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "kernels/error.h"
@@ -13,33 +14,6 @@
 
 namespace bifrons {
 namespace {
-
-struct FieldName {
-  std::string_view name;
-  Field field;
-};
-
-constexpr std::array kNames = std::to_array<FieldName>({
-    {"prompt", Field::kPrompt},
-    {"text", Field::kPrompt},
-    {"caption", Field::kPrompt},
-    {"negative_prompt", Field::kNegativePrompt},
-    {"seed", Field::kSeed},
-    {"count", Field::kCount},
-    {"n", Field::kCount},
-    {"cfg", Field::kGuidance},
-    {"cfg_scale", Field::kGuidance},
-    {"guidance", Field::kGuidance},
-    {"guidance_scale", Field::kGuidance},
-    {"temperature", Field::kTemperature},
-    {"temp", Field::kTemperature},
-    {"top_k", Field::kTopK},
-    {"top_p", Field::kTopP},
-    {"id", Field::kId},
-    {"custom_id", Field::kId},
-    {"output", Field::kOutput},
-    {"file_name", Field::kOutput},
-});
 
 constexpr std::array kManifestMembers = std::to_array<std::string_view>(
     {"file_name", "text",   "template",    "id",      "line",   "index",           "number",
@@ -68,28 +42,39 @@ auto as_data(F parse) {
   }
 }
 
+// Without the fraction that spreadsheets and pandas give to whole numbers: 7.0, 7.00, 7.000000.
+// Three zeros stay, for 1.000 is a thousand in half of the world, and so do exponents: what a
+// spreadsheet writes as 1.23457E+09 has lost digits.
+std::string without_zero_fraction(const std::string& text) {
+  const size_t dot = text.find('.');
+  if (dot == std::string::npos || dot == 0) return text;
+  const size_t zeros = text.size() - dot - 1;
+  const bool plain = text.find_first_not_of("0123456789") == dot &&
+                     text.find_first_not_of('0', dot + 1) == std::string::npos;
+  return plain && zeros > 0 && zeros != 3 ? text.substr(0, dot) : text;
+}
+
+// The same for JSON, where 7.0 and 7e0 are the number 7. Above 2^53 reals skip whole numbers.
+std::string whole_text(const Json& value) {
+  constexpr double kExact = 9007199254740992;
+  const std::string text = value.dump();
+  if (text.find_first_not_of("0123456789") == std::string::npos) return text;
+  const double real = value.real("");
+  if (real < 0 || real > kExact || real != std::floor(real)) return text;
+  return std::to_string(static_cast<uint64_t>(real));
+}
+
+bool is_whole(Field field) {
+  return field == Field::kSeed || field == Field::kCount || field == Field::kBatchSize ||
+         field == Field::kBatches || field == Field::kTopK;
+}
+
 bool is_text(Field field) {
   return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kId ||
          field == Field::kOutput;
 }
 
 }  // namespace
-
-std::optional<Field> field_of(std::string_view name) {
-  const std::string wanted = normal(name);
-  for (const FieldName& each : kNames) {
-    if (each.name == wanted) return each.field;
-  }
-  return std::nullopt;
-}
-
-std::string_view nearly_field(std::string_view name) {
-  const std::string wanted = normal(name);
-  for (const FieldName& each : kNames) {
-    if (each.name.size() >= 4 && edit_distance(each.name, wanted, 2) <= 1) return each.name;
-  }
-  return {};
-}
 
 bool is_manifest_member(std::string_view name) {
   return std::find(kManifestMembers.begin(), kManifestMembers.end(), name) !=
@@ -98,13 +83,15 @@ bool is_manifest_member(std::string_view name) {
 
 bool is_size(std::string_view name) {
   const std::string wanted = normal(name);
-  return wanted == "width" || wanted == "height" || wanted == "size";
+  return wanted == "width" || wanted == "height" || wanted == "size" || wanted == "img_size";
 }
 
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text) {
   const auto whole = [&](uint64_t least, uint64_t most) {
-    return as_data([&] { return parse_whole(name, text, least, most); });
+    const std::string digits = without_zero_fraction(text);
+    return as_data([&] { return parse_whole(name, digits, least, most); });
   };
+  const auto pictures = [&] { return static_cast<int64_t>(whole(1, kMostPicturesOfALine)); };
   const auto real = [&](double most, bool above) {
     return as_data([&] { return parse_real(name, text, 0, most, above); });
   };
@@ -116,10 +103,17 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
       if (!text.empty()) line.negative_prompt = text;
       break;
     case Field::kSeed:
-      if (text != "-1") line.seed = whole(0, std::numeric_limits<uint64_t>::max());
+      if (text != "-1" && text != "-1.0")
+        line.seed = whole(0, std::numeric_limits<uint64_t>::max());
       break;
     case Field::kCount:
-      line.count = static_cast<int64_t>(whole(1, kMostPicturesOfALine));
+      line.count = pictures();
+      break;
+    case Field::kBatchSize:
+      line.batch_size = pictures();
+      break;
+    case Field::kBatches:
+      line.batches = pictures();
       break;
     case Field::kGuidance:
       line.guidance = real(kLargestGuidance, false);
@@ -152,7 +146,19 @@ void set_field(PromptLine& line, Field field, std::string_view name, const Json&
     return set_field(line, field, name, value.text(name));
   }
   if (!value.is_number()) refuse(fmt::format("{} is {}, not a number", name, value.kind()));
-  set_field(line, field, name, value.dump());
+  set_field(line, field, name, is_whole(field) ? whole_text(value) : value.dump());
+}
+
+void settle_count(PromptLine& line) {
+  if (!line.batch_size && !line.batches) return;
+  if (line.count) {
+    refuse("the number of pictures stands there twice: by itself, and as batches and their size");
+  }
+  const int64_t pictures = line.batch_size.value_or(1) * line.batches.value_or(1);
+  if (pictures > kMostPicturesOfALine) {
+    refuse(fmt::format("{} pictures; a line gives at most {}", pictures, kMostPicturesOfALine));
+  }
+  line.count = pictures;
 }
 
 bool is_plain_name(std::string_view part, size_t longest) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/batch/setting_names.h"
 #include "src/io/json.h"
 
 namespace bifrons {
@@ -20,11 +21,13 @@ constexpr int64_t kMostPicturesOfALine = 100'000;
 
 // What is not there is left to the defaults of the batch.
 struct PromptLine {
-  int64_t number = 0;  // of the line in its file, from 1
+  int64_t number = 0;  // of the line in its file, from 1; in a JSON array, of the entry
+  std::string file{};  // where the line stands, as messages name it; empty: there is one file only
   std::optional<std::string> prompt{};
   std::optional<std::string> negative_prompt{};
   std::optional<uint64_t> seed{};
   std::optional<int64_t> count{};
+  std::optional<int64_t> batch_size{}, batches{};  // settle_count() makes a count of them
   std::optional<double> guidance{};
   std::optional<double> temperature{};
   std::optional<int64_t> top_k{};
@@ -35,37 +38,23 @@ struct PromptLine {
   std::vector<std::pair<std::string, std::string>> extras{};
 };
 
-enum class Field {
-  kPrompt,
-  kNegativePrompt,
-  kSeed,
-  kCount,
-  kGuidance,
-  kTemperature,
-  kTopK,
-  kTopP,
-  kId,
-  kOutput
-};
-
-// The field of that name or one of its aliases; case, blanks and hyphens do not matter.
-std::optional<Field> field_of(std::string_view name);
-
-// The nearest known name when `name` is one letter away from it, as from "promt"; else empty.
-std::string_view nearly_field(std::string_view name);
-
 // Whether the lines of a manifest have a member of that name themselves: one that a prompt file
 // brings along is not copied.
 bool is_manifest_member(std::string_view name);
 
-// "width", "height" or "size": how large the picture shall be, which JobStream looks at.
+// "width", "height", "size" or "img_size": how large the picture shall be, which JobStream looks
+// at.
 bool is_size(std::string_view name);
 
-// Sets a field from text as it stands in a file. A seed of -1 is no seed. Throws Error (data)
-// saying what the field takes.
+// Sets a field from text as it stands in a file; 7.0 is a whole number. A seed of -1 is no seed.
+// Throws Error (data) saying what the field takes.
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text);
 // The same from JSON: texts must be strings and numbers numbers; a seed may be either.
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value);
+
+// Makes a count of a size of batches and their number. Throws Error (data): there is a count beside
+// them, or their product is above kMostPicturesOfALine.
+void settle_count(PromptLine& line);
 
 // Whether `part` is [A-Za-z0-9][A-Za-z0-9._-]*, at most `longest` bytes long, and does not end in a
 // dot.

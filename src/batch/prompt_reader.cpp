@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/error.h"
 #include "src/io/text.h"
@@ -22,21 +23,45 @@ void refuse_controls(std::string_view what, const std::optional<std::string>& te
                           control->code, control->at));
 }
 
-std::unique_ptr<LineParser> parser_for(PromptFormat format, Remarks& remarks) {
+// After the file that a caption stands in: by its id, or by its output where no id may be called
+// so.
+void name_picture(PromptLine& line, const std::string& name) {
+  try {
+    set_field(line, Field::kId, "the file's name", name);
+  } catch (const Error&) {
+    set_field(line, Field::kOutput, "the file's name", name);
+  }
+}
+
+std::unique_ptr<LineParser> parser_for(PromptFormat format, Remarks& remarks, bool comments) {
   switch (format) {
     case PromptFormat::kText:
       return text_parser(remarks);
     case PromptFormat::kJsonLines:
+    case PromptFormat::kJson:
       return json_parser(remarks);
     case PromptFormat::kCsv:
-      return table_parser(remarks, ',');
+      return table_parser(remarks, ',', comments);
     case PromptFormat::kTsv:
-      return table_parser(remarks, '\t');
+      return table_parser(remarks, '\t', comments);
+    case PromptFormat::kCaption:
+      return caption_parser();
   }
   throw ContractError("a prompt format without a parser");
 }
 
+Splitting splitting_for(PromptFormat format) {
+  if (format == PromptFormat::kJson) return Splitting::kJson;
+  if (format == PromptFormat::kCaption) return Splitting::kNone;
+  return format == PromptFormat::kJsonLines ? Splitting::kJsonLines : Splitting::kLines;
+}
+
 }  // namespace
+
+bool is_comment(std::string_view line) {
+  const size_t first = std::min(line.find_first_not_of(" \t"), line.size());
+  return line.substr(first).starts_with('#') || line.substr(first).starts_with("//");
+}
 
 std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
   const size_t dot = file_name.rfind('.');
@@ -47,6 +72,7 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
   }
   if (ending == "txt") return PromptFormat::kText;
   if (ending == "jsonl" || ending == "ndjson") return PromptFormat::kJsonLines;
+  if (ending == "json") return PromptFormat::kJson;
   if (ending == "csv") return PromptFormat::kCsv;
   if (ending == "tsv") return PromptFormat::kTsv;
   return std::nullopt;
@@ -54,11 +80,38 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
 
 PromptReader::PromptReader(ByteStream stream, PromptFormat format,
                            std::function<void(const std::string&)> remark, std::string name,
-                           StreamReady ready)
-    : lines_(std::move(stream), std::move(ready)),
-      remarks_(std::make_unique<Remarks>(std::move(remark))),
-      parser_(parser_for(format, *remarks_)),
-      name_(std::move(name)) {}
+                           StreamReady ready, bool comments)
+    : remarks_(std::make_unique<Remarks>(std::move(remark))), comments_(comments) {
+  open({std::move(name), format, {}, std::move(stream), std::move(ready), {}});
+}
+
+PromptReader::PromptReader(std::function<std::optional<PromptFile>()> next_file,
+                           std::function<void(const std::string&)> remark, bool comments)
+    : next_file_(std::move(next_file)),
+      named_(std::make_unique<std::string>()),
+      comments_(comments) {
+  remarks_ = std::make_unique<Remarks>(
+      [remark = std::move(remark), name = named_.get()](const std::string& sentence) {
+        if (remark) remark(*name + ": " + sentence);
+      });
+}
+
+void PromptReader::open(PromptFile file) {
+  lines_.emplace(std::move(file.stream), std::move(file.ready), splitting_for(file.format));
+  parser_ = parser_for(file.format, *remarks_, comments_);
+  name_ = std::move(file.name);
+  id_ = std::move(file.id);
+  problem_ = std::move(file.problem);
+  begun_ = false;
+}
+
+bool PromptReader::open_next() {
+  std::optional<PromptFile> file = next_file_ ? next_file_() : std::nullopt;
+  if (!file) return false;
+  open(std::move(*file));
+  *named_ = file_ = name_;
+  return true;
+}
 
 // What is wrong with the whole file is said with its name.
 template <typename F>
@@ -72,23 +125,45 @@ auto PromptReader::naming_file(F read) {
 }
 
 void PromptReader::begin() {
-  if (begun_) return;
+  if (!lines_ && !open_next()) return;
+  if (begun_ || !problem_.empty()) return;
   begun_ = true;
-  naming_file([&] { parser_->begin(lines_); });
+  naming_file([&] { parser_->begin(*lines_); });
 }
 
 std::optional<TextLine> PromptReader::next_line() {
   begin();
-  return naming_file([&] { return lines_.next(); });
+  return naming_file([&] { return lines_->next(); });
 }
 
 std::optional<ParsedLine> PromptReader::next() {
+  while (lines_ || open_next()) {
+    std::optional<ParsedLine> line = next_of_file();
+    if (line) {
+      std::visit([this](auto& each) { each.file = file_; }, *line);
+      return line;
+    }
+    if (!next_file_) return std::nullopt;
+    bytes_before_ += lines_->bytes_read();
+    lines_.reset();
+  }
+  return std::nullopt;
+}
+
+std::optional<ParsedLine> PromptReader::next_of_file() {
+  if (!problem_.empty()) {
+    const BadLine bad{1, std::exchange(problem_, {})};
+    open({name_, PromptFormat::kText, {}, [](std::span<char>) { return size_t{0}; }, {}, {}});
+    return bad;
+  }
   while (auto line = next_line()) {
     if (!line->problem.empty()) return BadLine{line->number, line->problem};
-    if (is_blank(line->text)) continue;
+    if (is_blank(line->text) && !line->is_file) continue;
+    if (comments_ && !line->is_file && !line->is_entry && is_comment(line->text)) continue;
     try {
-      PromptLine parsed = parser_->parse(*line, lines_);
+      PromptLine parsed = parser_->parse(*line, *lines_);
       parsed.number = line->number;
+      if (!id_.empty()) name_picture(parsed, id_);
       refuse_controls("prompt", parsed.prompt);
       refuse_controls("negative prompt", parsed.negative_prompt);
       if (!parsed.prompt || is_blank(*parsed.prompt)) {

@@ -1,9 +1,12 @@
-// JSON Lines: an object a line with at least a prompt, or an OpenAI batch request around one.
+// JSON Lines: an object a line with at least a prompt, or an OpenAI batch request around one. So
+// are the entries of a JSON array, which may be bare prompts too.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/error.h"
+#include "src/batch/foreign.h"
 #include "src/batch/prompt_reader.h"
 #include "src/io/quote.h"
 
@@ -20,6 +23,10 @@ class JsonParser : public LineParser {
   PromptLine parse(const TextLine& text, LineReader&) override {
     const Json object = parse_object(text.text);
     PromptLine line;
+    if (text.is_entry && object.is_string()) {
+      line.prompt = object.text("the entry");
+      return line;
+    }
     const Json* body = object.find("body");
     const Json* url = object.find("url");
     if (body != nullptr && url != nullptr && object.find("prompt") == nullptr) {
@@ -27,7 +34,7 @@ class JsonParser : public LineParser {
       if (const Json* id = object.find("custom_id")) set_field(line, Field::kId, "custom_id", *id);
       take_members(line, *body, "body");
     } else {
-      take_members(line, object, "the line");
+      take_members(line, object, text.is_entry ? "the entry" : "the line");
     }
     if (!line.prompt) refuse_without_prompt(line);
     return line;
@@ -59,30 +66,48 @@ class JsonParser : public LineParser {
   void take_members(PromptLine& line, const Json& object, std::string_view where) {
     // A manifest may be drawn again as it is: all of its members are the manifest's own.
     const bool manifest = object.find("crc32") != nullptr && object.find("key") != nullptr;
-    std::array<bool, static_cast<size_t>(Field::kOutput) + 1> seen{};
+    const std::string_view prompt = prompt_itself(object, where);
+    std::array<bool, kFields> seen{};
     for (const auto& [name, value] : object.members(where)) {
       std::optional<Field> field = field_of(name);
-      const bool alias = name != "prompt" && object.find("prompt") != nullptr;
-      if (field == Field::kPrompt && alias) field.reset();  // "prompt" and, say, "caption"
+      if (manifest && field && is_copied_column(object, name, *field)) field.reset();
+      if (field == Field::kPrompt && !prompt.empty() && !is_prompt_itself(name)) {
+        field.reset();  // "prompt" and, say, "caption"
+        remark_second_prompt(remarks_, "key", prompt, name);
+        line.extras.emplace_back(name, value.dump());
+        continue;
+      }
       if (!field) {
         line.extras.emplace_back(name, value.dump());
-        if (!manifest && is_manifest_member(name) && !is_size(name)) {
-          remarks_.once(fmt::format("the key {} is one the manifest has itself; it is not copied",
-                                    quote(name, 60)));
-        }
-        if (const std::string_view near = nearly_field(name); !near.empty()) {
-          remarks_.once(fmt::format("the key {} is only copied to the manifest; did you mean {}?",
-                                    quote(name, 60), near));
-        }
+        if (!manifest) remark_foreign(remarks_, "key", name);
         continue;
       }
       bool& before = seen[static_cast<size_t>(*field)];
       if (before && !value.is_null()) {
-        throw Error(ErrorKind::kData, name + " says again what another key says");
+        throw Error(ErrorKind::kData, quote(name, 60) + " says again what another key says");
       }
       before = before || !value.is_null();
       set_field(line, *field, name, value);
     }
+    settle_count(line);
+  }
+
+  // Whether a member of a manifest's line was a column of its prompt file that has come to be, or
+  // is by now, a name of a setting beside the manifest's own one.
+  static bool is_copied_column(const Json& object, std::string_view name, Field field) {
+    if (is_manifest_member(name)) return false;
+    const std::vector<std::string_view> names = names_of(field);
+    return std::any_of(names.begin(), names.end(), [&](std::string_view own) {
+      return is_manifest_member(own) && object.find(own) != nullptr;
+    });
+  }
+
+  // The key "prompt" as it is spelled, where it has a value; it wins over its aliases.
+  static std::string_view prompt_itself(const Json& object, std::string_view where) {
+    for (const auto& [name, value] : object.members(where)) {
+      if (is_prompt_itself(name) && !value.is_null()) return name;
+    }
+    return {};
   }
 
   [[noreturn]] static void refuse_without_prompt(const PromptLine& line) {

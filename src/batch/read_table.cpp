@@ -1,10 +1,13 @@
-// CSV after RFC 4180 and TSV, both with a header line that names the columns.
+// CSV after RFC 4180 and TSV, both with a header line that names the columns. Spreadsheets separate
+// cells by what their country uses, and may say so in a line "sep=;" of its own.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "kernels/error.h"
+#include "src/batch/foreign.h"
 #include "src/batch/prompt_reader.h"
+#include "src/batch/table_cells.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -12,70 +15,38 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
-// The cells of one CSV record, fed line by line: a quoted cell may hold line ends.
-class CsvRecord {
- public:
-  // True when the record is complete.
-  bool feed(std::string_view line) {
-    if (quoted_) cells_.back() += '\n';
-    if (cells_.empty()) cells_.emplace_back();
-    for (size_t i = 0; i < line.size(); ++i) {
-      const char c = line[i];
-      if (quoted_) {
-        if (c != '"') {
-          cells_.back() += c;
-        } else if (i + 1 < line.size() && line[i + 1] == '"') {
-          cells_.back() += line[++i];
-        } else {
-          quoted_ = false;
-          closed_ = true;
-        }
-      } else if (c == ',') {
-        cells_.emplace_back();
-        closed_ = false;
-      } else if (closed_) {
-        refuse("text after the closing quote of a cell; a quote inside is written twice");
-      } else if (c == '"' && cells_.back().empty()) {
-        quoted_ = true;
-      } else if (c == '"') {
-        refuse("a quote inside a cell that does not begin with one");
-      } else {
-        cells_.back() += c;
-      }
-    }
-    return !quoted_;
-  }
-  std::vector<std::string> take() { return std::move(cells_); }
-
- private:
-  std::vector<std::string> cells_;
-  bool quoted_ = false;  // inside quotes
-  bool closed_ = false;  // after them
-};
-
-// TSV files quote rarely and differently: a cell is unquoted only when all of it is well quoted.
-std::string tsv_cell(std::string_view cell) {
-  if (cell.size() < 2 || cell.front() != '"' || cell.back() != '"') return std::string(cell);
-  std::string inside;
-  for (size_t i = 1; i + 1 < cell.size(); ++i) {
-    if (cell[i] == '"' && (i + 2 >= cell.size() || cell[++i] != '"')) return std::string(cell);
-    inside += cell[i];
-  }
-  return inside;
+bool is_text(Field field) {
+  return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kId ||
+         field == Field::kOutput;
 }
 
 class TableParser : public LineParser {
  public:
-  TableParser(Remarks& remarks, char separator) : remarks_(remarks), separator_(separator) {}
+  // TSV has its own rule for quotes; a file that says `sep=` is one of a spreadsheet.
+  TableParser(Remarks& remarks, char separator, bool comments)
+      : remarks_(remarks),
+        separator_(separator),
+        plain_tabs_(separator == '\t'),
+        comments_(comments) {}
 
   void begin(LineReader& lines) override {
+    bool separator_named = false;
     while (auto line = lines.next()) {
       if (!line->problem.empty()) refuse("the header line is " + line->problem);
+      if (const auto named = line->number == 1 ? named_separator(line->text) : std::nullopt) {
+        separator_named = true;
+        plain_tabs_ = false;
+        separator_ = *named;
+        continue;
+      }
       if (line->text.find_first_not_of(" \t") == std::string::npos) continue;
+      if (comments_ && is_comment(line->text)) continue;
+      if (!separator_named && !plain_tabs_) separator_ = separator_of(line->text);
       columns_ = cells(*line, lines);
       break;
     }
     if (columns_.empty()) refuse("the file is empty; its first line must name the columns");
+    for (std::string& column : columns_) column = trimmed_cell(column);
     check_header();
   }
 
@@ -83,24 +54,41 @@ class TableParser : public LineParser {
     const std::vector<std::string> row = cells(text, more);
     if (row.size() > columns_.size()) {
       refuse(fmt::format("{} cells, but the header names {} columns{}", row.size(), columns_.size(),
-                         separator_ == ',' ? "; a text with commas goes in double quotes" : ""));
+                         separator_ == '\t' ? std::string()
+                                            : fmt::format("; a text with {} goes in double quotes",
+                                                          plural_of(separator_))));
     }
     PromptLine line;
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string cell = i < row.size() ? row[i] : std::string();  // spreadsheets trim rows
       if (!fields_[i]) {
-        line.extras.emplace_back(columns_[i], json_text(cell));
-      } else if (!cell.empty()) {
-        set_field(line, *fields_[i], columns_[i], cell);
+        if (copied_[i]) line.extras.emplace_back(columns_[i], json_text(cell));
+      } else if (is_text(*fields_[i])) {
+        if (!cell.empty()) set_field(line, *fields_[i], columns_[i], cell);
+      } else if (const std::string number = number_of(cell); !number.empty()) {
+        set_field(line, *fields_[i], columns_[i], number);
       }
     }
+    settle_count(line);
     return line;
   }
 
  private:
+  // Where semicolons separate cells, a comma stands before the fraction: "4,5". One that may as
+  // well part thousands stays, and is no number.
+  std::string number_of(std::string_view cell) const {
+    std::string number(trimmed_cell(cell));
+    const size_t comma = number.find(',');
+    const bool fraction = separator_ == ';' && comma != std::string::npos && comma > 0 &&
+                          number.find_first_not_of("0123456789", comma + 1) == std::string::npos &&
+                          number.size() - comma != 4;
+    if (fraction) number[comma] = '.';
+    return number;
+  }
+
   std::vector<std::string> cells(const TextLine& line, LineReader& more) const {
-    if (separator_ == '\t') return tsv_cells(line.text);
-    CsvRecord record;
+    if (plain_tabs_) return tsv_cells(line.text);
+    CsvRecord record(separator_);
     size_t bytes = line.text.size();
     bool complete = record.feed(line.text);
     while (!complete) {
@@ -128,34 +116,31 @@ class TableParser : public LineParser {
     }
   }
 
-  static bool is_canonical(std::string_view column) {
-    return column.size() == 6 && (column.front() | 0x20) == 'p';
-  }
-
   void check_header() {
     bool has_prompt = false;
-    const bool canonical =
-        std::any_of(columns_.begin(), columns_.end(), [](const std::string& column) {
-          return field_of(column) == Field::kPrompt && is_canonical(column);
-        });
-    for (const std::string& column : columns_) {
+    const auto prompt =
+        std::find_if(columns_.begin(), columns_.end(),
+                     [](const std::string& column) { return is_prompt_itself(column); });
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string& column = columns_[i];
       std::optional<Field> field = field_of(column);
       // A column `prompt` and, say, `caption`: the second is only copied.
-      if (field == Field::kPrompt && canonical && !is_canonical(column)) field.reset();
+      const bool second =
+          field == Field::kPrompt && prompt != columns_.end() && !is_prompt_itself(column);
+      if (second) {
+        field.reset();
+        remark_second_prompt(remarks_, "column", *prompt, column);
+      }
+      const bool again = std::find(columns_.begin(), columns_.begin() + static_cast<ptrdiff_t>(i),
+                                   column) != columns_.begin() + static_cast<ptrdiff_t>(i);
       if ((field && std::find(fields_.begin(), fields_.end(), field) != fields_.end()) ||
-          std::count(columns_.begin(), columns_.end(), column) > 1) {
+          (again && !column.empty())) {
         refuse("the header names two columns for " + quote(column, 60));
       }
       has_prompt = has_prompt || field == Field::kPrompt;
       fields_.push_back(field);
-      if (!field && is_manifest_member(column) && !is_size(column)) {
-        remarks_.once(fmt::format("the column {} is one the manifest has itself; it is not copied",
-                                  quote(column, 60)));
-      }
-      if (!field && !nearly_field(column).empty()) {
-        remarks_.once(fmt::format("the column {} is only copied to the manifest; did you mean {}?",
-                                  quote(column, 60), nearly_field(column)));
-      }
+      copied_.push_back(!again);  // spreadsheets leave columns without a name at the end
+      if (!field && !second) remark_foreign(remarks_, "column", column);
     }
     if (has_prompt) return;
     std::string names;
@@ -168,14 +153,17 @@ class TableParser : public LineParser {
 
   Remarks& remarks_;
   char separator_;
+  bool plain_tabs_;
+  bool comments_;  // are left out
   std::vector<std::string> columns_;
   std::vector<std::optional<Field>> fields_;  // by column; nothing: only copied
+  std::vector<bool> copied_;                  // by column
 };
 
 }  // namespace
 
-std::unique_ptr<LineParser> table_parser(Remarks& remarks, char separator) {
-  return std::make_unique<TableParser>(remarks, separator);
+std::unique_ptr<LineParser> table_parser(Remarks& remarks, char separator, bool comments) {
+  return std::make_unique<TableParser>(remarks, separator, comments);
 }
 
 }  // namespace bifrons

@@ -91,12 +91,58 @@ std::vector<std::string> shell_words(std::string_view text) {
   return words;
 }
 
+// How many bytes a dash of typography takes at `at`; 0: there is none. Hyphens of other lengths, en
+// and em dash, horizontal bar and minus.
+size_t dash_at(std::string_view text, size_t at) {
+  constexpr std::array<std::string_view, 7> kDashes = {
+      "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
+      "\xe2\x80\x94", "\xe2\x80\x95", "\xe2\x88\x92"};
+  for (const std::string_view dash : kDashes) {
+    if (text.substr(at).starts_with(dash)) return dash.size();
+  }
+  return 0;
+}
+
+// What begins at a word's start and only looks like an option: "—seed 7", which a word
+// processor makes of "--seed 7", and "-n2", as InvokeAI's prompts had it.
+void remark_other_dashes(std::string_view line, Remarks& remarks) {
+  for (size_t at = 0; at < line.size(); ++at) {
+    if (at > 0 && !is_space(line[at - 1])) continue;
+    size_t name = at;
+    while (const size_t n = dash_at(line, name)) name += n;
+    if (name > at) {
+      const size_t end = std::min(line.find_first_of(" \t=", name), line.size());
+      const std::string_view word = line.substr(name, end - name);
+      if (word.size() > 1 && (field_of(word) || is_size(word))) {
+        remarks.once_about(
+            "dash of typography",
+            fmt::format("{} begins with a dash of typography and is drawn as it stands; "
+                        "an option is written --{}",
+                        quote(line.substr(at, end - at), 60), word));
+      }
+    } else if (line[at] == '-' && at + 2 < line.size() && at > 0 &&
+               std::string_view("nsSCWHA").find(line[at + 1]) != std::string_view::npos &&
+               line[at + 2] >= '0' && line[at + 2] <= '9') {
+      const size_t end = std::min(line.find_first_of(" \t", at), line.size());
+      remarks.once_about(
+          "one hyphen",
+          fmt::format("{} is part of the prompt; an option has two hyphens and a name, "
+                      "such as --seed 7",
+                      quote(line.substr(at, end - at), 60)));
+    }
+  }
+}
+
 class TextParser : public LineParser {
  public:
   explicit TextParser(Remarks& remarks) : remarks_(remarks) {}
 
   PromptLine parse(const TextLine& text, LineReader&) override {
     PromptLine line;
+    if (is_comment(text.text)) {
+      remarks_.once("lines that begin with # or // are drawn like any; --comments leaves them out");
+    }
+    remark_other_dashes(text.text, remarks_);
     const size_t options = first_option(text.text);
     const std::string_view head = trimmed(std::string_view(text.text).substr(0, options));
     if (!head.empty()) line.prompt = head;
@@ -108,40 +154,43 @@ class TextParser : public LineParser {
 
  private:
   void take_options(PromptLine& line, const std::vector<std::string>& words) {
-    int64_t per_batch = 1, batches = 1;
+    std::array<std::string, kFields> said{};
     for (size_t i = 0; i < words.size();) {
       if (!words[i].starts_with("--")) refuse("unexpected " + quote(words[i], 60));
-      const std::string name = words[i].substr(2);
-      if (++i == words.size()) refuse("no value after " + quote("--" + name, 60));
-      const std::optional<Field> field = field_of(name);
-      std::string value = words[i++];
+      std::string name = words[i].substr(2), value;
+      if (const size_t equals = name.find('='); equals != std::string::npos) {
+        value = name.substr(equals + 1);
+        name.resize(equals);
+        ++i;
+      } else {
+        if (++i == words.size()) refuse("no value after " + quote("--" + name, 60));
+        value = words[i++];
+      }
+      const std::optional<Field> field = field_of_option(name);
       if (field == Field::kPrompt || field == Field::kNegativePrompt) {
         while (i < words.size() && !words[i].starts_with("--")) value += " " + words[i++];
       }
       if (field == Field::kPrompt && line.prompt) refuse("the prompt stands there twice");
       if (field) {
+        // The same option again is the last one's, as in A1111; another name for it is a slip.
+        std::string& before = said[static_cast<size_t>(*field)];
+        if (!before.empty() && before != name) {
+          refuse(quote("--" + name, 60) + " says again what " + quote("--" + before, 60) + " says");
+        }
+        before = name;
         set_field(line, *field, "--" + name, value);
-      } else if (name == "batch_size" || name == "batch-size") {
-        per_batch = whole(name, value);
-      } else if (name == "n_iter" || name == "n-iter" || name == "repeat") {
-        batches = whole(name, value);
       } else if (is_size(name)) {
         line.extras.emplace_back(name, json_text(value));
       } else {
         pass_over(name);
       }
     }
-    if (per_batch * batches > kMostPicturesOfALine) {
-      refuse(fmt::format("{} pictures; a line gives at most {}", per_batch * batches,
-                         kMostPicturesOfALine));
-    }
-    if (!line.count && per_batch * batches > 1) line.count = per_batch * batches;
+    settle_count(line);
   }
 
-  static int64_t whole(const std::string& name, const std::string& value) {
-    PromptLine scratch;
-    set_field(scratch, Field::kCount, "--" + name, value);
-    return *scratch.count;
+  // A1111's own scripts repeat what their options describe.
+  static std::optional<Field> field_of_option(const std::string& name) {
+    return name == "repeat" ? Field::kBatches : field_of(name);
   }
 
   void pass_over(std::string name) {
@@ -157,7 +206,22 @@ class TextParser : public LineParser {
   Remarks& remarks_;
 };
 
+// Without the blanks and line ends around it.
+class CaptionParser : public LineParser {
+ public:
+  PromptLine parse(const TextLine& text, LineReader&) override {
+    constexpr std::string_view kBlanks = " \t\n";
+    const size_t first = std::min(text.text.find_first_not_of(kBlanks), text.text.size());
+    const size_t last = text.text.find_last_not_of(kBlanks);
+    PromptLine line;
+    line.prompt = text.text.substr(first, last == std::string::npos ? 0 : last + 1 - first);
+    return line;
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<LineParser> caption_parser() { return std::make_unique<CaptionParser>(); }
 
 std::unique_ptr<LineParser> text_parser(Remarks& remarks) {
   return std::make_unique<TextParser>(remarks);

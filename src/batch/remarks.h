@@ -12,8 +12,10 @@ class Remarks {
   explicit Remarks(std::function<void(const std::string&)> say) : say_(std::move(say)) {}
 
   // Silent after twenty: the file is of another kind than we think, and memory stays bounded.
-  void once(const std::string& sentence) {
-    if (said_.size() < 20 && said_.insert(sentence).second && say_) say_(sentence);
+  void once(const std::string& sentence) { once_about(sentence, sentence); }
+  // Only the first sentence about a thing, be it said in other words the next time.
+  void once_about(const std::string& thing, const std::string& sentence) {
+    if (said_.size() < 20 && said_.insert(thing).second && say_) say_(sentence);
   }
 
  private:

@@ -52,8 +52,8 @@ class BatchRunTest : public ::testing::Test {
     JobStream jobs(PromptReader(stream_of(prompts), PromptFormat::kText, {}), {});
     Store store({.directory = out(), .shard = shard.index, .shards = shard.count});
     BatchSetup s = setup(shard);
-    s.on_failure = [&](int64_t line, const std::string& reason) {
-      result.failures.push_back(std::to_string(line) + " " + reason);
+    s.on_failure = [&](const LinePlace& place, const std::string& reason) {
+      result.failures.push_back(std::to_string(place.line) + " " + reason);
     };
     BatchRun batch(jobs, store, s);
     std::mt19937 random(order);

@@ -91,8 +91,8 @@ class CandidatesTest : public ::testing::Test {
     JobStream stream = jobs();
     Store store({.directory = out(), .shard = shard.index, .shards = shard.count});
     BatchSetup s = setup(shard);
-    s.on_failure = [&](int64_t line, const std::string& reason) {
-      result.failures.push_back(std::to_string(line) + " " + reason);
+    s.on_failure = [&](const LinePlace& place, const std::string& reason) {
+      result.failures.push_back(std::to_string(place.line) + " " + reason);
     };
     BatchRun batch(stream, store, s);
     Candidates candidates(batch, options());

@@ -245,7 +245,8 @@ TEST(PromptFiles, FormatsByEnding) {
   EXPECT_EQ(prompt_format_of("a.csv"), PromptFormat::kCsv);
   EXPECT_EQ(prompt_format_of("a.tsv"), PromptFormat::kTsv);
   EXPECT_FALSE(prompt_format_of("prompts"));
-  EXPECT_FALSE(prompt_format_of("a.json"));
+  EXPECT_EQ(prompt_format_of("a.json"), PromptFormat::kJson);
+  EXPECT_FALSE(prompt_format_of("a.caption"));
 }
 
 // Whatever the bytes, each line is a prompt or a reason, and nothing else happens.

@@ -20,7 +20,7 @@
 #include "tools/bifrons/judged.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
-#include "tools/bifrons/prompt_source.h"
+#include "tools/bifrons/prompt_files.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/shard.h"
 #include "tools/bifrons/signals.h"
@@ -32,17 +32,6 @@ namespace {
 // Files up to this size are read through before drawing, so that the bars know their end.
 constexpr int64_t kSmallFile = int64_t{4} << 20;
 constexpr int64_t kShownBadLines = 20;
-
-PromptFormat format_for(const BatchArguments& arguments) {
-  if (!arguments.format.empty()) return *prompt_format_of("x." + arguments.format);
-  const auto format = prompt_format_of(arguments.file);
-  if (format) return *format;
-  throw Error(ErrorKind::kUsage, arguments.file == "-"
-                                     ? "stdin needs --format txt, jsonl, csv or tsv"
-                                     : quote(arguments.file) +
-                                           " ends in none of .txt .jsonl .csv .tsv; say which with "
-                                           "--format");
-}
 
 JobOptions job_options(const BatchArguments& arguments) {
   JobOptions options;
@@ -84,9 +73,8 @@ class Batch {
  public:
   explicit Batch(const BatchArguments& arguments)
       : arguments_(arguments),
-        format_(format_for(arguments)),
         job_options_(job_options(arguments)),
-        source_(arguments.file, arguments.strict),
+        source_(arguments.files, arguments.format, arguments.strict),
         shard_(choose_shard(arguments.shard, [](const char* name) { return environment(name); })),
         place_(find_model(arguments.model)) {}
 
@@ -104,6 +92,7 @@ class Batch {
     open_engines();
     open_judges();
     const BatchSize size = look_ahead();
+    source_.check_headers(arguments_.comments);
     JobStream stream = jobs(true);
     stream.begin();
     Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
@@ -113,9 +102,7 @@ class Batch {
   }
 
  private:
-  DryRunFacts dry_run_facts() {
-    return {source_, format_, job_options_, shard_.shard, place_.directory};
-  }
+  DryRunFacts dry_run_facts() { return {source_, job_options_, shard_.shard, place_.directory}; }
 
   void say_shard() const {
     for (const std::string& warning : shard_.warnings) note(arguments_.talk, warning);
@@ -138,13 +125,9 @@ class Batch {
   JobStream jobs(bool with_remarks) {
     std::function<void(const std::string&)> remark;
     if (with_remarks) {
-      remark = [this](const std::string& text) {
-        note(arguments_.talk, source_.name() + ": " + text);
-      };
+      remark = [this](const std::string& text) { note(arguments_.talk, text); };
     }
-    return {PromptReader(source_.stream(), format_, remark, source_.name(),
-                         [this] { return source_.ready(); }),
-            job_options_};
+    return {source_.reader(remark, arguments_.comments), job_options_};
   }
 
   void open_engines() {
@@ -191,7 +174,8 @@ class Batch {
     if (arguments_.strict) {
       hooks.bad = [&](const BadLine& bad) {
         if (++shown <= kShownBadLines) {
-          say(fmt::format("{}:{}: {}\n", source_.name(), bad.number, bad.reason));
+          say(fmt::format("{}:{}: {}\n", bad.file.empty() ? source_.name() : bad.file, bad.number,
+                          bad.reason));
         }
       };
       hooks.fault = [this](const DrawRequest& request) {
@@ -233,8 +217,8 @@ class Batch {
                             arguments_.metadata ? &metadata : nullptr);
     };
     s.on_picture = [&watch](const FinishedPicture& picture) { watch.picture(picture); };
-    s.on_failure = [this, &watch](int64_t line, const std::string& reason) {
-      watch.failure(source_.name(), line, reason);
+    s.on_failure = [this, &watch](const LinePlace& place, const std::string& reason) {
+      watch.failure(source_.name(), place, reason);
     };
     s.stop = stop_requested;
     return s;
@@ -378,9 +362,8 @@ class Batch {
   const ModelInfo& model() const { return engines_.front().model(); }
 
   const BatchArguments& arguments_;
-  PromptFormat format_;
   JobOptions job_options_;  // the question is complete once the judges are open
-  PromptSource source_;
+  PromptFiles source_;
   ShardChoice shard_;
   ModelPlace place_;
   std::vector<Engine> engines_;

@@ -20,9 +20,10 @@ enum class ProgressKind { kAuto, kBar, kLine, kNone };
 
 struct BatchArguments {
   Talk talk;
-  Settings settings;  // what flags said; prompt is not used
-  std::string file;   // "-" is stdin
+  Settings settings;               // what flags said; prompt is not used
+  std::vector<std::string> files;  // and folders; "-" is stdin
   std::string format;
+  bool comments = false;  // lines that begin with # or // are left out
   std::string output;
   int64_t count = 1;
   int lanes = 0;  // 0: automatic

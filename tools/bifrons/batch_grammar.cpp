@@ -67,15 +67,23 @@ void fill_machine(std::string& model, std::string& device, int& threads, bool th
 }
 
 void add_reading(CLI::App& command, BatchArguments& a) {
-  command.add_option("FILE", a.file, "Prompts: .txt .jsonl .csv .tsv; - reads stdin")->required();
-  add_checked(command, "--format", "NAME", "Of FILE: txt, jsonl, csv or tsv (default: its ending)",
-              [&a](const std::string& text) {
-                if (!prompt_format_of("x." + text)) {
-                  throw Error(ErrorKind::kUsage,
-                              "--format takes txt, jsonl, csv or tsv, not " + quote(text, 60));
-                }
-                a.format = text;
-              });
+  // A callback with words: a vector of strings would split "[a, b]".
+  command
+      .add_option_function<std::vector<std::string>>(
+          "FILE", [&a](const std::vector<std::string>& words) { a.files = words; },
+          "Prompts: .txt .jsonl .json .csv .tsv, one or several; - reads stdin; a folder: each "
+          ".txt file in it is a prompt, and its picture is called after it")
+      ->required();
+  add_checked(
+      command, "--format", "NAME", "Of FILE: txt, jsonl, json, csv or tsv (default: its ending)",
+      [&a](const std::string& text) {
+        if (!prompt_format_of("x." + text)) {
+          throw Error(ErrorKind::kUsage,
+                      "--format takes txt, jsonl, json, csv or tsv, not " + quote(text, 60));
+        }
+        a.format = text;
+      });
+  command.add_flag("--comments", a.comments, "Leave out lines that begin with # or //");
   command.add_flag("--strict", a.strict, "Draw nothing when a line is bad");
   command.add_flag("--dry-run", a.dry_run,
                    "Check every line; print counts and estimates and draw nothing");

@@ -24,6 +24,11 @@ std::string members(const BatchCounts& c) {
                      c.drawn, c.done_before, c.failed, c.bad_lines, c.duplicates);
 }
 
+// Which of several prompt files.
+std::string file_member(const std::string& file) {
+  return file.empty() ? "" : "\"prompt_file\":" + json_text(file) + ",";
+}
+
 }  // namespace
 
 std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCounts& counts) {
@@ -109,22 +114,26 @@ void BatchWatch::picture(const FinishedPicture& picture) {
   const PictureJob& job = picture.drawn.job;
   const auto& choice = picture.drawn.choice;
   print(fmt::format(
-      R"({{"schema":1,"event":"image","file":{},"id":{},"line":{},"index":{},"seed":{},)"
+      R"({{"schema":1,"event":"image","file":{},"id":{},{}"line":{},"index":{},"seed":{},)"
       R"("seconds":{:.4f}{}}})"
       "\n",
-      json_text(picture.path), json_text(job.id), job.line, job.index, job.request.seed,
-      picture.drawn.drawing.seconds, choice ? ",\"best_of\":" + choice_json(*choice) : ""));
+      json_text(picture.path), json_text(job.id), file_member(job.file), job.line, job.index,
+      job.request.seed, picture.drawn.drawing.seconds,
+      choice ? ",\"best_of\":" + choice_json(*choice) : ""));
 }
 
-void BatchWatch::failure(const std::string& file, int64_t line, const std::string& reason) {
+void BatchWatch::failure(const std::string& file, const LinePlace& place,
+                         const std::string& reason) {
   const std::lock_guard lock(mutex_);
   if (jsonl_) {
-    print(fmt::format(R"({{"schema":1,"event":"error","line":{},"reason":{}}})"
+    print(fmt::format(R"({{"schema":1,"event":"error",{}"line":{},"reason":{}}})"
                       "\n",
-                      line, json_text(reason)));
+                      file_member(place.file), place.line, json_text(reason)));
   }
   if (++shown_failures_ > kFailuresShown) return;
-  above_bars([&] { say(fmt::format("{}:{}: {}\n", file, line, reason)); });
+  above_bars([&] {
+    say(fmt::format("{}:{}: {}\n", place.file.empty() ? file : place.file, place.line, reason));
+  });
 }
 
 void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& counts) {

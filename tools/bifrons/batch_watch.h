@@ -36,7 +36,8 @@ class BatchWatch {
   // Any thread.
   void start(const ModelInfo& model, const std::string& device, const Shard& shard);
   void picture(const FinishedPicture& picture);
-  void failure(const std::string& file, int64_t line, const std::string& reason);
+  // `file` is the name of the prompt file where there is one only.
+  void failure(const std::string& file, const LinePlace& place, const std::string& reason);
   // Tokens drawn so far by engine number `engine`, and what came of them.
   void progress(size_t engine, int64_t tokens, const BatchCounts& counts);
   void note(const std::string& line);

@@ -238,19 +238,17 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
   };
   hooks.bad = [&](const BadLine& bad) {
     if (++shown > kShownBadLines) return;
-    say(fmt::format("{}:{}: {}\n", facts.source.name(), bad.number, bad.reason));
+    say(fmt::format("{}:{}: {}\n", bad.file.empty() ? facts.source.name() : bad.file, bad.number,
+                    bad.reason));
   };
   hooks.fault = [&](const DrawRequest& request) {
     const auto fault = engine.fault_of(request);
     return fault ? std::string(fault->what()) : std::string();
   };
-  JobStream jobs(PromptReader(
-                     facts.source.stream(), facts.format,
-                     [&](const std::string& remark) {
-                       note(arguments.talk, facts.source.name() + ": " + remark);
-                     },
-                     facts.source.name()),
-                 job_options);
+  JobStream jobs(
+      facts.source.reader([&](const std::string& remark) { note(arguments.talk, remark); },
+                          arguments.comments),
+      job_options);
   const Survey found = survey(jobs, facts.shard, hooks);
   if (shown > kShownBadLines) {
     say(fmt::format("bifrons: {} more bad lines\n", shown - kShownBadLines));

@@ -5,13 +5,12 @@
 
 #include "src/batch/job_stream.h"
 #include "tools/bifrons/batch.h"
-#include "tools/bifrons/prompt_source.h"
+#include "tools/bifrons/prompt_files.h"
 
 namespace bifrons {
 
 struct DryRunFacts {
-  PromptSource& source;
-  PromptFormat format;
+  PromptFiles& source;
   JobOptions options;
   Shard shard;
   std::string model;  // its directory

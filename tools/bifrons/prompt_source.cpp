@@ -25,15 +25,30 @@ namespace {
 // At `offset`, or from a pipe when that is negative.
 size_t read_some(int file, std::span<char> room, int64_t offset, const std::string& name) {
   while (true) {
+    // A file without line ends is read to its end in one go.
+    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped while reading " + name);
     const ssize_t got = offset < 0 ? ::read(file, room.data(), room.size())
                                    : ::pread(file, room.data(), room.size(), offset);
     if (got >= 0) return static_cast<size_t>(got);
     if (errno != EINTR) fail("cannot read " + name, errno);
-    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped while reading " + name);
   }
 }
 
+// Devices that end, or have somebody typing at them.
+bool is_endless_device(int file, const struct stat& status) {
+  if (S_ISBLK(status.st_mode)) return true;
+  struct stat null = {};
+  const bool is_null = stat("/dev/null", &null) == 0 && null.st_rdev == status.st_rdev;
+  return S_ISCHR(status.st_mode) && !is_null && isatty(file) == 0;
+}
+
 }  // namespace
+
+ByteStream stream_of(std::shared_ptr<UniqueFd> file, std::string name) {
+  return [file = std::move(file), name = std::move(name)](std::span<char> room) {
+    return read_some(file->get(), room, -1, name);
+  };
+}
 
 PromptSource::PromptSource(const std::string& path, bool read_again) {
   const bool from_stdin = path == "-";
@@ -48,6 +63,9 @@ PromptSource::PromptSource(const std::string& path, bool read_again) {
   struct stat status = {};
   if (fstat(file_.get(), &status) != 0) fail("cannot read " + name_, errno);
   if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::kData, name_ + " is a directory");
+  if (is_endless_device(file_.get(), status)) {
+    throw Error(ErrorKind::kData, name_ + " is a device, not a file of prompts");
+  }
   if (S_ISREG(status.st_mode) && lseek(file_.get(), 0, SEEK_CUR) == 0) {
     bytes_ = status.st_size;
   } else if (read_again) {

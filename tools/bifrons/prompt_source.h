@@ -1,6 +1,7 @@
 // The bytes of a prompt file or of stdin, read once or several times.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "src/batch/line_reader.h"
@@ -28,5 +29,8 @@ class PromptSource {
   std::string name_;
   int64_t bytes_ = -1;
 };
+
+// The bytes of an open file from where it stands; `name` is for messages.
+ByteStream stream_of(std::shared_ptr<UniqueFd> file, std::string name);
 
 }  // namespace bifrons
