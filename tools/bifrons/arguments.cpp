@@ -83,12 +83,30 @@ std::string_view verb_behind_dashes(const std::string& option, const CLI::App& a
   return {};
 }
 
+// An option whose hyphens a word processor or a web page has made a dash of (U+2010 to U+2015, and
+// the minus) as it was meant; any other word as it is.
+std::string with_hyphens(const std::string& word) {
+  const auto is_dash = [&](size_t at) {
+    const std::string dash = word.substr(at, 3);
+    return dash == "\xe2\x88\x92" || (dash >= "\xe2\x80\x90" && dash <= "\xe2\x80\x95");
+  };
+  size_t at = 0;
+  while (is_dash(at)) at += 3;
+  if (at == 0 || at == word.size()) return word;
+  const std::string name = word.substr(at);
+  return (name.find('=') == 1 || name.size() == 1 ? "-" : "--") + name;
+}
+
 [[noreturn]] void refuse_extras(const CLI::App& command, const CLI::App& app) {
   const std::vector<std::string> extras = command.remaining(true);
   const std::string word = extras.empty() ? std::string() : extras.front();
   if (word == "--") {
     throw Error(ErrorKind::kUsage,
                 "after -- comes the prompt and nothing else; options go before it");
+  }
+  if (const std::string meant = with_hyphens(word); meant != word) {
+    throw Error(ErrorKind::kUsage,
+                quote(word, 60) + " begins with a dash of typography; write " + quote(meant, 60));
   }
   if (!word.starts_with('-')) {
     throw Error(ErrorKind::kUsage, "unexpected argument " + quote(word, 60) +
@@ -121,10 +139,10 @@ void fill_machine(Grammar& grammar) {
     grammar.threads = static_cast<int>(parse_whole("BIFRONS_THREADS", threads, 0, kMostThreads));
   }
   const std::string model = environment("BIFRONS_MODEL");
-  for (std::string* each : {&grammar.generate.model, &grammar.decode.model, &grammar.inspect.model,
-                            &grammar.tokenize.model, &grammar.doctor.model, &grammar.sight.model,
-                            &grammar.vary.drawing.model, &grammar.encode.model,
-                            &grammar.reconstruct.model}) {
+  for (std::string* each :
+       {&grammar.generate.model, &grammar.decode.model, &grammar.inspect.model,
+        &grammar.tokenize.model, &grammar.doctor.model, &grammar.sight.model,
+        &grammar.vary.drawing.model, &grammar.encode.model, &grammar.reconstruct.model}) {
     if (each->empty()) *each = model;
   }
   grammar.generate.device = grammar.decode.device = grammar.sight.device = grammar.device;

@@ -9,6 +9,7 @@
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/grammar.h"
+#include "tools/bifrons/setting_aliases.h"
 
 namespace bifrons {
 namespace {
@@ -99,6 +100,7 @@ void add_reading(CLI::App& command, BatchArguments& a) {
                 a.count = static_cast<int64_t>(
                     parse_whole("--count", text, 1, uint64_t{kMostPicturesOfALine}));
               });
+  add_count_aliases_of_batch(command);
 }
 
 void add_writing(CLI::App& command, BatchArguments& a) {

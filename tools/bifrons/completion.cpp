@@ -102,6 +102,7 @@ std::vector<Verb> verbs_of(const CLI::App& app) {
   for (const CLI::App* command : commands_of(app)) {
     Verb verb{command->get_name(), command->get_description(), {}, operands_of(app, *command)};
     for (const CLI::Option* option : command->get_options()) {
+      if (option->get_group().empty()) continue;  // hidden: other programs' names
       Flag flag;
       for (const std::string& name : option->get_snames()) flag.names.push_back("-" + name);
       for (const std::string& name : option->get_lnames()) flag.names.push_back("--" + name);

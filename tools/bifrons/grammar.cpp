@@ -7,6 +7,7 @@
 #include "src/io/text.h"
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/bench.h"
+#include "tools/bifrons/setting_aliases.h"
 
 namespace bifrons {
 namespace {
@@ -176,6 +177,7 @@ void add_setting_options(CLI::App& command, Settings& settings, const char* seed
   command.add_flag_callback(
       "--allow-special", [&settings] { settings.allow_special = true; },
       "Special tokens written in the prompt count as such");
+  add_setting_aliases(command);
 }
 
 void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of,
@@ -209,6 +211,7 @@ void add_drawing_command_options(CLI::App& command, Grammar& grammar,
           },
           "Number of pictures, with seeds counting up (default 1)")
       ->type_name("N");
+  add_count_aliases(command, arguments.count, kMostPictures);
   command
       .add_option("-o,--output", arguments.output,
                   "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - "
@@ -217,7 +220,9 @@ void add_drawing_command_options(CLI::App& command, Grammar& grammar,
   command.add_flag("-y,--overwrite", arguments.overwrite, "Replace existing files");
   add_best_of_options(command, arguments.best_of, arguments.match_question);
   command.add_flag("--grid", arguments.grid, "Also write all pictures as one contact sheet");
-  command.add_option("--like", arguments.like, "Take every setting from this picture; flags win")
+  command
+      .add_option("--like", arguments.like,
+                  "Take every setting from this picture, be it of another program; flags win")
       ->type_name("FILE");
   command.add_option("--tokens-out", arguments.tokens_out, "Also write the image codes as JSON")
       ->type_name("FILE");

@@ -4,6 +4,7 @@
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/grammar.h"
+#include "tools/bifrons/setting_aliases.h"
 
 namespace bifrons {
 namespace {
@@ -37,6 +38,7 @@ void add_reply_options(CLI::App& command, SightArguments& sight) {
              reply.seed = parse_whole("--seed", text, 0, std::numeric_limits<uint64_t>::max());
            })
       .type_name("NUMBER");
+  add_setting_aliases(command);
   add_text(command, "--max-tokens", "Longest reply, in tokens (default 512)",
            [&reply](const std::string& text) {
              reply.max_tokens =
