@@ -13,6 +13,7 @@ constexpr uint32_t kExifPointerTag = 0x8769;
 constexpr uint32_t kUserCommentTag = 0x9286;
 constexpr uint32_t kOrientationTag = 0x0112;
 constexpr std::string_view kUnicode("UNICODE\0", 8);
+constexpr std::string_view kAscii("ASCII\0\0\0", 8);
 constexpr std::string_view kMark =
     "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 constexpr std::string_view kSettingsOpen = "<bifrons:settings>";
@@ -117,8 +118,14 @@ std::string exif_comment(std::span<const uint8_t> tiff) {
   const size_t size = reader.number(entry + 4, 4);
   const size_t at = reader.number(entry + 8, 4);
   if (size < kUnicode.size() || !reader.holds(at, size)) return {};
-  if (!starts_with(tiff, at, kUnicode)) return {};
   std::string text;
+  if (starts_with(tiff, at, kAscii)) {
+    for (size_t i = at + kAscii.size(); i < at + size && tiff[i] != 0; ++i) {
+      append_utf8(text, tiff[i] < 0x80 ? tiff[i] : 0xfffd);
+    }
+    return text;
+  }
+  if (!starts_with(tiff, at, kUnicode)) return {};
   for (size_t i = at + kUnicode.size(); i + 1 < at + size; i += 2) {
     uint32_t code = read_big(tiff, i, 2);
     if (code >= 0xd800 && code < 0xdc00 && i + 3 < at + size) {

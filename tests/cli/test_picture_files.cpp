@@ -149,6 +149,11 @@ TEST(Exif, CommentsComeBackAndInvalidBytesAreReplaced) {
             "a\xef\xbf\xbd"
             "b\xef\xbf\xbd");
   EXPECT_EQ(exif_comment({}), "");
+  // Other programs write plain letters.
+  std::vector<uint8_t> plain = exif_with_comment("abcdefgh");
+  const std::string_view comment("ASCII\0\0\0a fox\xff\0\0\0\0\0\0\0\0\0\0", 24);
+  std::copy(comment.begin(), comment.end(), plain.end() - 24);
+  EXPECT_EQ(exif_comment(plain), "a fox\xef\xbf\xbd");
 }
 
 TEST(ContactSheet, PutsPicturesInRows) {

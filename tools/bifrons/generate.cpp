@@ -11,6 +11,7 @@
 #include "src/io/text.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/judged.h"
+#include "tools/bifrons/like.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
@@ -59,7 +60,12 @@ Settings complete_settings(const GenerateArguments& arguments) {
     } catch (const Error& error) {
       throw Error(error.kind(), name + ": " + error.what());
     }
-    fill_from(settings, settings_of_picture(info.metadata, name));
+    const LikeSettings like = settings_like(info.metadata, name);
+    fill_from(settings, like.settings);
+    if (!like.remark.empty()) note(arguments.talk, like.remark);
+    if (!settings.prompt) {
+      throw Error(ErrorKind::kData, name + ": there is no prompt in it; say with -p what to draw");
+    }
   }
   // 32 bits are enough to never meet twice by chance, and can be typed.
   if (!settings.seed) settings.seed = std::random_device{}();
