@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "src/batch/manifest_columns.h"
 #include "src/io/json.h"
 #include "src/io/sha256.h"
 
@@ -38,26 +39,27 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   };
   if (!job.template_text.empty()) add("template", json_text(job.template_text));
   if (!job.id.empty()) add("id", json_text(job.id));
-  for (const auto& [name, json] : job.extras) {
-    if (is_manifest_member(name) || (name == kFileMember && !job.file.empty())) continue;
-    add(name, json);
+  auto extras = job.extras;
+  if (!job.file.empty()) {
+    std::erase_if(extras, [](const auto& extra) { return extra.first == kFileMember; });
   }
+  out += column_members(extras);
   if (!job.file.empty()) add(kFileMember, json_text(job.file));
   add("index", std::to_string(job.index));
   add("line", std::to_string(job.line));
   add("number", std::to_string(job.number));
-  add("seed", std::to_string(r.seed));
-  add("cfg", fmt::format("{}", r.guidance));
-  add("temperature", fmt::format("{}", r.temperature));
+  out += "," + seed_member("seed", r.seed);
+  add("cfg", real_json(r.guidance));
+  add("temperature", real_json(r.temperature));
   add("top_k", std::to_string(r.top_k));
-  add("top_p", fmt::format("{}", r.top_p));
+  add("top_p", real_json(r.top_p));
   if (r.negative_prompt) add("negative_prompt", json_text(*r.negative_prompt));
   add("allow_special", r.allow_special ? "true" : "false");
   add("rope", setup.rope == RopeMode::kBf16 ? "\"bf16\"" : "\"f32\"");
   add("model", json_text(setup.model.name));
   add("program", json_text("bifrons " + build_info().version));
   add("device", json_text(setup.device));
-  if (drawn.choice) add("best_of", choice_json(*drawn.choice));
+  if (drawn.choice) add("best_of", best_of_json(choice_json(*drawn.choice)));
   add("width", std::to_string(drawn.drawing.picture.width));
   add("height", std::to_string(drawn.drawing.picture.height));
   add("seconds", fmt::format("{:.4f}", drawn.drawing.seconds));

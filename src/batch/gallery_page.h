@@ -37,6 +37,7 @@ inline constexpr std::string_view kGalleryTail = R"html(]</script>
 <script>
 "use strict";
 const all = JSON.parse(document.getElementById("data").textContent);
+for (const p of all) if (p.seed === undefined) p.seed = p.large_seed;
 const at = id => document.getElementById(id);
 const make = (name, text) => { const e = document.createElement(name); if (text !== undefined) e.textContent = text; return e; };
 const quoted = text => "'" + String(text).replaceAll("'", "'\\''") + "'";

@@ -14,6 +14,7 @@
 
 #include "kernels/error.h"
 #include "src/batch/files.h"
+#include "src/batch/manifest_columns.h"
 #include "src/batch/prompt_line.h"
 #include "src/io/descriptor.h"
 #include "src/io/json.h"
@@ -30,6 +31,11 @@ constexpr size_t kTailBytes = kChecksum.size() + 8 + 2;  // ,"crc32":"01234567"}
 uint32_t checksum(std::string_view text) {
   return static_cast<uint32_t>(
       crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+}
+
+// A line without line end: `body`, its checksum and the closing brace.
+std::string sealed(const std::string& body) {
+  return fmt::format("{}{}{:08x}\"}}", body, kChecksum, checksum(body));
 }
 
 // Takes `,"name":"value"` or `,"name":value` off the end of a line.
@@ -134,7 +140,11 @@ std::string manifest_line(const ManifestEntry& entry, std::string_view members) 
                                  members.empty() ? "" : ",", members);
   line += fmt::format(R"(,"model_hash":"{}","bytes":{},"sha256":"{}","key":"{}")", entry.model,
                       entry.bytes, entry.sha256, entry.key);
-  return fmt::format("{}{}{:08x}\"}}\n", line, kChecksum, checksum(line));
+  return sealed(line) + "\n";
+}
+
+std::string renewed_line(std::string_view line) {
+  return sealed(todays_body(line.substr(0, line.size() - kTailBytes)));
 }
 
 std::optional<ManifestEntry> read_manifest_line(std::string_view line) {

@@ -31,6 +31,10 @@ struct ManifestEntry {
 // braces: "text":"a fox","seed":7.
 std::string manifest_line(const ManifestEntry& entry, std::string_view members);
 
+// A line that read_manifest_line() takes, without line end, as this version writes it: see
+// todays_body(). Lines of this version come back as they are.
+std::string renewed_line(std::string_view line);
+
 // Whether a batch can have given a picture this name: what a prompt line's `output` may be, with an
 // ending of a picture. No other one is read from a manifest, which may come from anywhere: it stays
 // below the directory and names none of our own files.

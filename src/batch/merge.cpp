@@ -173,7 +173,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
     return std::tie(a.index, a.entry.file_name) < std::tie(b.index, b.entry.file_name);
   });
   std::string text;
-  for (const ListedPicture& picture : all) text.append(picture.line).push_back('\n');
+  for (const ListedPicture& picture : all) text.append(renewed_line(picture.line)).push_back('\n');
   write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
                 IfExists::kReplace);
   const auto listed = static_cast<int64_t>(all.size());

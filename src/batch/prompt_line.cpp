@@ -15,11 +15,22 @@
 namespace bifrons {
 namespace {
 
-constexpr std::array kManifestMembers = std::to_array<std::string_view>(
-    {"file_name", "text",   "template",    "id",      "line",   "index",           "number",
-     "seed",      "cfg",    "temperature", "top_k",   "top_p",  "negative_prompt", "allow_special",
-     "rope",      "model",  "model_hash",  "program", "device", "seconds",         "tokens_sha256",
-     "width",     "height", "bytes",       "sha256",  "key",    "crc32",           "best_of"});
+constexpr std::array kManifestMembers =
+    std::to_array<std::string_view>({"file_name",     "text",
+                                     "template",      "id",
+                                     "line",          "index",
+                                     "number",        "seed",
+                                     "large_seed",    "cfg",
+                                     "temperature",   "top_k",
+                                     "top_p",         "negative_prompt",
+                                     "allow_special", "rope",
+                                     "model",         "model_hash",
+                                     "program",       "device",
+                                     "seconds",       "tokens_sha256",
+                                     "width",         "height",
+                                     "bytes",         "sha256",
+                                     "key",           "crc32",
+                                     "best_of"});
 
 std::string normal(std::string_view name) {
   std::string out(name);

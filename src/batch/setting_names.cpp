@@ -34,6 +34,7 @@ constexpr std::array kNames = std::to_array<FieldName>({
     {"noise_seed", Field::kSeed},
     {"manual_seed", Field::kSeed},
     {"generator_seed", Field::kSeed},
+    {"large_seed", Field::kSeed},  // of a manifest: one that its readers' integers do not hold
     {"count", Field::kCount},
     {"n", Field::kCount},
     {"parallel_size", Field::kCount},

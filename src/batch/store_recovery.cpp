@@ -58,10 +58,11 @@ void Store::refuse_foreign_manifest() const {
                   " is not of a batch, or wholly damaged; move it away or use another directory");
 }
 
-// Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off.
+// Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off. Lines of
+// earlier versions are renewed, so that all of them have the same columns.
 void Store::recover_manifest() {
   int64_t good = 0, end_of_good = 0;
-  bool good_after_bad = false, foreign = false;
+  bool good_after_bad = false, foreign = false, renews = false;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     const auto entry = read_row(row, options_.directory);
     if (!entry) {
@@ -76,12 +77,14 @@ void Store::recover_manifest() {
     good_after_bad = good_after_bad || history_.damaged_lines > 0;
     if (index_.find(entry->file_name) != nullptr) superseded_ = true;
     index_.add(*entry);
+    renews = renews || renewed_line(row.text) != row.text;
     ++good;
     end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
   });
   if (good == 0 && (foreign || history_.damaged_lines > 0)) refuse_foreign_manifest();
-  if ((history_.damaged_lines == 0 && !history_.torn_line) || !options_.draws) return;
-  if (!good_after_bad) {
+  const bool whole = history_.damaged_lines == 0 && !history_.torn_line;
+  if ((whole && !renews) || !options_.draws) return;
+  if (!good_after_bad && !renews) {
     const UniqueFd file(open(manifest_path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     if (file.get() < 0 || ftruncate(file.get(), end_of_good) != 0 || fsync(file.get()) != 0) {
       fail_to_write(manifest_path(), errno);
@@ -90,7 +93,7 @@ void Store::recover_manifest() {
   }
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    if (read_row(row, options_.directory)) kept.append(row.text).push_back('\n');
+    if (read_row(row, options_.directory)) kept.append(renewed_line(row.text)).push_back('\n');
   });
   write_durably(manifest_path(), {reinterpret_cast<const uint8_t*>(kept.data()), kept.size()},
                 IfExists::kReplace);
