@@ -7,12 +7,12 @@
 
 namespace bifrons {
 
-Picture contact_sheet(std::span<const Picture> pictures) {
+Picture contact_sheet(std::span<const Picture> pictures, std::optional<int64_t> wanted_gap) {
   check(!pictures.empty(), "contact_sheet: no pictures");
   const int64_t count = static_cast<int64_t>(pictures.size());
   const int64_t width = pictures[0].width;
   const int64_t height = pictures[0].height;
-  const int64_t gap = std::max<int64_t>(2, width / 48);
+  const int64_t gap = wanted_gap.value_or(std::max<int64_t>(2, width / 48));
   int64_t columns = 1;
   while (columns * columns < count) ++columns;
   const int64_t rows = (count + columns - 1) / columns;

@@ -96,12 +96,13 @@ std::optional<BatchJob> BatchRun::find_job(bool waits) {
       continue;
     }
     PictureJob& job = std::get<PictureJob>(*item);
+    if (setup_.on_asked) setup_.on_asked(job);
     {
       const bool listed = store_.lists(job.file_name);
       const std::lock_guard lock(mutex_);
       counts_.listed += listed;
       counts_.jobs =
-          ManifestIndex::hash(fmt::format("{:x} {} {}", counts_.jobs, job.file_name, job.key));
+          ManifestIndex::hash(fmt::format("{:x} {} {}", counts_.jobs, former_name(job), job.key));
     }
     if (job.index % setup_.shard.count != setup_.shard.index) continue;
     const PictureState state =

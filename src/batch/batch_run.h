@@ -67,6 +67,8 @@ struct BatchSetup {
   std::function<void(const FinishedPicture&)> on_picture{};
   std::function<void(const LinePlace& place, const std::string& reason)> on_failure{};
   std::function<bool()> stop{};  // true: give out no more pictures
+  // Called for every picture that the file asks for, of all shards and in order, drawn or not.
+  std::function<void(const PictureJob&)> on_asked{};
 };
 
 // JSON members that say everything that is needed to draw the picture again, and what came of it.

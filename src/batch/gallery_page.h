@@ -57,8 +57,11 @@ function command(p) {
   return p.model === "storybook" ? words : words + " -m " + quoted("/path/to/" + p.model);
 }
 
+// Names may hold signs that mean something in addresses.
+const address = p => p.file_name.split("/").map(encodeURIComponent).join("/");
+
 function open(p) {
-  at("large").src = p.file_name;
+  at("large").src = address(p);
   at("command").textContent = command(p);
   at("settings").replaceChildren(...Object.entries(p).map(([name, value]) => {
     const row = make("tr");
@@ -71,7 +74,7 @@ function open(p) {
 function card(p) {
   const figure = make("figure"), image = make("img");
   image.loading = "lazy";
-  image.src = p.file_name;
+  image.src = address(p);
   image.alt = p.text;
   figure.tabIndex = 0;
   figure.append(image, make("figcaption", p.text));

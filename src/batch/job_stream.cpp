@@ -7,7 +7,9 @@
 #include <charconv>
 
 #include "src/batch/manifest.h"
+#include "src/batch/picture_name.h"
 #include "src/io/json.h"
+#include "src/io/letters.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
 #include "src/io/text.h"
@@ -28,11 +30,9 @@ std::string_view ending_of(PictureFormat format) {
   throw ContractError("a picture format without an ending");
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
+std::string automatic_name(const PictureJob& job, const std::string& slug_of_prompt) {
+  return fmt::format("{}-{}-{}{}", slug_of_prompt, job.request.seed, job.key.substr(0, 8),
+                     ending_of(job.format));
 }
 
 // Prompt files of other tools may say how large a picture shall be; a model draws one size.
@@ -66,6 +66,19 @@ std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOpt
       json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", r.seed,
       r.guidance, r.temperature, r.top_k, r.top_p, r.allow_special,
       options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata, choice));
+}
+
+std::string former_name(const PictureJob& job) {
+  std::string former = automatic_name(job, former_slug(job.request.prompt));
+  return job.file_name == automatic_name(job, slug(job.request.prompt)) ? former : job.file_name;
+}
+
+std::string name_of_line(const PictureJob& job) {
+  constexpr std::string_view kFirst = "-0001";
+  if (!job.id.empty()) return job.id;
+  std::string name = job.file_name.substr(0, job.file_name.rfind('.'));
+  if (name.ends_with(kFirst)) name.resize(name.size() - kFirst.size());
+  return name;
 }
 
 uint64_t seed_of_prompt(std::string_view prompt) {
@@ -133,7 +146,8 @@ PictureJob JobStream::make(int64_t number) {
   if (line.temperature) request.temperature = *line.temperature;
   if (line.top_k) request.top_k = *line.top_k;
   if (line.top_p) request.top_p = *line.top_p;
-  job.format = picture_format_of(line.output).value_or(options_.format);
+  job.format = picture_format_of(line.output.empty() ? options_.name : line.output)
+                   .value_or(options_.format);
   job.key = picture_key(request, job.format, options_);
   job.file_name = name_of(job);
   return job;
@@ -141,23 +155,43 @@ PictureJob JobStream::make(int64_t number) {
 
 // The line's own name, numbered when it gives several pictures; else one made from what decides the
 // picture, so that it is the same wherever the line stands.
+// A line's output comes before the batch's pattern, and that before an id.
 std::string JobStream::name_of(const PictureJob& job) const {
   const PromptLine& line = current_->line;
-  std::string stem = line.id;
+  std::string pattern = line.output.empty() ? options_.name : line.output;
+  if (pattern.empty() && line.id.empty()) {
+    std::string former = automatic_name(job, former_slug(job.request.prompt));
+    const bool was_drawn = options_.is_listed && options_.is_listed(former);
+    return was_drawn ? former : automatic_name(job, slug(job.request.prompt));
+  }
   std::string ending(ending_of(job.format));
-  if (!line.output.empty()) {
-    stem = line.output;
-    if (picture_format_of(stem)) {
-      ending = stem.substr(stem.rfind('.'));
-      stem.resize(stem.size() - ending.size());
-    }
+  if (picture_format_of(pattern)) {
+    ending = pattern.substr(pattern.rfind('.'));
+    pattern.resize(pattern.size() - ending.size());
   }
-  if (!stem.empty()) {
-    return current_->count == 1 ? stem + ending
-                                : fmt::format("{}-{:04}{}", stem, job.number, ending);
+  std::string name = pattern.empty()
+                         ? line.id
+                         : picture_name(pattern, {line, job.request.prompt, job.request.seed,
+                                                  index_, job.number - 1});
+  const bool apart = current_->count == 1 || (!pattern.empty() && tells_pictures_apart(pattern));
+  name += (apart ? "" : fmt::format("-{:04}", job.number)) + ending;
+  const std::string fault = fault_of_path(name);
+  if (!fault.empty()) {
+    throw Error(ErrorKind::kData, quote(name, 120) + " cannot be an output name: it " + fault);
   }
-  return fmt::format("{}-{}-{}{}", slug(job.request.prompt), job.request.seed, job.key.substr(0, 8),
-                     ending);
+  return name;
+}
+
+// Whether one file would have to be a folder, too.
+bool JobStream::is_below_a_picture(std::string_view file_name) {
+  const std::string name = without_case(file_name);
+  if (folders_.contains(ManifestIndex::hash(name))) return true;
+  for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
+    const uint64_t folder = ManifestIndex::hash(std::string_view(name).substr(0, slash));
+    if (names_.contains(folder)) return true;
+    folders_.insert(folder);
+  }
+  return false;
 }
 
 std::optional<JobStream::Item> JobStream::next() {
@@ -183,7 +217,14 @@ std::optional<JobStream::Item> JobStream::find() {
         return BadLine{number, error.what()};
       }
     }
-    PictureJob job = make(current_->next);
+    PictureJob job;
+    const int64_t line = current_->line.number;
+    try {
+      job = make(current_->next);
+    } catch (const Error& error) {  // of its name
+      current_.reset();
+      return BadLine{line, error.what()};
+    }
     const bool reported = current_->reported;
     if (++current_->next == current_->count) current_.reset();
     if (const auto control = control_character(job.request.prompt, true)) {  // of a wildcard file
@@ -194,10 +235,18 @@ std::optional<JobStream::Item> JobStream::find() {
     }
     const uint64_t key = ManifestIndex::hash(job.key);
     // Without regard to case: there are file systems for which A.png is a.png.
-    const auto [known, is_new] = names_.emplace(ManifestIndex::hash(lower(job.file_name)), key);
-    if (is_new) {
+    const auto [known, is_new] =
+        names_.emplace(ManifestIndex::hash(without_case(job.file_name)), key);
+    if (is_new && !is_below_a_picture(job.file_name)) {
       job.index = index_++;
       return job;
+    }
+    if (is_new) {
+      names_.erase(known);
+      if (current_) current_->reported = true;
+      if (reported) continue;
+      return BadLine{
+          job.line, quote(job.file_name, 120) + " would be below a picture, or a folder of others"};
     }
     if (known->second == key) {
       ++duplicates_;

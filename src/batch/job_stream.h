@@ -5,7 +5,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -30,12 +32,15 @@ struct JobOptions {
   RopeMode rope = RopeMode::kF32;
   int64_t image_size = 0;  // of every picture; 0: not known, and sizes in lines are not looked at
   PictureFormat format = PictureFormat::kPng;
-  bool metadata = true;                 // whether the files carry their settings
-  bool expand = false;                  // prompts are templates
+  std::string name{};    // pattern, as check_output_name() takes it, of lines without an output
+  bool metadata = true;  // whether the files carry their settings
+  bool expand = false;   // prompts are templates
   bool combinatorial = false;           // all of a template's combinations instead of random ones
   std::string wildcards = "wildcards";  // directory of __name__ files
   int64_t best_of = 0;                  // candidates of each picture (Candidates); 0: not judged
-  std::string question{};               // asked of each candidate, as question_about() takes it
+  // Whether a picture of that name is listed: those of earlier versions keep their names.
+  std::function<bool(std::string_view)> is_listed{};
+  std::string question{};  // asked of each candidate, as question_about() takes it
 };
 
 // One picture to be.
@@ -57,6 +62,14 @@ struct PictureJob {
 // The key of a picture: 64 hex digits. `options` give rope, metadata, best_of and question.
 std::string picture_key(const DrawRequest& request, PictureFormat format,
                         const JobOptions& options);
+
+// What earlier versions called the picture, who kept [a-z0-9] alone of a prompt. Whoever drew it,
+// this is the same.
+std::string former_name(const PictureJob& job);
+
+// What all pictures of the line are called together, when it is the line's first picture: its id,
+// or else the name without ending and -0001.
+std::string name_of_line(const PictureJob& job);
 
 // The seed of a line that has none and whose batch has none: it stays with its prompt wherever the
 // line moves. 32 bits, so that it can be typed.
@@ -99,7 +112,10 @@ class JobStream {
   JobOptions options_;
   Wildcards wildcards_;
   std::optional<Current> current_;
+  bool is_below_a_picture(std::string_view file_name);
+
   std::string file_;                              // of current_, or of the line before
+  std::unordered_set<uint64_t> folders_;          // hashes: of all pictures so far, and above
   std::unordered_map<uint64_t, uint64_t> names_;  // hashes: name to key, of all pictures so far
   int64_t lines_ = 0, duplicates_ = 0, index_ = 0;
 };

@@ -15,7 +15,7 @@
 #include "kernels/error.h"
 #include "src/batch/files.h"
 #include "src/batch/manifest_columns.h"
-#include "src/batch/prompt_line.h"
+#include "src/batch/picture_name.h"
 #include "src/io/descriptor.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
@@ -122,17 +122,7 @@ std::string shard_suffix(int64_t shard, int64_t shards) {
 }
 
 bool is_picture_name(std::string_view file_name) {
-  constexpr int kDeepest = 4;
-  constexpr size_t kLongest = 255;  // of a part: longer than an id, for numbers are appended
-  if (!picture_format_of(file_name)) return false;
-  std::string_view rest = file_name;
-  for (int depth = 1; depth <= kDeepest; ++depth) {
-    const size_t slash = rest.find('/');
-    if (!is_plain_name(rest.substr(0, slash), kLongest)) return false;
-    if (slash == std::string_view::npos) return true;
-    rest = rest.substr(slash + 1);
-  }
-  return false;
+  return picture_format_of(file_name) && fault_of_path(file_name).empty();
 }
 
 std::string manifest_line(const ManifestEntry& entry, std::string_view members) {

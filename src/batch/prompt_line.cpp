@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "kernels/error.h"
+#include "src/batch/picture_name.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 
@@ -170,45 +171,6 @@ void settle_count(PromptLine& line) {
     refuse(fmt::format("{} pictures; a line gives at most {}", pictures, kMostPicturesOfALine));
   }
   line.count = pictures;
-}
-
-bool is_plain_name(std::string_view part, size_t longest) {
-  const auto is_alphanumeric = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
-  const bool letters = std::all_of(part.begin(), part.end(), [&](char c) {
-    return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
-  });
-  return !part.empty() && part.size() <= longest && letters && is_alphanumeric(part[0]) &&
-         !part.ends_with('.');
-}
-
-void check_id(std::string_view id) {
-  if (!is_plain_name(id, 100)) {
-    refuse(
-        fmt::format("{} cannot be an id or file name: take up to 100 of A-Z a-z 0-9 . _ -, with "
-                    "a letter or digit first and no dot last",
-                    quote(id, 60)));
-  }
-  std::string stem = normal(id.substr(0, id.find('.')));
-  const bool numbered = stem.size() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")) &&
-                        stem[3] >= '0' && stem[3] <= '9';
-  if (numbered || stem == "con" || stem == "prn" || stem == "aux" || stem == "nul") {
-    refuse(quote(id, 60) + " is the name of a device on Windows, not of a file");
-  }
-}
-
-void check_output_name(std::string_view path) {
-  int parts = 0;
-  for (std::string_view rest = path;; ++parts) {
-    const size_t slash = rest.find('/');
-    check_id(rest.substr(0, slash));
-    if (slash == std::string_view::npos) break;
-    rest = rest.substr(slash + 1);
-  }
-  if (parts > 3 || path.size() > 200) {
-    refuse(quote(path, 60) + " is too long or too deep for an output name");
-  }
 }
 
 }  // namespace bifrons

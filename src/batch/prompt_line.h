@@ -33,7 +33,7 @@ struct PromptLine {
   std::optional<int64_t> top_k{};
   std::optional<double> top_p{};
   std::string id;      // checked by check_id(); empty: none
-  std::string output;  // a file name; empty: none
+  std::string output;  // a pattern, checked by check_output_name(); empty: none
   // Names and JSON texts of what is not ours; they are kept and copied to the manifest.
   std::vector<std::pair<std::string, std::string>> extras{};
 };
@@ -55,16 +55,5 @@ void set_field(PromptLine& line, Field field, std::string_view name, const Json&
 // Makes a count of a size of batches and their number. Throws Error (data): there is a count beside
 // them, or their product is above kMostPicturesOfALine.
 void settle_count(PromptLine& line);
-
-// Whether `part` is [A-Za-z0-9][A-Za-z0-9._-]*, at most `longest` bytes long, and does not end in a
-// dot.
-bool is_plain_name(std::string_view part, size_t longest);
-
-// Throws Error (data) unless `id` is a plain name of at most 100 bytes and no device name of
-// Windows.
-void check_id(std::string_view id);
-
-// The same for a relative path of such names, at most four deep.
-void check_output_name(std::string_view path);
 
 }  // namespace bifrons

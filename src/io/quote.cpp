@@ -3,36 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdint>
+
+#include "src/io/letters.h"
 
 namespace bifrons {
 namespace {
 
 constexpr std::string_view kEllipsis = "…";
-
-struct Decoded {
-  char32_t point = 0;
-  size_t bytes = 0;  // 0: not valid UTF-8
-};
-
-// The first code point of a text that is not empty; overlong forms and surrogates are not valid.
-Decoded decode(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {};
-  char32_t point = lead & (0x7fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    point = (point << 6) | (byte(i) & 0x3fu);
-  }
-  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-  if (point < kSmallest[length] || point > 0x10ffff || surrogate) return {};
-  return {point, length};
-}
 
 // Controls, and what changes the order or the visibility of the text around it.
 bool must_escape(char32_t c) {
@@ -79,7 +57,7 @@ std::string quote(std::string_view text, size_t max_columns) {
   size_t columns = 0;
   size_t cut = shown.size();  // where the text ends if an ellipsis has to follow
   while (!text.empty()) {
-    const Decoded next = decode(text);
+    const DecodedPoint next = decode_point(text);
     std::string piece;
     size_t width = 0;
     if (next.bytes == 0) {

@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "src/io/letters.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
 namespace {
 
-constexpr size_t kLongestSlug = 40;
+constexpr size_t kMostSlugLetters = 40;  // and hyphens
+constexpr size_t kMostSlugBytes = 100;
 
 }  // namespace
 
@@ -87,7 +89,37 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
+// A letter that does not fit goes with the marks that belong to it.
 std::string slug(std::string_view prompt) {
+  std::string out;
+  size_t letters = 0;
+  size_t last_letter = 0;  // where it begins
+  bool after_letter = false;
+  while (!prompt.empty()) {
+    const DecodedPoint next = decode_point(prompt);
+    prompt.remove_prefix(std::max<size_t>(1, next.bytes));
+    const LetterKind kind = next.bytes == 0 ? LetterKind::kOther : letter_kind(next.point);
+    if (kind == LetterKind::kInvisible || (kind == LetterKind::kMark && !after_letter)) continue;
+    const size_t before = out.size();
+    if (kind == LetterKind::kMark || kind == LetterKind::kLetter) {
+      append_point(out, lower_letter(next.point));
+    } else if (!out.empty() && out.back() != '-') {
+      out.push_back('-');
+    }
+    after_letter = kind != LetterKind::kOther;
+    const bool adds = kind != LetterKind::kMark && out.size() > before;
+    if (out.size() > kMostSlugBytes || (adds && letters == kMostSlugLetters)) {
+      out.resize(kind == LetterKind::kMark ? last_letter : before);
+      break;
+    }
+    letters += adds;
+    if (kind == LetterKind::kLetter) last_letter = before;
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out.empty() ? "picture" : out;
+}
+
+std::string former_slug(std::string_view prompt) {
   std::string out;
   for (char c : prompt) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -97,7 +129,7 @@ std::string slug(std::string_view prompt) {
     } else if (!out.empty() && out.back() != '-') {
       out.push_back('-');
     }
-    if (out.size() == kLongestSlug) break;
+    if (out.size() == kMostSlugLetters) break;
   }
   while (!out.empty() && out.back() == '-') out.pop_back();
   return out.empty() ? "picture" : out;

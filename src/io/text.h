@@ -27,8 +27,12 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t enough);
 // The word of `known` that `word` was probably meant to be; empty when none is near.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
 
-// [a-z0-9-], at most 40 bytes, never empty: what file names say of a prompt.
+// What file names say of a prompt: small letters, numbers and marks of any script with hyphens
+// between, at most 40 of them and 100 bytes, cut before a whole letter, never empty.
 std::string slug(std::string_view prompt);
+
+// The same as earlier versions made it: [a-z0-9-], at most 40 bytes.
+std::string former_slug(std::string_view prompt);
 
 // A whole non-negative decimal number in [least, most]. Throws Error (usage) naming `option` and
 // the range for anything else.

@@ -47,9 +47,45 @@ TEST(Text, Slugs) {
   EXPECT_EQ(slug("A fox, in the SNOW!"), "a-fox-in-the-snow");
   EXPECT_EQ(slug("../../etc/passwd"), "etc-passwd");
   EXPECT_EQ(slug(""), "picture");
-  EXPECT_EQ(slug("\xe7\x8c\xab"), "picture");
+  EXPECT_EQ(slug("!?"), "picture");
   EXPECT_EQ(slug(std::string(100, 'a')).size(), 40u);
   EXPECT_EQ(slug(std::string(39, 'a') + " b"), std::string(39, 'a'));
+}
+
+TEST(Text, SlugsKeepLettersOfEveryScript) {
+  EXPECT_EQ(slug("여우가 눈 속에 있다"), "여우가-눈-속에-있다");
+  EXPECT_EQ(slug("ثعلب في الثلج!"), "ثعلب-في-الثلج");
+  EXPECT_EQ(slug("Лиса в СНЕГУ"), "лиса-в-снегу");
+  EXPECT_EQ(slug("İstanbul, ﬁne Ǆ Ⅷ ٣"), "istanbul-ﬁne-ǆ-ⅷ-٣");
+  EXPECT_EQ(slug("e\u0301te\u0301 \u0301x"), "e\u0301te\u0301-x") << "a mark alone goes";
+  EXPECT_EQ(slug("हिन्दी में"), "हिन्दी-में");
+  EXPECT_EQ(slug("🦊❄\ufe0f"), "picture");
+  EXPECT_EQ(slug("a\u202eb\u200bc\u2066d\ufeff"), "abcd");
+  EXPECT_EQ(slug("a\xff\xc3"
+                 "b"),
+            "a-b");
+  // 40 letters, and no more than 100 bytes of them.
+  const auto repeated = [](const std::string& letter, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += letter;
+    return text;
+  };
+  EXPECT_EQ(slug(repeated("猫", 50)), repeated("猫", 33));
+  EXPECT_EQ(slug(repeated("я", 50)), repeated("я", 40));
+  EXPECT_EQ(slug(repeated("e\u0301", 50)), repeated("e\u0301", 33)) << "letters with their marks";
+  EXPECT_EQ(slug("ab" + repeated("\u0301", 90)), "a");
+  EXPECT_EQ(slug(repeated("\u0301", 90)), "picture");
+}
+
+// What file names were before: resuming goes by it.
+TEST(Text, FormerSlugs) {
+  EXPECT_EQ(former_slug("Café au lait, 雪!"), "caf-au-lait");
+  EXPECT_EQ(former_slug("猫"), "picture");
+  for (const std::string& ascii :
+       {std::string("A fox, in the SNOW!"), std::string(39, 'a') + " b", std::string(100, 'a'),
+        std::string("a - b -- c"), std::string("-- 12 x"), std::string(38, 'x') + "  -  yz"}) {
+    EXPECT_EQ(slug(ascii), former_slug(ascii)) << ascii;
+  }
 }
 
 TEST(Text, NumbersAreStrict) {

@@ -18,6 +18,7 @@
 #include "tools/bifrons/dry_run.h"
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/judged.h"
+#include "tools/bifrons/line_sheets.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/prompt_files.h"
@@ -40,6 +41,7 @@ JobOptions job_options(const BatchArguments& arguments) {
   options.count = arguments.count;
   options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
   options.format = arguments.save_as;
+  options.name = arguments.name;
   options.metadata = arguments.metadata;
   options.expand = arguments.expand;
   options.combinatorial = arguments.combinatorial;
@@ -93,10 +95,14 @@ class Batch {
     open_judges();
     const BatchSize size = look_ahead();
     source_.check_headers(arguments_.comments);
+    job_options_.is_listed = [this](std::string_view name) {
+      return store_ != nullptr && store_->lists(name);
+    };
     JobStream stream = jobs(true);
     stream.begin();
     Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
                  arguments_.overwrite});
+    store_ = &store;
     say_history(store.history());
     return draw(stream, store, size);
   }
@@ -160,6 +166,7 @@ class Batch {
     if (!arguments_.strict && !small) return size;
     const ManifestIndex index =
         arguments_.resume == Resume::kFresh ? ManifestIndex() : read_manifests(arguments_.output);
+    job_options_.is_listed = [&](std::string_view name) { return index.find(name) != nullptr; };
     SurveyHooks hooks;
     hooks.stop = stop_requested;
     hooks.state = [&](const PictureJob& job) {
@@ -221,6 +228,9 @@ class Batch {
       watch.failure(source_.name(), place, reason);
     };
     s.stop = stop_requested;
+    if (arguments_.grid_per_prompt) {
+      s.on_asked = [this](const PictureJob& job) { line_sheets_.add(job); };
+    }
     return s;
   }
 
@@ -300,6 +310,7 @@ class Batch {
     }
     store.finish(counts.failed + counts.bad_lines, fmt::format("{:016x}", counts.jobs));
     if (arguments_.grid) save_sheet();
+    if (arguments_.grid_per_prompt) save_line_sheets();
     const bool any = store.history().listed + counts.drawn > 0;
     if (arguments_.gallery && any) write_gallery(arguments_.output);
     if (arguments_.gallery && !any) watch.note("no pictures for a gallery");
@@ -359,6 +370,15 @@ class Batch {
          "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet).string()));
   }
 
+  void save_line_sheets() {
+    LineSheets::Options options{arguments_.output, arguments_.overwrite, arguments_.metadata};
+    options.remark = [this](const std::string& text) { note(arguments_.talk, text); };
+    options.stop = stop_requested;
+    const int64_t sheets = line_sheets_.save(options);
+    note(arguments_.talk,
+         fmt::format("{} sheets in {}", sheets, quote(line_sheets_directory(arguments_.output))));
+  }
+
   const ModelInfo& model() const { return engines_.front().model(); }
 
   const BatchArguments& arguments_;
@@ -366,6 +386,8 @@ class Batch {
   PromptFiles source_;
   ShardChoice shard_;
   ModelPlace place_;
+  LineSheets line_sheets_;
+  const Store* store_ = nullptr;  // while it is open
   std::vector<Engine> engines_;
   std::vector<Understanding> judges_;  // one an engine with --best-of, else none
 };

@@ -34,7 +34,9 @@ struct BatchArguments {
   bool dry_run = false;
   Resume resume = Resume::kTrust;
   bool overwrite = false;
+  std::string name;  // pattern of the pictures' names
   bool grid = false;
+  bool grid_per_prompt = false;
   bool gallery = false;
   PictureFormat save_as = PictureFormat::kPng;
   bool metadata = true;

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "src/batch/picture_name.h"
 #include "src/batch/prompt_reader.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
@@ -103,10 +104,26 @@ void add_reading(CLI::App& command, BatchArguments& a) {
   add_count_aliases_of_batch(command);
 }
 
+// A prompt file's pattern is bad data, an option's a matter of usage.
+void check_name_pattern(const std::string& text) {
+  try {
+    check_output_name(text);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kUsage, std::string("--name: ") + error.what());
+  }
+}
+
 void add_writing(CLI::App& command, BatchArguments& a) {
   command.add_option("-o,--output", a.output, "Directory for the pictures and metadata.jsonl")
       ->type_name("DIR")
       ->required();
+  add_checked(command, "--name", "PATTERN",
+              "Names of the pictures: {id} {line} {number:04} {index} {seed} {slug} {prompt} or a "
+              "column, with folders; a line's own output comes first",
+              [&a](const std::string& text) {
+                check_name_pattern(text);
+                a.name = text;
+              });
   add_checked(command, "--resume", "NAME",
               "What counts as done: trust the manifest and sizes (default), or verify every hash",
               [&a](const std::string& text) {
@@ -128,6 +145,8 @@ void add_writing(CLI::App& command, BatchArguments& a) {
       "--no-metadata", [&a] { a.metadata = false; },
       "Pictures are pixels only; metadata.jsonl still says everything");
   command.add_flag("--grid", a.grid, "Also a contact sheet of the first pictures, beside DIR");
+  command.add_flag("--grid-per-prompt", a.grid_per_prompt,
+                   "Also DIR-grids/ID.png for every line: its pictures side by side, without gaps");
   command.add_flag("--gallery", a.gallery, "Also DIR/index.html, as the gallery command makes it");
   command.add_flag("--jsonl", a.jsonl, "Print an event a line as JSON instead of paths");
   add_checked(command, "--progress", "NAME", "auto (default), bar, line or none",

@@ -228,6 +228,7 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
     if (job_options.question.empty()) job_options.question = judge->match_template();
   }
   const ManifestIndex index = read_manifests(arguments.output);
+  job_options.is_listed = [&](std::string_view name) { return index.find(name) != nullptr; };
   int64_t shown = 0;
   SurveyHooks hooks;
   hooks.stop = stop_requested;

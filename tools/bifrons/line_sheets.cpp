@@ -1,0 +1,141 @@
+// Sheets are made when everything is drawn, of files that a manifest vouches for.
+#include "tools/bifrons/line_sheets.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <unordered_map>
+
+#include "kernels/error.h"
+#include "src/batch/files.h"
+#include "src/batch/manifest.h"
+#include "src/batch/store.h"
+#include "src/io/durable_file.h"
+#include "src/io/letters.h"
+#include "src/io/quote.h"
+#include "src/io/sha256.h"
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/streams.h"
+#include "vision/grid.h"
+#include "vision/picture_file.h"
+#include "vision/picture_read.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostPictures = 64;
+constexpr std::string_view kMark = "A sheet of pictures by bifrons";
+
+std::span<const uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Nothing when it cannot be read, or is not what is listed.
+std::optional<Picture> listed_picture(const std::string& directory, const std::string& name,
+                                      const ManifestIndex& index) {
+  const ManifestIndex::Known* known = index.find(name);
+  if (known == nullptr || !stays_inside(directory, name)) return std::nullopt;
+  try {
+    const std::string file = read_file(directory + "/" + name, kLongestFile);
+    if (ManifestIndex::hash(sha256(file)) != known->sha256) return std::nullopt;
+    return read_picture(bytes_of(file));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+bool is_sheet(const std::string& file) {
+  try {
+    return read_picture_info(bytes_of(file)).metadata.parameters.starts_with(kMark);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void save_sheet(const std::string& directory, const std::string& name,
+                const std::vector<Picture>& pictures, const LineSheets::Options& options) {
+  const PictureMetadata metadata{std::string(kMark), ""};
+  const std::vector<uint8_t> sheet = encode_picture(contact_sheet(pictures, 0), PictureFormat::kPng,
+                                                    options.metadata ? &metadata : nullptr);
+  const fs::path path = directory + "/" + name + ".png";
+  if (!stays_inside(directory, name)) {
+    throw Error(ErrorKind::kCannotWrite,
+                quote(path.string()) + " would lie behind a symbolic link, or below a file");
+  }
+  make_directories(path.parent_path());
+  if (status_of(path.string())) {
+    const std::string there = content_of(path.string()).value_or("");
+    if (there == std::string(sheet.begin(), sheet.end())) return;
+    if (!options.overwrite && !is_sheet(there)) {
+      throw Error(ErrorKind::kCannotWrite,
+                  quote(path.string()) +
+                      " is there already and no sheet of bifrons; move it away, or --overwrite");
+    }
+  }
+  write_durably(path, sheet, IfExists::kReplace);
+}
+
+}  // namespace
+
+std::string line_sheets_directory(const std::string& directory) {
+  // Absolute: "." has no name of its own.
+  const fs::path whole = fs::absolute(directory + "/.").lexically_normal().parent_path();
+  return (whole.parent_path() / (whole.filename().string() + "-grids")).string();
+}
+
+void LineSheets::add(const PictureJob& job) {
+  // Of several files, every one has a first line.
+  const bool is_new = lines_.empty() || job.number == 1 || lines_.back().number != job.line ||
+                      lines_.back().id != job.id;
+  if (is_new) lines_.push_back({job.line, job.id, name_of_line(job), {}});
+  if (lines_.back().files.size() < kMostPictures) lines_.back().files.push_back(job.file_name);
+}
+
+int64_t LineSheets::save(const Options& options) const {
+  const std::string directory = line_sheets_directory(options.directory);
+  const ManifestIndex index = read_manifests(options.directory);
+  std::unordered_map<std::string, const Line*> saved;  // by name
+  int64_t incomplete = 0;
+  for (const Line& line : lines_) {
+    if (options.stop && options.stop()) {
+      throw Error(ErrorKind::kInterrupted,
+                  "stopped while sheets were made; the same command goes "
+                  "on from there");
+    }
+    const auto [known, is_new] = saved.emplace(without_case(line.name), &line);
+    if (!is_new) {
+      if (known->second->files == line.files) continue;
+      options.remark(
+          fmt::format("line {} has no sheet of its own, for that of line {} is named {} "
+                      "already; give it another id",
+                      line.number, known->second->number, quote(line.name, 60)));
+      continue;
+    }
+    std::vector<Picture> pictures;
+    for (const std::string& name : line.files) {
+      auto picture = listed_picture(options.directory, name, index);
+      const bool fits = picture && (pictures.empty() || (picture->width == pictures[0].width &&
+                                                         picture->height == pictures[0].height));
+      if (!fits) break;
+      pictures.push_back(std::move(*picture));
+    }
+    if (pictures.size() == line.files.size()) {
+      save_sheet(directory, line.name, pictures, options);
+    } else {
+      saved.erase(known);
+      ++incomplete;
+    }
+  }
+  if (incomplete > 0) {
+    options.remark(
+        fmt::format("{} lines have no sheet, because not all of their pictures are "
+                    "drawn; the same command makes it when they are",
+                    incomplete));
+  }
+  return static_cast<int64_t>(saved.size());
+}
+
+}  // namespace bifrons
