@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "src/batch/manifest.h"
+#include "src/batch/name_rules.h"
 #include "src/batch/picture_name.h"
 #include "src/io/json.h"
 #include "src/io/letters.h"

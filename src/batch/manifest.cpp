@@ -15,7 +15,7 @@
 #include "kernels/error.h"
 #include "src/batch/files.h"
 #include "src/batch/manifest_columns.h"
-#include "src/batch/picture_name.h"
+#include "src/batch/name_rules.h"
 #include "src/io/descriptor.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"

@@ -1,8 +1,6 @@
-// Names of a batch's pictures: which ones are safe on every file system, and how patterns such as
-// {id}/samples/{number:04} become them.
+// Names of a batch's pictures from patterns such as {id}/samples/{number:04}.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,21 +9,8 @@
 
 namespace bifrons {
 
-// Why `part` can be no file or folder of a batch, as the end of a sentence; empty when it can: at
-// most `longest` bytes of UTF-8 without controls, invisible characters and / \ : * ? " < > | !,
-// that begins with no blank, dot, hyphen, tilde or mark, ends in no blank or dot, and is no device
-// of Windows.
-constexpr size_t kLongestName = 255;
-std::string fault_of_name(std::string_view part, size_t longest = kLongestName);
-
-// The same for a relative path of such parts, at most four deep.
-std::string fault_of_path(std::string_view path);
-
-// Throws Error (data) unless `id` is such a part of at most 100 bytes.
-void check_id(std::string_view id);
-
-// Throws Error (data) for a pattern that makes no such path whatever its placeholders stand for, or
-// whose braces are wrong.
+// Throws Error (data) for a pattern that makes no path of fault_of_path() whatever its placeholders
+// stand for, or whose braces are wrong.
 void check_output_name(std::string_view pattern);
 
 // What the placeholders of a pattern stand for.
@@ -39,7 +24,7 @@ struct NameSource {
 
 // The pattern filled in; numbers may have a width, {number:04}, and an offset, {line-1:05}. What a
 // file name cannot hold becomes a hyphen, in values only. Throws Error (data): an unknown
-// placeholder, a value that is none, or a name that fault_of_path() refuses.
+// placeholder, or a value that is none. Whether it can be a name says fault_of_path().
 std::string picture_name(std::string_view pattern, const NameSource& source);
 
 // Whether the pictures of one line get different names by the pattern itself.

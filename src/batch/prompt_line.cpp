@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "kernels/error.h"
+#include "src/batch/name_rules.h"
 #include "src/batch/picture_name.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"

@@ -70,7 +70,9 @@ class GalleryPage(unittest.TestCase):
         self.addCleanup(holder.cleanup)
         self.folder = pathlib.Path(holder.name)
         # Seeds that a number of JavaScript cannot hold.
-        lines = [json.dumps({"prompt": prompt, "seed": 2**63 + 41 - i, "cfg": 3}) for i, prompt in enumerate(PROMPTS)]
+        # Names with signs that mean something in addresses.
+        lines = [json.dumps({"prompt": prompt, "seed": 2**63 + 41 - i, "cfg": 3, "output": f"a #{i} & 50%/猫 25%23"})
+                 for i, prompt in enumerate(PROMPTS)]
         (self.folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
         # The page knows the model by its directory's name.
         (self.folder / model.name).symlink_to(model)

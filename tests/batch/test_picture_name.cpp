@@ -3,6 +3,7 @@
 
 #include "kernels/error.h"
 #include "src/batch/manifest.h"
+#include "src/batch/name_rules.h"
 #include "src/batch/picture_name.h"
 
 namespace bifrons::testing {

@@ -163,6 +163,24 @@ TEST_F(CliBatch, ASheetForEveryLine) {
   EXPECT_NE(scratch.read("out-grids/fox.png"), "mine");
 }
 
+TEST_F(CliBatch, APlaceThatSheetsCannotHaveIsSaidFirst) {
+  scratch.write("p.txt", "a fox\n");
+  scratch.write("out-grids", "a file");
+  EXPECT_EQ(batch("p.txt", {"--grid-per-prompt"}).exit_code, 73);
+  EXPECT_TRUE(pictures("out").empty());
+}
+
+TEST_F(CliBatch, LinesOfOneIdHaveOneSheet) {
+  scratch.write("p.jsonl",
+                "{\"prompt\":\"a fox\",\"id\":\"x\"}\n{\"prompt\":\"a cat\",\"id\":\"X\"}\n");
+  const Outcome outcome = batch("p.jsonl", {"--grid-per-prompt", "--name", "{line}.png"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("line 2 has no sheet of its own, for that of line 1 is named \"X\""),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(pictures("out-grids").size(), 1u);
+}
+
 TEST_F(CliBatch, SheetsOfShardsComeWithTheLastOne) {
   scratch.write("p.txt", "a fox --id fox --count 3\n");
   const Outcome first = batch("p.txt", {"--grid-per-prompt", "--shard", "0/2"});

@@ -89,6 +89,7 @@ class Batch {
     }
     Store::check_place(arguments_.output);
     if (arguments_.gallery) check_gallery_place(arguments_.output);
+    if (arguments_.grid_per_prompt) check_line_sheets_place(arguments_.output);
     // Before the store, which --fresh empties: a model that cannot do what is asked costs nothing,
     // nor does a file that --strict refuses or whose header is wrong.
     open_engines();

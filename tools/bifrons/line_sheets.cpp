@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 #include <unordered_map>
 
 #include "kernels/error.h"
@@ -47,6 +49,21 @@ std::optional<Picture> listed_picture(const std::string& directory, const std::s
   }
 }
 
+// Nothing when one of them is missing or has another size.
+std::vector<Picture> listed_pictures(const std::string& directory,
+                                     const std::vector<std::string>& names,
+                                     const ManifestIndex& index) {
+  std::vector<Picture> pictures;
+  for (const std::string& name : names) {
+    auto picture = listed_picture(directory, name, index);
+    const bool fits = picture && (pictures.empty() || (picture->width == pictures[0].width &&
+                                                       picture->height == pictures[0].height));
+    if (!fits) return {};
+    pictures.push_back(std::move(*picture));
+  }
+  return pictures;
+}
+
 bool is_sheet(const std::string& file) {
   try {
     return read_picture_info(bytes_of(file)).metadata.parameters.starts_with(kMark);
@@ -86,6 +103,13 @@ std::string line_sheets_directory(const std::string& directory) {
   return (whole.parent_path() / (whole.filename().string() + "-grids")).string();
 }
 
+void check_line_sheets_place(const std::string& directory) {
+  const std::string path = line_sheets_directory(directory);
+  const auto status = status_of(path);
+  std::error_code error;
+  if (status && !fs::is_directory(path, error)) fail_to_write(path, ENOTDIR);
+}
+
 void LineSheets::add(const PictureJob& job) {
   // Of several files, every one has a first line.
   const bool is_new = lines_.empty() || job.number == 1 || lines_.back().number != job.line ||
@@ -114,15 +138,8 @@ int64_t LineSheets::save(const Options& options) const {
                       line.number, known->second->number, quote(line.name, 60)));
       continue;
     }
-    std::vector<Picture> pictures;
-    for (const std::string& name : line.files) {
-      auto picture = listed_picture(options.directory, name, index);
-      const bool fits = picture && (pictures.empty() || (picture->width == pictures[0].width &&
-                                                         picture->height == pictures[0].height));
-      if (!fits) break;
-      pictures.push_back(std::move(*picture));
-    }
-    if (pictures.size() == line.files.size()) {
+    const auto pictures = listed_pictures(options.directory, line.files, index);
+    if (!pictures.empty()) {
       save_sheet(directory, line.name, pictures, options);
     } else {
       saved.erase(known);

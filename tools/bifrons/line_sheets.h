@@ -13,6 +13,9 @@ namespace bifrons {
 // Where the sheets of a batch in `directory` go: DIR-grids beside it.
 std::string line_sheets_directory(const std::string& directory);
 
+// Throws Error (cannot write) when that is there and no directory.
+void check_line_sheets_place(const std::string& directory);
+
 class LineSheets {
  public:
   struct Options {
