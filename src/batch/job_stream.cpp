@@ -53,6 +53,18 @@ void check_size(const PromptLine& line, int64_t side) {
   }
 }
 
+// What is wrong with a prompt that a template gave, such as a value of a wildcard file.
+std::string fault_of_filled(const DrawRequest& request) {
+  for (const std::string& text : {request.prompt, request.negative_prompt.value_or("")}) {
+    const auto control = control_character(text, true);
+    if (!control) continue;
+    return fmt::format("the filled-in template holds a control character (0x{:02x}) at byte {}",
+                       control->code, control->at);
+  }
+  const bool blank = request.prompt.find_first_not_of(" \t\n") == std::string::npos;
+  return blank ? "the filled-in template is an empty prompt" : "";
+}
+
 }  // namespace
 
 std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
@@ -92,24 +104,53 @@ uint64_t seed_of_prompt(std::string_view prompt) {
 JobStream::JobStream(PromptReader reader, JobOptions options)
     : reader_(std::move(reader)), options_(std::move(options)), wildcards_(options_.wildcards) {}
 
+void JobStream::hint_at_templates(const PromptLine& line) {
+  const auto is_comment = [](const std::string& text) {
+    return text.starts_with('#') || text.find(" #") != std::string::npos;
+  };
+  if (options_.expand && is_comment(*line.prompt)) {
+    reader_.remark("what stands behind a # is a comment in templates; write \\# for the sign itself");
+  }
+  if (!options_.expand && (looks_like_template(*line.prompt) ||
+                           (line.negative_prompt && looks_like_template(*line.negative_prompt)))) {
+    reader_.remark(
+        "prompts with {a|b} or __name__ are drawn as they stand; --expand fills such templates in");
+  }
+}
+
+void JobStream::begin_template(Current& current, const PromptLine& line) {
+  current.expansion.emplace(*line.prompt, wildcards_);
+  const auto& negative = line.negative_prompt ? line.negative_prompt
+                                              : options_.defaults.negative_prompt;
+  try {
+    if (negative) current.negative.emplace(*negative, wildcards_);
+  } catch (const Error& error) {
+    throw Error(error.kind(), std::string("the negative prompt: ") + error.what());
+  }
+  if (!options_.combinatorial) {
+    if (current.expansion->asks_all() || (current.negative && current.negative->asks_all())) {
+      throw Error(ErrorKind::kData, "{!...} asks for all combinations; add --combinatorial");
+    }
+    return;
+  }
+  const int64_t combinations = current.expansion->combinations();
+  const int64_t negatives = current.negative ? current.negative->combinations() : 1;
+  current.per_prompt = current.count;
+  const double pictures = static_cast<double>(combinations) * static_cast<double>(negatives) *
+                          static_cast<double>(current.per_prompt);
+  if (pictures > static_cast<double>(kMostCombinations)) {
+    throw Error(ErrorKind::kData, fmt::format("more than {} combinations; draw some at random instead",
+                                              kMostCombinations));
+  }
+  current.count = static_cast<int64_t>(pictures);
+}
+
 void JobStream::begin_line(PromptLine line) {
   check_size(line, options_.image_size);
   Current current;
   current.count = line.count.value_or(options_.count);
-  if (options_.expand) {
-    current.expansion.emplace(*line.prompt, wildcards_);
-    if (options_.combinatorial) {
-      const int64_t combinations = current.expansion->combinations();
-      current.per_prompt = current.count;
-      if (combinations > kMostCombinations ||
-          combinations * current.per_prompt > kMostCombinations) {
-        throw Error(ErrorKind::kData,
-                    fmt::format("more than {} combinations; draw some at random instead",
-                                kMostCombinations));
-      }
-      current.count = combinations * current.per_prompt;
-    }
-  }
+  hint_at_templates(line);
+  if (options_.expand) begin_template(current, line);
   current.line = std::move(line);
   current_ = std::move(current);
 }
@@ -128,21 +169,9 @@ PictureJob JobStream::make(int64_t number) {
                                               : seed_of_prompt(*line.prompt);
   request.seed =
       first_seed + static_cast<uint64_t>(number * std::max<int64_t>(1, options_.best_of));
-  if (!current_->expansion) {
-    request.prompt = *line.prompt;
-  } else {
-    job.template_text = *line.prompt;
-    if (!options_.combinatorial) {
-      // The same prompts whether or not there are candidates.
-      request.prompt = current_->expansion->random(first_seed + static_cast<uint64_t>(number));
-    } else {
-      if (number % current_->per_prompt == 0) {
-        current_->prompt = current_->expansion->combination(number / current_->per_prompt);
-      }
-      request.prompt = current_->prompt;
-    }
-  }
+  request.prompt = *line.prompt;
   if (line.negative_prompt) request.negative_prompt = line.negative_prompt;
+  if (current_->expansion) fill_in(job, number, first_seed);
   if (line.guidance) request.guidance = *line.guidance;
   if (line.temperature) request.temperature = *line.temperature;
   if (line.top_k) request.top_k = *line.top_k;
@@ -152,6 +181,25 @@ PictureJob JobStream::make(int64_t number) {
   job.key = picture_key(request, job.format, options_);
   job.file_name = name_of(job);
   return job;
+}
+
+void JobStream::fill_in(PictureJob& job, int64_t number, uint64_t first_seed) {
+  Current& current = *current_;
+  job.template_text = *current.line.prompt;
+  if (!options_.combinatorial) {
+    // The same prompts whether or not there are candidates, or a negative prompt.
+    const uint64_t seed = first_seed + static_cast<uint64_t>(number);
+    constexpr uint64_t kOther = 0x6e65676174697665;  // a negative prompt draws for itself
+    current.prompt = current.expansion->random(seed, number);
+    if (current.negative) current.negative_prompt = current.negative->random(seed ^ kOther, number);
+  } else if (number % current.per_prompt == 0) {
+    const int64_t index = number / current.per_prompt;
+    const int64_t negatives = current.negative ? current.negative->combinations() : 1;
+    current.prompt = current.expansion->combination(index / negatives);
+    if (current.negative) current.negative_prompt = current.negative->combination(index % negatives);
+  }
+  job.request.prompt = current.prompt;
+  if (current.negative) job.request.negative_prompt = current.negative_prompt;
 }
 
 // The line's own name, numbered when it gives several pictures; else one made from what decides the
@@ -228,11 +276,10 @@ std::optional<JobStream::Item> JobStream::find() {
     }
     const bool reported = current_->reported;
     if (++current_->next == current_->count) current_.reset();
-    if (const auto control = control_character(job.request.prompt, true)) {  // of a wildcard file
-      current_.reset();
-      return BadLine{job.line, fmt::format("the filled-in template holds a control character "
-                                           "(0x{:02x}) at byte {}",
-                                           control->code, control->at)};
+    if (std::string fault = fault_of_filled(job.request); !fault.empty()) {
+      if (reported) continue;
+      if (current_) current_->reported = true;
+      return BadLine{job.line, std::move(fault)};
     }
     const uint64_t key = ManifestIndex::hash(job.key);
     // Without regard to case: there are file systems for which A.png is a.png.

@@ -33,9 +33,9 @@ struct JobOptions {
   int64_t image_size = 0;  // of every picture; 0: not known, and sizes in lines are not looked at
   PictureFormat format = PictureFormat::kPng;
   std::string name{};    // pattern, as check_output_name() takes it, of lines without an output
-  bool metadata = true;  // whether the files carry their settings
-  bool expand = false;   // prompts are templates
-  bool combinatorial = false;           // all of a template's combinations instead of random ones
+  bool metadata = true;                 // whether the files carry their settings
+  bool expand = false;                  // prompts and negative prompts are templates
+  bool combinatorial = false;           // all combinations of both instead of random ones
   std::string wildcards = "wildcards";  // directory of __name__ files
   int64_t best_of = 0;                  // candidates of each picture (Candidates); 0: not judged
   // Whether a picture of that name is listed: those of earlier versions keep their names.
@@ -98,13 +98,17 @@ class JobStream {
   struct Current {
     PromptLine line;
     std::optional<Template> expansion;
+    std::optional<Template> negative;  // the negative prompt as a template
     int64_t next = 0, count = 0;
     int64_t per_prompt = 1;  // pictures of each combination
-    std::string prompt;      // the combination drawn now
+    std::string prompt, negative_prompt;  // the combination drawn now
     bool reported = false;   // that an earlier line has a name of its pictures
   };
   std::optional<Item> find();
   void begin_line(PromptLine line);
+  void begin_template(Current& current, const PromptLine& line);
+  void hint_at_templates(const PromptLine& line);
+  void fill_in(PictureJob& job, int64_t number, uint64_t first_seed);
   PictureJob make(int64_t number);
   std::string name_of(const PictureJob& job) const;
 

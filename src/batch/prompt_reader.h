@@ -77,6 +77,8 @@ class PromptReader {
   // of the wrong kind, and what the stream throws.
   std::optional<ParsedLine> next();
   int64_t bytes_read() const { return bytes_before_ + (lines_ ? lines_->bytes_read() : 0); }
+  // Says something about the file that is worth saying once.
+  void remark(const std::string& sentence) { remarks_->once(sentence); }
   // Whether a line more is there already. A cell over several lines may wait all the same.
   bool ready() { return !lines_ || lines_->ready(); }
   // Of the line that next() gave last, where there are several files; else empty.

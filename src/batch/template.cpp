@@ -43,28 +43,61 @@ size_t pick(const std::vector<double>& weights, Chance& chance) {
   return last;
 }
 
-std::string fill(const TemplateNode& node, Chance& chance) {
-  if (node.kind == TemplateNode::Kind::kText) return node.text;
+// One template being filled in.
+class Filling {
+ public:
+  Filling(std::string_view text, uint64_t seed, int64_t turn) : chance_(text, seed), turn_(turn) {}
+
+  std::string by_chance(const TemplateNode& node);
+  std::string by_number(const TemplateNode& node, int64_t index);
+
+ private:
+  using Kind = TemplateNode::Kind;
+  std::string in_turn(const TemplateNode& node) {
+    const TemplateNode& all = *node.children[0];
+    return by_number(all, turn_ % all.combinations);
+  }
+  std::string select(const TemplateNode& node, int64_t index, int64_t taken);
+  std::string sequence(const TemplateNode& node, int64_t index);
+
+  Chance chance_;
+  int64_t turn_;
+  std::map<int, std::string> slots_;
+};
+
+std::string Filling::by_chance(const TemplateNode& node) {
   std::string out;
-  if (node.kind == TemplateNode::Kind::kSequence) {
-    for (const TemplateNode* child : node.children) out += fill(*child, chance);
-    return out;
+  switch (node.kind) {
+    case Kind::kText:
+      return node.text;
+    case Kind::kSequence:
+      for (const TemplateNode* child : node.children) out += by_chance(*child);
+      return out;
+    case Kind::kInTurn:
+      return in_turn(node);
+    case Kind::kByChance:
+      return by_chance(*node.children[0]);
+    case Kind::kSet:
+      slots_[node.slot] = by_chance(*node.children[0]);
+      return out;
+    case Kind::kGet:
+      return slots_[node.slot];
+    case Kind::kChoice:
+      break;
   }
   const auto span = static_cast<double>(node.most - node.least + 1);
-  const int64_t taken = node.least + static_cast<int64_t>(chance.next() * span);
+  const int64_t taken = node.least + static_cast<int64_t>(chance_.next() * span);
   std::vector<double> weights = node.weights;
   for (int64_t i = 0; i < taken; ++i) {
-    const size_t option = pick(weights, chance);
+    const size_t option = pick(weights, chance_);
     weights[option] = -1;
-    out += (i == 0 ? "" : node.separator) + fill(*node.children[option], chance);
+    out += (i == 0 ? "" : node.separator) + by_chance(*node.children[option]);
   }
   return out;
 }
 
-std::string fill(const TemplateNode& node, int64_t index);
-
 // Number `index` of the ordered selections of `taken` options.
-std::string select(const TemplateNode& node, int64_t index, int64_t taken) {
+std::string Filling::select(const TemplateNode& node, int64_t index, int64_t taken) {
   std::vector<int64_t> counts;
   for (const TemplateNode* child : node.children) counts.push_back(child->combinations);
   std::string out;
@@ -76,8 +109,8 @@ std::string select(const TemplateNode& node, int64_t index, int64_t taken) {
       const auto others =
           left == 1 ? int64_t{1} : static_cast<int64_t>(ordered_selections(counts, left - 1));
       if (index < own * others) {
-        out += (out.empty() && left == taken ? "" : node.separator) +
-               fill(*node.children[option], index / others);
+        out += (left == taken ? "" : node.separator) +
+               by_number(*node.children[option], index / others);
         index %= others;
         break;
       }
@@ -88,15 +121,35 @@ std::string select(const TemplateNode& node, int64_t index, int64_t taken) {
   return out;
 }
 
-std::string fill(const TemplateNode& node, int64_t index) {
-  if (node.kind == TemplateNode::Kind::kText) return node.text;
-  if (node.kind == TemplateNode::Kind::kSequence) {
-    std::string out;
-    for (auto at = node.children.rbegin(); at != node.children.rend(); ++at) {  // last varies first
-      out = fill(**at, index % (*at)->combinations) + out;
-      index /= (*at)->combinations;
-    }
-    return out;
+// The last one varies first; they are filled in from the first on, which may set what others get.
+std::string Filling::sequence(const TemplateNode& node, int64_t index) {
+  std::vector<int64_t> own(node.children.size());
+  for (size_t i = own.size(); i-- > 0;) {
+    own[i] = index % node.children[i]->combinations;
+    index /= node.children[i]->combinations;
+  }
+  std::string out;
+  for (size_t i = 0; i < own.size(); ++i) out += by_number(*node.children[i], own[i]);
+  return out;
+}
+
+std::string Filling::by_number(const TemplateNode& node, int64_t index) {
+  switch (node.kind) {
+    case Kind::kText:
+      return node.text;
+    case Kind::kSequence:
+      return sequence(node, index);
+    case Kind::kInTurn:
+      return in_turn(node);
+    case Kind::kByChance:
+      return by_chance(*node.children[0]);
+    case Kind::kSet:
+      slots_[node.slot] = by_number(*node.children[0], index);
+      return {};
+    case Kind::kGet:
+      return slots_[node.slot];
+    case Kind::kChoice:
+      break;
   }
   std::vector<int64_t> counts;
   for (const TemplateNode* child : node.children) counts.push_back(child->combinations);
@@ -110,18 +163,19 @@ std::string fill(const TemplateNode& node, int64_t index) {
 
 }  // namespace
 
-Template::Template(std::string_view text, Wildcards& wildcards)
-    : text_(text), root_(TemplateParser(text_, wildcards, nodes_).parse()) {}
+Template::Template(std::string_view text, Wildcards& wildcards) : text_(text) {
+  wildcards.made_ = 0;
+  root_ = TemplateParser(text_, wildcards, nodes_).parse();
+}
 
 std::string Template::combination(int64_t index) const {
   check(index >= 0 && index < combinations() && combinations() <= kMostCombinations,
         "template: no combination of that number");
-  return fill(*root_, index);
+  return Filling(text_, static_cast<uint64_t>(index), index).by_number(*root_, index);
 }
 
-std::string Template::random(uint64_t seed) const {
-  Chance chance(text_, seed);
-  return fill(*root_, chance);
+std::string Template::random(uint64_t seed, int64_t turn) const {
+  return Filling(text_, seed, turn).by_chance(*root_);
 }
 
 }  // namespace bifrons

@@ -172,6 +172,74 @@ TEST(JobStream, Templates) {
   EXPECT_EQ(jobs_of("a {red|blue} fox\n").jobs[0].request.prompt, "a {red|blue} fox");
 }
 
+TEST(JobStream, NegativePromptsAreTemplatesToo) {
+  JobOptions options;
+  options.expand = true;
+  options.count = 40;
+  JobOptions with_negative = options;
+  with_negative.defaults.negative_prompt = "{ugly|blurred}";
+  const std::string line = "a {red|blue} fox --seed 5\n";
+  const auto random = jobs_of(line, with_negative);
+  std::map<std::string, int> both;
+  for (const PictureJob& job : random.jobs) {
+    ++both[job.request.prompt + *job.request.negative_prompt];
+  }
+  EXPECT_EQ(both.size(), 4u) << "one does not follow the other";
+  const auto alone = jobs_of(line, options);
+  for (size_t i = 0; i < 40; ++i) {
+    EXPECT_EQ(alone.jobs[i].request.prompt, random.jobs[i].request.prompt);
+  }
+
+  options.count = 1;
+  options.combinatorial = true;
+  const auto all = jobs_of("a {red|blue} fox --negative_prompt {x|y}\n", options);
+  ASSERT_EQ(all.jobs.size(), 4u);
+  EXPECT_EQ(all.jobs[1].request.prompt, "a red fox");
+  EXPECT_EQ(all.jobs[1].request.negative_prompt, "y");
+  EXPECT_EQ(all.jobs[2].request.prompt, "a blue fox");
+  const auto bad = jobs_of("a fox --negative_prompt {x\n", options);
+  ASSERT_EQ(bad.bad.size(), 1u);
+  EXPECT_NE(bad.bad[0].reason.find("the negative prompt: "), std::string::npos);
+  EXPECT_EQ(jobs_of("a fox --negative_prompt {x|y}\n").jobs[0].request.negative_prompt, "{x|y}");
+}
+
+TEST(JobStream, TemplatesInTurnAndInAll) {
+  JobOptions options;
+  options.expand = true;
+  options.count = 3;
+  const auto turn = jobs_of("a {@red|blue} fox\n", options);
+  ASSERT_EQ(turn.jobs.size(), 3u);
+  EXPECT_EQ(turn.jobs[1].request.prompt, "a blue fox");
+  EXPECT_EQ(turn.jobs[2].request.prompt, "a red fox");
+  const auto every = jobs_of("a {!red|blue} fox\n# no prompt\n", options);
+  ASSERT_EQ(every.bad.size(), 2u);
+  EXPECT_NE(every.bad[0].reason.find("--combinatorial"), std::string::npos);
+  EXPECT_NE(every.bad[1].reason.find("empty"), std::string::npos);
+  options.combinatorial = true;
+  EXPECT_EQ(jobs_of("a {!red|blue} fox\n", options).jobs.size(), 6u);
+}
+
+TEST(JobStream, TemplatesWithoutExpandAreHintedAt) {
+  const auto hints = [](const std::string& text, bool expand) {
+    int count = 0;
+    JobOptions options;
+    options.expand = expand;
+    JobStream stream(PromptReader(stream_of(text), PromptFormat::kText,
+                                  [&count](const std::string&) { ++count; }),
+                     options);
+    while (stream.next()) {
+    }
+    return count;
+  };
+  EXPECT_EQ(hints("a {red|blue} fox\na __colour__ cat\n", false), 1);
+  EXPECT_EQ(hints("a __colours/*__ cat\n", false), 1);
+  EXPECT_EQ(hints("a fox --negative_prompt {a|b}\n", false), 1);
+  EXPECT_EQ(hints("a ${colour} fox\n", false), 1);
+  EXPECT_EQ(hints("a {} ____ snake_case __ fox __ | 5$$\n", false), 0);
+  EXPECT_EQ(hints("a {red|blue} fox\n", true), 0);
+  EXPECT_EQ(hints("a fox # with a comment\na cat # too\n", true), 1);
+}
+
 TEST(JobStream, AMillionLinesAreNotReadAhead) {
   std::string text;
   for (int i = 0; i < 1'000'000; ++i) text += "a fox number " + std::to_string(i) + "\n";

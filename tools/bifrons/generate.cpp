@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "src/batch/template.h"
 #include "src/io/durable_file.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
@@ -268,6 +269,11 @@ int run(GenerateArguments arguments) {
   check_stdout_for(plan);
   if (requests.front().prompt.empty()) {
     note(arguments.talk, "the prompt is empty; the model draws whatever it likes");
+  }
+  if (looks_like_template(requests.front().prompt)) {
+    note(arguments.talk,
+         "a prompt with {a|b} or __name__ is drawn as it stands; bifrons batch --expand fills such "
+         "templates in");
   }
 
   EngineOptions options;
