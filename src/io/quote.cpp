@@ -96,7 +96,7 @@ std::string plain_json(std::string_view json) {
   std::string out;
   out.reserve(json.size());
   while (!json.empty()) {
-    const Decoded next = decode(json);
+    const DecodedPoint next = decode_point(json);
     const size_t bytes = next.bytes == 0 ? 1 : next.bytes;
     if (next.bytes == 0) {
       out += "\xef\xbf\xbd";  // U+FFFD, as JSON is UTF-8
