@@ -19,7 +19,7 @@ using StreamReady = std::function<bool()>;
 
 constexpr size_t kLongestLine = size_t{64} << 10;  // bytes, its ending not counted
 // A line that goes on for longer than this is of no text file, and perhaps without end.
-constexpr size_t kHopelessLine = size_t{64} << 20;
+constexpr size_t kHopelessLine = size_t{256} << 20;
 
 // Throws Error (data) about such a line; `what` says of which file, or where.
 [[noreturn]] void refuse_endless_line(const std::string& what);

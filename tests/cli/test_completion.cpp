@@ -135,6 +135,19 @@ TEST(CliCompletion, ValuesAreCompleted) {
   }
 }
 
+// What is offered is what the option takes, as the refusal of anything else lists it.
+TEST(CliCompletion, ChoicesAreThoseOfTheRefusal) {
+  const std::string bash = run_bifrons({"completion", "bash"}).out;
+  for (const std::string option : {"--format", "--resume", "--rope", "--save-as", "--progress"}) {
+    const std::string err = run_bifrons({"batch", "x", "-o", "y", option, "zzz"}).err;
+    const size_t from = err.find(" takes ") + 7, to = err.find(", not \"zzz\"");
+    ASSERT_LT(to, err.size()) << err;
+    std::string words = std::regex_replace(err.substr(from, to - from), std::regex(",| or"), "");
+    EXPECT_NE(bash.find("\"batch " + option + "\") value=\"" + words + "\""), std::string::npos)
+        << option << " takes " << words;
+  }
+}
+
 TEST(CliCompletion, OtherShellsTakeTheirScripts) {
   const TemporaryDirectory scratch;
   const std::pair<std::string, std::string> checks[] = {{"zsh", "zsh -n "},

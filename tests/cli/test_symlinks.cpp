@@ -1,6 +1,7 @@
 // Symbolic links are followed for reading and never for writing: what a link leads to stays as it
 // is.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/cli/batch_fixture.h"
 
@@ -144,6 +145,10 @@ TEST_F(CliSymlinks, GalleriesSheetsAndMerges) {
   link("outside/mine", "out/index.html");
   EXPECT_EQ(run({"gallery", "out"}).exit_code, 73);
   expect_outside_untouched();
+  fs::remove(scratch / "out/index.html");
+  ASSERT_EQ(mkfifo((scratch / "out/index.html").c_str(), 0600), 0);
+  EXPECT_EQ(run({"gallery", "out"}).exit_code, 73) << "and does not wait for a writer";
+  fs::remove(scratch / "out/index.html");
 
   link("outside/mine", "out-grid.png");
   batch("p.txt", {"--grid"});

@@ -193,6 +193,8 @@ TEST(Cli, HelpAndVersionGoToStdout) {
   for (const std::string word : {"version", "-V"}) EXPECT_EQ(run_bifrons({word}).out, version.out);
   EXPECT_EQ(run_bifrons({"help"}).out, run_bifrons({"--help"}).out);
   EXPECT_EQ(run_bifrons({"help", "generate"}).out, generate.out);
+  EXPECT_NE(generate.out.find("Usage: bifrons generate ["), std::string::npos) << generate.out;
+  EXPECT_NE(run_bifrons({"help"}).out.find("Usage: bifrons ["), std::string::npos);
   EXPECT_EQ(run_bifrons({"help", "help"}).out, run_bifrons({"help", "--help"}).out);
   for (const std::vector<std::string>& words : {std::vector<std::string>{"--version", "-v"},
                                                 {"-v", "--version"},

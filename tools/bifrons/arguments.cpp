@@ -223,9 +223,12 @@ Command choose_sight(Grammar& grammar, const std::string& name) {
 }
 
 // CLI11 shows the help of the command that was given in place of the whole's own.
-std::string help_of(const CLI::App& app, const CLI::App& about) {
-  if (&about != &app) return about.help(app.get_name());
-  return app.get_formatter()->make_help(&app, "", CLI::AppFormatMode::Normal);
+std::string help_of(const CLI::App& about) {
+  std::string name = about.get_name();
+  for (const CLI::App* above = about.get_parent(); above != nullptr; above = above->get_parent()) {
+    name = above->get_name() + " " + name;
+  }
+  return about.get_formatter()->make_help(&about, name, CLI::AppFormatMode::Normal);
 }
 
 // `help` without a command, with one, and with one below it.
@@ -244,7 +247,7 @@ ShowArguments help_about(const CLI::App& app, const std::vector<std::string>& wo
     }
     about = below.front();
   }
-  return {help_of(app, *about)};
+  return {help_of(*about)};
 }
 
 Command choose(Grammar& grammar) {
@@ -328,7 +331,9 @@ Command parse_arguments(int argc, const char* const* argv) {
   try {
     app.parse(words);
   } catch (const CLI::CallForHelp&) {
-    return ShowArguments{help_of(app, command_of())};
+    const CLI::App* about = &command_of();
+    while (!about->get_subcommands().empty()) about = about->get_subcommands().front();
+    return ShowArguments{help_of(*about)};
   } catch (const CLI::ExtrasError&) {
     if (shorthand && !dashes) refuse_late_command(given_words, app);
     refuse_extras(command_of(), app);

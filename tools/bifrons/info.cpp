@@ -5,6 +5,7 @@
 
 #include "src/io/quote.h"
 #include "tools/bifrons/commands.h"
+#include "tools/bifrons/picture_input.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -75,7 +76,7 @@ std::string json_report(const PictureFileInfo& info, const nlohmann::json& setti
 // What is printed about one file. Throws Error naming it.
 std::string report_about(const std::string& path, bool as_json) {
   const std::string name = path == "-" ? "stdin" : quote(path);
-  const std::string file = path == "-" ? read_stdin(kLongestFile) : read_file(path, kLongestFile);
+  const std::string file = picture_bytes(path);
   PictureFileInfo info;
   try {
     info = read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});

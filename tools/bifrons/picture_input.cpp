@@ -7,14 +7,21 @@
 
 namespace bifrons {
 
+std::string picture_bytes(const std::string& path) {
+  if (path != "-") return read_file(path, kMostPictureBytes);
+  if (stdin_is_terminal()) {
+    throw Error(ErrorKind::kUsage,
+                "- reads a picture from standard input, which is a terminal; use a pipe");
+  }
+  return read_stdin(kMostPictureBytes);
+}
+
 Picture read_picture_file(const std::string& path, Orientation orientation) {
-  const bool from_stdin = path == "-";
-  const std::string file =
-      from_stdin ? read_stdin(kMostPictureBytes) : read_file(path, kMostPictureBytes);
+  const std::string file = picture_bytes(path);
   try {
     return read_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, orientation);
   } catch (const Error& error) {
-    throw Error(error.kind(), (from_stdin ? "stdin" : quote(path)) + ": " + error.what());
+    throw Error(error.kind(), (path == "-" ? "stdin" : quote(path)) + ": " + error.what());
   }
 }
 
