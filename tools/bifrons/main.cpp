@@ -1,5 +1,8 @@
 // The command line: reads arguments, runs one command, turns every failure into one line and a
 // code.
+#include <unistd.h>
+
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -13,6 +16,20 @@
 
 namespace bifrons {
 namespace {
+
+// Memory may end inside of what must not throw: the destructor of a JSON document allocates. Every
+// file is whole or not there at every moment, so the process can end where it is.
+[[noreturn]] void on_terminate() {
+  try {
+    if (const std::exception_ptr cause = std::current_exception()) std::rethrow_exception(cause);
+  } catch (const std::bad_alloc&) {
+    say("bifrons: not enough memory\n");
+    _exit(static_cast<int>(ErrorKind::kUnavailable));
+  } catch (...) {
+    __gnu_cxx::__verbose_terminate_handler();
+  }
+  std::abort();
+}
 
 int run(const std::function<int()>& command) { return command(); }
 
@@ -46,6 +63,7 @@ int run_program(int argc, char** argv) {
 }  // namespace bifrons
 
 int main(int argc, char** argv) {
+  std::set_terminate(bifrons::on_terminate);
   bifrons::prepare_standard_streams();
   bifrons::install_stop_signals();
   return bifrons::run_program(argc, argv);
