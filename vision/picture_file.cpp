@@ -13,6 +13,7 @@ namespace bifrons {
 namespace {
 
 constexpr std::string_view kParametersKeyword = "parameters";
+constexpr std::string_view kGraphKeyword = "prompt";
 constexpr std::string_view kSettingsKeyword = "bifrons";
 constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
 
@@ -20,6 +21,7 @@ PictureFileInfo read_png_info(ByteView file) {
   PictureFileInfo info;
   for (TextChunk& chunk : read_text_chunks(file)) {
     if (chunk.keyword == kParametersKeyword) info.metadata.parameters = std::move(chunk.text);
+    if (chunk.keyword == kGraphKeyword) info.metadata.graph = std::move(chunk.text);
     if (chunk.keyword == kSettingsKeyword) info.metadata.settings = std::move(chunk.text);
     if (chunk.keyword == kXmpKeyword) info.marked_generated = xmp_marks_generated(chunk.text);
   }

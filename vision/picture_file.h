@@ -16,6 +16,7 @@ namespace bifrons {
 struct PictureMetadata {
   std::string parameters;  // the A1111 text that other tools read, UTF-8
   std::string settings;    // our JSON object, ASCII
+  std::string graph{};     // of a PNG by ComfyUI: the nodes that drew it, JSON; never written
 };
 
 // By the ending of the name: .png .jpg .jpeg .webp, any case.

@@ -54,6 +54,27 @@ TEST(Like, ObjectsOfOtherPrograms) {
   EXPECT_EQ(found.settings.guidance, 4);
 }
 
+TEST(Like, TheGraphOfComfyUI) {
+  const auto of = [](const std::string& graph) { return settings_like({"", "", graph}, "x"); };
+  const std::string texts =
+      R"("6":{"inputs":{"text":"a fox","clip":["4",1]}},"7":{"inputs":{"text":["9",0]}},)"
+      R"("9":{"inputs":{"string":"blue"}},"8":{"inputs":{"conditioning":["6",0]}})";
+  const LikeSettings found =
+      of(R"({"3":{"class_type":"KSampler","inputs":{"seed":156680208700286,"cfg":8.0,"steps":20,)"
+         R"("sampler_name":"euler","positive":["8",0],"negative":["7",0]}},)" +
+         texts + "}");
+  EXPECT_EQ(found.settings.prompt, "a fox");
+  EXPECT_EQ(found.settings.negative_prompt, "blue");
+  EXPECT_EQ(found.settings.seed, 156680208700286u);
+  EXPECT_EQ(found.settings.guidance, 8);
+  for (const std::string graph : {"{}", "{", "[]", R"({"3":7})", R"({"3":{"inputs":[]}})",
+                                  R"({"3":{"inputs":{"seed":[1],"positive":["3",0]}}})",
+                                  R"({"3":{"inputs":{"seed":"x","positive":[]}}})",
+                                  R"({"3":{"inputs":{"positive":["3",0]}}})"}) {
+    EXPECT_THROW(of(graph), Error) << graph;
+  }
+}
+
 TEST(Like, OurOwnTextWithoutTheRecord) {
   DrawRequest request;
   request.prompt = "a fox\nNegative prompt: mine";
@@ -72,7 +93,7 @@ TEST(Like, OurOwnTextWithoutTheRecord) {
 }
 
 TEST(Like, NothingToTakeIsOneSentence) {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string(), std::string("  \n"), std::string("{}"), std::string("{\"a\":1}"),
         std::string("{"), std::string("a\x1b[31m"), std::string("\xff"), std::string(2u << 20, 'x'),
         std::string(9000, '{')}) {

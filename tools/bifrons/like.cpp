@@ -200,12 +200,57 @@ void take_object(Taking& taking, const json& object) {
   }
 }
 
+// The text at the end of a link ["6", 0] between nodes of ComfyUI; conditioning may lie between.
+std::string linked_text(const json& graph, const json& link) {
+  constexpr int kMostHops = 16;  // a graph from anywhere may go in circles
+  const json* at = &link;
+  for (int hop = 0; hop < kMostHops && at->is_array() && !at->empty(); ++hop) {
+    const json& id = at->front();
+    const auto node = id.is_string() ? graph.find(id.get<std::string>()) : graph.end();
+    if (node == graph.end() || !node->is_object()) return {};
+    const auto inputs = node->find("inputs");
+    if (inputs == node->end() || !inputs->is_object()) return {};
+    at = nullptr;
+    for (const char* name : {"text", "string", "value", "prompt", "conditioning", "positive"}) {
+      const auto found = inputs->find(name);
+      if (found == inputs->end()) continue;
+      if (found->is_string()) return found->get<std::string>();
+      if (!found->is_array()) continue;
+      at = &*found;
+      break;
+    }
+    if (at == nullptr) return {};
+  }
+  return {};
+}
+
+// The first node that samples says seed and guidance, and leads to both prompts.
+void take_graph(Taking& taking, const json& graph) {
+  for (const auto& [id, node] : graph.items()) {
+    if (!node.is_object()) continue;
+    const auto inputs = node.find("inputs");
+    if (inputs == node.end() || !inputs->is_object()) continue;
+    const auto positive = inputs->find("positive"), negative = inputs->find("negative");
+    if (positive == inputs->end() ||
+        !(inputs->contains("seed") || inputs->contains("noise_seed"))) {
+      continue;
+    }
+    taking.take("prompt", linked_text(graph, *positive));
+    if (negative != inputs->end()) taking.take("negative_prompt", linked_text(graph, *negative));
+    json numbers = json::object();
+    for (const auto& [name, value] : inputs->items()) {
+      if (value.is_number()) numbers[name] = value;
+    }
+    return take_object(taking, numbers);
+  }
+}
+
 }  // namespace
 
 LikeSettings settings_like(const PictureMetadata& metadata, const std::string& name) {
   if (!metadata.settings.empty()) return {settings_of_picture(metadata, name), {}};
   const std::string& text = metadata.parameters;
-  if (text.size() > kLongestText) {
+  if (std::max(text.size(), metadata.graph.size()) > kLongestText) {
     throw Error(ErrorKind::kData, fmt::format("{}: its text of settings is longer than {} bytes",
                                               name, kLongestText));
   }
@@ -213,8 +258,10 @@ LikeSettings settings_like(const PictureMetadata& metadata, const std::string& n
   if (trimmed(text).starts_with('{')) {
     const json object = parse_untrusted_json(text, name);
     take_object(taking, object);
-  } else {
+  } else if (!trimmed(text).empty() || !trimmed(metadata.graph).starts_with('{')) {
     take_text(taking, text);
+  } else {
+    take_graph(taking, parse_untrusted_json(metadata.graph, name));
   }
   return taking.result();
 }
