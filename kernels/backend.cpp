@@ -307,8 +307,9 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
   do_full_attention(y, q, k, v, heads);
 }
 
-void Backend::to_pixels(const Tensor& pixels, const Tensor& x) {
+void Backend::to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
   const Checker c{"to_pixels", place()};
+  c.array("not_finite", not_finite, DType::kI32, 1);
   c.activation("x", x);
   c.typed("pixels", pixels, DType::kU8);
   c.whole("x", x);
@@ -316,7 +317,7 @@ void Backend::to_pixels(const Tensor& pixels, const Tensor& x) {
   require(x.rank == 3 && x.cols() == 3 && pixels.same_shape(x),
           "to_pixels: x is {} but pixels is {}", shape_of(x), shape_of(pixels));
   meter_.add(Verb::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count());
-  do_to_pixels(pixels, x);
+  do_to_pixels(pixels, x, not_finite);
 }
 
 }  // namespace bifrons

@@ -206,7 +206,8 @@ class Backend {
                       int64_t heads = 1);
 
   // pixels = trunc(clamp((x + 1) / 2 * 255, 0, 255)). x [H, W, 3], pixels u8 [H, W, 3]; NaN -> 0.
-  void to_pixels(const Tensor& pixels, const Tensor& x);
+  // not_finite, i32 [1], becomes 1 when an element of x is NaN or infinite, and else stays.
+  void to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite);
 
   Meter& meter() { return meter_; }
 
@@ -253,7 +254,7 @@ class Backend {
   virtual void do_upsample2x(const Tensor& y, const Tensor& x) = 0;
   virtual void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
                                  const Tensor& v, int64_t heads) = 0;
-  virtual void do_to_pixels(const Tensor& pixels, const Tensor& x) = 0;
+  virtual void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) = 0;
 
   Meter meter_;
 };

@@ -1,12 +1,21 @@
 // One way to write a loop for every element type, on the host and in kernels alike.
 #pragma once
 
+#include <bit>
+#include <cstdint>
+
 #include "kernels/dtype.h"
 #include "kernels/error.h"
 
 namespace bifrons {
 
 constexpr float to_float(float x) { return x; }
+
+// Neither NaN nor infinite; in integers, which loops and kernels do with as many as they have.
+constexpr bool is_finite(float x) {
+  constexpr uint32_t kExponent = 0x7f800000u;
+  return (std::bit_cast<uint32_t>(x) & kExponent) != kExponent;
+}
 
 // x rounded once to T: float or Bf16.
 template <typename T>

@@ -79,8 +79,8 @@ void TimedBackend::do_full_attention(const Tensor& y, const Tensor& q, const Ten
                                      const Tensor& v, int64_t heads) {
   timed(Verb::kFullAttention, [&] { inner_.full_attention(y, q, k, v, heads); });
 }
-void TimedBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
-  timed(Verb::kToPixels, [&] { inner_.to_pixels(pixels, x); });
+void TimedBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
+  timed(Verb::kToPixels, [&] { inner_.to_pixels(pixels, x, not_finite); });
 }
 
 }  // namespace bifrons

@@ -65,7 +65,7 @@ class TimedBackend : public Backend {
   void do_upsample2x(const Tensor& y, const Tensor& x) override;
   void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                          int64_t heads) override;
-  void do_to_pixels(const Tensor& pixels, const Tensor& x) override;
+  void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override;
 
   Backend& inner_;
   std::array<double, static_cast<size_t>(Verb::kCount)> seconds_{};

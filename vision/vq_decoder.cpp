@@ -60,8 +60,22 @@ Tensor VqDecoder::decode_to_signal(Backend& b, const Tensor& codes) {
   return signal;
 }
 
+void VqDecoder::allocate(Backend& b) {
+  blocks_.allocate(b);
+  not_finite_ = b.allocate(size_of(DType::kI32));
+}
+
 void VqDecoder::decode(Backend& b, const Tensor& pixels, const Tensor& codes) {
-  b.to_pixels(pixels, decode_to_signal(b, codes));
+  b.to_pixels(pixels, decode_to_signal(b, codes), not_finite_.view(DType::kI32, {1}));
+}
+
+bool VqDecoder::was_finite(Backend& b) {
+  const Tensor word = not_finite_.view(DType::kI32, {1});
+  int32_t seen = 0;
+  b.download(&seen, word);
+  const int32_t cleared = 0;
+  if (seen != 0) b.upload(word, &cleared);
+  return seen == 0;
 }
 
 }  // namespace bifrons

@@ -48,10 +48,13 @@ class VqDecoder {
 
   // Scratch memory of one decode, in bytes: four maps of the largest level plus attention's.
   int64_t scratch_bytes() const { return blocks_.bytes(); }
-  void allocate(Backend& b) { blocks_.allocate(b); }
+  void allocate(Backend& b);
 
   // codes i32 [grid^2] in raster order -> pixels u8 [size, size, 3]. Not reentrant.
   void decode(Backend& b, const Tensor& pixels, const Tensor& codes);
+  // Whether the network's output was finite in every decode() since this was last asked. Waits for
+  // them; one word is copied.
+  bool was_finite(Backend& b);
   // The same up to the network's output x, [size, size, 3] in the activation dtype, about -1..1.
   Tensor decode_to_signal(Backend& b, const Tensor& codes);
 
@@ -62,6 +65,7 @@ class VqDecoder {
   int64_t grid_;
   VqDecoderWeights weights_;
   VqBlocks blocks_;
+  Buffer not_finite_;  // i32 [1], as Backend::to_pixels() leaves it
 };
 
 }  // namespace bifrons

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/error.h"
+
 namespace bifrons {
 
 void visit(VqEncoderWeights& weights, const VqConfig& config, WeightVisitor& visitor) {
@@ -140,6 +142,11 @@ std::vector<int32_t> VqEncoder::encode(Backend& b, const Picture& picture) {
   const Tensor latent = latents(b, x);
   std::vector<float> z(latent.count());
   b.download(z.data(), latent);
+  if (!std::all_of(z.begin(), z.end(), [](float value) { return std::isfinite(value); })) {
+    throw Error(ErrorKind::kData,
+                "the visual tokenizer's numbers stop being finite on the way from pixels to codes: "
+                "its weights are damaged");
+  }
   return nearest(z);
 }
 

@@ -48,7 +48,8 @@ class VqEncoder {
   // Call when the weights are bound.
   void allocate(Backend& b);
 
-  // A picture of image_size x image_size to codes in raster order, [grid^2]. Not reentrant.
+  // A picture of image_size x image_size to codes in raster order, [grid^2]. Not reentrant. Throws
+  // Error (data): the network's output is not finite.
   std::vector<int32_t> encode(Backend& b, const Picture& picture);
   // x [size, size, 3] in the activation dtype, -1..1, to z f32 [grid^2, code_dim]; valid until the
   // next call.

@@ -146,8 +146,8 @@ void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tenso
   cpu::full_attention(pool_, isa_, products_, y, q, k, v, heads);
 }
 
-void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
-  cpu::to_pixels(pool_, pixels, x);
+void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
+  cpu::to_pixels(pool_, pixels, x, not_finite);
 }
 
 }  // namespace cpu

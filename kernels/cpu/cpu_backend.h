@@ -53,7 +53,7 @@ class CpuBackend final : public Backend {
   void do_upsample2x(const Tensor& y, const Tensor& x) override;
   void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                          int64_t heads) override;
-  void do_to_pixels(const Tensor& pixels, const Tensor& x) override;
+  void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override;
 
   const InstructionSet& isa_;
   ThreadPool pool_;

@@ -47,7 +47,7 @@ void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
 void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& x,
                 const Norm& norm, int64_t groups, double eps, bool silu);
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
-void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x);
+void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x, const Tensor& not_finite);
 void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products,
                     const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                     int64_t heads);

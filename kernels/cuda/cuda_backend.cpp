@@ -293,8 +293,8 @@ void CudaBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tens
   cuda::full_attention(on_card(), y, q, k, v, heads);
 }
 
-void CudaBackend::do_to_pixels(const Tensor& pixels, const Tensor& x) {
-  cuda::to_pixels(on_card(), pixels, x);
+void CudaBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
+  cuda::to_pixels(on_card(), pixels, x, not_finite);
 }
 
 int64_t library_offset(const Convolution& weight) {

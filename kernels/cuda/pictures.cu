@@ -40,21 +40,23 @@ void upsample2x(Stream& s, const Tensor& y, const Tensor& x) {
 }
 
 template <typename T>
-__global__ void to_pixels_kernel(uint8_t* pixels, const T* x, int64_t n) {
+__global__ void to_pixels_kernel(uint8_t* pixels, int32_t* not_finite, const T* x, int64_t n) {
   const int64_t i = my_index();
   if (i >= n) return;
-  const float value = (to_float(x[i]) + 1.0f) / 2.0f * 255.0f;
+  const float signal = to_float(x[i]);
+  if (!is_finite(signal)) *not_finite = 1;  // by whichever thread: they all write the same
+  const float value = (signal + 1.0f) / 2.0f * 255.0f;
   // Written so that a NaN fails the first comparison and becomes 0.
   const float low = value > 0.0f ? value : 0.0f;
   pixels[i] = static_cast<uint8_t>(static_cast<int>(low < 255.0f ? low : 255.0f));
 }
 
-void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x) {
+void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
   if (x.count() == 0) return;
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
     launch(s.handle, to_pixels_kernel<T>, over_all(x.count()), pixels.as<uint8_t>(),
-           static_cast<const T*>(x.data), x.count());
+           not_finite.as<int32_t>(), static_cast<const T*>(x.data), x.count());
   });
 }
 

@@ -51,9 +51,9 @@ class Watched final : public TimedBackend {
     note('l');
     inner_.layer_norm(y, x, norm, eps);
   }
-  void do_to_pixels(const Tensor& pixels, const Tensor& x) override {
+  void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override {
     note('p');
-    inner_.to_pixels(pixels, x);
+    inner_.to_pixels(pixels, x, not_finite);
   }
 
   Backend& inner_;

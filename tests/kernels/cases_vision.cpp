@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 #include "tests/kernels/op_case.h"
 
@@ -66,27 +67,41 @@ OpCase upsample_case(DType dtype, Size size, int64_t channels) {
       .flops = 0};
 }
 
-// Every bf16 number once where there is room, so all edges of the clamp and NaN are met.
-OpCase pixels_case(DType dtype, int64_t height, int64_t width) {
+// `odd` NaN or infinite, or not: it stands where the last thread looks. Below it are all edges of
+// the clamp.
+OpCase pixels_case(DType dtype, int64_t height, int64_t width, std::optional<double> odd = {}) {
   const auto x = [=] {
     Values values = spread(45, height * width * 3, dtype);
     for (double& v : values) v = reference::rounded(v * 1.2, dtype);
-    const Values edges{-1, 1, 0, NAN, INFINITY, -INFINITY, 1e30, -1e30, -1.0078125, 0.9921875};
+    const Values edges{-1, 1, 0, 1e30, -1e30, 3e38, -3e38, 1e-40, -1.0078125, 0.9921875};
     for (size_t i = 0; i < std::min(edges.size(), values.size()); ++i) {
       values[i] = reference::rounded(edges[i], dtype);
     }
+    if (odd) values.back() = *odd;
     return values;
   };
   const int64_t n = height * width * 3;
-  return {.name = fmt::format("to_pixels_{}_{}x{}", name_of(dtype), height, width),
+  const char* suffix = !odd ? "" : std::isnan(*odd) ? "_nan" : *odd > 0 ? "_inf" : "_minus_inf";
+  return {.name = fmt::format("to_pixels_{}_{}x{}{}", name_of(dtype), height, width, suffix),
           .verb = Verb::kToPixels,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.in.emplace_back(b, dtype, std::vector<int64_t>{height, width, 3}, x());
                 w.out.emplace_back(b, DType::kU8, std::vector<int64_t>{height, width, 3});
+                w.out.emplace_back(b, DType::kI32, std::vector<int64_t>{1});
               },
-          .run = [](Backend& b, Workbench& w) { b.to_pixels(w.out[0].tensor(), w.in[0].tensor()); },
-          .expect = [=] { return reference::to_pixels(x()); },
+          .run =
+              [](Backend& b, Workbench& w) {
+                const int32_t none = 0;
+                b.upload(w.out[1].tensor(), &none);
+                b.to_pixels(w.out[0].tensor(), w.in[0].tensor(), w.out[1].tensor());
+              },
+          .expect =
+              [=] {
+                Values values = reference::to_pixels(x());
+                values.push_back(odd ? 1 : 0);
+                return values;
+              },
           .tolerance = {},
           .bytes = n * (size_of(dtype) + 1),
           .flops = 4 * n};
@@ -159,6 +174,9 @@ std::vector<OpCase> vision_cases() {
     cases.push_back(pixels_case(dtype, 1, 1));
     cases.push_back(pixels_case(dtype, 7, 5));
     cases.push_back(pixels_case(dtype, 192, 192));
+    for (const double odd : {double{NAN}, double{INFINITY}, -double{INFINITY}}) {
+      cases.push_back(pixels_case(dtype, 7, 5, odd));
+    }
   }
   return cases;
 }

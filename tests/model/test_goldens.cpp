@@ -187,7 +187,8 @@ std::vector<float> decoded(Toy& toy, const int32_t* codes, std::vector<uint8_t>*
   b.upload(code.view(DType::kI32, {n}), codes);
   const Tensor signal = toy.model->decoder.decode_to_signal(b, code.view(DType::kI32, {n}));
   const Tensor pixel_view = pixel.view(DType::kU8, {size, size, 3});
-  b.to_pixels(pixel_view, signal);
+  const Buffer not_finite = b.allocate(size_of(DType::kI32));
+  b.to_pixels(pixel_view, signal, not_finite.view(DType::kI32, {1}));
   pixels->resize(size * size * 3);
   b.download(pixels->data(), pixel_view);
   std::vector<float> values(signal.count());
