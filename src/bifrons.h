@@ -51,8 +51,12 @@ struct Drawing {
   double seconds = 0;           // wall time of drawing and decoding, shared by pictures at once
 };
 
+// What a model in that directory is called: the directory's last part, links followed; of a
+// snapshot in the hub's cache, .../models--owner--name/snapshots/<commit>, the name.
+std::string name_of_model(const std::string& directory);
+
 struct ModelInfo {
-  std::string name;          // last part of the directory
+  std::string name;          // name_of_model()
   std::string directory;
   std::string weights_hash;  // short hash of the checkpoint's headers and sizes, 16 hex digits
   std::string form;          // "original" | "hugging face"
@@ -78,7 +82,7 @@ using JobSource = std::function<std::optional<BatchJob>()>;
 
 // Either a drawing or what kept this job, and no other, from becoming one: kUsage (a setting out of
 // range, a prompt too long for the model), kData (a prompt that is not UTF-8, or numbers that
-// stopped being finite twice).
+// stopped being finite twice, on the way to the codes or to the pixels).
 struct BatchResult {
   uint64_t id = 0;
   std::optional<Drawing> drawing;
@@ -169,11 +173,13 @@ class Engine {
   // What draw_batch() would refuse this request with, without drawing.
   std::optional<Error> fault_of(const DrawRequest& request) const;
 
-  // Codes in raster order to a picture. Throws Error (data): wrong count, code out of range.
+  // Codes in raster order to a picture. Throws Error (data): wrong count, code out of range,
+  // numbers that stop being finite.
   Picture decode(std::span<const int32_t> tokens);
 
   // The codes, in raster order, of a picture of the model's size (fitted() of src/variation.h). The
-  // encoder's weights are loaded at the first call. Throws Error (data): the model has no encoder.
+  // encoder's weights are loaded at the first call. Throws Error (data): the model has no encoder,
+  // or its numbers stop being finite.
   std::vector<int32_t> encode(const Picture& picture);
 
   // For the library's other face (src/engine/parts.h).

@@ -11,10 +11,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Numbers that stop being finite are tried once more, in case the machine and not the weights is at
-// fault.
-constexpr int kAttempts = 2;
-
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -155,14 +151,22 @@ class BatchLoop {
     drawing.seconds = since(picture.start) / share;
     if (!parts_.decode_beside) {
       double took = 0;
-      {
+      try {
         const Stopwatch watch(took);
         drawing.picture = parts_.decode(drawing.tokens);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kData) throw;
+        result.error = error;
       }
       drawing.seconds += took;
       stats_.decode_seconds += took;
     }
-    ++stats_.pictures;
+    if (result.error) {
+      result.drawing.reset();
+      ++stats_.failures;
+    } else {
+      ++stats_.pictures;
+    }
     hand_over(std::move(result));
     report();  // decoding may take as long as many steps
   }
@@ -186,6 +190,8 @@ class BatchLoop {
     stats_.shared_rows = work.shared_rows - before_.shared_rows;
     stats_.sink_seconds = finisher_.sink_seconds();
     stats_.decode_seconds += finisher_.decode_seconds();
+    stats_.pictures -= finisher_.failures();  // they were counted when they were handed over
+    stats_.failures += finisher_.failures();
   }
 
   const BatchParts& parts_;

@@ -11,10 +11,15 @@
 
 namespace bifrons {
 
+// Numbers that stop being finite are tried once more, in case the machine and not the weights is at
+// fault.
+inline constexpr int kAttempts = 2;
+
 // What the loop is made of; everything is borrowed.
 struct BatchParts {
   Lanes& lanes;
-  // Gives the pixels of codes. Called between steps, or beside them on the finisher's thread.
+  // Gives the pixels of codes. Called between steps, or beside them on the finisher's thread. An
+  // Error (data) it throws is the result of that picture; anything else stops the batch.
   Finisher::Decode decode;
   bool decode_beside = false;
   std::function<bool()> source_ready{};  // as in BatchOptions

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -33,15 +34,12 @@ std::string hash_checkpoint(const Checkpoint& checkpoint) {
     mix(tensor.name.data(), tensor.name.size());
     mix(&tensor.dtype, sizeof tensor.dtype);
     mix(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-    mix(tensor.data, static_cast<size_t>(std::min<int64_t>(tensor.bytes, 64)));
+    std::array<std::byte, 64> first;
+    const auto some = std::span(first).first(std::min<int64_t>(tensor.bytes, first.size()));
+    checkpoint.read(tensor, 0, some);
+    mix(some.data(), some.size());
   }
   return fmt::format("{:016x}", hash);
-}
-
-std::string last_part(const std::string& directory) {
-  std::error_code ignored;
-  const auto path = std::filesystem::weakly_canonical(directory, ignored);
-  return path.filename().empty() ? directory : path.filename().string();
 }
 
 int threads_for(int wanted) {
@@ -69,10 +67,23 @@ struct Engine::State {
   bool has_decoded = false;
 
   Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
+  // Nothing when the numbers stop being finite.
+  std::optional<Picture> try_decode(std::span<const int32_t> tokens);
   Picture decode(std::span<const int32_t> tokens);
   BatchStats draw_batch(int64_t lanes, const JobSource& source, const ResultSink& sink,
                         const BatchOptions& options);
 };
+
+std::string name_of_model(const std::string& directory) {
+  std::error_code ignored;
+  const std::filesystem::path path = std::filesystem::weakly_canonical(directory, ignored);
+  const std::filesystem::path above = path.parent_path();
+  const std::string repository = above.parent_path().filename().string();
+  if (above.filename() == "snapshots" && repository.starts_with("models--")) {
+    return repository.substr(repository.rfind("--") + 2);
+  }
+  return path.filename().empty() ? directory : path.filename().string();
+}
 
 int64_t verify_weights(const std::string& directory) {
   return Checkpoint::open(directory).verify_checksums(threads_for(0));
@@ -116,7 +127,7 @@ Engine Engine::open(const EngineOptions& options) {
 
   const PublishedTensors published(checkpoint);
   s->weights = weights_dtype(published, options.model);
-  s->info = {.name = last_part(options.model),
+  s->info = {.name = name_of_model(options.model),
              .directory = options.model,
              .weights_hash = hash_checkpoint(checkpoint),
              .form = published.hugging_face() ? "hugging face" : "original",
@@ -135,7 +146,7 @@ std::string Engine::device() const {
 
 const std::string& Engine::fallback() const { return state_->fallback; }
 
-Picture Engine::State::decode(std::span<const int32_t> tokens) {
+std::optional<Picture> Engine::State::try_decode(std::span<const int32_t> tokens) {
   const int64_t n = config.image_tokens(), size = model->decoder.image_size();
   const Tensor code = codes.view(DType::kI32, {n});
   const Tensor pixel = pixels.view(DType::kU8, {size, size, 3});
@@ -144,7 +155,17 @@ Picture Engine::State::decode(std::span<const int32_t> tokens) {
   Picture picture{size, size, std::vector<uint8_t>(size * size * 3)};
   decoding().download(picture.rgb.data(), pixel);
   has_decoded = true;
+  if (!model->decoder.was_finite(decoding())) return std::nullopt;
   return picture;
+}
+
+Picture Engine::State::decode(std::span<const int32_t> tokens) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (std::optional<Picture> picture = try_decode(tokens)) return *std::move(picture);
+  }
+  throw Error(ErrorKind::kData,
+              "the visual tokenizer's numbers stop being finite on the way from codes to pixels: "
+              "its weights are damaged");
 }
 
 Picture Engine::decode(std::span<const int32_t> tokens) {
@@ -171,7 +192,7 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   const JobSource once_decoded = [&] {
     std::optional<BatchJob> job = source();
     if (job && std::exchange(to_be_tried, false)) {
-      decode(std::vector<int32_t>(config.image_tokens(), 0));
+      try_decode(std::vector<int32_t>(config.image_tokens(), 0));
     }
     return job;
   };

@@ -53,15 +53,26 @@ void Finisher::finish() {
   if (failure_) std::rethrow_exception(failure_);
 }
 
+void Finisher::decode(BatchResult& result) {
+  const double took = seconds_of([&] {
+    try {
+      result.drawing->picture = decode_(result.drawing->tokens);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kData) throw;
+      result.error = error;
+    }
+  });
+  decode_seconds_ += took;
+  result.drawing->seconds += took;
+  if (!result.error) return;
+  result.drawing.reset();
+  ++failures_;
+}
+
 // False when sink or decode threw.
 bool Finisher::take(BatchResult result) {
   try {
-    if (decode_ && result.drawing) {
-      const double took =
-          seconds_of([&] { result.drawing->picture = decode_(result.drawing->tokens); });
-      decode_seconds_ += took;
-      result.drawing->seconds += took;
-    }
+    if (decode_ && result.drawing) decode(result);
     sink_seconds_ += seconds_of([&] { sink_(std::move(result)); });
     return true;
   } catch (...) {

@@ -20,8 +20,9 @@ class Finisher {
   using Decode = std::function<Picture(std::span<const int32_t> tokens)>;
 
   // Results without pixels get them from `decode` on the finisher's thread; without `decode` they
-  // must have them. At most `room` results wait. Both functions are borrowed. Where the system has
-  // no thread to give, push() does its work.
+  // must have them. An Error (data) of `decode` takes the drawing's place in the result. At most
+  // `room` results wait. Both functions are borrowed. Where the system has no thread to give, push()
+  // does its work.
   Finisher(const ResultSink& sink, Decode decode, int64_t room);
 
   // Waits like finish(), and keeps quiet.
@@ -31,16 +32,19 @@ class Finisher {
   // taken.
   bool push(BatchResult result);
 
-  // Waits until everything is with the sink. Rethrows what sink or decode threw.
+  // Waits until everything is with the sink. Rethrows what else sink or decode threw.
   void finish();
 
-  // Of the sink and of decode; exact once finish() has returned.
+  // Drawings that decode refused; exact once finish() has returned, as the times of the sink and of
+  // decode are.
+  int64_t failures() const { return failures_; }
   double sink_seconds() const { return sink_seconds_; }
   double decode_seconds() const { return decode_seconds_; }
 
  private:
   void work();
   bool take(BatchResult result);
+  void decode(BatchResult& result);
   void join();
 
   const ResultSink& sink_;
@@ -54,6 +58,7 @@ class Finisher {
   std::exception_ptr failure_;
   double sink_seconds_ = 0;  // the thread's own until it has ended
   double decode_seconds_ = 0;
+  int64_t failures_ = 0;
   std::vector<std::thread> thread_;  // one or none
 };
 

@@ -7,9 +7,12 @@
 
 #include "src/bifrons.h"
 #include "src/engine/memory_plan.h"
+#include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
+#include "src/model/surplus.h"
 #include "src/model/text_face.h"
+#include "src/tokenizer/tokenizer.h"
 #include "src/weights/checkpoint.h"
 
 namespace bifrons {
@@ -53,6 +56,7 @@ struct Inspection {
 Inspection inspect_directory(const std::string& directory) {
   const Config config = read_config(directory);
   Checkpoint checkpoint = Checkpoint::open(directory);
+  if (Directory::open(directory).contains("tokenizer.json")) Tokenizer::open(directory);
   const PublishedTensors published(checkpoint);
   const bool hugging_face = published.hugging_face();
   const DType dtype = weights_dtype(published, directory);
@@ -60,6 +64,7 @@ Inspection inspect_directory(const std::string& directory) {
   TensorList needed;
   model.visit_weights(needed);
   check_tensors(published, needed.tensors(), directory);
+  check_surplus(config, published, directory);
   std::string blind;
   try {
     check_sees(config, published, directory);
@@ -143,8 +148,9 @@ std::string inspect(const std::string& directory) {
   };
   std::map<std::string, Sum> sums;
   Sum all;
+  const PublishedTensors published(i.checkpoint);
   for (const StoredTensor& tensor : i.checkpoint.tensors()) {
-    for (Sum* sum : {&sums[component_of(tensor.name)], &all}) {
+    for (Sum* sum : {&sums[component_of(published.own_name(tensor.name).value_or(""))], &all}) {
       ++sum->tensors;
       sum->bytes += tensor.bytes;
     }

@@ -113,7 +113,7 @@ File Directory::open_file(const std::string& name) const {
   if (!S_ISREG(status.st_mode)) {
     refuse(shown(name), fmt::format("is {}, not a regular file", kind_of(status.st_mode)));
   }
-  if (status.st_size == 0) refuse(shown(name), "empty file (0 bytes)");
+  if (status.st_size == 0) refuse(shown(name), "empty file (0 bytes); download it again");
   return {std::move(fd), shown(name), identity_of(status)};
 }
 

@@ -9,6 +9,7 @@
 #include "kernels/error.h"
 #include "src/io/byte_source.h"
 #include "src/io/json.h"
+#include "src/io/other_kind.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -16,7 +17,9 @@ namespace bifrons {
 // Receives nlohmann's events and builds the tree; the reason of a refusal is kept in `reason`.
 class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit JsonBuilder(int64_t max_values) : values_left_(max_values) {}
+  // text_bytes: where the text ends.
+  JsonBuilder(int64_t max_values, size_t text_bytes)
+      : values_left_(max_values), text_bytes_(text_bytes) {}
 
   bool null() override { return add(Json()); }
   bool boolean(bool value) override { return add(Json(Json::Value(value))); }
@@ -50,7 +53,10 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
     // nlohmann's own sentence repeats untrusted text; the place is what helps.
-    return fail(fmt::format("not JSON at byte {}", position == 0 ? 0 : position - 1));
+    const size_t at = position == 0 ? 0 : position - 1;
+    return fail(
+        fmt::format("not JSON at byte {}{}", at,
+                    at >= text_bytes_ ? ", where it ends in the middle: it is cut off" : ""));
   }
 
   Json take() { return std::move(root_); }
@@ -64,6 +70,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool add(Json value);
 
   int64_t values_left_;
+  size_t text_bytes_;
   Json root_;
   // Arrays and objects that are not closed. The innermost alone grows, so the others stay put.
   std::vector<Json*> open_;
@@ -131,8 +138,10 @@ std::optional<std::string> find_hazard(std::string_view text, const JsonLimits& 
 }  // namespace
 
 Json Json::parse(std::string_view text, const std::string& name, const JsonLimits& limits) {
-  if (const auto hazard = find_hazard(text, limits)) refuse(name, *hazard);
-  JsonBuilder builder(limits.values);
+  if (const auto hazard = find_hazard(text, limits)) {
+    refuse(name, other_kind_of_file(text, "JSON").value_or(*hazard));
+  }
+  JsonBuilder builder(limits.values, text.size());
   bool good = false;
   try {
     good = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
@@ -141,8 +150,9 @@ Json Json::parse(std::string_view text, const std::string& name, const JsonLimit
   } catch (const std::exception&) {
     good = false;
   }
-  if (!good) refuse(name, builder.reason().empty() ? "not JSON" : builder.reason());
-  return builder.take();
+  if (good) return builder.take();
+  if (const auto other = other_kind_of_file(text, "JSON")) refuse(name, *other);
+  refuse(name, builder.reason().empty() ? "not JSON" : builder.reason());
 }
 
 }  // namespace bifrons

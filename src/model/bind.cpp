@@ -1,19 +1,17 @@
-// Names, shapes and bytes of a checkpoint meet the network's list here.
+// Names, shapes and bytes of a checkpoint meet the network's list here: what it needs, and how that
+// becomes a backend's.
 #include "src/model/bind.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "src/io/quote.h"
-#include "src/weights/names.h"
 
 namespace bifrons {
 namespace {
-
-constexpr size_t kNamedInOneMessage = 12;
 
 float load_element(const HostArray& array, int64_t i) {
   const std::byte* p = array.data + i * size_of(array.dtype);
@@ -33,8 +31,10 @@ float load_element(const HostArray& array, int64_t i) {
 }
 
 // Rows divided by max(length, 1e-12) as F.normalize does it in `dtype`: in bf16 the length and the
-// quotient are each rounded (spec 3.4).
-std::vector<std::byte> unit_rows(const HostArray& table, DType dtype) {
+// quotient are each rounded (spec 3.4). Throws Error (data), naming the tensor, when a quotient is
+// not finite: a code that no picture happens to use would hide it, and in encoding would be passed
+// over as if it were far away.
+std::vector<std::byte> unit_rows(const HostArray& table, DType dtype, const std::string& name) {
   const bool bf16 = dtype == DType::kBf16;
   std::vector<std::byte> out(table.rows * table.cols * size_of(dtype));
   for (int64_t r = 0; r < table.rows; ++r) {
@@ -49,6 +49,12 @@ std::vector<std::byte> unit_rows(const HostArray& table, DType dtype) {
     for (int64_t c = 0; c < table.cols; ++c) {
       const int64_t i = r * table.cols + c;
       const float x = load_element(table, i) / length;
+      if (!std::isfinite(x)) {
+        throw Error(ErrorKind::kData,
+                    fmt::format("{}: row {} holds numbers that are not finite: the weights are "
+                                "damaged",
+                                quote(name), r));
+      }
       if (bf16) {
         const Bf16 stored = to_bf16(x);
         std::memcpy(out.data() + i * 2, &stored, 2);
@@ -95,125 +101,98 @@ void TensorList::positions(Table&, const std::string& name, int64_t rows, int64_
   tensors_.push_back({name, {1, rows, cols}});
 }
 
-PublishedTensors::PublishedTensors(const Checkpoint& checkpoint)
-    : checkpoint_(checkpoint),
-      hugging_face_(checkpoint.find("gen_embed.weight") == nullptr &&
-                    checkpoint.find("model.generation_embeddings.weight") != nullptr) {}
-
-std::string PublishedTensors::published_name(const std::string& original) const {
-  return hugging_face_ ? hugging_face_name(original) : original;
+void Staging::reserve(int64_t bytes) {
+  constexpr int64_t kKept = 64 << 20;
+  taken_ = 0;
+  if (bytes <= room_ && (room_ <= kKept || room_ <= 2 * bytes)) return;
+  bytes_.reset();
+  room_ = 0;
+  bytes_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(bytes + kUnit));
+  room_ = bytes;
 }
 
-const StoredTensor* PublishedTensors::find(const std::string& original) const {
-  return checkpoint_.find(published_name(original));
+std::span<std::byte> Staging::take(int64_t bytes) {
+  check(bytes >= 0 && taken_ + rounded(bytes) <= room_, "staging: more than was reserved");
+  const auto begin = reinterpret_cast<uintptr_t>(bytes_.get());
+  const int64_t aligned = rounded(static_cast<int64_t>(begin % kUnit)) - begin % kUnit;
+  const std::span<std::byte> taken(bytes_.get() + aligned + taken_, static_cast<size_t>(bytes));
+  taken_ += rounded(bytes);
+  return taken;
 }
 
-std::vector<NeededTensor> PublishedTensors::pieces_of(const NeededTensor& tensor) const {
-  if (!hugging_face_) return {tensor};
-  if (tensor.name.ends_with(".pos_embed")) {
-    return {{tensor.name, {tensor.shape.begin() + 1, tensor.shape.end()}}};
+std::vector<HostArray> WeightLoader::read(std::span<const Wanted> wanted) {
+  std::vector<const StoredTensor*> stored;
+  int64_t bytes = 0;
+  for (const Wanted& one : wanted) {
+    stored.push_back(published_.find(one.name));
+    check(stored.back() != nullptr, "weight loader: check_tensors comes first");
+    check(stored.back()->bytes == one.rows * one.cols * size_of(stored.back()->dtype),
+          "weight loader: size of a tensor");
+    bytes += Staging::rounded(stored.back()->bytes);
   }
-  constexpr std::string_view kMerged = ".attn.qkv.";
-  const size_t at = tensor.name.find(kMerged);
-  if (at == std::string::npos) return {tensor};
-  std::vector<NeededTensor> pieces;
-  for (const char* part : {".attn.q_proj.", ".attn.k_proj.", ".attn.v_proj."}) {
-    pieces.push_back(tensor);
-    pieces.back().name.replace(at, kMerged.size(), part);
-    pieces.back().shape[0] /= 3;
+  staging_.reserve(bytes);
+  std::vector<HostArray> arrays;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const std::span<std::byte> room = staging_.take(stored[i]->bytes);
+    published_.checkpoint().read(*stored[i], 0, room);
+    arrays.push_back({room.data(), stored[i]->dtype, wanted[i].rows, wanted[i].cols});
   }
-  return pieces;
+  return arrays;
 }
 
-void check_tensors(const PublishedTensors& published, const std::vector<NeededTensor>& needed,
-                   const std::string& directory) {
-  std::vector<std::string> faults;
-  std::vector<NeededTensor> pieces;
-  for (const NeededTensor& need : needed) {
-    for (NeededTensor& piece : published.pieces_of(need)) pieces.push_back(std::move(piece));
-  }
-  size_t count = 0;
-  for (const NeededTensor& need : pieces) {
-    const std::string name = published.published_name(need.name);
-    const StoredTensor* stored = published.find(need.name);
-    std::string fault;
-    if (stored == nullptr) {
-      fault = fmt::format("{} is missing", name);
-    } else if (stored->shape != need.shape) {
-      fault = fmt::format("{} is [{}] where config.json asks for [{}]", name,
-                          fmt::join(stored->shape, ", "), fmt::join(need.shape, ", "));
-    }
-    if (fault.empty()) continue;
-    if (++count <= kNamedInOneMessage) faults.push_back(fault);
-  }
-  if (count == 0) return;
-  std::string sentence = fmt::format("{}: {} of {} tensors do not fit: {}", quote(directory), count,
-                                     pieces.size(), fmt::join(faults, "; "));
-  if (count > faults.size()) sentence += fmt::format("; and {} more", count - faults.size());
-  throw Error(ErrorKind::kData, sentence);
-}
-
-HostArray WeightLoader::array(const std::string& name, int64_t rows, int64_t cols) const {
-  const StoredTensor* stored = published_.find(name);
-  check(stored != nullptr, "weight loader: check_tensors comes first");
-  check(stored->bytes == rows * cols * size_of(stored->dtype), "weight loader: size of a tensor");
-  return {stored->data, stored->dtype, rows, cols};
-}
-
-void WeightLoader::release(const std::string& name) const {
-  published_.checkpoint().release(*published_.find(name));
+HostArray WeightLoader::read(const std::string& name, int64_t rows, int64_t cols) {
+  const Wanted one{name, rows, cols};
+  return read({&one, 1}).front();
 }
 
 void WeightLoader::linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
                           LinearForm) {
-  std::vector<HostArray> matrices, biases;
-  std::vector<std::string> names;
+  std::vector<Wanted> wanted;
   for (const LinearPart& part : parts) {
     for (const NeededTensor& piece : published_.pieces_of({part.name + ".weight", {part.out}})) {
-      matrices.push_back(array(piece.name, piece.shape[0], in));
-      names.push_back(piece.name);
-    }
-    if (!bias) continue;
-    for (const NeededTensor& piece : published_.pieces_of({part.name + ".bias", {part.out}})) {
-      biases.push_back(array(piece.name, 1, piece.shape[0]));
+      wanted.push_back({piece.name, piece.shape[0], in});
     }
   }
-  weight = backend_.make_linear(matrices, biases);
-  for (const std::string& name : names) release(name);
+  const size_t matrices = wanted.size();
+  for (const LinearPart& part : parts) {
+    if (!bias) break;
+    for (const NeededTensor& piece : published_.pieces_of({part.name + ".bias", {part.out}})) {
+      wanted.push_back({piece.name, 1, piece.shape[0]});
+    }
+  }
+  const std::vector<HostArray> arrays = read(wanted);
+  weight =
+      backend_.make_linear(std::span(arrays).first(matrices), std::span(arrays).subspan(matrices));
 }
 
 void WeightLoader::convolution(Convolution& weight, const std::string& name, int64_t out,
                                int64_t in, int64_t kernel, Padding padding) {
-  weight = backend_.make_convolution(array(name + ".weight", out, in * kernel * kernel),
-                                     array(name + ".bias", 1, out), kernel, padding);
-  release(name + ".weight");
+  const Wanted wanted[] = {{name + ".weight", out, in * kernel * kernel}, {name + ".bias", 1, out}};
+  const std::vector<HostArray> arrays = read(wanted);
+  weight = backend_.make_convolution(arrays[0], arrays[1], kernel, padding);
 }
 
 void WeightLoader::norm(Norm& weight, const std::string& name, int64_t size, bool bias) {
-  const HostArray scale = array(name + ".weight", 1, size);
-  if (!bias) {
-    weight = backend_.make_norm(scale, nullptr);
-    return;
-  }
-  const HostArray shift = array(name + ".bias", 1, size);
-  weight = backend_.make_norm(scale, &shift);
+  std::vector<Wanted> wanted{{name + ".weight", 1, size}};
+  if (bias) wanted.push_back({name + ".bias", 1, size});
+  const std::vector<HostArray> arrays = read(wanted);
+  weight = backend_.make_norm(arrays[0], bias ? &arrays[1] : nullptr);
 }
 
 void WeightLoader::table(Table& weight, const std::string& name, int64_t rows, int64_t cols,
                          TableRows form) {
-  const HostArray stored = array(name + ".weight", rows, cols);
+  const HostArray stored = read(name + ".weight", rows, cols);
   if (form == TableRows::kAsStored) {
     weight = backend_.make_table(stored);
   } else {
-    const std::vector<std::byte> unit = unit_rows(stored, activation_);
+    const std::vector<std::byte> unit =
+        unit_rows(stored, activation_, published_.published_name(name + ".weight"));
     weight = backend_.make_table({unit.data(), activation_, rows, cols});
   }
-  release(name + ".weight");
 }
 
 void WeightLoader::positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) {
-  weight = backend_.make_table(array(name, rows, cols));
-  release(name);
+  weight = backend_.make_table(read(name, rows, cols));
 }
 
 }  // namespace bifrons

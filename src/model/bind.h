@@ -1,7 +1,11 @@
 // Connects a network's list of weights with the tensors of a model directory.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -33,12 +37,19 @@ class TensorList : public WeightVisitor {
   std::vector<NeededTensor> tensors_;
 };
 
-// Finds tensors by their original name in a checkpoint of either naming scheme.
+// Finds tensors by their original name in a checkpoint of either naming scheme. Wrappers leave
+// their own word before every name ("module." of DataParallel, "_orig_mod." of torch.compile,
+// "base_model.model." of peft), and the Hugging Face form may lack its "model.": both are looked
+// through.
 class PublishedTensors {
  public:
+  // Throws Error (data): two models under different prefixes.
   explicit PublishedTensors(const Checkpoint& checkpoint);
   bool hugging_face() const { return hugging_face_; }
   std::string published_name(const std::string& original) const;
+  // A published name without what wrappers added, in the form that hugging_face() says; nothing
+  // when the name is not of the model.
+  std::optional<std::string> own_name(std::string_view published) const;
   const StoredTensor* find(const std::string& original) const;
   // The tensors, with original names, that a tensor of the original form is published as: the
   // Hugging Face form splits the tower's merged qkv and has no leading 1 before its positions.
@@ -47,15 +58,41 @@ class PublishedTensors {
 
  private:
   const Checkpoint& checkpoint_;
-  bool hugging_face_;
+  bool hugging_face_ = false;
+  std::string prefix_;       // before every name
+  bool bare_inner_ = false;  // the Hugging Face form without "model."
 };
 
-// Throws one Error (data) that names every missing and misshapen tensor.
+// Throws Error (data) where there is more to say of tensors, by their published names, than that
+// they are missing: a type is not supported, the weights are quantised or an adapter's.
+void refuse_other_weights(const PublishedTensors& published, std::span<const std::string> missing,
+                          const std::string& directory);
+
+// Throws one Error (data) that names every missing and misshapen tensor, or what
+// refuse_other_weights() throws.
 void check_tensors(const PublishedTensors& published, const std::vector<NeededTensor>& needed,
                    const std::string& directory);
 
-// Moves weights into a backend's layout, tensor by tensor, and lets go of the file's pages behind
-// it. Call check_tensors first.
+// Room for what is read for one weight, used again for the next. Twice the largest weight is never
+// held: what was room for a much larger one is given back first.
+class Staging {
+ public:
+  // Begins anew with so much room; what was taken before is gone.
+  void reserve(int64_t bytes);
+  // The next `bytes` of it, aligned as vectors like it. `bytes` of all calls together were
+  // reserved, each of them rounded up to kUnit.
+  std::span<std::byte> take(int64_t bytes);
+  static constexpr int64_t kUnit = 64;
+  static constexpr int64_t rounded(int64_t bytes) { return (bytes + kUnit - 1) / kUnit * kUnit; }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  int64_t room_ = 0;
+  int64_t taken_ = 0;
+};
+
+// Moves weights from files into a backend's layout, one by one. Call check_tensors first. Throws
+// Error (data) where a file is shortened meanwhile.
 class WeightLoader : public WeightVisitor {
  public:
   // `activation` is what the network computes in, and so what derived weights are rounded to.
@@ -73,12 +110,20 @@ class WeightLoader : public WeightVisitor {
   void positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) override;
 
  private:
-  HostArray array(const std::string& name, int64_t rows, int64_t cols) const;
-  void release(const std::string& name) const;
+  // A published tensor, by its original name, as a matrix.
+  struct Wanted {
+    std::string name;
+    int64_t rows = 0;
+    int64_t cols = 0;
+  };
+  // Their elements, in that order; valid until the next call.
+  std::vector<HostArray> read(std::span<const Wanted> wanted);
+  HostArray read(const std::string& name, int64_t rows, int64_t cols);
 
   Backend& backend_;
   const PublishedTensors& published_;
   DType activation_;
+  Staging staging_;
 };
 
 }  // namespace bifrons

@@ -11,6 +11,7 @@
 #include "src/io/directory.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
+#include "src/weights/diagnosis.h"
 
 namespace bifrons {
 namespace {
@@ -79,10 +80,12 @@ class Fields {
       fail(name, fmt::format("is {}; only {} is supported", quote(value, 60), wanted));
     }
   }
-  void demand_false(std::string_view name) const {
+  std::optional<bool> boolean(std::string_view name) const {
     const Json* value = find(name);
-    if (value != nullptr && value->boolean(path(name)))
-      fail(name, "is true, which is not supported");
+    return value == nullptr ? std::nullopt : std::optional(value->boolean(path(name)));
+  }
+  void demand_false(std::string_view name) const {
+    if (boolean(name).value_or(false)) fail(name, "is true, which is not supported");
   }
   [[noreturn]] void fail(std::string_view name, std::string_view reason) const {
     throw Error(ErrorKind::kData, fmt::format("{} {}", path(name), reason));
@@ -286,6 +289,16 @@ TowerConfig read_hugging_face_tower(const Fields& vision, int64_t hidden) {
   return tower;
 }
 
+// Whether any place of a config ties the text head to the embedding, or nothing when none says.
+std::optional<bool> says_tied(const Fields& root, const Fields& llama) {
+  std::optional<bool> tied;
+  for (const Fields* fields : {&root, &llama}) {
+    const std::optional<bool> said = fields->boolean("tie_word_embeddings");
+    if (said) tied = tied.value_or(false) || *said;
+  }
+  return tied;
+}
+
 Config read_original(const Fields& root) {
   Config config;
   config.form = CheckpointForm::kOriginal;
@@ -315,7 +328,17 @@ Config read_original(const Fields& root) {
   const Fields& sized = tokenizer.has("image_size") ? tokenizer : vision;
   set_image_size(config, sized.integer("image_size").value_or(384), sized, "image_size");
   config.tower = read_original_tower(root, hidden);
+  config.ties_head = says_tied(root, root.section("language_config")).value_or(false);
   return config;
+}
+
+// There the tower's patches a side are the image tokens a side; num_patches of vq_config is
+// overwritten with them, whatever it says. Each token is 2^(levels - 1) pixels wide.
+void set_hugging_face_size(Config& config, const Fields& vision) {
+  const int64_t pixels = vision.integer("image_size", 384, 1, 4096);
+  const int64_t patch = vision.integer("patch_size", 16, 1, pixels);
+  const int64_t shrink = int64_t{1} << (config.vq.decoder_multipliers.size() - 1);
+  set_image_size(config, pixels / patch * shrink, vision, "image_size");
 }
 
 Config read_hugging_face(const Fields& root) {
@@ -343,10 +366,22 @@ Config read_hugging_face(const Fields& root) {
   vq.demand("image_token_embed_dim", hidden, "hidden_size");
 
   const Fields vision = root.section("vision_config");
-  set_image_size(config, vision.integer("image_size").value_or(384), vision, "image_size");
-  vq.demand("num_patches", config.grid, "the number of image tokens a side");
+  vq.integer("num_patches", 1, 1, kMaxCount);  // of any value: see above
+  set_hugging_face_size(config, vision);
   if (root.has("vision_config")) config.tower = read_hugging_face_tower(vision, hidden);
+  // The class ties them, and files of before 5.0 do not write what is the default.
+  config.ties_head = says_tied(root, root.section("text_config")).value_or(true);
   return config;
+}
+
+// Both keys are written by converters; the weights beside them are integers and scales.
+void refuse_quantised(const Fields& root) {
+  for (const char* name : {"quantization_config", "quantization"}) {
+    if (!root.has(name)) continue;
+    root.fail(name,
+              "says that the weights are quantised, which is not supported; bf16, f16 and f32 are: "
+              "take the model's full weights");
+  }
 }
 
 }  // namespace
@@ -360,14 +395,25 @@ Config parse_config(std::string_view json, const std::string& name) {
   if (root.has("vision_gen_enc_config") || root.has("vision_gen_dec_config")) {
     refuse(name, fmt::format("describes JanusFlow, which draws in another way; {}", kSupported));
   }
+  refuse_quantised(root);
   if (type == "multi_modality") return read_original(root);
   if (type == "janus") return read_hugging_face(root);
+  if (type.empty() && root.has("error")) {
+    refuse(name, "is a server's error message, not a model's config; download the file again");
+  }
   refuse(name, fmt::format("model_type is {}; {}", type.empty() ? "not given" : quote(type, 60),
                            kSupported));
 }
 
 Config read_config(const std::string& directory_path) {
   const Directory directory = Directory::open(directory_path);
+  if (!directory.contains("config.json")) {
+    const auto other = other_kind_of_directory(directory);
+    throw Error(ErrorKind::kMissing,
+                other ? fmt::format("{}: {}", quote(directory_path), *other)
+                      : fmt::format("{}: no such file; is this the model's directory?",
+                                    directory.shown("config.json")));
+  }
   return parse_config(directory.read_file("config.json", kMaxConfigBytes),
                       directory.shown("config.json"));
 }

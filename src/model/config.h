@@ -32,15 +32,19 @@ struct Config {
   TransformerConfig transformer;
   VqConfig vq;
   int64_t image_size = 384;         // pixels a side
-  int64_t grid = 24;                // image tokens a side: image_size / 2^(levels - 1)
+  int64_t grid = 24;                // image tokens a side; image_size / 2^(levels - 1)
   int64_t image_token_embed = 4096; // inner width of gen_head
   int64_t gen_aligner_width = 4096; // inner width of gen_aligner; its output is hidden
   std::optional<TowerConfig> tower; // absent: config.json describes no vision tower
+  // Whether the text head is the token embedding where the files hold no lm_head.weight of its own.
+  // One that they hold is always used: transformers writes `true` beside heads that are not tied.
+  bool ties_head = false;
 
   int64_t image_tokens() const { return grid * grid; }
 };
 
-// Reads DIR/config.json. Throws Error (missing: no such file; data: file, field and reason).
+// Reads DIR/config.json. Throws Error (missing: no such file, or what the directory is instead of a
+// model's; data: file, field and reason).
 Config read_config(const std::string& directory);
 
 // The same from text; `name` stands for the file in messages.

@@ -4,17 +4,17 @@
 #include <fmt/format.h>
 
 #include "src/io/quote.h"
+#include "src/model/surplus.h"
 
 namespace bifrons {
 
 DType weights_dtype(const PublishedTensors& published, const std::string& directory) {
-  const StoredTensor* embedding = published.find("language_model.model.embed_tokens.weight");
-  if (embedding == nullptr) {
-    throw Error(ErrorKind::kData,
-                fmt::format("{}: {} is missing: not a Janus model", quote(directory),
-                            published.published_name("language_model.model.embed_tokens.weight")));
-  }
-  return embedding->dtype;
+  const char* embedding = "language_model.model.embed_tokens.weight";
+  if (const StoredTensor* stored = published.find(embedding)) return stored->dtype;
+  const std::string name = published.published_name(embedding);
+  refuse_other_weights(published, {&name, 1}, directory);
+  throw Error(ErrorKind::kData, fmt::format("{}: {} is missing: not a Janus model",
+                                            quote(directory), name));
 }
 
 std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,
@@ -26,10 +26,13 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
   TensorList needed;
   model->visit_weights(needed);
   check_tensors(published, needed.tensors(), directory);
+  check_surplus(config, published, directory);
 
-  WeightLoader loader(backend, published, activation);
-  visit(model->transformer.weights(), config.transformer, loader);
-  visit(model->face.weights(), config, loader);
+  {
+    WeightLoader loader(backend, published, activation);
+    visit(model->transformer.weights(), config.transformer, loader);
+    visit(model->face.weights(), config, loader);
+  }
   if (ImageFace::folds(config, backend.place())) model->face.fold(backend);
   WeightLoader decoder_loader(decoding, published, activation);
   visit(model->decoder.weights(), config.vq, decoder_loader);

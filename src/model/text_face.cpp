@@ -14,6 +14,13 @@ const TowerConfig& tower_of(const Config& config) {
   return *config.tower;
 }
 
+// The config with ties_head only where the files hold no head of its own.
+Config with_head(Config config, const PublishedTensors& published) {
+  const bool own = published.find("language_model.lm_head.weight") != nullptr;
+  config.ties_head = config.ties_head && !own;
+  return config;
+}
+
 [[noreturn]] void refuse(const std::string& directory, std::string_view reason) {
   throw Error(ErrorKind::kData,
               fmt::format("{}: this model draws but does not see: {}", quote(directory), reason));
@@ -25,8 +32,9 @@ void visit(TextFaceWeights& weights, const Config& config, WeightVisitor& visito
   const int64_t hidden = config.transformer.hidden;
   visitor.linear(weights.aligner_in, "aligner.layers.0", hidden, tower_of(config).width, true);
   visitor.linear(weights.aligner_out, "aligner.layers.2", hidden, hidden, true);
-  visitor.linear(weights.head, "language_model.lm_head", config.transformer.vocabulary, hidden,
-                 false);
+  visitor.linear(weights.head,
+                 config.ties_head ? "language_model.model.embed_tokens" : "language_model.lm_head",
+                 config.transformer.vocabulary, hidden, false);
 }
 
 TextFace::TextFace(const Config& config, DType activation)
@@ -62,7 +70,7 @@ void TextFace::read_out(Backend& b, const Tensor& logits, const Tensor& hidden) 
 void check_sees(const Config& config, const PublishedTensors& published,
                 const std::string& directory) {
   if (!config.tower) refuse(directory, "its config.json describes no vision tower");
-  TextFace face(config, activation_for(weights_dtype(published, directory)));
+  TextFace face(with_head(config, published), activation_for(weights_dtype(published, directory)));
   TensorList needed;
   face.visit_weights(needed);
   const NeededTensor first = published.pieces_of(needed.tensors().front()).front();
@@ -76,7 +84,7 @@ std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
   const PublishedTensors published(checkpoint);
   check_sees(config, published, directory);
   const DType activation = activation_for(weights_dtype(published, directory));
-  auto face = std::make_unique<TextFace>(config, activation);
+  auto face = std::make_unique<TextFace>(with_head(config, published), activation);
   WeightLoader loader(backend, published, activation);
   face->visit_weights(loader);
   checkpoint.verify_unchanged();

@@ -8,11 +8,11 @@
 #include <atomic>
 #include <future>
 #include <new>
+#include <optional>
 #include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/directory.h"
-#include "src/io/mapped_file.h"
 #include "src/io/quote.h"
 #include "src/weights/container.h"
 #include "src/weights/permute.h"
@@ -25,12 +25,12 @@ namespace bifrons {
 struct Checkpoint::State {
   struct Origin {
     size_t file = 0;
-    int64_t offset = 0;  // in that file; of no meaning when copied
-    bool copied = false;
+    int64_t offset = 0;          // in that file
+    std::optional<size_t> copy;  // index into copies, which is read in place of the file
   };
 
   std::vector<std::string> names;  // of files
-  std::vector<MappedFile> files;
+  std::vector<File> files;
   std::vector<std::vector<Checksum>> checksums;  // of each file
   std::vector<StoredTensor> tensors;             // sorted by name
   std::vector<Origin> origins;                   // of each tensor
@@ -49,8 +49,7 @@ struct Found {
 };
 
 // All tensors of all files, sorted by name; every name once.
-std::vector<Found> gather(const std::vector<MappedFile>& files,
-                          std::vector<Container>& containers) {
+std::vector<Found> gather(const std::vector<File>& files, std::vector<Container>& containers) {
   std::vector<Found> all;
   for (size_t f = 0; f < containers.size(); ++f) {
     for (TensorEntry& entry : containers[f].tensors) all.push_back({f, std::move(entry)});
@@ -61,7 +60,7 @@ std::vector<Found> gather(const std::vector<MappedFile>& files,
     return a.entry.name == b.entry.name;
   });
   if (twice != all.end()) {
-    refuse(files[twice->file].file().name(),
+    refuse(files[twice->file].name(),
            fmt::format("tensor {} is also in another file", quote(twice->entry.name)));
   }
   return all;
@@ -118,23 +117,20 @@ void Checkpoint::State::add(size_t file, const TensorEntry& entry, int64_t& copi
     skipped.push_back({entry.name, entry.stored_type, entry.shape});
     return;
   }
-  const MappedFile& mapped = files[file];
-  StoredTensor tensor{entry.name, *entry.dtype, entry.shape, nullptr, entry.bytes};
-  tensor.data = mapped.bytes().data() + entry.offset;
-  const bool permuted = !entry.strides.empty();
-  if (permuted) {
+  std::optional<size_t> copy;
+  if (!entry.strides.empty()) {
     copied_bytes += entry.bytes;
-    if (copied_bytes > mapped.file().size()) {
-      refuse(mapped.file().name(),
+    if (copied_bytes > files[file].size()) {
+      refuse(files[file].name(),
              fmt::format("tensor {}: permuted tensors share their storage", quote(entry.name)));
     }
     std::vector<std::byte> raw(static_cast<size_t>(entry.bytes));
-    mapped.file().read(entry.offset, raw);
+    files[file].read(entry.offset, raw);
+    copy = copies.size();
     copies.push_back(to_contiguous(raw, entry.shape, entry.strides, size_of(*entry.dtype)));
-    tensor.data = copies.back().data();
   }
-  tensors.push_back(std::move(tensor));
-  origins.push_back({file, entry.offset, permuted});
+  tensors.push_back({entry.name, *entry.dtype, entry.shape, entry.bytes});
+  origins.push_back({file, entry.offset, copy});
 }
 
 Checkpoint Checkpoint::open(const std::string& directory_path) {
@@ -145,8 +141,8 @@ Checkpoint Checkpoint::open(const std::string& directory_path) {
     state->names = weights.files;
     std::vector<Container> containers;
     for (const std::string& name : weights.files) {
-      state->files.emplace_back(directory.open_file(name));
-      const File& file = state->files.back().file();
+      state->files.push_back(directory.open_file(name));
+      const File& file = state->files.back();
       containers.push_back(weights.format == ContainerFormat::kSafetensors ? read_safetensors(file)
                                                                            : read_torch_file(file));
       state->checksums.push_back(std::move(containers.back().checksums));
@@ -186,28 +182,22 @@ void Checkpoint::read(const StoredTensor& tensor, int64_t offset,
   const auto wanted = static_cast<int64_t>(destination.size());
   check(offset >= 0 && offset <= tensor.bytes && wanted <= tensor.bytes - offset,
         "checkpoint: read outside of the tensor");
-  if (origin.copied) {
-    std::copy_n(tensor.data + offset, destination.size(), destination.begin());
+  if (origin.copy) {
+    std::copy_n(state_->copies[*origin.copy].begin() + offset, destination.size(),
+                destination.begin());
   } else {
-    state_->files[origin.file].file().read(origin.offset + offset, destination);
+    state_->files[origin.file].read(origin.offset + offset, destination);
   }
 }
 
-void Checkpoint::release(const StoredTensor& tensor) const {
-  const State::Origin& origin = state_->origin(tensor);
-  if (origin.copied) return;
-  state_->files[origin.file].release({tensor.data, static_cast<size_t>(tensor.bytes)});
-}
-
 void Checkpoint::verify_unchanged() const {
-  for (const MappedFile& file : state_->files) file.verify_unchanged();
+  for (const File& file : state_->files) file.verify_unchanged();
 }
 
 int64_t Checkpoint::verify_checksums(int threads) const {
   std::vector<std::pair<const File*, const Checksum*>> all;
   for (size_t f = 0; f < state_->files.size(); ++f) {
-    for (const Checksum& sum : state_->checksums[f])
-      all.emplace_back(&state_->files[f].file(), &sum);
+    for (const Checksum& sum : state_->checksums[f]) all.emplace_back(&state_->files[f], &sum);
   }
   std::atomic<size_t> next{0};
   const auto work = [&] {

@@ -14,13 +14,11 @@
 
 namespace bifrons {
 
-// One stored tensor, contiguous in memory order of its shape. `data` is a view into a mapped file
-// (or into a copy, for permuted strides) and may be unaligned: copy elements out, never cast.
+// One stored tensor, contiguous in memory order of its shape; Checkpoint::read() has its elements.
 struct StoredTensor {
   std::string name;  // as published in the file
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
-  const std::byte* data = nullptr;
   int64_t bytes = 0;
 };
 
@@ -34,8 +32,9 @@ struct SkippedTensor {
 // Opens `*.safetensors` (single, or sharded with an index) or `pytorch_model*.bin`; safetensors
 // wins when both are there, even when it is empty or damaged: nothing is chosen silently. Within
 // one format the first of these is taken: model.safetensors, model.safetensors.index.json, a single
-// other file; pytorch_model.bin, pytorch_model.bin.index.json, a single pytorch_model*.bin. All
-// headers are read and checked here, no weights are, but for tensors with permuted strides.
+// other file or all parts of one set (x-00001-of-00002.safetensors); pytorch_model.bin,
+// pytorch_model.bin.index.json, a single pytorch_model*.bin or all parts of one set. All headers
+// are read and checked here, no weights are, but for tensors with permuted strides.
 class Checkpoint {
  public:
   // Throws Error (missing: no such directory, or no weights in it; data: file, tensor and reason).
@@ -50,16 +49,15 @@ class Checkpoint {
   const StoredTensor* find(std::string_view name) const;
   // Those left out of tensors(), sorted by name.
   std::span<const SkippedTensor> skipped() const;
-  // Copies bytes [offset, offset + destination.size()) of a tensor of tensors(). Unlike touching
-  // `data` it fails with Error (data), not with a signal, on a file that was shortened meanwhile.
+  // Copies bytes [offset, offset + destination.size()) of a tensor of tensors(). Nothing is mapped:
+  // a file that is shortened or breaks meanwhile is an Error (data), where touching a mapped page
+  // of it would be a SIGBUS.
   void read(const StoredTensor& tensor, int64_t offset, std::span<std::byte> destination) const;
   // Throws Error (data) when a file is not what it was at opening; call it after loading.
   void verify_unchanged() const;
   // Reads whole files and compares the checksums written in them, on `threads` threads; returns how
   // many there were (none in safetensors). Throws Error (data) naming a span that differs.
   int64_t verify_checksums(int threads = 1) const;
-  // Tells the system that the pages of this tensor are not needed any more (keeps loading flat).
-  void release(const StoredTensor& tensor) const;
   // Files that were opened, relative to the directory.
   std::vector<std::string> files() const;
 

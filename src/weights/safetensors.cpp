@@ -9,6 +9,7 @@
 
 #include "kernels/error.h"
 #include "src/io/json.h"
+#include "src/io/other_kind.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -43,6 +44,17 @@ constexpr std::array<ElementType, 16> kElementTypes{{
     {"C64", 8, std::nullopt},
 }};
 
+void refuse_other_kinds(const ByteSource& file) {
+  const std::string front =
+      file.read_text(0, std::min<int64_t>(file.size(), static_cast<int64_t>(kTellingBytes)));
+  if (front.starts_with("PK\x03\x04")) {
+    refuse(file.name(),
+           "is a zip archive, as torch.save writes them, not a safetensors file; call it "
+           "pytorch_model.bin if it holds weights, else unpack it");
+  }
+  if (const auto other = other_kind_of_file(front, "weights")) refuse(file.name(), *other);
+}
+
 // Header bytes, after its length was checked against the file.
 std::string read_header(const ByteSource& file) {
   if (file.size() < kLengthBytes + 2) {
@@ -59,9 +71,9 @@ std::string read_header(const ByteSource& file) {
                                     length, kMaxHeader));
   }
   if (length > available) {
-    refuse(file.name(), fmt::format("the header is declared to have {} bytes, but only {} follow; "
-                                    "the file is cut off",
-                                    length, available));
+    refuse(file.name(), fmt::format("cut off: {} bytes are there, but its header alone has {}; "
+                                    "download it again",
+                                    file.size(), length));
   }
   std::string header = file.read_text(kLengthBytes, static_cast<int64_t>(length));
   if (header.empty() || header[0] != '{') refuse(file.name(), "the header does not begin with {");
@@ -76,9 +88,9 @@ const Json& require(const Json& object, std::string_view field, const std::strin
   return *value;
 }
 
-// `data_begin`: file offset of the data part; `data_bytes`: its size.
+// `data_begin`: file offset of the data part. Whether the data end in the file is left open.
 TensorEntry read_entry(const std::string& name, const Json& json, const std::string& where,
-                       int64_t data_begin, int64_t data_bytes) {
+                       int64_t data_begin) {
   if (json.members(where).size() != 3)
     refuse(where, "has other fields than dtype, shape, data_offsets");
   TensorEntry entry;
@@ -87,7 +99,8 @@ TensorEntry read_entry(const std::string& name, const Json& json, const std::str
   const auto type = std::find_if(kElementTypes.begin(), kElementTypes.end(),
                                  [&](const auto& t) { return t.name == entry.stored_type; });
   if (type == kElementTypes.end()) {
-    refuse(where, fmt::format("dtype {} is not known", quote(entry.stored_type, 40)));
+    refuse(where, fmt::format("dtype {} is not supported; bf16, f16 and f32 are",
+                              quote(entry.stored_type, 40)));
   }
   entry.dtype = type->dtype;
 
@@ -99,9 +112,8 @@ TensorEntry read_entry(const std::string& name, const Json& json, const std::str
   if (offsets.size() != 2) refuse(where, "data_offsets are not two numbers");
   const int64_t begin = offsets[0].unsigned_integer(where + ": data_offsets");
   const int64_t end = offsets[1].unsigned_integer(where + ": data_offsets");
-  if (begin > end || end > data_bytes) {
-    refuse(where, fmt::format("data_offsets [{}, {}] do not lie within the {} bytes of data", begin,
-                              end, data_bytes));
+  if (begin > end || end >= kSizeLimit) {
+    refuse(where, fmt::format("data_offsets [{}, {}] are no range of bytes", begin, end));
   }
   const auto count = element_count(entry.shape);
   const auto bytes = count ? product_within_limit(*count, type->bytes) : std::nullopt;
@@ -114,6 +126,7 @@ TensorEntry read_entry(const std::string& name, const Json& json, const std::str
 }
 
 // Every byte of the data belongs to exactly one tensor: no room for a second meaning of the file.
+// That data follow each other is looked at first, so that only a well-made file is called cut off.
 void check_tiling(const ByteSource& file, const std::vector<TensorEntry>& tensors, int64_t begin) {
   std::vector<const TensorEntry*> order;
   for (const TensorEntry& t : tensors) order.push_back(&t);
@@ -128,7 +141,11 @@ void check_tiling(const ByteSource& file, const std::vector<TensorEntry>& tensor
     }
     end += t->bytes;
   }
-  if (end != file.size()) {
+  if (end > file.size()) {
+    refuse(file.name(),
+           fmt::format("cut off: {} of {} bytes are there; download it again", file.size(), end));
+  }
+  if (end < file.size()) {
     refuse(file.name(), fmt::format("{} bytes follow the last tensor", file.size() - end));
   }
 }
@@ -136,6 +153,7 @@ void check_tiling(const ByteSource& file, const std::vector<TensorEntry>& tensor
 }  // namespace
 
 Container read_safetensors(const ByteSource& file) {
+  refuse_other_kinds(file);
   const std::string header = read_header(file);
   const JsonLimits limits{kMaxHeader, 4, 20 * kMaxTensors};
   const Json root = Json::parse(header, file.name(), limits);
@@ -152,8 +170,7 @@ Container read_safetensors(const ByteSource& file) {
       refuse(file.name(), fmt::format("more than {} tensors", kMaxTensors));
     }
     const std::string where = fmt::format("{}: tensor {}", file.name(), quote(name));
-    container.tensors.push_back(
-        read_entry(name, value, where, data_begin, file.size() - data_begin));
+    container.tensors.push_back(read_entry(name, value, where, data_begin));
   }
   check_tiling(file, container.tensors, data_begin);
   return container;

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "kernels/error.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/weights/container.h"
+#include "src/weights/diagnosis.h"
 
 namespace bifrons {
 namespace {
@@ -41,6 +43,63 @@ constexpr Naming kSafetensorsNaming{ContainerFormat::kSafetensors, "model.safete
 constexpr Naming kTorchNaming{ContainerFormat::kTorch, "pytorch_model.bin", "pytorch_model",
                               ".bin"};
 
+// Files that may stand alone, or are parts that say by their names that they are all there. An
+// adapter is no model, whatever stands beside it.
+std::vector<std::string> files_without_index(const Directory& directory, const Naming& naming) {
+  std::vector<std::string> found;
+  for (const std::string& name : directory.names()) {
+    if (is_plain_name(name) && name.starts_with(naming.prefix) && name.ends_with(naming.suffix) &&
+        !name.starts_with("adapter_model.")) {
+      found.push_back(name);
+    }
+  }
+  return found;
+}
+
+// Throws Error: missing, naming a part that is not there; data, when it is not one set of parts.
+void check_set(const Directory& directory, const std::vector<std::string>& files,
+               const std::string& index_name) {
+  const std::optional<PartName> first = parse_part_name(files[0]);
+  for (const std::string& file : files) {
+    if (files.size() == 1 && !first) return;
+    const std::optional<PartName> part = parse_part_name(file);
+    if (!first || !part || part->stem != first->stem || part->parts != first->parts) {
+      refuse(quote(directory.path()),
+             fmt::format("holds {} files like {} but no {} that says what belongs together",
+                         files.size(), quote(files[0]), index_name));
+    }
+  }
+  for (int64_t part = 1; part <= first->parts; ++part) {
+    const std::string name = part_name(*first, part);
+    if (std::binary_search(files.begin(), files.end(), name)) continue;
+    throw Error(ErrorKind::kMissing, fmt::format("{}: part {} of {} is missing; download it",
+                                                 directory.shown(name), part, first->parts));
+  }
+}
+
+// Throws Error (missing) when an index names files that are not there.
+void check_there(const Directory& directory, const WeightFiles& weights) {
+  std::vector<std::string> missing;
+  for (const std::string& file : weights.files) {
+    if (!directory.contains(file)) missing.push_back(file);
+  }
+  if (missing.empty()) return;
+  if (missing.size() == weights.files.size() && missing.size() > 1) {
+    throw Error(ErrorKind::kMissing,
+                fmt::format("{}: the index is there, but none of the {} files that it names, such "
+                            "as {}; download them",
+                            weights.index_name, missing.size(), quote(missing[0])));
+  }
+  const auto note = unfinished_download(directory, missing[0]);
+  throw Error(
+      ErrorKind::kMissing,
+      fmt::format("{}: no such file, though the index names it ({} of {} files are missing); "
+                  "{}",
+                  directory.shown(missing[0]), missing.size(), weights.files.size(),
+                  note ? "its download is not finished: " + quote(*note) + " is there"
+                       : std::string("download it")));
+}
+
 // nullopt when nothing of this format is there.
 std::optional<WeightFiles> find_format(const Directory& directory, const Naming& naming) {
   const std::string single(naming.single);
@@ -50,20 +109,12 @@ std::optional<WeightFiles> find_format(const Directory& directory, const Naming&
     WeightFiles files = parse_index(directory.read_file(index_name, kMaxIndexBytes), naming.suffix,
                                     directory.shown(index_name));
     files.format = naming.format;
+    check_there(directory, files);
     return files;
   }
-  std::vector<std::string> others;
-  for (const std::string& name : directory.names()) {
-    if (is_plain_name(name) && name.starts_with(naming.prefix) && name.ends_with(naming.suffix)) {
-      others.push_back(name);
-    }
-  }
+  const std::vector<std::string> others = files_without_index(directory, naming);
   if (others.empty()) return std::nullopt;
-  if (others.size() > 1) {
-    refuse(quote(directory.path()),
-           fmt::format("holds {} files like {} but no {} that says what belongs together",
-                       others.size(), quote(others[0]), index_name));
-  }
+  check_set(directory, others, index_name);
   return WeightFiles{naming.format, others, {}, {}};
 }
 
@@ -104,7 +155,18 @@ WeightFiles parse_index(std::string_view text, std::string_view suffix,
 
 WeightFiles find_weight_files(const Directory& directory) {
   for (const Naming& naming : {kSafetensorsNaming, kTorchNaming}) {
-    if (auto files = find_format(directory, naming)) return *std::move(files);
+    std::optional<WeightFiles> files = find_format(directory, naming);
+    if (!files) continue;
+    // aria2 gives a file its whole size and name at once, and notes beside it what it lacks.
+    for (const std::string& file : files->files) {
+      if (!directory.contains(file + ".aria2")) continue;
+      refuse(directory.shown(file),
+             "its download is not finished, a .aria2 file is beside it; finish it");
+    }
+    return *std::move(files);
+  }
+  if (const auto other = other_kind_of_directory(directory)) {
+    throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(directory.path()), *other));
   }
   throw Error(ErrorKind::kMissing,
               fmt::format("{}: holds neither model.safetensors nor pytorch_model.bin, whole or in "

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
+#include "src/io/other_kind.h"
 #include "src/io/quote.h"
 #include "src/weights/pickle.h"
 #include "src/weights/zip.h"
@@ -25,20 +27,22 @@ using Entries = std::unordered_map<std::string_view, const ZipEntry*>;
 
 void refuse_other_formats(const ByteSource& file) {
   const int64_t size = file.size();
-  const std::string front = file.read_text(0, std::min<int64_t>(size, 262));
+  const std::string front = file.read_text(0, std::min<int64_t>(size, kTellingBytes));
   constexpr std::string_view kLegacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
                                      14);
   if (front.starts_with(kLegacy)) {
     refuse(file.name(), fmt::format("is in the format of PyTorch before 1.6; {}", kConvert));
   }
-  if (front.size() == 262 && front.substr(257) == "ustar") {
+  if (front.size() >= 262 && front.substr(257, 5) == "ustar") {
     refuse(file.name(), fmt::format("is a tar file; {}", kConvert));
   }
-  if (!front.starts_with("PK\x03\x04")) {
+  if (front.starts_with("PK\x03\x04")) return;
+  if (const auto other = other_kind_of_file(front, "weights")) refuse(file.name(), *other);
+  if (front.size() > 8 && front[8] == '{') {
     refuse(file.name(),
-           "does not begin like a file of torch.save; is it cut off or still a pointer "
-           "to the real file?");
+           "begins like a safetensors file, not like one of torch.save; call it model.safetensors");
   }
+  refuse(file.name(), "does not begin like a file of torch.save; download it again");
 }
 
 Entries index_entries(const ByteSource& file, const std::vector<ZipEntry>& entries) {
@@ -171,8 +175,14 @@ Container read_torch_file(const ByteSource& file) {
     const size_t s = named.tensor.storage;
     container.tensors.push_back(place_tensor(named, pickled.storages[s], *data[s], where));
   }
+  // Of what is read alone: more may be in an archive, and be as large as it likes.
+  std::unordered_set<const ZipEntry*> read(data.begin(), data.end());
+  for (const std::string_view note : {"data.pkl", "version", "byteorder"}) {
+    if (const auto at = entries.find(note); at != entries.end()) read.insert(at->second);
+  }
   for (const ZipEntry& entry : directory) {
     if (entry.crc32 == 0) continue;  // written without, as torch can be told to
+    if (!read.contains(&entry)) continue;
     container.checksums.push_back({entry.name, entry.offset, entry.bytes, entry.crc32});
   }
   return container;

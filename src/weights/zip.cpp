@@ -93,7 +93,10 @@ Extent read_end(const ByteSource& file) {
   const std::string record = file.read_text(at, kEndBytes);
   LittleEndian r(record);
   if (r.u32() != kEndSignature) {
-    refuse(file.name(), "does not end with the end record of a ZIP file; it is cut off or not one");
+    refuse(file.name(),
+           fmt::format("cut off: the directory at its end is missing, {} bytes are there; "
+                       "download it again",
+                       file.size()));
   }
   const uint32_t disk = r.u16();
   const uint32_t directory_disk = r.u16();

@@ -154,6 +154,43 @@ TEST(Lanes, WhatFindsNoMemoryWaits) {
   }
 }
 
+TEST(Lanes, APictureThatCannotBeDecodedCostsItselfAlone) {
+  const auto backend = make_cpu_backend(1);
+  testing::LaneToy toy(*backend, "toy-f32");
+  const Tokenizer tokenizer = Tokenizer::open(golden::directory() + "toy-f32");
+  const Prepare prepare = [&](const DrawRequest& r) {
+    return guided_prompt(tokenizer, toy.config, r);
+  };
+  for (const bool beside : {false, true}) {
+    Lanes lanes = toy.lanes(false);
+    lanes.reserve(2);
+    int decoded = 0;
+    const BatchParts parts{.lanes = lanes,
+                           .decode = [&](auto) -> Picture {
+                             if (++decoded == 2) throw Error(ErrorKind::kData, "not finite");
+                             return {};
+                           },
+                           .decode_beside = beside};
+    uint64_t next = 0;
+    std::map<std::string, int> outcomes;
+    const BatchStats stats = run_batch(
+        parts, prepare,
+        [&]() -> std::optional<BatchJob> {
+          if (next == 5) return {};
+          const uint64_t id = next++;
+          return BatchJob{id, {.prompt = "a cat", .seed = id}};
+        },
+        [&](BatchResult r) {
+          EXPECT_NE(r.drawing.has_value(), r.error.has_value());
+          ++outcomes[r.error ? r.error->what() : "drawn"];
+        },
+        {});
+    EXPECT_EQ(outcomes, (std::map<std::string, int>{{"drawn", 4}, {"not finite", 1}}));
+    EXPECT_EQ(stats.pictures, 4);
+    EXPECT_EQ(stats.failures, 1);
+  }
+}
+
 // A fault of the machine in one draw: that picture is drawn again and comes out as ever.
 TEST(Lanes, ABrokenDrawIsTriedOnceMore) {
   for (int64_t draw : {0, 3}) {

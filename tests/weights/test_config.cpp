@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "src/model/config.h"
 #include "tests/support/temporary_directory.h"
@@ -240,7 +241,6 @@ TEST(Config, RefusesNumbersThatDisagree) {
                   "positions");
   expect_contains(refusal(original(), "/gen_vision_config/params/n_embed", "16"), "input_dim is 8");
   expect_contains(refusal(original(), "/vision_config/params/image_size", "385"), "multiple of 16");
-  expect_contains(refusal(hugging_face(), "/vq_config/num_patches", "32"), "is 32, but");
   expect_contains(refusal(hugging_face(), "/vq_config/projection_dim", "4096"),
                   "hidden_size is 2048");
   expect_contains(refusal(hugging_face(), "/vq_config/image_token_embed_dim", "8"), "hidden_size");
@@ -325,6 +325,60 @@ TEST(Config, RefusesTowersThatCannotBe) {
   json unnamed = original();
   unnamed["vision_config"]["params"] = {{"model_name", "small"}, {"width", 64}};
   expect_contains(refusal(unnamed, "/vision_config/params/layers", "null"), "layers is missing");
+}
+
+// transformers overwrites num_patches with the tower's patches a side, which are the image tokens.
+TEST(Config, TokensASideAreTheTowersPatches) {
+  json document = hugging_face();
+  for (const int patches : {1, 16, 32, 576}) {
+    document["vq_config"]["num_patches"] = patches;
+    EXPECT_EQ(parse(document).grid, 24) << patches;
+  }
+  document["vision_config"]["image_size"] = 96;
+  document["vision_config"]["patch_size"] = 8;
+  EXPECT_EQ(parse(document).grid, 12);
+  EXPECT_EQ(parse(document).image_size, 192) << "each token is 16 pixels wide";
+  document.erase("vision_config");
+  EXPECT_EQ(parse(document).grid, 24);
+}
+
+TEST(Config, SaysWhetherTheHeadIsTied) {
+  EXPECT_FALSE(parse(original()).ties_head);
+  EXPECT_TRUE(parse(hugging_face()).ties_head);
+  const auto said = [](json document, const char* section, const std::optional<bool>& whole,
+                       const std::optional<bool>& part) {
+    document.erase("tie_word_embeddings");
+    if (whole) document["tie_word_embeddings"] = *whole;
+    if (part) document[section]["tie_word_embeddings"] = *part;
+    return parse(document).ties_head;
+  };
+  EXPECT_TRUE(said(hugging_face(), "text_config", {}, {}));
+  EXPECT_TRUE(said(hugging_face(), "text_config", true, false));
+  EXPECT_FALSE(said(hugging_face(), "text_config", {}, false));
+  EXPECT_FALSE(said(hugging_face(), "text_config", false, {}));
+  EXPECT_TRUE(said(original(), "language_config", {}, true));
+  EXPECT_TRUE(said(original(), "language_config", true, {}));
+  EXPECT_FALSE(said(original(), "language_config", false, {}));
+}
+
+TEST(Config, NamesWhatIsNoConfig) {
+  const testing::TemporaryDirectory directory;
+  const auto refused = [&](const std::string& text) {
+    directory.write("config.json", text);
+    return refusal_of([&] { read_config(directory.path()); });
+  };
+  expect_contains(refused("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n"),
+                  "is a git-lfs pointer, not the file itself; fetch the real file (git lfs pull)");
+  expect_contains(refused("\n<!DOCTYPE html><title>Sign in</title>"), "is a web page, not JSON");
+  expect_contains(refused("Entry not found"), "is a server's error message");
+  expect_contains(refused(R"({"error":"Repository not found"})"), "is a server's error message");
+  expect_contains(refused(std::string(100, '\0')), "begins with zeros");
+  const std::string whole = original().dump();
+  expect_contains(refused(whole.substr(0, whole.size() / 2)), "it is cut off");
+  expect_contains(refusal(original(), "/quantization_config", R"({"quant_method":"gptq"})"),
+                  "says that the weights are quantised");
+  expect_contains(refusal(original(), "/quantization", R"({"group_size":64,"bits":4})"),
+                  "says that the weights are quantised");
 }
 
 TEST(Config, ReadsTheFile) {

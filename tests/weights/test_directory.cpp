@@ -104,5 +104,33 @@ TEST(Directory, StaysWhereItWasOpened) {
   EXPECT_EQ(directory.read_file("a", 100), "first");
 }
 
+TEST(Directory, AnOpenFileNoticesThatItChanged) {
+  const TemporaryDirectory temporary;
+  temporary.write("f", std::string(100'000, 'x'));
+  temporary.write("g", "other");
+  const Directory directory = Directory::open(temporary.path());
+  const File file = directory.open_file("f");
+  file.verify_unchanged();
+  ASSERT_EQ(::truncate((temporary / "f").c_str(), 10), 0);
+  expect_contains(refusal_of([&] { file.verify_unchanged(); }), "changed while it was being read");
+  expect_contains(refusal_of([&] { file.read_text(0, 100'000); }), "ends early");
+
+  const File other = directory.open_file("g");
+  const timespec times[2] = {{0, UTIME_NOW}, {12345, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, (temporary / "g").c_str(), times, 0), 0);
+  refusal_of([&] { other.verify_unchanged(); });
+}
+
+// As the hub's cache and installers replace files: under a new inode.
+TEST(Directory, AFileThatWasReplacedStaysWhole) {
+  const TemporaryDirectory temporary;
+  temporary.write("f", "0123456789");
+  temporary.write("g", "other");
+  const File file = Directory::open(temporary.path()).open_file("f");
+  ASSERT_EQ(::rename((temporary / "g").c_str(), (temporary / "f").c_str()), 0);
+  file.verify_unchanged();
+  EXPECT_EQ(file.read_text(0, 10), "0123456789");
+}
+
 }  // namespace
 }  // namespace bifrons

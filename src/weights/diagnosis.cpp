@@ -1,0 +1,147 @@
+// What a directory without weights that can be read holds instead, and what to do about it.
+#include "src/weights/diagnosis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+constexpr std::string_view kTakeOthers = "take the model's .safetensors or .bin files";
+
+struct Ending {
+  std::string_view ending;
+  std::string_view clause;  // after the file's name
+};
+
+constexpr std::array<Ending, 9> kOtherFormats{{
+    {".gguf", "is a GGUF file, which is not read"},
+    {".ggml", "is a GGML file, which is not read"},
+    {".onnx", "is an ONNX graph, which is not read"},
+    {".h5", "is an HDF5 file (Keras), which is not read"},
+    {".keras", "is a Keras file, which is not read"},
+    {".msgpack", "is a Flax file, which is not read"},
+    {".tflite", "is a TensorFlow Lite file, which is not read"},
+    {".mlmodel", "is a Core ML file, which is not read"},
+    {".engine", "is a TensorRT engine, which is not read"},
+}};
+
+constexpr std::array<std::string_view, 8> kUnfinished{".incomplete", ".part",     ".partial",
+                                                      ".crdownload", ".download", ".aria2",
+                                                      ".opdownload", ".!qB"};
+
+constexpr std::array<std::string_view, 11> kArchives{".zip",    ".tar",     ".tar.gz",  ".tgz",
+                                                     ".tar.xz", ".tar.zst", ".tar.bz2", ".7z",
+                                                     ".rar",    ".gz",      ".zst"};
+
+constexpr std::array<std::string_view, 4> kTorchFiles{".pth", ".pt", ".ckpt", ".pkl"};
+
+// The first name with one of these endings, and the ending.
+template <typename Endings>
+std::optional<std::pair<std::string, std::string_view>> ending_with(
+    const std::vector<std::string>& names, const Endings& endings) {
+  for (const std::string& name : names) {
+    for (const std::string_view ending : endings) {
+      if (name.size() > ending.size() && name.ends_with(ending)) return std::pair(name, ending);
+    }
+  }
+  return std::nullopt;
+}
+
+// Folders of programs that keep models in a way of their own.
+std::optional<std::string> other_program(const std::vector<std::string>& names) {
+  const auto has = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const auto begins = [](std::string_view start) {
+    return [start](const std::string& name) { return name.starts_with(start); };
+  };
+  if (has("adapter_config.json") ||
+      std::any_of(names.begin(), names.end(), begins("adapter_model."))) {
+    return "holds a LoRA adapter, not a model; merge it into its base model (peft's "
+           "merge_and_unload()) and save that";
+  }
+  if (has("model_index.json")) {
+    return "holds a diffusers pipeline; only Janus models are read";
+  }
+  if (has("Modelfile") || (has("manifests") && has("blobs"))) {
+    return fmt::format("holds a model of Ollama, which is GGUF and not read; {}", kTakeOthers);
+  }
+  if (has("snapshots") && (has("refs") || has("blobs"))) {
+    return "is a repository of the hub's cache; name a folder below its snapshots";
+  }
+  const auto repository = std::find_if(names.begin(), names.end(), begins("models--"));
+  if (repository != names.end()) {
+    return fmt::format("is the hub's cache; name one of its models, such as {}",
+                       quote(*repository));
+  }
+  if (has("onnx")) {
+    return fmt::format("holds a folder of ONNX graphs, which are not read; {}", kTakeOthers);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> other_kind_of_directory(const Directory& directory) {
+  const std::vector<std::string> names = directory.names();
+  if (names.empty()) return "is empty";
+  if (const auto program = other_program(names)) return program;
+  if (const auto file = ending_with(names, kUnfinished)) {
+    return fmt::format("holds an unfinished download, {}; finish it or download it again",
+                       quote(file->first));
+  }
+  for (const Ending& format : kOtherFormats) {
+    if (const auto file = ending_with(names, std::array{format.ending})) {
+      return fmt::format("{} {}; {}", quote(file->first), format.clause, kTakeOthers);
+    }
+  }
+  if (const auto file = ending_with(names, kArchives)) {
+    return fmt::format("holds {}; unpack it", quote(file->first));
+  }
+  if (const auto file = ending_with(names, kTorchFiles)) {
+    return fmt::format("holds {}; call it pytorch_model.bin if it holds the model's weights",
+                       quote(file->first));
+  }
+  return std::nullopt;
+}
+
+std::optional<PartName> parse_part_name(std::string_view name) {
+  // <stem>-NNNNN-of-NNNNN<suffix>
+  constexpr size_t kDigits = 5, kLength = 2 * kDigits + 5;
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot < kLength) return std::nullopt;
+  const std::string_view middle = name.substr(dot - kLength, kLength);
+  if (middle[0] != '-' || middle.substr(1 + kDigits, 4) != "-of-") return std::nullopt;
+  const auto number = [](std::string_view digits) -> std::optional<int64_t> {
+    int64_t value = 0;
+    for (const char c : digits) {
+      if (c < '0' || c > '9') return std::nullopt;
+      value = 10 * value + (c - '0');
+    }
+    return value;
+  };
+  const auto part = number(middle.substr(1, kDigits)), parts = number(middle.substr(10, kDigits));
+  if (!part || !parts || *part < 1 || *part > *parts) return std::nullopt;
+  return PartName{std::string(name.substr(0, dot - kLength)), *part, *parts,
+                  std::string(name.substr(dot))};
+}
+
+std::string part_name(const PartName& like, int64_t part) {
+  return fmt::format("{}-{:05}-of-{:05}{}", like.stem, part, like.parts, like.suffix);
+}
+
+std::optional<std::string> unfinished_download(const Directory& directory,
+                                               const std::string& name) {
+  for (const std::string_view ending : kUnfinished) {
+    const std::string note = name + std::string(ending);
+    if (directory.contains(note)) return note;
+  }
+  return std::nullopt;
+}
+
+}  // namespace bifrons
