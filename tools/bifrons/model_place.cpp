@@ -2,9 +2,7 @@
 #include "tools/bifrons/model_place.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "src/io/descriptor.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
+#include "tools/bifrons/hub_cache.h"
 
 namespace bifrons {
 namespace {
@@ -34,17 +33,44 @@ std::vector<fs::path> built_in_places() {
   return places;
 }
 
-// Why that is no directory.
-std::string why_not(const std::string& path) {
-  struct stat status = {};
-  if (stat(path.c_str(), &status) == 0) return "not a directory";
-  return errno == ENOENT ? "no such directory" : reason_of(errno);
+// What stands at a path that is no directory, in brackets.
+std::string instead_of_directory(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) return " (no such directory)";
+  if (!fs::status_known(status)) return fmt::format(" ({})", reason_of(error.value()));
+  return " (not a directory)";
+}
+
+// A file that was named in place of a model directory.
+[[noreturn]] void refuse_file(const std::string& path) {
+  const auto ends = [&](std::string_view ending) { return path.ends_with(ending); };
+  const fs::path file(path);
+  std::string advice = "name the directory that it is in";
+  if (ends(".gguf")) {
+    advice = "it is a GGUF file, which is not read; take the model's .safetensors or .bin files";
+  } else if (ends(".onnx")) {
+    advice = "it is an ONNX graph, which is not read; take the model's .safetensors or .bin files";
+  } else if (ends(".zip") || ends(".tar") || ends(".gz") || ends(".tgz") || ends(".zst") ||
+             ends(".xz") || ends(".7z") || ends(".rar")) {
+    advice = "unpack it and name the directory that comes out";
+  } else if (file.has_parent_path()) {
+    advice = "name the directory that it is in, " + quote(file.parent_path().string());
+  }
+  throw Error(
+      ErrorKind::kMissing,
+      fmt::format("{}: a file, where a model's directory is needed; {}", quote(path), advice));
+}
+
+// A directory itself, or the snapshot that it stands for.
+ModelPlace place_of(const fs::path& directory) {
+  return {snapshot_of(directory).value_or(directory).string(), false};
 }
 
 }  // namespace
 
 ModelPlace find_model(const std::string& wanted) {
-  if (!wanted.empty() && leads_to_directory(wanted)) return {wanted, false};
+  if (!wanted.empty() && leads_to_directory(wanted)) return place_of(wanted);
   std::string looked_in;
   if (wanted.empty() || wanted == kStorybook) {
     for (const fs::path& place : built_in_places()) {
@@ -53,14 +79,22 @@ ModelPlace find_model(const std::string& wanted) {
       looked_in += (looked_in.empty() ? "" : ", ") + quote(normal.string());
     }
   } else {
-    looked_in = quote(wanted) + fmt::format(" ({})", why_not(wanted));
+    std::error_code error;
+    if (fs::is_regular_file(wanted, error)) refuse_file(wanted);
+    looked_in = quote(wanted) + instead_of_directory(wanted);
+    for (const fs::path& folder : cached_folders(wanted)) {
+      if (leads_to_directory(folder)) return place_of(folder);
+      looked_in += ", " + quote(folder.string());
+    }
   }
-  throw Error(ErrorKind::kMissing,
-              "no model found.\n\n  Looked in   " + looked_in +
-                  "\n  Have the files of Janus-Pro?   bifrons -m /path/to/Janus-Pro-1B \"a cat\""
-                  "\n  For every call                 export BIFRONS_MODEL=/path/to/Janus-Pro-1B"
-                  "\n  What a directory needs         config.json, tokenizer.json and the weights "
-                  "(.safetensors or .bin), as published");
+  throw Error(
+      ErrorKind::kMissing,
+      "no model found.\n\n  Looked in   " + looked_in +
+          (is_hub_name(wanted) ? "\n  Not downloaded yet?            hf download " + wanted : "") +
+          "\n  Have the files of Janus-Pro?   bifrons -m /path/to/Janus-Pro-1B \"a cat\""
+          "\n  For every call                 export BIFRONS_MODEL=/path/to/Janus-Pro-1B"
+          "\n  What a directory needs         config.json, tokenizer.json and the weights "
+          "(.safetensors or .bin), as published");
 }
 
 std::string built_in_note() {

@@ -31,10 +31,8 @@ Engine open_engine(const EngineOptions& options, bool built_in, const Talk& talk
 }
 
 std::string model_name(const std::string& directory) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::weakly_canonical(directory, error);
   std::string name;
-  for (char c : whole.filename().string()) {
+  for (char c : name_of_model(directory)) {
     const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '.' || c == '_' || c == '-';
     name.push_back(kept ? c : '-');
