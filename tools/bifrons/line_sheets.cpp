@@ -29,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostPictures = 64;
+constexpr int64_t kLongestSheet = int64_t{1} << 30;  // bytes: a longer file is none of ours
 constexpr std::string_view kMark = "A sheet of pictures by bifrons";
 
 std::span<const uint8_t> bytes_of(const std::string& text) {
@@ -84,7 +85,7 @@ void save_sheet(const std::string& directory, const std::string& name,
   }
   make_directories(path.parent_path());
   if (status_of(path.string())) {
-    const std::string there = content_of(path.string()).value_or("");
+    const std::string there = content_of(path.string(), kLongestSheet).value_or("");
     if (there == std::string(sheet.begin(), sheet.end())) return;
     if (!options.overwrite && !is_sheet(there)) {
       throw Error(ErrorKind::kCannotWrite,
