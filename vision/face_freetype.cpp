@@ -66,8 +66,8 @@ class FreeTypeFace final : public FontFace {
     request.type = FT_SIZE_REQUEST_TYPE_REAL_DIM;  // height() is `size` pixels
     request.height = static_cast<FT_Long>(size * 64);
     if (const FT_Error error = FT_Request_Size(face_, &request)) refuse(error);
-    const FT_Error error = FT_Load_Glyph(face_, static_cast<FT_UInt>(glyph),
-                                         FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP);
+    const FT_Error error =
+        FT_Load_Glyph(face_, static_cast<FT_UInt>(glyph), FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP);
     if (error != 0 || face_->glyph->format != FT_GLYPH_FORMAT_OUTLINE) refuse(error);
     FT_BBox box = {};
     FT_Outline_Get_CBox(&face_->glyph->outline, &box);
@@ -79,8 +79,11 @@ class FreeTypeFace final : public FontFace {
       refuse(failed);
     }
     const FT_Bitmap& bitmap = face_->glyph->bitmap;
-    GlyphInk out{static_cast<int>(bitmap.width), static_cast<int>(bitmap.rows),
-                 face_->glyph->bitmap_left, -face_->glyph->bitmap_top, {}};
+    GlyphInk out{static_cast<int>(bitmap.width),
+                 static_cast<int>(bitmap.rows),
+                 face_->glyph->bitmap_left,
+                 -face_->glyph->bitmap_top,
+                 {}};
     for (unsigned row = 0; row < bitmap.rows; ++row) {
       const unsigned char* from = bitmap.buffer + static_cast<ptrdiff_t>(row) * bitmap.pitch;
       out.ink.insert(out.ink.end(), from, from + bitmap.width);

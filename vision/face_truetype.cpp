@@ -224,8 +224,8 @@ class TrueTypeFace final : public FontFace {
     for (const size_t end : ends) {
       Contour contour;
       for (; from < end; ++from) {
-        contour.push_back(place({static_cast<double>(x[from]), static_cast<double>(y[from]),
-                                 (flags[from] & 1) != 0}));
+        contour.push_back(place(
+            {static_cast<double>(x[from]), static_cast<double>(y[from]), (flags[from] & 1) != 0}));
       }
       if (!contour.empty()) contours.push_back(std::move(contour));
     }

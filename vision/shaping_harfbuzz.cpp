@@ -79,8 +79,8 @@ void shape(std::vector<PlacedGlyph>& line, const Run& run, std::span<const int> 
            const FontList& fonts) {
   const std::span<const uint8_t> file = fonts.file(run.font);
   const std::unique_ptr<hb_blob_t, decltype(&hb_blob_destroy)> blob(
-      hb_blob_create(reinterpret_cast<const char*>(file.data()),
-                     static_cast<unsigned>(file.size()), HB_MEMORY_MODE_READONLY, nullptr, nullptr),
+      hb_blob_create(reinterpret_cast<const char*>(file.data()), static_cast<unsigned>(file.size()),
+                     HB_MEMORY_MODE_READONLY, nullptr, nullptr),
       hb_blob_destroy);
   const std::unique_ptr<hb_face_t, decltype(&hb_face_destroy)> face(hb_face_create(blob.get(), 0),
                                                                     hb_face_destroy);

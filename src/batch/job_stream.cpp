@@ -109,7 +109,8 @@ void JobStream::hint_at_templates(const PromptLine& line) {
     return text.starts_with('#') || text.find(" #") != std::string::npos;
   };
   if (options_.expand && is_comment(*line.prompt)) {
-    reader_.remark("what stands behind a # is a comment in templates; write \\# for the sign itself");
+    reader_.remark(
+        "what stands behind a # is a comment in templates; write \\# for the sign itself");
   }
   if (!options_.expand && (looks_like_template(*line.prompt) ||
                            (line.negative_prompt && looks_like_template(*line.negative_prompt)))) {
@@ -120,8 +121,8 @@ void JobStream::hint_at_templates(const PromptLine& line) {
 
 void JobStream::begin_template(Current& current, const PromptLine& line) {
   current.expansion.emplace(*line.prompt, wildcards_);
-  const auto& negative = line.negative_prompt ? line.negative_prompt
-                                              : options_.defaults.negative_prompt;
+  const auto& negative =
+      line.negative_prompt ? line.negative_prompt : options_.defaults.negative_prompt;
   try {
     if (negative) current.negative.emplace(*negative, wildcards_);
   } catch (const Error& error) {
@@ -139,8 +140,9 @@ void JobStream::begin_template(Current& current, const PromptLine& line) {
   const double pictures = static_cast<double>(combinations) * static_cast<double>(negatives) *
                           static_cast<double>(current.per_prompt);
   if (pictures > static_cast<double>(kMostCombinations)) {
-    throw Error(ErrorKind::kData, fmt::format("more than {} combinations; draw some at random instead",
-                                              kMostCombinations));
+    throw Error(
+        ErrorKind::kData,
+        fmt::format("more than {} combinations; draw some at random instead", kMostCombinations));
   }
   current.count = static_cast<int64_t>(pictures);
 }
@@ -196,7 +198,8 @@ void JobStream::fill_in(PictureJob& job, int64_t number, uint64_t first_seed) {
     const int64_t index = number / current.per_prompt;
     const int64_t negatives = current.negative ? current.negative->combinations() : 1;
     current.prompt = current.expansion->combination(index / negatives);
-    if (current.negative) current.negative_prompt = current.negative->combination(index % negatives);
+    if (current.negative)
+      current.negative_prompt = current.negative->combination(index % negatives);
   }
   job.request.prompt = current.prompt;
   if (current.negative) job.request.negative_prompt = current.negative_prompt;

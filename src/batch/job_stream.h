@@ -100,9 +100,9 @@ class JobStream {
     std::optional<Template> expansion;
     std::optional<Template> negative;  // the negative prompt as a template
     int64_t next = 0, count = 0;
-    int64_t per_prompt = 1;  // pictures of each combination
+    int64_t per_prompt = 1;               // pictures of each combination
     std::string prompt, negative_prompt;  // the combination drawn now
-    bool reported = false;   // that an earlier line has a name of its pictures
+    bool reported = false;                // that an earlier line has a name of its pictures
   };
   std::optional<Item> find();
   void begin_line(PromptLine line);

@@ -20,9 +20,9 @@ struct TemplateNode {
     kText,
     kSequence,
     kChoice,
-    kInTurn,   // of the only child, the combinations one after the other
+    kInTurn,    // of the only child, the combinations one after the other
     kByChance,  // of the only child, one by chance, even where all combinations are drawn
-    kSet,      // fills the only child in, for kGet of the same slot; gives no text itself
+    kSet,       // fills the only child in, for kGet of the same slot; gives no text itself
     kGet
   };
   Kind kind = Kind::kText;
@@ -52,7 +52,7 @@ class Wildcards {
   friend class Template;
   WildcardFiles files_;
   std::map<std::string, const TemplateNode*> known_;  // by name or pattern
-  std::set<std::string> open_;     // those that use variables of their surroundings
+  std::set<std::string> open_;  // those that use variables of their surroundings
   std::vector<std::unique_ptr<TemplateNode>> nodes_;
   // Of the template that is parsed now.
   std::set<std::string> being_read_, being_set_;  // files and variables, against circles
@@ -77,8 +77,8 @@ class Template {
   bool asks_all() const { return root_->asks_all; }
   // The one of that number, from 0.
   std::string combination(int64_t index) const;
-  // A random one: the same for the same text, seed and turn, on every machine. `turn`, from 0, counts
-  // the texts made of this template: {@...} gives its values in that order.
+  // A random one: the same for the same text, seed and turn, on every machine. `turn`, from 0,
+  // counts the texts made of this template: {@...} gives its values in that order.
   std::string random(uint64_t seed, int64_t turn = 0) const;
 
  private:

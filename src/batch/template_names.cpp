@@ -28,9 +28,8 @@ std::string_view stripped(std::string_view text) {
 
 bool is_variable_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && !is_digit(name[0]) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return is_letter(c) || is_digit(c) || c == '_' || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
 // The brace that closes the one at `at`; npos where none does.
@@ -99,7 +98,8 @@ TemplateParser::VariableText TemplateParser::variable_text(size_t at) const {
   }
   if (!good) {
     refuse("variables are ${name}, ${name:text}, ${name=text} and ${name=!text}, not " +
-           quote(text_.substr(at, close + 1 - at), 60) + "; write \\$ for the sign before a choice");
+           quote(text_.substr(at, close + 1 - at), 60) +
+           "; write \\$ for the sign before a choice");
   }
   return out;
 }
@@ -201,8 +201,9 @@ std::string_view TemplateParser::wildcard_here() const {
   const char before = at_ > 0 ? text_[at_ - 1] : ' ';
   if (!closed && (is_letter(before) || is_digit(before))) return {};  // inside_a__word
   if (closed && (inner[odd] == '{' || inner[odd] == '$')) {
-    refuse("the name of a wildcard stands there as it is: one made of a choice or a variable is not "
-           "understood");
+    refuse(
+        "the name of a wildcard stands there as it is: one made of a choice or a variable is not "
+        "understood");
   }
   refuse("a wildcard without __ at its end: " + quote(rest.substr(0, 40), 60) +
          "; write \\__ for the signs themselves");
@@ -288,7 +289,8 @@ const TemplateNode* TemplateParser::values_now(const std::string& name, int dept
       } catch (const Error& error) {
         fault(error.what());
       }
-      if (node.children.size() > kMostValues) fault(fmt::format("more than {} values", kMostValues));
+      if (node.children.size() > kMostValues)
+        fault(fmt::format("more than {} values", kMostValues));
     }
   }
   count_node(node);

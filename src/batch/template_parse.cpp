@@ -21,7 +21,9 @@ constexpr int64_t kMostNodes = 1'000'000;
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-bool is_space_only(std::string_view text) { return std::all_of(text.begin(), text.end(), is_space); }
+bool is_space_only(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), is_space);
+}
 
 }  // namespace
 
@@ -29,7 +31,8 @@ bool looks_like_template(std::string_view prompt) {
   const size_t brace = prompt.find('{');
   if (brace != std::string_view::npos) {
     const size_t close = prompt.find('}', brace), bar = prompt.find('|', brace);
-    if (close != prompt.npos && (bar < close || (brace > 0 && prompt[brace - 1] == '$'))) return true;
+    if (close != prompt.npos && (bar < close || (brace > 0 && prompt[brace - 1] == '$')))
+      return true;
   }
   const size_t begin = prompt.find("__");
   if (begin == std::string_view::npos || begin + 2 == prompt.size()) return false;
@@ -237,7 +240,8 @@ void TemplateParser::spread_only_option(TemplateNode& node, bool several) const 
       return piece->kind == TemplateNode::Kind::kText && is_space_only(piece->text);
     });
   }
-  if (pieces.size() != 1 || pieces[0]->kind != TemplateNode::Kind::kChoice || pieces[0]->most != 1) {
+  if (pieces.size() != 1 || pieces[0]->kind != TemplateNode::Kind::kChoice ||
+      pieces[0]->most != 1) {
     return;
   }
   node.weights = pieces[0]->weights;

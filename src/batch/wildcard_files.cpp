@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kLargestFile = 4 << 20;
-constexpr int kMostFiles = 20'000;
+constexpr int kMostEntries = 20'000;
 constexpr int kDeepestFolder = 16;
 constexpr size_t kLongestName = 400;
 constexpr std::ptrdiff_t kMostStars = 8;  // fnmatch() tries them in every combination
@@ -65,18 +65,27 @@ std::string_view stripped(std::string_view text) {
 }  // namespace
 
 void WildcardFiles::list() {
+  if (!problem_.empty()) refuse(problem_);
   if (listed_) return;
-  listed_ = true;
   std::error_code error;
+  if (!fs::is_directory(directory_, error)) {
+    problem_ = "there is no folder of wildcards " + quote(directory_, 120) +
+               "; --wildcards says where it is";
+    refuse(problem_);
+  }
   std::set<std::string> seen;  // folders, so that links in a circle end
-  int files = 0;
-  for (fs::recursive_directory_iterator
-           at(directory_,
-              fs::directory_options::skip_permission_denied |
-                  fs::directory_options::follow_directory_symlink,
-              error),
+  int entries = 0;
+  for (fs::recursive_directory_iterator at(directory_,
+                                           fs::directory_options::skip_permission_denied |
+                                               fs::directory_options::follow_directory_symlink,
+                                           error),
        end;
        !error && at != end; at.increment(error)) {
+    if (++entries > kMostEntries) {
+      problem_ = fmt::format("the folder of wildcards {} holds more than {} files and folders",
+                             quote(directory_, 120), kMostEntries);
+      refuse(problem_);
+    }
     std::error_code unknown;  // what cannot be looked at is no folder
     if (at->is_directory(unknown)) {
       const fs::path real = fs::canonical(at->path(), unknown);
@@ -86,16 +95,13 @@ void WildcardFiles::list() {
       }
       continue;
     }
-    if (++files > kMostFiles) {
-      refuse(fmt::format("the folder of wildcards {} holds more than {} files",
-                         quote(directory_, 120), kMostFiles));
-    }
     const std::string name =
         at->path().lexically_relative(directory_).replace_extension().generic_string();
     if (at->path().extension() == ".txt") names_.push_back(name);
     if (is_structured(at->path())) structured_.push_back(name);
   }
   std::sort(names_.begin(), names_.end());
+  listed_ = true;
 }
 
 std::vector<std::string> WildcardFiles::matching(const std::string& name) {
@@ -131,8 +137,7 @@ std::vector<std::string> WildcardFiles::matching(const std::string& name) {
   const std::vector<std::string_view> known(names_.begin(), names_.end());
   const std::string near(nearest(name, known));
   refuse("the wildcard " + shown(name) + " has no values: no such file in " +
-         quote(directory_, 120) +
-         (near.empty() ? "" : "; did you mean " + shown(near) + "?") +
+         quote(directory_, 120) + (near.empty() ? "" : "; did you mean " + shown(near) + "?") +
          (structured_.empty() ? "" : "; YAML and JSON files there are not read"));
 }
 

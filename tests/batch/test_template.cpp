@@ -216,8 +216,8 @@ TEST(Template, Variables) {
 TEST(Template, Samplers) {
   Wildcards files("/nowhere");
   const Template turn("{@a|b{1|2}} {x|y}", files);
-  for (const auto& [number, start] : std::map<int64_t, std::string>{
-           {0, "a "}, {1, "b1 "}, {2, "b2 "}, {3, "a "}}) {
+  for (const auto& [number, start] :
+       std::map<int64_t, std::string>{{0, "a "}, {1, "b1 "}, {2, "b2 "}, {3, "a "}}) {
     for (uint64_t seed = 0; seed < 20; ++seed) {
       EXPECT_TRUE(turn.random(seed, number).starts_with(start)) << turn.random(seed, number);
     }
@@ -278,9 +278,11 @@ TEST(Template, WildcardsWithVariables) {
             (Texts{"a shirt", "b shirt", "a hat", "b hat"}));
   EXPECT_EQ(all_of("__hat__, __hat(colour=red)__, ${colour=blue} __hat__", where),
             Texts{"blue hat, red hat, blue hat"});
-  EXPECT_EQ(all_of("__hat__ __own__", where), (Texts{"grey hat aa grey hat", "grey hat bb grey hat"}));
-  EXPECT_EQ(fault_of("__clothes__", where).find("the wildcard file clothes.txt: the variable season"),
-            0u);
+  EXPECT_EQ(all_of("__hat__ __own__", where),
+            (Texts{"grey hat aa grey hat", "grey hat bb grey hat"}));
+  EXPECT_EQ(
+      fault_of("__clothes__", where).find("the wildcard file clothes.txt: the variable season"),
+      0u);
 }
 
 TEST(Template, WhatIsNotUnderstoodIsSaid) {
@@ -335,6 +337,7 @@ TEST(Template, WhatIsNotUnderstoodIsSaid) {
     EXPECT_NE(fault_of(text, where).find(why), std::string::npos)
         << text << ": " << fault_of(text, where);
   }
+  EXPECT_NE(fault_of("__a__", where + "/nowhere").find("there is no folder"), std::string::npos);
   std::string doubled = "${v0=xxxxxxxx}";
   for (int i = 1; i < 16; ++i) {
     doubled += "${v" + std::to_string(i) + "=";

@@ -81,10 +81,10 @@ TEST_F(CliGrid, CellsAreThePicturesThatTheirRecordDraws) {
     const json& cell = record["cells"][i];
     EXPECT_EQ(cell["prompt"], i % 2 == 0 ? "a red fox" : "a blue, or \"red\" fox");
     EXPECT_EQ(cell["temperature"], i < 2 ? 0.5 : 2.0);
-    const Outcome alone = run_bifrons(
-        {"generate", "-m", toy_model(), "-t", "1", "-q", "-y", "-o", "one.png", "-s",
-         record["seed"].dump(), "--temp", cell["temperature"].dump(), cell["prompt"]},
-        {.directory = scratch.path()});
+    const Outcome alone =
+        run_bifrons({"generate", "-m", toy_model(), "-t", "1", "-q", "-y", "-o", "one.png", "-s",
+                     record["seed"].dump(), "--temp", cell["temperature"].dump(), cell["prompt"]},
+                    {.directory = scratch.path()});
     ASSERT_EQ(alone.exit_code, 0) << alone.err;
     const auto place = place_of(read("one.png"), sheet);
     ASSERT_TRUE(place.has_value()) << i;

@@ -62,7 +62,8 @@ TEST(FontFace, BothReadersDrawAnInstalledFontAlike) {
   ASSERT_NE(chosen, nullptr);
   ASSERT_NE(own, nullptr);
   EXPECT_EQ(chosen->height(), own->height());
-  for (const int point : std::initializer_list<int>{'a', 'g', '8', '@', 0xe9, 0x416, 0x5d0, 0x628, 0x2603, 0x1d538}) {
+  for (const int point :
+       std::initializer_list<int>{'a', 'g', '8', '@', 0xe9, 0x416, 0x5d0, 0x628, 0x2603, 0x1d538}) {
     const int glyph = own->glyph_of(point);
     ASSERT_EQ(chosen->glyph_of(point), glyph) << point;
     ASSERT_NE(glyph, 0) << point;

@@ -40,13 +40,13 @@ struct TinyFont {
     tables["loca"] = words({0, 0, at_a / 2, at_end / 2});
     tables["head"] = joined({words({1, 0, 1, 0, 0, 0, 0x5f0f, 0x3cf5, 3, units}), Bytes(16, 0),
                              words({0, 0, 800, 900, 0, 8, 2, 0, 0})});
-    tables["hhea"] = words({1, 0, ascender, descender, 0, advance, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-                            3});
+    tables["hhea"] =
+        words({1, 0, ascender, descender, 0, advance, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3});
     tables["maxp"] = words({1, 0, 3, 20, 4, 20, 4, 1, 0, 0, 0, 0, 0, 0, 2, 2});
     tables["hmtx"] = words({advance, 0, advance, 100, advance, 100});
     // One segment from A to B, and the one that ends every map.
-    tables["cmap"] = words({0, 1, 3, 1, 0, 12, 4, 32, 0, 4, 4, 1, 0, 'B', 0xffff, 0, 'A', 0xffff,
-                            1 - 'A', 1, 0, 0});
+    tables["cmap"] = words(
+        {0, 1, 3, 1, 0, 12, 4, 32, 0, 4, 4, 1, 0, 'B', 0xffff, 0, 'A', 0xffff, 1 - 'A', 1, 0, 0});
     Bytes file = joined({words({1, 0, static_cast<int>(tables.size()), 128, 3, 0})});
     auto at = static_cast<uint32_t>(12 + 16 * tables.size());
     for (const auto& [tag, table] : tables) {

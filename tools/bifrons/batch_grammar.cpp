@@ -89,7 +89,8 @@ void add_reading(CLI::App& command, BatchArguments& a) {
   command.add_flag("--strict", a.strict, "Draw nothing when a line is bad");
   command.add_flag("--dry-run", a.dry_run,
                    "Check every line; print counts and estimates and draw nothing");
-  command.add_flag("--expand", a.expand, "Prompts are templates: {a|b}, {2$$a|b|c}, __name__, ${name=text}");
+  command.add_flag("--expand", a.expand,
+                   "Prompts are templates: {a|b}, {2$$a|b|c}, __name__, ${name=text}");
   command.add_flag("--combinatorial", a.combinatorial,
                    "With --expand: every combination instead of random ones");
   command.add_option("--wildcards", a.wildcards, "Directory of the __name__ files")

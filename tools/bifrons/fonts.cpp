@@ -96,8 +96,8 @@ void add_named_font(Typesetter& typesetter, const std::string& font,
                     const std::vector<std::string>& texts) {
   const std::string name = quote(font);
   if (!typesetter.add_font(bytes_of(font), name)) {
-    throw Error(ErrorKind::kData,
-                name + " is damaged or no " + std::string(drawable_fonts()) + "; give another font");
+    throw Error(ErrorKind::kData, name + " is damaged or no " + std::string(drawable_fonts()) +
+                                      "; give another font");
   }
   const std::set<std::string> signs = signs_of(texts);
   if (std::none_of(signs.begin(), signs.end(), [&](const std::string& sign) {

@@ -66,10 +66,11 @@ void check_table(const Engine& engine, const Table& table, const Typesetter& typ
                                                         : 1'000'000;
   constexpr int64_t kMostPixels = int64_t{1} << 29;
   if (sheet.width > most || sheet.height > most || sheet.width > kMostPixels / sheet.height) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("the grid would have {} x {} pixels; a file of this kind holds {} a side "
-                            "and {} in all, so take fewer values, shorter captions or .png",
-                            sheet.width, sheet.height, most, kMostPixels));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("the grid would have {} x {} pixels; a file of this kind holds {} a side "
+                    "and {} in all, so take fewer values, shorter captions or .png",
+                    sheet.width, sheet.height, most, kMostPixels));
   }
 }
 
@@ -109,9 +110,10 @@ int run(GridArguments arguments) {
   const Table table = plan_table(arguments);
   const ModelPlace place = find_model(arguments.model);
   if (arguments.output == "-" || arguments.output.ends_with('/')) {
-    throw Error(ErrorKind::kUsage, "a grid is one file: -o takes a name that ends in .png, .jpg or "
-                                   ".webp, not " +
-                                       quote(arguments.output, 120));
+    throw Error(ErrorKind::kUsage,
+                "a grid is one file: -o takes a name that ends in .png, .jpg or "
+                ".webp, not " +
+                    quote(arguments.output, 120));
   }
   const PictureFormat format = format_of_output(arguments.output);
   check_output_file(arguments.output, arguments.overwrite);
@@ -135,8 +137,9 @@ int run(GridArguments arguments) {
   const auto file =
       encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
   if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts end at 64 KiB
-    note(arguments.talk, "the settings of so many pictures do not fit in this kind of file; .png "
-                         "has room for them");
+    note(arguments.talk,
+         "the settings of so many pictures do not fit in this kind of file; .png "
+         "has room for them");
   }
   write_stdout(save_output(arguments.output, arguments.overwrite, file).string() + "\n");
   return 0;

@@ -196,7 +196,8 @@ Axis parse_axis(const std::string& text, const std::string& prompt) {
 void check_axes(const Axis& across, const Axis& down, const std::string& prompt) {
   if (across.name != down.name) return;
   if (!across.of_words()) {
-    refuse("both axes set " + across.name + "; a picture has only one, so take another axis for -y");
+    refuse("both axes set " + across.name +
+           "; a picture has only one, so take another axis for -y");
   }
   const std::string &a = across.values.front().word, &b = down.values.front().word;
   for (const size_t at : places_of(a, prompt)) {

@@ -23,9 +23,10 @@ struct Axis {
 };
 
 // "seed=1..4", "cfg=3,5,7", "temp=0..1+0.25", "top-k=...", "top-p=..." or an alias of these that
-// prompt files know, or "words=red,blue", whose first word must stand in `prompt` and is replaced by
-// each of them. A value with a comma stands in double quotes, a quote in it doubled. Throws Error
-// (usage): no such axis, a value that the setting does not take, or one that stands there twice.
+// prompt files know, or "words=red,blue", whose first word must stand in `prompt` and is replaced
+// by each of them. A value with a comma stands in double quotes, a quote in it doubled. Throws
+// Error (usage): no such axis, a value that the setting does not take, or one that stands there
+// twice.
 Axis parse_axis(const std::string& text, const std::string& prompt);
 
 // What drawing a cell needs: the base request with one value of every axis. All words are replaced

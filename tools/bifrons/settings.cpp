@@ -197,9 +197,10 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
                                       "to know");
   }
   if (object.contains("grid")) {
-    throw Error(ErrorKind::kData, name +
-                                      ": this is a grid, whose pictures have settings of their own; "
-                                      "bifrons info --json lists them, --like takes one picture");
+    throw Error(ErrorKind::kData,
+                name +
+                    ": this is a grid, whose pictures have settings of their own; "
+                    "bifrons info --json lists them, --like takes one picture");
   }
   Settings settings;
   settings.prompt = text_member(object, "prompt", name);
