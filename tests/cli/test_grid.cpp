@@ -141,6 +141,7 @@ TEST_F(CliGrid, RefusesWhatCaptionsCouldNotSay) {
   refuses({"a fox", "-x", "seed=1", "-y", "seed=2"}, "both axes set seed");
   refuses({"a fox", "-x", "words=fox,cat", "-y", "words=fox,dog"}, "the same place");
   refuses({"a fox", "-x", "words=fox,cat", "-y", "words=ox,dog"}, "the same place");
+  refuses({"a fox", "-x", "cfg=1,2", "-x", "seed=1,2"}, "--across");
   refuses({"a fox", "-x", "cfg=3,3"}, "twice");
   refuses({"a fox", "-x", "cfg=3,3.0"}, "twice");
   refuses({"a fox", "-x", "words=fox,cat,cat"}, "twice");

@@ -222,8 +222,11 @@ void add_grid(CLI::App& app, std::function<int()>& chosen) {
           "the first word in the prompt is replaced by the others; a value with a comma stands in "
           "double quotes")
       ->type_name("AXIS")
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw)  // the first would be lost
       ->required();
-  command.add_option("-y,--down", state->y, "A second axis")->type_name("AXIS");
+  command.add_option("-y,--down", state->y, "A second axis")
+      ->type_name("AXIS")
+      ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   command.add_option("-o,--output", state->output, "File; .png .jpg .webp")
       ->type_name("FILE")
       ->required();
