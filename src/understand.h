@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,6 +79,9 @@ class Understanding {
   // A conversation of one question about one picture; the current one is left as it is.
   Judgement judge(const Picture& picture, std::string_view question);
 
+  // What judge() would refuse this question with, whatever the picture.
+  std::optional<Error> fault_of(std::string_view question) const;
+
   // What this model is best asked when somebody wants to know what a picture shows.
   const std::string& describe_question() const;
   // The question that judge() is best asked of a picture drawn for `prompt`.
@@ -115,7 +119,7 @@ std::string question_about(std::string_view question, std::string_view prompt);
 
 // Draws `count` pictures with seeds from request.seed on and keeps the one that best answers
 // `question`, or Understanding::match_question() when it is empty. Progress counts the image tokens
-// of all. Throws what drawing throws.
+// of all. Throws what drawing throws, and Error (usage): seeds past the largest one.
 ChosenDrawing draw_best(Engine& engine, Understanding& understanding, const DrawRequest& request,
                         int64_t count, std::string_view question = {},
                         const Progress& progress = {});

@@ -63,15 +63,19 @@ void Speaker::reserve(int64_t capacity) {
       transformer_.make_memory(b_, 1, std::min(whole, config_.max_positions), inverse_frequency_);
 }
 
+void Speaker::check_length(const ChatPrompt& prompt) const {
+  const int64_t length = static_cast<int64_t>(prompt.ids.size());
+  if (length <= config_.max_positions) return;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("the conversation has {} tokens, but this model takes at most {}", length,
+                          config_.max_positions));
+}
+
 int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
                       int64_t more) {
   check(prompt.pictures.size() == pictures.size(), "hear: one picture for each place");
+  check_length(prompt);
   const int64_t length = static_cast<int64_t>(prompt.ids.size());
-  if (length > config_.max_positions) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("the conversation has {} tokens, but this model takes at most {}",
-                            length, config_.max_positions));
-  }
   reserve(std::min(length + more, config_.max_positions));
   std::vector<int64_t> keys = keys_of(prompt, pictures);
   const auto [mine, theirs] = std::mismatch(keys_.begin(), keys_.end(), keys.begin(), keys.end());

@@ -29,6 +29,9 @@ class Speaker {
   // (usage): too long for the model.
   int64_t hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures, int64_t more);
 
+  // Throws what hear() throws of the prompt's length.
+  void check_length(const ChatPrompt& prompt) const;
+
   // The next token by the logits behind the sequence; `step` counts a reply's tokens from 0. Throws
   // Error (data): the weights give not-a-number.
   int32_t draw(const ReplyOptions& options, int32_t step);

@@ -164,6 +164,16 @@ Judgement Understanding::judge(const Picture& picture, std::string_view question
   return {mass(yes, no), mass(no, yes)};
 }
 
+std::optional<Error> Understanding::fault_of(std::string_view question) const {
+  const ChatTurn turn{.pictures = 1, .words = std::string(question)};
+  try {
+    state_->speaker->check_length(state_->prompt({&turn, 1}, false));
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  }
+}
+
 const std::string& Understanding::describe_question() const {
   return state_->words.describe_question;
 }
