@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "src/engine/seeds.h"
 #include "src/io/json.h"
 
 namespace bifrons {
@@ -80,6 +81,7 @@ ChosenDrawing choose_best(Understanding& understanding, std::span<const DrawRequ
 ChosenDrawing draw_best(Engine& engine, Understanding& understanding, const DrawRequest& request,
                         int64_t count, std::string_view question, const Progress& progress) {
   check(count >= 1, "draw_best: one picture or more");
+  check_seeds(ErrorKind::kUsage, request.seed, static_cast<uint64_t>(count));
   std::vector<DrawRequest> requests(static_cast<size_t>(count), request);
   for (size_t i = 0; i < requests.size(); ++i) requests[i].seed += i;
   return choose_best(understanding, requests, engine.draw(requests, progress), question);

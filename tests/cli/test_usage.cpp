@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"generate", "a fox", "b"}, "unexpected argument"},
         Refusal{{"a fox", "--sed", "1"}, "did you mean --seed?"},
         Refusal{{"--a prompt"}, "after -p or --"}, Refusal{{"a fox", "-p", "a cat"}, "given twice"},
-        Refusal{{"a fox", "--seed", "-1"}, "--seed takes a whole number"},
+        Refusal{{"a fox", "--seed", "-2"}, "--seed takes a whole number"},
         Refusal{{"a fox", "--seed", "18446744073709551616"}, "18446744073709551615"},
         Refusal{{"a fox", "--seed", "0x7"}, "--seed"},
         Refusal{{"a fox", "--seed", "7.0"}, "--seed"}, Refusal{{"a fox", "--seed", " 7"}, "--seed"},

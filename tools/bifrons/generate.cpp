@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "src/batch/template.h"
+#include "src/engine/seeds.h"
 #include "src/io/durable_file.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
@@ -68,14 +68,14 @@ Settings complete_settings(const GenerateArguments& arguments) {
       throw Error(ErrorKind::kData, name + ": there is no prompt in it; say with -p what to draw");
     }
   }
-  // 32 bits are enough to never meet twice by chance, and can be typed.
-  if (!settings.seed) settings.seed = std::random_device{}();
+  if (!settings.seed) settings.seed = random_seed();
   return settings;
 }
 
 // With --best-of a picture's request has the first of its candidates' seeds.
 std::vector<DrawRequest> requests_for(const Settings& settings, int64_t count, int64_t best_of) {
   std::vector<DrawRequest> requests(static_cast<size_t>(count), request_of(settings));
+  check_seeds(ErrorKind::kUsage, requests.front().seed, static_cast<uint64_t>(count * best_of));
   for (size_t i = 0; i < requests.size(); ++i) requests[i].seed += i * best_of;
   return requests;
 }

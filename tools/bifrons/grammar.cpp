@@ -1,8 +1,6 @@
 // The options one by one. Values are checked as they are read, so a refusal names the option.
 #include "tools/bifrons/grammar.h"
 
-#include <limits>
-
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/batch.h"
@@ -145,9 +143,11 @@ void add_setting_options(CLI::App& command, Settings& settings, const char* seed
           [&settings](const std::string& text) { settings.negative_prompt = text; },
           "What to steer away from")
       ->type_name("TEXT");
-  add_number<uint64_t>(command, "-s,--seed", seed, settings.seed, [](const std::string& text) {
-    return parse_whole("--seed", text, 0, std::numeric_limits<uint64_t>::max());
-  });
+  add_number<uint64_t>(command, "-s,--seed", seed, settings.seed,
+                       [&settings](const std::string& text) {
+                         settings.random_seed = text == "-1";
+                         return parse_seed("--seed", text);
+                       });
   add_number<double>(
       command, "--cfg,--cfg-scale,--guidance", "How hard the prompt steers (default 5)",
       settings.guidance,
@@ -202,7 +202,8 @@ void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of,
 
 void add_drawing_command_options(CLI::App& command, Grammar& grammar,
                                  GenerateArguments& arguments) {
-  add_setting_options(command, arguments.settings, "Seed of the first picture (default: random)");
+  add_setting_options(command, arguments.settings,
+                      "Seed of the first picture; -1 is random (default)");
   command
       .add_option_function<std::string>(
           "-c,--count,-b,--batch-count",

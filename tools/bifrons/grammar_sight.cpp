@@ -1,6 +1,4 @@
 // The options of the commands that look at pictures: describe, ask and chat.
-#include <limits>
-
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/grammar.h"
@@ -33,10 +31,8 @@ void add_reply_options(CLI::App& command, SightArguments& sight) {
       command, "--top-p", "Draw among the likeliest tokens of mass P; 1 is off (default)",
       [&reply](const std::string& text) { reply.top_p = parse_real("--top-p", text, 0, 1, true); })
       .type_name("NUMBER");
-  add_text(command, "-s,--seed", "Seed of drawn replies (default 0)",
-           [&reply](const std::string& text) {
-             reply.seed = parse_whole("--seed", text, 0, std::numeric_limits<uint64_t>::max());
-           })
+  add_text(command, "-s,--seed", "Seed of drawn replies; -1 is random (default 0)",
+           [&reply](const std::string& text) { reply.seed = parse_seed("--seed", text); })
       .type_name("NUMBER");
   add_setting_aliases(command);
   add_text(command, "--max-tokens", "Longest reply, in tokens (default 512)",

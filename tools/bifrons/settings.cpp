@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "src/engine/seeds.h"
 #include "src/io/text.h"
 #include "tools/bifrons/untrusted_json.h"
 
@@ -146,6 +147,15 @@ DrawRequest request_of(const Settings& settings) {
   request.allow_special = settings.allow_special.value_or(request.allow_special);
   request.fixed = settings.fixed.value_or(request.fixed);
   return request;
+}
+
+uint64_t parse_seed(std::string_view option, const std::string& text) {
+  if (text == "-1") return random_seed();
+  try {
+    return parse_whole(option, text, 0, kLargestSeed);
+  } catch (const Error& error) {
+    throw Error(error.kind(), std::string(error.what()) + "; -1 is a random one");
+  }
 }
 
 std::optional<RopeMode> rope_mode(std::string_view name) {

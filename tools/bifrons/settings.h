@@ -19,6 +19,7 @@ struct Settings {
   std::optional<std::string> prompt;
   std::optional<std::string> negative_prompt;
   std::optional<uint64_t> seed;
+  bool random_seed = false;  // of a command line: `seed` was drawn by chance, for -1
   std::optional<double> guidance;
   std::optional<double> temperature;
   std::optional<int64_t> top_k;
@@ -38,6 +39,10 @@ DrawRequest request_of(const Settings& settings);
 
 // How many of the picture's codes are not drawn.
 int64_t kept_tokens(const DrawRequest& request);
+
+// A seed as a command line says it: a whole number, or -1 for one drawn by chance. Throws Error
+// (usage) naming `option`.
+uint64_t parse_seed(std::string_view option, const std::string& text);
 
 // Of "f32" or "bf16"; nothing for any other text.
 std::optional<RopeMode> rope_mode(std::string_view name);
