@@ -49,12 +49,11 @@ InputFile open_input(const std::string& path, InputKind kind, bool (*stopped)())
   struct stat before = {};
   const bool known = stat(path.c_str(), &before) == 0;
   if (known && S_ISSOCK(before.st_mode)) refuse(path, before, kind);  // open() says less of it
-  const bool wait = kind == InputKind::kLines && known && S_ISFIFO(before.st_mode);
-  // Otherwise O_NONBLOCK: a pipe without a writer would make open() wait for one.
+  // O_NONBLOCK: a pipe without a writer would make open() wait for one.
   InputFile file;
   while (true) {
     file.fd =
-        UniqueFd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC | (wait ? 0 : O_NONBLOCK)));
+        UniqueFd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
     if (file.fd.get() >= 0) break;
     if (errno == EINTR && !stopped()) continue;
     if (errno == EINTR) {

@@ -11,7 +11,7 @@ namespace bifrons {
 // What may stand in the place of a regular file.
 enum class InputKind {
   kFile,   // a pipe only where a shell handed it over: /dev/stdin, /dev/fd/N, as of <(command)
-  kLines,  // any pipe, for whose writer the opening waits; /dev/null
+  kLines,  // any pipe, be there a writer or not yet; /dev/null
 };
 
 struct InputFile {

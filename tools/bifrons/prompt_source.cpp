@@ -22,15 +22,32 @@ namespace {
   throw Error(ErrorKind::kMissing, what + ": " + reason_of(error_number));
 }
 
+void check_stop(const std::string& name) {
+  if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped while reading " + name);
+}
+
+// Until there is something to read, or the end, or something wrong, which the read says. Looks up
+// now and then: a signal may reach another thread, or come just before the wait.
+void wait_for_bytes(int file, const std::string& name) {
+  constexpr int kMilliseconds = 100;
+  pollfd waited{.fd = file, .events = POLLIN, .revents = 0};
+  do {
+    check_stop(name);
+  } while (poll(&waited, 1, kMilliseconds) == 0 || (waited.revents == 0 && errno == EINTR));
+}
+
 // At `offset`, or from a pipe when that is negative.
 size_t read_some(int file, std::span<char> room, int64_t offset, const std::string& name) {
   while (true) {
-    // A file without line ends is read to its end in one go.
-    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped while reading " + name);
+    if (offset < 0) {
+      wait_for_bytes(file, name);
+    } else {
+      check_stop(name);
+    }
     const ssize_t got = offset < 0 ? ::read(file, room.data(), room.size())
                                    : ::pread(file, room.data(), room.size(), offset);
     if (got >= 0) return static_cast<size_t>(got);
-    if (errno != EINTR) fail("cannot read " + name, errno);
+    if (errno != EINTR && errno != EAGAIN) fail("cannot read " + name, errno);
   }
 }
 
@@ -57,6 +74,7 @@ PromptSource::PromptSource(const std::string& path, bool read_again) {
     const std::string bare = name_.substr(1, name_.size() - 2);
     if (bare == path) name_ = path;
   }
+  // A pipe that nobody has opened for writing yet is waited for where it is read.
   file_ = from_stdin ? UniqueFd(dup(STDIN_FILENO))
                      : open_input(path, InputKind::kLines, stop_requested).fd;
   if (file_.get() < 0) fail("cannot open " + name_, errno);
