@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 #include <vector>
 
 #include "kernels/error.h"
@@ -150,11 +149,6 @@ uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t 
                                                option, least, most, quote(text, 60)));
   }
   return value;
-}
-
-std::optional<uint64_t> parse_seed(std::string_view option, const std::string& text) {
-  if (text == "-1") return std::nullopt;
-  return parse_whole(option, text, 0, std::numeric_limits<uint64_t>::max());
 }
 
 namespace {

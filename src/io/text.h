@@ -39,10 +39,6 @@ std::string former_slug(std::string_view prompt);
 uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t least,
                      uint64_t most);
 
-// A seed as every option takes one: below 2^64, or -1, which asks for a random one and gives
-// nothing. Throws Error (usage) naming `option`.
-std::optional<uint64_t> parse_seed(std::string_view option, const std::string& text);
-
 // A finite decimal number in [least, most], or in (least, most] with `above`; one too small for a
 // double is 0, as is -0. Throws Error (usage) as parse_whole() does.
 double parse_real(std::string_view option, const std::string& text, double least, double most,

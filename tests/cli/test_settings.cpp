@@ -32,6 +32,15 @@ DrawRequest full_request() {
   return request;
 }
 
+TEST(Settings, SeedsAreWholeOrRandom) {
+  EXPECT_EQ(parse_seed("--seed", "18446744073709551615"), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(parse_seed("--seed", "0"), 0u);
+  EXPECT_NE(parse_seed("--seed", "-1"), parse_seed("--seed", "-1"));
+  for (const char* bad : {"-2", "18446744073709551616", "", "1.0", " 1", "-01"}) {
+    EXPECT_THROW(parse_seed("--seed", bad), Error) << bad;
+  }
+}
+
 TEST(Settings, ComeBackExactly) {
   const DrawRequest request = full_request();
   const PictureMetadata metadata =

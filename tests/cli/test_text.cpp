@@ -12,15 +12,6 @@
 namespace bifrons::testing {
 namespace {
 
-TEST(Text, SeedsAreWholeOrRandom) {
-  EXPECT_EQ(parse_seed("--seed", "18446744073709551615"), std::numeric_limits<uint64_t>::max());
-  EXPECT_EQ(parse_seed("--seed", "0"), 0u);
-  EXPECT_EQ(parse_seed("--seed", "-1"), std::nullopt);
-  for (const char* bad : {"-2", "18446744073709551616", "", "1.0", " 1", "-01"}) {
-    EXPECT_THROW(parse_seed("--seed", bad), Error) << bad;
-  }
-}
-
 TEST(Text, FindsTheFirstByteThatIsNotUtf8) {
   for (std::string_view good : {"", "fox", "\xc3\xa9", "\xe7\x8c\xab", "\xf0\x9f\xa6\x8a",
                                 "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"}) {

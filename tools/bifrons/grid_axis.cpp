@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <limits>
-#include <random>
 
 #include "src/batch/prompt_line.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/csv_list.h"
+#include "tools/bifrons/settings.h"
 
 namespace bifrons {
 namespace {
@@ -98,9 +98,7 @@ AxisValue setting(const std::string& name, T DrawRequest::*member, T value) {
 AxisValue numeric(Field field, const std::string& name, const std::string& value) {
   switch (field) {
     case Field::kSeed:
-      // 32 bits are enough to never meet twice by chance, and can be typed.
-      return setting<uint64_t>(name, &DrawRequest::seed,
-                               parse_seed(name, value).value_or(std::random_device{}()));
+      return setting<uint64_t>(name, &DrawRequest::seed, parse_seed(name, value));
     case Field::kGuidance:
       return setting<double>(name, &DrawRequest::guidance,
                              parse_real(name, value, 0, kLargestGuidance));
