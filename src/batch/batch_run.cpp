@@ -30,10 +30,8 @@ std::string tokens_sha256(const std::vector<int32_t>& tokens) {
 
 }  // namespace
 
-std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup) {
-  const PictureJob& job = drawn.job;
-  const DrawRequest& r = job.request;
-  std::string out = "\"text\":" + json_text(r.prompt);
+std::string line_members(const PictureJob& job) {
+  std::string out = "\"text\":" + json_text(job.request.prompt);
   const auto add = [&out](std::string_view name, const std::string& json) {
     out += fmt::format(",{}:{}", json_text(name), json);
   };
@@ -48,6 +46,15 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   add("index", std::to_string(job.index));
   add("line", std::to_string(job.line));
   add("number", std::to_string(job.number));
+  return out;
+}
+
+std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup) {
+  const DrawRequest& r = drawn.job.request;
+  std::string out = line_members(drawn.job);
+  const auto add = [&out](std::string_view name, const std::string& json) {
+    out += fmt::format(",{}:{}", json_text(name), json);
+  };
   out += "," + seed_member("seed", r.seed);
   add("cfg", real_json(r.guidance));
   add("temperature", real_json(r.temperature));
@@ -68,14 +75,39 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
 }
 
 BatchRun::BatchRun(JobStream& jobs, Store& store, BatchSetup setup)
-    : jobs_(jobs), store_(store), setup_(std::move(setup)), writers_(setup_.writers) {
+    : jobs_(jobs),
+      store_(store),
+      setup_(std::move(setup)),
+      repeats_(store),
+      writers_(setup_.writers) {
   counts_.jobs = ManifestIndex::hash(setup_.model.weights_hash);
+}
+
+ManifestEntry BatchRun::entry_of(const PictureJob& job) const {
+  return {.file_name = job.file_name,
+          .model = setup_.model.weights_hash,
+          .key = job.key,
+          .repeat = job.repeat};
+}
+
+void BatchRun::note_asked(const PictureJob& job, const ManifestEntry& entry) {
+  const bool listed = store_.lists(listing_of(entry));
+  const std::lock_guard lock(mutex_);
+  counts_.listed += listed;
+  if (job.repeat > 0) return;
+  // Random seeds are another directory's own, and shards may have one each.
+  const std::string drawn =
+      job.random_seed ? fmt::format("{} random", job.index) : former_name(job) + " " + job.key;
+  counts_.jobs = ManifestIndex::hash(fmt::format("{:x} {}", counts_.jobs, drawn));
 }
 
 // The next picture that has to be drawn; without `waits`, only as far as the prompt file is there.
 std::optional<BatchJob> BatchRun::find_job(bool waits) {
+  // Those who draw meanwhile get on with it now and then, so that few repeats wait for a picture.
+  constexpr int kMostRepeats = 256;
+  int repeats = 0;
   while (!dry_ && !writers_.broken() && !(setup_.stop && setup_.stop())) {
-    if (!waits && !jobs_.ready()) break;
+    if (!waits && (repeats == kMostRepeats || !jobs_.ready())) break;
     std::optional<JobStream::Item> item = jobs_.next();
     {
       const std::lock_guard lock(mutex_);
@@ -92,21 +124,22 @@ std::optional<BatchJob> BatchRun::find_job(bool waits) {
         const std::lock_guard lock(mutex_);
         ++counts_.bad_lines;
       }
-      fail_line({bad->file, bad->number}, {}, bad->reason);
+      fail_line({bad->file, bad->number}, bad->id, bad->reason);
       continue;
     }
     PictureJob& job = std::get<PictureJob>(*item);
     if (setup_.on_asked) setup_.on_asked(job);
-    {
-      const bool listed = store_.lists(job.file_name);
-      const std::lock_guard lock(mutex_);
-      counts_.listed += listed;
-      counts_.jobs =
-          ManifestIndex::hash(fmt::format("{:x} {} {}", counts_.jobs, former_name(job), job.key));
+    const ManifestEntry wanted = entry_of(job);
+    note_asked(job, wanted);
+    if (job.drawn_index % setup_.shard.count != setup_.shard.index) continue;
+    const PictureState state = store_.state_of(wanted);
+    if (job.repeat > 0) {
+      if (state != PictureState::kDone) {
+        repeats_.add({{wanted, line_members(job)}, {job.file, job.line}, job.id, job.index});
+        ++repeats;
+      }
+      continue;
     }
-    if (job.index % setup_.shard.count != setup_.shard.index) continue;
-    const PictureState state =
-        store_.state_of({job.file_name, setup_.model.weights_hash, 0, "", job.key});
     const std::lock_guard lock(mutex_);
     if (state == PictureState::kDone) {
       ++counts_.done_before;
@@ -170,8 +203,7 @@ void BatchRun::write(const DrawnPicture& drawn) {
   std::string reason;
   try {
     file = setup_.encode(drawn);
-    store_.add({job.file_name, setup_.model.weights_hash, 0, "", job.key},
-               manifest_members(drawn, setup_), file);
+    store_.add(entry_of(job), manifest_members(drawn, setup_), file);
   } catch (const NameTaken& error) {
     reason = error.what();
   } catch (const Error& error) {
@@ -187,6 +219,23 @@ void BatchRun::write(const DrawnPicture& drawn) {
   if (!setup_.on_picture) return;
   const std::lock_guard lock(event_mutex_);
   setup_.on_picture({drawn, (std::filesystem::path(setup_.directory) / job.file_name).string()});
+}
+
+void BatchRun::finish() {
+  writers_.finish();
+  bool whole = false;
+  {
+    const std::scoped_lock lock(source_mutex_, mutex_);
+    whole = dry_ && !found_ && pending_.empty();
+  }
+  for (const RepeatedLine& line : repeats_.finish()) {
+    if (!whole) return;  // stopped: whoever goes on lists them
+    {
+      const std::lock_guard lock(mutex_);
+      ++counts_.failed;
+    }
+    fail_line(line.place, line.id, fault_of_repeat(line.listing.entry.file_name));
+  }
 }
 
 void BatchRun::fail_line(const LinePlace& place, const std::string& id, const std::string& reason) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/batch/job_stream.h"
+#include "src/batch/repeated_lines.h"
 #include "src/batch/store.h"
 #include "src/batch/writer_threads.h"
 #include "src/bifrons.h"
@@ -48,12 +49,6 @@ struct FinishedPicture {
   std::string path;
 };
 
-// Of a line that could not be drawn.
-struct LinePlace {
-  std::string file;  // as messages name it; empty: there is one prompt file only
-  int64_t line = 0;
-};
-
 struct BatchSetup {
   std::string directory;
   ModelInfo model;
@@ -71,6 +66,8 @@ struct BatchSetup {
   std::function<void(const PictureJob&)> on_asked{};
 };
 
+// The JSON members of a manifest's line that come from the line of the prompt file.
+std::string line_members(const PictureJob& job);
 // JSON members that say everything that is needed to draw the picture again, and what came of it.
 std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup);
 
@@ -90,14 +87,17 @@ class BatchRun {
   // The same for a job whose candidates were drawn elsewhere (Candidates).
   void deliver(uint64_t id, ChosenDrawing chosen);
 
-  // Waits until everything delivered is durable. Throws what a writer threw.
-  void finish() { writers_.finish(); }
+  // Waits until everything delivered is durable, and lists what repeats it. Throws what a writer
+  // threw. Called once, by whoever has seen to it that nobody takes or delivers any more.
+  void finish();
   // Whether a writer has failed: nothing more will be kept.
   bool broken() const { return writers_.broken(); }
   BatchCounts counts() const;
 
  private:
   std::optional<BatchJob> find_job(bool waits);
+  ManifestEntry entry_of(const PictureJob& job) const;
+  void note_asked(const PictureJob& job, const ManifestEntry& entry);
   PictureJob claim(uint64_t id);
   void enqueue(DrawnPicture drawn);
   void write(const DrawnPicture& drawn);
@@ -107,7 +107,8 @@ class BatchRun {
   Store& store_;
   BatchSetup setup_;
 
-  std::mutex source_mutex_;  // of jobs_ and the two below
+  std::mutex source_mutex_;  // of jobs_ and the three below
+  RepeatedLines repeats_;
   bool dry_ = false;
   std::optional<BatchJob> found_;  // by ready(), for whoever takes next
 

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "src/batch/manifest.h"
 #include "src/batch/name_rules.h"
 #include "src/batch/picture_name.h"
+#include "src/engine/seeds.h"
 #include "src/io/json.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
@@ -65,6 +67,22 @@ std::string fault_of_filled(const DrawRequest& request) {
   return blank ? "the filled-in template is an empty prompt" : "";
 }
 
+// What lies between the seeds of a line's pictures.
+uint64_t stride(const JobOptions& options) {
+  return static_cast<uint64_t>(std::max<int64_t>(1, options.best_of));
+}
+
+bool is_random(const PromptLine& line, const JobOptions& options) {
+  return line.random_seed || (!line.seed && options.random_seed);
+}
+
+// Of everything in a request that decides pixels and differs from line to line.
+uint64_t hash_of(const DrawRequest& r) {
+  return ManifestIndex::hash(fmt::format(
+      "{} {} {} {} {} {} {}\n{}\n{}", r.prompt.size(), r.negative_prompt.has_value(), r.seed,
+      r.guidance, r.temperature, r.top_k, r.top_p, r.prompt, r.negative_prompt.value_or("")));
+}
+
 }  // namespace
 
 std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
@@ -94,8 +112,10 @@ std::string name_of_line(const PictureJob& job) {
   return name;
 }
 
-uint64_t seed_of_prompt(std::string_view prompt) {
-  const std::string digits = sha256(prompt).substr(0, 8);
+uint64_t seed_of_prompt(std::string_view prompt, uint64_t random_base) {
+  const std::string whole =
+      random_base == 0 ? std::string(prompt) : fmt::format("{}\n{}", random_base, prompt);
+  const std::string digits = sha256(whole).substr(0, 8);
   uint64_t seed = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), seed, 16);
   return seed;
@@ -103,6 +123,10 @@ uint64_t seed_of_prompt(std::string_view prompt) {
 
 JobStream::JobStream(PromptReader reader, JobOptions options)
     : reader_(std::move(reader)), options_(std::move(options)), wildcards_(options_.wildcards) {}
+
+void JobStream::check_stop() const {
+  if (options_.stop && options_.stop()) throw Error(ErrorKind::kInterrupted, "stopped");
+}
 
 void JobStream::hint_at_templates(const PromptLine& line) {
   const auto is_comment = [](const std::string& text) {
@@ -155,54 +179,129 @@ void JobStream::begin_line(PromptLine line) {
   if (options_.expand) begin_template(current, line);
   current.line = std::move(line);
   current_ = std::move(current);
+  choose_seeds();
 }
 
-PictureJob JobStream::make(int64_t number) {
+DrawRequest JobStream::request_of_line() const {
   const PromptLine& line = current_->line;
-  PictureJob job;
-  job.line = line.number;
-  job.number = number + 1;
-  job.id = line.id;
-  job.extras = line.extras;
-  DrawRequest& request = job.request;
-  request = options_.defaults;
-  const uint64_t first_seed = line.seed       ? *line.seed
-                              : options_.seed ? *options_.seed
-                                              : seed_of_prompt(*line.prompt);
-  request.seed =
-      first_seed + static_cast<uint64_t>(number * std::max<int64_t>(1, options_.best_of));
+  DrawRequest request = options_.defaults;
   request.prompt = *line.prompt;
   if (line.negative_prompt) request.negative_prompt = line.negative_prompt;
-  if (current_->expansion) fill_in(job, number, first_seed);
   if (line.guidance) request.guidance = *line.guidance;
   if (line.temperature) request.temperature = *line.temperature;
   if (line.top_k) request.top_k = *line.top_k;
   if (line.top_p) request.top_p = *line.top_p;
-  job.format = picture_format_of(line.output.empty() ? options_.name : line.output)
-                   .value_or(options_.format);
-  job.key = picture_key(request, job.format, options_);
-  job.file_name = name_of(job);
-  return job;
+  return request;
 }
 
-void JobStream::fill_in(PictureJob& job, int64_t number, uint64_t first_seed) {
-  Current& current = *current_;
-  job.template_text = *current.line.prompt;
+uint64_t JobStream::random_seed_of_line() {
+  Current& c = *current_;
+  if (!random_base_) {
+    c.first_seed = seed_of_prompt(*c.line.prompt);
+    const PictureJob as_before = make(0);
+    c.offset = 0;
+    is_broken_ = true;  // what goes wrong with the directory is not the line's fault
+    random_base_ = options_.random_base ? options_.random_base(as_before) : 0;
+    is_broken_ = false;
+  }
+  return seed_of_prompt(*c.line.prompt, *random_base_);
+}
+
+// Where its seeds begin, and whether they make way for those of lines before it.
+void JobStream::choose_seeds() {
+  Current& c = *current_;
+  const PromptLine& line = c.line;
+  if (is_random(line, options_)) {
+    c.first_seed = random_seed_of_line();
+  } else {
+    c.first_seed = line.seed       ? *line.seed
+                   : options_.seed ? *options_.seed
+                                   : seed_of_prompt(*line.prompt);
+  }
+  check_seeds(ErrorKind::kData, c.first_seed, static_cast<uint64_t>(c.count) * stride(options_));
+  if (line.seed) return;
+  DrawRequest request = request_of_line();
+  request.seed = c.first_seed;
+  c.kind = hash_of(request);
+  c.steps_aside = true;
+  if (const auto before = offsets_.find(c.kind); before != offsets_.end()) {
+    c.offset = before->second;
+    c.has_stepped = true;
+  }
+  const std::optional<std::string> own = own_name();
+  const uint64_t name = ManifestIndex::hash(own.value_or(""));
+  if (!own || !names_.contains(name)) return;
+  c.steps_aside = false;  // it asks for a file that is there, not for another one
+  const auto stepped = stepped_.find(name);
+  c.offset = stepped == stepped_.end() ? 0 : stepped->second;
+}
+
+// The name that the line itself asks for, of its first picture and in small letters; nothing where
+// the name comes of the batch, or of the seed.
+std::optional<std::string> JobStream::own_name() {
+  const PromptLine& line = current_->line;
+  const bool by_id = !line.id.empty() &&
+                     (options_.name.empty() || options_.name.find("{id}") != std::string::npos);
+  if (line.output.empty() && !by_id) return std::nullopt;
+  PictureJob job;
+  job.format = format_of_line();
+  job.request = request_of_line();
+  fill_in(job.request, 0, 0);
+  std::string name = name_of(job);
+  ++job.request.seed;
+  return name_of(job) == name ? std::optional(without_case(name)) : std::nullopt;
+}
+
+PictureFormat JobStream::format_of_line() const {
+  const std::string& output = current_->line.output;
+  return picture_format_of(output.empty() ? options_.name : output).value_or(options_.format);
+}
+
+// The seed of the drawings at that offset, and the prompts that are drawn with it.
+void JobStream::fill_in(DrawRequest& request, int64_t number, int64_t offset) {
+  Current& c = *current_;
+  const uint64_t step = static_cast<uint64_t>(offset) * stride(options_);
+  check_seeds(ErrorKind::kData, c.first_seed, step + stride(options_));
+  request.seed = c.first_seed + step;
+  if (!c.expansion) return;
   if (!options_.combinatorial) {
     // The same prompts whether or not there are candidates, or a negative prompt.
-    const uint64_t seed = first_seed + static_cast<uint64_t>(number);
+    const uint64_t seed = c.first_seed + static_cast<uint64_t>(offset);
     constexpr uint64_t kOther = 0x6e65676174697665;  // a negative prompt draws for itself
-    current.prompt = current.expansion->random(seed, number);
-    if (current.negative) current.negative_prompt = current.negative->random(seed ^ kOther, number);
-  } else if (number % current.per_prompt == 0) {
-    const int64_t index = number / current.per_prompt;
-    const int64_t negatives = current.negative ? current.negative->combinations() : 1;
-    current.prompt = current.expansion->combination(index / negatives);
-    if (current.negative)
-      current.negative_prompt = current.negative->combination(index % negatives);
+    c.prompt = c.expansion->random(seed, number);
+    if (c.negative) c.negative_prompt = c.negative->random(seed ^ kOther, number);
+  } else if (number % c.per_prompt == 0) {
+    const int64_t index = number / c.per_prompt;
+    const int64_t negatives = c.negative ? c.negative->combinations() : 1;
+    c.prompt = c.expansion->combination(index / negatives);
+    if (c.negative) c.negative_prompt = c.negative->combination(index % negatives);
   }
-  job.request.prompt = current.prompt;
-  if (current.negative) job.request.negative_prompt = current.negative_prompt;
+  request.prompt = c.prompt;
+  if (c.negative) request.negative_prompt = c.negative_prompt;
+}
+
+PictureJob JobStream::make(int64_t number) {
+  Current& c = *current_;
+  PictureJob job;
+  job.line = c.line.number;
+  job.number = number + 1;
+  job.id = c.line.id;
+  job.extras = c.line.extras;
+  job.random_seed = is_random(c.line, options_);
+  if (c.expansion) job.template_text = *c.line.prompt;
+  job.request = request_of_line();
+  for (fill_in(job.request, number, c.offset);
+       c.steps_aside && seen_.contains(hash_of(job.request));
+       fill_in(job.request, number, ++c.offset)) {
+    c.has_stepped = true;
+    check_stop();
+  }
+  ++c.offset;
+  if (c.steps_aside && c.has_stepped) offsets_[c.kind] = c.offset;
+  job.format = format_of_line();
+  job.key = picture_key(job.request, job.format, options_);
+  job.file_name = name_of(job);
+  return job;
 }
 
 // The line's own name, numbered when it gives several pictures; else one made from what decides the
@@ -246,6 +345,75 @@ bool JobStream::is_below_a_picture(std::string_view file_name) {
   return false;
 }
 
+// Why whoever draws would refuse it. Of a line's pictures only the prompts may differ.
+std::string JobStream::fault_of(const PictureJob& job) {
+  Current& c = *current_;
+  if (!options_.fault) return {};
+  const auto same = [&job](const DrawRequest& checked) {
+    return checked.prompt == job.request.prompt &&
+           checked.negative_prompt == job.request.negative_prompt;
+  };
+  if (!c.checked || !same(*c.checked)) {
+    c.fault = options_.fault(job);
+    c.checked = job.request;
+  }
+  return c.fault;
+}
+
+// Once a line; the rest of its pictures may be good.
+std::optional<BadLine> JobStream::report(const PictureJob& job, std::string reason) {
+  if (std::exchange(current_->reported, true)) return std::nullopt;
+  return BadLine{job.line, std::move(reason), job.id};
+}
+
+// Gives the picture its place among all, if it can be drawn.
+std::optional<JobStream::Item> JobStream::place(PictureJob job) {
+  if (std::string fault = fault_of_filled(job.request); !fault.empty()) {
+    return report(job, std::move(fault));
+  }
+  // A repeat has the same file, to the letter.
+  const uint64_t key = ManifestIndex::hash(job.key + job.file_name);
+  // Without regard to case: there are file systems for which A.png is a.png.
+  const uint64_t name = ManifestIndex::hash(without_case(job.file_name));
+  const auto [known, is_new] = names_.emplace(name, Known{key, index_});
+  if (!is_new && known->second.key != key) {
+    return report(job, "an earlier line already gives a picture named " +
+                           quote(job.file_name, 120) + ", large and small letters alike");
+  }
+  if (is_new && is_below_a_picture(job.file_name)) {
+    names_.erase(known);
+    return report(job,
+                  quote(job.file_name, 120) + " would be below a picture, or a folder of others");
+  }
+  job.index = index_++;
+  job.drawn_index = known->second.index;
+  if (std::string fault = fault_of(job); !fault.empty()) return report(job, std::move(fault));
+  seen_.add(hash_of(job.request));
+  if (!is_new) {
+    job.repeat = ++repeats_[name];
+    ++duplicates_;
+  } else if (job.number == 1 && current_->steps_aside && current_->offset > 1) {
+    stepped_[name] = current_->offset - 1;
+  }
+  return job;
+}
+
+std::optional<JobStream::Item> JobStream::next_of_line() {
+  const int64_t line = current_->line.number;
+  try {
+    std::optional<Item> item = place(make(current_->next++));
+    if (current_->next >= current_->count) current_.reset();
+    return item;
+  } catch (const Error& error) {
+    if (is_broken_ || error.kind() == ErrorKind::kInterrupted) throw;
+    BadLine bad{line, error.what(), current_->line.id};
+    const bool reported = current_->reported;
+    current_.reset();
+    if (reported) return std::nullopt;
+    return bad;
+  }
+}
+
 std::optional<JobStream::Item> JobStream::next() {
   std::optional<Item> item = find();
   if (item) std::visit([this](auto& each) { each.file = file_; }, *item);
@@ -254,59 +422,26 @@ std::optional<JobStream::Item> JobStream::next() {
 
 std::optional<JobStream::Item> JobStream::find() {
   while (true) {
-    if (!current_) {
-      std::optional<ParsedLine> parsed = reader_.next();
-      if (!parsed) return std::nullopt;
-      file_ = reader_.file();
-      ++lines_;
-      if (auto* bad = std::get_if<BadLine>(&*parsed)) return std::move(*bad);
-      PromptLine& line = std::get<PromptLine>(*parsed);
-      const int64_t number = line.number;
-      try {
-        begin_line(std::move(line));
-      } catch (const Error& error) {
-        current_.reset();
-        return BadLine{number, error.what()};
-      }
-    }
-    PictureJob job;
-    const int64_t line = current_->line.number;
-    try {
-      job = make(current_->next);
-    } catch (const Error& error) {  // of its name
-      current_.reset();
-      return BadLine{line, error.what()};
-    }
-    const bool reported = current_->reported;
-    if (++current_->next == current_->count) current_.reset();
-    if (std::string fault = fault_of_filled(job.request); !fault.empty()) {
-      if (reported) continue;
-      if (current_) current_->reported = true;
-      return BadLine{job.line, std::move(fault)};
-    }
-    const uint64_t key = ManifestIndex::hash(job.key);
-    // Without regard to case: there are file systems for which A.png is a.png.
-    const auto [known, is_new] =
-        names_.emplace(ManifestIndex::hash(without_case(job.file_name)), key);
-    if (is_new && !is_below_a_picture(job.file_name)) {
-      job.index = index_++;
-      return job;
-    }
-    if (is_new) {
-      names_.erase(known);
-      if (current_) current_->reported = true;
-      if (reported) continue;
-      return BadLine{
-          job.line, quote(job.file_name, 120) + " would be below a picture, or a folder of others"};
-    }
-    if (known->second == key) {
-      ++duplicates_;
+    check_stop();
+    if (current_) {
+      if (std::optional<Item> item = next_of_line()) return item;
       continue;
     }
-    if (reported) continue;  // once a line; the rest of its pictures may have names of their own
-    if (current_) current_->reported = true;
-    return BadLine{job.line, "an earlier line already gives a picture named " +
-                                 quote(job.file_name, 120) + ", large and small letters alike"};
+    std::optional<ParsedLine> parsed = reader_.next();
+    if (!parsed) return std::nullopt;
+    file_ = reader_.file();
+    ++lines_;
+    if (auto* bad = std::get_if<BadLine>(&*parsed)) return std::move(*bad);
+    PromptLine& line = std::get<PromptLine>(*parsed);
+    const int64_t number = line.number;
+    std::string id = line.id;
+    try {
+      begin_line(std::move(line));
+    } catch (const Error& error) {
+      if (is_broken_ || error.kind() == ErrorKind::kInterrupted) throw;
+      current_.reset();
+      return BadLine{number, error.what(), std::move(id)};
+    }
   }
 }
 

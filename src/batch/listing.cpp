@@ -57,6 +57,19 @@ void compare_with_runs(const std::string& directory, const std::map<std::string,
   }
 }
 
+// Repeats of what a picture was before it was drawn anew.
+void drop_stale_repeats(std::vector<ListedPicture>& all,
+                        const std::unordered_map<std::string, size_t>& place) {
+  std::vector<bool> stale(all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].entry.repeat == 0) continue;
+    const auto picture = place.find(all[i].entry.file_name);
+    stale[i] = picture == place.end() || all[picture->second].entry.sha256 != all[i].entry.sha256;
+  }
+  size_t i = 0;
+  std::erase_if(all, [&](const ListedPicture&) { return stale[i++]; });
+}
+
 }  // namespace
 
 std::string sha256_of_file(const std::string& path) {
@@ -92,9 +105,9 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
         }
         return;
       }
-      if (problems != nullptr) lines.names.insert(ManifestIndex::hash(entry->file_name));
+      if (problems != nullptr) lines.names.insert(ManifestIndex::hash(listing_of(*entry)));
       ListedPicture listed{std::move(*entry), index_of(row.text), directory, std::string(row.text)};
-      const auto [known, is_new] = place.emplace(listed.entry.file_name, all.size());
+      const auto [known, is_new] = place.emplace(listing_of(listed.entry), all.size());
       if (is_new) {
         all.push_back(std::move(listed));
       } else if (all[known->second].entry.sha256 == listed.entry.sha256 ||
@@ -108,9 +121,11 @@ std::vector<ListedPicture> list_pictures(const std::string& directory,
       problems->push_back(quote(directory + "/" + name, 160) + " is not of a batch");
     }
   }
+  drop_stale_repeats(all, place);
   if (problems != nullptr) compare_with_runs(directory, manifests, *problems);
   std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
-    return std::tie(a.index, a.entry.file_name) < std::tie(b.index, b.entry.file_name);
+    return std::tie(a.index, a.entry.file_name, a.entry.repeat) <
+           std::tie(b.index, b.entry.file_name, b.entry.repeat);
   });
   return all;
 }

@@ -16,10 +16,10 @@ struct ListedPicture {
   std::string line;       // of the manifest, without line end
 };
 
-// Every name once, by index and then name. Where several lines name one file, the one whose
-// checksum the file has counts. What is wrong with the manifests themselves is left out of it and a
-// sentence in `problems`: lines that are damaged or torn, each with its number, and lines that are
-// not there any more, by the number that a finished run left.
+// Every name once, and once more for each repeat of it, by index and then name. Where several lines
+// name one file, the one whose checksum the file has counts. What is wrong with the manifests
+// themselves is left out of it and a sentence in `problems`: lines that are damaged or torn, each
+// with its number, and lines that are not there any more, by the number that a finished run left.
 std::vector<ListedPicture> list_pictures(const std::string& directory,
                                          std::vector<std::string>* problems = nullptr);
 

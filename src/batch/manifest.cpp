@@ -52,6 +52,18 @@ std::optional<std::string> take_last(std::string_view& line, std::string_view na
   return std::string(value);
 }
 
+// Of `,"repeated":2` at the end of a line whose entry has been taken off; 0 where that is not.
+int64_t repeat_at_end(std::string_view line) {
+  constexpr std::string_view kName = ",\"repeated\":";
+  const size_t at = line.rfind(kName);
+  if (at == std::string_view::npos) return 0;
+  const std::string_view digits = line.substr(at + kName.size());
+  int64_t repeat = 0;
+  const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), repeat);
+  const bool whole = result.ec == std::errc() && result.ptr == digits.data() + digits.size();
+  return whole && repeat > 0 ? repeat : 0;
+}
+
 // Of a shard: ".00003-of-00016", with more digits where five do not do.
 bool is_shard_suffix(std::string_view text) {
   int64_t shard = 0, shards = 0;
@@ -125,9 +137,14 @@ bool is_picture_name(std::string_view file_name) {
   return picture_format_of(file_name) && fault_of_path(file_name).empty();
 }
 
+std::string listing_of(const ManifestEntry& entry) {
+  return entry.repeat == 0 ? entry.file_name : fmt::format("{}\n{}", entry.file_name, entry.repeat);
+}
+
 std::string manifest_line(const ManifestEntry& entry, std::string_view members) {
   std::string line = fmt::format("{{\"file_name\":{}{}{}", json_text(entry.file_name),
                                  members.empty() ? "" : ",", members);
+  if (entry.repeat > 0) line += fmt::format(",\"repeated\":{}", entry.repeat);
   line += fmt::format(R"(,"model_hash":"{}","bytes":{},"sha256":"{}","key":"{}")", entry.model,
                       entry.bytes, entry.sha256, entry.key);
   return sealed(line) + "\n";
@@ -153,6 +170,7 @@ std::optional<ManifestEntry> read_manifest_line(std::string_view line) {
   if (!key || !sum || !bytes || !model || quote_at == std::string_view::npos) return std::nullopt;
   const auto result = std::from_chars(bytes->data(), bytes->data() + bytes->size(), entry.bytes);
   if (result.ec != std::errc() || result.ptr != bytes->data() + bytes->size()) return std::nullopt;
+  entry.repeat = repeat_at_end(rest);
   entry.file_name = body.substr(kStart.size(), quote_at - kStart.size());
   if (!is_picture_name(entry.file_name)) return std::nullopt;
   entry.key = *key;
@@ -228,12 +246,12 @@ uint64_t ManifestIndex::hash(std::string_view text) {
 }
 
 void ManifestIndex::add(const ManifestEntry& entry) {
-  known_[hash(entry.file_name)] = {hash(entry.model), hash(entry.key), hash(entry.sha256),
-                                   entry.bytes};
+  known_[hash(listing_of(entry))] = {hash(entry.model), hash(entry.key), hash(entry.sha256),
+                                     entry.bytes};
 }
 
-const ManifestIndex::Known* ManifestIndex::find(std::string_view file_name) const {
-  const auto found = known_.find(hash(file_name));
+const ManifestIndex::Known* ManifestIndex::find(std::string_view listing) const {
+  const auto found = known_.find(hash(listing));
   return found == known_.end() ? nullptr : &found->second;
 }
 

@@ -25,7 +25,11 @@ struct ManifestEntry {
   int64_t bytes = 0;   // of the file
   std::string sha256;  // of the file
   std::string key;     // SHA-256 of everything else that decides it
+  int64_t repeat = 0;  // n: lists the file once more, for a further line that asks for it
 };
+
+// What tells one entry of a directory from another: the name alone where it is no repeat.
+std::string listing_of(const ManifestEntry& entry);
 
 // The line with its line end. `members` are JSON members for people and other programs, without
 // braces: "text":"a fox","seed":7.
@@ -86,7 +90,7 @@ class ManifestIndex {
   // Later lines win over earlier ones.
   void add(const ManifestEntry& entry);
   void remove(std::string_view file_name) { known_.erase(hash(file_name)); }
-  const Known* find(std::string_view file_name) const;
+  const Known* find(std::string_view listing) const;  // listing_of(): a file name, or a repeat
   size_t size() const { return known_.size(); }
 
   static uint64_t hash(std::string_view text);

@@ -17,6 +17,7 @@
 #include "src/batch/completeness.h"
 #include "src/batch/files.h"
 #include "src/batch/listing.h"
+#include "src/batch/random_base.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
@@ -83,6 +84,20 @@ bool bring(const ListedPicture& picture, const std::string& output) {
   if (!content) throw Error(ErrorKind::kMissing, "cannot read " + quote(from));
   return write_durably(to, {reinterpret_cast<const uint8_t*>(content->data()), content->size()},
                        IfExists::kRefuse);
+}
+
+// A batch that goes on in `target` finds there what its random seeds are made from, where all of it
+// comes from one number.
+void carry_random_base(const std::vector<std::string>& sources, const std::string& target) {
+  std::set<uint64_t> bases;
+  for (const std::string& source : sources) {
+    try {
+      if (const auto base = read_random_base(source)) bases.insert(*base);
+    } catch (const Error&) {
+      return;  // a damaged one is told of when it is needed
+    }
+  }
+  if (bases.size() == 1) keep_random_base(target, *bases.begin());
 }
 
 std::string plain(std::string directory) {
@@ -162,7 +177,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
       } else if (source != target && !bring(picture, target)) {
         complain(report,
                  shown(picture) + " has the name of something else in " + quote(target, 160));
-      } else if (names.insert(picture.entry.file_name).second) {
+      } else if (names.insert(listing_of(picture.entry)).second) {
         places.insert((fs::path(target) / picture.entry.file_name).parent_path());
         all.push_back(std::move(picture));
       }
@@ -170,13 +185,15 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   }
   for (const fs::path& place : places) sync_directory(place.string());
   std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
-    return std::tie(a.index, a.entry.file_name) < std::tie(b.index, b.entry.file_name);
+    return std::tie(a.index, a.entry.file_name, a.entry.repeat) <
+           std::tie(b.index, b.entry.file_name, b.entry.repeat);
   });
   std::string text;
   for (const ListedPicture& picture : all) text.append(renewed_line(picture.line)).push_back('\n');
   write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
                 IfExists::kReplace);
   const auto listed = static_cast<int64_t>(all.size());
+  carry_random_base(sources, target);
   record_merge(target, listed,
                report.problems.empty() ? MergeOutcome::kWhole
                : lost                  ? MergeOutcome::kLost

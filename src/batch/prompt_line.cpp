@@ -32,7 +32,7 @@ constexpr std::array kManifestMembers =
                                      "width",         "height",
                                      "bytes",         "sha256",
                                      "key",           "crc32",
-                                     "best_of"});
+                                     "best_of",       "repeated"});
 
 std::string normal(std::string_view name) {
   std::string out(name);
@@ -116,8 +116,9 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
       if (!text.empty()) line.negative_prompt = text;
       break;
     case Field::kSeed:
-      if (text != "-1" && text != "-1.0")
-        line.seed = whole(0, std::numeric_limits<uint64_t>::max());
+      line.random_seed = text == "-1" || text == "-1.0";
+      line.seed.reset();
+      if (!line.random_seed) line.seed = whole(0, std::numeric_limits<uint64_t>::max());
       break;
     case Field::kCount:
       line.count = pictures();

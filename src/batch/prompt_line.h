@@ -26,6 +26,7 @@ struct PromptLine {
   std::optional<std::string> prompt{};
   std::optional<std::string> negative_prompt{};
   std::optional<uint64_t> seed{};
+  bool random_seed = false;  // a seed of -1
   std::optional<int64_t> count{};
   std::optional<int64_t> batch_size{}, batches{};  // settle_count() makes a count of them
   std::optional<double> guidance{};
@@ -38,6 +39,13 @@ struct PromptLine {
   std::vector<std::pair<std::string, std::string>> extras{};
 };
 
+// Where a line stands.
+struct LinePlace {
+  std::string file;  // as messages name it; empty: there is one prompt file only
+  int64_t line = 0;
+  bool operator==(const LinePlace&) const = default;
+};
+
 // Whether the lines of a manifest have a member of that name themselves: one that a prompt file
 // brings along is not copied.
 bool is_manifest_member(std::string_view name);
@@ -46,8 +54,8 @@ bool is_manifest_member(std::string_view name);
 // at.
 bool is_size(std::string_view name);
 
-// Sets a field from text as it stands in a file; 7.0 is a whole number. A seed of -1 is no seed.
-// Throws Error (data) saying what the field takes.
+// Sets a field from text as it stands in a file; 7.0 is a whole number. A seed of -1 is a random
+// one. Throws Error (data) saying what the field takes.
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text);
 // The same from JSON: texts must be strings and numbers numbers; a seed may be either.
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value);

@@ -25,6 +25,7 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name);
 struct BadLine {
   int64_t number = 0;
   std::string reason;
+  std::string id{};    // the line's, where it was read as far as that
   std::string file{};  // as in PromptLine
 };
 using ParsedLine = std::variant<PromptLine, BadLine>;

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "src/batch/files.h"
+#include "src/batch/random_base.h"
 #include "src/batch/run_record.h"
 #include "src/io/descriptor.h"
+#include "src/io/durable_file.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
 
@@ -45,26 +47,34 @@ bool is_at(const UniqueFd& held, const std::string& path) {
   return fstat(held.get(), &status) == 0 && same_file(status, status_of(path));
 }
 
-// Of a picture's part: its name without directories, for the sweep to tell what it is a part of.
-// Of a name that would become too long only a hash is left, and the sweep takes the part away.
-std::string part_name(const std::string& file_name) {
-  constexpr size_t kLongest = 250;  // of the 255 that file systems take, for "~" may be appended
-  if (file_name.size() > kLongest) {
-    return fmt::format("~{:016x}", ManifestIndex::hash(file_name));
-  }
-  std::string flat = file_name;
-  std::replace(flat.begin(), flat.end(), '/', '!');
-  return flat;
+[[noreturn]] void refuse_own_directory(const std::string& path) {
+  throw Error(
+      ErrorKind::kCannotWrite,
+      quote(path) + " is a symbolic link; take it away, for what is in it would be removed");
 }
 
 // Behind a symbolic link the files that are swept away would be somebody else's.
 void make_own_directory(const std::string& path) {
   make_directories(path);
   const auto status = status_of(path);
-  if (status && S_ISDIR(status->st_mode)) return;
-  throw Error(
-      ErrorKind::kCannotWrite,
-      quote(path) + " is a symbolic link; take it away, for what is in it would be removed");
+  if (!status || !S_ISDIR(status->st_mode)) refuse_own_directory(path);
+}
+
+std::string without_slashes(std::string directory) {
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  return directory;
+}
+
+// Of a picture, in the directory of unfinished ones: its name without directories, for the sweep to
+// tell what it is a part of. Of a name that would become too long only a hash is left, and the
+// sweep takes the part away.
+std::string part_of(const StoreOptions& options, const std::string& file_name) {
+  constexpr size_t kLongest = 250;  // of the 255 that file systems take, for "~" may be appended
+  std::string flat = file_name;
+  std::replace(flat.begin(), flat.end(), '/', '!');
+  if (flat.size() > kLongest) flat = fmt::format("~{:016x}", ManifestIndex::hash(file_name));
+  return options.directory + "/.bifrons/parts" + shard_suffix(options.shard, options.shards) + "/" +
+         flat;
 }
 
 bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
@@ -86,7 +96,7 @@ bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
 // A manifest or lock that is no regular file is somebody else's doing, and reading it may not end.
 void refuse_odd_files(const std::string& directory) {
   std::vector<std::string> names = manifests_in(directory);
-  names.emplace_back(".bifrons/lock");
+  names.insert(names.end(), {".bifrons/lock", ".bifrons/random.json"});
   for (const std::string& name : names) {
     const RegularFile opened = open_regular(directory + "/" + name, O_RDONLY);
     if (!opened.absent && !opened.problem.empty()) {
@@ -103,15 +113,13 @@ struct Store::Target {
 };
 
 Store::Store(StoreOptions options) : options_(std::move(options)) {
-  while (options_.directory.size() > 1 && options_.directory.ends_with('/')) {
-    options_.directory.pop_back();
-  }
+  options_.directory = without_slashes(options_.directory);
   hidden_ = options_.directory + "/.bifrons";
   suffix_ = shard_suffix(options_.shard, options_.shards);
   refuse_odd_files(options_.directory);
   // Looked at before anything is made, where no batch has been yet.
   if (!status_of(hidden_) && status_of(manifest_path()) && !is_of_batch(manifest_path())) {
-    refuse_foreign_manifest();
+    refuse_foreign_manifest(manifest_path());
   }
   make_directories(options_.directory);
   make_own_directory(hidden_);
@@ -133,18 +141,58 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
 
 Store::~Store() = default;
 
-void Store::check_place(const std::string& directory) {
+void Store::check_place(const StoreOptions& options) {
+  const std::string directory = without_slashes(options.directory);
   fs::path path(directory);
   if (const int obstacle = obstacle_at(path); obstacle != 0) fail_to_write(directory, obstacle);
   while (!is_there(path)) path = path.has_parent_path() ? path.parent_path() : fs::path(".");
   if (!leads_to_directory(path)) fail_to_write(directory, ENOTDIR);
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_to_write(directory, errno);
   refuse_odd_files(directory);
-  const std::string lock = directory + "/.bifrons/lock";
+  const std::string hidden = directory + "/.bifrons";
+  const std::string suffix = shard_suffix(options.shard, options.shards);
+  for (const std::string& own : {hidden, hidden + "/parts" + suffix}) {
+    const auto status = status_of(own);
+    if (!status || S_ISDIR(status->st_mode)) continue;
+    if (leads_to_directory(own)) refuse_own_directory(own);
+    make_directories(own);  // throws
+  }
+  const std::string manifest = directory + "/metadata" + suffix + ".jsonl";
+  const std::string lock = hidden + "/lock";
+  for (const std::string& own :
+       {lock, lock + suffix, hidden + "/errors" + suffix + ".jsonl", manifest}) {
+    const RegularFile opened = open_regular(own, O_WRONLY | O_NOFOLLOW);
+    if (!opened.problem.empty() && !opened.absent) fail_to_write(own, opened.problem);
+  }
+  refuse_obstacles(run_path(directory, options.shard, options.shards));
   const RegularFile held = open_regular(lock, O_RDWR | O_NOFOLLOW);
   if (held.problem.empty() && !try_lock(held.file, LOCK_SH, lock)) {
     refuse_second_writer(directory, lock);
   }
+  if (options.resume != Resume::kFresh || options.shards > 1) read_random_base(directory);
+  if (status_of(manifest) && !is_of_batch(manifest)) refuse_foreign_manifest(manifest);
+}
+
+std::string Store::taken(const std::string& path) {
+  return quote(path) + " is there already and not from this batch; move it away, or --overwrite";
+}
+
+std::string Store::fault_of_name(const StoreOptions& options, const std::string& file_name,
+                                 bool listed) {
+  const std::string directory = without_slashes(options.directory);
+  const std::string path = directory + "/" + file_name;
+  if (!stays_inside(directory, file_name)) {
+    return quote(path) + " would lie behind a symbolic link, or below a file";
+  }
+  if (const int obstacle = obstacle_at(path); obstacle == ENAMETOOLONG) {
+    return "cannot write " + quote(path) + ": " + reason_of(obstacle);
+  }
+  const auto there = status_of(path);
+  if (!there) return {};
+  if (S_ISDIR(there->st_mode)) return quote(path) + " is a directory";
+  const bool may_go = listed || options.overwrite;
+  const bool ours = may_go || same_file(status_of(part_of(options, file_name)), there);
+  return ours ? std::string() : taken(path);
 }
 
 std::string Store::manifest_path() const {
@@ -176,14 +224,14 @@ PictureState Store::state_of(const ManifestEntry& wanted) const {
   std::optional<ManifestIndex::Known> known;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto* found = index_.find(wanted.file_name)) known = *found;
+    if (const auto* found = index_.find(listing_of(wanted))) known = *found;
   }
   return state_of_picture(known ? &*known : nullptr, options_.directory, wanted, options_.resume);
 }
 
-bool Store::lists(std::string_view file_name) const {
+bool Store::lists(std::string_view listing) const {
   const std::lock_guard lock(mutex_);
-  return index_.find(file_name) != nullptr;
+  return index_.find(listing) != nullptr;
 }
 
 void Store::write_part(const std::string& part, std::span<const uint8_t> file) const {
@@ -230,28 +278,18 @@ void Store::place(const Target& target, std::span<const uint8_t> file, bool repl
   if (content_of(target.file, static_cast<int64_t>(file.size())) == std::string(text_of(file))) {
     return;
   }
-  throw NameTaken(ErrorKind::kCannotWrite,
-                  quote(target.file) +
-                      " is there already and not from this batch; move it away, or --overwrite");
+  throw NameTaken(ErrorKind::kCannotWrite, taken(target.file));
 }
 
 void Store::add(ManifestEntry entry, std::string_view members, std::span<const uint8_t> file) {
   Target target;
-  target.part = hidden_ + "/parts" + suffix_ + "/" + part_name(entry.file_name);
+  target.part = part_of(options_, entry.file_name);
   target.file = options_.directory + "/" + entry.file_name;
   target.directory = fs::path(target.file).parent_path().string();
-  if (!stays_inside(options_.directory, entry.file_name)) {
-    throw NameTaken(ErrorKind::kCannotWrite,
-                    quote(target.file) + " would lie behind a symbolic link, or below a file");
-  }
-  if (const int obstacle = obstacle_at(target.file); obstacle == ENAMETOOLONG) {
-    throw NameTaken(ErrorKind::kCannotWrite,
-                    "cannot write " + quote(target.file) + ": " + reason_of(obstacle));
+  if (std::string fault = fault_of_name(options_, entry.file_name, true); !fault.empty()) {
+    throw NameTaken(ErrorKind::kCannotWrite, fault);
   }
   if (entry.file_name.find('/') != std::string::npos) make_directories(target.directory);
-  if (const auto there = status_of(target.file); there && S_ISDIR(there->st_mode)) {
-    throw NameTaken(ErrorKind::kCannotWrite, quote(target.file) + " is a directory");
-  }
 
   entry.bytes = static_cast<int64_t>(file.size());
   entry.sha256 = sha256(file);
@@ -288,6 +326,35 @@ void Store::check_still_there() const {
   if (!is_at(manifest_, manifest_path()) || fstat(manifest_.get(), &status) != 0 ||
       static_cast<int64_t>(status.st_size) != manifest_bytes_) {
     fail_to_write(manifest_path(), "it was removed or changed while this batch wrote it");
+  }
+}
+
+void Store::list_again(std::span<const Listing> repeats) {
+  if (repeats.empty()) return;
+  const std::lock_guard lock(mutex_);
+  std::string lines;
+  for (const Listing& each : repeats) lines += manifest_line(each.entry, each.members);
+  append(lines);
+  for (const Listing& each : repeats) {
+    superseded_ = superseded_ || index_.find(listing_of(each.entry)) != nullptr;
+    index_.add(each.entry);
+  }
+}
+
+void Store::each_listed(
+    const std::function<void(const ManifestEntry&, std::string_view row)>& each) const {
+  for (const std::string& name : manifests_in(options_.directory)) {
+    // Rows that are appended meanwhile may be seen too.
+    read_manifest(options_.directory + "/" + name, [&](const ManifestRow& row) {
+      const auto entry = read_row(row, options_.directory);
+      if (!entry) return;
+      std::optional<ManifestIndex::Known> known;
+      {
+        const std::lock_guard lock(mutex_);
+        if (const auto* found = index_.find(listing_of(*entry))) known = *found;
+      }
+      if (known && known->sha256 == ManifestIndex::hash(entry->sha256)) each(*entry, row.text);
+    });
   }
 }
 

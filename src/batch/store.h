@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -50,12 +51,19 @@ enum class PictureState {
 };
 
 // What all manifests in a directory list.
-ManifestIndex read_manifests(const std::string& directory);
+// `stop` true ends it: Error (interrupted).
+ManifestIndex read_manifests(const std::string& directory, const std::function<bool()>& stop = {});
 
 // What is known of a picture of which `known` is listed (nullptr: nothing). An empty wanted.model
 // stands for every model.
 PictureState state_of_picture(const ManifestIndex::Known* known, const std::string& directory,
                               const ManifestEntry& wanted, Resume resume);
+
+// What a line of a manifest is made of: manifest_line().
+struct Listing {
+  ManifestEntry entry;
+  std::string members;
+};
 
 // Thrown by Store::add() for a name that is taken: a matter of this picture alone.
 class NameTaken : public Error {
@@ -73,19 +81,34 @@ class Store {
   Store& operator=(const Store&) = delete;
   ~Store();
 
-  // Throws the more likely ones of these errors without changing anything: for those who have long
-  // work to do before they open the store.
-  static void check_place(const std::string& directory);
+  // Throws what the constructor would, as far as that can be told without changing anything: for
+  // those who have long work to do before they open the store, or never do.
+  static void check_place(const StoreOptions& options);
+
+  // What add() would refuse that file name with, as far as it is known before the picture is there;
+  // empty when it would not. `listed`: whether a manifest lists the name.
+  static std::string fault_of_name(const StoreOptions& options, const std::string& file_name,
+                                   bool listed);
+  // The file that a picture's name stands for is there, and none of the batch's.
+  static std::string taken(const std::string& path);
 
   const StoreHistory& history() const { return history_; }
   PictureState state_of(const ManifestEntry& wanted) const;
-  // Whether a picture of that name is listed, whatever it is.
-  bool lists(std::string_view file_name) const;
+  // Whether that listing_of() an entry is there, whatever it is.
+  bool lists(std::string_view listing) const;
 
   // Makes the picture durable, then lists it. `entry` needs file_name, model and key; `members` are
   // as in manifest_line(). Any thread. Throws Error (cannot write); NameTaken when a file of that
   // name is there that is not from here.
   void add(ManifestEntry entry, std::string_view members, std::span<const uint8_t> file);
+
+  // Lists pictures that are listed already once more: the entries are complete, repeats. Any
+  // thread.
+  void list_again(std::span<const Listing> repeats);
+  // Calls `each` with the lines of all manifests as they are now on disk, superseded ones left out
+  // as far as their pictures' files show it.
+  void each_listed(
+      const std::function<void(const ManifestEntry&, std::string_view row)>& each) const;
 
   // Notes what could not be drawn in .bifrons/errors.jsonl, which starts empty with every run.
   // `line` is a JSON object. Any thread.
@@ -104,7 +127,7 @@ class Store {
   struct Target;
   void lock();
   void recover_manifest();
-  [[noreturn]] void refuse_foreign_manifest() const;
+  [[noreturn]] static void refuse_foreign_manifest(const std::string& path);
   void sweep_parts();
   void begin_record();
   void read_other_manifests();

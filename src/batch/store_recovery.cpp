@@ -12,6 +12,7 @@
 
 #include "src/batch/files.h"
 #include "src/batch/listing.h"
+#include "src/batch/random_base.h"
 #include "src/batch/run_record.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
@@ -24,10 +25,11 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-ManifestIndex read_manifests(const std::string& directory) {
+ManifestIndex read_manifests(const std::string& directory, const std::function<bool()>& stop) {
   ManifestIndex index;
   for (const std::string& name : manifests_in(directory)) {
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
+      if (stop && stop()) throw Error(ErrorKind::kInterrupted, "stopped");
       if (const auto entry = read_row(row, directory)) index.add(*entry);
     });
   }
@@ -52,10 +54,10 @@ PictureState state_of_picture(const ManifestIndex::Known* known, const std::stri
   return PictureState::kDone;
 }
 
-void Store::refuse_foreign_manifest() const {
-  throw Error(ErrorKind::kCannotWrite,
-              quote(manifest_path()) +
-                  " is not of a batch, or wholly damaged; move it away or use another directory");
+void Store::refuse_foreign_manifest(const std::string& path) {
+  throw Error(
+      ErrorKind::kCannotWrite,
+      quote(path) + " is not of a batch, or wholly damaged; move it away or use another directory");
 }
 
 // Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off. Lines of
@@ -75,13 +77,15 @@ void Store::recover_manifest() {
       return;
     }
     good_after_bad = good_after_bad || history_.damaged_lines > 0;
-    if (index_.find(entry->file_name) != nullptr) superseded_ = true;
+    if (index_.find(listing_of(*entry)) != nullptr) superseded_ = true;
     index_.add(*entry);
     renews = renews || renewed_line(row.text) != row.text;
     ++good;
     end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
   });
-  if (good == 0 && (foreign || history_.damaged_lines > 0)) refuse_foreign_manifest();
+  if (good == 0 && (foreign || history_.damaged_lines > 0)) {
+    refuse_foreign_manifest(manifest_path());
+  }
   const bool whole = history_.damaged_lines == 0 && !history_.torn_line;
   if ((whole && !renews) || !options_.draws) return;
   if (!good_after_bad && !renews) {
@@ -145,6 +149,7 @@ void Store::remove_listed() {
     if (unlink(path.c_str()) != 0 && errno != ENOENT) fail_to_write(path, errno);
   }
   if (suffix_.empty()) {  // what shards said of their manifests
+    remove_random_base(options_.directory);
     std::vector<std::string> damaged;
     for (const RunRecord& run : read_runs(options_.directory, damaged)) {
       const std::string path = run_path(options_.directory, run.shard, run.shards);
@@ -162,18 +167,23 @@ void Store::read_other_manifests() {
     if (path == manifest_path()) continue;
     read_manifest(path, [&](const ManifestRow& row) {
       if (const auto entry = read_row(row, options_.directory)) {
-        if (index_.find(entry->file_name) == nullptr) index_.add(*entry);
+        if (index_.find(listing_of(*entry)) == nullptr) index_.add(*entry);
       }
     });
   }
 }
 
-// How many names are listed.
+// How many names are listed. A repeat of what a picture was before goes too.
 int64_t Store::drop_superseded() {
   std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
+  const auto is_stale = [this](const ManifestEntry& entry) {
+    if (entry.repeat == 0) return false;
+    const auto* picture = index_.find(entry.file_name);
+    return picture == nullptr || picture->sha256 != ManifestIndex::hash(entry.sha256);
+  };
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
-    if (const auto entry = read_row(row, options_.directory)) {
-      last[ManifestIndex::hash(entry->file_name)] = row.offset;
+    if (const auto entry = read_row(row, options_.directory); entry && !is_stale(*entry)) {
+      last[ManifestIndex::hash(listing_of(*entry))] = row.offset;
     }
   });
   const auto listed = static_cast<int64_t>(last.size());
@@ -181,7 +191,8 @@ int64_t Store::drop_superseded() {
   std::string kept;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     const auto entry = read_row(row, options_.directory);
-    if (entry && last[ManifestIndex::hash(entry->file_name)] == row.offset) {
+    if (!entry || is_stale(*entry)) return;
+    if (last[ManifestIndex::hash(listing_of(*entry))] == row.offset) {
       kept.append(row.text).push_back('\n');
     }
   });

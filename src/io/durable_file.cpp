@@ -114,6 +114,8 @@ void sync_directory(const std::filesystem::path& path) {
   if (!synced) fail(path, reason_of(error_number));
 }
 
+}  // namespace
+
 // What would make the rename fail, or take away what is no regular file: a device or a pipe, or a
 // link to one such as /dev/stdout. Any other link is replaced and never followed.
 void refuse_obstacles(const std::filesystem::path& path) {
@@ -123,8 +125,6 @@ void refuse_obstacles(const std::filesystem::path& path) {
   const auto status = std::filesystem::status(path, error);
   if (exists(status) && !is_regular_file(status)) fail(path, "it is not a regular file");
 }
-
-}  // namespace
 
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
                    IfExists if_exists) {

@@ -17,6 +17,9 @@ enum class IfExists { kReplace, kRefuse };
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
                    IfExists if_exists);
 
+// Throws the Error for what stands at `path` and may not be replaced, without writing anything.
+void refuse_obstacles(const std::filesystem::path& path);
+
 // Makes and removes the part that write_durably() would write: throws the same Error, early.
 void check_writable(const std::filesystem::path& path);
 

@@ -327,13 +327,13 @@ TEST_F(StoreTest, AListedPictureThatBecameADirectoryIsTaken) {
 }
 
 TEST_F(StoreTest, APlaceThatCannotBeWrittenIsKnownBefore) {
-  Store::check_place((scratch / "out/new/er").string());
+  Store::check_place({.directory = (scratch / "out/new/er").string()});
   EXPECT_FALSE(fs::exists(scratch / "out")) << "looking makes nothing";
   scratch.write("file", "x");
-  EXPECT_THROW(Store::check_place((scratch / "file").string()), Error);
-  EXPECT_THROW(Store::check_place((scratch / "file/below").string()), Error);
+  EXPECT_THROW(Store::check_place({.directory = (scratch / "file").string()}), Error);
+  EXPECT_THROW(Store::check_place({.directory = (scratch / "file/below").string()}), Error);
   const Store store(options());
-  EXPECT_THROW(Store::check_place((scratch / "out").string()), Error);
+  EXPECT_THROW(Store::check_place({.directory = (scratch / "out").string()}), Error);
 }
 
 // What somebody did to the directory while a batch ran is said before it calls itself done.
@@ -397,7 +397,7 @@ TEST_F(StoreTest, WhatIsNoRegularFileIsRefusedUnread) {
       fill(1);
       put(name, kind);
       try {
-        Store::check_place((scratch / "out").string());
+        Store::check_place({.directory = (scratch / "out").string()});
         Store store(options());
         ADD_FAILURE() << name << " " << kind;
       } catch (const Error& error) {
@@ -411,6 +411,11 @@ TEST_F(StoreTest, WhatIsNoRegularFileIsRefusedUnread) {
       fs::remove_all(scratch / "out");
       fill(1);
       put(name, kind);
+      if (name == ".bifrons/run.json" && kind != 3) {  // nor written over
+        EXPECT_THROW(Store::check_place(options()), Error);
+        EXPECT_THROW(Store{options()}, Error);
+        continue;
+      }
       Store store(options(Resume::kVerify));
       EXPECT_EQ(store.state_of(wanted("p0.png")),
                 name == "p0.png" ? PictureState::kDamaged : PictureState::kDone);

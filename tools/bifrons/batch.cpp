@@ -11,7 +11,10 @@
 #include "kernels/threads.h"
 #include "src/batch/candidates.h"
 #include "src/batch/gallery.h"
+#include "src/batch/random_base.h"
+#include "src/engine/seeds.h"
 #include "src/io/quote.h"
+#include "tools/bifrons/batch_place.h"
 #include "tools/bifrons/batch_sheet.h"
 #include "tools/bifrons/batch_survey.h"
 #include "tools/bifrons/batch_watch.h"
@@ -20,6 +23,7 @@
 #include "tools/bifrons/judged.h"
 #include "tools/bifrons/line_sheets.h"
 #include "tools/bifrons/model_place.h"
+#include "tools/bifrons/picture_faults.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/prompt_files.h"
 #include "tools/bifrons/session.h"
@@ -32,12 +36,12 @@ namespace {
 
 // Files up to this size are read through before drawing, so that the bars know their end.
 constexpr int64_t kSmallFile = int64_t{4} << 20;
-constexpr int64_t kShownBadLines = 20;
 
 JobOptions job_options(const BatchArguments& arguments) {
   JobOptions options;
   options.defaults = request_of(arguments.settings);
-  options.seed = arguments.settings.seed;
+  options.random_seed = arguments.settings.random_seed;
+  if (!options.random_seed) options.seed = arguments.settings.seed;
   options.count = arguments.count;
   options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
   options.format = arguments.save_as;
@@ -81,35 +85,74 @@ class Batch {
         place_(find_model(arguments.model)) {}
 
   int run() {
+    check_seed();
     say_shard();
-    if (arguments_.dry_run) return dry_run_batch(arguments_, dry_run_facts());
     check_stdout();
-    for (const PictureFormat format : {arguments_.save_as}) {
-      encode_picture({1, 1, {0, 0, 0}}, format, nullptr);  // a codec this build may lack
-    }
-    Store::check_place(arguments_.output);
+    encode_picture({1, 1, {0, 0, 0}}, arguments_.save_as, nullptr);  // a codec may not be built in
+    Store::check_place(store_options());
     if (arguments_.gallery) check_gallery_place(arguments_.output);
     if (arguments_.grid_per_prompt) check_line_sheets_place(arguments_.output);
     // Before the store, which --fresh empties: a model that cannot do what is asked costs nothing,
     // nor does a file that --strict refuses or whose header is wrong.
     open_engines();
     open_judges();
-    const BatchSize size = look_ahead();
+    faults_.emplace(engines_.front(), judges_.empty() ? nullptr : &judges_.front(),
+                    job_options_.question);
     source_.check_headers(arguments_.comments);
-    job_options_.is_listed = [this](std::string_view name) {
-      return store_ != nullptr && store_->lists(name);
-    };
-    JobStream stream = jobs(true);
+    if (arguments_.dry_run) return dry_run();
+    const BatchSize size = look_ahead();
+    JobStream stream = jobs(
+        true, [this](const PictureJob& job) { return random_base(job); },
+        [this](std::string_view name) { return store_ != nullptr && store_->lists(name); });
     stream.begin();
-    Store store({arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
-                 arguments_.overwrite});
+    Store store(store_options());
     store_ = &store;
     say_history(store.history());
     return draw(stream, store, size);
   }
 
  private:
-  DryRunFacts dry_run_facts() { return {source_, job_options_, shard_.shard, place_.directory}; }
+  // Of lines without one, which count up from it.
+  void check_seed() const {
+    const Settings& settings = arguments_.settings;
+    if (!settings.seed || settings.random_seed) return;
+    check_seeds(ErrorKind::kUsage, *settings.seed,
+                static_cast<uint64_t>(arguments_.count * arguments_.best_of.value_or(1)));
+  }
+
+  StoreOptions store_options() const {
+    return {arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
+            arguments_.overwrite};
+  }
+
+  PlaceFacts place_facts() const {
+    return {.store = store_options(),
+            .rope = arguments_.settings.rope.value_or(RopeMode::kF32),
+            .metadata = arguments_.metadata,
+            .judged = arguments_.best_of.has_value(),
+            .random_seed = job_options_.random_seed};
+  }
+
+  int dry_run() {
+    const BatchPlace place(place_facts(), engines_.front());
+    JobStream stream = jobs(true, place);
+    const Survey found = survey_all(stream, shard_.shard, place, source_.name());
+    return dry_run_batch(arguments_, {.found = found,
+                                      .shard = shard_.shard,
+                                      .engine = engines_.front(),
+                                      .judge = judges_.empty() ? nullptr : &judges_.front(),
+                                      .question = job_options_.question});
+  }
+
+  // What a directory's random seeds are made from. Where older versions, for which they were made
+  // from the prompt alone, have drawn this picture, they still are.
+  uint64_t random_base(const PictureJob& as_before) {
+    const PictureState state =
+        store_->state_of({as_before.file_name, model().weights_hash, 0, "", as_before.key});
+    const bool old = !job_options_.random_seed &&
+                     (state == PictureState::kDone || state == PictureState::kDamaged);
+    return keep_random_base(arguments_.output, old ? 0 : new_random_base());
+  }
 
   void say_shard() const {
     for (const std::string& warning : shard_.warnings) note(arguments_.talk, warning);
@@ -129,12 +172,25 @@ class Batch {
     }
   }
 
-  JobStream jobs(bool with_remarks) {
+  JobStream jobs(bool with_remarks, const BatchPlace& place) {
+    return jobs(
+        with_remarks, [&place](const PictureJob& job) { return place.random_base(job); },
+        [&place](std::string_view name) { return place.lists(name); });
+  }
+
+  // Lines to pictures and bad lines: what a run, --strict and --dry-run all see.
+  JobStream jobs(bool with_remarks, std::function<uint64_t(const PictureJob&)> random_base,
+                 std::function<bool(std::string_view)> is_listed) {
     std::function<void(const std::string&)> remark;
     if (with_remarks) {
       remark = [this](const std::string& text) { note(arguments_.talk, text); };
     }
-    return {source_.reader(remark, arguments_.comments), job_options_};
+    JobOptions options = job_options_;
+    options.random_base = std::move(random_base);
+    options.is_listed = std::move(is_listed);
+    options.fault = [this](const PictureJob& job) { return faults_->of(job); };
+    options.stop = stop_requested;
+    return {source_.reader(remark, arguments_.comments), std::move(options)};
   }
 
   void open_engines() {
@@ -145,8 +201,8 @@ class Batch {
       options.device = device;
       options.threads = threads_each(arguments_, devices.size());
       options.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
-      engines_.push_back(
-          open_engine(options, place_.built_in && engines_.empty(), arguments_.talk));
+      engines_.push_back(open_engine(
+          options, place_.built_in && engines_.empty() && !arguments_.dry_run, arguments_.talk));
     }
     job_options_.image_size = model().image_size;
   }
@@ -165,40 +221,13 @@ class Batch {
     if (source_.bytes() >= 0) size.file_bytes = source_.bytes();
     const bool small = source_.bytes() >= 0 && source_.bytes() <= kSmallFile;
     if (!arguments_.strict && !small) return size;
-    const ManifestIndex index =
-        arguments_.resume == Resume::kFresh ? ManifestIndex() : read_manifests(arguments_.output);
-    job_options_.is_listed = [&](std::string_view name) { return index.find(name) != nullptr; };
-    SurveyHooks hooks;
-    hooks.stop = stop_requested;
-    hooks.state = [&](const PictureJob& job) {
-      // Hashing every file is for the run itself.
-      return arguments_.resume == Resume::kVerify
-                 ? PictureState::kNew
-                 : state_of_picture(index.find(job.file_name), arguments_.output,
-                                    {job.file_name, model().weights_hash, 0, "", job.key},
-                                    arguments_.resume);
-    };
-    int64_t shown = 0;
-    if (arguments_.strict) {
-      hooks.bad = [&](const BadLine& bad) {
-        if (++shown <= kShownBadLines) {
-          say(fmt::format("{}:{}: {}\n", bad.file.empty() ? source_.name() : bad.file, bad.number,
-                          bad.reason));
-        }
-      };
-      hooks.fault = [this](const DrawRequest& request) {
-        const auto fault = engines_.front().fault_of(request);
-        return fault ? std::string(fault->what()) : std::string();
-      };
-    }
-    JobStream stream = jobs(false);
-    const Survey found = survey(stream, shard_.shard, hooks);
-    if (arguments_.strict && found.bad_lines > 0) {
-      throw Error(ErrorKind::kData,
-                  fmt::format("{} of {} lines are bad; nothing was drawn, because "
-                              "of --strict",
-                              found.bad_lines, found.lines));
-    }
+    const BatchPlace place(place_facts(), engines_.front());
+    JobStream stream = jobs(false, place);
+    SurveyHooks hooks;  // hashing every file is for the run itself
+    hooks.state = [&](const PictureJob& job) { return place.state_of(job, false); };
+    const Survey found = arguments_.strict ? survey_all(stream, shard_.shard, place, source_.name())
+                                           : survey(stream, shard_.shard, hooks);
+    if (arguments_.strict) refuse_bad_lines(found);
     if (found.changed > 0) {
       note(arguments_.talk, fmt::format("{} pictures have other settings or another model than "
                                         "before and are drawn again",
@@ -294,8 +323,22 @@ class Batch {
     } catch (...) {
       failure = std::current_exception();
     }
-    for (const std::exception_ptr& each : failures) failure = failure ? failure : each;
+    for (const std::exception_ptr& each : failures) {
+      if (!failure && !is_stop(each)) failure = each;
+    }
     return conclude(store, watch, run.counts(), failure);
+  }
+
+  // A prompt file that was being read when somebody asked to stop says so by an error.
+  static bool is_stop(const std::exception_ptr& failure) {
+    if (!failure || !stop_requested()) return false;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::kInterrupted;
+    } catch (...) {
+      return false;
+    }
   }
 
   int conclude(Store& store, BatchWatch& watch, const BatchCounts& counts,
@@ -339,7 +382,8 @@ class Batch {
     if (counts.done_before > 0) text += fmt::format(", {} were done before", counts.done_before);
     if (counts.changed > 0) text += fmt::format(", {} were changed", counts.changed);
     if (counts.damaged > 0) text += fmt::format(", {} were damaged or gone", counts.damaged);
-    if (counts.duplicates > 0) text += fmt::format(", {} stand there twice", counts.duplicates);
+    if (counts.duplicates > 0)
+      text += fmt::format(", {} repeat one and are listed with it", counts.duplicates);
     const int64_t failed = counts.failed + counts.bad_lines;
     if (failed > 0) text += fmt::format(", {} failed", failed);
     return text;
@@ -388,9 +432,10 @@ class Batch {
   ShardChoice shard_;
   ModelPlace place_;
   LineSheets line_sheets_;
-  const Store* store_ = nullptr;  // while it is open
   std::vector<Engine> engines_;
   std::vector<Understanding> judges_;  // one an engine with --best-of, else none
+  std::optional<PictureFaults> faults_;
+  const Store* store_ = nullptr;  // once it is open
 };
 
 }  // namespace

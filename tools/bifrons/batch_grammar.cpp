@@ -88,7 +88,7 @@ void add_reading(CLI::App& command, BatchArguments& a) {
   command.add_flag("--comments", a.comments, "Leave out lines that begin with # or //");
   command.add_flag("--strict", a.strict, "Draw nothing when a line is bad");
   command.add_flag("--dry-run", a.dry_run,
-                   "Check every line; print counts and estimates and draw nothing");
+                   "Refuse what the run would; print counts and estimates and draw nothing");
   command.add_flag("--expand", a.expand,
                    "Prompts are templates: {a|b}, {2$$a|b|c}, __name__, ${name=text}");
   command.add_flag("--combinatorial", a.combinatorial,
@@ -166,8 +166,10 @@ void add_batch(CLI::App& app, std::function<int()>& chosen) {
   CLI::App& command = *app.add_subcommand("batch", "Draw a file of prompts into a directory");
   add_reading(command, a);
   add_writing(command, a);
-  add_setting_options(command, a.settings,
-                      "Seed of every line without one (default: made from the prompt)");
+  add_setting_options(
+      command, a.settings,
+      "Seed of every line without one; -1 gives each a random one that stays with the directory "
+      "(default: made from the prompt)");
   add_best_of_options(command, a.best_of, a.match_question);
   add_lanes(command, a.lanes);
   command.add_option("--shard", a.shard, "Draw part I of N only: I/N, auto or auto/N")
@@ -232,7 +234,8 @@ void add_grid(CLI::App& app, std::function<int()>& chosen) {
       ->required();
   command.add_flag("--overwrite", state->overwrite, "Replace an existing file");
   command.add_option("--font", state->font, "A TrueType font for the captions")->type_name("FILE");
-  add_setting_options(command, state->settings, "Seed where no axis sets it (default 0)");
+  add_setting_options(command, state->settings,
+                      "Seed where no axis sets it; -1 is random (default 0)");
   add_lanes(command, state->lanes);
   command.add_option("--device", state->device, "auto or cpu (default: BIFRONS_DEVICE, or auto)")
       ->type_name("NAME");

@@ -17,6 +17,7 @@ std::vector<uint8_t> batch_sheet(const std::string& directory) {
   constexpr size_t kMost = 64;
   std::vector<Picture> pictures;
   for (const ListedPicture& listed : list_pictures({directory})) {
+    if (listed.entry.repeat > 0) continue;
     const std::string path = directory + "/" + listed.entry.file_name;
     std::string file;
     try {

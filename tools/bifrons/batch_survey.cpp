@@ -1,40 +1,94 @@
 // The same stream of pictures that a run takes, only counted.
 #include "tools/bifrons/batch_survey.h"
 
-namespace bifrons {
+#include <fmt/format.h>
 
-Survey survey(JobStream& jobs, const Shard& shard, const SurveyHooks& hooks) {
-  constexpr size_t kFirst = 3;
-  Survey result;
-  while (auto item = jobs.next()) {
-    if (hooks.stop && hooks.stop()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");
-    const auto* bad = std::get_if<BadLine>(&*item);
-    if (bad == nullptr) {
-      const PictureJob& job = std::get<PictureJob>(*item);
-      const std::string fault = hooks.fault ? hooks.fault(job.request) : std::string();
-      if (!fault.empty()) item = BadLine{job.line, fault};
-      bad = std::get_if<BadLine>(&*item);
+#include "src/batch/repeated_lines.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons {
+namespace {
+
+class Surveyor {
+ public:
+  Surveyor(const Shard& shard, const SurveyHooks& hooks) : shard_(shard), hooks_(hooks) {}
+
+  void take(const PictureJob& job) {
+    const bool mine = job.drawn_index % shard_.count == shard_.index;
+    if (job.repeat > 0) {
+      const bool failed = mine && failed_.contains(ManifestIndex::hash(job.file_name));
+      if (failed) take(BadLine{job.line, fault_of_repeat(job.file_name), job.id, job.file});
+      return;
     }
-    if (bad != nullptr) {
-      ++result.bad_lines;
-      if (hooks.bad) hooks.bad(*bad);
-      continue;
+    const PictureState state = mine ? hooks_.state(job) : PictureState::kNew;
+    if (mine && state != PictureState::kDone && hooks_.name_fault) {
+      if (std::string fault = hooks_.name_fault(job); !fault.empty()) {
+        failed_.add(ManifestIndex::hash(job.file_name));
+        return take(BadLine{job.line, std::move(fault), job.id, job.file});
+      }
     }
-    const PictureJob& job = std::get<PictureJob>(*item);
     ++result.pictures;
-    if (job.index % shard.count != shard.index) continue;
+    if (!mine) return;
     ++result.of_shard;
-    const PictureState state = hooks.state(job);
     result.done += state == PictureState::kDone;
     result.changed += state == PictureState::kChanged;
-    if (state != PictureState::kDone && result.first_names.size() < kFirst) {
-      result.first_names.push_back(job.file_name);
-      result.first_requests.push_back(job.request);
-    }
+    if (state == PictureState::kDone || result.first_names.size() == kFirst) return;
+    result.first_names.push_back(job.file_name);
+    result.first_requests.push_back(job.request);
   }
-  result.lines = jobs.lines();
-  result.duplicates = jobs.duplicates();
-  return result;
+
+  // A line may give several bad pictures.
+  void take(const BadLine& bad) {
+    LinePlace place{bad.file, bad.number};
+    result.bad_lines += place != last_bad_;
+    last_bad_ = std::move(place);
+    if (hooks_.bad) hooks_.bad(bad);
+  }
+
+  Survey result;
+
+ private:
+  static constexpr size_t kFirst = 3;
+  const Shard& shard_;
+  const SurveyHooks& hooks_;
+  LinePlace last_bad_;
+  SeenPictures failed_;  // by hash of the name
+};
+
+}  // namespace
+
+Survey survey(JobStream& jobs, const Shard& shard, const SurveyHooks& hooks) {
+  Surveyor surveyor(shard, hooks);
+  while (auto item = jobs.next()) {
+    std::visit([&](const auto& each) { surveyor.take(each); }, *item);
+  }
+  surveyor.result.lines = jobs.lines();
+  surveyor.result.duplicates = jobs.duplicates();
+  return std::move(surveyor.result);
+}
+
+Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
+                  const std::string& name) {
+  constexpr int64_t kShown = 20;
+  int64_t bad_lines = 0;
+  SurveyHooks hooks;
+  hooks.state = [&](const PictureJob& job) { return place.state_of(job, true); };
+  hooks.name_fault = [&](const PictureJob& job) { return place.fault_of_name(job); };
+  hooks.bad = [&](const BadLine& bad) {
+    if (++bad_lines <= kShown) {
+      say(fmt::format("{}:{}: {}\n", bad.file.empty() ? name : bad.file, bad.number, bad.reason));
+    }
+  };
+  Survey found = survey(jobs, shard, hooks);
+  if (bad_lines > kShown) say(fmt::format("bifrons: {} more bad lines\n", bad_lines - kShown));
+  return found;
+}
+
+void refuse_bad_lines(const Survey& survey) {
+  if (survey.bad_lines == 0) return;
+  throw Error(ErrorKind::kData,
+              fmt::format("{} of {} lines are bad; nothing was drawn, because of --strict",
+                          survey.bad_lines, survey.lines));
 }
 
 }  // namespace bifrons

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/batch/batch_run.h"
+#include "tools/bifrons/batch_place.h"
 
 namespace bifrons {
 
@@ -26,12 +27,19 @@ struct Survey {
 struct SurveyHooks {
   std::function<PictureState(const PictureJob&)> state;
   std::function<void(const BadLine&)> bad{};
-  // A reason why the engine would refuse the picture; empty when it would not.
-  std::function<std::string(const DrawRequest&)> fault{};
-  std::function<bool()> stop{};
+  // Why a picture of this shard that is to be drawn could not be kept; empty when it could.
+  std::function<std::string(const PictureJob&)> name_fault{};
 };
 
 // Throws Error: data (the whole file is of the wrong kind), interrupted.
 Survey survey(JobStream& jobs, const Shard& shard, const SurveyHooks& hooks);
+
+// What a run in `place` would refuse too, each bad line told of on stderr, the first twenty of
+// them, as a line of the file `name`.
+Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
+                  const std::string& name);
+
+// Throws Error (data), as --strict asks, when there are bad lines.
+void refuse_bad_lines(const Survey& survey);
 
 }  // namespace bifrons

@@ -11,7 +11,6 @@
 #include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/understand.h"
-#include "tools/bifrons/batch_survey.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
@@ -20,7 +19,6 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kShownBadLines = 20;
 constexpr double kProbeSeconds = 2;
 constexpr double kBytesOfAPixel = 1.5;  // PNGs of drawn pictures: 219 KB at 384x384
 
@@ -47,6 +45,7 @@ Estimate from_manifest(const std::string& directory, bool judged) {
   double bytes = 0, seconds = 0;
   for (const std::string& name : manifests_in(directory)) {
     read_manifest(directory + "/" + name, [&](const ManifestRow& row) {
+      if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
       if (count == 1000) return;
       const auto entry = read_manifest_line(row.text);
       if (!entry) return;
@@ -127,6 +126,13 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
     estimate.from = "drawing for a moment";
   }
   return estimate;
+}
+
+// Throws what a run would for want of memory, before its first picture.
+void check_memory(Engine& engine, int lanes) {
+  BatchOptions options;
+  options.lanes = lanes;
+  engine.draw_batch([] { return std::optional<BatchJob>(); }, [](const BatchResult&) {}, options);
 }
 
 std::string size_text(double bytes) {
@@ -214,62 +220,29 @@ std::string text_report(const Survey& s, const Estimate& e, const MemoryNeed& ne
 }  // namespace
 
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
-  JobOptions job_options = facts.options;
-  const int64_t best_of = job_options.best_of;
+  const Survey& found = facts.found;
+  const int64_t best_of = arguments.best_of.value_or(0);
   Estimate estimate = from_manifest(arguments.output, best_of > 0);
-  EngineOptions options;
-  options.model = facts.model;
-  options.device = arguments.devices.substr(0, arguments.devices.find(','));
-  options.threads = arguments.threads;
-  Engine engine = open_engine(options, false, arguments.talk);
-  std::optional<Understanding> judge;
-  if (best_of > 0) {
-    judge = Understanding::open(engine);
-    if (job_options.question.empty()) job_options.question = judge->match_template();
-  }
-  const ManifestIndex index = read_manifests(arguments.output);
-  job_options.is_listed = [&](std::string_view name) { return index.find(name) != nullptr; };
-  int64_t shown = 0;
-  SurveyHooks hooks;
-  hooks.stop = stop_requested;
-  hooks.state = [&](const PictureJob& job) {
-    return state_of_picture(index.find(job.file_name), arguments.output,
-                            {job.file_name, engine.model().weights_hash, 0, "", job.key},
-                            arguments.resume);
-  };
-  hooks.bad = [&](const BadLine& bad) {
-    if (++shown > kShownBadLines) return;
-    say(fmt::format("{}:{}: {}\n", bad.file.empty() ? facts.source.name() : bad.file, bad.number,
-                    bad.reason));
-  };
-  hooks.fault = [&](const DrawRequest& request) {
-    const auto fault = engine.fault_of(request);
-    return fault ? std::string(fault->what()) : std::string();
-  };
-  JobStream jobs(
-      facts.source.reader([&](const std::string& remark) { note(arguments.talk, remark); },
-                          arguments.comments),
-      job_options);
-  const Survey found = survey(jobs, facts.shard, hooks);
-  if (shown > kShownBadLines) {
-    say(fmt::format("bifrons: {} more bad lines\n", shown - kShownBadLines));
-  }
+  Engine& engine = facts.engine;
+  const int lanes = arguments.lanes > 0 ? arguments.lanes : engine.automatic_lanes();
+  if (found.to_draw() > 0) check_memory(engine, lanes);
   if (estimate.seconds_each == 0) {
     const Estimate drawn = by_drawing(engine, arguments, found.first_requests);
     if (estimate.bytes_each == 0) estimate.bytes_each = drawn.bytes_each;
     estimate.seconds_each = drawn.seconds_each;
     estimate.from = drawn.from;
-    if (judge && estimate.seconds_each > 0) {
-      estimate.seconds_each += seconds_of_judging(
-          *judge, engine.model(),
-          question_about(job_options.question, found.first_requests.front().prompt));
+    if (facts.judge != nullptr && estimate.seconds_each > 0) {
+      estimate.seconds_each +=
+          seconds_of_judging(*facts.judge, engine.model(),
+                             question_about(facts.question, found.first_requests.front().prompt));
     }
   }
-  const int lanes = arguments.lanes > 0 ? arguments.lanes : engine.automatic_lanes();
+  if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
   const MemoryNeed need{lanes, engine.memory_plan(lanes)};
   write_stdout(arguments.jsonl ? json_report(found, estimate, need, best_of)
                                : text_report(found, estimate, need, facts.shard, best_of));
-  return found.bad_lines > 0 ? 3 : 0;
+  if (arguments.strict) refuse_bad_lines(found);
+  return found.bad_lines > 0 ? kExitSomeFailed : 0;
 }
 
 }  // namespace bifrons

@@ -4,19 +4,22 @@
 #include <string>
 
 #include "src/batch/job_stream.h"
+#include "src/understand.h"
 #include "tools/bifrons/batch.h"
-#include "tools/bifrons/prompt_files.h"
+#include "tools/bifrons/batch_survey.h"
 
 namespace bifrons {
 
 struct DryRunFacts {
-  PromptFiles& source;
-  JobOptions options;
+  const Survey& found;
   Shard shard;
-  std::string model;  // its directory
+  Engine& engine;
+  Understanding* judge = nullptr;  // with --best-of
+  std::string question;            // it asks of each candidate
 };
 
-// Prints the report; returns 3 when some lines are bad, else 0. Writes no file.
+// Prints the report; returns 3 when some lines are bad, else 0. Writes no file. Throws what keeps
+// pictures from being drawn, and Error (data) for bad lines with --strict.
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts);
 
 }  // namespace bifrons

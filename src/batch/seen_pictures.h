@@ -1,0 +1,25 @@
+// Which pictures lines have asked for so far, for a file of any length: 64 bits of each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace bifrons {
+
+// A set of hashes in one table, which is at most two thirds full: 12 to 24 bytes each.
+class SeenPictures {
+ public:
+  void add(uint64_t hash);
+  bool contains(uint64_t hash) const;
+  size_t size() const { return size_; }
+
+ private:
+  size_t place_of(uint64_t hash) const;  // its own, or the free one where it belongs
+  void grow();
+
+  std::vector<uint64_t> table_;  // 0: free; its size is a power of two
+  size_t size_ = 0;
+};
+
+}  // namespace bifrons

@@ -1,0 +1,440 @@
+// Lines that repeat each other: no picture that was asked for is lost, and every line is listed.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "src/batch/listing.h"
+#include "src/batch/merge.h"
+#include "src/batch/random_base.h"
+#include "src/engine/seeds.h"
+#include "src/io/json.h"
+#include "tests/batch/pretended.h"
+#include "tests/batch/streams.h"
+#include "tests/support/temporary_directory.h"
+
+namespace bifrons::testing {
+namespace {
+
+struct Jobs {
+  std::vector<PictureJob> drawn;
+  std::vector<PictureJob> repeats;
+  std::vector<BadLine> bad;
+
+  std::vector<uint64_t> seeds() const {
+    std::vector<uint64_t> found;
+    for (const PictureJob& job : drawn) found.push_back(job.request.seed);
+    return found;
+  }
+};
+
+Jobs jobs_of(const std::string& text, const JobOptions& options = {},
+             PromptFormat format = PromptFormat::kText) {
+  JobStream stream(PromptReader(stream_of(text), format, {}), options);
+  Jobs all;
+  while (auto item = stream.next()) {
+    if (auto* bad = std::get_if<BadLine>(&*item)) {
+      all.bad.push_back(std::move(*bad));
+      continue;
+    }
+    PictureJob& job = std::get<PictureJob>(*item);
+    (job.repeat > 0 ? all.repeats : all.drawn).push_back(std::move(job));
+  }
+  EXPECT_EQ(stream.duplicates(), std::ssize(all.repeats));
+  return all;
+}
+
+using Seeds = std::vector<uint64_t>;
+
+TEST(Repeats, CountOnFromThePromptsOwnSeed) {
+  const uint64_t fox = seed_of_prompt("a fox"), cat = seed_of_prompt("a cat");
+  EXPECT_EQ(jobs_of("a fox\na cat\na fox\na fox\n").seeds(), (Seeds{fox, cat, fox + 1, fox + 2}));
+  EXPECT_EQ(jobs_of("a fox --count 4\na fox --count 4\n").seeds(),
+            jobs_of("a fox --count 8\n").seeds());
+  const JobOptions given{.seed = 7};
+  EXPECT_EQ(jobs_of("a fox\na cat\na fox\n", given).seeds(), (Seeds{7, 7, 8}));
+  const JobOptions judged{.seed = 7, .best_of = 4};
+  EXPECT_EQ(jobs_of("a fox\na fox\n", judged).seeds(), (Seeds{7, 11}));
+}
+
+TEST(Repeats, InAnyFormatAndUnderAnyName) {
+  const uint64_t fox = seed_of_prompt("a fox");
+  const Jobs table = jobs_of("id,prompt\nx,a fox\ny,a fox\n", {}, PromptFormat::kCsv);
+  EXPECT_EQ(table.seeds(), (Seeds{fox, fox + 1}));
+  EXPECT_EQ(table.drawn.at(1).file_name, "y.png");
+  const Jobs lines = jobs_of(
+      "{\"prompt\":\"a fox\",\"output\":\"d/x.jpg\"}\n{\"caption\":\"a "
+      "fox\",\"n\":2,\"id\":\"y\"}\n",
+      {}, PromptFormat::kJsonLines);
+  EXPECT_EQ(lines.seeds(), (Seeds{fox, fox + 1, fox + 2}));
+}
+
+// Other settings make another picture of the same seed: no repeat.
+TEST(Repeats, AreOfPromptAndSettings) {
+  const uint64_t fox = seed_of_prompt("a fox");
+  EXPECT_EQ(jobs_of("a fox\na fox --cfg 4\na fox --temp 0.5\na fox --negative_prompt x\n"
+                    "a fox --cfg 4\n")
+                .seeds(),
+            (Seeds{fox, fox, fox, fox, fox + 1}));
+}
+
+// A line without a seed never gives what a line before it gives, whoever chose the seed.
+TEST(Repeats, StepAsideForSeedsThatWereSaid) {
+  const JobOptions given{.seed = 1};
+  EXPECT_EQ(
+      jobs_of("a fox --seed 1\na fox --seed 2\na fox\na fox --seed 3\na fox\n", given).seeds(),
+      (Seeds{1, 2, 3, 4}));
+}
+
+TEST(Repeats, WithTheSameSeedAreListedNotDrawn) {
+  const Jobs all = jobs_of("a fox --seed 7\na fox --seed 7 --count 2\na fox --seed 8\n");
+  EXPECT_EQ(all.seeds(), (Seeds{7, 8}));
+  ASSERT_EQ(all.repeats.size(), 2u);
+  EXPECT_EQ(all.repeats[0].file_name, all.drawn[0].file_name);
+  EXPECT_EQ(all.repeats[0].repeat, 1);
+  EXPECT_EQ(all.repeats[0].line, 2);
+  EXPECT_EQ(all.repeats[1].drawn_index, all.drawn[1].index);
+  // Under another name it is a file of its own.
+  const Jobs named = jobs_of("a fox --seed 7 --id x\na fox --seed 7 --id y\n");
+  EXPECT_EQ(named.drawn.size(), 2u);
+  EXPECT_EQ(named.drawn[0].key, named.drawn[1].key);
+}
+
+// A pattern for the whole batch is no name of the line's own, unless the line's id is in it.
+TEST(Repeats, UnderPatterns) {
+  const uint64_t fox = seed_of_prompt("a fox");
+  const std::string equal = "a fox --id x\na fox --id x\n";
+  const auto jobs = [](const std::string& text, const std::string& pattern) {
+    return jobs_of(text, {.name = pattern});
+  };
+  for (const char* apart : {"{index}.png", "{seed}.png", "{id}-{index}.png", "{id}-{seed}.png"}) {
+    EXPECT_EQ(jobs(equal, apart).seeds(), (Seeds{fox, fox + 1})) << apart;
+  }
+  EXPECT_EQ(jobs(equal, "{id}/{number:04}.png").repeats.size(), 1u);
+  const Jobs clash = jobs(equal, "{slug}.png");
+  EXPECT_EQ(clash.seeds(), Seeds{fox});
+  ASSERT_EQ(clash.bad.size(), 1u);
+  EXPECT_NE(clash.bad[0].reason.find("already gives a picture named \"a-fox.png\""),
+            std::string::npos)
+      << clash.bad[0].reason;
+
+  const auto outputs = [](const std::string& output) {
+    const std::string line = "{\"prompt\":\"a fox\",\"output\":\"" + output + "\"}\n";
+    return jobs_of(line + line, {}, PromptFormat::kJsonLines);
+  };
+  EXPECT_EQ(outputs("{seed}.png").seeds(), (Seeds{fox, fox + 1}));
+  EXPECT_EQ(outputs("{line}.png").seeds(), (Seeds{fox, fox + 1}));
+  EXPECT_EQ(outputs("{slug}/{number}.png").repeats.size(), 1u);
+}
+
+// Prompt and negative prompt as they are drawn.
+TEST(Repeats, OfFilledInTemplates) {
+  const JobOptions options{.seed = 1, .expand = true, .combinatorial = true};
+  const Jobs all = jobs_of(
+      "a {fox|cat} --negative_prompt {x|y}\na fox --negative_prompt y\na fox --negative_prompt z\n",
+      options);
+  EXPECT_EQ(all.seeds(), (Seeds{1, 2, 3, 4, 1, 1}));
+  const Jobs again =
+      jobs_of("a {fox|cat} --negative_prompt {x|y}\na fox --negative_prompt y --seed 2\n", options);
+  EXPECT_EQ(again.repeats.size(), 1u);
+}
+
+TEST(Repeats, OverSeveralFiles) {
+  auto next = [files = std::vector<std::string>{"a fox\n", "a fox\na cat --seed 3\n",
+                                                "a cat --seed 3\na fox --id ..\n"},
+               at = size_t{0}]() mutable -> std::optional<PromptFile> {
+    if (at == files.size()) return std::nullopt;
+    PromptFile file{"f" + std::to_string(at) + ".txt"};
+    file.stream = stream_of(files[at++]);
+    return file;
+  };
+  JobStream stream(PromptReader(next, {}), {});
+  std::string found;
+  while (auto item = stream.next()) {
+    std::visit([&](const auto& each) { found += each.file + " "; }, *item);
+    if (const auto* job = std::get_if<PictureJob>(&*item)) {
+      found += job->repeat > 0
+                   ? "again\n"
+                   : std::to_string(job->request.seed - seed_of_prompt(job->request.prompt)) + "\n";
+    }
+  }
+  const std::string cat = std::to_string(3 - seed_of_prompt("a cat"));
+  EXPECT_EQ(found, "f0.txt 0\nf1.txt 1\nf1.txt " + cat + "\nf2.txt again\nf2.txt ");
+}
+
+// Who asks for the same file again asks for no other picture.
+TEST(Repeats, OfANameThatIsAskedForAgain) {
+  const uint64_t fox = seed_of_prompt("a fox");
+  const Jobs all =
+      jobs_of("a fox --id x\na fox --id y\na fox --id x\na fox --id y\na fox\na fox --id Y\n");
+  EXPECT_EQ(all.seeds(), (Seeds{fox, fox + 1, fox + 2}));
+  EXPECT_EQ(all.repeats.size(), 2u);
+  EXPECT_EQ(all.bad.size(), 1u) << "Y.png would be y.png on some disks";
+}
+
+TEST(Repeats, OfTemplates) {
+  JobOptions options{.expand = true};
+  const auto prompts = [](const Jobs& jobs) {
+    std::vector<std::string> found;
+    for (const PictureJob& job : jobs.drawn) found.push_back(job.request.prompt);
+    return found;
+  };
+  const std::string line = "a {red|blue|green} fox --count 5\n";
+  const Jobs twice = jobs_of(line + line, options);
+  const Jobs once = jobs_of("a {red|blue|green} fox --count 10\n", options);
+  EXPECT_EQ(twice.seeds(), once.seeds());
+  EXPECT_EQ(prompts(twice), prompts(once));
+
+  options.combinatorial = true;
+  options.seed = 1;
+  // Templates that come out equal: a red fox of seed 1 is there before.
+  const Jobs all = jobs_of("a red fox\na {red|blue} fox\na {red|blue} fox\n", options);
+  EXPECT_EQ(prompts(all), (std::vector<std::string>{"a red fox", "a red fox", "a blue fox",
+                                                    "a red fox", "a blue fox"}));
+  std::set<std::pair<std::string, uint64_t>> distinct;
+  for (const PictureJob& job : all.drawn) distinct.insert({job.request.prompt, job.request.seed});
+  EXPECT_EQ(distinct.size(), 5u);
+}
+
+TEST(Repeats, AMillionEqualLinesAreAMillionPictures) {
+  std::string text;
+  for (int i = 0; i < 1'000'000; ++i) text += "a fox\n";
+  JobStream stream(PromptReader(stream_of(text), PromptFormat::kText, {}), {});
+  uint64_t expected = seed_of_prompt("a fox");
+  while (auto item = stream.next()) {
+    ASSERT_EQ(std::get<PictureJob>(*item).request.seed, expected++);
+  }
+  EXPECT_EQ(expected, seed_of_prompt("a fox") + 1'000'000);
+}
+
+TEST(Repeats, SeedsNeverWrap) {
+  const std::string last = std::to_string(kLargestSeed);
+  const Jobs all = jobs_of("a --seed " + last + "\nb --seed " + last + " --count 2\n");
+  EXPECT_EQ(all.seeds(), (Seeds{kLargestSeed}));
+  ASSERT_EQ(all.bad.size(), 1u);
+  EXPECT_NE(all.bad[0].reason.find("go past the largest one; take a seed up to "
+                                   "18446744073709551614"),
+            std::string::npos)
+      << all.bad[0].reason;
+  const Jobs given = jobs_of("a\na\n", {.seed = kLargestSeed});
+  EXPECT_EQ(given.drawn.size(), 1u);
+  EXPECT_EQ(given.bad.size(), 1u) << "there is no seed left for another picture";
+  const Jobs judged = jobs_of("a --seed 18446744073709551613\n", {.best_of = 4});
+  EXPECT_EQ(judged.bad.size(), 1u);
+}
+
+TEST(Repeats, ASeedOfMinusOneIsRandomButTheDirectorysOwn) {
+  JobOptions options{.seed = 5};
+  const std::string text = "a fox --seed -1\na fox --seed -1 --count 2\na cat\n";
+  options.random_base = [](const PictureJob&) { return 12345; };
+  const Seeds seeds = jobs_of(text, options).seeds();
+  ASSERT_EQ(seeds.size(), 4u);
+  EXPECT_EQ(seeds[3], 5u);
+  EXPECT_NE(seeds[0], seed_of_prompt("a fox"));
+  EXPECT_EQ(std::set(seeds.begin(), seeds.end()).size(), 4u);
+  EXPECT_EQ(jobs_of(text, options).seeds(), seeds);
+  options.random_base = [](const PictureJob&) { return 54321; };
+  EXPECT_NE(jobs_of(text, options).seeds()[0], seeds[0]);
+  options.random_base = [](const PictureJob& as_before) {
+    EXPECT_EQ(as_before.request.seed, seed_of_prompt("a fox"));
+    return 0;
+  };
+  EXPECT_EQ(jobs_of(text, options).seeds()[0], seed_of_prompt("a fox")) << "as it was before";
+  options.random_seed = true;
+  options.random_base = [](const PictureJob&) { return 12345; };
+  EXPECT_NE(jobs_of(text, options).seeds()[3], 5u);
+}
+
+// That is a matter of the directory, not of the line.
+TEST(RandomBase, ThatCannotBeKeptEndsTheReading) {
+  JobOptions options;
+  options.random_base = [](const PictureJob&) -> uint64_t {
+    throw Error(ErrorKind::kCannotWrite, "no");
+  };
+  JobStream stream(PromptReader(stream_of("a --seed -1\n"), PromptFormat::kText, {}), options);
+  EXPECT_THROW(stream.next(), Error);
+}
+
+TEST(RandomBase, GoesWithAMerge) {
+  const TemporaryDirectory scratch;
+  const auto batch_in = [&](const char* name, uint64_t base) {
+    const std::string directory = (scratch / name).string();
+    const Store store({.directory = directory});
+    keep_random_base(directory, base);
+    return directory;
+  };
+  const std::string a = batch_in("a", 5), b = batch_in("b", 5), c = batch_in("c", 6);
+  const std::string all = (scratch / "all").string(), mixed = (scratch / "mixed").string();
+  merge_batches({a, b}, all);
+  EXPECT_EQ(read_random_base(all), 5u);
+  merge_batches({a, c}, mixed);
+  EXPECT_EQ(read_random_base(mixed), std::nullopt);
+}
+
+TEST(RandomBase, IsChosenOnce) {
+  const TemporaryDirectory scratch;
+  const std::string out = (scratch / "out").string();
+  EXPECT_EQ(read_random_base(out), std::nullopt);
+  std::filesystem::create_directories(scratch / "out/.bifrons");
+  EXPECT_EQ(keep_random_base(out, 77), 77u);
+  EXPECT_EQ(keep_random_base(out, 78), 77u);
+  EXPECT_EQ(read_random_base(out), 77u);
+  scratch.write("out/.bifrons/random.json", "{\"base\":");
+  EXPECT_THROW(read_random_base(out), Error);
+  remove_random_base(out);
+  remove_random_base(out);
+  EXPECT_EQ(read_random_base(out), std::nullopt);
+  std::filesystem::create_directories(scratch / "out/.bifrons/random.json");
+  EXPECT_THROW(read_random_base(out), Error);
+}
+
+class RepeatedLinesTest : public ::testing::Test {
+ protected:
+  std::string out() const { return (scratch / "out").string(); }
+
+  // Draws what is to be drawn, up to `most` pictures.
+  BatchCounts run(const std::string& text, Shard shard = {}, int most = 1000) const {
+    JobStream jobs(PromptReader(stream_of(text), PromptFormat::kJsonLines, {}), {});
+    Store store({.directory = out(), .shard = shard.index, .shards = shard.count});
+    BatchSetup setup = pretended_setup(out(), shard);
+    setup.encode = [](const DrawnPicture& drawn) { return drawn.drawing.picture.rgb; };
+    BatchRun batch(jobs, store, setup);
+    for (int i = 0; i < most; ++i) {
+      const auto job = batch.take();
+      if (!job) break;
+      if (job->request.prompt == "nan") {
+        batch.deliver({job->id, std::nullopt, Error(ErrorKind::kData, "not finite"), 2});
+      } else {
+        batch.deliver(pretended_result(job->id, job->request.prompt +
+                                                    std::to_string(job->request.seed) +
+                                                    std::to_string(job->request.guidance)));
+      }
+    }
+    batch.finish();
+    const BatchCounts counts = batch.counts();
+    store.finish(counts.failed + counts.bad_lines, std::to_string(counts.jobs));
+    return counts;
+  }
+
+  // The value of a column of all lines, in the file's order.
+  std::string column(const std::string& name) const {
+    std::string all;
+    for (const ListedPicture& picture : list_pictures(out())) {
+      const Json line = Json::parse(picture.line, "line");
+      const Json* value = line.find(name);
+      const std::string text = value == nullptr ? "-" : value->dump();
+      all += (value != nullptr && value->is_string() ? value->text(name) : text) + " ";
+    }
+    return all;
+  }
+
+  TemporaryDirectory scratch;
+};
+
+const std::string kLines =
+    "{\"prompt\":\"a\",\"seed\":7,\"tag\":1}\n{\"prompt\":\"b\",\"tag\":2}\n"
+    "{\"prompt\":\"a\",\"seed\":7,\"tag\":3}\n{\"prompt\":\"a\",\"seed\":7,\"tag\":4,\"x\":[1]}\n"
+    "{\"prompt\":\"c\",\"tag\":5}\n";
+
+TEST_F(RepeatedLinesTest, AreListedWithColumnsOfTheirOwn) {
+  EXPECT_EQ(run(kLines).drawn, 3);
+  EXPECT_EQ(column("tag"), "1 2 3 4 5 ");
+  EXPECT_EQ(column("line"), "1 2 3 4 5 ");
+  EXPECT_EQ(column("index"), "0 1 2 3 4 ");
+  EXPECT_EQ(column("x"), "- - - [1] - ");
+  std::set<std::string> names, sums;
+  for (const ListedPicture& picture : list_pictures(out())) {
+    names.insert(picture.entry.file_name);
+    sums.insert(picture.entry.sha256);
+    EXPECT_NE(Json::parse(picture.line, "line").find("tokens_sha256"), nullptr);
+  }
+  EXPECT_EQ(names.size(), 3u);
+  EXPECT_EQ(sums.size(), 3u);
+  const std::string manifest = scratch.read("out/metadata.jsonl");
+  EXPECT_EQ(run(kLines).drawn, 0);
+  EXPECT_EQ(scratch.read("out/metadata.jsonl"), manifest) << "listed once";
+  EXPECT_TRUE(check_batches({out()}).problems.empty());
+}
+
+TEST_F(RepeatedLinesTest, AreListedWhereverARunStopped) {
+  run(kLines);
+  const std::string tags = column("tag"), files = column("sha256");
+  for (int most = 0; most < 3; ++most) {
+    std::filesystem::remove_all(scratch / "out");
+    run(kLines, {}, most);
+    run(kLines);
+    EXPECT_EQ(column("tag"), tags) << most;
+    EXPECT_EQ(column("sha256"), files) << most;
+  }
+  // Lines that come later, and their pictures were drawn long before.
+  EXPECT_EQ(
+      run(kLines + "{\"prompt\":\"b\",\"tag\":6}\n{\"prompt\":\"a\",\"seed\":7,\"tag\":7}\n").drawn,
+      1);
+  EXPECT_EQ(column("tag"), "1 2 3 4 5 6 7 ");
+}
+
+TEST_F(RepeatedLinesTest, AreWithThePictureInAnyShard) {
+  run(kLines);
+  const std::string tags = column("tag"), files = column("sha256");
+  for (const int64_t count : {2, 3, 5}) {
+    std::filesystem::remove_all(scratch / "out");
+    for (int64_t i = count; i-- > 0;) run(kLines, {i, count});
+    EXPECT_EQ(column("tag"), tags) << count;
+    EXPECT_TRUE(check_batches({out()}).problems.empty()) << check_batches({out()}).problems[0];
+    const MergeReport report = merge_batches({out()}, out());
+    EXPECT_TRUE(report.problems.empty());
+    EXPECT_EQ(report.pictures, 5);
+    EXPECT_EQ(column("tag"), tags) << count;
+    EXPECT_EQ(column("sha256"), files) << count;
+    EXPECT_EQ(run(kLines).drawn, 0);
+    EXPECT_EQ(column("tag"), tags) << count;
+  }
+}
+
+TEST_F(RepeatedLinesTest, OfSeedsBeyondInt64) {
+  const std::string line = "{\"prompt\":\"a\",\"seed\":18446744073709551615}\n";
+  EXPECT_EQ(run(line + line).drawn, 1);
+  EXPECT_EQ(column("large_seed"), "18446744073709551615 18446744073709551615 ");
+  EXPECT_EQ(column("width"), "1 1 ");
+}
+
+// Another picture under the name: what is listed of it again is of that one.
+TEST_F(RepeatedLinesTest, FollowAPictureThatIsDrawnAnew) {
+  const std::string two =
+      "{\"prompt\":\"a\",\"id\":\"x\",\"tag\":1}\n{\"prompt\":\"a\",\"id\":\"x\",\"tag\":2}\n";
+  run(two);
+  EXPECT_EQ(column("tag"), "1 2 ");
+  run("{\"prompt\":\"a\",\"id\":\"x\",\"tag\":3,\"cfg\":2}\n"
+      "{\"prompt\":\"a\",\"id\":\"x\",\"tag\":4,\"cfg\":2}\n");
+  EXPECT_EQ(column("tag"), "3 4 ");
+  EXPECT_EQ(column("cfg"), "2 2 ");
+  EXPECT_TRUE(check_batches({out()}).problems.empty());
+  run("{\"prompt\":\"a\",\"id\":\"x\",\"tag\":5,\"cfg\":3}\n");
+  EXPECT_EQ(column("tag"), "5 ");
+  EXPECT_TRUE(check_batches({out()}).problems.empty());
+}
+
+// So many that the first ones are listed while the file is still read.
+TEST_F(RepeatedLinesTest, MayBeMany) {
+  std::string text = "{\"prompt\":\"b\"}\n";
+  for (int i = 0; i < 10'000; ++i) {
+    text += "{\"prompt\":\"a\",\"seed\":7,\"tag\":" + std::to_string(i) + "}\n";
+  }
+  EXPECT_EQ(run(text).drawn, 2);
+  std::set<std::string> lines;
+  for (const ListedPicture& picture : list_pictures(out())) {
+    lines.insert(Json::parse(picture.line, "line").find("line")->dump());
+  }
+  EXPECT_EQ(lines.size(), 10'001u);
+  EXPECT_TRUE(check_batches({out()}).problems.empty());
+}
+
+TEST_F(RepeatedLinesTest, FailWithTheirPicture) {
+  const BatchCounts counts =
+      run("{\"prompt\":\"nan\",\"seed\":1}\n{\"prompt\":\"nan\",\"seed\":1,\"id\":\"x\"}\n"
+          "{\"prompt\":\"nan\",\"seed\":1}\n");
+  EXPECT_EQ(counts.drawn, 0);
+  EXPECT_EQ(counts.failed, 3) << "two pictures, and the line that repeats the first";
+}
+
+}  // namespace
+}  // namespace bifrons::testing

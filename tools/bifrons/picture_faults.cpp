@@ -1,0 +1,35 @@
+// Asks those who would refuse it themselves, so that nothing is decided twice.
+#include "tools/bifrons/picture_faults.h"
+
+#include <utility>
+
+#include "vision/picture_file.h"
+
+namespace bifrons {
+
+PictureFaults::PictureFaults(const Engine& engine, const Understanding* judge, std::string question)
+    : engine_(engine), judge_(judge), question_(std::move(question)) {}
+
+std::string PictureFaults::of(const PictureJob& job) {
+  if (const auto fault = engine_.fault_of(job.request)) return fault->what();
+  if (judge_ != nullptr) {
+    const auto fault = judge_->fault_of(question_about(question_, job.request.prompt));
+    if (fault) return fault->what();
+  }
+  return of_format(job.format);
+}
+
+// A codec may not be built in.
+const std::string& PictureFaults::of_format(PictureFormat format) {
+  const auto [known, is_new] = formats_.emplace(format, "");
+  if (is_new) {
+    try {
+      encode_picture({1, 1, {0, 0, 0}}, format, nullptr);
+    } catch (const Error& error) {
+      known->second = error.what();
+    }
+  }
+  return known->second;
+}
+
+}  // namespace bifrons
