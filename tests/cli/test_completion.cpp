@@ -106,7 +106,7 @@ TEST(CliCompletion, ValuesAreCompleted) {
   const std::vector<std::pair<Words, Words>> cases = {
       {{"a", "--rope", "b"}, {"bf16"}},
       {{"generate", "--device", "c"}, {"cpu", "cuda"}},
-      {{"batch", "--format", ""}, {"csv", "jsonl", "tsv", "txt"}},
+      {{"batch", "--format", ""}, {"csv", "json", "jsonl", "tsv", "txt"}},
       {{"batch", "--resume", ""}, {"trust", "verify"}},
       {{"batch", "--save-as", ""}, {"jpg", "png", "webp"}},
       {{"batch", "--progress", "b"}, {"bar"}},

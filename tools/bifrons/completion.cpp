@@ -40,7 +40,7 @@ constexpr Choices kChoices[] = {
     {"--device", "auto cpu cuda"},
     {"--devices", "auto cpu cuda"},
     {"--down", "seed= cfg= temp= top-k= top-p= words="},
-    {"--format", "txt jsonl csv tsv"},
+    {"--format", "txt jsonl json csv tsv"},
     {"--only", "decode draw prefill vq"},
     {"--progress", "auto bar line none"},
     {"--resume", "trust verify"},
