@@ -50,8 +50,9 @@ WRITERS = [
 INSIDE = ["metadata.jsonl", "metadata.00000-of-00002.jsonl", "index.html", "a.png", ".bifrons", ".bifrons/lock",
           ".bifrons/lock.00000-of-00002", ".bifrons/run.json", ".bifrons/run.00000-of-00002.json",
           ".bifrons/errors.jsonl", ".bifrons/parts", ".bifrons/parts/b.png", ".metadata.jsonl.part",
-          ".bifrons/.run.json.part"]
-VISITORS = [["batch", "p.txt", "-o", "batch"], ["batch", "p.txt", "-o", "batch", "--resume", "verify", "--gallery", "--grid", "-y"],
+          ".bifrons/.run.json.part", ".bifrons/random.json"]
+VISITORS = [["batch", "p.txt", "-o", "batch"], ["batch", "p.txt", "-o", "batch", "--seed", "-1"],
+            ["batch", "p.txt", "-o", "batch", "--resume", "verify", "--gallery", "--grid", "-y"],
             ["batch", "p.txt", "-o", "batch", "--fresh"], ["batch", "p.txt", "-o", "batch", "--shard", "0/2"],
             ["batch", "p.txt", "-o", "batch", "--dry-run"], ["merge", "batch"], ["merge", "--check", "batch"],
             ["merge", "batch", "-o", "fresh"], ["gallery", "batch"]]
