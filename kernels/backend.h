@@ -3,7 +3,8 @@
 //
 // Rounding contract: inputs are widened to f32, arithmetic and accumulation are f32, and a result
 // is rounded once to the dtype of its destination, except where a verb names further rounding
-// points (those of the reference implementation, spec 4.5). On f32 tensors rounding is a no-op.
+// points (those of the reference implementation, docs/janus-pro.md 4.5). On f32 tensors rounding is
+// a no-op.
 // Row contract: the arithmetic of one row (token or picture) never depends on the other rows.
 #pragma once
 

@@ -23,7 +23,8 @@ enum class LinearForm { kMatrix, kConvolution, kPatches };
 enum class TableRows { kAsStored, kUnitLength };
 
 // A network's visit(weights, visitor) calls these once per weight, in a fixed order, with names of
-// the original form (spec 2.1). Loading, checking, counting and inspecting are visitors.
+// the original form (docs/janus-pro.md 2.1). Loading, checking, counting and inspecting are
+// visitors.
 class WeightVisitor {
  public:
   virtual ~WeightVisitor() = default;

@@ -30,7 +30,7 @@ struct Linear {
 enum class Padding : uint8_t {
   kNone,         // 1x1
   kSame,         // one pixel on every side, stride 1
-  kRightBottom,  // one pixel right and bottom, stride 2 (the encoder's downsampling, spec 3.1)
+  kRightBottom,  // one pixel right and bottom, stride 2: downsampling (docs/janus-pro.md 3.1)
 };
 
 // An NHWC convolution with bias. `plan` is the backend's own prepared state for one input size.

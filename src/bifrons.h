@@ -16,7 +16,8 @@
 
 namespace bifrons {
 
-// Precision of RoPE's inverse frequencies: kBf16 repeats what the original scripts do (spec 4.5).
+// Precision of RoPE's inverse frequencies: kBf16 repeats what the original scripts do
+// (docs/janus-pro.md 4.5).
 enum class RopeMode { kF32, kBf16 };
 
 struct EngineOptions {

@@ -9,9 +9,9 @@
 
 namespace bifrons {
 
-// A picture as the encoder takes it, the way its training pictures were made (spec 3.5): the short
-// side scaled to `size` by Pillow's bicubic filter, the middle of the long side. A picture of that
-// size stays as it is.
+// A picture as the encoder takes it, the way its training pictures were made
+// (docs/janus-pro.md 3.5): the short side scaled to `size` by Pillow's bicubic filter, the middle of
+// the long side. A picture of that size stays as it is.
 Picture fitted(const Picture& picture, int64_t size);
 
 // The following give DrawRequest::fixed for the codes of a square grid in raster order: a code that

@@ -43,7 +43,8 @@ class VisionTower {
 
   // The area for a picture's patches, [tokens, 3 patch^2] (vision/tower_input.h), to upload to.
   Tensor patches() const;
-  // patches() -> features [tokens, W] after the final norm (spec 5.3), valid until the next call.
+  // patches() -> features [tokens, W] after the final norm (docs/janus-pro.md 5.3), valid until the
+  // next call.
   Tensor look(Backend& b);
 
  private:

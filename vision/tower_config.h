@@ -5,8 +5,8 @@
 
 namespace bifrons {
 
-// A SigLIP encoder without class token and without pooling (spec 1.3). Defaults are those of
-// siglip_large_patch16_384.
+// A SigLIP encoder without class token and without pooling (docs/janus-pro.md 1.3). Defaults are
+// those of siglip_large_patch16_384.
 struct TowerConfig {
   int64_t image_size = 384;  // pixels a side of its square input
   int64_t patch = 16;        // pixels a side of a patch, which is a token

@@ -1,4 +1,4 @@
-// The original's preprocessing (spec 5.1), step by step.
+// The original's preprocessing (docs/janus-pro.md 5.1), step by step.
 #include "vision/tower_input.h"
 
 #include <algorithm>

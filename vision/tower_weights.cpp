@@ -1,4 +1,4 @@
-// Names and shapes of the vision tower in the original form (spec 2.1).
+// Names and shapes of the vision tower in the original form (docs/janus-pro.md 2.1).
 #include <fmt/format.h>
 
 #include "vision/tower.h"

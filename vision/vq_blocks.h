@@ -1,5 +1,5 @@
 // What both halves of the visual tokenizer are made of: residual and attention blocks, and the
-// areas of scratch memory that the maps of one picture rotate through (spec 3.1).
+// areas of scratch memory that the maps of one picture rotate through (docs/janus-pro.md 3.1).
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct AttentionBlockWeights {
   Linear project;  // [C, C]
 };
 
-// Names of the original form (spec 2.1) behind `name`.
+// Names of the original form (docs/janus-pro.md 2.1) behind `name`.
 void visit(ResidualBlockWeights& weights, const std::string& name, int64_t in, int64_t out,
            WeightVisitor& visitor);
 void visit(AttentionBlockWeights& weights, const std::string& name, int64_t channels,

@@ -6,7 +6,8 @@
 
 namespace bifrons {
 
-// Convolutional visual tokenizer, VQ-16 (spec 3). Defaults are those of the original code.
+// Convolutional visual tokenizer, VQ-16 (docs/janus-pro.md 3). Defaults are those of the original
+// code.
 struct VqConfig {
   int64_t codebook = 16384;    // codes
   int64_t code_dim = 8;        // components of a code

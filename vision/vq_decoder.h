@@ -1,4 +1,5 @@
-// Image codes to pixels: the decoder half of the visual tokenizer VQ-16 (spec 3.1, 3.3).
+// Image codes to pixels: the decoder half of the visual tokenizer VQ-16 (docs/janus-pro.md 3.1,
+// 3.3).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Pixels to image codes: the encoder half of the visual tokenizer VQ-16 (spec 3.2, 3.4).
+// Pixels to image codes: the encoder half of the visual tokenizer VQ-16 (docs/janus-pro.md 3.2,
+// 3.4).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Steps over compacted lanes (spec 4.4): the busy ones come first, whatever their places.
+// Steps over compacted lanes (docs/janus-pro.md 4.4): the busy ones come first, whatever their
+// places.
 #include "src/engine/lanes.h"
 
 #include <algorithm>

@@ -10,7 +10,7 @@
 
 namespace bifrons {
 
-// A picture to draw, as token ids. Both rows have the same length L (spec 4.3).
+// A picture to draw, as token ids. Both rows have the same length L (docs/janus-pro.md 4.3).
 struct GuidedPrompt {
   std::vector<int32_t> prompted;
   std::vector<int32_t> unprompted;

@@ -31,7 +31,7 @@ float load_element(const HostArray& array, int64_t i) {
 }
 
 // Rows divided by max(length, 1e-12) as F.normalize does it in `dtype`: in bf16 the length and the
-// quotient are each rounded (spec 3.4). Throws Error (data), naming the tensor, when a quotient is
+// quotient are each rounded (docs/janus-pro.md 3.4). Throws Error (data), naming the tensor, when a quotient is
 // not finite: a code that no picture happens to use would hide it, and in encoding would be passed
 // over as if it were far away.
 std::vector<std::byte> unit_rows(const HostArray& table, DType dtype, const std::string& name) {

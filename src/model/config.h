@@ -11,7 +11,8 @@
 
 namespace bifrons {
 
-// Llama-type decoder. Defaults are LlamaConfig's, which the original form relies on (spec 1.1).
+// Llama-type decoder. Defaults are LlamaConfig's, which the original form relies on
+// (docs/janus-pro.md 1.1).
 struct TransformerConfig {
   int64_t hidden = 4096;
   int64_t intermediate = 11008;

@@ -31,10 +31,10 @@ class ImageFace {
   int64_t activation_bytes(int64_t pictures) const;
   ImageFaceActivations make_activations(Backend& b, int64_t pictures) const;
 
-  // hidden -> logits -> guided -> ids (spec 4.4, steps 2 to 5). guidance f32 [P].
+  // hidden -> logits -> guided -> ids (docs/janus-pro.md 4.4, steps 2 to 5). guidance f32 [P].
   void draw_codes(Backend& b, const ImageFaceActivations& a, const Tensor& guidance,
                   const SampleControls& controls) const;
-  // ids -> x [2 P, D], the next input (spec 4.4, step 6).
+  // ids -> x [2 P, D], the next input (docs/janus-pro.md 4.4, step 6).
   void embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const;
 
   // Whether fold() pays. It takes the time of a few steps on a device, but a second or more for a

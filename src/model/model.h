@@ -68,7 +68,8 @@ std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DTyp
 std::unique_ptr<ImageFace> random_face(Backend& backend, const Config& config, DType dtype,
                                        uint64_t seed);
 
-// Published sizes (spec 1.1): "janus-pro-1b" or "janus-pro-7b". Throws Error (usage) otherwise.
+// Published sizes (docs/janus-pro.md 1.1): "janus-pro-1b" or "janus-pro-7b". Throws Error (usage)
+// otherwise.
 Config shape_named(const std::string& name);
 
 }  // namespace bifrons

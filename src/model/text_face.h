@@ -34,7 +34,7 @@ class TextFace {
   void allocate(Backend& b);
 
   // The patches in tower().patches() -> rows [tokens, D] that stand in for a picture's placeholders
-  // (spec 5.3, 5.4).
+  // (docs/janus-pro.md 5.3, 5.4).
   void see(Backend& b, const Tensor& rows);
   // hidden [M, D] after the final norm -> logits f32 [M, vocabulary].
   void read_out(Backend& b, const Tensor& logits, const Tensor& hidden) const;

@@ -43,7 +43,7 @@ class Transformer {
   TransformerActivations make_activations(Backend& b, int64_t rows) const;
 
   // Runs x [M, D] through all layers in place, appending to the cache at `rows`. The final norm is
-  // left to the caller, who needs it on the last row of a prompt only. Spec 4.5.
+  // left to the caller, who needs it on the last row of a prompt only. docs/janus-pro.md 4.5.
   void forward(Backend& b, const Tensor& x, const TokenRows& rows, const SequenceMemory& memory,
                const TransformerActivations& activations) const;
 

@@ -1,4 +1,4 @@
-// Names and shapes of the original form (spec 2.1).
+// Names and shapes of the original form (docs/janus-pro.md 2.1).
 #include "src/model/weights.h"
 
 #include <fmt/format.h>

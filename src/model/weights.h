@@ -24,7 +24,7 @@ struct TransformerWeights {
   Norm final_norm;  // [D]
 };
 
-// From hidden states to image codes and from codes to the next input (spec 0, 1.2).
+// From hidden states to image codes and from codes to the next input (docs/janus-pro.md 0, 1.2).
 struct ImageFaceWeights {
   Linear head_in;       // [image_token_embed, D], bias
   Linear head_out;      // [codebook, image_token_embed], bias

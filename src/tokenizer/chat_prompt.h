@@ -1,4 +1,5 @@
-// Conversations about pictures as Janus models are trained on them (spec 5.5), as token ids.
+// Conversations about pictures as Janus models are trained on them (docs/janus-pro.md 5.5), as
+// token ids.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The splits that cut text into pieces before byte pairs are merged (DeepSeek-LLM's, spec 6.2).
+// The splits that cut text into pieces before byte pairs are merged (DeepSeek-LLM's,
+// docs/janus-pro.md 6.2).
 #pragma once
 
 #include <cstddef>

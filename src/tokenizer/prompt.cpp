@@ -1,4 +1,4 @@
-// Prompts as Janus models are trained on them (spec 4.1 and 4.2), as token ids.
+// Prompts as Janus models are trained on them (docs/janus-pro.md 4.1 and 4.2), as token ids.
 #include "src/tokenizer/prompt.h"
 
 #include <fmt/format.h>

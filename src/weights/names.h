@@ -1,4 +1,4 @@
-// The two published naming schemes of the same tensors (spec 2.3).
+// The two published naming schemes of the same tensors (docs/janus-pro.md 2.3).
 #pragma once
 
 #include <string>

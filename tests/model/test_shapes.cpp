@@ -1,4 +1,5 @@
-// The list of weights against the published counts (spec 8.1), and the memory plan against it.
+// The list of weights against the published counts (docs/janus-pro.md 8.1), and the memory plan
+// against it.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -67,8 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& toy) { return toy.index == 0 ? "OneB" : "SevenB"; });
 
 TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
-  // Spec 8.1: 2.636 GB for 1B without the token embedding (0.419 GB); spec 8.3: 196,608 bytes of
-  // keys and values a token and row, here in pages of 16 tokens.
+  // docs/janus-pro.md 8.1: 2.636 GB for 1B without the token embedding (0.419 GB); 8.3: 196,608
+  // bytes of keys and values a token and row, here in pages of 16 tokens.
   const auto plan = memory_plan(shape_named("janus-pro-1b"), DType::kBf16, 1, 64);
   std::map<std::string, int64_t> bytes;
   for (const MemoryItem& item : plan) bytes[item.name] = item.bytes;

@@ -101,7 +101,7 @@ TEST_P(Goldens, EveryCodepoint) {
 INSTANTIATE_TEST_SUITE_P(Variants, Goldens, testing::Values("small", "A", "B"),
                          [](const auto& instance) { return std::string(instance.param); });
 
-// The list of spec 6.5, whose sources are other programs.
+// The list of docs/janus-pro.md 6.5, whose sources are other programs.
 TEST(PublishedTokenizer, KnownEncodings) {
   const std::optional<Tokenizer> pro_7b = variant_tokenizer("A");
   const std::optional<Tokenizer> pro_1b = variant_tokenizer("B");

@@ -10,8 +10,8 @@ namespace bifrons {
 namespace {
 
 // Buffers of a decode step of `rows` rows at one position, and the step itself: what drawing does
-// between two codes, without the draw (spec 4.4). One row alone is what no picture needs, but what
-// the second row of a picture is compared with.
+// between two codes, without the draw (docs/janus-pro.md 4.4). One row alone is what no picture
+// needs, but what the second row of a picture is compared with.
 class StepRig {
  public:
   StepRig(Backend& b, Model& model, int64_t rows, int64_t context) : model_(model), rows_(rows) {

@@ -31,7 +31,7 @@ TINTS = [None, *COLOURS]
 
 @dataclasses.dataclass
 class Words:
-    """The ids around a picture and around an answer (spec 5.5)."""
+    """The ids around a picture and around an answer (docs/janus-pro.md 5.5)."""
 
     before: list                               # up to the picture
     after: list                                # between picture and question
