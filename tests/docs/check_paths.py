@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Holds the pages to the tree: every path that they name exists, every link leads somewhere, and every
-section of docs/janus-pro.md that a comment cites is there.
+"""Holds the pages to the tree: every path and preset that they name exists, every link leads
+somewhere, and every section of docs/janus-pro.md that a comment cites is there.
 
 usage: check_paths.py [ROOT]      prints every violation; exit status 1 when there is one
 """
+import json
 import pathlib
 import re
 import sys
@@ -19,6 +20,7 @@ LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]+)?\)")
 CITATION = re.compile(
     r"docs/janus-pro\.md\s+(?://\s+)?(\d+(?:\.\d+)?)((?:(?:,|\s+and|\s+to)\s+\d+\.\d+)*)")
 SECTION = re.compile(r"^#{2,3} (\d+(?:\.\d+)?)\b", re.MULTILINE)
+PRESET = re.compile(r"--preset (\w[\w-]*)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -33,14 +35,24 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
+def presets(root: pathlib.Path) -> set[str]:
+    file = root / "CMakePresets.json"
+    listed = json.loads(file.read_text())["configurePresets"] if file.exists() else []
+    return {preset["name"] for preset in listed if not preset.get("hidden")}
+
+
 def faults_of_page(root: pathlib.Path, page: pathlib.Path):
     text = page.read_text()
+    known = presets(root)
     name = page.relative_to(root)
     for number, line in enumerate(text.splitlines(), 1):
         # A link is relative to its page, and not a path from the root.
         for match in PATH.finditer(LINK.sub("]", line)):
             if not exists(root, match.group(1)):
                 yield f"{name}:{number}: there is no {match.group(1)}"
+        for preset in PRESET.findall(line):
+            if preset not in known:
+                yield f"{name}:{number}: there is no preset {preset}"
         for target, place in LINK.findall(line):
             if re.match(r"\w+:", target):
                 continue

@@ -40,8 +40,14 @@ class CheckPaths(unittest.TestCase):
         self.assertEqual(len(self.faults()), 1)
 
     def test_a_link_and_a_heading_that_are_gone(self):
-        self.write("docs/a.md", "[x](b.md) [y](janus-pro.md#46-nothing) [z](https://example.org/q)\n")
+        self.write("docs/a.md", "[x](b.md) [y](janus-pro.md#46-nothing) "
+                                "[z](https://example.org/q)\n")
         self.assertEqual(len(self.faults()), 2)
+
+    def test_a_preset_that_is_gone(self):
+        self.write("CMakePresets.json", '{"configurePresets": [{"name": "release"}]}')
+        self.write("docs/a.md", "cmake --preset release\nctest --preset fast\n")
+        self.assertEqual(self.faults(), ["docs/a.md:2: there is no preset fast"])
 
     def test_a_section_that_is_gone(self):
         self.write("kernels/a.h", "// See docs/janus-pro.md 4.5, 4.6 and 7, and docs/janus-pro.md\n"
