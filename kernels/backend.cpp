@@ -1,4 +1,4 @@
-// The public verbs: what must hold of their arguments, and what they move and compute.
+// The public ops: what must hold of their arguments, and what they move and compute.
 #include "kernels/backend.h"
 
 #include <utility>
@@ -75,13 +75,12 @@ Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
                        const Convolution& weight) {
   c.picture("x", x);
   c.picture("y", y);
-  require(x.dtype == y.dtype, "{}: x is {} but y is {}", c.verb, name_of(x.dtype),
-          name_of(y.dtype));
+  require(x.dtype == y.dtype, "{}: x is {} but y is {}", c.op, name_of(x.dtype), name_of(y.dtype));
   c.equal("channels of x", x.cols(), "the input of the weight", weight.in);
   c.equal("channels of y", y.cols(), "the output of the weight", weight.out);
   require((weight.kernel == 1) == (weight.padding == Padding::kNone) &&
               (weight.kernel == 1 || weight.kernel == 3),
-          "{}: a kernel of {} does not go with this padding", c.verb, weight.kernel);
+          "{}: a kernel of {} does not go with this padding", c.op, weight.kernel);
   const int64_t stride = weight.padding == Padding::kRightBottom ? 2 : 1;
   c.equal("height of y", y.shape[0], "height of x over the stride", x.shape[0] / stride);
   c.equal("width of y", y.shape[1], "width of x over the stride", x.shape[1] / stride);
@@ -124,13 +123,13 @@ void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
   c.activation("y", y);
   c.array("ids", ids, DType::kI32, y.rows());
   c.equal("columns of y", y.cols(), "columns of the table", table.cols);
-  meter_.add(Verb::kGather, y.count() * size_of(table.dtype) + y.bytes() + ids.bytes(), 0);
+  meter_.add(Op::kGather, y.count() * size_of(table.dtype) + y.bytes() + ids.bytes(), 0);
   do_gather(y, table, ids);
 }
 
 void Backend::rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
   check_rms_norm(place(), y, x, norm);
-  meter_.add(Verb::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count());
+  meter_.add(Op::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count());
   do_rms_norm(y, x, norm, eps);
 }
 
@@ -141,7 +140,7 @@ void Backend::layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, dou
   c.alike("x", x, "y", y);
   c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
   require(norm.bias.data() != nullptr || norm.size == 0, "layer_norm: the norm has no bias");
-  meter_.add(Verb::kLayerNorm, x.bytes() + y.bytes() + norm.size * 8, 8 * x.count());
+  meter_.add(Op::kLayerNorm, x.bytes() + y.bytes() + norm.size * 8, 8 * x.count());
   do_layer_norm(y, x, norm, eps);
 }
 
@@ -149,7 +148,7 @@ void Backend::linear(const Tensor& y, const Tensor& x, const Linear& weight) {
   const Cost cost = check_linear({"linear", place()}, y, x, weight);
   require(y.dtype == x.dtype || y.dtype == DType::kF32, "linear: x is {} but y is {}",
           name_of(x.dtype), name_of(y.dtype));
-  meter_.add(Verb::kLinear, cost.bytes, cost.flops);
+  meter_.add(Op::kLinear, cost.bytes, cost.flops);
   do_linear(y, x, weight, false);
 }
 
@@ -157,14 +156,14 @@ void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight)
   const Cost cost = check_linear({"linear_add", place()}, y, x, weight);
   require(y.dtype == x.dtype, "linear_add: x is {} but y is {}", name_of(x.dtype),
           name_of(y.dtype));
-  meter_.add(Verb::kLinearAdd, cost.bytes + y.bytes(), cost.flops + y.count());
+  meter_.add(Op::kLinearAdd, cost.bytes + y.bytes(), cost.flops + y.count());
   do_linear(y, x, weight, true);
 }
 
 void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                           const RopeTable& rope, const TokenRows& rows) {
   check_rope_append(place(), q, cache, qkv, rope, rows);
-  meter_.add(Verb::kRopeAppend, 2 * qkv.bytes(),
+  meter_.add(Op::kRopeAppend, 2 * qkv.bytes(),
              3 * (qkv.count() - q.rows() * cache.kv_heads() * cache.head_dim()));
   do_rope_append(q, cache, qkv, rope, rows);
 }
@@ -179,15 +178,14 @@ void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
   c.rows(rows, q.rows());
   const int64_t positions = positions_attended(cache, rows);
   const int64_t kv_columns = cache.kv_heads() * cache.head_dim();
-  meter_.add(Verb::kAttention,
-             2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
+  meter_.add(Op::kAttention, 2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
              4 * positions * q.cols());
   do_attention(y, q, cache, rows);
 }
 
 void Backend::swiglu(const Tensor& y, const Tensor& gate_up) {
   check_swiglu(place(), y, gate_up);
-  meter_.add(Verb::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count());
+  meter_.add(Op::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count());
   do_swiglu(y, gate_up);
 }
 
@@ -199,7 +197,7 @@ void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tens
   const Cost product = check_linear({"linear", place()}, qkv, normed, weight);
   check_rope_append(place(), q, cache, qkv, rope, rows);
   if (do_norm_linear_rope(q, cache, x, norm, eps, weight, rope, rows)) {
-    meter_.add(Verb::kNormLinearRope, product.bytes, product.flops);
+    meter_.add(Op::kNormLinearRope, product.bytes, product.flops);
     return;
   }
   rms_norm(normed, x, norm, eps);
@@ -214,7 +212,7 @@ void Backend::norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& n
   const Cost product = check_linear({"linear", place()}, gate_up, normed, weight);
   check_swiglu(place(), y, gate_up);
   if (do_norm_linear_swiglu(y, x, norm, eps, weight)) {
-    meter_.add(Verb::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops);
+    meter_.add(Op::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops);
     return;
   }
   rms_norm(normed, x, norm, eps);
@@ -227,13 +225,13 @@ void Backend::gelu(const Tensor& y, const Tensor& x) {
   c.activation("x", x);
   c.activation("y", y);
   c.alike("x", x, "y", y);
-  meter_.add(Verb::kGelu, x.bytes() + y.bytes(), 5 * y.count());
+  meter_.add(Op::kGelu, x.bytes() + y.bytes(), 5 * y.count());
   do_gelu(y, x);
 }
 
 namespace {
 
-// Where verbs return when they are done.
+// Where ops return when they are done.
 class NothingToWaitFor final : public Mark {
  public:
   void wait() override {}
@@ -257,14 +255,13 @@ void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int
   require(groups > 0 && x.cols() % groups == 0,
           "group_norm: {} channels do not divide into {} groups", x.cols(), groups);
   // The picture is read once for the statistics and once to be normalised.
-  meter_.add(Verb::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8,
-             (silu ? 9 : 5) * x.count());
+  meter_.add(Op::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8, (silu ? 9 : 5) * x.count());
   do_group_norm(y, x, norm, groups, eps, silu);
 }
 
 void Backend::conv2d(const Tensor& y, const Tensor& x, const Convolution& weight) {
   const Cost cost = check_convolution({"conv2d", place()}, y, x, weight);
-  meter_.add(Verb::kConv2d, cost.bytes, cost.flops);
+  meter_.add(Op::kConv2d, cost.bytes, cost.flops);
   do_conv2d(y, x, weight, nullptr);
 }
 
@@ -275,7 +272,7 @@ void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& we
   c.activation("residual", residual);
   c.alike("residual", residual, "y", y);
   c.whole("residual", residual);
-  meter_.add(Verb::kConv2dAdd, cost.bytes + y.bytes(), cost.flops + y.count());
+  meter_.add(Op::kConv2dAdd, cost.bytes + y.bytes(), cost.flops + y.count());
   do_conv2d(y, x, weight, &residual);
 }
 
@@ -286,7 +283,7 @@ void Backend::upsample2x(const Tensor& y, const Tensor& x) {
   require(x.dtype == y.dtype && y.shape[0] == 2 * x.shape[0] && y.shape[1] == 2 * x.shape[1] &&
               y.shape[2] == x.shape[2],
           "upsample2x: x is {} but y is {}", shape_of(x), shape_of(y));
-  meter_.add(Verb::kUpsample2x, x.bytes() + y.bytes(), 0);
+  meter_.add(Op::kUpsample2x, x.bytes() + y.bytes(), 0);
   do_upsample2x(y, x);
 }
 
@@ -303,7 +300,7 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
   c.alike("y", y, "q", q);
   require(heads > 0 && q.cols() % heads == 0,
           "full_attention: {} columns do not divide into {} heads", q.cols(), heads);
-  meter_.add(Verb::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count());
+  meter_.add(Op::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count());
   do_full_attention(y, q, k, v, heads);
 }
 
@@ -316,7 +313,7 @@ void Backend::to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not
   c.whole("pixels", pixels);
   require(x.rank == 3 && x.cols() == 3 && pixels.same_shape(x),
           "to_pixels: x is {} but pixels is {}", shape_of(x), shape_of(pixels));
-  meter_.add(Verb::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count());
+  meter_.add(Op::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count());
   do_to_pixels(pixels, x, not_finite);
 }
 

@@ -1,8 +1,8 @@
-// The verbs a network is written in. Public verbs check shapes and places and count bytes and
+// The ops a network is written in. Public ops check shapes and places and count bytes and
 // FLOPs; private do_* functions, one set per device, only compute.
 //
 // Rounding contract: inputs are widened to f32, arithmetic and accumulation are f32, and a result
-// is rounded once to the dtype of its destination, except where a verb names further rounding
+// is rounded once to the dtype of its destination, except where an op names further rounding
 // points (those of the reference implementation, docs/janus-pro.md 4.5). On f32 tensors rounding is
 // a no-op.
 // Row contract: the arithmetic of one row (token or picture) never depends on the other rows.
@@ -63,7 +63,7 @@ struct SampleControls {
 class Recording {
  public:
   virtual ~Recording() = default;
-  // Launches the step once more. Like a verb it may return before the device is done.
+  // Launches the step once more. Like an op it may return before the device is done.
   virtual void run() = 0;
   // Whether it runs the fastest way that there is; a device may try some first. All have the same
   // results.
@@ -89,20 +89,21 @@ class Backend {
 
   // Zero-filled memory, 64-byte aligned. Throws Error (unavailable) with needed bytes.
   virtual Buffer allocate(int64_t bytes) = 0;
-  virtual void upload(const Tensor& to, const void* host) = 0;    // contiguous destination
-  virtual void download(void* host, const Tensor& from) = 0;      // contiguous source
-  // Copies within this backend's memory, in order with the verbs: same dtype, rows() and cols(),
+  virtual void upload(const Tensor& to, const void* host) = 0;  // contiguous destination
+  virtual void download(void* host, const Tensor& from) = 0;    // contiguous source
+  // Copies within this backend's memory, in order with the ops: same dtype, rows() and cols(),
   // rows of either may lie apart.
   void copy(const Tensor& to, const Tensor& from);
   // What allocate() could still give; nothing where that is the operating system's affair.
   virtual std::optional<int64_t> free_bytes() { return std::nullopt; }
-  // Memory that the host reads at the same address, once the verbs that wrote it are done. Zero-filled.
+  // Memory that the host reads at the same address, once the ops that wrote it are done.
+  // Zero-filled.
   virtual Buffer allocate_shared(int64_t bytes) { return allocate(bytes); }
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
   virtual std::unique_ptr<Mark> mark();
 
-  // A step that calls nothing but verbs of this backend, on memory that outlives the recording. It
+  // A step that calls nothing but ops of this backend, on memory that outlives the recording. It
   // is called either now, once or twice, and its launches are replayed; or at every run, as here.
   // What changes from run to run (ids, positions, steps) lies in memory of the backend.
   virtual std::unique_ptr<Recording> record(std::function<void()> step);
@@ -144,7 +145,7 @@ class Backend {
   // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].
   void swiglu(const Tensor& y, const Tensor& gate_up);
 
-  // Fused verbs: the same bits as their parts one after another. The scratch tensors are those the
+  // Fused ops: the same bits as their parts one after another. The scratch tensors are those the
   // parts would write; what they hold afterwards is undefined.
 
   // rms_norm(normed, x), linear(qkv, normed), rope_append(q, cache, qkv).
@@ -177,8 +178,9 @@ class Backend {
   // +inf. guided f32 [P, N], ids i32 [2 P].
   void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
-  // ids[2 i] = ids[2 i + 1] = fixed[i, step[i]] where that is not negative: codes that are not drawn.
-  // A step outside of `fixed` changes nothing. ids i32 [2 P], fixed i32 [P, N], step i32 [P].
+  // ids[2 i] = ids[2 i + 1] = fixed[i, step[i]] where that is not negative: codes that are not
+  // drawn. A step outside of `fixed` changes nothing. ids i32 [2 P], fixed i32 [P, N], step i32
+  // [P].
   void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
 
   // notes[i, step[i] mod N] = ids[2 i], to be read later. notes i32 [P, N], ids i32 [2 P], step i32
@@ -193,7 +195,8 @@ class Backend {
   void group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
                   bool silu);
 
-  // x [H, W, in] -> y [H', W', out]; conv2d_add: y = round(convolution) + residual, residual like y.
+  // x [H, W, in] -> y [H', W', out]; conv2d_add: y = round(convolution) + residual, residual like
+  // y.
   void conv2d(const Tensor& y, const Tensor& x, const Convolution& weight);
   void conv2d_add(const Tensor& y, const Tensor& x, const Convolution& weight,
                   const Tensor& residual);
@@ -253,8 +256,8 @@ class Backend {
   virtual void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
                          const Tensor* residual) = 0;
   virtual void do_upsample2x(const Tensor& y, const Tensor& x) = 0;
-  virtual void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                                 const Tensor& v, int64_t heads) = 0;
+  virtual void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
+                                 int64_t heads) = 0;
   virtual void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) = 0;
 
   Meter meter_;

@@ -1,4 +1,4 @@
-// The verbs at the end of a step: what is drawn, and how the next step learns of it.
+// The ops at the end of a step: what is drawn, and how the next step learns of it.
 #include "kernels/backend.h"
 #include "kernels/call_checks.h"
 
@@ -52,13 +52,13 @@ void check_note(Place place, const Tensor& notes, const Tensor& ids, const Tenso
 
 void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
   check_guide(place(), guided, logits, scale);
-  meter_.add(Verb::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count());
+  meter_.add(Op::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count());
   do_guide(guided, logits, scale);
 }
 
 void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
   check_sample(place(), ids, guided, controls);
-  meter_.add(Verb::kSample, guided.bytes() + ids.bytes(), 2 * guided.count());
+  meter_.add(Op::kSample, guided.bytes() + ids.bytes(), 2 * guided.count());
   do_sample(ids, guided, controls);
 }
 
@@ -67,7 +67,7 @@ void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor
   check_guide(place(), guided, logits, scale);
   check_sample(place(), ids, guided, controls);
   if (do_guide_sample(ids, guided, logits, scale, controls)) {
-    meter_.add(Verb::kGuideSample, logits.bytes() + guided.bytes() + scale.bytes() + ids.bytes(),
+    meter_.add(Op::kGuideSample, logits.bytes() + guided.bytes() + scale.bytes() + ids.bytes(),
                5 * guided.count());
     return;
   }
@@ -77,20 +77,20 @@ void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor
 
 void Backend::keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
   check_keep(place(), ids, fixed, step);
-  meter_.add(Verb::kKeep, ids.bytes() + 2 * step.bytes(), 0);
+  meter_.add(Op::kKeep, ids.bytes() + 2 * step.bytes(), 0);
   do_keep(ids, fixed, step);
 }
 
 void Backend::note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
   check_note(place(), notes, ids, step);
-  meter_.add(Verb::kNote, 3 * step.bytes(), 0);
+  meter_.add(Op::kNote, 3 * step.bytes(), 0);
   do_note(notes, ids, step);
 }
 
 void Backend::advance(const Tensor& counters) {
   const Checker c{"advance", place()};
   c.typed("counters", counters, DType::kI32);
-  meter_.add(Verb::kAdvance, 2 * counters.bytes(), 0);
+  meter_.add(Op::kAdvance, 2 * counters.bytes(), 0);
   do_advance(counters);
 }
 
@@ -100,7 +100,7 @@ void Backend::finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& 
   check_note(place(), notes, ids, step);
   Checker{"advance", place()}.array("position", position, DType::kI32, 2 * step.count());
   if (do_finish_step(ids, fixed, notes, step, position)) {
-    meter_.add(Verb::kFinishStep,
+    meter_.add(Op::kFinishStep,
                ids.bytes() + 2 * notes.rows() * size_of(DType::kI32) + 2 * step.bytes() +
                    2 * position.bytes(),
                0);

@@ -1,4 +1,4 @@
-// What the public verbs ask of their arguments, with sentences that name the verb and the argument.
+// What the public ops ask of their arguments, with sentences that name the op and the argument.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,46 +24,46 @@ inline std::string shape_of(const Tensor& t) {
 
 inline bool is_activation(DType type) { return type == DType::kF32 || type == DType::kBf16; }
 
-// The checks of one call of one verb.
+// The checks of one call of one op.
 struct Checker {
-  std::string_view verb;
+  std::string_view op;
   Place place;
 
   void tensor(std::string_view name, const Tensor& t) const {
-    require(t.place == place, "{}: {} lies in the wrong memory", verb, name);
-    require(t.data != nullptr || t.count() == 0, "{}: {} has no memory", verb, name);
-    require(t.pitch >= t.cols(), "{}: the rows of {} overlap", verb, name);
+    require(t.place == place, "{}: {} lies in the wrong memory", op, name);
+    require(t.data != nullptr || t.count() == 0, "{}: {} has no memory", op, name);
+    require(t.pitch >= t.cols(), "{}: the rows of {} overlap", op, name);
   }
   void activation(std::string_view name, const Tensor& t) const {
     tensor(name, t);
-    require(is_activation(t.dtype), "{}: {} is {}; it must be f32 or bf16", verb, name,
+    require(is_activation(t.dtype), "{}: {} is {}; it must be f32 or bf16", op, name,
             name_of(t.dtype));
   }
   void typed(std::string_view name, const Tensor& t, DType dtype) const {
     tensor(name, t);
-    require(t.dtype == dtype, "{}: {} is {}; it must be {}", verb, name, name_of(t.dtype),
+    require(t.dtype == dtype, "{}: {} is {}; it must be {}", op, name, name_of(t.dtype),
             name_of(dtype));
   }
   // A contiguous array of n elements of a type.
   void array(std::string_view name, const Tensor& t, DType dtype, int64_t n) const {
     typed(name, t, dtype);
-    require(t.rank == 1 && t.count() == n, "{}: {} is {}; it must hold {}", verb, name, shape_of(t),
+    require(t.rank == 1 && t.count() == n, "{}: {} is {}; it must hold {}", op, name, shape_of(t),
             n);
   }
   void alike(std::string_view a_name, const Tensor& a, std::string_view b_name,
              const Tensor& b) const {
-    require(a.same_shape(b) && a.dtype == b.dtype, "{}: {} is {} but {} is {}", verb, a_name,
+    require(a.same_shape(b) && a.dtype == b.dtype, "{}: {} is {} but {} is {}", op, a_name,
             shape_of(a), b_name, shape_of(b));
   }
   void equal(std::string_view a_name, int64_t a, std::string_view b_name, int64_t b) const {
-    require(a == b, "{}: {} is {} but {} is {}", verb, a_name, a, b_name, b);
+    require(a == b, "{}: {} is {} but {} is {}", op, a_name, a, b_name, b);
   }
   void rank(std::string_view name, const Tensor& t, int rank) const {
-    require(t.rank == rank, "{}: {} is {}; it must have {} dimensions", verb, name, shape_of(t),
+    require(t.rank == rank, "{}: {} is {}; it must have {} dimensions", op, name, shape_of(t),
             rank);
   }
   void whole(std::string_view name, const Tensor& t) const {
-    require(t.contiguous(), "{}: {} must be contiguous", verb, name);
+    require(t.contiguous(), "{}: {} must be contiguous", op, name);
   }
   void picture(std::string_view name, const Tensor& t) const {
     activation(name, t);
@@ -85,18 +85,18 @@ struct Checker {
     typed("the table of the cache", cache.table, DType::kI32);
     rank("the table of the cache", cache.table, 2);
     whole("the table of the cache", cache.table);
-    require(cache.k.dtype == q.dtype, "{}: q is {} but the cache is {}", verb, name_of(q.dtype),
+    require(cache.k.dtype == q.dtype, "{}: q is {} but the cache is {}", op, name_of(q.dtype),
             name_of(cache.k.dtype));
     const int64_t size = cache.head_dim();
     require(size > 0 && cache.kv_heads() > 0 && q.cols() % (size * cache.kv_heads()) == 0,
-            "{}: q is {}, which does not divide into the heads of a cache {}", verb, shape_of(q),
+            "{}: q is {}, which does not divide into the heads of a cache {}", op, shape_of(q),
             shape_of(cache.k));
   }
   void copyable(const Tensor& to, const Tensor& from) const {
     tensor("the destination", to);
     tensor("the source", from);
     require(to.dtype == from.dtype && to.rows() == from.rows() && to.cols() == from.cols(),
-            "{}: the source is {} but the destination is {}", verb, shape_of(from), shape_of(to));
+            "{}: the source is {} but the destination is {}", op, shape_of(from), shape_of(to));
   }
 };
 

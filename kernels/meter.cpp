@@ -1,4 +1,4 @@
-// Names of the verbs, for reports.
+// Names of the ops, for reports.
 #include "kernels/meter.h"
 
 #include <iterator>
@@ -6,7 +6,7 @@
 namespace bifrons {
 namespace {
 
-// In the order of Verb.
+// In the order of Op.
 constexpr std::string_view kNames[] = {
     "gather",     "rms_norm",   "linear",           "linear_add",         "rope_append",
     "attention",  "swiglu",     "norm_linear_rope", "norm_linear_swiglu", "gelu",
@@ -14,12 +14,10 @@ constexpr std::string_view kNames[] = {
     "conv2d_add", "upsample2x", "full_attention",   "to_pixels",          "layer_norm",
     "keep",       "note",       "guide_sample",     "finish_step",
 };
-static_assert(std::size(kNames) == static_cast<size_t>(Verb::kCount));
+static_assert(std::size(kNames) == static_cast<size_t>(Op::kCount));
 
 }  // namespace
 
-std::string_view name_of(Verb verb) {
-  return verb < Verb::kCount ? kNames[static_cast<size_t>(verb)] : "?";
-}
+std::string_view name_of(Op op) { return op < Op::kCount ? kNames[static_cast<size_t>(op)] : "?"; }
 
 }  // namespace bifrons

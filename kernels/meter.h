@@ -1,4 +1,4 @@
-// Counts what the verbs move and compute, so that a time can be put beside its floor.
+// Counts what the ops move and compute, so that a time can be put beside its floor.
 #pragma once
 
 #include <array>
@@ -8,14 +8,35 @@
 
 namespace bifrons {
 
-enum class Verb : uint8_t {
-  kGather, kRmsNorm, kLinear, kLinearAdd, kRopeAppend, kAttention, kSwiglu, kNormLinearRope,
-  kNormLinearSwiglu, kGelu, kGuide, kSample,
-  kAdvance, kGroupNorm, kConv2d, kConv2dAdd, kUpsample2x, kFullAttention, kToPixels, kLayerNorm,
-  kKeep, kNote, kGuideSample, kFinishStep, kCount,
+enum class Op : uint8_t {
+  kGather,
+  kRmsNorm,
+  kLinear,
+  kLinearAdd,
+  kRopeAppend,
+  kAttention,
+  kSwiglu,
+  kNormLinearRope,
+  kNormLinearSwiglu,
+  kGelu,
+  kGuide,
+  kSample,
+  kAdvance,
+  kGroupNorm,
+  kConv2d,
+  kConv2dAdd,
+  kUpsample2x,
+  kFullAttention,
+  kToPixels,
+  kLayerNorm,
+  kKeep,
+  kNote,
+  kGuideSample,
+  kFinishStep,
+  kCount,
 };
 
-std::string_view name_of(Verb verb);
+std::string_view name_of(Op op);
 
 // Sums since the last reset; one Meter per backend, not shared between threads.
 class Meter {
@@ -26,8 +47,8 @@ class Meter {
     int64_t flops = 0;  // two per multiply-add
   };
 
-  void add(Verb verb, int64_t bytes, int64_t flops) {
-    Count& c = counts_[static_cast<size_t>(verb)];
+  void add(Op op, int64_t bytes, int64_t flops) {
+    Count& c = counts_[static_cast<size_t>(op)];
     ++c.calls;
     c.bytes += bytes;
     c.flops += flops;
@@ -40,7 +61,7 @@ class Meter {
       counts_[i].flops += other.counts_[i].flops;
     }
   }
-  const Count& of(Verb verb) const { return counts_[static_cast<size_t>(verb)]; }
+  const Count& of(Op op) const { return counts_[static_cast<size_t>(op)]; }
   Count total() const {
     Count sum;
     for (const Count& c : counts_) {
@@ -53,7 +74,7 @@ class Meter {
   void reset() { counts_ = {}; }
 
  private:
-  std::array<Count, static_cast<size_t>(Verb::kCount)> counts_{};
+  std::array<Count, static_cast<size_t>(Op::kCount)> counts_{};
 };
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// A backend that times every verb of another: where a forward pass spends its time.
+// A backend that times every op of another: where a forward pass spends its time.
 #pragma once
 
 #include <array>
@@ -7,13 +7,13 @@
 
 namespace bifrons {
 
-// Forwards each verb to `inner` (which must outlive it) and adds up wall time per verb. On devices
-// that run ahead of the host it waits after each verb, so use it to compare shares, not totals.
+// Forwards each op to `inner` (which must outlive it) and adds up wall time per op. On devices
+// that run ahead of the host it waits after each op, so use it to compare shares, not totals.
 class TimedBackend : public Backend {
  public:
   explicit TimedBackend(Backend& inner) : inner_(inner) {}
 
-  double seconds(Verb verb) const { return seconds_[static_cast<size_t>(verb)]; }
+  double seconds(Op op) const { return seconds_[static_cast<size_t>(op)]; }
   void reset() { seconds_ = {}; }
 
   std::string_view name() const override { return inner_.name(); }
@@ -39,7 +39,7 @@ class TimedBackend : public Backend {
 
  private:
   template <typename Run>
-  void timed(Verb verb, Run run);
+  void timed(Op op, Run run);
 
   void do_copy(const Tensor& to, const Tensor& from) override { inner_.copy(to, from); }
   void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
@@ -53,13 +53,12 @@ class TimedBackend : public Backend {
   void do_swiglu(const Tensor& y, const Tensor& gate_up) override;
   void do_gelu(const Tensor& y, const Tensor& x) override;
   void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override;
-  void do_sample(const Tensor& ids, const Tensor& guided,
-                 const SampleControls& controls) override;
+  void do_sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) override;
   void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) override;
   void do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) override;
   void do_advance(const Tensor& counters) override;
-  void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
-                     double eps, bool silu) override;
+  void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
+                     bool silu) override;
   void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
                  const Tensor* residual) override;
   void do_upsample2x(const Tensor& y, const Tensor& x) override;
@@ -68,7 +67,7 @@ class TimedBackend : public Backend {
   void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override;
 
   Backend& inner_;
-  std::array<double, static_cast<size_t>(Verb::kCount)> seconds_{};
+  std::array<double, static_cast<size_t>(Op::kCount)> seconds_{};
 };
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// The vision tower as a page of verbs; one picture at a time, a row for each patch.
+// The vision tower as a page of ops; one picture at a time, a row for each patch.
 #include "vision/tower.h"
 
 #include <algorithm>

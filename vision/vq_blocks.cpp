@@ -1,4 +1,4 @@
-// Residual and attention blocks as verbs, and which memory they work in.
+// Residual and attention blocks as ops, and which memory they work in.
 #include "vision/vq_blocks.h"
 
 namespace bifrons {

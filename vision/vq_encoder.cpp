@@ -1,4 +1,4 @@
-// The VQ encoder as a page of verbs.
+// The VQ encoder as a page of ops.
 #include "vision/vq_encoder.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// The verbs on the cores of this machine.
+// The ops on the cores of this machine.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The CPU side of every verb as a free function; shapes were checked by Backend. Contracts of
+// The CPU side of every op as a free function; shapes were checked by Backend. Contracts of
 // rounding and rows stand in kernels/backend.h.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace bifrons::cpu {
 
-// Calls body(row) for every row, a few at a time on each thread of the pool: for verbs whose rows
+// Calls body(row) for every row, a few at a time on each thread of the pool: for ops whose rows
 // are too little work to be shared one by one.
 template <typename Body>
 void run_rows(ThreadPool& pool, int64_t rows, const Body& body) {

@@ -1,4 +1,4 @@
-// Verbs that touch a few rows at a time: plain loops, rounding points as backend.h names them.
+// Ops that touch a few rows at a time: plain loops, rounding points as backend.h names them.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -1,4 +1,4 @@
-// Loads weights into the layouts of the CUDA kernels and hands every verb to its function.
+// Loads weights into the layouts of the CUDA kernels and hands every op to its function.
 #include "kernels/cuda/cuda_backend.h"
 
 #include <cstdlib>

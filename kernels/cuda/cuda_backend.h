@@ -1,4 +1,4 @@
-// The verbs on one NVIDIA GPU.
+// The ops on one NVIDIA GPU.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The CUDA side of every verb as a free function; shapes were checked by Backend. Contracts of
+// The CUDA side of every op as a free function; shapes were checked by Backend. Contracts of
 // rounding and rows stand in kernels/backend.h.
 #pragma once
 
@@ -22,7 +22,7 @@ struct Stream {
   }
 
   cudaStream_t handle = nullptr;
-  bool early = false;  // whether launch_early() is that here
+  bool early = false;                   // whether launch_early() is that here
   int64_t shared_bytes = kLeastShared;  // that a block may have
   Workspace workspace;
 };

@@ -1,4 +1,4 @@
-// The arithmetic of rms_norm, shared by the verb and by kernels that normalise what they read.
+// The arithmetic of rms_norm, shared by the op and by kernels that normalise what they read.
 #pragma once
 
 #include "kernels/cuda/instructions.h"

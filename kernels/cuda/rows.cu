@@ -1,4 +1,4 @@
-// Verbs that touch rows element by element, and rms_norm.
+// Ops that touch rows element by element, and rms_norm.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"

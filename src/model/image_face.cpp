@@ -1,4 +1,4 @@
-// gen_head, guidance, the draw, gen_embed and gen_aligner as verbs.
+// gen_head, guidance, the draw, gen_embed and gen_aligner as ops.
 #include "src/model/image_face.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Aligner and text head as verbs, and how they and the tower are loaded.
+// Aligner and text head as ops, and how they and the tower are loaded.
 #include "src/model/text_face.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// The decoder as a page of verbs.
+// The decoder as a page of ops.
 #include "src/model/transformer.h"
 
 namespace bifrons {

@@ -100,7 +100,7 @@ TEST_F(BenchMeasure, WholeDecodesAreWaitedForOnce) {
   EXPECT_GT(report.rows[0].flops, report.rows[1].flops);
   // What is counted and three that are timed, with nothing waited for before the pixels.
   EXPECT_EQ(count_of("gps", watched_.events), 4) << watched_.events;
-  EXPECT_EQ(count_of("gs", watched_.events), 3) << "verb by verb: " << watched_.events;
+  EXPECT_EQ(count_of("gs", watched_.events), 3) << "op by op: " << watched_.events;
 }
 
 TEST_F(BenchMeasure, DrawingIsWhatTheEngineDoes) {
@@ -113,10 +113,10 @@ TEST_F(BenchMeasure, DrawingIsWhatTheEngineDoes) {
                                       "drawing step, 3 pictures"}));
   const int64_t steps = model_->config.image_tokens() - 1;
   Meter& meter = watched_.meter();  // of the last picture's steps
-  for (const Verb verb : {Verb::kGuide, Verb::kSample, Verb::kKeep, Verb::kNote}) {
-    EXPECT_EQ(meter.of(verb).calls, steps) << name_of(verb);
+  for (const Op op : {Op::kGuide, Op::kSample, Op::kKeep, Op::kNote}) {
+    EXPECT_EQ(meter.of(op).calls, steps) << name_of(op);
   }
-  EXPECT_EQ(meter.of(Verb::kAdvance).calls, 2 * steps);
+  EXPECT_EQ(meter.of(Op::kAdvance).calls, 2 * steps);
   EXPECT_EQ(report.rows[3].bytes, meter.total().bytes / steps) << "as if a device told positions";
   EXPECT_EQ(report.rows[3].flops, meter.total().flops / steps);
   EXPECT_EQ(report.rows[2].bytes, report.rows[3].bytes * steps);
@@ -127,7 +127,7 @@ TEST_F(BenchMeasure, DrawingIsWhatTheEngineDoes) {
 TEST_F(BenchMeasure, ACpuDrawsSomeSteps) {
   options_.draw = true;
   EXPECT_EQ(names_of(measured()), std::vector<std::string>{"drawing step, 1 picture, first 2"});
-  EXPECT_EQ(watched_.meter().of(Verb::kSample).calls, 2);
+  EXPECT_EQ(watched_.meter().of(Op::kSample).calls, 2);
 }
 
 TEST_F(BenchMeasure, OneRigAtATimeHasMemory) {

@@ -25,13 +25,13 @@ TEST(Text, FindsTheFirstByteThatIsNotUtf8) {
 }
 
 TEST(Text, NearestWord) {
-  const std::vector<std::string_view> verbs = {"generate", "decode", "info", "bench"};
-  EXPECT_EQ(nearest("genrate", verbs), "generate");
-  EXPECT_EQ(nearest("decoed", verbs), "decode");
-  EXPECT_EQ(nearest("inof", verbs), "info");
-  EXPECT_EQ(nearest("elephant", verbs), "");
-  EXPECT_EQ(nearest("x", verbs), "");
-  EXPECT_EQ(nearest(std::string(1000000, 'x'), verbs), "");
+  const std::vector<std::string_view> ops = {"generate", "decode", "info", "bench"};
+  EXPECT_EQ(nearest("genrate", ops), "generate");
+  EXPECT_EQ(nearest("decoed", ops), "decode");
+  EXPECT_EQ(nearest("inof", ops), "info");
+  EXPECT_EQ(nearest("elephant", ops), "");
+  EXPECT_EQ(nearest("x", ops), "");
+  EXPECT_EQ(nearest(std::string(1000000, 'x'), ops), "");
 }
 
 TEST(Text, Slugs) {

@@ -55,7 +55,7 @@ TEST(Early, WhatFailsBeforeItFailsTheLaunch) {
                std::logic_error);
 }
 
-// A layer of the transformer, recorded: every verb that may begin early, behind one that changes
+// A layer of the transformer, recorded: every op that may begin early, behind one that changes
 // what it reads, and the id that all begins with moves on from run to run.
 class Layer {
  public:
@@ -134,7 +134,7 @@ std::unique_ptr<Backend> backend_that_begins_early(const char* when) {
   return backend;
 }
 
-// Of few rows, for which verbs are fused, and of many, which are multiplied in tiles.
+// Of few rows, for which ops are fused, and of many, which are multiplied in tiles.
 TEST(Early, AStepIsTheSame) {
   const auto in_turn = backend_that_begins_early("0"), early = backend_that_begins_early("1");
   for (const int64_t rows : {2, 40}) {

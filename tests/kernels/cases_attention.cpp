@@ -71,7 +71,7 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
   for (double p : rows.position) positions += static_cast<int64_t>(p) + 1;
   const int64_t size = size_of(dtype), kv_cols = heads.kv_heads * heads.size;
   return {.name = fmt::format("attention_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
-          .verb = Verb::kAttention,
+          .op = Op::kAttention,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
@@ -133,7 +133,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
     return result;
   };
   return {.name = fmt::format("rope_append_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
-          .verb = Verb::kRopeAppend,
+          .op = Op::kRopeAppend,
           .prepare = prepare,
           .run =
               [](Backend& b, Workbench& w) {
@@ -159,24 +159,26 @@ OpCase full_attention_case(DType dtype, int64_t n, int64_t channels, int64_t hea
   const auto v = [=] { return spread(27, n * channels, dtype); };
   // A score that falls on the other side of a tie moves its probability by a step of the score.
   const double step = 2 * half_step(dtype);
-  return {.name = fmt::format("full_attention_{}_{}x{}_{}", bifrons::name_of(dtype), n, channels, heads),
-          .verb = Verb::kFullAttention,
-          .prepare =
-              [=](Backend& b, Workbench& w) {
-                w.in.emplace_back(b, dtype, std::vector{n, channels}, q(), kGap);
-                w.in.emplace_back(b, dtype, std::vector{n, channels}, k(), 2 * kGap);
-                w.in.emplace_back(b, dtype, std::vector{n, channels}, v(), 3 * kGap);
-                w.out.emplace_back(b, dtype, std::vector{n, channels}, Values{}, kGap);
-              },
-          .run =
-              [=](Backend& b, Workbench& w) {
-                b.full_attention(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor(),
-                                 w.in[2].tensor(), heads);
-              },
-          .expect = [=] { return reference::full_attention(q(), k(), v(), channels, heads, dtype); },
-          .tolerance = {half_step(dtype), 1e-5 + step / 4},
-          .bytes = 4 * n * channels * size_of(dtype),
-          .flops = 4 * n * n * channels};
+  return {
+      .name =
+          fmt::format("full_attention_{}_{}x{}_{}", bifrons::name_of(dtype), n, channels, heads),
+      .op = Op::kFullAttention,
+      .prepare =
+          [=](Backend& b, Workbench& w) {
+            w.in.emplace_back(b, dtype, std::vector{n, channels}, q(), kGap);
+            w.in.emplace_back(b, dtype, std::vector{n, channels}, k(), 2 * kGap);
+            w.in.emplace_back(b, dtype, std::vector{n, channels}, v(), 3 * kGap);
+            w.out.emplace_back(b, dtype, std::vector{n, channels}, Values{}, kGap);
+          },
+      .run =
+          [=](Backend& b, Workbench& w) {
+            b.full_attention(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor(),
+                             w.in[2].tensor(), heads);
+          },
+      .expect = [=] { return reference::full_attention(q(), k(), v(), channels, heads, dtype); },
+      .tolerance = {half_step(dtype), 1e-5 + step / 4},
+      .bytes = 4 * n * channels * size_of(dtype),
+      .flops = 4 * n * n * channels};
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Cases of the verbs that work row by row, and of linear.
+// Cases of the ops that work row by row, and of linear.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@ OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
   const int64_t size = size_of(dtype);
   return {
       .name = fmt::format("rms_norm_{}_{}x{}_gap{}", name_of(dtype), rows, cols, gap),
-      .verb = Verb::kRmsNorm,
+      .op = Op::kRmsNorm,
       .prepare =
           [=](Backend& b, Workbench& w) {
             w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), gap);
@@ -44,7 +44,7 @@ OpCase layer_norm_case(DType dtype, int64_t rows, int64_t cols) {
   const auto bias = [=] { return spread(12, cols, DType::kF32); };
   return {
       .name = fmt::format("layer_norm_{}_{}x{}", name_of(dtype), rows, cols),
-      .verb = Verb::kLayerNorm,
+      .op = Op::kLayerNorm,
       .prepare =
           [=](Backend& b, Workbench& w) {
             w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), kGap);
@@ -66,7 +66,7 @@ OpCase gather_case(DType dtype, DType stored, int64_t cols) {
   const int64_t rows = 5, n = static_cast<int64_t>(ids.size());
   const auto table = [=] { return spread(3, rows * cols, stored); };
   return {.name = fmt::format("gather_{}_of_{}_{}", name_of(dtype), name_of(stored), cols),
-          .verb = Verb::kGather,
+          .op = Op::kGather,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.table = b.make_table(HostValues(table(), stored, rows, cols).array);
@@ -89,7 +89,7 @@ OpCase swiglu_case(DType dtype, int64_t rows, int64_t half) {
     return values;
   };
   return {.name = fmt::format("swiglu_{}_{}x{}", name_of(dtype), rows, half),
-          .verb = Verb::kSwiglu,
+          .op = Op::kSwiglu,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.in.emplace_back(b, dtype, std::vector{rows, 2 * half}, x(), kGap);
@@ -109,7 +109,7 @@ OpCase gelu_case(DType dtype, int64_t rows, int64_t cols) {
     return values;
   };
   return {.name = fmt::format("gelu_{}_{}x{}", name_of(dtype), rows, cols),
-          .verb = Verb::kGelu,
+          .op = Op::kGelu,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), kGap);
@@ -128,7 +128,7 @@ OpCase guide_case(int64_t pictures, int64_t codes) {
   const auto scale = [=] { return spread(7, pictures, DType::kBf16); };
   return {
       .name = fmt::format("guide_{}x{}", pictures, codes),
-      .verb = Verb::kGuide,
+      .op = Op::kGuide,
       .prepare =
           [=](Backend& b, Workbench& w) {
             w.in.emplace_back(b, DType::kF32, std::vector{2 * pictures, codes}, logits(), kGap);
@@ -145,7 +145,7 @@ OpCase guide_case(int64_t pictures, int64_t codes) {
 
 OpCase advance_case(int64_t n) {
   return {.name = fmt::format("advance_{}", n),
-          .verb = Verb::kAdvance,
+          .op = Op::kAdvance,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.out.emplace_back(b, DType::kI32, std::vector{n}, Values(n, 41.0));
@@ -193,7 +193,7 @@ OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool a
   return {
       .name = fmt::format("linear{}_{}_by_{}{}{}_{}x{}x{}", add ? "_add" : "", name_of(dtype),
                           name_of(stored), bias ? "_bias" : "", wide ? "_wide" : "", rows, out, in),
-      .verb = add ? Verb::kLinearAdd : Verb::kLinear,
+      .op = add ? Op::kLinearAdd : Op::kLinear,
       .prepare = prepare,
       .run =
           [=](Backend& b, Workbench& w) {

@@ -61,7 +61,7 @@ OpCase sample_case(const std::string& name, const Values& guided, const std::vec
     return repeated(ids);
   };
   return {.name = "sample_" + name,
-          .verb = Verb::kSample,
+          .op = Op::kSample,
           .prepare = prepare,
           .run = run,
           .expect = expect,
@@ -164,7 +164,7 @@ OpCase keep_case(int64_t pictures, int64_t tokens) {
   }
   return {
       .name = fmt::format("keep_{}x{}", pictures, tokens),
-      .verb = Verb::kKeep,
+      .op = Op::kKeep,
       .prepare =
           [=](Backend& b, Workbench& w) {
             w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, fixed, kGap);
@@ -189,22 +189,22 @@ OpCase note_case(int64_t pictures, int64_t places) {
       notes.push_back(n == 7 * p % places ? static_cast<double>(1000 + p) : -5.0);
     }
   }
-  return {.name = fmt::format("note_{}x{}", pictures, places),
-          .verb = Verb::kNote,
-          .prepare =
-              [=](Backend& b, Workbench& w) {
-                w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
-                w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
-                w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
-                                   Values(pictures * places, -5.0), kGap);
-              },
-          .run = [](Backend& b, Workbench& w) {
-            b.note(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
+  return {
+      .name = fmt::format("note_{}x{}", pictures, places),
+      .op = Op::kNote,
+      .prepare =
+          [=](Backend& b, Workbench& w) {
+            w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+            w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
+            w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
+                               Values(pictures * places, -5.0), kGap);
           },
-          .expect = [=] { return notes; },
-          .tolerance = {},
-          .bytes = 12 * pictures,
-          .flops = 0};
+      .run = [](Backend& b,
+                Workbench& w) { b.note(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
+      .expect = [=] { return notes; },
+      .tolerance = {},
+      .bytes = 12 * pictures,
+      .flops = 0};
 }
 
 }  // namespace

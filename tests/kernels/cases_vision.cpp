@@ -1,4 +1,4 @@
-// Cases of the verbs that work on pictures.
+// Cases of the ops that work on pictures.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -27,7 +27,7 @@ OpCase group_norm_case(DType dtype, Size size, int64_t channels, int64_t groups,
   return {
       .name = fmt::format("group_norm{}_{}_{}x{}x{}_in_{}", silu ? "_silu" : "", name_of(dtype),
                           size.height, size.width, channels, groups),
-      .verb = Verb::kGroupNorm,
+      .op = Op::kGroupNorm,
       .prepare =
           [=](Backend& b, Workbench& w) {
             const HostValues shift(bias(), DType::kF32, 1, channels);
@@ -54,7 +54,7 @@ OpCase upsample_case(DType dtype, Size size, int64_t channels) {
   return {
       .name =
           fmt::format("upsample2x_{}_{}x{}x{}", name_of(dtype), size.height, size.width, channels),
-      .verb = Verb::kUpsample2x,
+      .op = Op::kUpsample2x,
       .prepare =
           [=](Backend& b, Workbench& w) {
             w.in.emplace_back(b, dtype, shape, x());
@@ -83,7 +83,7 @@ OpCase pixels_case(DType dtype, int64_t height, int64_t width, std::optional<dou
   const int64_t n = height * width * 3;
   const char* suffix = !odd ? "" : std::isnan(*odd) ? "_nan" : *odd > 0 ? "_inf" : "_minus_inf";
   return {.name = fmt::format("to_pixels_{}_{}x{}{}", name_of(dtype), height, width, suffix),
-          .verb = Verb::kToPixels,
+          .op = Op::kToPixels,
           .prepare =
               [=](Backend& b, Workbench& w) {
                 w.in.emplace_back(b, dtype, std::vector<int64_t>{height, width, 3}, x());
@@ -137,7 +137,7 @@ OpCase convolution_case(DType dtype, DType stored, const Shape& shape, bool add)
   const std::string_view kind = kernel == 1 ? "1x1" : stride == 2 ? "halving" : "3x3";
   return {.name = fmt::format("conv2d{}_{}_{}_by_{}_{}x{}_{}to{}", add ? "_add" : "", kind,
                               name_of(dtype), name_of(stored), size.height, size.width, in, out),
-          .verb = add ? Verb::kConv2dAdd : Verb::kConv2d,
+          .op = add ? Op::kConv2dAdd : Op::kConv2d,
           .prepare = prepare,
           .run = run,
           .expect =

@@ -75,7 +75,7 @@ std::string verdict(const OpCase& op, Backend& b) {
   op.prepare(b, bench);
   b.meter().reset();
   op.run(b, bench);
-  const Meter::Count count = b.meter().of(op.verb);
+  const Meter::Count count = b.meter().of(op.op);
   for (size_t i = 0; i < bench.in.size(); ++i) {
     if (!bench.in[i].untouched()) return fmt::format("input {} was changed", i);
   }

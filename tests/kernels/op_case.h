@@ -1,4 +1,4 @@
-// The table of op cases: one verb at one size each. Tests compare it with the oracle; the benchmark
+// The table of op cases: one op at one size each. Tests compare it with the oracle; the benchmark
 // times the same calls.
 #pragma once
 
@@ -31,7 +31,7 @@ struct Tolerance {
 
 struct OpCase {
   std::string name;
-  Verb verb = Verb::kCount;
+  Op op = Op::kCount;
   std::function<void(Backend&, Workbench&)> prepare;
   std::function<void(Backend&, Workbench&)> run;
   std::function<Values()> expect;

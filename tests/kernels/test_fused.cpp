@@ -1,4 +1,4 @@
-// Fused verbs equal their parts, bit for bit.
+// Fused ops equal their parts, bit for bit.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"
@@ -46,9 +46,9 @@ class Fused : public ::testing::TestWithParam<DType> {
   }
 
   // How often the device's own kernel ran since; the CPU has none.
-  void expect_fused(const Shape& s, Verb verb, int64_t before) {
+  void expect_fused(const Shape& s, Op op, int64_t before) {
     const bool expected = s.fuses && GetParam() == DType::kBf16 && b->place() == Place::kDevice;
-    EXPECT_EQ(b->meter().of(verb).calls - before, expected ? 1 : 0) << s.rows << " x " << s.in;
+    EXPECT_EQ(b->meter().of(op).calls - before, expected ? 1 : 0) << s.rows << " x " << s.in;
   }
 
   std::unique_ptr<Backend> b;
@@ -68,10 +68,10 @@ TEST_P(Fused, NormLinearSwiglu) {
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(both.tensor(), normed.tensor(), weight);
     b->swiglu(parts.tensor(), both.tensor());
-    const int64_t before = b->meter().of(Verb::kNormLinearSwiglu).calls;
+    const int64_t before = b->meter().of(Op::kNormLinearSwiglu).calls;
     b->norm_linear_swiglu(fused.tensor(), x.tensor(), n, 1e-5, weight, normed.tensor(),
                           both.tensor());
-    expect_fused(s, Verb::kNormLinearSwiglu, before);
+    expect_fused(s, Op::kNormLinearSwiglu, before);
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
     EXPECT_TRUE(fused.guards_hold() && x.untouched());
   }
@@ -110,10 +110,10 @@ TEST_P(Fused, NormLinearRope) {
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(qkv.tensor(), normed.tensor(), weight);
     b->rope_append(q.tensor(), {k.tensor(), v.tensor(), table.tensor()}, qkv.tensor(), rope, rows);
-    const int64_t before = b->meter().of(Verb::kNormLinearRope).calls;
+    const int64_t before = b->meter().of(Op::kNormLinearRope).calls;
     b->norm_linear_rope(fused_q.tensor(), {fused_k.tensor(), fused_v.tensor(), table.tensor()},
                         x.tensor(), n, 1e-5, weight, rope, rows, normed.tensor(), qkv.tensor());
-    expect_fused(s, Verb::kNormLinearRope, before);
+    expect_fused(s, Op::kNormLinearRope, before);
     const std::string name = std::to_string(s.rows) + " x " + std::to_string(s.in);
     EXPECT_EQ(difference(fused_q.values(), q.values()), "") << name;
     EXPECT_EQ(difference(fused_k.values(), k.values()), "") << name;
@@ -141,8 +141,8 @@ class FusedDrawing : public ::testing::Test {
     for (int64_t i = 0; i < n; ++i) values.push_back(static_cast<double>(value(i)));
     return values;
   }
-  void expect_fused(Verb verb, int64_t calls) {
-    EXPECT_EQ(b->meter().of(verb).calls, b->place() == Place::kDevice ? calls : 0);
+  void expect_fused(Op op, int64_t calls) {
+    EXPECT_EQ(b->meter().of(op).calls, b->place() == Place::kDevice ? calls : 0);
   }
 
   std::unique_ptr<Backend> b;
@@ -175,7 +175,7 @@ TEST_F(FusedDrawing, GuideSample) {
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << pictures << " of " << codes;
     EXPECT_EQ(difference(made.values(), guided.values()), "") << pictures << " of " << codes;
     EXPECT_TRUE(fused.guards_hold() && made.guards_hold() && logits.untouched());
-    expect_fused(Verb::kGuideSample, ++calls);
+    expect_fused(Op::kGuideSample, ++calls);
   }
 }
 
@@ -207,7 +207,7 @@ TEST_F(FusedDrawing, FinishStep) {
       EXPECT_EQ(difference((fused.*what).values(), (parts.*what).values()), "") << n;
       EXPECT_TRUE((fused.*what).guards_hold());
     }
-    expect_fused(Verb::kFinishStep, ++calls);
+    expect_fused(Op::kFinishStep, ++calls);
   }
 }
 

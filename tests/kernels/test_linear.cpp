@@ -219,8 +219,8 @@ TEST(Linear, CountsBytesAndFlops) {
   const Buffer memory = b->allocate(4096);
   const Tensor x = memory.view(DType::kBf16, {2, 8}), y = memory.view(DType::kF32, {2, 4}, 1024);
   b->linear(y, x, linear);
-  EXPECT_EQ(b->meter().of(Verb::kLinear).calls, 1);
-  EXPECT_EQ(b->meter().of(Verb::kLinear).bytes, 4 * 8 * 2 + 2 * 8 * 2 + 2 * 4 * 4);
+  EXPECT_EQ(b->meter().of(Op::kLinear).calls, 1);
+  EXPECT_EQ(b->meter().of(Op::kLinear).bytes, 4 * 8 * 2 + 2 * 8 * 2 + 2 * 4 * 4);
   EXPECT_EQ(b->meter().total().flops, 2 * 2 * 4 * 8);
 }
 

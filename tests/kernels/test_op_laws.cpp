@@ -1,4 +1,4 @@
-// Laws that hold of every verb on every backend: neighbours change nothing.
+// Laws that hold of every op on every backend: neighbours change nothing.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,38 +15,38 @@ Values rows_of(const Values& values, int64_t cols, int64_t first, int64_t n) {
   return {values.begin() + first * cols, values.begin() + (first + n) * cols};
 }
 
-// A verb that maps rows [M, in] to rows [M, out].
-struct RowVerb {
+// An op that maps rows [M, in] to rows [M, out].
+struct RowOp {
   std::string name;
   int64_t in, out;
   std::function<void(Backend&, const Tensor& y, const Tensor& x)> run;
 };
 
-Values apply(const RowVerb& verb, Backend& b, DType dtype, const Values& x) {
-  const int64_t rows = static_cast<int64_t>(x.size()) / verb.in;
-  const Guarded from(b, dtype, {rows, verb.in}, x);
-  const Guarded to(b, dtype, {rows, verb.out}, Values(rows * verb.out, 0.5));
-  verb.run(b, to.tensor(), from.tensor());
+Values apply(const RowOp& op, Backend& b, DType dtype, const Values& x) {
+  const int64_t rows = static_cast<int64_t>(x.size()) / op.in;
+  const Guarded from(b, dtype, {rows, op.in}, x);
+  const Guarded to(b, dtype, {rows, op.out}, Values(rows * op.out, 0.5));
+  op.run(b, to.tensor(), from.tensor());
   return to.values();
 }
 
-void expect_independent_rows(const RowVerb& verb, Backend& b, DType dtype, int64_t rows = 37) {
-  const Values x = spread(3, rows * verb.in, dtype);
-  const Values together = apply(verb, b, dtype, x);
+void expect_independent_rows(const RowOp& op, Backend& b, DType dtype, int64_t rows = 37) {
+  const Values x = spread(3, rows * op.in, dtype);
+  const Values together = apply(op, b, dtype, x);
   for (int64_t m : {int64_t{0}, int64_t{17}, rows - 1}) {
-    EXPECT_EQ(difference(apply(verb, b, dtype, rows_of(x, verb.in, m, 1)),
-                         rows_of(together, verb.out, m, 1)),
-              "")
-        << verb.name + " alone";
+    EXPECT_EQ(
+        difference(apply(op, b, dtype, rows_of(x, op.in, m, 1)), rows_of(together, op.out, m, 1)),
+        "")
+        << op.name + " alone";
   }
   // Backwards in, backwards out.
   Values backwards, expected;
   for (int64_t m = rows - 1; m >= 0; --m) {
-    const Values from = rows_of(x, verb.in, m, 1), to = rows_of(together, verb.out, m, 1);
+    const Values from = rows_of(x, op.in, m, 1), to = rows_of(together, op.out, m, 1);
     backwards.insert(backwards.end(), from.begin(), from.end());
     expected.insert(expected.end(), to.begin(), to.end());
   }
-  EXPECT_EQ(difference(apply(verb, b, dtype, backwards), expected), "") << verb.name + " permuted";
+  EXPECT_EQ(difference(apply(op, b, dtype, backwards), expected), "") << op.name + " permuted";
 }
 
 TEST(OpLaws, RowsDoNotKnowEachOther) {

@@ -173,21 +173,24 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
       ->capture_default_str();
   bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
-  bench->add_option("--rows", o.rows,
-                    "Rows of a decode step, two for each picture; the draw is not part of it")
+  bench
+      ->add_option("--rows", o.rows,
+                   "Rows of a decode step, two for each picture; the draw is not part of it")
       ->delimiter(',')
       ->check(CLI::Range(1, 512));
   bench->add_option("--context", o.context, "Tokens that a decode step finds in its cache")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  bench->add_option("--pictures", o.pictures,
-                    "Pictures drawn at once, a measurement for each; 1,4,16,64 on a GPU, else 1")
+  bench
+      ->add_option("--pictures", o.pictures,
+                   "Pictures drawn at once, a measurement for each; 1,4,16,64 on a GPU, else 1")
       ->delimiter(',')
       ->check(CLI::Range(1, 256));
   bench->add_flag("--whole", state->whole,
                   "Draw these pictures whole, as on a GPU, rather than some of their steps");
-  bench->add_option("--repeats", o.repeats,
-                    "Runs of each case; the median counts. Whole pictures are drawn 3 times at most")
+  bench
+      ->add_option("--repeats", o.repeats,
+                   "Runs of each case; the median counts. Whole pictures are drawn 3 times at most")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   bench
@@ -201,7 +204,7 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
       ->check(CLI::IsMember({"decode", "draw", "prefill", "vq"}));
   bench->add_flag("--understand", o.understand,
                   "Measure looking at a picture and speaking instead of drawing");
-  bench->add_flag("--verbs", o.verbs, "Also the share of every verb in steps and prefill");
+  bench->add_flag("--ops", o.ops, "Also the share of every op in steps and prefill");
   bench->add_flag("--json", state->json, "One JSON object on stdout");
   bench->add_flag("-q,--quiet", state->quiet, "No talk on stderr");
   bench->callback([state, bench, &chosen] {

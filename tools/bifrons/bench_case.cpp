@@ -1,4 +1,4 @@
-// Runs something again and again, as a whole and verb by verb.
+// Runs something again and again, as a whole and op by op.
 #include "tools/bifrons/bench_case.h"
 
 #include <fmt/format.h>
@@ -52,28 +52,28 @@ double Case::time() {
   });
 }
 
-void add_verbs(Bench& bench, const Case& c, double bandwidth) {
+void add_ops(Bench& bench, const Case& c, double bandwidth) {
   struct Part {
-    Verb verb;
+    Op op;
     std::vector<double> seconds;
   };
   TimedBackend timed(bench.backend);
   std::vector<Part> parts;
-  for (size_t v = 0; v < static_cast<size_t>(Verb::kCount); ++v) {
-    parts.push_back({static_cast<Verb>(v), {}});
+  for (size_t v = 0; v < static_cast<size_t>(Op::kCount); ++v) {
+    parts.push_back({static_cast<Op>(v), {}});
   }
   for (int i = 0; i < bench.options.repeats; ++i) {
     timed.reset();
     timed.meter().reset();
     c.run_on(timed);
-    for (Part& part : parts) part.seconds.push_back(timed.seconds(part.verb));
+    for (Part& part : parts) part.seconds.push_back(timed.seconds(part.op));
   }
-  std::erase_if(parts, [&](const Part& p) { return timed.meter().of(p.verb).calls == 0; });
+  std::erase_if(parts, [&](const Part& p) { return timed.meter().of(p.op).calls == 0; });
   std::sort(parts.begin(), parts.end(),
             [](const Part& x, const Part& y) { return median(x.seconds) > median(y.seconds); });
   for (const Part& part : parts) {
-    bench.report.rows.push_back(row_of(fmt::format("  {}", name_of(part.verb)), part.seconds,
-                                       timed.meter().of(part.verb), bandwidth));
+    bench.report.rows.push_back(row_of(fmt::format("  {}", name_of(part.op)), part.seconds,
+                                       timed.meter().of(part.op), bandwidth));
   }
 }
 

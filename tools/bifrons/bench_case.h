@@ -45,7 +45,7 @@ BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
 // Work that is run again and again.
 class Case {
  public:
-  // Warms up, records `run` if drawing has it recorded too, and counts what the verbs count for it.
+  // Warms up, records `run` if drawing has it recorded too, and counts what the ops count for it.
   Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool recorded);
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
@@ -64,8 +64,8 @@ class Case {
   Meter::Count work_;
 };
 
-// Where the time of a case goes: a row for each verb, the most expensive first. Shares, not totals:
+// Where the time of a case goes: a row for each op, the most expensive first. Shares, not totals:
 // the host waits for the device after each of them.
-void add_verbs(Bench& bench, const Case& c, double bandwidth);
+void add_ops(Bench& bench, const Case& c, double bandwidth);
 
 }  // namespace bifrons

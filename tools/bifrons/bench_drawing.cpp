@@ -76,13 +76,13 @@ class DrawingRig {
     lanes_.clear();
   }
 
-  // Of the steps since start(), which the verbs counted as `counted`, a step. On a device they do
+  // Of the steps since start(), which the ops counted as `counted`, a step. On a device they do
   // not see the positions and count attention to the whole cache; here it is put right.
   Meter::Count work_of_step(const Meter& counted) const {
     const TransformerConfig& t = config_.transformer;
     const int64_t rows = 2 * lanes_.count(), width = size_of(activation_);
     const int64_t positions = rows * (done_ * prompt_ + done_ * (done_ + 1) / 2);
-    const Meter::Count seen = counted.of(Verb::kAttention);
+    const Meter::Count seen = counted.of(Op::kAttention);
     Meter::Count work = counted.total();
     work.bytes +=
         t.layers * 2 * width * (positions * t.kv_heads + done_ * rows * t.heads) * t.head_dim -

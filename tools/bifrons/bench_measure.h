@@ -30,10 +30,10 @@ struct BenchOptions {
   bool prefill = true;
   bool vq = true;
   bool understand = false;  // the other face in place of these four
-  bool verbs = false;       // a row for each verb of a step, too
+  bool ops = false;         // a row for each op of a step, too
 };
 
-// One line of the table. Medians over the repeats; bytes are what the verbs count (weights as
+// One line of the table. Medians over the repeats; bytes are what the ops count (weights as
 // stored, cache and activations once), so percent_of_bandwidth compares with a pure read.
 struct BenchRow {
   std::string name;

@@ -117,7 +117,7 @@ void measure_sight(Bench& bench) {
     row.ratio_to = "oneDNN's products alone";
   }
   bench.report.rows.push_back(row);
-  if (options.verbs) add_verbs(bench, look, 0);
+  if (options.ops) add_ops(bench, look, 0);
   if (compared) {
     bench.report.rows.push_back(
         row_of("  oneDNN's products", products, {1, 0, look.work().flops}, 0));

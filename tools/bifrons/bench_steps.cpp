@@ -116,7 +116,7 @@ void measure_steps(Bench& bench) {
         row.ratio_to = first->step.name();
       }
       bench.report.rows.push_back(row);
-      if (bench.options.verbs) add_verbs(bench, now->step, row.bandwidth);
+      if (bench.options.ops) add_ops(bench, now->step, row.bandwidth);
       if (!first) first = std::move(now);
     });
   }
@@ -135,7 +135,7 @@ void measure_prefill(Bench& bench) {
     }
     const BenchRow row = row_of(name, seconds, prefill.work(), median(bandwidths));
     bench.report.rows.push_back(row);
-    if (bench.options.verbs) add_verbs(bench, prefill, row.bandwidth);
+    if (bench.options.ops) add_ops(bench, prefill, row.bandwidth);
   });
 }
 

@@ -1,4 +1,4 @@
-// Decodes in pairs: one as a whole, one verb by verb.
+// Decodes in pairs: one as a whole, one op by op.
 #include "tools/bifrons/bench_vq.h"
 
 #include <fmt/format.h>
@@ -35,20 +35,19 @@ void measure_vq(Bench& bench) {
       timed.reset();
       timed.meter().reset();
       decode.run_on(timed);
-      convolutions.push_back(timed.seconds(Verb::kConv2d) + timed.seconds(Verb::kConv2dAdd));
-      norms.push_back(timed.seconds(Verb::kGroupNorm));
+      convolutions.push_back(timed.seconds(Op::kConv2d) + timed.seconds(Op::kConv2dAdd));
+      norms.push_back(timed.seconds(Op::kGroupNorm));
     }
     BenchRow row = row_of(name, whole, decode.work(), 0);
     row.ratio = paired_ratio(whole, convolutions);
     row.ratio_to = "its convolutions alone";
     bench.report.rows.push_back(row);
 
-    const auto flops = [&](Verb verb) { return timed.meter().of(verb).flops; };
+    const auto flops = [&](Op op) { return timed.meter().of(op).flops; };
     bench.report.rows.push_back(row_of("  its convolutions", convolutions,
-                                       {.flops = flops(Verb::kConv2d) + flops(Verb::kConv2dAdd)},
-                                       0));
+                                       {.flops = flops(Op::kConv2d) + flops(Op::kConv2dAdd)}, 0));
     bench.report.rows.push_back(
-        row_of("  its group norms", norms, timed.meter().of(Verb::kGroupNorm), median(bandwidths)));
+        row_of("  its group norms", norms, timed.meter().of(Op::kGroupNorm), median(bandwidths)));
   });
 }
 

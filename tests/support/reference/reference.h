@@ -1,6 +1,6 @@
-// The oracle: every verb of kernels/backend.h once more, in double precision and obvious loops. It
+// The oracle: every op of kernels/backend.h once more, in double precision and obvious loops. It
 // shares nothing with the shipped code. Only the rounding points that a contract names inside a
-// verb are kept; results are not rounded, so a test compares them within half a step of the dtype.
+// op are kept; results are not rounded, so a test compares them within half a step of the dtype.
 #pragma once
 
 #include <array>

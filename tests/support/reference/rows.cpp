@@ -1,4 +1,4 @@
-// Oracle of the verbs that work row by row.
+// Oracle of the ops that work row by row.
 #include <cmath>
 
 #include "tests/support/reference/reference.h"

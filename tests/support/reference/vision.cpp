@@ -1,4 +1,4 @@
-// Oracle of the verbs that work on pictures.
+// Oracle of the ops that work on pictures.
 #include <cmath>
 
 #include "tests/support/reference/reference.h"
