@@ -14,11 +14,11 @@ inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 // A product of many rows may have four blocks for every tile of its results; each leaves its sums
 // for the last one to add up. Tiles are of 128 rows and outputs at most, and a product of which all
 // that would be more than this, a part of L2, is not shared out.
-inline constexpr int64_t kLargestParts = 16 << 20;
-constexpr int64_t product_scratch(int64_t rows, int64_t outputs) {
+inline constexpr int64_t kLargestSplitK = 16 << 20;
+constexpr int64_t gemm_workspace(int64_t rows, int64_t outputs) {
   const int64_t tiles = units_of(rows, 128) * units_of(outputs, 128);
   const int64_t parts = tiles * 128 * 128 * 4 * static_cast<int64_t>(sizeof(float));
-  return parts < kLargestParts ? parts : kLargestParts;
+  return parts < kLargestSplitK ? parts : kLargestSplitK;
 }
 
 // attention() takes positions in chunks of this many. For each it keeps a head's mixed values,

@@ -143,7 +143,7 @@ void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample
 
 void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
                                    const Tensor& v, int64_t heads) {
-  cpu::full_attention(pool_, isa_, products_, y, q, k, v, heads);
+  cpu::full_attention(pool_, isa_, gemm_, y, q, k, v, heads);
 }
 
 void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {

@@ -5,9 +5,9 @@
 
 #include "kernels/backend.h"
 #include "kernels/cpu/convolution.h"
+#include "kernels/cpu/gemm_onednn.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/products.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace bifrons::cpu {
@@ -59,7 +59,7 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   LinearRunner linear_;
   Convolutions convolutions_;
-  Products products_;
+  OnednnGemm gemm_;
   std::string description_;
 };
 

@@ -18,8 +18,8 @@ constexpr int64_t kLanes = 32;
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
-// c [kRows, 16 kVectors] = a [kRows, n] b [n, 16 kVectors]; rows of b lie `pitch` apart. As many sums
-// as registers hold.
+// c [kRows, 16 kVectors] = a [kRows, n] b [n, 16 kVectors]; rows of b lie `pitch` apart. As many
+// sums as registers hold.
 template <int64_t kRows, int64_t kVectors>
 void multiply_tile(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, const float* b,
                    int64_t pitch, int64_t n) {
@@ -165,7 +165,7 @@ void attend_by_loops(ThreadPool& pool, const Tensor& y, const Tensor& q, const T
 // Rows of q whose scores lie in a core's cache between the two products.
 constexpr int64_t kProductQueries = 96;
 
-void attend_by_products(ThreadPool& pool, Products& products, const Tensor& y, const Tensor& q,
+void attend_by_products(ThreadPool& pool, OnednnGemm& products, const Tensor& y, const Tensor& q,
                         const Tensor& k, const Tensor& v, int64_t heads) {
   const int64_t n = q.rows(), channels = q.cols() / heads;
   const int64_t blocks = (n + kProductQueries - 1) / kProductQueries;
@@ -287,10 +287,10 @@ void attend_by_pairs(ThreadPool& pool, const InstructionSet& isa, const Tensor& 
 
 }  // namespace
 
-void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products,
+void full_attention(ThreadPool& pool, const InstructionSet& isa, OnednnGemm& products,
                     const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                     int64_t heads) {
-  if (q.dtype == DType::kBf16 && Products::available()) {
+  if (q.dtype == DType::kBf16 && OnednnGemm::available()) {
     attend_by_products(pool, products, y, q, k, v, heads);
     return;
   }

@@ -20,7 +20,7 @@ int64_t panel_count(int64_t out);
 // Lays the stacked rows of `parts` out in `storage` (zero-filled, panel_count * panel_bytes).
 void pack_panels(ThreadPool& pool, const Tensor& storage, std::span<const HostArray> parts);
 
-// Products with a packed Linear. Owns what a product needs besides: widened or padded rows of x.
+// OnednnGemm with a packed Linear. Owns what a product needs besides: widened or padded rows of x.
 class LinearRunner {
  public:
   explicit LinearRunner(const InstructionSet& isa) : isa_(isa) {}

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/gemm_onednn.h"
 #include "kernels/cpu/isa.h"
-#include "kernels/cpu/products.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace bifrons::cpu {
@@ -48,7 +48,7 @@ void group_norm(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, co
                 const Norm& norm, int64_t groups, double eps, bool silu);
 void upsample2x(ThreadPool& pool, const Tensor& y, const Tensor& x);
 void to_pixels(ThreadPool& pool, const Tensor& pixels, const Tensor& x, const Tensor& not_finite);
-void full_attention(ThreadPool& pool, const InstructionSet& isa, Products& products,
+void full_attention(ThreadPool& pool, const InstructionSet& isa, OnednnGemm& products,
                     const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                     int64_t heads);
 

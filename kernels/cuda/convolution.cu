@@ -1,9 +1,9 @@
 // Convolution as a product of weights with the pixels under their taps; no library needed.
 #include <algorithm>
 
+#include "kernels/cuda/gemm_kernel.h"
+#include "kernels/cuda/gemm_simt.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/plain_product.h"
-#include "kernels/cuda/product_kernel.h"
 
 namespace bifrons::cuda {
 
@@ -15,13 +15,13 @@ void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution&
   const int64_t k = weight.in * weight.kernel * weight.kernel;
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
-    const Finish<T> finish{.y = y.as<T>(),
-                           .pitch = y.cols(),
-                           .m = y.cols(),
-                           .n = y.rows(),
-                           .bias = static_cast<const float*>(weight.bias.data()),
-                           .residual = residual ? residual->as<T>() : nullptr,
-                           .residual_pitch = y.cols()};
+    const Epilogue<T> epilogue{.y = y.as<T>(),
+                               .pitch = y.cols(),
+                               .m = y.cols(),
+                               .n = y.rows(),
+                               .bias = static_cast<const float*>(weight.bias.data()),
+                               .residual = residual ? residual->as<T>() : nullptr,
+                               .residual_pitch = y.cols()};
     if constexpr (std::is_same_v<T, Bf16>) {
       if (weight.dtype == DType::kBf16) {
         const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
@@ -40,16 +40,16 @@ void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution&
                                    .before = whole(before),
                                    .k = whole(k),
                                    .vectors = weight.in % 8 == 0 && in_vectors(x)};
-        return multiply(s, weights, patches, finish, k);
+        return gemm(s, weights, patches, epilogue, k);
       }
     }
     visit_stored(weight.dtype, [&](auto stored) {
       using W = decltype(stored);
-      const PlainWeights<W> weights{static_cast<const W*>(weight.storage.data()), weight.out,
-                                    ceil_div(k, kTileIn)};
-      const PlainPatches<T> patches{x.as<T>(),  x.shape[0],    x.shape[1], weight.in,
-                                    y.shape[1], weight.kernel, stride,     before};
-      multiply_plainly(s.handle, weights, patches, finish, k);
+      const SimtWeights<W> weights{static_cast<const W*>(weight.storage.data()), weight.out,
+                                   ceil_div(k, kTileIn)};
+      const SimtPatches<T> patches{x.as<T>(),  x.shape[0],    x.shape[1], weight.in,
+                                   y.shape[1], weight.kernel, stride,     before};
+      simt_gemm(s.handle, weights, patches, epilogue, k);
     });
   });
 }

@@ -1,7 +1,7 @@
 // Attention of every row to every row: two products with a softmax between them.
+#include "kernels/cuda/gemm_kernel.h"
+#include "kernels/cuda/gemm_simt.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/plain_product.h"
-#include "kernels/cuda/product_kernel.h"
 #include "kernels/device_memory.h"
 
 namespace bifrons::cuda {
@@ -39,8 +39,8 @@ void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const 
   constexpr int kThreads = 128;
   const int64_t n = q.rows(), channels = q.cols(), size = channels / heads;
   const int64_t pitch = (n + 7) / 8 * 8;  // rows of scores begin at multiples of 16 bytes
-  auto* scores = reinterpret_cast<Bf16*>(
-      s.workspace.area(full_attention_scratch(n, channels, heads)));
+  auto* scores =
+      reinterpret_cast<Bf16*>(s.workspace.area(full_attention_scratch(n, channels, heads)));
   Bf16* turned = scores + heads * n * pitch;  // v as [channels, n]
   const Grid over_v{
       dim3(static_cast<unsigned>(n), static_cast<unsigned>(ceil_div(channels, kThreads))),
@@ -52,14 +52,13 @@ void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const 
     return RowsOperand{x.as<Bf16>(), x.pitch, n, size, in_vectors(x) && size % 8 == 0};
   };
   // "y[n][m]" of a product is row n: queries are its columns n, keys its rows m.
-  const Finish<Bf16> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
-  multiply(s, TiledRows{rows_of(k)}, rows_of(q), score, size,
-           Beside{count, size, size, n * pitch});
+  const Epilogue<Bf16> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
+  gemm(s, TiledRows{rows_of(k)}, rows_of(q), score, size, Batched{count, size, size, n * pitch});
   launch(s.handle, softmax_kernel<Bf16>, softmax_grid(heads * n), scores, heads * n, n, pitch);
-  const Finish<Bf16> mix{.y = y.as<Bf16>(), .pitch = y.pitch, .m = size, .n = n};
-  multiply(s, TiledRows{RowsOperand{turned, pitch, size, n, true}},
-           RowsOperand{scores, pitch, n, n, true}, mix, n,
-           Beside{count, size * pitch, n * pitch, size});
+  const Epilogue<Bf16> mix{.y = y.as<Bf16>(), .pitch = y.pitch, .m = size, .n = n};
+  gemm(s, TiledRows{RowsOperand{turned, pitch, size, n, true}},
+       RowsOperand{scores, pitch, n, n, true}, mix, n,
+       Batched{count, size * pitch, n * pitch, size});
 }
 
 // One head, all columns of its tensors, in plain arithmetic.
@@ -67,13 +66,13 @@ void attend_plainly(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k
                     float scale) {
   const int64_t n = q.rows(), channels = q.cols();
   auto* scores = reinterpret_cast<float*>(s.workspace.area(n * n * size_of(DType::kF32)));
-  const Finish<float> score{.y = scores, .pitch = n, .m = n, .n = n, .scale = scale};
-  const Finish<float> mix{.y = y.as<float>(), .pitch = y.pitch, .m = channels, .n = n};
-  multiply_plainly(s.handle, PlainRows<float>{k.as<float>(), k.pitch},
-                   PlainRows<float>{q.as<float>(), q.pitch}, score, channels);
+  const Epilogue<float> score{.y = scores, .pitch = n, .m = n, .n = n, .scale = scale};
+  const Epilogue<float> mix{.y = y.as<float>(), .pitch = y.pitch, .m = channels, .n = n};
+  simt_gemm(s.handle, SimtRows<float>{k.as<float>(), k.pitch},
+            SimtRows<float>{q.as<float>(), q.pitch}, score, channels);
   launch(s.handle, softmax_kernel<float>, softmax_grid(n), scores, n, n, n);
-  multiply_plainly(s.handle, PlainColumns<float>{v.as<float>(), v.pitch},
-                   PlainRows<float>{scores, n}, mix, n);
+  simt_gemm(s.handle, SimtColumns<float>{v.as<float>(), v.pitch}, SimtRows<float>{scores, n}, mix,
+            n);
 }
 
 void full_attention(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,

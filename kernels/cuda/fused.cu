@@ -1,9 +1,9 @@
 // The norm before a product and what follows it, in the kernel that streams the weights: for few
 // columns, where the time between two kernels counts. A block makes two tiles of outputs that
 // belong together: the halves of a rotated head, or gate and up.
+#include "kernels/cuda/gemm_operands.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/pages.h"
-#include "kernels/cuda/products.h"
 #include "kernels/cuda/row_norm.h"
 
 namespace bifrons::cuda {
@@ -23,9 +23,10 @@ struct NormedRows {
 // Both tiles of a block and what is done with their sums.
 template <typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)
-    norm_product_kernel(TiledWeights weights, NormedRows rows, Pair pair, Slices slices) {
+    norm_gemm_kernel(TiledWeights weights, NormedRows rows, Pair pair, KSlices slices) {
   __shared__ float strands[kColumns][kStrands];
-  // Steps of both tiles on their way: a lane reads what it has copied itself. Then what they came to.
+  // Steps of both tiles on their way: a lane reads what it has copied itself. Then what they came
+  // to.
   uint4* const copied = dynamic_shared<uint4>();   // [slices][kStepsAhead][2][2][kWarp]
   float* const partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
@@ -40,11 +41,11 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
     if (step < last) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        copy_to_shared(mine + (slot * 4 + i) * kWarp,
-                       stream[i / 2] + step * kStepVectors + i % 2 * kWarp, true);
+        cp_async_16(mine + (slot * 4 + i) * kWarp,
+                    stream[i / 2] + step * kStepVectors + i % 2 * kWarp, true);
       }
     }
-    end_copy_group();
+    cp_async_commit();
   };
 #pragma unroll
   for (int i = 0; i < kStepsAhead; ++i) fetch(i, first + i);
@@ -71,10 +72,10 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 #pragma unroll
     for (int i = 0; i < kStepsAhead; ++i) {
       if (begin + i >= last) continue;
-      wait_for_copies<kStepsAhead - 1>();
+      cp_async_wait<kStepsAhead - 1>();
       const uint4* const a = mine + i * 4 * kWarp;
-      multiply_step(sum[0], TiledWeights::fragment(a[0], a[kWarp]), b[i]);
-      multiply_step(sum[1], TiledWeights::fragment(a[2 * kWarp], a[3 * kWarp]), b[i]);
+      mma_step(sum[0], TiledWeights::fragment(a[0], a[kWarp]), b[i]);
+      mma_step(sum[1], TiledWeights::fragment(a[2 * kWarp], a[3 * kWarp]), b[i]);
       fetch(i, begin + i + kStepsAhead);
     }
   }
@@ -163,20 +164,24 @@ bool fits(const Tensor& x, const Linear& weight) {
 template <typename Pair>
 void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
                   const Pair& pair) {
-  const Slices slices = slices_of(weight.in);
+  const KSlices slices = slices_of(weight.in);
   const int64_t tiles = weight.out / kTileOut;
   const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()), tiles,
                              ceil_div(weight.in, kTileIn)};
-  const NormedRows rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(),
-                        static_cast<const float*>(norm.weight.data()), static_cast<float>(eps)};
-  const Grid grid{dim3(static_cast<unsigned>(tiles / 2)),
-                  dim3(static_cast<unsigned>(slices.count * kWarp)),
-                  slices.count * kStepsAhead * 2 * kStepVectors * static_cast<int64_t>(sizeof(uint4))};
+  const NormedRows rows{x.as<Bf16>(),
+                        x.pitch,
+                        x.rows(),
+                        x.cols(),
+                        static_cast<const float*>(norm.weight.data()),
+                        static_cast<float>(eps)};
+  const Grid grid{
+      dim3(static_cast<unsigned>(tiles / 2)), dim3(static_cast<unsigned>(slices.count * kWarp)),
+      slices.count * kStepsAhead * 2 * kStepVectors * static_cast<int64_t>(sizeof(uint4))};
   static_assert(2 * kColumns * kTileOut * sizeof(float) <= 2 * kStepVectors * sizeof(uint4));
   static_assert(kMostSlices * kStepsAhead * 2 * kStepVectors * sizeof(uint4) +
                     kColumns * kStrands * sizeof(float) <=
                 kLeastShared);
-  launch_early(s.handle, s.early, norm_product_kernel<Pair>, grid, weights, rows, pair, slices);
+  launch_early(s.handle, s.early, norm_gemm_kernel<Pair>, grid, weights, rows, pair, slices);
 }
 
 bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,

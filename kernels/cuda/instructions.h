@@ -31,18 +31,18 @@ __device__ inline void prefetch(const void* from) {
 
 // 16 bytes on their way into shared memory, zeros if they are not `there`: nothing is read then,
 // but `from` is an address all the same.
-__device__ inline void copy_to_shared(uint4* to, const void* from, bool there) {
+__device__ inline void cp_async_16(uint4* to, const void* from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    static_cast<uint32_t>(__cvta_generic_to_shared(to))),
                "l"(from), "r"(there ? 16 : 0)
                : "memory");
 }
 // What this thread copies from here on belongs to another group.
-__device__ inline void end_copy_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // The groups that this thread has ended are there, but for the last kUnderWay of them. Other
 // threads see them behind a barrier.
 template <int kUnderWay>
-__device__ inline void wait_for_copies() {
+__device__ inline void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kUnderWay) : "memory");
 }
 
@@ -71,7 +71,7 @@ __device__ inline void let_next_begin() {
 // t = lane % 4: a = (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8), each with its right
 // neighbour; b = (2t, g), (2t + 8, g), each with the one below; c = (g, 2t), (g, 2t + 1),
 // (g + 8, 2t), (g + 8, 2t + 1).
-__device__ inline void multiply_tile(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
+__device__ inline void mma_m16n8k16(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
       "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"

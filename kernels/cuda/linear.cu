@@ -1,7 +1,7 @@
 // y = x W^T: weights stream through tensor cores once, whatever the number of rows of x.
+#include "kernels/cuda/gemm_kernel.h"
+#include "kernels/cuda/gemm_simt.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/plain_product.h"
-#include "kernels/cuda/product_kernel.h"
 
 namespace bifrons::cuda {
 
@@ -13,7 +13,7 @@ constexpr int kAhead = 4;
 // loads as the card can take are under way; kN * 8 columns.
 template <int kN, typename B, typename T>
 __global__ void __launch_bounds__(16 * kWarp, 2)
-    streaming_kernel(TiledWeights weights, B x, Finish<T> finish, Slices slices) {
+    streaming_kernel(TiledWeights weights, B x, Epilogue<T> epilogue, KSlices slices) {
   // A lane reads what it has copied itself: nobody waits for anybody.
   uint4* const copied = dynamic_shared<uint4>();  // [slices][kAhead][2][kWarp]
   // [slices][kN * 8][16]
@@ -29,11 +29,11 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
     if (step < last) {
 #pragma unroll
       for (int v = 0; v < 2; ++v) {
-        copy_to_shared(mine + slot * kStepVectors + v * kWarp,
-                       stream + step * kStepVectors + v * kWarp, true);
+        cp_async_16(mine + slot * kStepVectors + v * kWarp,
+                    stream + step * kStepVectors + v * kWarp, true);
       }
     }
-    end_copy_group();
+    cp_async_commit();
   };
 #pragma unroll
   for (int i = 0; i < kAhead; ++i) fetch(i, first + i);
@@ -58,11 +58,11 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
       if (begin + i >= last) continue;
       uint4(&now)[kN] = b[i % kTogether];
       if (i % kTogether == 0) load_b(begin + i);
-      wait_for_copies<kAhead - 1>();
+      cp_async_wait<kAhead - 1>();
       const Fragment a =
           TiledWeights::fragment(mine[i * kStepVectors], mine[i * kStepVectors + kWarp]);
 #pragma unroll
-      for (int j = 0; j < kN; ++j) multiply_step(sum[j], a, now[j]);
+      for (int j = 0; j < kN; ++j) mma_step(sum[j], a, now[j]);
       fetch(i, begin + i + kAhead);
     }
   }
@@ -76,24 +76,24 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   }
   __syncthreads();
   for (int i = threadIdx.x; i < kResults; i += blockDim.x) {
-    finish(tile * kTileOut + i % kTileOut, first_column + i / kTileOut,
-           sum_of_slices(slices, [&](int s) { return partial[s * kResults + i]; }));
+    epilogue(tile * kTileOut + i % kTileOut, first_column + i / kTileOut,
+             sum_of_slices(slices, [&](int s) { return partial[s * kResults + i]; }));
   }
 }
 
 template <int kN, typename T>
 void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOperand& x,
-                    const Finish<T>& finish) {
-  const Slices slices = slices_of(x.k);
-  const Grid grid{
-      dim3(static_cast<unsigned>(weights.tiles), static_cast<unsigned>(ceil_div(finish.n, kN * 8))),
-      dim3(static_cast<unsigned>(slices.count * kWarp)),
-      slices.count * (kAhead * kStepVectors * static_cast<int64_t>(sizeof(uint4)) +
-                      kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float)))};
-  static_assert(kMostSlices * (kAhead * kStepVectors * sizeof(uint4) +
-                               kTileOut * kN * 8 * sizeof(float)) <=
+                    const Epilogue<T>& epilogue) {
+  const KSlices slices = slices_of(x.k);
+  const Grid grid{dim3(static_cast<unsigned>(weights.tiles),
+                       static_cast<unsigned>(ceil_div(epilogue.n, kN * 8))),
+                  dim3(static_cast<unsigned>(slices.count * kWarp)),
+                  slices.count * (kAhead * kStepVectors * static_cast<int64_t>(sizeof(uint4)) +
+                                  kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float)))};
+  static_assert(kMostSlices *
+                    (kAhead * kStepVectors * sizeof(uint4) + kTileOut * kN * 8 * sizeof(float)) <=
                 kLeastShared);
-  launch_early(s.handle, s.early, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, finish,
+  launch_early(s.handle, s.early, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, epilogue,
                slices);
 }
 
@@ -107,36 +107,36 @@ int code_generation() {
 
 template <typename T>
 void linear_on_tensor_cores(Stream& s, const Linear& weight, const Tensor& x,
-                            const Finish<T>& finish) {
+                            const Epilogue<T>& epilogue) {
   const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()),
                              ceil_div(weight.out, kTileOut), ceil_div(weight.in, kTileIn)};
   const RowsOperand rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), in_vectors(x)};
-  if (finish.n <= 8) return stream_weights<1>(s, weights, rows, finish);
-  if (finish.n <= 16) return stream_weights<2>(s, weights, rows, finish);
-  multiply<true>(s, weights, rows, finish, x.cols());
+  if (epilogue.n <= 8) return stream_weights<1>(s, weights, rows, epilogue);
+  if (epilogue.n <= 16) return stream_weights<2>(s, weights, rows, epilogue);
+  gemm<true>(s, weights, rows, epilogue, x.cols());
 }
 
 void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
   if (y.count() == 0) return;
   visit_activation(y.dtype, [&](auto result) {
     using To = decltype(result);
-    const Finish<To> finish{.y = y.as<To>(),
-                            .pitch = y.pitch,
-                            .m = y.cols(),
-                            .n = y.rows(),
-                            .bias = static_cast<const float*>(weight.bias.data()),
-                            .residual = add ? y.as<To>() : nullptr,
-                            .residual_pitch = y.pitch};
+    const Epilogue<To> epilogue{.y = y.as<To>(),
+                                .pitch = y.pitch,
+                                .m = y.cols(),
+                                .n = y.rows(),
+                                .bias = static_cast<const float*>(weight.bias.data()),
+                                .residual = add ? y.as<To>() : nullptr,
+                                .residual_pitch = y.pitch};
     if (weight.dtype == DType::kBf16 && x.dtype == DType::kBf16) {
-      return linear_on_tensor_cores(s, weight, x, finish);
+      return linear_on_tensor_cores(s, weight, x, epilogue);
     }
     visit_stored(weight.dtype, [&](auto stored) {
       visit_activation(x.dtype, [&](auto element) {
         using W = decltype(stored);
         using X = decltype(element);
-        const PlainWeights<W> weights{static_cast<const W*>(weight.storage.data()), weight.out,
-                                      ceil_div(weight.in, kTileIn)};
-        multiply_plainly(s.handle, weights, PlainRows<X>{x.as<X>(), x.pitch}, finish, x.cols());
+        const SimtWeights<W> weights{static_cast<const W*>(weight.storage.data()), weight.out,
+                                     ceil_div(weight.in, kTileIn)};
+        simt_gemm(s.handle, weights, SimtRows<X>{x.as<X>(), x.pitch}, epilogue, x.cols());
       });
     });
   });

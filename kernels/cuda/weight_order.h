@@ -34,14 +34,14 @@ constexpr int64_t stored_elements(DType dtype, int64_t out, int64_t in) {
 }
 
 enum class WeightOrder : uint8_t {
-  kProducts,  // as said above
-  kRows,      // [out][in]
+  kGemm,  // as said above
+  kRows,  // [out][in]
 };
 
 // Lays the stacked parts, row-major in host memory, into zero-filled `storage`. Input k of the
 // result is input k % channels * taps + k / channels of a row: `taps` is 1 for a matrix, and for a
 // convolution turns (in, kh, kw) into (kh, kw, in).
 void lay_weights(Stream& s, const Tensor& storage, std::span<const HostArray> parts, int64_t taps,
-                 WeightOrder order = WeightOrder::kProducts);
+                 WeightOrder order = WeightOrder::kGemm);
 
 }  // namespace bifrons::cuda

@@ -45,11 +45,10 @@ int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
   const int64_t capacity = pages_for(prompt_tokens + config.image_tokens() - 1) * kPageTokens;
   const int64_t channels = config.vq.base_channels * config.vq.decoder_multipliers.back();
   const int64_t outputs = std::max(2 * t.intermediate, (t.heads + 2 * t.kv_heads) * t.head_dim);
-  return 4 *
-         (std::max({attention_scratch(rows, t.heads, t.head_dim, capacity),
-                    sample_scratch(pictures, config.vq.codebook), product_scratch(rows, outputs),
-                    product_scratch(2 * pictures, config.vq.codebook)}) +
-          full_attention_scratch(config.image_tokens(), channels, 1));
+  return 4 * (std::max({attention_scratch(rows, t.heads, t.head_dim, capacity),
+                        sample_scratch(pictures, config.vq.codebook), gemm_workspace(rows, outputs),
+                        gemm_workspace(2 * pictures, config.vq.codebook)}) +
+              full_attention_scratch(config.image_tokens(), channels, 1));
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ class Switch {
 
  private:
   ucontext_t scheduler_;
-  std::vector<std::unique_ptr<ucontext_t> > fibers_;
+  std::vector<std::unique_ptr<ucontext_t>> fibers_;
 };
 #endif
 
@@ -332,9 +332,9 @@ void copy_later(void* to, const void* from) {
   block().fibers[block().current].copies.back().push_back({to, from});
 }
 
-void end_copy_group() { block().fibers[block().current].copies.emplace_back(); }
+void cp_async_commit() { block().fibers[block().current].copies.emplace_back(); }
 
-void wait_for_copies(int groups_under_way) {
+void cp_async_wait(int groups_under_way) {
   auto& groups = block().fibers[block().current].copies;
   while (static_cast<int>(groups.size()) - 1 > groups_under_way) {
     for (const auto& [to, from] : groups.front()) copy(to, from);

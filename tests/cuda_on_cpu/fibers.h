@@ -23,8 +23,8 @@ void wait_for_previous();
 // Copies 16 bytes, or zeros from nowhere: at once (copies_at_once()), or not before this thread
 // waits for the group. A kernel must bear both.
 void copy_later(void* to, const void* from);
-void end_copy_group();
-void wait_for_copies(int groups_under_way);
+void cp_async_commit();
+void cp_async_wait(int groups_under_way);
 bool& copies_at_once();
 
 // The block's dynamic shared memory; full of NaN when a block begins.

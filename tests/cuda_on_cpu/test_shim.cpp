@@ -68,14 +68,14 @@ TEST(Fibers, CopiesArriveWhenTheyAreWaitedFor) {
   int early = 0;
   run_grid({1}, {2}, 0, [&] {
     copy_later(to + 4 * threadIdx.x, from);
-    end_copy_group();
+    cp_async_commit();
     if (threadIdx.x == 0) copy_later(zeroed, nullptr);
-    end_copy_group();
+    cp_async_commit();
     early += to[4 * threadIdx.x];
     from[0] = 7;
-    if (threadIdx.x == 0) wait_for_copies(1);
+    if (threadIdx.x == 0) cp_async_wait(1);
     if (threadIdx.x == 0) early += 5 - zeroed[0];  // of the group that is under way
-    if (threadIdx.x == 0) wait_for_copies(0);
+    if (threadIdx.x == 0) cp_async_wait(0);
   });
   EXPECT_EQ(early, 0);
   EXPECT_EQ(std::vector<int>(to, to + 8), (std::vector<int>{7, 2, 3, 4, 0, 0, 0, 0}));

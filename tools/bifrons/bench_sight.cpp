@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "kernels/cpu/yardstick.h"
+#include "kernels/cpu/gemm_baseline.h"
 #include "src/model/rope.h"
 #include "src/model/text_face.h"
 #include "src/weights/checkpoint.h"
@@ -12,19 +12,19 @@ namespace bifrons {
 namespace {
 
 // Every product of the tower and the aligner.
-void add_products(cpu::Yardstick& yardstick, const TowerConfig& t, int64_t hidden) {
+void add_products(cpu::GemmBaseline& baseline, const TowerConfig& t, int64_t hidden) {
   const int64_t n = t.tokens();
-  yardstick.add_linear(n, t.patch_values(), t.width);
+  baseline.add_linear(n, t.patch_values(), t.width);
   for (int64_t l = 0; l < t.layers; ++l) {
-    yardstick.add_linear(n, t.width, 3 * t.width);
-    yardstick.add_batch(t.heads, n, t.width / t.heads, n);
-    yardstick.add_batch(t.heads, n, n, t.width / t.heads);
-    yardstick.add_linear(n, t.width, t.width);
-    yardstick.add_linear(n, t.width, t.mlp_width);
-    yardstick.add_linear(n, t.mlp_width, t.width);
+    baseline.add_linear(n, t.width, 3 * t.width);
+    baseline.add_batch(t.heads, n, t.width / t.heads, n);
+    baseline.add_batch(t.heads, n, n, t.width / t.heads);
+    baseline.add_linear(n, t.width, t.width);
+    baseline.add_linear(n, t.width, t.mlp_width);
+    baseline.add_linear(n, t.mlp_width, t.width);
   }
-  yardstick.add_linear(n, t.width, hidden);
-  yardstick.add_linear(n, hidden, hidden);
+  baseline.add_linear(n, t.width, hidden);
+  baseline.add_linear(n, hidden, hidden);
 }
 
 // One row behind `context` tokens: embedding, layers, norm, text head.
@@ -93,9 +93,9 @@ void measure_sight(Bench& bench) {
   const Tensor rows = buffer.view(model.activation, {tower.tokens(), hidden});
   const int64_t before = tower.tokens() + options.context;
   const TextStep text(b, bench.model, *face, before);
-  const bool compared = b.place() == Place::kHost && cpu::Yardstick::available();
-  cpu::Yardstick yardstick(options.threads);
-  if (compared) add_products(yardstick, tower, hidden);
+  const bool compared = b.place() == Place::kHost && cpu::GemmBaseline::available();
+  cpu::GemmBaseline baseline(options.threads);
+  if (compared) add_products(baseline, tower, hidden);
 
   Case look(
       b, fmt::format("look at {0}x{0}, {1} tokens", tower.image_size, tower.tokens()),
@@ -104,10 +104,10 @@ void measure_sight(Bench& bench) {
       b, fmt::format("say one token, {} before", before), [&](Backend& on) { text.run(on); },
       false);
   std::vector<double> looks, products, steps, bandwidths;
-  if (compared) yardstick.measure();  // warm-up
+  if (compared) baseline.measure();  // warm-up
   for (int i = 0; i < options.repeats; ++i) {
     looks.push_back(look.time());
-    if (compared) products.push_back(yardstick.measure());
+    if (compared) products.push_back(baseline.measure());
     bandwidths.push_back(bench.measure_bandwidth());
     steps.push_back(step.time());
   }

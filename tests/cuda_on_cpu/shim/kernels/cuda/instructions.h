@@ -17,13 +17,13 @@ inline uint4 load_streaming(const uint4* from) { return *from; }
 
 inline void prefetch(const void*) {}
 
-inline void copy_to_shared(uint4* to, const void* from, bool there) {
+inline void cp_async_16(uint4* to, const void* from, bool there) {
   cuda_on_cpu::copy_later(to, there ? from : nullptr);
 }
-inline void end_copy_group() { cuda_on_cpu::end_copy_group(); }
+inline void cp_async_commit() { cuda_on_cpu::cp_async_commit(); }
 template <int kUnderWay>
-void wait_for_copies() {
-  cuda_on_cpu::wait_for_copies(kUnderWay);
+void cp_async_wait() {
+  cuda_on_cpu::cp_async_wait(kUnderWay);
 }
 
 inline uint32_t round_pair(float low, float high) {
@@ -43,7 +43,7 @@ inline float upper_or_lower(uint32_t pair, int which) {
   return to_float(Bf16{static_cast<uint16_t>(which ? pair >> 16 : pair)});
 }
 
-inline void multiply_tile(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
+inline void mma_m16n8k16(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
   const Operands mine{a, b0, b1};
   const int lane = cuda_on_cpu::lane();
   std::memcpy(cuda_on_cpu::exchange_slot(lane), &mine, sizeof mine);

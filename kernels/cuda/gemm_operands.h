@@ -19,7 +19,7 @@
 namespace bifrons::cuda {
 
 // How K is cut.
-struct Slices {
+struct KSlices {
   int count;   // a warp each where few columns are multiplied
   int length;  // steps a slice; the last ones may be shorter or empty
   int steps;
@@ -31,7 +31,7 @@ struct Slices {
 constexpr int kGroups = 4;  // where K is long enough
 constexpr int kMostSlices = 16;
 
-constexpr Slices slices_of(int64_t k) {
+constexpr KSlices slices_of(int64_t k) {
   const int steps = static_cast<int>((k + kTileIn - 1) / kTileIn);
   const int count = steps >= 64 ? kMostSlices : steps >= 16 ? 8 : steps >= 4 ? kGroups : 1;
   return {count, (steps + count - 1) / count, steps, count < kGroups ? 1 : count / kGroups};
@@ -39,7 +39,7 @@ constexpr Slices slices_of(int64_t k) {
 
 // The sum over K, where slice s came to of(s).
 template <typename SliceSum>
-__device__ inline float sum_of_slices(const Slices& slices, const SliceSum& of) {
+__device__ inline float sum_of_slices(const KSlices& slices, const SliceSum& of) {
   float total = 0.0f;
   if (slices.count == kMostSlices) {  // as below, but all are read before the first is added
     constexpr int kEach = kMostSlices / kGroups;
@@ -191,15 +191,15 @@ struct TiledRows {
 };
 
 // c += a b over one step of K.
-__device__ inline void multiply_step(float (&c)[4], const Fragment& a, const uint4& b) {
-  multiply_tile(c, a.half[0], b.x, b.y);
-  multiply_tile(c, a.half[1], b.z, b.w);
+__device__ inline void mma_step(float (&c)[4], const Fragment& a, const uint4& b) {
+  mma_m16n8k16(c, a.half[0], b.x, b.y);
+  mma_m16n8k16(c, a.half[1], b.z, b.w);
 }
 
 // What becomes of the sum of row m of A and row n of B: y[n][m] = round(sum * scale + bias[m]), and
 // with a residual y = round(y + residual[n][m]).
 template <typename T>
-struct Finish {
+struct Epilogue {
   T* y;
   int64_t pitch;
   int64_t m, n;  // sizes; what lies outside is dropped

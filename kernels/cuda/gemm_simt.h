@@ -2,14 +2,14 @@
 // result, K from first to last.
 #pragma once
 
+#include "kernels/cuda/gemm_operands.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/products.h"
 
 namespace bifrons::cuda {
 
 // Weights of either order of weight_order.h.
 template <typename T>
-struct PlainWeights {
+struct SimtWeights {
   const T* data;
   int64_t out;
   int64_t steps;
@@ -24,7 +24,7 @@ struct PlainWeights {
 };
 
 template <typename T>
-struct PlainRows {
+struct SimtRows {
   const T* data;
   int64_t pitch;
 
@@ -33,7 +33,7 @@ struct PlainRows {
 
 // The transpose of rows: element k of "row" n is [k][n].
 template <typename T>
-struct PlainColumns {
+struct SimtColumns {
   const T* data;
   int64_t pitch;
 
@@ -42,7 +42,7 @@ struct PlainColumns {
 
 // See PatchOperand.
 template <typename T>
-struct PlainPatches {
+struct SimtPatches {
   const T* data;
   int64_t height, width, channels;
   int64_t out_width;
@@ -57,24 +57,24 @@ struct PlainPatches {
   }
 };
 
-constexpr int kPlainThreads = 128;
+constexpr int kSimtThreads = 128;
 
 template <typename A, typename B, typename T>
-__global__ void plain_product_kernel(A a, B b, Finish<T> finish, int64_t k_count) {
-  const int64_t m = int64_t{blockIdx.y} * kPlainThreads + threadIdx.x, n = blockIdx.x;
-  if (m >= finish.m) return;
+__global__ void simt_gemm_kernel(A a, B b, Epilogue<T> epilogue, int64_t k_count) {
+  const int64_t m = int64_t{blockIdx.y} * kSimtThreads + threadIdx.x, n = blockIdx.x;
+  if (m >= epilogue.m) return;
   float sum = 0.0f;
   for (int64_t k = 0; k < k_count; ++k) sum = fmaf(a.at(m, k), b.at(n, k), sum);
-  finish(m, n, sum);
+  epilogue(m, n, sum);
 }
 
 template <typename A, typename B, typename T>
-void multiply_plainly(cudaStream_t stream, const A& a, const B& b, const Finish<T>& finish,
-                      int64_t k) {
-  const Grid grid{dim3(static_cast<unsigned>(finish.n),
-                       static_cast<unsigned>(ceil_div(finish.m, kPlainThreads))),
-                  dim3(kPlainThreads)};
-  launch(stream, plain_product_kernel<A, B, T>, grid, a, b, finish, k);
+void simt_gemm(cudaStream_t stream, const A& a, const B& b, const Epilogue<T>& epilogue,
+               int64_t k) {
+  const Grid grid{dim3(static_cast<unsigned>(epilogue.n),
+                       static_cast<unsigned>(ceil_div(epilogue.m, kSimtThreads))),
+                  dim3(kSimtThreads)};
+  launch(stream, simt_gemm_kernel<A, B, T>, grid, a, b, epilogue, k);
 }
 
 }  // namespace bifrons::cuda

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/product_kernel.h"
+#include "kernels/cuda/gemm_kernel.h"
 #include "tests/cuda_on_cpu/fibers.h"
 #include "tests/kernels/op_case.h"
 #include "tests/support/under_test.h"
@@ -14,8 +14,8 @@ namespace {
 
 namespace kernels = ::bifrons::cuda;
 
-std::string name_of(const kernels::ProductPlan& plan) {
-  const kernels::ProductTile& tile = kernels::kProductTiles[plan.tile];
+std::string name_of(const kernels::GemmPlan& plan) {
+  const kernels::GemmTile& tile = kernels::kGemmTiles[plan.tile];
   return std::to_string(tile.rows()) + " x " + std::to_string(tile.columns()) +
          (plan.split ? " split" : "");
 }
@@ -24,27 +24,27 @@ struct Product {
   int64_t m, n, k;
 };
 
-class Products : public ::testing::TestWithParam<Product> {
+class Gemm : public ::testing::TestWithParam<Product> {
  protected:
-  Products() { cudaStreamCreateWithFlags(&stream_.handle, 0); }
+  Gemm() { cudaStreamCreateWithFlags(&stream_.handle, 0); }
 
   // By blocks of that kind.
-  Values as(const kernels::ProductPlan& plan) {
+  Values as(const kernels::GemmPlan& plan) {
     const Guarded y(*b_, DType::kF32, {n_, m_}, Values(n_ * m_, 0.5));
     const kernels::TiledWeights a{static_cast<const uint4*>(weight_.storage.data()),
                                   kernels::ceil_div(m_, kernels::kTileOut),
                                   kernels::ceil_div(k_, kernels::kTileIn)};
     const Tensor& x = x_.tensor();
     const kernels::RowsOperand b{x.as<Bf16>(), x.pitch, n_, k_, true};
-    const kernels::Finish<float> finish{
+    const kernels::Epilogue<float> epilogue{
         .y = y.tensor().as<float>(), .pitch = y.tensor().pitch, .m = m_, .n = n_};
     if (plan.split) {
-      const kernels::Split split{
-          reinterpret_cast<float4*>(stream_.workspace.area(kernels::parts_bytes(plan))),
+      const kernels::SplitK split{
+          reinterpret_cast<float4*>(stream_.workspace.area(kernels::split_k_bytes(plan))),
           stream_.workspace.counters(plan.tiles())};
-      kernels::multiply_as(stream_, plan, a, b, finish, k_, split);
+      kernels::launch_gemm(stream_, plan, a, b, epilogue, k_, split);
     } else {
-      kernels::multiply_as(stream_, plan, a, b, finish, k_, kernels::Alone{});
+      kernels::launch_gemm(stream_, plan, a, b, epilogue, k_, kernels::Single{});
     }
     return y.values();
   }
@@ -69,13 +69,13 @@ class Products : public ::testing::TestWithParam<Product> {
   Guarded x_{*b_, DType::kBf16, {n_, k_}, spread(2, n_* k_, DType::kBf16)};
 };
 
-TEST_P(Products, EveryWayHasTheSameBits) {
+TEST_P(Gemm, EveryWayHasTheSameBits) {
   const Values expected = one_by_one();
   const bool groups = kernels::slices_of(k_).groups() == kernels::kGroups;
-  for (int tile = 0; tile < static_cast<int>(kernels::kProductTiles.size()); ++tile) {
+  for (int tile = 0; tile < static_cast<int>(kernels::kGemmTiles.size()); ++tile) {
     for (const bool split : {false, true}) {
       if (split && !groups) continue;
-      const kernels::ProductPlan plan = kernels::plan_of(tile, split, m_, n_);
+      const kernels::GemmPlan plan = kernels::plan_of(tile, split, m_, n_);
       // The second time counters must be back at zero.
       for (const bool at_once : {false, true}) {
         cuda_on_cpu::copies_at_once() = at_once;
@@ -88,7 +88,7 @@ TEST_P(Products, EveryWayHasTheSameBits) {
 
 // One slice; four, the last of them empty; eight, of which two are; sixteen, of which two are and
 // another is short. Rows and columns end within tiles.
-INSTANTIATE_TEST_SUITE_P(Shapes, Products,
+INSTANTIATE_TEST_SUITE_P(Shapes, Gemm,
                          ::testing::Values(Product{20, 40, 24}, Product{140, 150, 136},
                                            Product{20, 40, 520}, Product{20, 40, 2104}),
                          [](const auto& instance) {
@@ -97,42 +97,42 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Products,
 
 constexpr int64_t kLargeCard = 226 << 10, kSmallCard = 98 << 10;  // shared memory of a block
 
-TEST(ProductPlan, CoversTheProductWithinItsMemory) {
+TEST(GemmPlan, CoversTheProductWithinItsMemory) {
   for (const int64_t m : {1, 3, 64, 2048, 12288, 22016}) {
     for (const int64_t n : {1, 17, 128, 512, 147456}) {
       for (const int64_t k : {1, 136, 2048, 11008}) {
         for (const int64_t shared : {kLargeCard, kSmallCard}) {
-          const kernels::ProductPlan plan = kernels::plan_product(m, n, k, true, 1, shared);
-          const kernels::ProductTile& tile = kernels::kProductTiles.at(plan.tile);
+          const kernels::GemmPlan plan = kernels::plan_gemm(m, n, k, true, 1, shared);
+          const kernels::GemmTile& tile = kernels::kGemmTiles.at(plan.tile);
           EXPECT_GE(plan.down * tile.rows(), m);
           EXPECT_GE(plan.across * tile.columns(), n);
           const bool groups = kernels::slices_of(k).groups() > 1;
           EXPECT_LE(tile.shared_bytes(groups && !plan.split), shared);
           if (!plan.split) continue;
           EXPECT_EQ(kernels::slices_of(k).groups(), kernels::kGroups);
-          EXPECT_LE(kernels::parts_bytes(plan), product_scratch(n, m));
-          EXPECT_FALSE(kernels::plan_product(m, n, k, false, 1, shared).split);
-          EXPECT_FALSE(kernels::plan_product(m, n, k, true, 2, shared).split);
+          EXPECT_LE(kernels::split_k_bytes(plan), gemm_workspace(n, m));
+          EXPECT_FALSE(kernels::plan_gemm(m, n, k, false, 1, shared).split);
+          EXPECT_FALSE(kernels::plan_gemm(m, n, k, true, 2, shared).split);
         }
       }
     }
   }
 }
 
-std::string planned(int64_t m, int64_t n, int64_t k, bool may_split) {
-  return name_of(kernels::plan_product(m, n, k, may_split, 1, kLargeCard));
+std::string planned(int64_t m, int64_t n, int64_t k, bool may_split_k) {
+  return name_of(kernels::plan_gemm(m, n, k, may_split_k, 1, kLargeCard));
 }
 
 // 64 pictures at once: what the smallest layers of 1B and 7B have of tiles does not keep a card
 // busy.
-TEST(ProductPlan, SplitsWhereTilesAreFew) {
+TEST(GemmPlan, SplitsWhereTilesAreFew) {
   EXPECT_EQ(planned(2048, 128, 2048, true), "128 x 128 split");
   EXPECT_EQ(planned(4096, 128, 11008, true), "128 x 128 split");
   EXPECT_EQ(planned(22016, 128, 4096, true), "128 x 128");
 }
 
 // A convolution to colours: most of a larger tile would be multiplied for nothing.
-TEST(ProductPlan, FewOutputsTakeTheSmallestTile) {
+TEST(GemmPlan, FewOutputsTakeTheSmallestTile) {
   EXPECT_EQ(planned(3, 147456, 1152, false), "64 x 32");
   EXPECT_EQ(planned(128, 147456, 1152, false), "128 x 128");
 }

@@ -1,20 +1,20 @@
-// How a product of many columns is shared out among blocks. The order of its sums (products.h) does
-// not depend on it.
+// How a product of many columns is shared out among blocks. The order of its sums (gemm_operands.h)
+// does not depend on it.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
+#include "kernels/cuda/gemm_operands.h"
 #include "kernels/cuda/numbers.h"
-#include "kernels/cuda/products.h"
 #include "kernels/device_memory.h"
 
 namespace bifrons::cuda {
 
 // What a block makes: so many rows of A times so many of B. Both come in stages, all but one of
 // which are on their way while that one is multiplied.
-struct ProductTile {
+struct GemmTile {
   int warps;     // of 16 rows each
   int vectors;   // of 8 columns each
   int stages;    // in shared memory
@@ -33,25 +33,25 @@ struct ProductTile {
 };
 
 // As many stages as a large card's shared memory holds of the resident blocks, with totals.
-constexpr std::array<ProductTile, 3> kProductTiles = {
+constexpr std::array<GemmTile, 3> kGemmTiles = {
     {{4, 4, 4, 2, 3}, {8, 8, 4, 1, 2}, {8, 16, 5, 1, 1}}};
 
-struct ProductPlan {
-  int tile = 0;                  // of kProductTiles
+struct GemmPlan {
+  int tile = 0;                  // of kGemmTiles
   bool split = false;            // a block for every group of slices instead of one for all
   int64_t across = 0, down = 0;  // tiles over the columns and over the rows
 
   constexpr int64_t tiles() const { return across * down; }
 };
 
-constexpr ProductPlan plan_of(int tile, bool split, int64_t m, int64_t n) {
-  const ProductTile& one = kProductTiles[tile];
+constexpr GemmPlan plan_of(int tile, bool split, int64_t m, int64_t n) {
+  const GemmTile& one = kGemmTiles[tile];
   return {tile, split, ceil_div(n, one.columns()), ceil_div(m, one.rows())};
 }
 
 // Bytes that the blocks of a split product hand over to the one that adds them up.
-constexpr int64_t parts_bytes(const ProductPlan& plan) {
-  return kGroups * plan.tiles() * kProductTiles[plan.tile].result_bytes();
+constexpr int64_t split_k_bytes(const GemmPlan& plan) {
+  return kGroups * plan.tiles() * kGemmTiles[plan.tile].result_bytes();
 }
 
 // Of a large card, an H100: its multiprocessors; what each of them gets from L2 in a nanosecond
@@ -64,8 +64,8 @@ constexpr double kShareOfL2 = 42, kMostOfL2 = 84, kMultiplyAdds = 1700;
 constexpr double kAnswer = 800, kBlock = 1000, kMeeting = 1000;  // nanoseconds
 
 // Nanoseconds that a product should take.
-constexpr double time_of(const ProductPlan& plan, int64_t m, int64_t n, int64_t k, int64_t beside) {
-  const ProductTile& tile = kProductTiles[plan.tile];
+constexpr double time_of(const GemmPlan& plan, int64_t m, int64_t n, int64_t k, int64_t beside) {
+  const GemmTile& tile = kGemmTiles[plan.tile];
   const auto rounds = [](int64_t blocks, int64_t at_once) {
     return static_cast<double>(ceil_div(blocks, at_once));
   };
@@ -88,18 +88,18 @@ constexpr double time_of(const ProductPlan& plan, int64_t m, int64_t n, int64_t 
 
 // For C [m, n] = A [m, k] B [n, k]^T, `beside` of them in one launch; a single one may be split. Of
 // shared memory a block may have so many bytes.
-constexpr ProductPlan plan_product(int64_t m, int64_t n, int64_t k, bool may_split, int64_t beside,
-                                   int64_t shared_bytes) {
-  ProductPlan best = plan_of(0, false, m, n);
+constexpr GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool may_split_k, int64_t beside,
+                             int64_t shared_bytes) {
+  GemmPlan best = plan_of(0, false, m, n);
   double least = time_of(best, m, n, k, beside);
   const bool groups = slices_of(k).groups() > 1;
-  for (int tile = 0; tile < static_cast<int>(kProductTiles.size()); ++tile) {
+  for (int tile = 0; tile < static_cast<int>(kGemmTiles.size()); ++tile) {
     for (const bool split : {false, true}) {
-      const ProductPlan plan = plan_of(tile, split, m, n);
+      const GemmPlan plan = plan_of(tile, split, m, n);
       const bool possible =
-          may_split && beside == 1 && groups && parts_bytes(plan) <= kLargestParts;
+          may_split_k && beside == 1 && groups && split_k_bytes(plan) <= kLargestSplitK;
       if (split && !possible) continue;
-      if (kProductTiles[tile].shared_bytes(groups && !split) > shared_bytes) continue;
+      if (kGemmTiles[tile].shared_bytes(groups && !split) > shared_bytes) continue;
       const double time = time_of(plan, m, n, k, beside);
       if (time >= least) continue;
       least = time;

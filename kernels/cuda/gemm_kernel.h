@@ -1,21 +1,22 @@
-// Products of many columns: blocks of tensor-core tiles. See products.h for what is multiplied.
+// Products of many columns: blocks of tensor-core tiles. See gemm_operands.h for what is
+// multiplied.
 #pragma once
 
 #include <type_traits>
 #include <utility>
 
+#include "kernels/cuda/gemm_operands.h"
+#include "kernels/cuda/gemm_plan.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/product_plan.h"
-#include "kernels/cuda/products.h"
 
 namespace bifrons::cuda {
 
 // What blocks beyond those of the tiles are there for, and how many times those are: nothing.
-struct Alone {
+struct Single {
   static constexpr int64_t depth() { return 1; }
 };
 // Products of one shape beside each other: how far apart, in elements, operands and results lie.
-struct Beside {
+struct Batched {
   int count;
   int64_t a, b, y;
 
@@ -23,14 +24,14 @@ struct Beside {
 };
 // A block for each group of a tile's sums, as plan.split says. The last of them to finish adds up
 // what all have left in `parts`; a counter at zero for every tile.
-struct Split {
-  float4* parts;  // parts_bytes()
+struct SplitK {
+  float4* parts;  // split_k_bytes()
   int* counters;
 
   static constexpr int64_t depth() { return kGroups; }
 };
 
-// Four values of a lane, in the order of multiply_tile()'s result.
+// Four values of a lane, in the order of mma_m16n8k16()'s result.
 __device__ inline void add_to(float (&sum)[4], const float4& part) {
   sum[0] += part.x;
   sum[1] += part.y;
@@ -42,7 +43,7 @@ __device__ inline void add_to(float (&sum)[4], const float4& part) {
 // them read of B.
 template <int kTile>
 struct Stages {
-  static constexpr ProductTile kIs = kProductTiles[kTile];
+  static constexpr GemmTile kIs = kGemmTiles[kTile];
   static constexpr int kThreads = kIs.threads(), kColumns = static_cast<int>(kIs.columns());
   static constexpr int kEach =
       kIs.steps * kColumns * 4 / kThreads;  // vectors of B a thread fetches
@@ -62,7 +63,7 @@ struct Stages {
         uint4& to = a[i / 2][threadIdx.x / kWarp][i % 2][threadIdx.x % kWarp];
         if constexpr (kWhole || std::is_same_v<A, TiledWeights>) {
           const void* at = step < last ? from.address(tile, step, i % 2) : nullptr;
-          copy_to_shared(&to, at ? at : from.data, at != nullptr);
+          cp_async_16(&to, at ? at : from.data, at != nullptr);
         } else {
           to = from.eight(tile, step, i % 2);
         }
@@ -78,7 +79,7 @@ struct Stages {
         uint4& to = b[step][column][mine % 4];
         if constexpr (kWhole) {
           const Bf16* at = from.address(n, k0);
-          copy_to_shared(&to, at ? at : from.data, at != nullptr);
+          cp_async_16(&to, at ? at : from.data, at != nullptr);
         } else {
           to = from.eight(n, k0);
         }
@@ -91,7 +92,7 @@ struct Stages {
   float4 totals[kIs.vectors][kThreads];  // of groups; only where a block adds up several
 };
 
-// What a thread adds up: in the order of products.h, for kN vectors of columns.
+// What a thread adds up: in the order of gemm_operands.h, for kN vectors of columns.
 template <int kN>
 struct Sums {
   float slice[kN][4] = {}, group[kN][4] = {};
@@ -113,11 +114,11 @@ struct Sums {
 };
 
 // kWhole: both operands come in whole vectors.
-template <int kTile, bool kWhole, typename A, typename B, typename T, typename Others>
-__global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[kTile].resident)
-    product_kernel(A a_rows, B b_rows, Finish<T> finish, Slices slices, Others others) {
-  constexpr ProductTile kIs = kProductTiles[kTile];
-  constexpr bool kSplit = std::is_same_v<Others, Split>;
+template <int kTile, bool kWhole, typename A, typename B, typename T, typename ZMode>
+__global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile].resident)
+    gemm_kernel(A a_rows, B b_rows, Epilogue<T> epilogue, KSlices slices, ZMode mode) {
+  constexpr GemmTile kIs = kGemmTiles[kTile];
+  constexpr bool kSplitK = std::is_same_v<ZMode, SplitK>;
   constexpr bool kWeights = std::is_same_v<A, TiledWeights>;
   constexpr int kN = kIs.vectors, kUnderWay = kIs.stages - 1;
   Stages<kTile>& shared = *dynamic_shared<Stages<kTile>>();
@@ -125,15 +126,15 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
   const int64_t tile = int64_t{blockIdx.y} * kIs.warps + warp;
   const int64_t first_column = blockIdx.x * kIs.columns();
   int first = 0, last = slices.steps;
-  if constexpr (kSplit) {
+  if constexpr (kSplitK) {
     const int steps = slices.each * slices.length;
     first = static_cast<int>(blockIdx.z) * steps;
     last = first + steps < last ? first + steps : last;
   }
-  if constexpr (std::is_same_v<Others, Beside>) {
-    a_rows.shift(blockIdx.z * others.a);
-    b_rows.shift(blockIdx.z * others.b);
-    finish.y += blockIdx.z * others.y;
+  if constexpr (std::is_same_v<ZMode, Batched>) {
+    a_rows.shift(blockIdx.z * mode.a);
+    b_rows.shift(blockIdx.z * mode.b);
+    epilogue.y += blockIdx.z * mode.y;
   }
 
   // Weights are there from the beginning.
@@ -149,7 +150,7 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
   for (int s = 0; s < kUnderWay; ++s) {
     const int begin = first + s * kIs.steps;
     if (begin < last) shared.of[s].template fetch_b<kWhole>(b_rows, first_column, begin);
-    end_copy_group();
+    cp_async_commit();
   }
 
   Sums<kN> sums;
@@ -158,13 +159,13 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
   int slot = 0, free_slot = kUnderWay;
 #pragma unroll 1
   for (int begin = first; begin < last; begin += kIs.steps) {
-    wait_for_copies<kUnderWay - 1>();
+    cp_async_wait<kUnderWay - 1>();
     __syncthreads();  // this stage has been filled by all, and nobody reads the one before any more
     if (const int next = begin + kUnderWay * kIs.steps; next < last) {
       shared.of[free_slot].template fetch_a<kWhole>(a_rows, tile, next, last);
       shared.of[free_slot].template fetch_b<kWhole>(b_rows, first_column, next);
     }
-    end_copy_group();
+    cp_async_commit();
     const auto& stage = shared.of[slot];
     free_slot = slot;
     slot = slot + 1 == kIs.stages ? 0 : slot + 1;
@@ -174,12 +175,12 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
       const Fragment a = A::fragment(stage.a[i][warp][0][lane], stage.a[i][warp][1][lane]);
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
-        multiply_step(sums.slice[j], a, stage.b[i][j * 8 + lane / 4][lane % 4]);
+        mma_step(sums.slice[j], a, stage.b[i][j * 8 + lane / 4][lane % 4]);
       }
       if (--steps_left > 0 && begin + i + 1 < last) continue;
       steps_left = slices.length;
       sums.end_slice();
-      if (kSplit || --slices_left > 0 || slices.groups() == 1) continue;
+      if (kSplitK || --slices_left > 0 || slices.groups() == 1) continue;
       slices_left = slices.each;
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
@@ -190,87 +191,87 @@ __global__ void __launch_bounds__(kProductTiles[kTile].threads(), kProductTiles[
       any_total = true;
     }
   }
-  wait_for_copies<0>();
+  cp_async_wait<0>();
 
-  const auto finish_four = [&](int j, const float4& sum) {
+  const auto store_four = [&](int j, const float4& sum) {
     const float four[4] = {sum.x, sum.y, sum.z, sum.w};
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
-      finish(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
-             four[e]);
+      epilogue(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
+               four[e]);
     }
   };
-  if constexpr (kSplit) {
+  if constexpr (kSplitK) {
     const int64_t at = int64_t{blockIdx.y} * gridDim.x + blockIdx.x;
     constexpr int kThreads = kIs.threads();
-    float4* const parts = others.parts + at * kGroups * kN * kThreads + thread;
+    float4* const parts = mode.parts + at * kGroups * kN * kThreads + thread;
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
       parts[(blockIdx.z * kN + j) * kThreads] = sums.with_group(j, nullptr);
     }
-    if (!last_to_arrive(others.counters + at, kGroups)) return;
+    if (!last_to_arrive(mode.counters + at, kGroups)) return;
 #pragma unroll 4
     for (int j = 0; j < kN; ++j) {
       float total[4] = {};
 #pragma unroll
       for (int g = 0; g < kGroups; ++g) add_to(total, parts[(g * kN + j) * kThreads]);
-      finish_four(j, {total[0], total[1], total[2], total[3]});
+      store_four(j, {total[0], total[1], total[2], total[3]});
     }
   } else {
     // The last slices of K may be missing, and then the group they would end was not added yet.
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
-      finish_four(j, sums.with_group(j, any_total ? &shared.totals[j][thread] : nullptr));
+      store_four(j, sums.with_group(j, any_total ? &shared.totals[j][thread] : nullptr));
     }
   }
 }
 
-template <int kTile, bool kWhole, typename A, typename B, typename T, typename Others>
-void multiply_in_blocks(Stream& s, const ProductPlan& plan, const A& a, const B& b,
-                        const Finish<T>& finish, int64_t k, const Others& others) {
-  constexpr ProductTile kIs = kProductTiles[kTile];
-  const Slices slices = slices_of(k);
+template <int kTile, bool kWhole, typename A, typename B, typename T, typename ZMode>
+void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b,
+                      const Epilogue<T>& epilogue, int64_t k, const ZMode& mode) {
+  constexpr GemmTile kIs = kGemmTiles[kTile];
+  const KSlices slices = slices_of(k);
   // Blocks along x cover N: those that read the same rows of A follow each other.
   const Grid grid{dim3(static_cast<unsigned>(plan.across), static_cast<unsigned>(plan.down),
-                       static_cast<unsigned>(others.depth())),
+                       static_cast<unsigned>(mode.depth())),
                   dim3(kIs.threads()), kIs.shared_bytes(!plan.split && slices.groups() > 1)};
-  launch_early(s.handle, s.early, product_kernel<kTile, kWhole, A, B, T, Others>, grid, a, b,
-               finish, slices, others);
+  launch_early(s.handle, s.early, gemm_kernel<kTile, kWhole, A, B, T, ZMode>, grid, a, b, epilogue,
+               slices, mode);
 }
 
-// `plan`: of the sizes in `finish` and of k.
-template <typename A, typename B, typename T, typename Others>
-void multiply_as(Stream& s, const ProductPlan& plan, const A& a, const B& b,
-                 const Finish<T>& finish, int64_t k, const Others& others) {
-  static_assert(kProductTiles.size() == 3);
+// `plan`: of the sizes in `epilogue` and of k.
+template <typename A, typename B, typename T, typename ZMode>
+void launch_gemm(Stream& s, const GemmPlan& plan, const A& a, const B& b,
+                 const Epilogue<T>& epilogue, int64_t k, const ZMode& mode) {
+  static_assert(kGemmTiles.size() == 3);
   switch (plan.tile) {
     case 0:
-      return multiply_in_blocks<0, true>(s, plan, a, b, finish, k, others);
+      return launch_gemm_tile<0, true>(s, plan, a, b, epilogue, k, mode);
     case 1:
-      return multiply_in_blocks<1, true>(s, plan, a, b, finish, k, others);
+      return launch_gemm_tile<1, true>(s, plan, a, b, epilogue, k, mode);
     default:
-      return multiply_in_blocks<2, true>(s, plan, a, b, finish, k, others);
+      return launch_gemm_tile<2, true>(s, plan, a, b, epilogue, k, mode);
   }
 }
 
-// kMaySplit: only for callers that hold nothing in the workspace, which a split product takes.
-template <bool kMaySplit = false, typename A, typename B, typename T, typename Others = Alone>
-void multiply(Stream& s, const A& a, const B& b, const Finish<T>& finish, int64_t k,
-              const Others& others = {}) {
+// kMaySplitK: only for callers that hold nothing in the workspace, which a split product takes.
+template <bool kMaySplitK = false, typename A, typename B, typename T, typename ZMode = Single>
+void gemm(Stream& s, const A& a, const B& b, const Epilogue<T>& epilogue, int64_t k,
+          const ZMode& mode = {}) {
   if (!a.whole() || !b.whole()) {
-    return multiply_in_blocks<0, false>(s, plan_of(0, false, finish.m, finish.n), a, b, finish, k,
-                                        others);
+    return launch_gemm_tile<0, false>(s, plan_of(0, false, epilogue.m, epilogue.n), a, b, epilogue,
+                                      k, mode);
   }
-  const ProductPlan plan =
-      plan_product(finish.m, finish.n, k, kMaySplit, others.depth(), s.shared_bytes);
-  if constexpr (kMaySplit) {
+  const GemmPlan plan =
+      plan_gemm(epilogue.m, epilogue.n, k, kMaySplitK, mode.depth(), s.shared_bytes);
+  if constexpr (kMaySplitK) {
     if (plan.split) {
-      const Split split{reinterpret_cast<float4*>(s.workspace.area(parts_bytes(plan))),
-                        s.workspace.counters(plan.tiles())};
-      return multiply_as(s, plan, a, b, finish, k, split);
+      const SplitK split{reinterpret_cast<float4*>(s.workspace.area(split_k_bytes(plan))),
+                         s.workspace.counters(plan.tiles())};
+      return launch_gemm(s, plan, a, b, epilogue, k, split);
     }
   }
-  multiply_as(s, plan, a, b, finish, k, others);
+  launch_gemm(s, plan, a, b, epilogue, k, mode);
 }
 
 }  // namespace bifrons::cuda

@@ -1,4 +1,6 @@
-// Products by oneDNN (API 2.x), one single-threaded primitive each.
+// OnednnGemm by oneDNN (API 2.x), one single-threaded primitive each.
+#include "kernels/cpu/gemm_onednn.h"
+
 #include <omp.h>
 
 #include <map>
@@ -8,7 +10,6 @@
 
 #include "kernels/cpu/memory.h"
 #include "kernels/cpu/onednn.h"
-#include "kernels/cpu/products.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -34,13 +35,13 @@ struct Plan {
 
 }  // namespace
 
-struct Products::State {
+struct OnednnGemm::State {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   std::mutex mutex;
-  std::map<ProductShape, Plan> plans;  // addresses stay as it grows
-  std::vector<Buffer> idle;            // scratch memory nobody uses
+  std::map<GemmShape, Plan> plans;  // addresses stay as it grows
+  std::vector<Buffer> idle;         // scratch memory nobody uses
 
-  const Plan& plan(const ProductShape& shape) {
+  const Plan& plan(const GemmShape& shape) {
     const std::lock_guard lock(mutex);
     if (const auto known = plans.find(shape); known != plans.end()) return known->second;
     require_memory(kPlanningMemory);
@@ -72,17 +73,17 @@ struct Products::State {
   }
 };
 
-Products::Products() {
+OnednnGemm::OnednnGemm() {
   with_onednn([this] { state_ = std::make_unique<State>(); });
 }
-Products::~Products() = default;
+OnednnGemm::~OnednnGemm() = default;
 
 // Below it oneDNN multiplies bf16 by loops that are slower than ours in f32.
-bool Products::available() {
+bool OnednnGemm::available() {
   return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
 }
 
-void Products::run(const ProductShape& shape, const void* a, const void* b, void* c) {
+void OnednnGemm::run(const GemmShape& shape, const void* a, const void* b, void* c) {
   const OneThread one_thread;
   Buffer scratch;
   with_onednn([&] {

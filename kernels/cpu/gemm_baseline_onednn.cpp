@@ -5,9 +5,9 @@
 #include <chrono>
 #include <vector>
 
+#include "kernels/cpu/gemm_baseline.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/thread_pool.h"
-#include "kernels/cpu/yardstick.h"
 #include "kernels/threads.h"
 
 namespace bifrons::cpu {
@@ -32,7 +32,7 @@ dnnl::memory filled(const Desc& desc, const dnnl::engine& engine) {
 
 }  // namespace
 
-struct Yardstick::State {
+struct GemmBaseline::State {
   int threads = 1;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   std::vector<Product> products;
@@ -48,25 +48,25 @@ struct Yardstick::State {
   }
 };
 
-Yardstick::Yardstick(int threads) : state_(std::make_unique<State>()) {
+GemmBaseline::GemmBaseline(int threads) : state_(std::make_unique<State>()) {
   // OpenMP ends the process where it cannot start a thread.
   state_->threads = startable_threads(threads > 0 ? threads : available_cores());
 }
-Yardstick::~Yardstick() = default;
+GemmBaseline::~GemmBaseline() = default;
 
-bool Yardstick::available() { return onednn_knows_bf16(); }
+bool GemmBaseline::available() { return onednn_knows_bf16(); }
 
-void Yardstick::add_linear(int64_t m, int64_t k, int64_t n) {
+void GemmBaseline::add_linear(int64_t m, int64_t k, int64_t n) {
   state_->add(Desc({m, k}, Type::bf16, Tag::ab), Desc({k, n}, Type::bf16, Tag::any),
               Desc({m, n}, Type::bf16, Tag::ab));
 }
 
-void Yardstick::add_batch(int64_t batch, int64_t m, int64_t k, int64_t n) {
+void GemmBaseline::add_batch(int64_t batch, int64_t m, int64_t k, int64_t n) {
   state_->add(Desc({batch, m, k}, Type::bf16, Tag::abc), Desc({batch, k, n}, Type::bf16, Tag::abc),
               Desc({batch, m, n}, Type::bf16, Tag::abc));
 }
 
-double Yardstick::measure() {
+double GemmBaseline::measure() {
   const int before = omp_get_max_threads();
   omp_set_num_threads(state_->threads);
   dnnl::stream stream(state_->engine);

@@ -1,5 +1,5 @@
 // The ceiling a wide network is compared with: what a library needs for its matrix products alone.
-// CMake picks the implementation: yardstick_onednn.cpp or yardstick_none.cpp.
+// CMake picks the implementation: gemm_baseline_onednn.cpp or gemm_baseline_stub.cpp.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 namespace bifrons::cpu {
 
-class Yardstick {
+class GemmBaseline {
  public:
   // threads: 0 takes all cores of this process.
-  explicit Yardstick(int threads = 0);
-  ~Yardstick();
-  Yardstick(const Yardstick&) = delete;
-  Yardstick& operator=(const Yardstick&) = delete;
+  explicit GemmBaseline(int threads = 0);
+  ~GemmBaseline();
+  GemmBaseline(const GemmBaseline&) = delete;
+  GemmBaseline& operator=(const GemmBaseline&) = delete;
 
   // Whether this build and this processor can.
   static bool available();
