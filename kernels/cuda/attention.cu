@@ -134,8 +134,8 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   __shared__ float4 weights[kChunk / 4];
   __shared__ float mixed[kWarps][kHead];
   __shared__ float extremes[2][kWarps];
-  let_next_begin();
-  wait_for_previous();
+  trigger_dependents();
+  grid_dependency_wait();
   const int chunk = blockIdx.x, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int64_t head = blockIdx.y, m = blockIdx.z;
   const int64_t position = positions[m], slot = slots[m];
@@ -235,9 +235,9 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   visit_activation(q.dtype, [&](auto element) {
     using T = decltype(element);
     const auto run = [&](auto kernel) {
-      launch_early(s.handle, s.early, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(),
-                   cache.v.as<T>(), rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area,
-                   counters, job);
+      launch_pdl(s.handle, s.pdl, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(),
+                 cache.v.as<T>(), rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area,
+                 counters, job);
     };
     const bool vectors = size % 4 == 0 && addresses % (4 * sizeof(T)) == 0;
     vectors ? run(attention_kernel<T, 4>) : run(attention_kernel<T, 1>);

@@ -33,13 +33,13 @@ class EventMark final : public Mark {
   cudaEvent_t event_ = nullptr;
 };
 
-// Programmatic dependent launch, unless BIFRONS_EARLY_START=0 or 1 says so where it is faster. In
+// Programmatic dependent launch, unless BIFRONS_PDL=0 or 1 says so where it is faster. In
 // code for older cards no kernel waits for the one before it, also where a later card runs it.
-EarlyStart early_start(int code) {
-  const char* asked = std::getenv("BIFRONS_EARLY_START");
+PdlMode pdl_mode(int code) {
+  const char* asked = std::getenv("BIFRONS_PDL");
   const std::string_view answer = asked ? asked : "";
-  if (code < 90 || answer == "0") return EarlyStart::kNever;
-  return answer == "1" ? EarlyStart::kAlways : EarlyStart::kIfFaster;
+  if (code < 90 || answer == "0") return PdlMode::kNever;
+  return answer == "1" ? PdlMode::kAlways : PdlMode::kIfFaster;
 }
 
 }  // namespace
@@ -55,8 +55,8 @@ CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
   must(cudaStreamCreateWithPriority(&stream_.handle, cudaStreamNonBlocking,
                                     gives_way ? least : greatest),
        "making a stream");
-  early_ = early_start(code);
-  stream_.early = early_ == EarlyStart::kAlways;
+  pdl_ = pdl_mode(code);
+  stream_.pdl = pdl_ == PdlMode::kAlways;
   int shared = 0;
   must(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
        "asking for its shared memory");
@@ -112,7 +112,7 @@ std::unique_ptr<Mark> CudaBackend::mark() { return std::make_unique<EventMark>(o
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
   check(step != nullptr, "record: no step");
-  return record_graph(on_card(), early_, meter(), step);
+  return record_graph(on_card(), pdl_, meter(), step);
 }
 
 Buffer CudaBackend::widened(std::span<const HostArray> parts) {

@@ -81,7 +81,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   std::string description_;
-  EarlyStart early_;
+  PdlMode pdl_;
   Stream stream_;
   LibraryConvolutions library_;  // goes before its stream
 };

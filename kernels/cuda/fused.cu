@@ -49,8 +49,8 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   };
 #pragma unroll
   for (int i = 0; i < kStepsAhead; ++i) fetch(i, first + i);
-  let_next_begin();
-  wait_for_previous();
+  trigger_dependents();
+  grid_dependency_wait();
   sum_strands<4>(strands, rows.x, rows.pitch, rows.rows, rows.k);
   __syncthreads();
   const int column = lane / 4;
@@ -181,7 +181,7 @@ void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, cons
   static_assert(kMostSlices * kStepsAhead * 2 * kStepVectors * sizeof(uint4) +
                     kColumns * kStrands * sizeof(float) <=
                 kLeastShared);
-  launch_early(s.handle, s.early, norm_gemm_kernel<Pair>, grid, weights, rows, pair, slices);
+  launch_pdl(s.handle, s.pdl, norm_gemm_kernel<Pair>, grid, weights, rows, pair, slices);
 }
 
 bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,

@@ -138,14 +138,14 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
   }
 
   // Weights are there from the beginning.
-  if constexpr (!kWeights) wait_for_previous();
+  if constexpr (!kWeights) grid_dependency_wait();
 #pragma unroll
   for (int s = 0; s < kUnderWay; ++s) {
     const int begin = first + s * kIs.steps;
     if (begin < last) shared.of[s].template fetch_a<kWhole>(a_rows, tile, begin, last);
   }
-  let_next_begin();
-  if constexpr (kWeights) wait_for_previous();
+  trigger_dependents();
+  if constexpr (kWeights) grid_dependency_wait();
 #pragma unroll
   for (int s = 0; s < kUnderWay; ++s) {
     const int begin = first + s * kIs.steps;
@@ -235,8 +235,8 @@ void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b,
   const Grid grid{dim3(static_cast<unsigned>(plan.across), static_cast<unsigned>(plan.down),
                        static_cast<unsigned>(mode.depth())),
                   dim3(kIs.threads()), kIs.shared_bytes(!plan.split && slices.groups() > 1)};
-  launch_early(s.handle, s.early, gemm_kernel<kTile, kWhole, A, B, T, ZMode>, grid, a, b, epilogue,
-               slices, mode);
+  launch_pdl(s.handle, s.pdl, gemm_kernel<kTile, kWhole, A, B, T, ZMode>, grid, a, b, epilogue,
+             slices, mode);
 }
 
 // `plan`: of the sizes in `epilogue` and of k.

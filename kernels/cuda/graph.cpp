@@ -76,9 +76,9 @@ class GraphRecording final : public Recording {
  public:
   GraphRecording(Stream& stream, Meter& meter) : stream_(stream), meter_(meter) {}
 
-  void record(EarlyStart early, const std::function<void()>& step) {
-    capture(ways_[0], early == EarlyStart::kAlways, step);
-    if (early != EarlyStart::kIfFaster) return;
+  void record(PdlMode mode, const std::function<void()>& step) {
+    capture(ways_[0], mode == PdlMode::kAlways, step);
+    if (mode != PdlMode::kIfFaster) return;
     try {
       capture(ways_[1], true, step);
     } catch (const Error&) {
@@ -114,17 +114,17 @@ class GraphRecording final : public Recording {
     Moment begin, end;
   };
 
-  void capture(Graph& graph, bool early, const std::function<void()>& step) {
+  void capture(Graph& graph, bool pdl, const std::function<void()>& step) {
     struct Restore {
       Stream& stream;
       Meter& meter;
-      bool early;
+      bool pdl;
       Meter before;
       ~Restore() {
-        stream.early = early;
+        stream.pdl = pdl;
         meter = before;
       }
-    } restore{stream_, meter_, std::exchange(stream_.early, early), meter_};
+    } restore{stream_, meter_, std::exchange(stream_.pdl, pdl), meter_};
     meter_.reset();
     graph.capture(stream_.handle, step);
     counts_ = meter_;
@@ -156,10 +156,10 @@ class GraphRecording final : public Recording {
 
 }  // namespace
 
-std::unique_ptr<Recording> record_graph(Stream& stream, EarlyStart early, Meter& meter,
+std::unique_ptr<Recording> record_graph(Stream& stream, PdlMode mode, Meter& meter,
                                         const std::function<void()>& step) {
   auto recording = std::make_unique<GraphRecording>(stream, meter);
-  recording->record(early, step);
+  recording->record(mode, step);
   return recording;
 }
 

@@ -9,8 +9,8 @@
 
 namespace bifrons::cuda {
 
-// Whether kernels begin before the one in front of them has ended (launch_early()).
-enum class EarlyStart : uint8_t {
+// Whether kernels begin before the one in front of them has ended (launch_pdl()).
+enum class PdlMode : uint8_t {
   kNever,
   kAlways,
   kIfFaster,  // a recorded step is tried both ways; kernels that are not recorded do not
@@ -18,7 +18,7 @@ enum class EarlyStart : uint8_t {
 
 // Calls `step` to see what it launches on `stream`, without running it; twice for kIfFaster.
 // `meter` counts each run as it counted that call.
-std::unique_ptr<Recording> record_graph(Stream& stream, EarlyStart early, Meter& meter,
+std::unique_ptr<Recording> record_graph(Stream& stream, PdlMode mode, Meter& meter,
                                         const std::function<void()>& step);
 
 }  // namespace bifrons::cuda

@@ -53,15 +53,15 @@ __device__ inline uint32_t round_pair(float low, float high) {
   return r;
 }
 
-// For kernels that launch_early() starts: from here on what earlier kernels wrote is there.
-__device__ inline void wait_for_previous() {
+// For kernels that launch_pdl() starts: from here on what earlier kernels wrote is there.
+__device__ inline void grid_dependency_wait() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
 
 // The next kernel may begin as soon as every block has come here and there is room for it.
-__device__ inline void let_next_begin() {
+__device__ inline void trigger_dependents() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
 #endif

@@ -44,12 +44,12 @@ void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid
 }
 
 // The same for a kernel that may begin while the one before it in the stream still runs
-// (programmatic dependent launch), if `early` says that the card can. It calls wait_for_previous()
+// (programmatic dependent launch), if `pdl` says that the card can. It calls grid_dependency_wait()
 // in every block, whatever that block does, before it touches anything but weights.
 template <typename... Parameters, typename... Arguments>
-void launch_early(cudaStream_t stream, bool early, void (*kernel)(Parameters...), const Grid& grid,
-                  const Arguments&... arguments) {
-  if (!early) return launch(stream, kernel, grid, arguments...);
+void launch_pdl(cudaStream_t stream, bool pdl, void (*kernel)(Parameters...), const Grid& grid,
+                const Arguments&... arguments) {
+  if (!pdl) return launch(stream, kernel, grid, arguments...);
   allow_shared(kernel, grid.shared_bytes);
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;

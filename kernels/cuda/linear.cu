@@ -37,8 +37,8 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   };
 #pragma unroll
   for (int i = 0; i < kAhead; ++i) fetch(i, first + i);
-  let_next_begin();
-  wait_for_previous();
+  trigger_dependents();
+  grid_dependency_wait();
   constexpr int kTogether = kAhead / kN;  // steps whose part of x is read together
   uint4 b[kTogether][kN];
   const auto load_b = [&](int begin) {
@@ -93,8 +93,8 @@ void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOper
   static_assert(kMostSlices *
                     (kAhead * kStepVectors * sizeof(uint4) + kTileOut * kN * 8 * sizeof(float)) <=
                 kLeastShared);
-  launch_early(s.handle, s.early, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, epilogue,
-               slices);
+  launch_pdl(s.handle, s.pdl, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, epilogue,
+             slices);
 }
 
 int code_generation() {

@@ -22,7 +22,7 @@ struct Stream {
   }
 
   cudaStream_t handle = nullptr;
-  bool early = false;                   // whether launch_early() is that here
+  bool pdl = false;                     // whether launch_pdl() is that here
   int64_t shared_bytes = kLeastShared;  // that a block may have
   Workspace workspace;
 };

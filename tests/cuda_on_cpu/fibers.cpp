@@ -66,7 +66,7 @@ struct Block {
   const char* failure = nullptr;  // what a thread did wrong
   std::vector<std::byte> shared;
   const std::function<void()>* before = nullptr;  // of a kernel that began early, until it is done
-  bool early = false, waited = false, before_wanted = false;
+  bool pdl = false, waited = false, before_wanted = false;
 };
 
 Block& block();
@@ -310,7 +310,7 @@ int count_in_block(bool holds) {
   return count;
 }
 
-void wait_for_previous() {
+void grid_dependency_wait() {
   Block& b = block();
   b.waited = true;
   if (!b.before) return;
@@ -342,18 +342,18 @@ void cp_async_wait(int groups_under_way) {
   }
 }
 
-void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
-                    const std::function<void()>& kernel, const std::function<void()>& before) {
+void run_grid_pdl(dim3 blocks, dim3 threads, int64_t shared_bytes,
+                  const std::function<void()>& kernel, const std::function<void()>& before) {
   Block& b = block();
   b.before = &before;
-  b.early = true;
+  b.pdl = true;
   try {
     run_grid(blocks, threads, shared_bytes, kernel);
   } catch (...) {
-    b.early = false;
+    b.pdl = false;
     throw;
   }
-  b.early = false;
+  b.pdl = false;
 }
 
 void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
@@ -373,7 +373,7 @@ void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
         blockIdx = {x, y, z};
         prepare_block(threads, shared_bytes);
         run_block();
-        if (block().early && !block().waited) {
+        if (block().pdl && !block().waited) {
           throw std::logic_error("a block ended without having waited for earlier kernels");
         }
       }

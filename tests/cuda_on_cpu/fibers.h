@@ -14,11 +14,11 @@ void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes, const std::functi
 
 // The same for a kernel that began early: what was launched before it is done only when its first
 // thread waits for that. Throws std::logic_error for a block that ends without having waited.
-void run_grid_early(dim3 blocks, dim3 threads, int64_t shared_bytes,
-                    const std::function<void()>& kernel, const std::function<void()>& before);
+void run_grid_pdl(dim3 blocks, dim3 threads, int64_t shared_bytes,
+                  const std::function<void()>& kernel, const std::function<void()>& before);
 
 // Where a thread of such a kernel waits.
-void wait_for_previous();
+void grid_dependency_wait();
 
 // Copies 16 bytes, or zeros from nowhere: at once (copies_at_once()), or not before this thread
 // waits for the group. A kernel must bear both.
@@ -34,7 +34,7 @@ std::byte* shared_memory();
 // what has to be done before it, if it may begin without that.
 void submit(cudaStream_t stream, std::function<void()> work);
 void submit_kernel(cudaStream_t stream, std::function<void()> work);
-void submit_early_kernel(cudaStream_t stream,
-                         std::function<void(const std::function<void()>& before)> work);
+void submit_pdl_kernel(cudaStream_t stream,
+                       std::function<void(const std::function<void()>& before)> work);
 
 }  // namespace cuda_on_cpu

@@ -21,7 +21,7 @@ struct FakeGraph {
     bool kernel = false;
   };
   std::vector<Node> nodes;
-  bool early = false;  // whether one of them begins early
+  bool pdl = false;  // whether one of them begins early
 };
 
 // Work is numbered from 1; `done` of it have been done.
@@ -67,12 +67,12 @@ int64_t& graphs_left() {
   return count;
 }
 
-int64_t& early_graphs_count() {
+int64_t& pdl_graphs_count() {
   static int64_t count = 0;
   return count;
 }
 
-int64_t& early_count() {
+int64_t& pdl_count() {
   static int64_t count = 0;
   return count;
 }
@@ -117,12 +117,12 @@ void submit_kernel(cudaStream_t stream, std::function<void()> work) {
 }
 
 // In a graph it takes the place of the kernel before it, and runs that one within.
-void submit_early_kernel(cudaStream_t stream,
-                         std::function<void(const std::function<void()>&)> work) {
-  ++early_count();
+void submit_pdl_kernel(cudaStream_t stream,
+                       std::function<void(const std::function<void()>&)> work) {
+  ++pdl_count();
   std::function<void()> before = [] {};
   FakeGraph* graph = stream->capturing;
-  if (graph) graph->early = true;
+  if (graph) graph->pdl = true;
   if (graph && !graph->nodes.empty() && graph->nodes.back().kernel) {
     before = std::move(graph->nodes.back().work);
     graph->nodes.pop_back();
@@ -131,9 +131,9 @@ void submit_early_kernel(cudaStream_t stream,
       stream, [before, work] { work(before); }, true);
 }
 
-int64_t early_kernels() { return early_count(); }
+int64_t pdl_kernels() { return pdl_count(); }
 
-int64_t early_graphs() { return early_graphs_count(); }
+int64_t pdl_graphs() { return pdl_graphs_count(); }
 
 int64_t waiting_graphs() { return graphs_left(); }
 
@@ -310,10 +310,10 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess;
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   ++cuda_on_cpu::graphs_left();
   // As on a device, it may be destroyed before it has run.
-  if (executable->early) ++cuda_on_cpu::early_graphs_count();
+  if (executable->pdl) ++cuda_on_cpu::pdl_graphs_count();
   cuda_on_cpu::submit(stream, [stream, graph = *executable] {
     const cuda_on_cpu::Machine& card = machine();
-    stream->clock.back() += graph.early ? card.early_milliseconds : card.milliseconds;
+    stream->clock.back() += graph.pdl ? card.pdl_milliseconds : card.milliseconds;
     for (const cuda_on_cpu::FakeGraph::Node& node : graph.nodes) node.work();
     --cuda_on_cpu::graphs_left();
   });

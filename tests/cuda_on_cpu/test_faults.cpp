@@ -59,7 +59,8 @@ TEST_F(Faults, AHealthyMachineIsDescribed) {
   EXPECT_EQ(status.driver, "13.0");
   ASSERT_EQ(status.devices.size(), 1u);
   EXPECT_EQ(status.devices[0].capability, "9.0");
-  EXPECT_EQ(make_cuda_on_cpu_backend(0, false)->description(), "0: this CPU in a GPU's clothes, 8192 MiB");
+  EXPECT_EQ(make_cuda_on_cpu_backend(0, false)->description(),
+            "0: this CPU in a GPU's clothes, 8192 MiB");
 }
 
 TEST_F(Faults, NoDriver) {
@@ -111,17 +112,17 @@ TEST_F(Faults, WhatABuildHasCodeFor) {
 }
 
 // A kernel translated from code for older cards does not wait for the one before it.
-TEST_F(Faults, OnlyCodeThatWaitsBeginsEarly) {
-  setenv("BIFRONS_EARLY_START", "1", 1);
+TEST_F(Faults, PdlNeedsCodeThatWaits) {
+  setenv("BIFRONS_PDL", "1", 1);
   for (const int code : {80, 90}) {
     machine.major = 12;
     machine.code = code;
     const auto b = make_cuda_on_cpu_backend(0, false);
-    const int64_t before = cuda_on_cpu::early_kernels();
+    const int64_t before = cuda_on_cpu::pdl_kernels();
     testing::linear_once(*b);
-    EXPECT_EQ(cuda_on_cpu::early_kernels() - before, code == 90 ? 1 : 0) << code;
+    EXPECT_EQ(cuda_on_cpu::pdl_kernels() - before, code == 90 ? 1 : 0) << code;
   }
-  unsetenv("BIFRONS_EARLY_START");
+  unsetenv("BIFRONS_PDL");
 }
 
 TEST_F(Faults, MemoryThatDoesNotSuffice) {
@@ -165,7 +166,8 @@ TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
 
 // The decoder's backend does not hold up the one that draws.
 TEST_F(Faults, WorkThatGivesWayHasTheLeastPriority) {
-  const auto draws = make_cuda_on_cpu_backend(0, false), decodes = make_cuda_on_cpu_backend(0, true);
+  const auto draws = make_cuda_on_cpu_backend(0, false),
+             decodes = make_cuda_on_cpu_backend(0, true);
   EXPECT_EQ(cuda_on_cpu::stream_priorities(), (std::vector<int>{-5, 0}));
 }
 

@@ -135,14 +135,14 @@ struct Machine {
   // Whether work is left until somebody waits for it: what a host that runs ahead must bear.
   bool late = false;
   // What a graph takes, and one with kernels that begin early.
-  float milliseconds = 1.0f, early_milliseconds = 0.9f;
+  float milliseconds = 1.0f, pdl_milliseconds = 0.9f;
 };
 Machine& machine();
 
 // Launches so far, also into graphs, that may begin before what is in front of them has ended.
-int64_t early_kernels();
+int64_t pdl_kernels();
 // Graphs with such kernels that were launched.
-int64_t early_graphs();
+int64_t pdl_graphs();
 
 // Launched graphs that have not run yet, of all streams.
 int64_t waiting_graphs();

@@ -30,8 +30,8 @@ inline uint32_t round_pair(float low, float high) {
   return to_bf16(low).bits | uint32_t{to_bf16(high).bits} << 16;
 }
 
-inline void wait_for_previous() { cuda_on_cpu::wait_for_previous(); }
-inline void let_next_begin() {}
+inline void grid_dependency_wait() { cuda_on_cpu::grid_dependency_wait(); }
+inline void trigger_dependents() {}
 
 // A lane's share of both operands.
 struct Operands {

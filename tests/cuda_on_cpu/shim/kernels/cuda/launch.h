@@ -25,12 +25,12 @@ void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid
 }
 
 template <typename... Parameters, typename... Arguments>
-void launch_early(cudaStream_t stream, bool early, void (*kernel)(Parameters...), const Grid& grid,
-                  const Arguments&... arguments) {
-  if (!early) return launch(stream, kernel, grid, arguments...);
-  cuda_on_cpu::submit_early_kernel(
+void launch_pdl(cudaStream_t stream, bool pdl, void (*kernel)(Parameters...), const Grid& grid,
+                const Arguments&... arguments) {
+  if (!pdl) return launch(stream, kernel, grid, arguments...);
+  cuda_on_cpu::submit_pdl_kernel(
       stream, [kernel, grid, arguments...](const std::function<void()>& before) {
-        cuda_on_cpu::run_grid_early(
+        cuda_on_cpu::run_grid_pdl(
             grid.blocks, grid.threads, grid.shared_bytes, [&] { kernel(arguments...); }, before);
       });
 }

@@ -21,13 +21,13 @@ namespace kernels = ::bifrons::cuda;
 
 constexpr int64_t kHidden = 64, kHeads = 2, kSize = 32, kWide = 160;
 
-TEST(Early, WhatIsLookedAtTooSoonIsOld) {
+TEST(Pdl, WhatIsLookedAtTooSoonIsOld) {
   int input = 1, seen = 0, later = 0;
-  cuda_on_cpu::run_grid_early(
+  cuda_on_cpu::run_grid_pdl(
       {2}, {32}, 0,
       [&] {
         if (blockIdx.x == 0 && threadIdx.x == 0) seen = input;
-        cuda_on_cpu::wait_for_previous();
+        cuda_on_cpu::grid_dependency_wait();
         later = input;
       },
       [&] { cuda_on_cpu::run_grid({3}, {64}, 0, [&] { input = 2; }); });
@@ -35,11 +35,11 @@ TEST(Early, WhatIsLookedAtTooSoonIsOld) {
   EXPECT_EQ(later, 2);
 }
 
-TEST(Early, EveryBlockMustWait) {
-  EXPECT_THROW(cuda_on_cpu::run_grid_early(
+TEST(Pdl, EveryBlockMustWait) {
+  EXPECT_THROW(cuda_on_cpu::run_grid_pdl(
                    {2}, {32}, 0,
                    [] {
-                     if (blockIdx.x == 0) cuda_on_cpu::wait_for_previous();
+                     if (blockIdx.x == 0) cuda_on_cpu::grid_dependency_wait();
                    },
                    [] {}),
                std::logic_error);
@@ -48,9 +48,9 @@ TEST(Early, EveryBlockMustWait) {
   EXPECT_EQ(threads, 32);
 }
 
-TEST(Early, WhatFailsBeforeItFailsTheLaunch) {
-  EXPECT_THROW(cuda_on_cpu::run_grid_early(
-                   {1}, {32}, 0, [] { cuda_on_cpu::wait_for_previous(); },
+TEST(Pdl, WhatFailsBeforeItFailsTheLaunch) {
+  EXPECT_THROW(cuda_on_cpu::run_grid_pdl(
+                   {1}, {32}, 0, [] { cuda_on_cpu::grid_dependency_wait(); },
                    [] { cuda_on_cpu::run_grid({1}, {2048}, 0, [] {}); }),
                std::logic_error);
 }
@@ -127,16 +127,16 @@ class Layer {
 };
 
 // A backend that always begins kernels early ("1"), never ("0"), or where that is faster.
-std::unique_ptr<Backend> backend_that_begins_early(const char* when) {
-  setenv("BIFRONS_EARLY_START", when, 1);
+std::unique_ptr<Backend> backend_with_pdl(const char* when) {
+  setenv("BIFRONS_PDL", when, 1);
   auto backend = backend_under_test();
-  unsetenv("BIFRONS_EARLY_START");
+  unsetenv("BIFRONS_PDL");
   return backend;
 }
 
 // Of few rows, for which ops are fused, and of many, which are multiplied in tiles.
-TEST(Early, AStepIsTheSame) {
-  const auto in_turn = backend_that_begins_early("0"), early = backend_that_begins_early("1");
+TEST(Pdl, AStepIsTheSame) {
+  const auto in_turn = backend_with_pdl("0"), early = backend_with_pdl("1");
   for (const int64_t rows : {2, 40}) {
     Layer expected(*in_turn, rows), layer(*early, rows);
     Values before;
@@ -149,26 +149,26 @@ TEST(Early, AStepIsTheSame) {
   }
 }
 
-TEST(Early, AStepIsTriedBothWaysAndTheFasterStays) {
+TEST(Pdl, AStepIsTriedBothWaysAndTheFasterStays) {
   constexpr int kTried = kernels::Contest::kTurns, kMore = 3;
-  const auto in_turn = backend_that_begins_early("0"), free = backend_that_begins_early("");
+  const auto in_turn = backend_with_pdl("0"), free = backend_with_pdl("");
   for (const bool faster : {false, true}) {
-    cuda_on_cpu::machine().early_milliseconds = faster ? 0.99f : 1.01f;
+    cuda_on_cpu::machine().pdl_milliseconds = faster ? 0.99f : 1.01f;
     Layer expected(*in_turn, 2), layer(*free, 2);
-    int64_t before = cuda_on_cpu::early_graphs();
+    int64_t before = cuda_on_cpu::pdl_graphs();
     for (int run = 0; run < kTried + kMore; ++run) {
       EXPECT_EQ(layer.settled(), run > kTried) << run;
       EXPECT_EQ(difference(layer.run(), expected.run()), "") << run;
       if (run + 1 != kTried) continue;
-      EXPECT_EQ(cuda_on_cpu::early_graphs() - before, kTried / 2);
-      before = cuda_on_cpu::early_graphs();
+      EXPECT_EQ(cuda_on_cpu::pdl_graphs() - before, kTried / 2);
+      before = cuda_on_cpu::pdl_graphs();
     }
-    EXPECT_EQ(cuda_on_cpu::early_graphs() - before, faster ? kMore : 0);
+    EXPECT_EQ(cuda_on_cpu::pdl_graphs() - before, faster ? kMore : 0);
   }
   cuda_on_cpu::machine() = {};
 }
 
-TEST(Early, AContestIsDecidedByMedians) {
+TEST(Pdl, AContestIsDecidedByMedians) {
   kernels::Contest contest;
   std::vector<int> ways;
   while (const std::optional<int> way = contest.next()) ways.push_back(*way);
