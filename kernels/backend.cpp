@@ -89,7 +89,7 @@ Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
 }
 
 // The step itself, called again.
-class CalledAgain final : public Recording {
+class CalledAgain final : public CapturedStep {
  public:
   explicit CalledAgain(std::function<void()> step) : step_(std::move(step)) {}
   void run() override { step_(); }
@@ -100,7 +100,7 @@ class CalledAgain final : public Recording {
 
 }  // namespace
 
-std::unique_ptr<Recording> Backend::record(std::function<void()> step) {
+std::unique_ptr<CapturedStep> Backend::capture(std::function<void()> step) {
   check(step != nullptr, "record: no step");
   return std::make_unique<CalledAgain>(std::move(step));
 }
@@ -232,14 +232,14 @@ void Backend::gelu(const Tensor& y, const Tensor& x) {
 namespace {
 
 // Where ops return when they are done.
-class NothingToWaitFor final : public Mark {
+class NothingToWaitFor final : public Event {
  public:
   void wait() override {}
 };
 
 }  // namespace
 
-std::unique_ptr<Mark> Backend::mark() { return std::make_unique<NothingToWaitFor>(); }
+std::unique_ptr<Event> Backend::record_event() { return std::make_unique<NothingToWaitFor>(); }
 
 void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                          double eps, bool silu) {

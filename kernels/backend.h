@@ -60,9 +60,9 @@ struct SampleControls {
 };
 
 // A step that was recorded once and can be run again and again.
-class Recording {
+class CapturedStep {
  public:
-  virtual ~Recording() = default;
+  virtual ~CapturedStep() = default;
   // Launches the step once more. Like an op it may return before the device is done.
   virtual void run() = 0;
   // Whether it runs the fastest way that there is; a device may try some first. All have the same
@@ -71,9 +71,9 @@ class Recording {
 };
 
 // What had been launched when it was made.
-class Mark {
+class Event {
  public:
-  virtual ~Mark() = default;
+  virtual ~Event() = default;
   // Returns when all of that is done, whatever was launched later.
   virtual void wait() = 0;
 };
@@ -101,12 +101,12 @@ class Backend {
   virtual Buffer allocate_shared(int64_t bytes) { return allocate(bytes); }
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
-  virtual std::unique_ptr<Mark> mark();
+  virtual std::unique_ptr<Event> record_event();
 
   // A step that calls nothing but ops of this backend, on memory that outlives the recording. It
   // is called either now, once or twice, and its launches are replayed; or at every run, as here.
   // What changes from run to run (ids, positions, steps) lies in memory of the backend.
-  virtual std::unique_ptr<Recording> record(std::function<void()> step);
+  virtual std::unique_ptr<CapturedStep> capture(std::function<void()> step);
 
   // Stacks `parts` (equal cols) along the output dimension; `bias` is one f32/bf16/f16 array per
   // part or empty.

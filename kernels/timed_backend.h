@@ -24,7 +24,7 @@ class TimedBackend : public Backend {
   void download(void* host, const Tensor& from) override { inner_.download(host, from); }
   Buffer allocate_shared(int64_t bytes) override { return inner_.allocate_shared(bytes); }
   void synchronize() override { inner_.synchronize(); }
-  std::unique_ptr<Mark> mark() override { return inner_.mark(); }
+  std::unique_ptr<Event> record_event() override { return inner_.record_event(); }
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override {
     return inner_.make_linear(parts, bias);
   }

@@ -15,18 +15,18 @@ namespace bifrons {
 namespace cuda {
 namespace {
 
-class EventMark final : public Mark {
+class CudaEvent final : public Event {
  public:
-  explicit EventMark(cudaStream_t stream) {
+  explicit CudaEvent(cudaStream_t stream) {
     must(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "marking its work");
     if (const cudaError_t status = cudaEventRecord(event_, stream); status != cudaSuccess) {
       cudaEventDestroy(event_);
       must(status, "marking its work");
     }
   }
-  EventMark(const EventMark&) = delete;
-  EventMark& operator=(const EventMark&) = delete;
-  ~EventMark() override { cudaEventDestroy(event_); }
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
+  ~CudaEvent() override { cudaEventDestroy(event_); }
   void wait() override { must(cudaEventSynchronize(event_), "computing"); }
 
  private:
@@ -108,11 +108,13 @@ std::optional<int64_t> CudaBackend::free_bytes() {
 
 void CudaBackend::synchronize() { must(cudaStreamSynchronize(on_card().handle), "computing"); }
 
-std::unique_ptr<Mark> CudaBackend::mark() { return std::make_unique<EventMark>(on_card().handle); }
+std::unique_ptr<Event> CudaBackend::record_event() {
+  return std::make_unique<CudaEvent>(on_card().handle);
+}
 
-std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
+std::unique_ptr<CapturedStep> CudaBackend::capture(std::function<void()> step) {
   check(step != nullptr, "record: no step");
-  return record_graph(on_card(), pdl_, meter(), step);
+  return capture_graph(on_card(), pdl_, meter(), step);
 }
 
 Buffer CudaBackend::widened(std::span<const HostArray> parts) {

@@ -30,8 +30,8 @@ class CudaBackend final : public Backend {
   std::optional<int64_t> free_bytes() override;
   Buffer allocate_shared(int64_t bytes) override;
   void synchronize() override;
-  std::unique_ptr<Mark> mark() override;
-  std::unique_ptr<Recording> record(std::function<void()> step) override;
+  std::unique_ptr<Event> record_event() override;
+  std::unique_ptr<CapturedStep> capture(std::function<void()> step) override;
 
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override;
   Convolution make_convolution(const HostArray& weight, const HostArray& bias, int64_t kernel,

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "kernels/cuda/contest.h"
+#include "kernels/cuda/ab_timer.h"
 #include "kernels/cuda/status.h"
 
 namespace bifrons::cuda {
@@ -48,12 +48,12 @@ class Graph {
 };
 
 // A moment of the stream.
-class Moment {
+class TimingEvent {
  public:
-  Moment() { must(cudaEventCreateWithFlags(&event_, cudaEventDefault), "timing a step"); }
-  Moment(const Moment&) = delete;
-  Moment& operator=(const Moment&) = delete;
-  ~Moment() { cudaEventDestroy(event_); }
+  TimingEvent() { must(cudaEventCreateWithFlags(&event_, cudaEventDefault), "timing a step"); }
+  TimingEvent(const TimingEvent&) = delete;
+  TimingEvent& operator=(const TimingEvent&) = delete;
+  ~TimingEvent() { cudaEventDestroy(event_); }
 
   void record(cudaStream_t stream) { must(cudaEventRecord(event_, stream), "timing a step"); }
   bool passed() const {
@@ -62,7 +62,7 @@ class Moment {
     must(status, "computing");
     return true;
   }
-  float milliseconds_since(const Moment& begin) const {
+  float milliseconds_since(const TimingEvent& begin) const {
     float milliseconds = 0;
     must(cudaEventElapsedTime(&milliseconds, begin.event_, event_), "timing a step");
     return milliseconds;
@@ -72,9 +72,9 @@ class Moment {
   cudaEvent_t event_ = nullptr;
 };
 
-class GraphRecording final : public Recording {
+class CapturedGraph final : public CapturedStep {
  public:
-  GraphRecording(Stream& stream, Meter& meter) : stream_(stream), meter_(meter) {}
+  CapturedGraph(Stream& stream, Meter& meter) : stream_(stream), meter_(meter) {}
 
   void record(PdlMode mode, const std::function<void()>& step) {
     capture(ways_[0], mode == PdlMode::kAlways, step);
@@ -85,15 +85,15 @@ class GraphRecording final : public Recording {
       return ways_[1].forget();  // the card does not take it, and need not
     }
     // Now, as the card is chosen: who runs this need not have done that.
-    for (int turn = 0; turn < Contest::kTurns; ++turn) times_.emplace_back();
-    contest_.emplace();
+    for (int turn = 0; turn < AbTimer::kTurns; ++turn) times_.emplace_back();
+    timer_.emplace();
   }
 
   void run() override {
     meter_.add(counts_);
-    if (contest_) read_times();
-    if (!contest_) return ways_[way_].launch(stream_.handle);
-    const std::optional<int> way = contest_->next();
+    if (timer_) read_times();
+    if (!timer_) return ways_[way_].launch(stream_.handle);
+    const std::optional<int> way = timer_->next();
     if (!way) return ways_[0].launch(stream_.handle);
     Timed& timed = times_[launched_++];
     timed.way = *way;
@@ -102,16 +102,16 @@ class GraphRecording final : public Recording {
       ways_[*way].launch(stream_.handle);
       timed.end.record(stream_.handle);
     } catch (...) {
-      contest_.reset();  // there is no time of this turn
+      timer_.reset();  // there is no time of this turn
       throw;
     }
   }
-  bool settled() const override { return !contest_; }
+  bool settled() const override { return !timer_; }
 
  private:
   struct Timed {
     int way = 0;
-    Moment begin, end;
+    TimingEvent begin, end;
   };
 
   void capture(Graph& graph, bool pdl, const std::function<void()>& step) {
@@ -134,13 +134,13 @@ class GraphRecording final : public Recording {
   void read_times() {
     for (; read_ < launched_ && times_[read_].end.passed(); ++read_) {
       const Timed& timed = times_[read_];
-      contest_->took(timed.way, timed.end.milliseconds_since(timed.begin));
+      timer_->took(timed.way, timed.end.milliseconds_since(timed.begin));
     }
-    const std::optional<int> winner = contest_->winner();
+    const std::optional<int> winner = timer_->winner();
     if (!winner) return;
     way_ = *winner;
     ways_[1 - way_].forget();
-    contest_.reset();
+    timer_.reset();
     times_.clear();
   }
 
@@ -149,16 +149,16 @@ class GraphRecording final : public Recording {
   Meter counts_;
   Graph ways_[2];
   int way_ = 0;
-  std::optional<Contest> contest_;  // until it is decided
-  std::deque<Timed> times_;         // of its turns; so many were launched, and so many read
+  std::optional<AbTimer> timer_;  // until it is decided
+  std::deque<Timed> times_;       // of its turns; so many were launched, and so many read
   size_t launched_ = 0, read_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Recording> record_graph(Stream& stream, PdlMode mode, Meter& meter,
-                                        const std::function<void()>& step) {
-  auto recording = std::make_unique<GraphRecording>(stream, meter);
+std::unique_ptr<CapturedStep> capture_graph(Stream& stream, PdlMode mode, Meter& meter,
+                                            const std::function<void()>& step) {
+  auto recording = std::make_unique<CapturedGraph>(stream, meter);
   recording->record(mode, step);
   return recording;
 }

@@ -18,7 +18,7 @@ enum class PdlMode : uint8_t {
 
 // Calls `step` to see what it launches on `stream`, without running it; twice for kIfFaster.
 // `meter` counts each run as it counted that call.
-std::unique_ptr<Recording> record_graph(Stream& stream, PdlMode mode, Meter& meter,
-                                        const std::function<void()>& step);
+std::unique_ptr<CapturedStep> capture_graph(Stream& stream, PdlMode mode, Meter& meter,
+                                            const std::function<void()>& step);
 
 }  // namespace bifrons::cuda

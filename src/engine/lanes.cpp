@@ -12,8 +12,8 @@
 namespace bifrons {
 namespace {
 
-// Recordings of a device are made for these many lanes; a step of another number is filled up.
-constexpr std::array<int64_t, 14> kRecordedLanes = {1,  2,  4,  8,  12,  16,  24,
+// Captured steps of a device are made for these many lanes; a step of another number is filled up.
+constexpr std::array<int64_t, 14> kCapturedLanes = {1,  2,  4,  8,  12,  16,  24,
                                                     32, 48, 64, 96, 128, 192, 256};
 
 }  // namespace
@@ -50,7 +50,7 @@ Lanes::~Lanes() = default;
 void Lanes::reserve(int64_t count) {
   check(count > 0 && lanes_.empty(), "reserve: only while no lane is busy");
   if (count == count_) return;
-  recordings_.clear();
+  captured_.clear();
   const int64_t spare = spare_lanes(count, as_device_);
   const bool grows = count + spare > memory_.places();
   count_ = count;
@@ -73,7 +73,7 @@ void Lanes::reserve(int64_t count) {
 void Lanes::make_room(int64_t prompt_tokens) {
   if (memory_.has_room(prompt_tokens)) return;
   read_notes(0);
-  recordings_.clear();
+  captured_.clear();
   memory_.make_room(prompt_tokens);
 }
 
@@ -138,7 +138,7 @@ bool Lanes::find_memory(LaneMemory::Entry& entry, std::span<const LanePicture> p
   for (const int32_t free : free_) idle.insert(idle.end(), {2 * free, 2 * free + 1});
   entry = memory_.plan(wanted, idle);
   if (memory_.has_pages(entry)) return true;
-  recordings_.clear();
+  captured_.clear();
   return memory_.get_pages(entry);
 }
 
@@ -189,8 +189,8 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
 
 int64_t Lanes::filled_up(int64_t lanes) const {
   if (!as_device_) return lanes;
-  const auto next = std::lower_bound(kRecordedLanes.begin(), kRecordedLanes.end(), lanes);
-  return next == kRecordedLanes.end() ? lanes : std::min(*next, count_);
+  const auto next = std::lower_bound(kCapturedLanes.begin(), kCapturedLanes.end(), lanes);
+  return next == kCapturedLanes.end() ? lanes : std::min(*next, count_);
 }
 
 Lanes::Controls Lanes::controls(int64_t lanes) const {
@@ -253,10 +253,10 @@ void Lanes::upload(std::span<const Lane> lanes) {
 }
 
 // Embeds the codes drawn last, runs them through the model and draws the next ones.
-Recording& Lanes::recording(int64_t lanes) {
-  std::unique_ptr<Recording>& known = recordings_[lanes];
+CapturedStep& Lanes::recording(int64_t lanes) {
+  std::unique_ptr<CapturedStep>& known = captured_[lanes];
   if (known) return *known;
-  known = b_.record([this, lanes] {
+  known = b_.capture([this, lanes] {
     const Controls c = controls(lanes);
     const ImageFaceActivations a = face_activations_.first(lanes);
     const Tensor x =
@@ -275,7 +275,7 @@ void Lanes::step() {
   if (changed_) upload(lanes_);
   changed_ = false;
   recording(filled_up(busy())).run();
-  marks_.push_back(b_.mark());
+  events_.push_back(b_.record_event());
   ++work_.steps;
   work_.busy_lane_steps += busy();
   bool last = !as_device_;
@@ -302,16 +302,14 @@ void Lanes::leave(const Lane& lane) {
   for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.place + row);
 }
 
-Tensor Lanes::notes(int64_t lanes) const {
-  return notes_.view(DType::kI32, {lanes, kRunAhead});
-}
+Tensor Lanes::notes(int64_t lanes) const { return notes_.view(DType::kI32, {lanes, kRunAhead}); }
 
 // Waits for all steps but the last `under_way`, and takes over what they have drawn.
 void Lanes::read_notes(int64_t under_way) {
-  const int64_t steps = static_cast<int64_t>(marks_.size()) - under_way;
+  const int64_t steps = static_cast<int64_t>(events_.size()) - under_way;
   if (steps <= 0) return;
-  marks_[steps - 1]->wait();
-  marks_.erase(marks_.begin(), marks_.begin() + steps);
+  events_[steps - 1]->wait();
+  events_.erase(events_.begin(), events_.begin() + steps);
   const int32_t* noted = notes(busy()).as<int32_t>();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
@@ -340,7 +338,7 @@ std::vector<LanePicture> Lanes::take_finished() {
 void Lanes::clear() {
   for (const Lane& lane : lanes_) leave(lane);
   changed_ = true;
-  marks_.clear();  // what is under way writes notes that nobody reads
+  events_.clear();  // what is under way writes notes that nobody reads
   lanes_.clear();
 }
 

@@ -29,8 +29,9 @@ struct LanePicture {
   std::chrono::steady_clock::time_point start{};
 };
 
-// Steps that a device may have before it: one it is at, and one it goes on with while the host reads
-// what the first has drawn. Between two calls of step() one is under way: stopping waits for that.
+// Steps that a device may have before it: one it is at, and one it goes on with while the host
+// reads what the first has drawn. Between two calls of step() one is under way: stopping waits for
+// that.
 inline constexpr int64_t kRunAhead = 2;
 
 // Places beside the lanes that rows work on which only fill a step up, each with one page for all
@@ -58,8 +59,8 @@ class Lanes {
   // All are borrowed and must outlive the lanes.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageFace& face, RopeMode rope);
-  // The same, told whether to treat the backend as a device: steps are filled up to a few numbers of
-  // lanes, for which they are recorded, and the host reads what was drawn one step later.
+  // The same, told whether to treat the backend as a device: steps are filled up to a few numbers
+  // of lanes, for which they are recorded, and the host reads what was drawn one step later.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageFace& face, RopeMode rope, bool as_device);
   ~Lanes();
@@ -113,7 +114,7 @@ class Lanes {
   void leave(const Lane& lane);
   void read_notes(int64_t under_way);
   Tensor notes(int64_t lanes) const;
-  Recording& recording(int64_t lanes);
+  CapturedStep& recording(int64_t lanes);
   int64_t filled_up(int64_t lanes) const;
 
   Backend& b_;
@@ -134,9 +135,9 @@ class Lanes {
   Buffer inputs_;    // x [rows, D]
   Buffer rows_;      // i32 ids, slots, positions of prefill rows
   Buffer controls_;  // see Controls
-  Buffer notes_;     // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
-  std::deque<std::unique_ptr<Mark>> marks_;  // after every step whose notes were not read
-  std::map<int64_t, std::unique_ptr<Recording>> recordings_;  // by lanes in a step
+  Buffer notes_;  // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
+  std::deque<std::unique_ptr<Event>> events_;  // after every step whose notes were not read
+  std::map<int64_t, std::unique_ptr<CapturedStep>> captured_;  // by lanes in a step
 };
 
 // Rows that one prefill call takes; longer prompts go in several.

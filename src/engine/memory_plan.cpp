@@ -37,7 +37,7 @@ int64_t free_memory() {
 }
 
 // Of the backends that draw and decode, but for what a library takes. An area grows to twice its
-// size or to what is asked, and recordings hold the old ones: together less than four times the
+// size or to what is asked, and captured steps hold the old ones: together less than four times the
 // largest.
 int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
                         int64_t prompt_tokens) {

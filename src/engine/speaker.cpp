@@ -163,7 +163,7 @@ void Speaker::feed(int32_t token) {
   // Not part of the recording: the table may lie in the host's memory.
   b_.gather(x, transformer_.weights().token_embedding, word(0));
   if (!step_) {
-    step_ = b_.record([this, x, row = TokenRows{word(1), word(2)}] {
+    step_ = b_.capture([this, x, row = TokenRows{word(1), word(2)}] {
       transformer_.forward(b_, x, row, memory_, activations_);
       read_out(x);
     });

@@ -64,15 +64,15 @@ class Speaker {
 
   SequenceMemory memory_;  // grown when a conversation needs more
   TransformerActivations activations_;
-  std::unique_ptr<Recording> step_;  // of one token, on memory_ as it is
-  Buffer counters_;                  // i32 ids, slots, positions of kPrefillRows rows
-  Buffer controls_;                  // of one draw
-  Buffer token_;                     // i32 [3]: id, slot and position of the one that is fed
-  Buffer prompt_;                    // [rows of the longest prompt heard, D]
-  Buffer input_;                     // one row [D]
-  Buffer hidden_;                    // one row [D]
-  Buffer logits_;                    // f32 [vocabulary]
-  Buffer ids_;                       // i32 [2]
+  std::unique_ptr<CapturedStep> step_;  // of one token, on memory_ as it is
+  Buffer counters_;                     // i32 ids, slots, positions of kPrefillRows rows
+  Buffer controls_;                     // of one draw
+  Buffer token_;                        // i32 [3]: id, slot and position of the one that is fed
+  Buffer prompt_;                       // [rows of the longest prompt heard, D]
+  Buffer input_;                        // one row [D]
+  Buffer hidden_;                       // one row [D]
+  Buffer logits_;                       // f32 [vocabulary]
+  Buffer ids_;                          // i32 [2]
 };
 
 [[noreturn]] void refuse_damaged_reply();

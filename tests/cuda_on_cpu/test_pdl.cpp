@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "kernels/cuda/contest.h"
+#include "kernels/cuda/ab_timer.h"
 #include "tests/cuda_on_cpu/fibers.h"
 #include "tests/kernels/op_case.h"
 #include "tests/support/paged.h"
@@ -60,14 +60,14 @@ TEST(Pdl, WhatFailsBeforeItFailsTheLaunch) {
 class Layer {
  public:
   Layer(Backend& b, int64_t rows) : b_(b), rows_(rows) {
-    recording_ = b.record([this] { step(); });
+    captured_ = b.capture([this] { step(); });
   }
   Values run() {
-    recording_->run();
+    captured_->run();
     b_.synchronize();
     return x_.values();
   }
-  bool settled() const { return recording_->settled(); }
+  bool settled() const { return captured_->settled(); }
 
  private:
   static constexpr DType kType = DType::kBf16;
@@ -123,7 +123,7 @@ class Layer {
   Guarded k_ = zeros(kType, paging_.shape(), cells_), v_ = zeros(kType, paging_.shape(), cells_);
   Guarded cos_{b_, DType::kF32, {32, kSize / 2}, spread(6, 32 * kSize / 2, DType::kF32)};
   Guarded sin_{b_, DType::kF32, {32, kSize / 2}, spread(7, 32 * kSize / 2, DType::kF32)};
-  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<CapturedStep> captured_;
 };
 
 // A backend that always begins kernels early ("1"), never ("0"), or where that is faster.
@@ -150,7 +150,7 @@ TEST(Pdl, AStepIsTheSame) {
 }
 
 TEST(Pdl, AStepIsTriedBothWaysAndTheFasterStays) {
-  constexpr int kTried = kernels::Contest::kTurns, kMore = 3;
+  constexpr int kTried = kernels::AbTimer::kTurns, kMore = 3;
   const auto in_turn = backend_with_pdl("0"), free = backend_with_pdl("");
   for (const bool faster : {false, true}) {
     cuda_on_cpu::machine().pdl_milliseconds = faster ? 0.99f : 1.01f;
@@ -169,18 +169,18 @@ TEST(Pdl, AStepIsTriedBothWaysAndTheFasterStays) {
 }
 
 TEST(Pdl, AContestIsDecidedByMedians) {
-  kernels::Contest contest;
+  kernels::AbTimer timer;
   std::vector<int> ways;
-  while (const std::optional<int> way = contest.next()) ways.push_back(*way);
-  EXPECT_EQ(static_cast<int>(ways.size()), kernels::Contest::kTurns);
-  EXPECT_EQ(std::count(ways.begin(), ways.end(), 1), kernels::Contest::kTurns / 2);
+  while (const std::optional<int> way = timer.next()) ways.push_back(*way);
+  EXPECT_EQ(static_cast<int>(ways.size()), kernels::AbTimer::kTurns);
+  EXPECT_EQ(std::count(ways.begin(), ways.end(), 1), kernels::AbTimer::kTurns / 2);
   // Way 1 is a little faster but for two turns in which something came between.
   for (size_t turn = 0; turn < ways.size(); ++turn) {
-    EXPECT_FALSE(contest.winner());
+    EXPECT_FALSE(timer.winner());
     const bool disturbed = turn == 1 || turn == 6;
-    contest.took(ways[turn], disturbed ? 50.0f : ways[turn] == 1 ? 0.99f : 1.0f);
+    timer.took(ways[turn], disturbed ? 50.0f : ways[turn] == 1 ? 0.99f : 1.0f);
   }
-  EXPECT_EQ(contest.winner(), 1);
+  EXPECT_EQ(timer.winner(), 1);
 }
 
 }  // namespace

@@ -8,13 +8,13 @@ namespace bifrons::testing {
 namespace {
 
 // The id moves on within the step, so every run reads another row.
-TEST(Recording, RunsReadWhatTheDeviceHoldsThen) {
+TEST(CapturedStep, RunsReadWhatTheDeviceHoldsThen) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = backend_under_test();
   const HostValues rows({10, 11, 20, 21, 30, 31}, DType::kF32, 3, 2);
   const Table table = b->make_table(rows.array);
   const Guarded ids(*b, DType::kI32, {1}, {0}), x(*b, DType::kF32, {1, 2}, {0, 0});
-  const auto recording = b->record([&] {
+  const auto recording = b->capture([&] {
     b->gather(x.tensor(), table, ids.tensor());
     b->advance(ids.tensor());
   });
@@ -26,9 +26,9 @@ TEST(Recording, RunsReadWhatTheDeviceHoldsThen) {
   EXPECT_EQ(ids.values(), Values{3});
 }
 
-TEST(Recording, AnEmptyStepIsABrokenContract) {
+TEST(CapturedStep, AnEmptyStepIsABrokenContract) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
-  EXPECT_THROW(backend_under_test()->record(nullptr), ContractError);
+  EXPECT_THROW(backend_under_test()->capture(nullptr), ContractError);
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
 Case::Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool recorded)
     : b_(b), name_(std::move(name)), run_(std::move(run)) {
   run_(b_);
-  if (recorded) recording_ = b_.record([this] { run_(b_); });
-  while (recording_ && !recording_->settled()) time();
+  if (recorded) captured_ = b_.capture([this] { run_(b_); });
+  while (captured_ && !captured_->settled()) time();
   b_.meter().reset();
   time();
   work_ = b_.meter().total();
@@ -47,7 +47,7 @@ Case::Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool
 
 double Case::time() {
   return seconds_of([this] {
-    recording_ ? recording_->run() : run_(b_);
+    captured_ ? captured_->run() : run_(b_);
     b_.synchronize();
   });
 }

@@ -60,7 +60,7 @@ class Case {
   Backend& b_;
   std::string name_;
   std::function<void(Backend&)> run_;
-  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<CapturedStep> captured_;
   Meter::Count work_;
 };
 

@@ -42,8 +42,8 @@ class TextStep {
     const int32_t values[3] = {static_cast<int32_t>(t.vocabulary / 2), 0,
                                static_cast<int32_t>(context)};
     b.upload(counters_.view(DType::kI32, {3}), values);
-    recording_ = b.record([this, &b] { forward(b); });
-    while (!recording_->settled()) {
+    captured_ = b.capture([this, &b] { forward(b); });
+    while (!captured_->settled()) {
       run(b);
       b.synchronize();
     }
@@ -52,7 +52,7 @@ class TextStep {
   void run(Backend& b) const {
     // Not part of the recording: the table may lie in the host's memory.
     b.gather(row(0), model_.transformer.weights().token_embedding, counter(0));
-    recording_->run();
+    captured_->run();
   }
 
  private:
@@ -72,7 +72,7 @@ class TextStep {
   SequenceMemory memory_;
   TransformerActivations activations_;
   Buffer rows_, logits_, counters_;
-  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<CapturedStep> captured_;
 };
 
 std::unique_ptr<TextFace> face_for(Backend& b, const Model& model, const BenchOptions& options) {

@@ -9,7 +9,7 @@
 
 namespace bifrons::cuda {
 
-class Contest {
+class AbTimer {
  public:
   // Turns that are timed, half of them each way; then the medians are compared.
   static constexpr int kTurns = 16;
