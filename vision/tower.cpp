@@ -52,7 +52,7 @@ Tensor VisionTower::area(int index) const {
 
 Tensor VisionTower::patches() const { return area(kPatches); }
 
-Tensor VisionTower::look(Backend& b) {
+Tensor VisionTower::encode(Backend& b) {
   const int64_t width = config_.width;
   const Tensor x = area(kX), normed = area(kNormed), mixed = area(kMixed);
   const Tensor qkv = area(kQkv), inner = area(kInner);

@@ -45,7 +45,7 @@ class VisionTower {
   Tensor patches() const;
   // patches() -> features [tokens, W] after the final norm (docs/janus-pro.md 5.3), valid until the
   // next call.
-  Tensor look(Backend& b);
+  Tensor encode(Backend& b);
 
  private:
   Tensor area(int index) const;

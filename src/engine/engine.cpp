@@ -60,10 +60,10 @@ struct Engine::State {
   std::unique_ptr<Model> model;
   std::unique_ptr<Lanes> lanes;
   DType weights = DType::kF32;
-  int automatic_lanes = 0;  // 0: not counted yet
+  int automatic_lanes = 0;             // 0: not counted yet
   std::unique_ptr<VqEncoder> encoder;  // when encode() was called
-  Buffer codes;   // i32 [image_tokens]
-  Buffer pixels;  // u8 [size, size, 3]
+  Buffer codes;                        // i32 [image_tokens]
+  Buffer pixels;                       // u8 [size, size, 3]
   bool has_decoded = false;
 
   Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
@@ -100,10 +100,10 @@ Engine Engine::open(const EngineOptions& options) {
   s->config = read_config(options.model);
   s->tokenizer = std::make_unique<Tokenizer>(Tokenizer::open(options.model));
   if (s->tokenizer->size() > s->config.transformer.vocabulary) {
-    throw Error(ErrorKind::kData,
-                fmt::format("{}: tokenizer.json has {} tokens, but config.json's vocab_size is {}",
-                            quote(options.model), s->tokenizer->size(),
-                            s->config.transformer.vocabulary));
+    throw Error(
+        ErrorKind::kData,
+        fmt::format("{}: tokenizer.json has {} tokens, but config.json's vocab_size is {}",
+                    quote(options.model), s->tokenizer->size(), s->config.transformer.vocabulary));
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
   // Before anything is drawn with them: torch does not look at the checksums it writes.
@@ -120,7 +120,7 @@ Engine Engine::open(const EngineOptions& options) {
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
-                                     s->model->face, options.rope);
+                                     s->model->image_head, options.rope);
   const int64_t tokens = s->config.image_tokens(), size = s->model->decoder.image_size();
   s->codes = s->decoding().allocate(tokens * size_of(DType::kI32));
   s->pixels = s->decoding().allocate(size * size * 3);
@@ -210,7 +210,8 @@ std::vector<int32_t> Engine::encode(const Picture& picture) {
   State& s = *state_;
   if (s.encoder == nullptr) {
     const Checkpoint checkpoint = Checkpoint::open(s.options.model);
-    s.encoder = load_encoder(*s.backend, s.config, s.model->activation, checkpoint, s.options.model);
+    s.encoder =
+        load_encoder(*s.backend, s.config, s.model->activation, checkpoint, s.options.model);
   }
   return s.encoder->encode(*s.backend, picture);
 }
@@ -277,8 +278,8 @@ std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
 
 Engine::Parts Engine::parts() {
   State& s = *state_;
-  return {s.options.model, s.options.rope, *s.backend, s.config, *s.tokenizer,
-          s.model->transformer};
+  return {s.options.model, s.options.rope, *s.backend,
+          s.config,        *s.tokenizer,   s.model->transformer};
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

@@ -11,7 +11,7 @@
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/model/surplus.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 #include "src/tokenizer/tokenizer.h"
 #include "src/weights/checkpoint.h"
 

@@ -31,15 +31,15 @@ struct Lanes::Controls {
 };
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
-             const ImageFace& face, RopeMode rope)
-    : Lanes(backend, config, transformer, face, rope, backend.place() == Place::kDevice) {}
+             const ImageHead& image_head, RopeMode rope)
+    : Lanes(backend, config, transformer, image_head, rope, backend.place() == Place::kDevice) {}
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
-             const ImageFace& face, RopeMode rope, bool as_device)
+             const ImageHead& image_head, RopeMode rope, bool as_device)
     : b_(backend),
       config_(config),
       transformer_(transformer),
-      face_(face),
+      head_(image_head),
       as_device_(as_device),
       memory_(backend, config, transformer,
               inverse_frequencies(config.transformer.rope_theta, config.transformer.head_dim,
@@ -62,7 +62,7 @@ void Lanes::reserve(int64_t count) {
   const int64_t rows = std::max(kPrefillRows, 2 * count);
   memory_.reserve(count, spare > 0);
   activations_ = transformer_.make_activations(b_, rows);
-  face_activations_ = face_.make_activations(b_, count);
+  head_activations_ = head_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
   controls_ = b_.allocate(Controls::words(config_) * count * 4);
@@ -110,10 +110,10 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   }
   upload(entering);
   const Controls c = controls(n);
-  face_.draw_codes(b_, face_activations_.first(n), c.guidance, c.sample);
-  b_.keep(face_activations_.first(n).ids, c.fixed, c.sample.step);
+  head_.sample_codes(b_, head_activations_.first(n), c.guidance, c.sample);
+  b_.keep(head_activations_.first(n).ids, c.fixed, c.sample.step);
   std::vector<int32_t> ids(2 * n);
-  b_.download(ids.data(), face_activations_.first(n).ids);
+  b_.download(ids.data(), head_activations_.first(n).ids);
   for (size_t i = 0; i < n; ++i) {
     add_code(entering[i], ids[2 * i]);
     lanes_.push_back(std::move(entering[i]));
@@ -181,7 +181,7 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
     for (int64_t i = 0; i < n; ++i) {
       const Row& row = all[begin + i];
       if (row.hidden < 0) continue;
-      b_.rms_norm(face_activations_.hidden.slice_rows(row.hidden, 1), x.slice_rows(i, 1),
+      b_.rms_norm(head_activations_.hidden.slice_rows(row.hidden, 1), x.slice_rows(i, 1),
                   transformer_.weights().final_norm, config_.transformer.norm_eps);
     }
   }
@@ -242,7 +242,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
   const Controls c = controls(n);
   b_.upload(c.rows.slot, slot.data());
   b_.upload(c.rows.position, position.data());
-  b_.upload(face_activations_.first(n).ids, ids.data());
+  b_.upload(head_activations_.first(n).ids, ids.data());
   b_.upload(c.sample.seed, seed.data());
   b_.upload(c.sample.step, step.data());
   b_.upload(c.sample.top_k, top_k.data());
@@ -258,13 +258,13 @@ CapturedStep& Lanes::recording(int64_t lanes) {
   if (known) return *known;
   known = b_.capture([this, lanes] {
     const Controls c = controls(lanes);
-    const ImageFaceActivations a = face_activations_.first(lanes);
+    const ImageHeadActivations a = head_activations_.first(lanes);
     const Tensor x =
         inputs_.view(transformer_.activation(), {2 * lanes, config_.transformer.hidden});
-    face_.embed_codes(b_, x, a);
+    head_.embed_codes(b_, x, a);
     transformer_.forward(b_, x, c.rows, memory_.sequences(), activations_);
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
-    face_.draw_codes(b_, a, c.guidance, c.sample);
+    head_.sample_codes(b_, a, c.guidance, c.sample);
     b_.finish_step(a.ids, c.fixed, notes(lanes), c.sample.step, c.rows.position);
   });
   return *known;

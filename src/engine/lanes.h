@@ -14,7 +14,7 @@
 #include "src/bifrons.h"
 #include "src/engine/lane_memory.h"
 #include "src/engine/requests.h"
-#include "src/model/image_face.h"
+#include "src/model/image_head.h"
 #include "src/model/transformer.h"
 
 namespace bifrons {
@@ -58,11 +58,11 @@ class Lanes {
  public:
   // All are borrowed and must outlive the lanes.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
-        const ImageFace& face, RopeMode rope);
+        const ImageHead& image_head, RopeMode rope);
   // The same, told whether to treat the backend as a device: steps are filled up to a few numbers
   // of lanes, for which they are recorded, and the host reads what was drawn one step later.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
-        const ImageFace& face, RopeMode rope, bool as_device);
+        const ImageHead& image_head, RopeMode rope, bool as_device);
   ~Lanes();
 
   // Room for `count` pictures; only while none is busy. Throws Error (unavailable).
@@ -120,7 +120,7 @@ class Lanes {
   Backend& b_;
   const Config& config_;
   const Transformer& transformer_;
-  const ImageFace& face_;
+  const ImageHead& head_;
   bool as_device_;
 
   int64_t count_ = 0;
@@ -131,7 +131,7 @@ class Lanes {
 
   LaneMemory memory_;
   TransformerActivations activations_;
-  ImageFaceActivations face_activations_;
+  ImageHeadActivations head_activations_;
   Buffer inputs_;    // x [rows, D]
   Buffer rows_;      // i32 ids, slots, positions of prefill rows
   Buffer controls_;  // see Controls

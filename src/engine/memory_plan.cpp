@@ -11,7 +11,7 @@
 #include "kernels/devices.h"
 #include "src/engine/lanes.h"
 #include "src/model/model.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 
 namespace bifrons {
 namespace {
@@ -57,16 +57,16 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
                                     int64_t prompt_tokens, Place place) {
   Model model(config, activation_for(weights));
   const int64_t element = size_of(weights);
-  TensorList transformer, face, decoder;
+  TensorList transformer, image_head, decoder;
   visit(model.transformer.weights(), config.transformer, transformer);
-  visit(model.face.weights(), config, face);
+  visit(model.image_head.weights(), config, image_head);
   visit(model.decoder.weights(), config.vq, decoder);
 
   const int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens()) +
                         spare_lanes(pictures, place == Place::kDevice);
   const int64_t rows = std::max(kPrefillRows, 2 * pictures);
   const int64_t activations = model.transformer.activation_bytes(rows) +
-                              model.face.activation_bytes(pictures) +
+                              model.image_head.activation_bytes(pictures) +
                               rows * config.transformer.hidden * size_of(model.activation);
   const bool on_card = place == Place::kDevice;
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
@@ -74,14 +74,15 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   std::vector<MemoryItem> plan = {
       {"text embedding", on_card && embedding > kLargestTableOnCard ? 0 : embedding},
       {"transformer", elements_of(transformer.tensors()) * element - embedding},
-      {"image head and aligner", elements_of(face.tensors()) * element},
+      {"image head and aligner", elements_of(image_head.tensors()) * element},
       {"visual tokenizer, decoder", decoder_weights},
       {"keys and values", model.transformer.sequence_bytes(pages)},
       {"activations", activations},
       {"decoder's maps", model.decoder.scratch_bytes()}};
-  if (ImageFace::folds(config, place)) {
+  if (ImageHead::precomputes_inputs(config, place)) {
     // The aligner stays in the sum: it goes only when the table is made.
-    plan.push_back({"inputs of every code", ImageFace::folded_bytes(config, model.activation)});
+    plan.push_back(
+        {"inputs of every code", ImageHead::precomputed_bytes(config, model.activation)});
   }
   if (on_card) {
     if (weights == DType::kBf16 && !cuda_library().empty()) {
@@ -94,14 +95,14 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
 
 std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens) {
   const DType activation = activation_for(weights);
-  TextFace face(config, activation);
+  UnderstandingModel understanding(config, activation);
   TensorList tower, text;
-  visit(face.tower().weights(), face.tower().config(), tower);
-  visit(face.weights(), config, text);
+  visit(understanding.tower().weights(), understanding.tower().config(), tower);
+  visit(understanding.weights(), config, text);
   const int64_t element = size_of(weights);
   return {{"vision tower", elements_of(tower.tensors()) * element},
           {"aligner and text head", elements_of(text.tensors()) * element},
-          {"tower's maps", face.scratch_bytes()},
+          {"tower's maps", understanding.scratch_bytes()},
           {"rows of a prompt", tokens * config.transformer.hidden * size_of(activation)},
           {"keys and values",
            Transformer(config.transformer, activation).sequence_bytes(pages_for(tokens))}};

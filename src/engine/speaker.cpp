@@ -23,11 +23,11 @@ void refuse_damaged_reply() {
               "the model's numbers stop being finite while it reads: its weights are damaged");
 }
 
-Speaker::Speaker(const Engine::Parts& parts, TextFace& face)
+Speaker::Speaker(const Engine::Parts& parts, UnderstandingModel& understanding)
     : b_(parts.backend),
       config_(parts.config.transformer),
       transformer_(parts.transformer),
-      face_(face),
+      understanding_(understanding),
       inverse_frequency_(inverse_frequencies(config_.rope_theta, config_.head_dim,
                                              parts.rope == RopeMode::kBf16)) {
   const int64_t row = config_.hidden * size_of(transformer_.activation());
@@ -43,7 +43,7 @@ Speaker::Speaker(const Engine::Parts& parts, TextFace& face)
 
 std::vector<int64_t> Speaker::keys_of(const ChatPrompt& prompt,
                                       std::span<const SeenPicture> pictures) const {
-  const int64_t tokens = face_.tower().config().tokens();
+  const int64_t tokens = understanding_.tower().config().tokens();
   std::vector<int64_t> keys(prompt.ids.begin(), prompt.ids.end());
   for (size_t i = 0; i < prompt.pictures.size(); ++i) {
     for (int64_t t = 0; t < tokens; ++t) {
@@ -93,7 +93,7 @@ int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pic
   const Tensor x = prompt_.view(transformer_.activation(), {rows, config_.hidden});
   embed(x, prompt, pictures, shared);
   run(x, shared);
-  read_out(x.slice_rows(rows - 1, 1));
+  compute_logits(x.slice_rows(rows - 1, 1));
   keys_ = std::move(keys);
   return shared;
 }
@@ -107,11 +107,11 @@ void Speaker::embed(const Tensor& x, const ChatPrompt& prompt,
     b_.upload(id, prompt.ids.data() + first + begin);
     b_.gather(x.slice_rows(begin, n), transformer_.weights().token_embedding, id);
   }
-  const int64_t tokens = face_.tower().config().tokens();
+  const int64_t tokens = understanding_.tower().config().tokens();
   for (size_t i = 0; i < pictures.size(); ++i) {
     const int64_t at = prompt.pictures[i] - first;
     if (at < 0) continue;  // in the cache, and whole: its keys begin or end together
-    const Tensor patches = face_.tower().patches();
+    const Tensor patches = understanding_.tower().patches();
     if (patches.dtype == DType::kBf16) {
       std::vector<Bf16> rounded(pictures[i].patches.size());
       std::transform(pictures[i].patches.begin(), pictures[i].patches.end(), rounded.begin(),
@@ -120,7 +120,7 @@ void Speaker::embed(const Tensor& x, const ChatPrompt& prompt,
     } else {
       b_.upload(patches, pictures[i].patches.data());
     }
-    face_.see(b_, x.slice_rows(at, tokens));
+    understanding_.encode_image(b_, x.slice_rows(at, tokens));
   }
 }
 
@@ -144,10 +144,10 @@ void Speaker::run(const Tensor& x, int64_t first) {
   }
 }
 
-void Speaker::read_out(const Tensor& last_row) {
+void Speaker::compute_logits(const Tensor& last_row) {
   const Tensor hidden = hidden_.view(transformer_.activation(), {1, config_.hidden});
   b_.rms_norm(hidden, last_row, transformer_.weights().final_norm, config_.norm_eps);
-  face_.read_out(b_, logits_.view(DType::kF32, {1, config_.vocabulary}), hidden);
+  understanding_.lm_head(b_, logits_.view(DType::kF32, {1, config_.vocabulary}), hidden);
 }
 
 void Speaker::feed(int32_t token) {
@@ -165,7 +165,7 @@ void Speaker::feed(int32_t token) {
   if (!step_) {
     step_ = b_.capture([this, x, row = TokenRows{word(1), word(2)}] {
       transformer_.forward(b_, x, row, memory_, activations_);
-      read_out(x);
+      compute_logits(x);
     });
   }
   step_->run();

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "src/engine/parts.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 #include "src/tokenizer/chat_prompt.h"
 #include "src/understand.h"
 
@@ -22,7 +22,7 @@ struct SeenPicture {
 class Speaker {
  public:
   // Both are borrowed and must outlive it.
-  Speaker(const Engine::Parts& parts, TextFace& face);
+  Speaker(const Engine::Parts& parts, UnderstandingModel& understanding);
 
   // Runs the prompt through the model, but for what it shares with the sequence heard last, and
   // makes room for `more` tokens behind it. Returns how many tokens were shared. Throws Error
@@ -53,12 +53,12 @@ class Speaker {
   // once.
   TokenRows place_rows(int64_t count, int64_t first);
   void run(const Tensor& x, int64_t first);
-  void read_out(const Tensor& last_row);
+  void compute_logits(const Tensor& last_row);
 
   Backend& b_;
   const TransformerConfig& config_;
   const Transformer& transformer_;
-  TextFace& face_;
+  UnderstandingModel& understanding_;
   std::vector<float> inverse_frequency_;
   std::vector<int64_t> keys_;  // of the rows in the cache
 

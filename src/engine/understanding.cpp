@@ -1,7 +1,5 @@
 // A conversation on the engine's transformer: one sequence of words and pictures, its keys and
 // values remembered from turn to turn.
-#include "src/understand.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 #include "src/io/quote.h"
 #include "src/model/chat_words.h"
 #include "src/tokenizer/chat_prompt.h"
+#include "src/understand.h"
 #include "src/weights/checkpoint.h"
 #include "vision/tower_input.h"
 
@@ -43,20 +42,20 @@ void check_options(const ReplyOptions& options) {
 struct Understanding::State {
   Engine::Parts parts;
   ChatWords words;
-  std::unique_ptr<TextFace> face;
+  std::unique_ptr<UnderstandingModel> understanding;
   std::unique_ptr<Speaker> speaker;
-  std::vector<ChatTurn> turns;               // the last one open: pictures shown but nothing said
-  std::vector<SeenPicture> pictures;         // of all turns, in order
-  int64_t pictures_seen = 0;                 // ever, to tell them apart
+  std::vector<ChatTurn> turns;        // the last one open: pictures shown but nothing said
+  std::vector<SeenPicture> pictures;  // of all turns, in order
+  int64_t pictures_seen = 0;          // ever, to tell them apart
 
   SeenPicture prepare(const Picture& picture) {
     check(picture.width > 0 && picture.height > 0, "a picture has pixels");
-    const TowerConfig& tower = face->tower().config();
+    const TowerConfig& tower = understanding->tower().config();
     return {++pictures_seen, patches_of(squared(picture, tower.image_size), tower)};
   }
   ChatPrompt prompt(std::span<const ChatTurn> conversation, bool allow_special) const {
     return chat_prompt(parts.tokenizer, words.system, conversation,
-                       face->tower().config().tokens(), allow_special);
+                       understanding->tower().config().tokens(), allow_special);
   }
 };
 
@@ -69,8 +68,9 @@ Understanding Understanding::open(Engine& engine) {
   auto s = std::make_unique<State>(State{.parts = engine.parts()});
   s->words = read_chat_words(s->parts.directory);
   const Checkpoint checkpoint = Checkpoint::open(s->parts.directory);
-  s->face = load_text_face(s->parts.backend, s->parts.config, checkpoint, s->parts.directory);
-  s->speaker = std::make_unique<Speaker>(s->parts, *s->face);
+  s->understanding =
+      load_understanding(s->parts.backend, s->parts.config, checkpoint, s->parts.directory);
+  s->speaker = std::make_unique<Speaker>(s->parts, *s->understanding);
   s->turns.emplace_back();
   return Understanding(std::move(s));
 }

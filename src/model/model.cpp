@@ -13,8 +13,8 @@ DType weights_dtype(const PublishedTensors& published, const std::string& direct
   if (const StoredTensor* stored = published.find(embedding)) return stored->dtype;
   const std::string name = published.published_name(embedding);
   refuse_other_weights(published, {&name, 1}, directory);
-  throw Error(ErrorKind::kData, fmt::format("{}: {} is missing: not a Janus model",
-                                            quote(directory), name));
+  throw Error(ErrorKind::kData,
+              fmt::format("{}: {} is missing: not a Janus model", quote(directory), name));
 }
 
 std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,
@@ -31,9 +31,10 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
   {
     WeightLoader loader(backend, published, activation);
     visit(model->transformer.weights(), config.transformer, loader);
-    visit(model->face.weights(), config, loader);
+    visit(model->image_head.weights(), config, loader);
   }
-  if (ImageFace::folds(config, backend.place())) model->face.fold(backend);
+  if (ImageHead::precomputes_inputs(config, backend.place()))
+    model->image_head.precompute_inputs(backend);
   WeightLoader decoder_loader(decoding, published, activation);
   visit(model->decoder.weights(), config.vq, decoder_loader);
   checkpoint.verify_unchanged();

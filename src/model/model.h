@@ -1,4 +1,4 @@
-// A whole drawing model: config, transformer, image face and VQ decoder, bound to a backend.
+// A whole drawing model: config, transformer, image head and VQ decoder, bound to a backend.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 #include "kernels/backend.h"
 #include "src/model/bind.h"
 #include "src/model/config.h"
-#include "src/model/image_face.h"
+#include "src/model/image_head.h"
 #include "src/model/transformer.h"
 #include "vision/vq_decoder.h"
 #include "vision/vq_encoder.h"
@@ -18,20 +18,20 @@ struct Model {
   Config config;
   DType activation;
   Transformer transformer;
-  ImageFace face;
+  ImageHead image_head;
   VqDecoder decoder;
 
   Model(const Config& config_, DType activation_)
       : config(config_),
         activation(activation_),
         transformer(config_.transformer, activation_),
-        face(config_, activation_),
+        image_head(config_, activation_),
         decoder(config_.vq, config_.grid, activation_) {}
 
   // Every weight that drawing needs, in a fixed order.
   void visit_weights(WeightVisitor& visitor) {
     visit(transformer.weights(), config.transformer, visitor);
-    visit(face.weights(), config, visitor);
+    visit(image_head.weights(), config, visitor);
     visit(decoder.weights(), config.vq, visitor);
   }
 };
@@ -41,7 +41,8 @@ inline DType activation_for(DType weights) {
   return weights == DType::kBf16 ? DType::kBf16 : DType::kF32;
 }
 
-// The dtype of the token embedding stands for the checkpoint. Throws Error (data) when it is absent.
+// The dtype of the token embedding stands for the checkpoint. Throws Error (data) when it is
+// absent.
 DType weights_dtype(const PublishedTensors& published, const std::string& directory);
 
 // Checks every tensor against the config, then loads what drawing needs, the VQ decoder into
@@ -57,16 +58,15 @@ inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
 // The visual tokenizer's other half, which drawing does without, computing in `activation`. Throws
 // Error (data) when the checkpoint has none or another.
 std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
-                                        const Checkpoint& checkpoint,
-                                        const std::string& directory);
+                                        const Checkpoint& checkpoint, const std::string& directory);
 
 // The same network with normally distributed weights of `dtype` made in memory, for measuring.
 std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
                                     uint64_t seed);
 
-// Its drawing face alone, as it comes from a file: not folded.
-std::unique_ptr<ImageFace> random_face(Backend& backend, const Config& config, DType dtype,
-                                       uint64_t seed);
+// Its image head alone, as it comes from a file: not precomputed.
+std::unique_ptr<ImageHead> random_image_head(Backend& backend, const Config& config, DType dtype,
+                                             uint64_t seed);
 
 // Published sizes (docs/janus-pro.md 1.1): "janus-pro-1b" or "janus-pro-7b". Throws Error (usage)
 // otherwise.

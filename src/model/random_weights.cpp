@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "src/model/model.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 
 namespace bifrons {
 namespace {
@@ -25,8 +25,8 @@ class RandomWeights : public WeightVisitor {
     const HostArray shift = fill(bias_, 1, bias ? out : 0, 0.02f);
     weight = backend_.make_linear(std::span(&matrix, 1), std::span(&shift, bias ? 1 : 0));
   }
-  void convolution(Convolution& weight, const std::string&, int64_t out, int64_t in,
-                   int64_t kernel, Padding padding) override {
+  void convolution(Convolution& weight, const std::string&, int64_t out, int64_t in, int64_t kernel,
+                   Padding padding) override {
     const int64_t fan_in = in * kernel * kernel;
     const HostArray matrix = fill(values_, out, fan_in, 1.0f / std::sqrt(1.0f * fan_in));
     weight = backend_.make_convolution(matrix, fill(bias_, 1, out, 0.02f), kernel, padding);
@@ -37,7 +37,8 @@ class RandomWeights : public WeightVisitor {
     const HostArray shift{reinterpret_cast<const std::byte*>(zeros.data()), DType::kF32, 1, size};
     weight = backend_.make_norm(scale, bias ? &shift : nullptr);
   }
-  void table(Table& weight, const std::string&, int64_t rows, int64_t cols, TableRows form) override {
+  void table(Table& weight, const std::string&, int64_t rows, int64_t cols,
+             TableRows form) override {
     // Rows of unit length in expectation are close enough for a codebook that is only timed.
     const float scale = form == TableRows::kUnitLength ? 1.0f / std::sqrt(1.0f * cols) : 0.02f;
     weight = backend_.make_table(fill(values_, rows, cols, scale));
@@ -83,26 +84,27 @@ std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DTyp
   auto model = std::make_unique<Model>(config, activation_for(dtype));
   RandomWeights weights(backend, dtype, seed);
   model->visit_weights(weights);
-  if (ImageFace::folds(config, backend.place())) model->face.fold(backend);
+  if (ImageHead::precomputes_inputs(config, backend.place()))
+    model->image_head.precompute_inputs(backend);
   model->decoder.allocate(backend);
   return model;
 }
 
-std::unique_ptr<ImageFace> random_face(Backend& backend, const Config& config, DType dtype,
-                                       uint64_t seed) {
-  auto face = std::make_unique<ImageFace>(config, activation_for(dtype));
+std::unique_ptr<ImageHead> random_image_head(Backend& backend, const Config& config, DType dtype,
+                                             uint64_t seed) {
+  auto module = std::make_unique<ImageHead>(config, activation_for(dtype));
   RandomWeights weights(backend, dtype, seed);
-  visit(face->weights(), config, weights);
-  return face;
+  visit(module->weights(), config, weights);
+  return module;
 }
 
-std::unique_ptr<TextFace> random_text_face(Backend& backend, const Config& config, DType dtype,
-                                           uint64_t seed) {
-  auto face = std::make_unique<TextFace>(config, activation_for(dtype));
+std::unique_ptr<UnderstandingModel> random_understanding(Backend& backend, const Config& config,
+                                                         DType dtype, uint64_t seed) {
+  auto module = std::make_unique<UnderstandingModel>(config, activation_for(dtype));
   RandomWeights weights(backend, dtype, seed);
-  face->visit_weights(weights);
-  face->allocate(backend);
-  return face;
+  module->visit_weights(weights);
+  module->allocate(backend);
+  return module;
 }
 
 }  // namespace bifrons

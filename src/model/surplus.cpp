@@ -10,7 +10,7 @@
 
 #include "src/io/quote.h"
 #include "src/model/model.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 
 namespace bifrons {
 namespace {
@@ -148,7 +148,7 @@ std::unordered_set<std::string> names_of(const Config& config, const PublishedTe
   Model(config, DType::kF32).visit_weights(list);
   VqEncoderWeights encoder;
   visit(encoder, config.vq, list);
-  if (config.tower) TextFace(config, DType::kF32).visit_weights(list);
+  if (config.tower) UnderstandingModel(config, DType::kF32).visit_weights(list);
   std::unordered_set<std::string> names;
   for (const NeededTensor& tensor : list.tensors()) {
     for (const NeededTensor& piece : published.pieces_of(tensor)) {

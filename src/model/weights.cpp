@@ -30,7 +30,7 @@ void visit(TransformerWeights& weights, const TransformerConfig& config, WeightV
   visitor.norm(weights.final_norm, model + "norm", config.hidden, false);
 }
 
-void visit(ImageFaceWeights& weights, const Config& config, WeightVisitor& visitor) {
+void visit(ImageHeadWeights& weights, const Config& config, WeightVisitor& visitor) {
   const int64_t hidden = config.transformer.hidden;
   visitor.linear(weights.head_in, "gen_head.output_mlp_projector", config.image_token_embed, hidden,
                  true);

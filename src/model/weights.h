@@ -25,15 +25,15 @@ struct TransformerWeights {
 };
 
 // From hidden states to image codes and from codes to the next input (docs/janus-pro.md 0, 1.2).
-struct ImageFaceWeights {
-  Linear head_in;       // [image_token_embed, D], bias
-  Linear head_out;      // [codebook, image_token_embed], bias
-  Table code_embedding; // [codebook, code_dim]
-  Linear aligner_in;    // [gen_aligner_width, code_dim], bias
-  Linear aligner_out;   // [D, gen_aligner_width], bias
+struct ImageHeadWeights {
+  Linear head_in;        // [image_token_embed, D], bias
+  Linear head_out;       // [codebook, image_token_embed], bias
+  Table code_embedding;  // [codebook, code_dim]
+  Linear aligner_in;     // [gen_aligner_width, code_dim], bias
+  Linear aligner_out;    // [D, gen_aligner_width], bias
 };
 
 void visit(TransformerWeights& weights, const TransformerConfig& config, WeightVisitor& visitor);
-void visit(ImageFaceWeights& weights, const Config& config, WeightVisitor& visitor);
+void visit(ImageHeadWeights& weights, const Config& config, WeightVisitor& visitor);
 
 }  // namespace bifrons

@@ -23,7 +23,7 @@ struct LaneToy {
     model = load_model(backend, config, Checkpoint::open(directory), directory);
   }
   Lanes lanes(bool as_device) {
-    return Lanes(backend, config, model->transformer, model->face, RopeMode::kF32, as_device);
+    return Lanes(backend, config, model->transformer, model->image_head, RopeMode::kF32, as_device);
   }
   // Picture `id`: lengths, ids and settings all differ; pictures 0, 3, 6 and 9 begin alike.
   LanePicture picture(uint64_t id) const {

@@ -38,7 +38,6 @@ struct Toy {
     model->decoder.allocate(*backend);
   }
 
-
   // Logits [T, 2, C] when the model is fed `codes`; step 0 is the prefill.
   std::vector<float> forced_logits(const std::vector<int32_t>& prompt,
                                    const std::vector<int32_t>& null,
@@ -49,7 +48,7 @@ struct Toy {
     const auto inverse = inverse_frequencies(t.rope_theta, t.head_dim, rope_bf16);
     const SequenceMemory memory = model->transformer.make_memory(b, 2, length + steps, inverse);
     const TransformerActivations activations = model->transformer.make_activations(b, 2 * length);
-    const ImageFaceActivations face = model->face.make_activations(b, 1);
+    const ImageHeadActivations image_head = model->image_head.make_activations(b, 1);
     const Buffer inputs = b.allocate(2 * length * t.hidden * 4), rows = b.allocate(6 * length * 4);
     const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
       const Tensor view = rows.view(DType::kI32, {static_cast<int64_t>(values.size())},
@@ -65,24 +64,25 @@ struct Toy {
     b.gather(x, model->transformer.weights().token_embedding, put(0, ids));
     model->transformer.forward(b, x, {put(1, slots), put(2, positions)}, memory, activations);
     const Norm& norm = model->transformer.weights().final_norm;
-    b.rms_norm(face.hidden.slice_rows(0, 1), x.slice_rows(length - 1, 1), norm, t.norm_eps);
-    b.rms_norm(face.hidden.slice_rows(1, 1), x.slice_rows(2 * length - 1, 1), norm, t.norm_eps);
+    b.rms_norm(image_head.hidden.slice_rows(0, 1), x.slice_rows(length - 1, 1), norm, t.norm_eps);
+    b.rms_norm(image_head.hidden.slice_rows(1, 1), x.slice_rows(2 * length - 1, 1), norm,
+               t.norm_eps);
 
     std::vector<float> logits(steps * 2 * c);
     const Tensor step = x.slice_rows(0, 2);
     for (int64_t i = 0; i < steps; ++i) {
-      const ImageFaceWeights& w = model->face.weights();
-      b.linear(face.inner, face.hidden, w.head_in);
-      b.gelu(face.inner, face.inner);
-      b.linear(face.logits, face.inner, w.head_out);
-      b.download(logits.data() + i * 2 * c, face.logits);
+      const ImageHeadWeights& w = model->image_head.weights();
+      b.linear(image_head.inner, image_head.hidden, w.head_in);
+      b.gelu(image_head.inner, image_head.inner);
+      b.linear(image_head.logits, image_head.inner, w.head_out);
+      b.download(logits.data() + i * 2 * c, image_head.logits);
       const std::vector<int32_t> both(2, codes[i]);
-      b.upload(face.ids, both.data());
-      model->face.embed_codes(b, step, face);
+      b.upload(image_head.ids, both.data());
+      model->image_head.embed_codes(b, step, image_head);
       const auto position = static_cast<int32_t>(length + i);
       model->transformer.forward(b, step, {put(1, {0, 1}), put(2, {position, position})}, memory,
                                  activations);
-      b.rms_norm(face.hidden, step, norm, t.norm_eps);
+      b.rms_norm(image_head.hidden, step, norm, t.norm_eps);
     }
     return logits;
   }
@@ -127,7 +127,7 @@ TEST_P(Goldens, LogitsInF32) {
 
 TEST_P(Goldens, GreedyCodesInF32) {
   Toy toy(GetParam(), DType::kF32);
-  Lanes lanes(*toy.backend, toy.model->config, toy.model->transformer, toy.model->face,
+  Lanes lanes(*toy.backend, toy.model->config, toy.model->transformer, toy.model->image_head,
               RopeMode::kF32);
   lanes.reserve(2);
   std::vector<LanePicture> pictures(2);
@@ -198,7 +198,8 @@ std::vector<float> decoded(Toy& toy, const int32_t* codes, std::vector<uint8_t>*
   }
   std::vector<Bf16> rounded(signal.count());
   b.download(rounded.data(), signal);
-  std::transform(rounded.begin(), rounded.end(), values.begin(), [](Bf16 x) { return to_float(x); });
+  std::transform(rounded.begin(), rounded.end(), values.begin(),
+                 [](Bf16 x) { return to_float(x); });
   return values;
 }
 
@@ -243,7 +244,7 @@ TEST_P(Goldens, DecodedSignalInBf16) {
 
 INSTANTIATE_TEST_SUITE_P(Toys, Goldens,
                          ::testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head",
-                                         "toy-sees"),
+                                           "toy-sees"),
                          [](const auto& toy) {
                            std::string name = toy.param;
                            std::replace(name.begin(), name.end(), '-', '_');

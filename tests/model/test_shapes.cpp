@@ -25,7 +25,7 @@ int64_t parameters(const TensorList& list) {
 struct Published {
   const char* shape;
   int64_t transformer;  // layers, final norm and token embedding
-  int64_t face;         // gen_head, gen_aligner, gen_embed
+  int64_t image_head;   // gen_head, gen_aligner, gen_embed
 };
 
 class Shapes : public testing::TestWithParam<Published> {};
@@ -33,12 +33,12 @@ class Shapes : public testing::TestWithParam<Published> {};
 TEST_P(Shapes, ParametersAreThoseOfTheSpecification) {
   const Config config = shape_named(GetParam().shape);
   Model model(config, DType::kBf16);
-  TensorList transformer, face, decoder;
+  TensorList transformer, image_head, decoder;
   visit(model.transformer.weights(), config.transformer, transformer);
-  visit(model.face.weights(), config, face);
+  visit(model.image_head.weights(), config, image_head);
   visit(model.decoder.weights(), config.vq, decoder);
   EXPECT_EQ(parameters(transformer), GetParam().transformer);
-  EXPECT_EQ(parameters(face), GetParam().face);
+  EXPECT_EQ(parameters(image_head), GetParam().image_head);
   EXPECT_EQ(parameters(decoder), 42'449'795 + 2'304 + 131'072);
   EXPECT_EQ(model.decoder.image_size(), 384);
   VqEncoder encoder(config.vq, config.grid, DType::kBf16);

@@ -8,7 +8,7 @@
 
 #include "src/model/model.h"
 #include "src/model/rope.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 #include "src/tokenizer/chat_prompt.h"
 #include "src/weights/checkpoint.h"
 #include "tests/support/differences.h"
@@ -38,7 +38,7 @@ struct Toy {
   std::string directory;
   std::unique_ptr<Backend> backend = make_cpu_backend(2);
   std::unique_ptr<Model> model;
-  std::unique_ptr<TextFace> face;
+  std::unique_ptr<UnderstandingModel> understanding;
   golden::Tensors expected;
 
   Toy(const std::string& name, DType activation)
@@ -48,26 +48,26 @@ struct Toy {
     const PublishedTensors published(checkpoint);
     const Config config = read_config(directory);
     model = std::make_unique<Model>(config, activation);
-    face = std::make_unique<TextFace>(config, activation);
+    understanding = std::make_unique<UnderstandingModel>(config, activation);
     TensorList needed;
     visit(model->transformer.weights(), config.transformer, needed);
-    face->visit_weights(needed);
+    understanding->visit_weights(needed);
     check_tensors(published, needed.tensors(), directory);
     WeightLoader loader(*backend, published, activation);
     visit(model->transformer.weights(), config.transformer, loader);
-    face->visit_weights(loader);
-    face->allocate(*backend);
+    understanding->visit_weights(loader);
+    understanding->allocate(*backend);
   }
 
   void show(int picture) {
-    const TowerConfig& tower = face->tower().config();
+    const TowerConfig& tower = understanding->tower().config();
     const auto pixels = expected.values<uint8_t>("see.pictures");
     const int64_t bytes = tower.image_size * tower.image_size * 3;
     const Picture shown{tower.image_size,
                         tower.image_size,
                         {pixels.begin() + picture * bytes, pixels.begin() + (picture + 1) * bytes}};
     const std::vector<float> patches = patches_of(shown, tower);
-    const Tensor place = face->tower().patches();
+    const Tensor place = understanding->tower().patches();
     if (place.dtype == DType::kF32) return backend->upload(place, patches.data());
     std::vector<Bf16> rounded(patches.size());
     std::transform(patches.begin(), patches.end(), rounded.begin(),
@@ -79,20 +79,21 @@ struct Toy {
     std::vector<float> all;
     for (int picture = 0; picture < 2; ++picture) {
       show(picture);
-      const auto one = floats_of(*backend, face->tower().look(*backend));
+      const auto one = floats_of(*backend, understanding->tower().encode(*backend));
       all.insert(all.end(), one.begin(), one.end());
     }
     return all;
   }
 
   std::vector<float> rows() {
-    const int64_t n = face->tower().config().tokens(), hidden = model->config.transformer.hidden;
+    const int64_t n = understanding->tower().config().tokens(),
+                  hidden = model->config.transformer.hidden;
     const Buffer buffer = backend->allocate(n * hidden * 4);
     std::vector<float> all;
     for (int picture = 0; picture < 2; ++picture) {
       show(picture);
       const Tensor seen = buffer.view(model->activation, {n, hidden});
-      face->see(*backend, seen);
+      understanding->encode_image(*backend, seen);
       const auto one = floats_of(*backend, seen);
       all.insert(all.end(), one.begin(), one.end());
     }
@@ -107,7 +108,7 @@ struct Toy {
     const auto places = expected.values<int32_t>(ask + ".places");
     const auto pictures = expected.values<int32_t>(ask + ".pictures");
     const auto said = expected.values<int32_t>(ask + ".tokens");
-    const int64_t length = ids.size(), n = face->tower().config().tokens();
+    const int64_t length = ids.size(), n = understanding->tower().config().tokens();
     const SequenceMemory memory =
         model->transformer.make_memory(b, 1, length + static_cast<int64_t>(said.size()),
                                        inverse_frequencies(t.rope_theta, t.head_dim, false));
@@ -126,7 +127,7 @@ struct Toy {
       b.gather(x, model->transformer.weights().token_embedding, counter(0, tokens));
       for (size_t i = 0; first == 0 && i < places.size(); ++i) {
         show(pictures[i]);
-        face->see(b, x.slice_rows(places[i], n));
+        understanding->encode_image(b, x.slice_rows(places[i], n));
       }
       std::vector<int32_t> position(rows);
       std::iota(position.begin(), position.end(), static_cast<int32_t>(first));
@@ -137,7 +138,7 @@ struct Toy {
       const Tensor logits = outputs.view(DType::kF32, {1, t.vocabulary});
       b.rms_norm(hidden, x.slice_rows(rows - 1, 1), model->transformer.weights().final_norm,
                  t.norm_eps);
-      face->read_out(b, logits, hidden);
+      understanding->lm_head(b, logits, hidden);
       return floats_of(b, logits);
     };
     std::vector<float> all = run(ids, 0);
@@ -257,9 +258,9 @@ INSTANTIATE_TEST_SUITE_P(Toys, Sight,
 TEST(SightShapes, ParametersAreThoseOfTheSpecification) {
   for (const auto& [shape, aligner, head] : {std::tuple{"janus-pro-1b", 6'295'552, 209'715'200},
                                              {"janus-pro-7b", 20'979'712, 419'430'400}}) {
-    TextFace face(shape_named(shape), DType::kBf16);
+    UnderstandingModel understanding(shape_named(shape), DType::kBf16);
     TensorList list;
-    face.visit_weights(list);
+    understanding.visit_weights(list);
     int64_t sum = 0;
     for (const NeededTensor& tensor : list.tensors()) {
       int64_t n = 1;

@@ -30,7 +30,7 @@ class DrawingRig {
       : b_(b),
         config_(model.config),
         activation_(model.activation),
-        lanes_(b, model.config, model.transformer, model.face, RopeMode::kF32),
+        lanes_(b, model.config, model.transformer, model.image_head, RopeMode::kF32),
         prompt_(std::min(kBenchPrompt,
                          config_.transformer.max_positions - config_.image_tokens() + 1)) {
     lanes_.reserve(pictures);

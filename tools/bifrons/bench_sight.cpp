@@ -5,7 +5,7 @@
 
 #include "kernels/cpu/gemm_baseline.h"
 #include "src/model/rope.h"
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 #include "src/weights/checkpoint.h"
 
 namespace bifrons {
@@ -30,8 +30,8 @@ void add_products(cpu::GemmBaseline& baseline, const TowerConfig& t, int64_t hid
 // One row behind `context` tokens: embedding, layers, norm, text head.
 class TextStep {
  public:
-  TextStep(Backend& b, Model& model, const TextFace& face, int64_t context)
-      : model_(model), face_(face) {
+  TextStep(Backend& b, Model& model, const UnderstandingModel& understanding, int64_t context)
+      : model_(model), understanding_(understanding) {
     const TransformerConfig& t = model.config.transformer;
     memory_ = model.transformer.make_memory(b, 1, context + 1,
                                             inverse_frequencies(t.rope_theta, t.head_dim, false));
@@ -64,20 +64,21 @@ class TextStep {
     const TransformerConfig& t = model_.config.transformer;
     model_.transformer.forward(b, row(0), {counter(1), counter(2)}, memory_, activations_);
     b.rms_norm(row(1), row(0), model_.transformer.weights().final_norm, t.norm_eps);
-    face_.read_out(b, logits_.view(DType::kF32, {1, t.vocabulary}), row(1));
+    understanding_.lm_head(b, logits_.view(DType::kF32, {1, t.vocabulary}), row(1));
   }
 
   Model& model_;
-  const TextFace& face_;
+  const UnderstandingModel& understanding_;
   SequenceMemory memory_;
   TransformerActivations activations_;
   Buffer rows_, logits_, counters_;
   std::unique_ptr<CapturedStep> captured_;
 };
 
-std::unique_ptr<TextFace> face_for(Backend& b, const Model& model, const BenchOptions& options) {
-  if (options.model.empty()) return random_text_face(b, model.config, DType::kBf16, 2);
-  return load_text_face(b, model.config, Checkpoint::open(options.model), options.model);
+std::unique_ptr<UnderstandingModel> understanding_for(Backend& b, const Model& model,
+                                                      const BenchOptions& options) {
+  if (options.model.empty()) return random_understanding(b, model.config, DType::kBf16, 2);
+  return load_understanding(b, model.config, Checkpoint::open(options.model), options.model);
 }
 
 }  // namespace
@@ -86,20 +87,20 @@ void measure_sight(Bench& bench) {
   Backend& b = bench.backend;
   const Model& model = bench.model;
   const BenchOptions& options = bench.options;
-  const std::unique_ptr<TextFace> face = face_for(b, model, options);
-  const TowerConfig& tower = face->tower().config();
+  const std::unique_ptr<UnderstandingModel> understanding = understanding_for(b, model, options);
+  const TowerConfig& tower = understanding->tower().config();
   const int64_t hidden = model.config.transformer.hidden;
   const Buffer buffer = b.allocate(tower.tokens() * hidden * size_of(model.activation));
   const Tensor rows = buffer.view(model.activation, {tower.tokens(), hidden});
   const int64_t before = tower.tokens() + options.context;
-  const TextStep text(b, bench.model, *face, before);
+  const TextStep text(b, bench.model, *understanding, before);
   const bool compared = b.place() == Place::kHost && cpu::GemmBaseline::available();
   cpu::GemmBaseline baseline(options.threads);
   if (compared) add_products(baseline, tower, hidden);
 
   Case look(
       b, fmt::format("look at {0}x{0}, {1} tokens", tower.image_size, tower.tokens()),
-      [&](Backend& on) { face->see(on, rows); }, false);
+      [&](Backend& on) { understanding->encode_image(on, rows); }, false);
   Case step(
       b, fmt::format("say one token, {} before", before), [&](Backend& on) { text.run(on); },
       false);

@@ -19,7 +19,7 @@ class StepRig {
     const auto inverse = inverse_frequencies(t.rope_theta, t.head_dim, false);
     memory_ = model.transformer.make_memory(b, rows, context + 1, inverse);
     activations_ = model.transformer.make_activations(b, rows);
-    face_ = model.face.make_activations(b, (rows + 1) / 2);
+    head_ = model.image_head.make_activations(b, (rows + 1) / 2);
     x_ = b.allocate(rows * t.hidden * size_of(model.activation));
     counters_ = b.allocate(2 * rows * size_of(DType::kI32));
     std::vector<int32_t> values(2 * rows, static_cast<int32_t>(context));
@@ -28,12 +28,12 @@ class StepRig {
   }
 
   void step(Backend& b) {
-    const ImageFaceWeights& w = model_.face.weights();
-    const ImageFaceActivations a = face_.rows(rows_);
+    const ImageHeadWeights& w = model_.image_head.weights();
+    const ImageHeadActivations a = head_.rows(rows_);
     const Tensor x = x_.view(model_.activation, {rows_, model_.config.transformer.hidden});
     const TokenRows rows{counters_.view(DType::kI32, {rows_}),
                          counters_.view(DType::kI32, {rows_}, rows_ * size_of(DType::kI32))};
-    model_.face.embed_codes(b, x, a);
+    model_.image_head.embed_codes(b, x, a);
     model_.transformer.forward(b, x, rows, memory_, activations_);
     b.rms_norm(a.hidden, x, model_.transformer.weights().final_norm,
                model_.config.transformer.norm_eps);
@@ -47,7 +47,7 @@ class StepRig {
   int64_t rows_;
   SequenceMemory memory_;
   TransformerActivations activations_;
-  ImageFaceActivations face_;
+  ImageHeadActivations head_;
   Buffer x_, counters_;
 };
 

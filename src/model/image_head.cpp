@@ -1,5 +1,5 @@
 // gen_head, guidance, the draw, gen_embed and gen_aligner as ops.
-#include "src/model/image_face.h"
+#include "src/model/image_head.h"
 
 #include <algorithm>
 #include <numeric>
@@ -15,14 +15,14 @@ int64_t bytes_of(int64_t rows, int64_t cols, DType dtype) {
 
 }  // namespace
 
-ImageFaceActivations ImageFaceActivations::first(int64_t n) const {
-  ImageFaceActivations a = rows(2 * n);
+ImageHeadActivations ImageHeadActivations::first(int64_t n) const {
+  ImageHeadActivations a = rows(2 * n);
   a.guided = guided.slice_rows(0, n);
   return a;
 }
 
-ImageFaceActivations ImageFaceActivations::rows(int64_t n) const {
-  ImageFaceActivations a;
+ImageHeadActivations ImageHeadActivations::rows(int64_t n) const {
+  ImageHeadActivations a;
   a.hidden = hidden.slice_rows(0, n);
   a.inner = inner.slice_rows(0, n);
   a.logits = logits.slice_rows(0, n);
@@ -32,7 +32,7 @@ ImageFaceActivations ImageFaceActivations::rows(int64_t n) const {
   return a;
 }
 
-int64_t ImageFace::activation_bytes(int64_t pictures) const {
+int64_t ImageHead::activation_bytes(int64_t pictures) const {
   const int64_t rows = 2 * pictures;
   return bytes_of(rows, config_.transformer.hidden, activation_) +
          bytes_of(rows, config_.image_token_embed, activation_) +
@@ -42,9 +42,9 @@ int64_t ImageFace::activation_bytes(int64_t pictures) const {
          bytes_of(rows, config_.gen_aligner_width, activation_);
 }
 
-ImageFaceActivations ImageFace::make_activations(Backend& b, int64_t pictures) const {
+ImageHeadActivations ImageHead::make_activations(Backend& b, int64_t pictures) const {
   const int64_t rows = 2 * pictures;
-  ImageFaceActivations a;
+  ImageHeadActivations a;
   a.storage = b.allocate(activation_bytes(pictures));
   int64_t offset = 0;
   const auto take = [&](int64_t n, int64_t cols, DType dtype) {
@@ -62,50 +62,50 @@ ImageFaceActivations ImageFace::make_activations(Backend& b, int64_t pictures) c
   return a;
 }
 
-void ImageFace::draw_codes(Backend& b, const ImageFaceActivations& a, const Tensor& guidance,
-                           const SampleControls& controls) const {
+void ImageHead::sample_codes(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
+                             const SampleControls& controls) const {
   b.linear(a.inner, a.hidden, weights_.head_in);
   b.gelu(a.inner, a.inner);
   b.linear(a.logits, a.inner, weights_.head_out);
   b.guide_sample(a.ids, a.guided, a.logits, guidance, controls);
 }
 
-void ImageFace::embed_codes(Backend& b, const Tensor& x, const ImageFaceActivations& a) const {
+void ImageHead::embed_codes(Backend& b, const Tensor& x, const ImageHeadActivations& a) const {
   inputs_.rows > 0 ? b.gather(x, inputs_, a.ids) : align(b, x, a);
 }
 
-void ImageFace::align(Backend& b, const Tensor& x, const ImageFaceActivations& a) const {
+void ImageHead::align(Backend& b, const Tensor& x, const ImageHeadActivations& a) const {
   b.gather(a.code, weights_.code_embedding, a.ids);
   b.linear(a.aligned, a.code, weights_.aligner_in);
   b.gelu(a.aligned, a.aligned);
   b.linear(x, a.aligned, weights_.aligner_out);
 }
 
-bool ImageFace::folds(const Config& config, Place place) {
+bool ImageHead::precomputes_inputs(const Config& config, Place place) {
   constexpr int64_t kFewFlops = 2'000'000'000;  // hundredths of a second on a host
   const int64_t weights =
       config.gen_aligner_width * (config.vq.code_dim + config.transformer.hidden);
   return place == Place::kDevice || 2 * config.vq.codebook * weights <= kFewFlops;
 }
 
-int64_t ImageFace::folded_bytes(const Config& config, DType activation) {
+int64_t ImageHead::precomputed_bytes(const Config& config, DType activation) {
   return config.vq.codebook * config.transformer.hidden * size_of(activation);
 }
 
-void ImageFace::fold(Backend& b) {
+void ImageHead::precompute_inputs(Backend& b) {
   constexpr int64_t kPictures = 128;  // two rows each
   const int64_t codes = config_.vq.codebook, hidden = config_.transformer.hidden;
-  const ImageFaceActivations all = make_activations(b, kPictures);
+  const ImageHeadActivations all = make_activations(b, kPictures);
   Table table;
   table.rows = codes;
   table.cols = hidden;
   table.dtype = activation_;
-  table.storage = b.allocate(folded_bytes(config_, activation_));
+  table.storage = b.allocate(precomputed_bytes(config_, activation_));
   std::vector<int32_t> ids(codes);
   std::iota(ids.begin(), ids.end(), 0);
   for (int64_t first = 0; first < codes; first += 2 * kPictures) {
     const int64_t rows = std::min(codes - first, 2 * kPictures);
-    const ImageFaceActivations a = all.rows(rows);
+    const ImageHeadActivations a = all.rows(rows);
     b.upload(a.ids, &ids[first]);
     const int64_t offset = first * hidden * size_of(activation_);
     align(b, table.storage.view(activation_, {rows, hidden}, offset), a);

@@ -23,29 +23,29 @@ Config small(int64_t codebook) {
   return config;
 }
 
-// Random weights of the drawing face alone.
+// Random weights of the image head alone.
 class Face {
  public:
   Face(Backend& b, const Config& config, DType dtype) : b_(b), hidden_(config.transformer.hidden) {
-    face = random_face(b, config, dtype, 1);
+    image_head = random_image_head(b, config, dtype, 1);
     activation_ = activation_for(dtype);
   }
 
   // The inputs that `codes` become, side by side.
   std::vector<std::byte> inputs(const std::vector<int32_t>& codes) const {
     const int64_t rows = static_cast<int64_t>(codes.size());
-    const ImageFaceActivations all = face->make_activations(b_, (rows + 1) / 2);
-    const ImageFaceActivations a = all.rows(rows);
+    const ImageHeadActivations all = image_head->make_activations(b_, (rows + 1) / 2);
+    const ImageHeadActivations a = all.rows(rows);
     const Buffer buffer = b_.allocate(rows * hidden_ * size_of(activation_));
     const Tensor x = buffer.view(activation_, {rows, hidden_});
     b_.upload(a.ids, codes.data());
-    face->embed_codes(b_, x, a);
+    image_head->embed_codes(b_, x, a);
     std::vector<std::byte> bytes(x.bytes());
     b_.download(bytes.data(), x);
     return bytes;
   }
 
-  std::unique_ptr<ImageFace> face;
+  std::unique_ptr<ImageHead> image_head;
 
  private:
   Backend& b_;
@@ -53,34 +53,35 @@ class Face {
   DType activation_;
 };
 
-class FoldedInputs : public ::testing::TestWithParam<DType> {};
+class PrecomputedInputs : public ::testing::TestWithParam<DType> {};
 
-TEST_P(FoldedInputs, AreWhatTheAlignerMakes) {
+TEST_P(PrecomputedInputs, AreWhatTheAlignerMakes) {
   if (const std::string why = testing::no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = testing::backend_under_test();
-  for (const int64_t codebook : {5, 256, 600}) {  // less than a round of fold(), one, more
-    Face plain(*b, small(codebook), GetParam()), folded(*b, small(codebook), GetParam());
-    folded.face->fold(*b);
+  for (const int64_t codebook :
+       {5, 256, 600}) {  // less than a round of precompute_inputs(), one, more
+    Face plain(*b, small(codebook), GetParam()), precomputed(*b, small(codebook), GetParam());
+    precomputed.image_head->precompute_inputs(*b);
     const auto last = static_cast<int32_t>(codebook - 1);
     std::vector<int32_t> all(codebook);
     for (int32_t i = 0; i <= last; ++i) all[i] = last - i;
     // -1 is a code that could not be drawn.
     for (const std::vector<int32_t>& codes :
          {all, std::vector<int32_t>{0}, {last}, {3, 3, -1, last, 0}}) {
-      EXPECT_EQ(plain.inputs(codes), folded.inputs(codes)) << codebook << ", " << codes.size();
+      EXPECT_EQ(plain.inputs(codes), precomputed.inputs(codes)) << codebook << ", " << codes.size();
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, FoldedInputs, ::testing::Values(DType::kF32, DType::kBf16),
+INSTANTIATE_TEST_SUITE_P(Types, PrecomputedInputs, ::testing::Values(DType::kF32, DType::kBf16),
                          [](const auto& type) { return std::string(name_of(type.param)); });
 
-TEST(FoldedInputs, AreMadeWhereTheyPay) {
+TEST(PrecomputedInputs, AreMadeWhereTheyPay) {
   const Config large = shape_named("janus-pro-1b");
-  EXPECT_FALSE(ImageFace::folds(large, Place::kHost));
-  EXPECT_TRUE(ImageFace::folds(large, Place::kDevice));
-  EXPECT_TRUE(ImageFace::folds(small(2496), Place::kHost));
-  EXPECT_EQ(ImageFace::folded_bytes(large, DType::kBf16), 16384 * 2048 * 2);
+  EXPECT_FALSE(ImageHead::precomputes_inputs(large, Place::kHost));
+  EXPECT_TRUE(ImageHead::precomputes_inputs(large, Place::kDevice));
+  EXPECT_TRUE(ImageHead::precomputes_inputs(small(2496), Place::kHost));
+  EXPECT_EQ(ImageHead::precomputed_bytes(large, DType::kBf16), 16384 * 2048 * 2);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Aligner and text head as ops, and how they and the tower are loaded.
-#include "src/model/text_face.h"
+#include "src/model/understanding_model.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@ namespace bifrons {
 namespace {
 
 const TowerConfig& tower_of(const Config& config) {
-  check(config.tower.has_value(), "text face: the config describes a tower");
+  check(config.tower.has_value(), "understanding: the config describes a tower");
   return *config.tower;
 }
 
@@ -28,7 +28,7 @@ Config with_head(Config config, const PublishedTensors& published) {
 
 }  // namespace
 
-void visit(TextFaceWeights& weights, const Config& config, WeightVisitor& visitor) {
+void visit(UnderstandingWeights& weights, const Config& config, WeightVisitor& visitor) {
   const int64_t hidden = config.transformer.hidden;
   visitor.linear(weights.aligner_in, "aligner.layers.0", hidden, tower_of(config).width, true);
   visitor.linear(weights.aligner_out, "aligner.layers.2", hidden, hidden, true);
@@ -37,59 +37,61 @@ void visit(TextFaceWeights& weights, const Config& config, WeightVisitor& visito
                  config.transformer.vocabulary, hidden, false);
 }
 
-TextFace::TextFace(const Config& config, DType activation)
+UnderstandingModel::UnderstandingModel(const Config& config, DType activation)
     : config_(config), activation_(activation), tower_(tower_of(config), activation) {}
 
-void TextFace::visit_weights(WeightVisitor& visitor) {
+void UnderstandingModel::visit_weights(WeightVisitor& visitor) {
   visit(tower_.weights(), tower_.config(), visitor);
   visit(weights_, config_, visitor);
 }
 
-int64_t TextFace::scratch_bytes() const {
+int64_t UnderstandingModel::scratch_bytes() const {
   return tower_.scratch_bytes() +
          tower_.config().tokens() * config_.transformer.hidden * size_of(activation_);
 }
 
-void TextFace::allocate(Backend& b) {
+void UnderstandingModel::allocate(Backend& b) {
   tower_.allocate(b);
   inner_ = b.allocate(tower_.config().tokens() * config_.transformer.hidden * size_of(activation_));
 }
 
-void TextFace::see(Backend& b, const Tensor& rows) {
+void UnderstandingModel::encode_image(Backend& b, const Tensor& rows) {
   const Tensor inner =
       inner_.view(activation_, {tower_.config().tokens(), config_.transformer.hidden});
-  b.linear(inner, tower_.look(b), weights_.aligner_in);
+  b.linear(inner, tower_.encode(b), weights_.aligner_in);
   b.gelu(inner, inner);
   b.linear(rows, inner, weights_.aligner_out);
 }
 
-void TextFace::read_out(Backend& b, const Tensor& logits, const Tensor& hidden) const {
+void UnderstandingModel::lm_head(Backend& b, const Tensor& logits, const Tensor& hidden) const {
   b.linear(logits, hidden, weights_.head);
 }
 
 void check_sees(const Config& config, const PublishedTensors& published,
                 const std::string& directory) {
   if (!config.tower) refuse(directory, "its config.json describes no vision tower");
-  TextFace face(with_head(config, published), activation_for(weights_dtype(published, directory)));
+  UnderstandingModel understanding(with_head(config, published),
+                                   activation_for(weights_dtype(published, directory)));
   TensorList needed;
-  face.visit_weights(needed);
+  understanding.visit_weights(needed);
   const NeededTensor first = published.pieces_of(needed.tensors().front()).front();
   if (published.find(first.name) == nullptr) refuse(directory, "its files hold no vision tower");
   check_tensors(published, needed.tensors(), directory);
 }
 
-std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
-                                         const Checkpoint& checkpoint,
-                                         const std::string& directory) {
+std::unique_ptr<UnderstandingModel> load_understanding(Backend& backend, const Config& config,
+                                                       const Checkpoint& checkpoint,
+                                                       const std::string& directory) {
   const PublishedTensors published(checkpoint);
   check_sees(config, published, directory);
   const DType activation = activation_for(weights_dtype(published, directory));
-  auto face = std::make_unique<TextFace>(with_head(config, published), activation);
+  auto understanding =
+      std::make_unique<UnderstandingModel>(with_head(config, published), activation);
   WeightLoader loader(backend, published, activation);
-  face->visit_weights(loader);
+  understanding->visit_weights(loader);
   checkpoint.verify_unchanged();
-  face->allocate(backend);
-  return face;
+  understanding->allocate(backend);
+  return understanding;
 }
 
 }  // namespace bifrons

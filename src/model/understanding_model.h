@@ -1,4 +1,5 @@
-// The face that sees and speaks: pictures and hidden states to rows and words.
+// Multimodal understanding: SigLIP tower and aligner (picture to embeddings), lm_head (hidden
+// states to logits).
 #pragma once
 
 #include <memory>
@@ -13,37 +14,37 @@
 namespace bifrons {
 
 // D hidden, W the tower's width.
-struct TextFaceWeights {
+struct UnderstandingWeights {
   Linear aligner_in;   // [D, W], bias
   Linear aligner_out;  // [D, D], bias
   Linear head;         // [vocabulary, D]
 };
 
-void visit(TextFaceWeights& weights, const Config& config, WeightVisitor& visitor);
+void visit(UnderstandingWeights& weights, const Config& config, WeightVisitor& visitor);
 
 // Everything that understanding needs beside the transformer. Loaded only when it is asked for.
-class TextFace {
+class UnderstandingModel {
  public:
   // The config must describe a tower.
-  TextFace(const Config& config, DType activation);
+  UnderstandingModel(const Config& config, DType activation);
 
   VisionTower& tower() { return tower_; }
-  TextFaceWeights& weights() { return weights_; }
+  UnderstandingWeights& weights() { return weights_; }
   void visit_weights(WeightVisitor& visitor);
   int64_t scratch_bytes() const;
   void allocate(Backend& b);
 
   // The patches in tower().patches() -> rows [tokens, D] that stand in for a picture's placeholders
   // (docs/janus-pro.md 5.3, 5.4).
-  void see(Backend& b, const Tensor& rows);
+  void encode_image(Backend& b, const Tensor& rows);
   // hidden [M, D] after the final norm -> logits f32 [M, vocabulary].
-  void read_out(Backend& b, const Tensor& logits, const Tensor& hidden) const;
+  void lm_head(Backend& b, const Tensor& logits, const Tensor& hidden) const;
 
  private:
   Config config_;
   DType activation_;
   VisionTower tower_;
-  TextFaceWeights weights_;
+  UnderstandingWeights weights_;
   Buffer inner_;  // [tokens, D]
 };
 
@@ -54,12 +55,12 @@ void check_sees(const Config& config, const PublishedTensors& published,
 
 // Checks and loads it from the directory that the rest of the model came from. Throws what
 // check_sees() throws.
-std::unique_ptr<TextFace> load_text_face(Backend& backend, const Config& config,
-                                         const Checkpoint& checkpoint,
-                                         const std::string& directory);
+std::unique_ptr<UnderstandingModel> load_understanding(Backend& backend, const Config& config,
+                                                       const Checkpoint& checkpoint,
+                                                       const std::string& directory);
 
 // The same with normally distributed weights of `dtype`, for measuring.
-std::unique_ptr<TextFace> random_text_face(Backend& backend, const Config& config, DType dtype,
-                                           uint64_t seed);
+std::unique_ptr<UnderstandingModel> random_understanding(Backend& backend, const Config& config,
+                                                         DType dtype, uint64_t seed);
 
 }  // namespace bifrons

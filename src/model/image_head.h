@@ -1,0 +1,60 @@
+// The image head of the model (gen_head, gen_embed, gen_aligner): hidden states to guided image
+// codes, codes to the next input.
+#pragma once
+
+#include "kernels/backend.h"
+#include "src/model/weights.h"
+
+namespace bifrons {
+
+// What one step of P pictures (2 P rows) writes; row 2 i is picture i prompted, 2 i + 1 unprompted.
+struct ImageHeadActivations {
+  Buffer storage;
+  Tensor hidden;   // [2 P, D], after the final norm
+  Tensor inner;    // [2 P, image_token_embed]
+  Tensor logits;   // f32 [2 P, codebook]
+  Tensor guided;   // f32 [P, codebook]
+  Tensor ids;      // i32 [2 P]
+  Tensor code;     // [2 P, code_dim]
+  Tensor aligned;  // [2 P, gen_aligner_width]
+
+  // Views on what the first n pictures use; the memory stays with the whole.
+  ImageHeadActivations first(int64_t n) const;
+  // Views on the first n rows of all that has a row for each row of x.
+  ImageHeadActivations rows(int64_t n) const;
+};
+
+class ImageHead {
+ public:
+  ImageHead(const Config& config, DType activation) : config_(config), activation_(activation) {}
+
+  ImageHeadWeights& weights() { return weights_; }
+  int64_t activation_bytes(int64_t pictures) const;
+  ImageHeadActivations make_activations(Backend& b, int64_t pictures) const;
+
+  // hidden -> logits -> guided -> ids (docs/janus-pro.md 4.4, steps 2 to 5). guidance f32 [P].
+  void sample_codes(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
+                    const SampleControls& controls) const;
+  // ids -> x [2 P, D], the next input (docs/janus-pro.md 4.4, step 6).
+  void embed_codes(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
+
+  // Whether precompute_inputs() pays. It takes the time of a few steps on a device, but a second or
+  // more for a large model on a host, whose steps hardly notice that the aligner's few weights are
+  // gone.
+  static bool precomputes_inputs(const Config& config, Place place);
+  // Bytes of the table that precompute_inputs() makes.
+  static int64_t precomputed_bytes(const Config& config, DType activation);
+  // Replaces gen_embed and gen_aligner by a table of what they make of each code. embed_codes()
+  // gives the same bits from then on, for rows do not depend on their neighbours.
+  void precompute_inputs(Backend& b);
+
+ private:
+  void align(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
+
+  Config config_;
+  DType activation_;
+  ImageHeadWeights weights_;
+  Table inputs_;  // [codebook, D]; empty until precompute_inputs()
+};
+
+}  // namespace bifrons
