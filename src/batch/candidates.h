@@ -28,7 +28,7 @@ struct CandidateOptions {
 // Stands between a run and one engine. An engine's Understanding shares its backend, so judging
 // happens where the engine draws: on its thread, between two steps, when it asks for the next job.
 // Only the best drawing of a picture is kept; the rest is judged at the next question for a job, so
-// that never more wait than the engine draws at once and its finisher holds.
+// that never more wait than the engine draws at once and its output thread holds.
 //
 // What is kept depends on the job alone: not on lanes, nor on the order in which drawings come.
 class Candidates {

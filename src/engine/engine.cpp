@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "src/bifrons.h"
-#include "src/engine/batch.h"
 #include "src/engine/memory_plan.h"
 #include "src/engine/open_device.h"
 #include "src/engine/parts.h"
+#include "src/engine/scheduler.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/tokenizer.h"
@@ -196,14 +196,14 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
     }
     return job;
   };
-  const BatchParts parts{.lanes = *lanes,
-                         .decode = [this](std::span<const int32_t> t) { return decode(t); },
-                         .decode_beside = decode_backend != nullptr,
-                         .source_ready = asked.source_ready};
+  const SchedulerParts parts{.lanes = *lanes,
+                             .decode = [this](std::span<const int32_t> t) { return decode(t); },
+                             .decode_beside = decode_backend != nullptr,
+                             .source_ready = asked.source_ready};
   const Prepare prepare = [this](const DrawRequest& request) {
     return guided_prompt(*tokenizer, config, request);
   };
-  return run_batch(parts, prepare, once_decoded, sink, asked.progress);
+  return schedule_batch(parts, prepare, once_decoded, sink, asked.progress);
 }
 
 std::vector<int32_t> Engine::encode(const Picture& picture) {

@@ -9,7 +9,7 @@
 
 #include "src/engine/parts.h"
 #include "src/engine/reply_text.h"
-#include "src/engine/speaker.h"
+#include "src/engine/text_decoder.h"
 #include "src/io/quote.h"
 #include "src/model/chat_words.h"
 #include "src/tokenizer/chat_prompt.h"
@@ -43,7 +43,7 @@ struct Understanding::State {
   Engine::Parts parts;
   ChatWords words;
   std::unique_ptr<UnderstandingModel> understanding;
-  std::unique_ptr<Speaker> speaker;
+  std::unique_ptr<TextDecoder> decoder;
   std::vector<ChatTurn> turns;        // the last one open: pictures shown but nothing said
   std::vector<SeenPicture> pictures;  // of all turns, in order
   int64_t pictures_seen = 0;          // ever, to tell them apart
@@ -70,7 +70,7 @@ Understanding Understanding::open(Engine& engine) {
   const Checkpoint checkpoint = Checkpoint::open(s->parts.directory);
   s->understanding =
       load_understanding(s->parts.backend, s->parts.config, checkpoint, s->parts.directory);
-  s->speaker = std::make_unique<Speaker>(s->parts, *s->understanding);
+  s->decoder = std::make_unique<TextDecoder>(s->parts, *s->understanding);
   s->turns.emplace_back();
   return Understanding(std::move(s));
 }
@@ -97,7 +97,7 @@ Reply Understanding::say(std::string_view words, const ReplyOptions& options,
   const ChatPrompt prompt = s.prompt(turns, options.allow_special);
   Reply reply;
   reply.prompt_tokens = static_cast<int64_t>(prompt.ids.size());
-  reply.cached_tokens = s.speaker->hear(prompt, s.pictures, options.max_tokens);
+  reply.cached_tokens = s.decoder->prefill(prompt, s.pictures, options.max_tokens);
 
   std::vector<std::string> stop = options.stop;
   stop.emplace_back(stop_text(s.parts.tokenizer));
@@ -107,9 +107,9 @@ Reply Understanding::say(std::string_view words, const ReplyOptions& options,
     return piece.empty() || !listener || listener(piece);
   };
   const int64_t most =
-      std::min(options.max_tokens, s.speaker->positions() - reply.prompt_tokens + 1);
+      std::min(options.max_tokens, s.decoder->positions() - reply.prompt_tokens + 1);
   for (reply.end = ReplyEnd::kLength; static_cast<int64_t>(reply.tokens.size()) < most;) {
-    const int32_t token = s.speaker->draw(options, static_cast<int32_t>(reply.tokens.size()));
+    const int32_t token = s.decoder->sample(options, static_cast<int32_t>(reply.tokens.size()));
     if (reply.tokens.empty()) reply.first_seconds = seconds_since(start);
     if (token == eos) {
       reply.end = ReplyEnd::kDone;
@@ -121,7 +121,7 @@ Reply Understanding::say(std::string_view words, const ReplyOptions& options,
       reply.end = wanted ? ReplyEnd::kStop : ReplyEnd::kLeft;
       break;
     }
-    if (static_cast<int64_t>(reply.tokens.size()) < most) s.speaker->feed(token);
+    if (static_cast<int64_t>(reply.tokens.size()) < most) s.decoder->append(token);
   }
   if (reply.end != ReplyEnd::kLeft) tell(text.finish());
   reply.text = text.text();
@@ -136,8 +136,8 @@ Judgement Understanding::judge(const Picture& picture, std::string_view question
   State& s = *state_;
   const ChatTurn turn{.pictures = 1, .words = std::string(question)};
   const SeenPicture seen = s.prepare(picture);
-  s.speaker->hear(s.prompt({&turn, 1}, false), {&seen, 1}, 1);
-  const std::vector<float> logits = s.speaker->logits();
+  s.decoder->prefill(s.prompt({&turn, 1}, false), {&seen, 1}, 1);
+  const std::vector<float> logits = s.decoder->logits();
   const double top = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(logit - top);
@@ -167,7 +167,7 @@ Judgement Understanding::judge(const Picture& picture, std::string_view question
 std::optional<Error> Understanding::fault_of(std::string_view question) const {
   const ChatTurn turn{.pictures = 1, .words = std::string(question)};
   try {
-    state_->speaker->check_length(state_->prompt({&turn, 1}, false));
+    state_->decoder->check_length(state_->prompt({&turn, 1}, false));
     return std::nullopt;
   } catch (const Error& error) {
     return error;

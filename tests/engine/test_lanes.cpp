@@ -4,7 +4,7 @@
 #include <map>
 
 #include "kernels/timed_backend.h"
-#include "src/engine/batch.h"
+#include "src/engine/scheduler.h"
 #include "tests/engine/lane_toy.h"
 
 namespace bifrons {
@@ -125,8 +125,8 @@ TEST(Lanes, WhatFindsNoMemoryWaits) {
     uint64_t next = 0;
     int64_t most = 0, least = 3;
     std::map<uint64_t, std::vector<int32_t>> drawn;
-    const BatchParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
-    const BatchStats stats = run_batch(
+    const SchedulerParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
+    const BatchStats stats = schedule_batch(
         parts, [&](const DrawRequest& r) { return prompt(r.seed); },
         [&]() -> std::optional<BatchJob> {
           if (next == 6) return {};
@@ -165,15 +165,15 @@ TEST(Lanes, APictureThatCannotBeDecodedCostsItselfAlone) {
     Lanes lanes = toy.lanes(false);
     lanes.reserve(2);
     int decoded = 0;
-    const BatchParts parts{.lanes = lanes,
-                           .decode = [&](auto) -> Picture {
-                             if (++decoded == 2) throw Error(ErrorKind::kData, "not finite");
-                             return {};
-                           },
-                           .decode_beside = beside};
+    const SchedulerParts parts{.lanes = lanes,
+                               .decode = [&](auto) -> Picture {
+                                 if (++decoded == 2) throw Error(ErrorKind::kData, "not finite");
+                                 return {};
+                               },
+                               .decode_beside = beside};
     uint64_t next = 0;
     std::map<std::string, int> outcomes;
-    const BatchStats stats = run_batch(
+    const BatchStats stats = schedule_batch(
         parts, prepare,
         [&]() -> std::optional<BatchJob> {
           if (next == 5) return {};
@@ -212,9 +212,9 @@ TEST(Lanes, ABrokenDrawIsTriedOnceMore) {
       }
       Lanes lanes = toy.lanes(false);
       lanes.reserve(3);
-      const BatchParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
+      const SchedulerParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
       uint64_t next = 0;
-      const BatchStats stats = run_batch(
+      const BatchStats stats = schedule_batch(
           parts, prepare,
           [&]() -> std::optional<BatchJob> {
             if (next == 5) return {};

@@ -15,18 +15,18 @@
 
 namespace bifrons {
 
-class Finisher {
+class OutputThread {
  public:
   using Decode = std::function<Picture(std::span<const int32_t> tokens)>;
 
-  // Results without pixels get them from `decode` on the finisher's thread; without `decode` they
+  // Results without pixels get them from `decode` on the output thread; without `decode` they
   // must have them. An Error (data) of `decode` takes the drawing's place in the result. At most
-  // `room` results wait. Both functions are borrowed. Where the system has no thread to give, push()
-  // does its work.
-  Finisher(const ResultSink& sink, Decode decode, int64_t room);
+  // `room` results wait. Both functions are borrowed. Where the system has no thread to give,
+  // push() does its work.
+  OutputThread(const ResultSink& sink, Decode decode, int64_t room);
 
   // Waits like finish(), and keeps quiet.
-  ~Finisher();
+  ~OutputThread();
 
   // Hands a result over; waits while there is no room. False: the sink has thrown, nothing more is
   // taken.

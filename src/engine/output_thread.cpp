@@ -1,5 +1,5 @@
 // A bounded queue and one thread.
-#include "src/engine/finisher.h"
+#include "src/engine/output_thread.h"
 
 #include <algorithm>
 #include <chrono>
@@ -19,16 +19,16 @@ double seconds_of(const Run& run) {
 
 }  // namespace
 
-Finisher::Finisher(const ResultSink& sink, Decode decode, int64_t room)
+OutputThread::OutputThread(const ResultSink& sink, Decode decode, int64_t room)
     : sink_(sink),
       decode_(std::move(decode)),
       room_(static_cast<size_t>(std::max<int64_t>(1, room))) {
   start_thread(thread_, [this] { work(); });
 }
 
-Finisher::~Finisher() { join(); }
+OutputThread::~OutputThread() { join(); }
 
-bool Finisher::push(BatchResult result) {
+bool OutputThread::push(BatchResult result) {
   if (thread_.empty()) return !failure_ && take(std::move(result));
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return waiting_.size() < room_ || failure_; });
@@ -38,7 +38,7 @@ bool Finisher::push(BatchResult result) {
   return true;
 }
 
-void Finisher::join() {
+void OutputThread::join() {
   if (thread_.empty() || !thread_[0].joinable()) return;
   {
     const std::lock_guard lock(mutex_);
@@ -48,12 +48,12 @@ void Finisher::join() {
   thread_[0].join();
 }
 
-void Finisher::finish() {
+void OutputThread::finish() {
   join();
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void Finisher::decode(BatchResult& result) {
+void OutputThread::decode(BatchResult& result) {
   const double took = seconds_of([&] {
     try {
       result.drawing->picture = decode_(result.drawing->tokens);
@@ -70,7 +70,7 @@ void Finisher::decode(BatchResult& result) {
 }
 
 // False when sink or decode threw.
-bool Finisher::take(BatchResult result) {
+bool OutputThread::take(BatchResult result) {
   try {
     if (decode_ && result.drawing) decode(result);
     sink_seconds_ += seconds_of([&] { sink_(std::move(result)); });
@@ -84,7 +84,7 @@ bool Finisher::take(BatchResult result) {
   }
 }
 
-void Finisher::work() {
+void OutputThread::work() {
   while (true) {
     BatchResult result;
     {

@@ -1,5 +1,5 @@
 // Free lanes are filled before every step, so none waits for another.
-#include "src/engine/batch.h"
+#include "src/engine/scheduler.h"
 
 #include <fmt/format.h>
 
@@ -28,16 +28,16 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
-class BatchLoop {
+class Scheduler {
  public:
-  BatchLoop(const BatchParts& parts, const Prepare& prepare, const JobSource& source,
+  Scheduler(const SchedulerParts& parts, const Prepare& prepare, const JobSource& source,
             const ResultSink& sink, const std::function<bool(const BatchProgress&)>& progress)
       : parts_(parts),
         prepare_(prepare),
         source_(source),
         report_(progress),
-        finisher_(sink, parts.decode_beside ? parts.decode : Finisher::Decode{},
-                  parts.lanes.count()),
+        output_(sink, parts.decode_beside ? parts.decode : OutputThread::Decode{},
+                parts.lanes.count()),
         before_(parts.lanes.work()) {
     stats_.lanes = progress_.lanes = parts.lanes.count();
   }
@@ -174,13 +174,13 @@ class BatchLoop {
   void hand_over(BatchResult result) {
     const Stopwatch watch(stats_.stall_seconds);
     ++progress_.pictures;
-    if (!finisher_.push(std::move(result))) going_on_ = false;
+    if (!output_.push(std::move(result))) going_on_ = false;
   }
 
   void finish() {
     {
       const Stopwatch watch(stats_.stall_seconds);
-      finisher_.finish();
+      output_.finish();
     }
     const LaneWork& work = parts_.lanes.work();
     stats_.steps = work.steps - before_.steps;
@@ -188,17 +188,17 @@ class BatchLoop {
     stats_.idle_lane_steps = stats_.lane_steps - (work.busy_lane_steps - before_.busy_lane_steps);
     stats_.prefill_rows = work.prefill_rows - before_.prefill_rows;
     stats_.shared_rows = work.shared_rows - before_.shared_rows;
-    stats_.sink_seconds = finisher_.sink_seconds();
-    stats_.decode_seconds += finisher_.decode_seconds();
-    stats_.pictures -= finisher_.failures();  // they were counted when they were handed over
-    stats_.failures += finisher_.failures();
+    stats_.sink_seconds = output_.sink_seconds();
+    stats_.decode_seconds += output_.decode_seconds();
+    stats_.pictures -= output_.failures();  // they were counted when they were handed over
+    stats_.failures += output_.failures();
   }
 
-  const BatchParts& parts_;
+  const SchedulerParts& parts_;
   const Prepare& prepare_;
   const JobSource& source_;
   const std::function<bool(const BatchProgress&)>& report_;
-  Finisher finisher_;
+  OutputThread output_;
   const LaneWork before_;
   BatchStats stats_;
   BatchProgress progress_;
@@ -210,14 +210,14 @@ class BatchLoop {
 
 }  // namespace
 
-BatchStats run_batch(const BatchParts& parts, const Prepare& prepare, const JobSource& source,
-                     const ResultSink& sink,
-                     const std::function<bool(const BatchProgress&)>& progress) {
+BatchStats schedule_batch(const SchedulerParts& parts, const Prepare& prepare,
+                          const JobSource& source, const ResultSink& sink,
+                          const std::function<bool(const BatchProgress&)>& progress) {
   struct Clear {
     Lanes& lanes;
     ~Clear() { lanes.clear(); }
   } clear{parts.lanes};
-  return BatchLoop(parts, prepare, source, sink, progress).run();
+  return Scheduler(parts, prepare, source, sink, progress).run();
 }
 
 }  // namespace bifrons

@@ -19,24 +19,24 @@ struct SeenPicture {
   std::vector<float> patches;  // [tokens, 3 patch^2]
 };
 
-class Speaker {
+class TextDecoder {
  public:
   // Both are borrowed and must outlive it.
-  Speaker(const Engine::Parts& parts, UnderstandingModel& understanding);
+  TextDecoder(const Engine::Parts& parts, UnderstandingModel& understanding);
 
   // Runs the prompt through the model, but for what it shares with the sequence heard last, and
   // makes room for `more` tokens behind it. Returns how many tokens were shared. Throws Error
   // (usage): too long for the model.
-  int64_t hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures, int64_t more);
+  int64_t prefill(const ChatPrompt& prompt, std::span<const SeenPicture> pictures, int64_t more);
 
-  // Throws what hear() throws of the prompt's length.
+  // Throws what prefill() throws of the prompt's length.
   void check_length(const ChatPrompt& prompt) const;
 
   // The next token by the logits behind the sequence; `step` counts a reply's tokens from 0. Throws
   // Error (data): the weights give not-a-number.
-  int32_t draw(const ReplyOptions& options, int32_t step);
+  int32_t sample(const ReplyOptions& options, int32_t step);
   // Appends a token and computes the logits behind it.
-  void feed(int32_t token);
+  void append(int32_t token);
   // The logits behind the sequence, [vocabulary].
   std::vector<float> logits() const;
 

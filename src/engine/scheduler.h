@@ -6,8 +6,8 @@
 #include <span>
 
 #include "src/bifrons.h"
-#include "src/engine/finisher.h"
 #include "src/engine/lanes.h"
+#include "src/engine/output_thread.h"
 
 namespace bifrons {
 
@@ -16,11 +16,11 @@ namespace bifrons {
 inline constexpr int kAttempts = 2;
 
 // What the loop is made of; everything is borrowed.
-struct BatchParts {
+struct SchedulerParts {
   Lanes& lanes;
-  // Gives the pixels of codes. Called between steps, or beside them on the finisher's thread. An
+  // Gives the pixels of codes. Called between steps, or beside them on the output thread. An
   // Error (data) it throws is the result of that picture; anything else stops the batch.
-  Finisher::Decode decode;
+  OutputThread::Decode decode;
   bool decode_beside = false;
   std::function<bool()> source_ready{};  // as in BatchOptions
 };
@@ -29,8 +29,8 @@ struct BatchParts {
 using Prepare = std::function<GuidedPrompt(const DrawRequest&)>;
 
 // Engine::draw_batch() with its parts in hand. The lanes are reserved; they are idle afterwards.
-BatchStats run_batch(const BatchParts& parts, const Prepare& prepare, const JobSource& source,
-                     const ResultSink& sink,
-                     const std::function<bool(const BatchProgress&)>& progress);
+BatchStats schedule_batch(const SchedulerParts& parts, const Prepare& prepare,
+                          const JobSource& source, const ResultSink& sink,
+                          const std::function<bool(const BatchProgress&)>& progress);
 
 }  // namespace bifrons

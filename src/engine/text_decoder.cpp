@@ -1,5 +1,5 @@
 // Prefill with pictures, then one row a token; slot 0 of a memory of its own.
-#include "src/engine/speaker.h"
+#include "src/engine/text_decoder.h"
 
 #include <fmt/format.h>
 
@@ -23,7 +23,7 @@ void refuse_damaged_reply() {
               "the model's numbers stop being finite while it reads: its weights are damaged");
 }
 
-Speaker::Speaker(const Engine::Parts& parts, UnderstandingModel& understanding)
+TextDecoder::TextDecoder(const Engine::Parts& parts, UnderstandingModel& understanding)
     : b_(parts.backend),
       config_(parts.config.transformer),
       transformer_(parts.transformer),
@@ -41,8 +41,8 @@ Speaker::Speaker(const Engine::Parts& parts, UnderstandingModel& understanding)
   ids_ = b_.allocate(2 * size_of(DType::kI32));
 }
 
-std::vector<int64_t> Speaker::keys_of(const ChatPrompt& prompt,
-                                      std::span<const SeenPicture> pictures) const {
+std::vector<int64_t> TextDecoder::keys_of(const ChatPrompt& prompt,
+                                          std::span<const SeenPicture> pictures) const {
   const int64_t tokens = understanding_.tower().config().tokens();
   std::vector<int64_t> keys(prompt.ids.begin(), prompt.ids.end());
   for (size_t i = 0; i < prompt.pictures.size(); ++i) {
@@ -53,7 +53,7 @@ std::vector<int64_t> Speaker::keys_of(const ChatPrompt& prompt,
   return keys;
 }
 
-void Speaker::reserve(int64_t capacity) {
+void TextDecoder::reserve(int64_t capacity) {
   if (capacity <= memory_.capacity) return;
   keys_.clear();
   step_.reset();
@@ -63,7 +63,7 @@ void Speaker::reserve(int64_t capacity) {
       transformer_.make_memory(b_, 1, std::min(whole, config_.max_positions), inverse_frequency_);
 }
 
-void Speaker::check_length(const ChatPrompt& prompt) const {
+void TextDecoder::check_length(const ChatPrompt& prompt) const {
   const int64_t length = static_cast<int64_t>(prompt.ids.size());
   if (length <= config_.max_positions) return;
   throw Error(ErrorKind::kUsage,
@@ -71,8 +71,8 @@ void Speaker::check_length(const ChatPrompt& prompt) const {
                           config_.max_positions));
 }
 
-int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
-                      int64_t more) {
+int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
+                             int64_t more) {
   check(prompt.pictures.size() == pictures.size(), "hear: one picture for each place");
   check_length(prompt);
   const int64_t length = static_cast<int64_t>(prompt.ids.size());
@@ -99,8 +99,8 @@ int64_t Speaker::hear(const ChatPrompt& prompt, std::span<const SeenPicture> pic
 }
 
 // Rows `first` and on of the prompt: the tokens' own, then the pictures' over their placeholders.
-void Speaker::embed(const Tensor& x, const ChatPrompt& prompt,
-                    std::span<const SeenPicture> pictures, int64_t first) {
+void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
+                        std::span<const SeenPicture> pictures, int64_t first) {
   for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
     const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
     const Tensor id = counters_.view(DType::kI32, {n});
@@ -124,7 +124,7 @@ void Speaker::embed(const Tensor& x, const ChatPrompt& prompt,
   }
 }
 
-TokenRows Speaker::place_rows(int64_t count, int64_t first) {
+TokenRows TextDecoder::place_rows(int64_t count, int64_t first) {
   std::vector<int32_t> slots(count, 0), positions(count);
   std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
   const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
@@ -136,7 +136,7 @@ TokenRows Speaker::place_rows(int64_t count, int64_t first) {
   return {put(1, slots), put(2, positions)};
 }
 
-void Speaker::run(const Tensor& x, int64_t first) {
+void TextDecoder::run(const Tensor& x, int64_t first) {
   for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
     const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
     transformer_.forward(b_, x.slice_rows(begin, n), place_rows(n, first + begin), memory_,
@@ -144,15 +144,15 @@ void Speaker::run(const Tensor& x, int64_t first) {
   }
 }
 
-void Speaker::compute_logits(const Tensor& last_row) {
+void TextDecoder::compute_logits(const Tensor& last_row) {
   const Tensor hidden = hidden_.view(transformer_.activation(), {1, config_.hidden});
   b_.rms_norm(hidden, last_row, transformer_.weights().final_norm, config_.norm_eps);
   understanding_.lm_head(b_, logits_.view(DType::kF32, {1, config_.vocabulary}), hidden);
 }
 
-void Speaker::feed(int32_t token) {
+void TextDecoder::append(int32_t token) {
   const auto position = static_cast<int64_t>(keys_.size());
-  check(position < memory_.capacity, "feed: hear() made room for fewer tokens");
+  check(position < memory_.capacity, "feed: prefill() made room for fewer tokens");
   // Every upload waits for the device, so there is one.
   const int32_t words[3] = {token, 0, static_cast<int32_t>(position)};
   b_.upload(token_.view(DType::kI32, {3}), words);
@@ -172,7 +172,7 @@ void Speaker::feed(int32_t token) {
   keys_.push_back(token);
 }
 
-int32_t Speaker::draw(const ReplyOptions& options, int32_t step) {
+int32_t TextDecoder::sample(const ReplyOptions& options, int32_t step) {
   const int32_t words[kControlWords] = {
       std::bit_cast<int32_t>(static_cast<float>(options.temperature)),
       std::bit_cast<int32_t>(static_cast<float>(options.top_p)),
@@ -198,7 +198,7 @@ int32_t Speaker::draw(const ReplyOptions& options, int32_t step) {
   return drawn[0];
 }
 
-std::vector<float> Speaker::logits() const {
+std::vector<float> TextDecoder::logits() const {
   std::vector<float> values(config_.vocabulary);
   b_.download(values.data(), logits_.view(DType::kF32, {1, config_.vocabulary}));
   return values;
