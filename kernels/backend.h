@@ -21,26 +21,26 @@
 
 namespace bifrons {
 
-// Which sequence (cache slot) and which position in it every row of a step belongs to.
+// Which sequence (cache sequence) and which position in it every row of a step belongs to.
 struct TokenRows {
-  Tensor slot;      // i32 [M]
+  Tensor sequence;  // i32 [M]
   Tensor position;  // i32 [M]
 };
 
 // Positions of a sequence that lie together in a cache.
 inline constexpr int64_t kPageTokens = 16;
 
-// Keys and values of one layer, in the activation dtype. Position p of a slot lies in page
-// table[slot, p / kPageTokens]; slots that begin alike may have pages in common.
+// Keys and values of one layer, in the activation dtype. Position p of a sequence lies in page
+// table[sequence, p / kPageTokens]; sequences that begin alike may have pages in common.
 struct KvCache {
   Tensor k;      // [kv_heads, pages, kPageTokens, head_dim]: neighbouring pages are one stream
   Tensor v;      // the same shape
-  Tensor table;  // i32 [slots, capacity / kPageTokens]; what is no page must not be reached
+  Tensor table;  // i32 [sequences, capacity / kPageTokens]; what is no page must not be reached
 
   int64_t kv_heads() const { return k.shape[0]; }
   int64_t pages() const { return k.shape[1]; }
   int64_t head_dim() const { return k.shape[3]; }
-  int64_t slots() const { return table.rows(); }
+  int64_t sequences() const { return table.rows(); }
   int64_t capacity() const { return table.cols() * kPageTokens; }
 };
 
@@ -134,12 +134,12 @@ class Backend {
 
   // Splits qkv [M, (heads + 2 kv_heads) * head_dim], rotates q and k by their row's position
   // (half-split pairs; each product and the sum rounded), writes q [M, heads * head_dim] and puts k
-  // and v into the cache at (slot, position).
+  // and v into the cache at (sequence, position).
   void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
                    const TokenRows& rows);
 
-  // y = softmax(q k^T / sqrt(head_dim)) v over positions 0..position of the row's slot; softmax in
-  // f32, probabilities not rounded. q, y [M, heads * head_dim]; heads share kv heads in groups.
+  // y = softmax(q k^T / sqrt(head_dim)) v over positions 0..position of the row's sequence; softmax
+  // in f32, probabilities not rounded. q, y [M, heads * head_dim]; heads share kv heads in groups.
   void attention(const Tensor& y, const Tensor& q, const KvCache& cache, const TokenRows& rows);
 
   // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].

@@ -71,7 +71,7 @@ struct Checker {
     whole(name, t);
   }
   void rows(const TokenRows& rows, int64_t n) const {
-    array("slot", rows.slot, DType::kI32, n);
+    array("sequence", rows.sequence, DType::kI32, n);
     array("position", rows.position, DType::kI32, n);
   }
   void cache(const KvCache& cache, const Tensor& q) const {

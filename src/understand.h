@@ -37,7 +37,7 @@ struct Reply {
   std::vector<int32_t> tokens;
   ReplyEnd end = ReplyEnd::kDone;
   int64_t prompt_tokens = 0;  // of the whole conversation, pictures included
-  int64_t cached_tokens = 0;  // of these, remembered from before
+  int64_t cached_tokens = 0;  // of these, cached from before
   double first_seconds = 0;   // until the first token
   double seconds = 0;
 };

@@ -19,10 +19,10 @@ constexpr int64_t kChunk = 128;
 // Room on the stack for one head; the family has 128.
 constexpr int64_t kHead = 256;
 
-int64_t slot_of(const TokenRows& rows, int64_t m, int64_t slots) {
-  const int64_t slot = rows.slot.as<int32_t>()[m];
-  check(slot >= 0 && slot < slots, "attention: a slot is not in the cache");
-  return slot;
+int64_t sequence_of(const TokenRows& rows, int64_t m, int64_t sequences) {
+  const int64_t sequence = rows.sequence.as<int32_t>()[m];
+  check(sequence >= 0 && sequence < sequences, "attention: a sequence is not in the cache");
+  return sequence;
 }
 
 int64_t position_of(const TokenRows& rows, int64_t m, int64_t capacity) {
@@ -49,9 +49,9 @@ static_assert(kCachePage == kPageTokens && kChunk % kPageTokens == 0);
 
 constexpr const char* kNoPage = "attention: a position has no page in the cache";
 
-int64_t page_of(const KvCache& cache, int64_t slot, int64_t position) {
+int64_t page_of(const KvCache& cache, int64_t sequence, int64_t position) {
   const int64_t page =
-      cache.table.as<int32_t>()[slot * cache.table.cols() + position / kPageTokens];
+      cache.table.as<int32_t>()[sequence * cache.table.cols() + position / kPageTokens];
   check(page >= 0 && page < cache.pages(), kNoPage);
   return page;
 }
@@ -78,12 +78,12 @@ struct Running {
   }
 };
 
-// One query head over positions [0, length) of a slot.
+// One query head over positions [0, length) of a sequence.
 template <typename T>
-void attend(const InstructionSet& isa, T* y, const T* q, const KvCache& cache, int64_t slot,
+void attend(const InstructionSet& isa, T* y, const T* q, const KvCache& cache, int64_t sequence,
             int64_t head, int64_t length) {
   const int64_t size = cache.head_dim(), pages = cache.pages(), last = (length - 1) / kPageTokens;
-  const int32_t* const table = cache.table.as<int32_t>() + slot * cache.table.cols();
+  const int32_t* const table = cache.table.as<int32_t>() + sequence * cache.table.cols();
   const T* const keys = page_at<T>(cache.k, 0, head);
   const T* const values = page_at<T>(cache.v, 0, head);
   const std::byte* k[kChunk / kPageTokens + kPagesAhead];
@@ -121,7 +121,7 @@ void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const 
   const int64_t heads = q.cols() / size;
   visit_activation(q.dtype, [&]<typename T>(T) {
     run_rows(pool, q.rows(), [&](int64_t m) {
-      const int64_t slot = slot_of(rows, m, cache.slots());
+      const int64_t sequence = sequence_of(rows, m, cache.sequences());
       const int64_t position = position_of(rows, m, cache.capacity());
       const auto* cos = reinterpret_cast<const float*>(rope.cos.row(position));
       const auto* sin = reinterpret_cast<const float*>(rope.sin.row(position));
@@ -129,7 +129,7 @@ void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const 
       T* to = reinterpret_cast<T*>(q.row(m));
       const T* k = from + heads * size;
       const T* v = k + kv_heads * size;
-      const int64_t page = page_of(cache, slot, position);
+      const int64_t page = page_of(cache, sequence, position);
       const int64_t within = position % kPageTokens * size;
       T* const k_to = page_at<T>(cache.k, page, 0) + within;
       T* const v_to = page_at<T>(cache.v, page, 0) + within;
@@ -155,11 +155,11 @@ void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, con
     pool.run(q.rows() * kv_heads, [&](int64_t task) {
       const int64_t m = task / kv_heads;
       const int64_t head = task % kv_heads;
-      const int64_t slot = slot_of(rows, m, cache.slots());
+      const int64_t sequence = sequence_of(rows, m, cache.sequences());
       const int64_t length = position_of(rows, m, cache.capacity()) + 1;
       for (int64_t h = head * group; h < (head + 1) * group; ++h) {
         attend(isa, reinterpret_cast<T*>(y.row(m)) + h * size,
-               reinterpret_cast<const T*>(q.row(m)) + h * size, cache, slot, head, length);
+               reinterpret_cast<const T*>(q.row(m)) + h * size, cache, sequence, head, length);
       }
     });
   });

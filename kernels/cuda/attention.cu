@@ -128,7 +128,7 @@ __device__ inline void merge(T* y, float* area, int64_t first, int count, int64_
 // Block (chunk, head, row).
 template <typename T, int kCount>
 __global__ void __launch_bounds__(kWarps* kWarp)
-    attention_kernel(T* y, const T* q, const T* k, const T* v, const int32_t* slots,
+    attention_kernel(T* y, const T* q, const T* k, const T* v, const int32_t* sequences,
                      const int32_t* positions, float* area, int* counters, AttentionJob job) {
   __shared__ float query[kHead];
   __shared__ float4 weights[kChunk / 4];
@@ -138,11 +138,11 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   grid_dependency_wait();
   const int chunk = blockIdx.x, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int64_t head = blockIdx.y, m = blockIdx.z;
-  const int64_t position = positions[m], slot = slots[m];
+  const int64_t position = positions[m], sequence = sequences[m];
   const int size = static_cast<int>(job.size);
   T* to = y + m * job.y_pitch + head * size;
   // An idle row has position -1; nothing outside of the cache may be read.
-  if (!job.pages.holds(slot, position)) {
+  if (!job.pages.holds(sequence, position)) {
     if (chunk == 0) {
       for (int c = threadIdx.x; c < size; c += blockDim.x) to[c] = round_to<T>(0.0f);
     }
@@ -157,7 +157,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   int64_t row[kPages];
 #pragma unroll
   for (int i = 0; i < kPages; ++i)
-    row[i] = job.pages.row_near(slot, kv_head, first + i * kPageTokens);
+    row[i] = job.pages.row_near(sequence, kv_head, first + i * kPageTokens);
   for (int c = threadIdx.x; c < size; c += blockDim.x) {
     query[c] = to_float(q[m * job.q_pitch + head * size + c]);
   }
@@ -236,7 +236,7 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
     using T = decltype(element);
     const auto run = [&](auto kernel) {
       launch_pdl(s.handle, s.pdl, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(),
-                 cache.v.as<T>(), rows.slot.as<int32_t>(), rows.position.as<int32_t>(), area,
+                 cache.v.as<T>(), rows.sequence.as<int32_t>(), rows.position.as<int32_t>(), area,
                  counters, job);
     };
     const bool vectors = size % 4 == 0 && addresses % (4 * sizeof(T)) == 0;

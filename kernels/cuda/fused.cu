@@ -37,11 +37,11 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 
   // The first weights are on their way while the previous kernel ends and the norm is computed.
   uint4* const mine = copied + slice * kStepsAhead * 2 * kStepVectors + lane;
-  const auto fetch = [&](int slot, int step) {
+  const auto fetch = [&](int sequence, int step) {
     if (step < last) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        cp_async_16(mine + (slot * 4 + i) * kWarp,
+        cp_async_16(mine + (sequence * 4 + i) * kWarp,
                     stream[i / 2] + step * kStepVectors + i % 2 * kWarp, true);
       }
     }
@@ -123,7 +123,7 @@ struct RopePair {
   int64_t heads, size;
   const float *cos, *sin;
   int64_t cos_pitch, sin_pitch;
-  const int32_t *slot, *position;
+  const int32_t *sequence, *position;
   const float* bias;
 
   __device__ int64_t first_tile(int64_t block) const {
@@ -135,7 +135,7 @@ struct RopePair {
   }
   __device__ void finish(int64_t n, int64_t low_row, float low, int64_t high_row,
                          float high) const {
-    const int64_t at = position[n], in = slot[n];
+    const int64_t at = position[n], in = sequence[n];
     // An idle row has position -1; a row outside of the cache must not write.
     if (!pages.holds(in, at)) return;
     const float a = rounded<Bf16>(low + (bias ? bias[low_row] : 0.0f));
@@ -210,7 +210,7 @@ bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Te
                       .sin = rope.sin.as<float>(),
                       .cos_pitch = rope.cos.pitch,
                       .sin_pitch = rope.sin.pitch,
-                      .slot = rows.slot.as<int32_t>(),
+                      .sequence = rows.sequence.as<int32_t>(),
                       .position = rows.position.as<int32_t>(),
                       .bias = static_cast<const float*>(weight.bias.data())};
   stream_pairs(s, x, norm, eps, weight, pair);

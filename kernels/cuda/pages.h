@@ -8,28 +8,29 @@
 namespace bifrons::cuda {
 
 struct Pages {
-  const int32_t* table;  // [slots, columns]
-  int64_t slots, columns;
+  const int32_t* table;  // [sequences, columns]
+  int64_t sequences, columns;
   int64_t kv_heads, pages;
 
   static Pages of(const KvCache& cache) {
-    return {cache.table.as<int32_t>(), cache.slots(), cache.table.cols(), cache.kv_heads(),
+    return {cache.table.as<int32_t>(), cache.sequences(), cache.table.cols(), cache.kv_heads(),
             cache.pages()};
   }
-  __device__ bool holds(int64_t slot, int64_t position) const {
-    return position >= 0 && position < columns * kPageTokens && slot >= 0 && slot < slots;
+  __device__ bool holds(int64_t sequence, int64_t position) const {
+    return position >= 0 && position < columns * kPageTokens && sequence >= 0 &&
+           sequence < sequences;
   }
   // Of keys and of values, rows of head_dim elements: the one of a position that it holds(). -1:
   // that position has no page.
-  __device__ int64_t row(int64_t slot, int64_t kv_head, int64_t position) const {
-    const int64_t page = table[slot * columns + position / kPageTokens];
+  __device__ int64_t row(int64_t sequence, int64_t kv_head, int64_t position) const {
+    const int64_t page = table[sequence * columns + position / kPageTokens];
     if (page < 0 || page >= pages) return -1;
     return (kv_head * pages + page) * kPageTokens + position % kPageTokens;
   }
-  // The same of a valid slot and any position: those behind the cache give its last page.
-  __device__ int64_t row_near(int64_t slot, int64_t kv_head, int64_t position) const {
+  // The same of a valid sequence and any position: those behind the cache give its last page.
+  __device__ int64_t row_near(int64_t sequence, int64_t kv_head, int64_t position) const {
     const int64_t end = columns * kPageTokens;
-    return row(slot, kv_head, position < end ? position : end - kPageTokens);
+    return row(sequence, kv_head, position < end ? position : end - kPageTokens);
   }
 };
 

@@ -15,11 +15,11 @@ struct RopeJob {
 // One thread a pair (i, i + size / 2) of one head of q, k or v of one row.
 template <typename T>
 __global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* cos,
-                                   const float* sin, const int32_t* slots, const int32_t* positions,
-                                   RopeJob job) {
-  const int64_t m = blockIdx.x, slot = slots[m], position = positions[m];
+                                   const float* sin, const int32_t* sequences,
+                                   const int32_t* positions, RopeJob job) {
+  const int64_t m = blockIdx.x, sequence = sequences[m], position = positions[m];
   // An idle row has position -1; a row outside of the cache must not write.
-  if (!job.pages.holds(slot, position)) return;
+  if (!job.pages.holds(sequence, position)) return;
   const int64_t kv_heads = job.pages.kv_heads;
   const int64_t half = job.size / 2;
   const int64_t pair = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
@@ -27,7 +27,7 @@ __global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* 
   const int64_t head = pair / half, i = pair % half;
   const T* from = qkv + m * job.qkv_pitch + head * job.size;
   const int64_t kv_head = head < job.heads ? 0 : (head - job.heads) % kv_heads;
-  const int64_t row = job.pages.row(slot, kv_head, position);
+  const int64_t row = job.pages.row(sequence, kv_head, position);
   if (row < 0) return;
   if (head >= job.heads + kv_heads) {
     v[row * job.size + i] = from[i];
@@ -61,7 +61,8 @@ void rope_append(Stream& s, const Tensor& q, const KvCache& cache, const Tensor&
     using T = decltype(element);
     launch(s.handle, rope_append_kernel<T>, grid, q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
            static_cast<const T*>(qkv.data), static_cast<const float*>(rope.cos.data),
-           static_cast<const float*>(rope.sin.data), static_cast<const int32_t*>(rows.slot.data),
+           static_cast<const float*>(rope.sin.data),
+           static_cast<const int32_t*>(rows.sequence.data),
            static_cast<const int32_t*>(rows.position.data), job);
   });
 }

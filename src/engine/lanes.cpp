@@ -52,10 +52,10 @@ void Lanes::reserve(int64_t count) {
   if (count == count_) return;
   captured_.clear();
   const int64_t spare = spare_lanes(count, as_device_);
-  const bool grows = count + spare > memory_.places();
+  const bool grows = count + spare > memory_.lanes();
   count_ = count;
   free_.clear();
-  for (int64_t place = count; place-- > 0;) free_.push_back(static_cast<int32_t>(place));
+  for (int64_t lane = count; lane-- > 0;) free_.push_back(static_cast<int32_t>(lane));
   if (!grows) return memory_.forget_all();
 
   count_ = 0;  // unless everything below finds room
@@ -87,7 +87,7 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
           "admit: both rows have one length, which make_room() knows");
   }
   read_notes(0);
-  LaneMemory::Entry entry;
+  KvCacheManager::Entry entry;
   size_t n = pictures.size();
   while (n > 0 && !find_memory(entry, {pictures.data(), n})) --n;
   check(n > 0 || busy() > 0, "admit: make_room() has made room for one picture");
@@ -99,7 +99,7 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   changed_ = true;
   memory_.enter(entry);
   for (size_t wave = 0; wave < entry.waves.size(); ++wave) {
-    memory_.make_copies(entry, wave);
+    memory_.copy_shared_tails(entry, wave);
     run_prompts(entry.waves[wave], entry.wanted);
   }
   std::vector<Lane> entering;
@@ -123,14 +123,14 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
 
 // The pictures take the places at the end of free_, the last one first. When pages are short, what
 // idle places remember gives way.
-bool Lanes::find_memory(LaneMemory::Entry& entry, std::span<const LanePicture> pictures) {
+bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures) {
   std::vector<WantedPrompt> wanted;
-  auto place = free_.rbegin();
+  auto lane = free_.rbegin();
   for (const LanePicture& picture : pictures) {
     const bool shares = picture.attempts == 0;
-    wanted.push_back({2 * *place, &picture.prompt.prompted, shares});
-    wanted.push_back({2 * *place + 1, &picture.prompt.unprompted, shares});
-    ++place;
+    wanted.push_back({2 * *lane, &picture.prompt.prompted, shares});
+    wanted.push_back({2 * *lane + 1, &picture.prompt.unprompted, shares});
+    ++lane;
   }
   entry = memory_.plan(wanted, {});
   if (memory_.has_pages(entry)) return true;
@@ -139,19 +139,19 @@ bool Lanes::find_memory(LaneMemory::Entry& entry, std::span<const LanePicture> p
   entry = memory_.plan(wanted, idle);
   if (memory_.has_pages(entry)) return true;
   captured_.clear();
-  return memory_.get_pages(entry);
+  return memory_.grow_pool(entry);
 }
 
-void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted) {
+void Lanes::run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted) {
   struct Row {
-    int32_t id, slot, position;
+    int32_t id, sequence, position;
     int64_t hidden;  // where its hidden state goes; -1: nobody asks
   };
   std::vector<Row> all;
   for (const PromptRun& run : wave) {
     const WantedPrompt& prompt = wanted[run.index];
     for (int64_t t = run.begin; t < run.end; ++t) {
-      all.push_back({(*prompt.ids)[t], prompt.slot, static_cast<int32_t>(t),
+      all.push_back({(*prompt.ids)[t], prompt.sequence, static_cast<int32_t>(t),
                      t + 1 == run.end ? run.index : -1});
     }
     work_.shared_rows += run.begin;
@@ -161,11 +161,11 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
   const int64_t limit = activations_.normed.rows();
   for (size_t begin = 0; begin < all.size(); begin += limit) {
     const int64_t n = std::min<int64_t>(limit, all.size() - begin);
-    std::vector<int32_t> ids(n), slots(n), positions(n);
+    std::vector<int32_t> ids(n), sequences(n), positions(n);
     for (int64_t i = 0; i < n; ++i) {
       const Row& row = all[begin + i];
       ids[i] = row.id;
-      slots[i] = row.slot;
+      sequences[i] = row.sequence;
       positions[i] = row.position;
     }
     const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
@@ -174,10 +174,10 @@ void Lanes::run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> w
       return t;
     };
     const Tensor id = put(0, ids);
-    const TokenRows rows{put(1, slots), put(2, positions)};
+    const TokenRows rows{put(1, sequences), put(2, positions)};
     const Tensor x = inputs_.view(transformer_.activation(), {n, config_.transformer.hidden});
     b_.gather(x, transformer_.weights().token_embedding, id);
-    transformer_.forward(b_, x, rows, memory_.sequences(), activations_);
+    transformer_.forward(b_, x, rows, memory_.cache(), activations_);
     for (int64_t i = 0; i < n; ++i) {
       const Row& row = all[begin + i];
       if (row.hidden < 0) continue;
@@ -201,7 +201,7 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
     return all;
   };
   Controls c;
-  c.rows.slot = take(DType::kI32, 2);
+  c.rows.sequence = take(DType::kI32, 2);
   c.rows.position = take(DType::kI32, 2);
   c.sample.seed = take(DType::kI32, 2).reshape({lanes, 2});
   c.sample.step = take(DType::kI32, 1);
@@ -215,9 +215,9 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
 }
 
 void Lanes::upload(std::span<const Lane> lanes) {
-  // Rows that only fill a step up work on the spare slots, from their first position on.
+  // Rows that only fill a step up work on the spare sequences, from their first position on.
   const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
-  std::vector<int32_t> slot, position, ids, seed, step, top_k, fixed;
+  std::vector<int32_t> sequence, position, ids, seed, step, top_k, fixed;
   std::vector<float> temperature, top_p, guidance;
   const GuidedPrompt nobody{.temperature = 0};
   for (int64_t i = 0; i < n; ++i) {
@@ -225,7 +225,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
     const GuidedPrompt& p = lane ? lane->picture.prompt : nobody;
     const int64_t drawn = lane ? lane->drawn() : 1;
     for (int32_t row = 0; row < 2; ++row) {
-      slot.push_back((lane ? 2 * lane->place : memory_.spare_slot()) + row);
+      sequence.push_back((lane ? 2 * lane->index : memory_.spare_sequence()) + row);
       position.push_back(static_cast<int32_t>((lane ? lane->length() : 0) + drawn - 1));
       ids.push_back(lane && drawn > 0 ? lane->picture.codes.back() : 0);
     }
@@ -240,7 +240,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
     if (p.fixed.empty()) fixed.insert(fixed.end(), config_.image_tokens(), -1);
   }
   const Controls c = controls(n);
-  b_.upload(c.rows.slot, slot.data());
+  b_.upload(c.rows.sequence, sequence.data());
   b_.upload(c.rows.position, position.data());
   b_.upload(head_activations_.first(n).ids, ids.data());
   b_.upload(c.sample.seed, seed.data());
@@ -262,7 +262,7 @@ CapturedStep& Lanes::recording(int64_t lanes) {
     const Tensor x =
         inputs_.view(transformer_.activation(), {2 * lanes, config_.transformer.hidden});
     head_.embed_codes(b_, x, a);
-    transformer_.forward(b_, x, c.rows, memory_.sequences(), activations_);
+    transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     head_.sample_codes(b_, a, c.guidance, c.sample);
     b_.finish_step(a.ids, c.fixed, notes(lanes), c.sample.step, c.rows.position);
@@ -293,13 +293,13 @@ void Lanes::add_code(Lane& lane, int32_t code) {
   if (!lane.picture.finite) return;
   if (code >= 0) return lane.picture.codes.push_back(code);
   lane.picture.finite = false;
-  for (int row = 0; row < 2; ++row) memory_.forget(2 * lane.place + row);
+  for (int row = 0; row < 2; ++row) memory_.forget(2 * lane.index + row);
 }
 
 // The lane is idle again.
 void Lanes::leave(const Lane& lane) {
-  free_.push_back(lane.place);
-  for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.place + row);
+  free_.push_back(lane.index);
+  for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.index + row);
 }
 
 Tensor Lanes::notes(int64_t lanes) const { return notes_.view(DType::kI32, {lanes, kRunAhead}); }

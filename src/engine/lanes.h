@@ -12,7 +12,7 @@
 
 #include "kernels/backend.h"
 #include "src/bifrons.h"
-#include "src/engine/lane_memory.h"
+#include "src/engine/kv_cache_manager.h"
 #include "src/engine/requests.h"
 #include "src/model/image_head.h"
 #include "src/model/transformer.h"
@@ -98,7 +98,7 @@ class Lanes {
   // A busy lane.
   struct Lane {
     LanePicture picture;
-    int32_t place = 0;
+    int32_t index = 0;   // which lane: its sequences are 2 index and 2 index + 1
     int64_t unread = 0;  // codes drawn that only the backend knows
 
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
@@ -106,8 +106,8 @@ class Lanes {
   };
   struct Controls;  // views on what the device knows about the first lanes
 
-  bool find_memory(LaneMemory::Entry& entry, std::span<const LanePicture> pictures);
-  void run_prompts(const PrefillWave& wave, std::span<const WantedPrompt> wanted);
+  bool find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures);
+  void run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted);
   Controls controls(int64_t lanes) const;
   void upload(std::span<const Lane> lanes);
   void add_code(Lane& lane, int32_t code);
@@ -129,11 +129,11 @@ class Lanes {
   bool changed_ = false;       // the device does not know lanes_ yet
   LaneWork work_;
 
-  LaneMemory memory_;
+  KvCacheManager memory_;
   TransformerActivations activations_;
   ImageHeadActivations head_activations_;
   Buffer inputs_;    // x [rows, D]
-  Buffer rows_;      // i32 ids, slots, positions of prefill rows
+  Buffer rows_;      // i32 ids, sequences, positions of prefill rows
   Buffer controls_;  // see Controls
   Buffer notes_;  // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
   std::deque<std::unique_ptr<Event>> events_;  // after every step whose notes were not read

@@ -1,4 +1,4 @@
-// The longest common beginning wins, the slot's own first.
+// The longest common beginning wins, the sequence's own first.
 #include "src/engine/prefill_plan.h"
 
 #include <algorithm>
@@ -19,22 +19,22 @@ int64_t common(const TokenIds& ids, const TokenIds& other) {
 }
 
 struct Source {
-  int32_t slot = 0;
+  int32_t sequence = 0;
   int64_t length = 0;
 };
 
-Source longest(const std::vector<TokenIds>& remembered, const WantedPrompt& prompt) {
-  Source best{prompt.slot, common(*prompt.ids, remembered[prompt.slot])};
-  for (size_t slot = 0; slot < remembered.size(); ++slot) {
-    const int64_t length = common(*prompt.ids, remembered[slot]);
-    if (length > best.length) best = {static_cast<int32_t>(slot), length};
+Source longest(const std::vector<TokenIds>& cached, const WantedPrompt& prompt) {
+  Source best{prompt.sequence, common(*prompt.ids, cached[prompt.sequence])};
+  for (size_t sequence = 0; sequence < cached.size(); ++sequence) {
+    const int64_t length = common(*prompt.ids, cached[sequence]);
+    if (length > best.length) best = {static_cast<int32_t>(sequence), length};
   }
   return best;
 }
 
 }  // namespace
 
-std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
+std::vector<PrefillPass> plan_prefill(std::vector<TokenIds>& cached,
                                       std::span<const WantedPrompt> wanted) {
   // The longest first: what is shorter may wait for a beginning of it.
   std::vector<int64_t> pending(wanted.size());
@@ -43,15 +43,15 @@ std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
     return wanted[a].ids->size() > wanted[b].ids->size();
   });
 
-  std::vector<PrefillWave> waves;
+  std::vector<PrefillPass> waves;
   while (!pending.empty()) {
-    PrefillWave wave;
+    PrefillPass wave;
     std::vector<int64_t> waiting;
     for (int64_t index : pending) {
       const WantedPrompt& prompt = wanted[index];
       check(!prompt.ids->empty(), "plan_prefill: a prompt has a token");
-      TokenIds& own = remembered[prompt.slot];
-      Source source = prompt.shares ? longest(remembered, prompt) : Source{prompt.slot, 0};
+      TokenIds& own = cached[prompt.sequence];
+      Source source = prompt.shares ? longest(cached, prompt) : Source{prompt.sequence, 0};
       if (prompt.shares && waves.empty()) {
         int64_t later = 0;
         for (const PromptRun& run : wave) {
@@ -62,11 +62,12 @@ std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
           continue;
         }
       }
-      // Until the runs are done only this much of the slot can be relied on.
+      // Until the runs are done only this much of the sequence can be relied on.
       own.assign(prompt.ids->begin(), prompt.ids->begin() + source.length);
-      wave.push_back({index, source.slot, source.length, static_cast<int64_t>(prompt.ids->size())});
+      wave.push_back(
+          {index, source.sequence, source.length, static_cast<int64_t>(prompt.ids->size())});
     }
-    for (const PromptRun& run : wave) remembered[wanted[run.index].slot] = *wanted[run.index].ids;
+    for (const PromptRun& run : wave) cached[wanted[run.index].sequence] = *wanted[run.index].ids;
     waves.push_back(std::move(wave));
     pending = std::move(waiting);
   }

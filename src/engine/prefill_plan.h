@@ -1,4 +1,4 @@
-// Which prompt tokens must be run and which are in a slot's memory already.
+// Which prompt tokens must be run and which are in a sequence's memory already.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@ namespace bifrons {
 
 using TokenIds = std::vector<int32_t>;
 
-// A prompt that shall end up in a slot.
+// A prompt that shall end up in a sequence.
 struct WantedPrompt {
-  int32_t slot = 0;
+  int32_t sequence = 0;
   const TokenIds* ids = nullptr;
-  bool shares = true;  // may take a common beginning from a slot that has it
+  bool shares = true;  // may take a common beginning from a sequence that has it
 };
 
-// Wanted prompt `index`: positions [0, begin) are those of slot `from`, perhaps its own, and tokens
-// [begin, end) are run through the model.
+// Wanted prompt `index`: positions [0, begin) are those of sequence `from`, perhaps its own, and
+// tokens [begin, end) are run through the model.
 struct PromptRun {
   int64_t index = 0;
   int32_t from = 0;
@@ -26,13 +26,13 @@ struct PromptRun {
 };
 
 // All take over their beginnings, one after another, and then all are run.
-using PrefillWave = std::vector<PromptRun>;
+using PrefillPass = std::vector<PromptRun>;
 
-// `remembered` holds for each slot the ids whose keys and values lie at its first positions; it is
+// `cached` holds for each sequence the ids whose keys and values lie at its first positions; it is
 // brought up to date. The last token of a prompt is always run: its hidden state is what the first
 // code is drawn from. Prompts that begin like another of the same call wait for a second wave when
-// that saves them enough tokens. Wanted prompts have slots of their own.
-std::vector<PrefillWave> plan_prefill(std::vector<TokenIds>& remembered,
+// that saves them enough tokens. Wanted prompts have sequences of their own.
+std::vector<PrefillPass> plan_prefill(std::vector<TokenIds>& cached,
                                       std::span<const WantedPrompt> wanted);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// Prefill with pictures, then one row a token; slot 0 of a memory of its own.
+// Prefill with pictures, then one row a token; sequence 0 of a memory of its own.
 #include "src/engine/text_decoder.h"
 
 #include <fmt/format.h>
@@ -125,7 +125,7 @@ void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
 }
 
 TokenRows TextDecoder::place_rows(int64_t count, int64_t first) {
-  std::vector<int32_t> slots(count, 0), positions(count);
+  std::vector<int32_t> sequences(count, 0), positions(count);
   std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
   const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
     const Tensor t =
@@ -133,7 +133,7 @@ TokenRows TextDecoder::place_rows(int64_t count, int64_t first) {
     b_.upload(t, values.data());
     return t;
   };
-  return {put(1, slots), put(2, positions)};
+  return {put(1, sequences), put(2, positions)};
 }
 
 void TextDecoder::run(const Tensor& x, int64_t first) {

@@ -62,12 +62,12 @@ class TextDecoder {
   std::vector<float> inverse_frequency_;
   std::vector<int64_t> keys_;  // of the rows in the cache
 
-  SequenceMemory memory_;  // grown when a conversation needs more
+  PagedKvCache memory_;  // grown when a conversation needs more
   TransformerActivations activations_;
   std::unique_ptr<CapturedStep> step_;  // of one token, on memory_ as it is
-  Buffer counters_;                     // i32 ids, slots, positions of kPrefillRows rows
+  Buffer counters_;                     // i32 ids, sequences, positions of kPrefillRows rows
   Buffer controls_;                     // of one draw
-  Buffer token_;                        // i32 [3]: id, slot and position of the one that is fed
+  Buffer token_;                        // i32 [3]: id, sequence and position of the one that is fed
   Buffer prompt_;                       // [rows of the longest prompt heard, D]
   Buffer input_;                        // one row [D]
   Buffer hidden_;                       // one row [D]

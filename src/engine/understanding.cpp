@@ -1,5 +1,5 @@
 // A conversation on the engine's transformer: one sequence of words and pictures, its keys and
-// values remembered from turn to turn.
+// values cached from turn to turn.
 #include <fmt/format.h>
 
 #include <algorithm>

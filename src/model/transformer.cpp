@@ -4,7 +4,7 @@
 namespace bifrons {
 
 void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
-                          const SequenceMemory& memory,
+                          const PagedKvCache& memory,
                           const TransformerActivations& activations) const {
   const int64_t m = x.rows();
   const auto first = [m](const Tensor& t) { return t.slice_rows(0, m); };
@@ -29,18 +29,19 @@ int64_t Transformer::sequence_bytes(int64_t pages) const {
   return 2 * config_.layers * pages * kPageTokens * position;
 }
 
-SequenceMemory Transformer::make_memory(Backend& b, int64_t slots, int64_t capacity, int64_t pages,
-                                        std::span<const float> inverse_frequency) const {
+PagedKvCache Transformer::make_memory(Backend& b, int64_t sequences, int64_t capacity,
+                                      int64_t pages,
+                                      std::span<const float> inverse_frequency) const {
   const CacheShape shape{config_.layers, config_.kv_heads, config_.head_dim, activation_};
-  return make_sequence_memory(b, shape, slots, capacity, pages, inverse_frequency);
+  return make_paged_kv_cache(b, shape, sequences, capacity, pages, inverse_frequency);
 }
 
-SequenceMemory Transformer::make_memory(Backend& b, int64_t slots, int64_t capacity,
-                                        std::span<const float> inverse_frequency) const {
+PagedKvCache Transformer::make_memory(Backend& b, int64_t sequences, int64_t capacity,
+                                      std::span<const float> inverse_frequency) const {
   const int64_t each = pages_for(capacity);
-  SequenceMemory memory = make_memory(b, slots, capacity, slots * each, inverse_frequency);
-  std::vector<std::vector<int32_t>> own(slots, std::vector<int32_t>(each));
-  for (int64_t i = 0; i < slots * each; ++i) own[i / each][i % each] = static_cast<int32_t>(i);
+  PagedKvCache memory = make_memory(b, sequences, capacity, sequences * each, inverse_frequency);
+  std::vector<std::vector<int32_t>> own(sequences, std::vector<int32_t>(each));
+  for (int64_t i = 0; i < sequences * each; ++i) own[i / each][i % each] = static_cast<int32_t>(i);
   set_table(b, memory, own);
   return memory;
 }

@@ -1,10 +1,10 @@
-// The Llama-type decoder: rows of embeddings in, hidden states out, keys and values remembered.
+// The Llama-type decoder: rows of embeddings in, hidden states out, keys and values cached.
 #pragma once
 
 #include <vector>
 
 #include "kernels/backend.h"
-#include "src/model/sequence_memory.h"
+#include "src/model/paged_kv_cache.h"
 #include "src/model/weights.h"
 
 namespace bifrons {
@@ -35,16 +35,16 @@ class Transformer {
   int64_t sequence_bytes(int64_t pages) const;
   int64_t activation_bytes(int64_t rows) const;
   // inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
-  SequenceMemory make_memory(Backend& b, int64_t slots, int64_t capacity, int64_t pages,
-                             std::span<const float> inverse_frequency) const;
-  // The same with all pages that the slots can need, dealt out.
-  SequenceMemory make_memory(Backend& b, int64_t slots, int64_t capacity,
-                             std::span<const float> inverse_frequency) const;
+  PagedKvCache make_memory(Backend& b, int64_t sequences, int64_t capacity, int64_t pages,
+                           std::span<const float> inverse_frequency) const;
+  // The same with all pages that the sequences can need, dealt out.
+  PagedKvCache make_memory(Backend& b, int64_t sequences, int64_t capacity,
+                           std::span<const float> inverse_frequency) const;
   TransformerActivations make_activations(Backend& b, int64_t rows) const;
 
   // Runs x [M, D] through all layers in place, appending to the cache at `rows`. The final norm is
   // left to the caller, who needs it on the last row of a prompt only. docs/janus-pro.md 4.5.
-  void forward(Backend& b, const Tensor& x, const TokenRows& rows, const SequenceMemory& memory,
+  void forward(Backend& b, const Tensor& x, const TokenRows& rows, const PagedKvCache& memory,
                const TransformerActivations& activations) const;
 
  private:

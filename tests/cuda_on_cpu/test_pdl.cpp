@@ -92,7 +92,7 @@ class Layer {
   }
   KvCache cache() const { return {k_.tensor(), v_.tensor(), table_.tensor()}; }
   RopeTable rope() const { return {cos_.tensor(), sin_.tensor()}; }
-  TokenRows rows() const { return {slots_.tensor(), positions_.tensor()}; }
+  TokenRows rows() const { return {sequences_.tensor(), positions_.tensor()}; }
   Values counted(int64_t modulus) const {
     Values values(rows_);
     for (int64_t i = 0; i < rows_; ++i) values[i] = static_cast<double>(i % modulus);
@@ -116,7 +116,7 @@ class Layer {
   Guarded q_{b_, kType, {rows_, kHidden}}, mixed_{b_, kType, {rows_, kHidden}};
   Guarded up_out_{b_, kType, {rows_, 2 * kWide}}, gated_{b_, kType, {rows_, kWide}};
   Guarded ids_{b_, DType::kI32, {rows_}, counted(3)};
-  Guarded slots_{b_, DType::kI32, {rows_}, counted(rows_)};
+  Guarded sequences_{b_, DType::kI32, {rows_}, counted(rows_)};
   Guarded positions_{b_, DType::kI32, {rows_}, Values(rows_, 0.0)};
   Guarded table_{b_, DType::kI32, paging_.table_shape(), paging_.table(Values(rows_, 31.0))};
   int64_t cells_ = paging_.pages() * kHeads * kPageTokens * kSize;

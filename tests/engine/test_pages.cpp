@@ -1,18 +1,19 @@
-// Who holds which pages: what slots have in common is held once, and nothing is lost or held twice.
+// Who holds which pages: what sequences have in common is held once, and nothing is lost or held
+// twice.
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
 #include <set>
 
-#include "src/engine/pages.h"
+#include "src/engine/page_table.h"
 
 namespace bifrons {
 namespace {
 
 constexpr int64_t kHalf = kPageTokens / 2;
 
-std::vector<int32_t> of(const PageTable& table, int slot) { return table.all()[slot]; }
+std::vector<int32_t> of(const PageTable& table, int sequence) { return table.all()[sequence]; }
 
 TEST(Pages, WholePagesAreSharedAndTheLastOneIsCopied) {
   PageTable table(2, 20);
@@ -63,48 +64,50 @@ TEST(Pages, TellsHowManyThereWouldHaveToBe) {
   EXPECT_EQ(table.in_use(), 7);
 }
 
-TEST(Pages, MoreThanASlotHoldsCannotBeTaken) {
+TEST(Pages, MoreThanASequenceHoldsCannotBeTaken) {
   PageTable table(2, 3);
   table.hold(0, 0, 0, kPageTokens);
   EXPECT_THROW(table.hold(1, 0, kPageTokens + 1, 3 * kPageTokens), ContractError);
 }
 
-// Against a model that follows the contents: every position of a slot keeps what was written there.
-TEST(Pages, WhateverHappensEverySlotReadsItsOwn) {
+// Against a model that follows the contents: every position of a sequence keeps what was written
+// there.
+TEST(Pages, EverySequenceReadsItsOwnPages) {
   std::mt19937 random(11);
   const auto below = [&](int64_t n) { return static_cast<int64_t>(random() % n); };
   for (int round = 0; round < 200; ++round) {
-    const int slots = 1 + static_cast<int>(below(6));
-    PageTable table(slots, 1 + below(30));
+    const int sequences = 1 + static_cast<int>(below(6));
+    PageTable table(sequences, 1 + below(30));
     std::map<std::pair<int32_t, int64_t>, int> memory;  // by page and position within
-    std::vector<std::vector<int>> expected(slots);
+    std::vector<std::vector<int>> expected(sequences);
     int next = 0;
-    const auto at = [&](int slot, int64_t p) {
-      return std::pair{table.all()[slot].at(p / kPageTokens), p % kPageTokens};
+    const auto at = [&](int sequence, int64_t p) {
+      return std::pair{table.all()[sequence].at(p / kPageTokens), p % kPageTokens};
     };
     for (int call = 0; call < 40; ++call) {
-      const auto slot = static_cast<int>(below(slots)), from = static_cast<int>(below(slots));
+      const auto sequence = static_cast<int>(below(sequences)),
+                 from = static_cast<int>(below(sequences));
       if (below(5) == 0) {
-        const int64_t kept = below(static_cast<int64_t>(expected[slot].size()) + 1);
-        table.shorten(slot, kept);
-        expected[slot].resize(kept);
+        const int64_t kept = below(static_cast<int64_t>(expected[sequence].size()) + 1);
+        table.shorten(sequence, kept);
+        expected[sequence].resize(kept);
         continue;
       }
       const int64_t common = below(static_cast<int64_t>(expected[from].size()) + 1);
       const int64_t positions = common + 1 + below(70);
       std::vector<int> wanted(expected[from].begin(), expected[from].begin() + common);
-      if (const auto copy = table.hold(slot, from, common, positions)) {
+      if (const auto copy = table.hold(sequence, from, common, positions)) {
         for (int64_t p = 0; p < copy->positions; ++p) {
           memory[{copy->to, p}] = memory.at({copy->from, p});
         }
       }
       for (int64_t p = common; p < positions; ++p) {
-        memory[at(slot, p)] = next;
+        memory[at(sequence, p)] = next;
         wanted.push_back(next++);
       }
-      expected[slot] = std::move(wanted);
+      expected[sequence] = std::move(wanted);
       std::set<int32_t> held;
-      for (int other = 0; other < slots; ++other) {
+      for (int other = 0; other < sequences; ++other) {
         for (int64_t p = 0; p < static_cast<int64_t>(expected[other].size()); ++p) {
           ASSERT_EQ(memory.at(at(other, p)), expected[other][p]) << "round " << round;
         }

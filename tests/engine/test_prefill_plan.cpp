@@ -11,34 +11,34 @@ namespace {
 // What a position remembers depends on all ids up to it. -1: never written.
 class FakeMemory {
  public:
-  explicit FakeMemory(size_t slots) : slots_(slots) {}
+  explicit FakeMemory(size_t sequences) : sequences_(sequences) {}
 
-  void apply(const PrefillWave& wave, const std::vector<WantedPrompt>& wanted) {
+  void apply(const PrefillPass& wave, const std::vector<WantedPrompt>& wanted) {
     for (const PromptRun& run : wave) {
-      const int32_t to = wanted[run.index].slot;
-      for (int64_t t = 0; t < run.begin; ++t) write(to, t, slots_[run.from].at(t));
+      const int32_t to = wanted[run.index].sequence;
+      for (int64_t t = 0; t < run.begin; ++t) write(to, t, sequences_[run.from].at(t));
     }
     // All rows of a wave are appended before any of them is read by later positions.
     for (const PromptRun& run : wave) {
       const WantedPrompt& prompt = wanted[run.index];
       for (int64_t t = run.begin; t < run.end; ++t) {
-        const uint64_t before = t == 0 ? 1 : slots_[prompt.slot].at(t - 1);
-        write(prompt.slot, t, mix(before, (*prompt.ids)[t]));
+        const uint64_t before = t == 0 ? 1 : sequences_[prompt.sequence].at(t - 1);
+        write(prompt.sequence, t, mix(before, (*prompt.ids)[t]));
         ++rows;
       }
     }
   }
-  bool holds(int32_t slot, const TokenIds& ids) const {
+  bool holds(int32_t sequence, const TokenIds& ids) const {
     uint64_t state = 1;
     for (size_t t = 0; t < ids.size(); ++t) {
       state = mix(state, ids[t]);
-      if (t >= slots_[slot].size() || slots_[slot][t] != state) return false;
+      if (t >= sequences_[sequence].size() || sequences_[sequence][t] != state) return false;
     }
     return true;
   }
   // What a picture leaves behind its prompt.
-  void scribble(int32_t slot, size_t from) {
-    for (size_t t = from; t < from + 5; ++t) write(slot, static_cast<int64_t>(t), 77);
+  void scribble(int32_t sequence, size_t from) {
+    for (size_t t = from; t < from + 5; ++t) write(sequence, static_cast<int64_t>(t), 77);
   }
 
   int64_t rows = 0;
@@ -47,17 +47,17 @@ class FakeMemory {
   static uint64_t mix(uint64_t state, int32_t id) {
     return (state ^ static_cast<uint64_t>(id + 3)) * 0x9e3779b97f4a7c15ull;
   }
-  void write(int32_t slot, int64_t t, uint64_t value) {
-    std::vector<uint64_t>& positions = slots_[slot];
+  void write(int32_t sequence, int64_t t, uint64_t value) {
+    std::vector<uint64_t>& positions = sequences_[sequence];
     if (t >= static_cast<int64_t>(positions.size())) positions.resize(t + 1, ~uint64_t{0});
     positions[t] = value;
   }
-  std::vector<std::vector<uint64_t>> slots_;
+  std::vector<std::vector<uint64_t>> sequences_;
 };
 
-int64_t rows_of(const std::vector<PrefillWave>& waves) {
+int64_t rows_of(const std::vector<PrefillPass>& waves) {
   int64_t rows = 0;
-  for (const PrefillWave& wave : waves) {
+  for (const PrefillPass& wave : waves) {
     for (const PromptRun& run : wave) rows += run.end - run.begin;
   }
   return rows;
@@ -66,44 +66,44 @@ int64_t rows_of(const std::vector<PrefillWave>& waves) {
 const TokenIds kLong = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
 TEST(PrefillPlan, AColdPromptIsRunWhole) {
-  std::vector<TokenIds> remembered(2);
-  const auto waves = plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
+  std::vector<TokenIds> cached(2);
+  const auto waves = plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}});
   ASSERT_EQ(waves.size(), 1u);
   EXPECT_EQ(waves[0].at(0).begin, 0);
   EXPECT_EQ(rows_of(waves), 12);
-  EXPECT_EQ(remembered[0], kLong);
+  EXPECT_EQ(cached[0], kLong);
 }
 
 TEST(PrefillPlan, TheSamePromptAgainRunsItsLastTokenOnly) {
-  std::vector<TokenIds> remembered(3);
-  plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
-  const auto own = plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
+  std::vector<TokenIds> cached(3);
+  plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}});
+  const auto own = plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}});
   EXPECT_EQ(rows_of(own), 1);
   EXPECT_EQ(own[0].at(0).from, 0);
-  const auto other = plan_prefill(remembered, std::vector<WantedPrompt>{{2, &kLong}});
+  const auto other = plan_prefill(cached, std::vector<WantedPrompt>{{2, &kLong}});
   EXPECT_EQ(rows_of(other), 1);
   EXPECT_NE(other[0].at(0).from, 2);
   EXPECT_EQ(other[0].at(0).begin, 11);
 }
 
 TEST(PrefillPlan, EqualPromptsOfOneCallWaitForTheFirst) {
-  std::vector<TokenIds> remembered(4);
+  std::vector<TokenIds> cached(4);
   const std::vector<WantedPrompt> wanted = {{0, &kLong}, {1, &kLong}, {2, &kLong}};
-  const auto waves = plan_prefill(remembered, wanted);
+  const auto waves = plan_prefill(cached, wanted);
   ASSERT_EQ(waves.size(), 2u);
   EXPECT_EQ(rows_of(waves), 14);
 }
 
 TEST(PrefillPlan, AShortCommonBeginningIsNotWorthASecondWave) {
-  std::vector<TokenIds> remembered(2);
+  std::vector<TokenIds> cached(2);
   const TokenIds other = {1, 2, 3, 40, 50};
-  const auto waves = plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}, {1, &other}});
+  const auto waves = plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}, {1, &other}});
   ASSERT_EQ(waves.size(), 1u);
   EXPECT_EQ(rows_of(waves), 17);
 }
 
 TEST(PrefillPlan, PadsOfTheLongestServeAll) {
-  std::vector<TokenIds> remembered(3);
+  std::vector<TokenIds> cached(3);
   const auto unguided = [](size_t length) {
     TokenIds ids(length, 9);
     ids.front() = 1;
@@ -111,43 +111,43 @@ TEST(PrefillPlan, PadsOfTheLongestServeAll) {
     return ids;
   };
   const TokenIds a = unguided(20), b = unguided(40), c = unguided(30);
-  const auto waves = plan_prefill(remembered, std::vector<WantedPrompt>{{0, &a}, {1, &b}, {2, &c}});
+  const auto waves = plan_prefill(cached, std::vector<WantedPrompt>{{0, &a}, {1, &b}, {2, &c}});
   EXPECT_EQ(rows_of(waves), 42);
 }
 
 TEST(PrefillPlan, WhoDoesNotShareRunsEverything) {
-  std::vector<TokenIds> remembered(2);
-  plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong}});
-  EXPECT_EQ(rows_of(plan_prefill(remembered, std::vector<WantedPrompt>{{0, &kLong, false}})), 12);
-  EXPECT_EQ(rows_of(plan_prefill(remembered, std::vector<WantedPrompt>{{1, &kLong, false}})), 12);
+  std::vector<TokenIds> cached(2);
+  plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}});
+  EXPECT_EQ(rows_of(plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong, false}})), 12);
+  EXPECT_EQ(rows_of(plan_prefill(cached, std::vector<WantedPrompt>{{1, &kLong, false}})), 12);
 }
 
-TEST(PrefillPlan, WhateverIsSharedTheSlotsHoldTheirPrompts) {
+TEST(PrefillPlan, SequencesHoldTheirPromptsWhateverIsShared) {
   std::mt19937 random(7);
   const auto below = [&](uint32_t n) { return static_cast<int32_t>(random() % n); };
   for (int round = 0; round < 300; ++round) {
-    const int32_t slots = 1 + below(9);
-    std::vector<TokenIds> remembered(slots);
-    FakeMemory memory(slots);
+    const int32_t sequences = 1 + below(9);
+    std::vector<TokenIds> cached(sequences);
+    FakeMemory memory(sequences);
     int64_t asked = 0;
     for (int call = 0; call < 12; ++call) {
       std::vector<TokenIds> prompts;
       std::vector<WantedPrompt> wanted;
-      for (int32_t slot = 0; slot < slots; ++slot) {
+      for (int32_t sequence = 0; sequence < sequences; ++sequence) {
         if (below(2) == 0) continue;
         TokenIds ids(1 + below(24), 0);  // long common beginnings of zeros, ended by a few letters
         for (size_t t = below(24); t < ids.size(); ++t) ids[t] = below(2);
         prompts.push_back(ids);
         asked += static_cast<int64_t>(ids.size());
-        wanted.push_back({slot, nullptr, below(5) != 0});
+        wanted.push_back({sequence, nullptr, below(5) != 0});
       }
       for (size_t i = 0; i < wanted.size(); ++i) wanted[i].ids = &prompts[i];
-      const auto waves = plan_prefill(remembered, wanted);
+      const auto waves = plan_prefill(cached, wanted);
       EXPECT_LE(waves.size(), 2u);
-      for (const PrefillWave& wave : waves) memory.apply(wave, wanted);
+      for (const PrefillPass& wave : waves) memory.apply(wave, wanted);
       for (const WantedPrompt& prompt : wanted) {
-        ASSERT_TRUE(memory.holds(prompt.slot, *prompt.ids)) << "round " << round;
-        memory.scribble(prompt.slot, prompt.ids->size());
+        ASSERT_TRUE(memory.holds(prompt.sequence, *prompt.ids)) << "round " << round;
+        memory.scribble(prompt.sequence, prompt.ids->size());
       }
     }
     EXPECT_LE(memory.rows, asked);

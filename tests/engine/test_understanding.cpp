@@ -1,4 +1,4 @@
-// Conversations with a toy model: what was remembered changes nothing, and faults are sentences.
+// Conversations with a toy model: what was cached changes nothing, and faults are sentences.
 #include <gtest/gtest.h>
 
 #include <algorithm>

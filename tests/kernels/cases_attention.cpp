@@ -15,11 +15,11 @@ using reference::Heads;
 constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
 constexpr int64_t kGap = 5;
 
-// Rows of a step: the same slot at several positions (a prompt) and other slots (a batch).
+// Rows of a step: the same sequence at several positions (a prompt) and other sequences (a batch).
 struct Rows {
-  Values slot;
+  Values sequence;
   Values position;
-  int64_t count() const { return static_cast<int64_t>(slot.size()); }
+  int64_t count() const { return static_cast<int64_t>(sequence.size()); }
 };
 
 std::string name_of(const Heads& heads, const Rows& rows) {
@@ -29,28 +29,28 @@ std::string name_of(const Heads& heads, const Rows& rows) {
 
 // The table of a cache for these rows.
 Values table_for(const Heads& heads, const Rows& rows) {
-  Values last(heads.slots, -1.0);
+  Values last(heads.sequences, -1.0);
   for (int64_t m = 0; m < rows.count(); ++m) {
-    double& mine = last[static_cast<size_t>(rows.slot[m])];
+    double& mine = last[static_cast<size_t>(rows.sequence[m])];
     mine = std::max(mine, rows.position[m]);
   }
   return Paging(heads).table(last);
 }
 
 int64_t cache_count(const Heads& heads) {
-  return heads.slots * heads.kv_heads * heads.capacity * heads.size;
+  return heads.sequences * heads.kv_heads * heads.capacity * heads.size;
 }
 
-// Keys or values: numbers up to the furthest position that a slot's rows see, poison beyond and in
-// slots nobody uses.
+// Keys or values: numbers up to the furthest position that a sequence's rows see, poison beyond and
+// in sequences nobody uses.
 Values cache_values(uint32_t seed, const Heads& heads, const Rows& rows, DType dtype) {
   Values values = spread(seed, cache_count(heads), dtype);
   for (int64_t i = 0; i < cache_count(heads); ++i) {
     const int64_t position = i / heads.size % heads.capacity;
-    const int64_t slot = i / (heads.size * heads.capacity * heads.kv_heads);
+    const int64_t sequence = i / (heads.size * heads.capacity * heads.kv_heads);
     bool seen = false;
     for (int64_t m = 0; m < rows.count(); ++m) {
-      seen |= rows.slot[m] == static_cast<double>(slot) &&
+      seen |= rows.sequence[m] == static_cast<double>(sequence) &&
               static_cast<double>(position) <= rows.position[m];
     }
     if (!seen) values[i] = NAN;
@@ -70,30 +70,31 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
   int64_t positions = 0;
   for (double p : rows.position) positions += static_cast<int64_t>(p) + 1;
   const int64_t size = size_of(dtype), kv_cols = heads.kv_heads * heads.size;
-  return {.name = fmt::format("attention_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
-          .op = Op::kAttention,
-          .prepare =
-              [=](Backend& b, Workbench& w) {
-                w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
-                const Paging paging(heads);
-                w.in.emplace_back(b, dtype, paging.shape(), paging.paged(k()));
-                w.in.emplace_back(b, dtype, paging.shape(), paging.paged(v()));
-                w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
-                w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.slot);
-                w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
-                w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
-              },
-          .run =
-              [](Backend& b, Workbench& w) {
-                b.attention(w.out[0].tensor(), w.in[0].tensor(),
-                            {w.in[1].tensor(), w.in[2].tensor(), w.in[3].tensor()},
-                            {w.in[4].tensor(), w.in[5].tensor()});
-              },
-          .expect =
-              [=] { return reference::attention(q(), k(), v(), rows.slot, rows.position, heads); },
-          .tolerance = {half_step(dtype), 2e-5},
-          .bytes = 2 * positions * kv_cols * size + 2 * m * cols * size,
-          .flops = 4 * positions * cols};
+  return {
+      .name = fmt::format("attention_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
+      .op = Op::kAttention,
+      .prepare =
+          [=](Backend& b, Workbench& w) {
+            w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
+            const Paging paging(heads);
+            w.in.emplace_back(b, dtype, paging.shape(), paging.paged(k()));
+            w.in.emplace_back(b, dtype, paging.shape(), paging.paged(v()));
+            w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
+            w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.sequence);
+            w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
+            w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
+          },
+      .run =
+          [](Backend& b, Workbench& w) {
+            b.attention(w.out[0].tensor(), w.in[0].tensor(),
+                        {w.in[1].tensor(), w.in[2].tensor(), w.in[3].tensor()},
+                        {w.in[4].tensor(), w.in[5].tensor()});
+          },
+      .expect =
+          [=] { return reference::attention(q(), k(), v(), rows.sequence, rows.position, heads); },
+      .tolerance = {half_step(dtype), 2e-5},
+      .bytes = 2 * positions * kv_cols * size + 2 * m * cols * size,
+      .flops = 4 * positions * cols};
 }
 
 OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
@@ -115,7 +116,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
     w.in.emplace_back(b, dtype, std::vector{m, all}, qkv(), kGap);
     w.in.emplace_back(b, DType::kF32, std::vector{positions, half}, turn(false), kGap);
     w.in.emplace_back(b, DType::kF32, std::vector{positions, half}, turn(true), kGap);
-    w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.slot);
+    w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.sequence);
     w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
     w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
     const Paging paging(heads);
@@ -125,7 +126,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
   };
   const auto expect = [=] {
     Values k(cache_count(heads), NAN), v = k;
-    Values result = reference::rope_append(k, v, qkv(), turn(false), turn(true), rows.slot,
+    Values result = reference::rope_append(k, v, qkv(), turn(false), turn(true), rows.sequence,
                                            rows.position, heads, dtype);
     for (const Values& cache : {Paging(heads).paged(k), Paging(heads).paged(v)}) {
       result.insert(result.end(), cache.begin(), cache.end());

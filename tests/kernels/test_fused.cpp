@@ -79,19 +79,19 @@ TEST_P(Fused, NormLinearSwiglu) {
 
 TEST_P(Fused, NormLinearRope) {
   const DType dtype = GetParam();
-  constexpr int64_t kSlots = 3, kCapacity = 2 * kPageTokens;
+  constexpr int64_t kSequences = 3, kCapacity = 2 * kPageTokens;
   for (const Shape& s : kShapes) {
     const int64_t out = (s.heads + 2 * s.kv_heads) * s.size, cols = s.heads * s.size;
     const Linear weight = linear(out, s.in, 4);
     const Norm n = norm(s.in);
-    Values slot, position;
+    Values sequence, position;
     for (int64_t m = 0; m < s.rows; ++m) {
-      slot.push_back(static_cast<double>(m % kSlots));
+      sequence.push_back(static_cast<double>(m % kSequences));
       position.push_back(static_cast<double>(m * 5 % 27));
     }
-    const Guarded slots = tensor(DType::kI32, {s.rows}, slot);
+    const Guarded sequences = tensor(DType::kI32, {s.rows}, sequence);
     const Guarded positions = tensor(DType::kI32, {s.rows}, position);
-    const TokenRows rows{slots.tensor(), positions.tensor()};
+    const TokenRows rows{sequences.tensor(), positions.tensor()};
     const int64_t half = s.size / 2;
     const Guarded cos = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 5));
     const Guarded sin = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 6), 2);
@@ -99,9 +99,9 @@ TEST_P(Fused, NormLinearRope) {
     const Guarded x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), s.gap);
     const Guarded normed = tensor(dtype, {s.rows, s.in});
     const Guarded qkv = tensor(dtype, {s.rows, out});
-    const Paging paging({kSlots, s.heads, s.kv_heads, kCapacity, s.size});
+    const Paging paging({kSequences, s.heads, s.kv_heads, kCapacity, s.size});
     const Guarded table =
-        tensor(DType::kI32, paging.table_shape(), paging.table(Values(kSlots, kCapacity - 1)));
+        tensor(DType::kI32, paging.table_shape(), paging.table(Values(kSequences, kCapacity - 1)));
     const std::vector cache = paging.shape();
     const Guarded q = tensor(dtype, {s.rows, cols}, {}, 5), k = tensor(dtype, cache),
                   v = tensor(dtype, cache);

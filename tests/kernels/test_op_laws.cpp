@@ -81,20 +81,20 @@ TEST(OpLaws, RowsDoNotKnowEachOther) {
 }
 
 struct AttentionRow {
-  double slot, position;
+  double sequence, position;
 };
 
 Values attend(Backend& b, DType dtype, const KvCache& cache, const std::vector<AttentionRow>& rows,
               const Values& q, int64_t cols) {
-  Values slot, position;
+  Values sequence, position;
   for (const AttentionRow& row : rows) {
-    slot.push_back(row.slot);
+    sequence.push_back(row.sequence);
     position.push_back(row.position);
   }
   const int64_t n = static_cast<int64_t>(rows.size());
   const Guarded from(b, dtype, {n, cols}, q), to(b, dtype, {n, cols});
-  const Guarded slots(b, DType::kI32, {n}, slot), positions(b, DType::kI32, {n}, position);
-  b.attention(to.tensor(), from.tensor(), cache, {slots.tensor(), positions.tensor()});
+  const Guarded sequences(b, DType::kI32, {n}, sequence), positions(b, DType::kI32, {n}, position);
+  b.attention(to.tensor(), from.tensor(), cache, {sequences.tensor(), positions.tensor()});
   return to.values();
 }
 
@@ -118,14 +118,14 @@ TEST(OpLaws, RowsDoNotKnowHowManyTheyAre) {
 TEST(OpLaws, AttentionOverABatchEqualsAlone) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = backend_under_test();
-  const int64_t slots = 3, kv_heads = 2, capacity = 300, size = 64, cols = 4 * size;
+  const int64_t sequences = 3, kv_heads = 2, capacity = 300, size = 64, cols = 4 * size;
   const std::vector<AttentionRow> rows{{2, 299}, {0, 127}, {0, 128}, {1, 0}, {2, 3}, {1, 257}};
   for (DType dtype : {DType::kF32, DType::kBf16}) {
-    const Paging paging({slots, cols / size, kv_heads, capacity, size});
+    const Paging paging({sequences, cols / size, kv_heads, capacity, size});
     const int64_t n = paging.pages() * kv_heads * kPageTokens * size;
     const Guarded k(*b, dtype, paging.shape(), spread(4, n, dtype)),
         v(*b, dtype, paging.shape(), spread(5, n, dtype)),
-        table(*b, DType::kI32, paging.table_shape(), paging.table(Values(slots, capacity)));
+        table(*b, DType::kI32, paging.table_shape(), paging.table(Values(sequences, capacity)));
     const Values q = spread(6, static_cast<int64_t>(rows.size()) * cols, dtype);
     const KvCache cache{k.tensor(), v.tensor(), table.tensor()};
     const Values together = attend(*b, dtype, cache, rows, q, cols);

@@ -1,4 +1,4 @@
-// Pages of a cache that slots have in common, and tables that name none.
+// Pages of a cache that sequences have in common, and tables that name none.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"
@@ -7,7 +7,7 @@
 namespace bifrons::testing {
 namespace {
 
-constexpr int64_t kHeads = 2, kSize = 32, kSlots = 3, kPages = 7, kColumns = 3;
+constexpr int64_t kHeads = 2, kSize = 32, kSequences = 3, kPages = 7, kColumns = 3;
 
 class Pages : public ::testing::TestWithParam<DType> {
  protected:
@@ -19,23 +19,23 @@ class Pages : public ::testing::TestWithParam<DType> {
     return Guarded(*b, GetParam(), {kHeads, kPages, kPageTokens, kSize},
                    spread(seed, kHeads * kPages * kPageTokens * kSize, GetParam()));
   }
-  // What a row of every slot reads at its position.
+  // What a row of every sequence reads at its position.
   Values read(const Guarded& k, const Guarded& v, const Values& table, const Values& positions) {
-    const Guarded q(*b, GetParam(), {kSlots, kHeads * kSize},
-                    spread(3, kSlots * kHeads * kSize, GetParam()));
-    const Guarded y(*b, GetParam(), {kSlots, kHeads * kSize});
-    const Guarded pages(*b, DType::kI32, {kSlots, kColumns}, table);
-    const Guarded slots(*b, DType::kI32, {kSlots}, {0, 1, 2});
-    const Guarded at(*b, DType::kI32, {kSlots}, positions);
+    const Guarded q(*b, GetParam(), {kSequences, kHeads * kSize},
+                    spread(3, kSequences * kHeads * kSize, GetParam()));
+    const Guarded y(*b, GetParam(), {kSequences, kHeads * kSize});
+    const Guarded pages(*b, DType::kI32, {kSequences, kColumns}, table);
+    const Guarded sequences(*b, DType::kI32, {kSequences}, {0, 1, 2});
+    const Guarded at(*b, DType::kI32, {kSequences}, positions);
     b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), pages.tensor()},
-                 {slots.tensor(), at.tensor()});
+                 {sequences.tensor(), at.tensor()});
     return y.values();
   }
 
   std::unique_ptr<Backend> b;
 };
 
-// Slots 0 and 2 begin in one page; the bits are those of a slot with a copy of its own.
+// Slots 0 and 2 begin in one page; the bits are those of a sequence with a copy of its own.
 TEST_P(Pages, AreTheSameSharedOrCopied) {
   const Guarded k = cache(1), v = cache(2);
   const Values positions = {20, 15, 40};
@@ -71,7 +71,7 @@ TEST_P(Pages, APositionWithoutAPageIsNotFollowed) {
     if (b->place() == Place::kHost) {
       EXPECT_THROW(read(k, v, table, {16, 0, 0}), ContractError);
     } else {
-      EXPECT_EQ(read(k, v, table, {16, 0, 0}).size(), kSlots * kHeads * kSize);
+      EXPECT_EQ(read(k, v, table, {16, 0, 0}).size(), kSequences * kHeads * kSize);
     }
   }
   EXPECT_TRUE(k.untouched() && v.untouched());

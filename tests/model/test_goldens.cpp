@@ -46,7 +46,7 @@ struct Toy {
     const TransformerConfig& t = model->config.transformer;
     const int64_t length = prompt.size(), steps = codes.size(), c = model->config.vq.codebook;
     const auto inverse = inverse_frequencies(t.rope_theta, t.head_dim, rope_bf16);
-    const SequenceMemory memory = model->transformer.make_memory(b, 2, length + steps, inverse);
+    const PagedKvCache memory = model->transformer.make_memory(b, 2, length + steps, inverse);
     const TransformerActivations activations = model->transformer.make_activations(b, 2 * length);
     const ImageHeadActivations image_head = model->image_head.make_activations(b, 1);
     const Buffer inputs = b.allocate(2 * length * t.hidden * 4), rows = b.allocate(6 * length * 4);
@@ -56,13 +56,13 @@ struct Toy {
       b.upload(view, values.data());
       return view;
     };
-    std::vector<int32_t> ids(prompt), slots(length, 0), positions;
+    std::vector<int32_t> ids(prompt), sequences(length, 0), positions;
     ids.insert(ids.end(), null.begin(), null.end());
-    slots.resize(2 * length, 1);
+    sequences.resize(2 * length, 1);
     for (int64_t i = 0; i < 2 * length; ++i) positions.push_back(static_cast<int32_t>(i % length));
     const Tensor x = inputs.view(model->activation, {2 * length, t.hidden});
     b.gather(x, model->transformer.weights().token_embedding, put(0, ids));
-    model->transformer.forward(b, x, {put(1, slots), put(2, positions)}, memory, activations);
+    model->transformer.forward(b, x, {put(1, sequences), put(2, positions)}, memory, activations);
     const Norm& norm = model->transformer.weights().final_norm;
     b.rms_norm(image_head.hidden.slice_rows(0, 1), x.slice_rows(length - 1, 1), norm, t.norm_eps);
     b.rms_norm(image_head.hidden.slice_rows(1, 1), x.slice_rows(2 * length - 1, 1), norm,

@@ -109,7 +109,7 @@ struct Toy {
     const auto pictures = expected.values<int32_t>(ask + ".pictures");
     const auto said = expected.values<int32_t>(ask + ".tokens");
     const int64_t length = ids.size(), n = understanding->tower().config().tokens();
-    const SequenceMemory memory =
+    const PagedKvCache memory =
         model->transformer.make_memory(b, 1, length + static_cast<int64_t>(said.size()),
                                        inverse_frequencies(t.rope_theta, t.head_dim, false));
     const TransformerActivations activations = model->transformer.make_activations(b, length);

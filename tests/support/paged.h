@@ -1,4 +1,4 @@
-// Caches of the oracle, [slots, kv_heads, capacity, size], in the pages of a KvCache.
+// Caches of the oracle, [sequences, kv_heads, capacity, size], in the pages of a KvCache.
 #pragma once
 
 #include <cmath>
@@ -10,24 +10,25 @@
 
 namespace bifrons::testing {
 
-// Where the positions of every slot lie: in no order, and nobody's page is the first one.
+// Where the positions of every sequence lie: in no order, and nobody's page is the first one.
 class Paging {
  public:
   explicit Paging(const reference::Heads& heads)
-      : heads_(heads), of_slot_((heads.capacity + kPageTokens - 1) / kPageTokens) {}
+      : heads_(heads), of_sequence_((heads.capacity + kPageTokens - 1) / kPageTokens) {}
 
-  int64_t pages() const { return heads_.slots * of_slot_ + 1; }
+  int64_t pages() const { return heads_.sequences * of_sequence_ + 1; }
   std::vector<int64_t> shape() const {
     return {heads_.kv_heads, pages(), kPageTokens, heads_.size};
   }
-  std::vector<int64_t> table_shape() const { return {heads_.slots, of_slot_}; }
-  // -1 where a slot has no position up to its entry of `last`; an entry of -1: it has none at all.
+  std::vector<int64_t> table_shape() const { return {heads_.sequences, of_sequence_}; }
+  // -1 where a sequence has no position up to its entry of `last`; an entry of -1: it has none at
+  // all.
   reference::Values table(const reference::Values& last) const {
     reference::Values table;
-    for (int64_t slot = 0; slot < heads_.slots; ++slot) {
-      for (int64_t i = 0; i < of_slot_; ++i) {
-        const bool reached = static_cast<double>(i * kPageTokens) <= last[slot];
-        table.push_back(reached ? static_cast<double>(page(slot, i)) : -1.0);
+    for (int64_t sequence = 0; sequence < heads_.sequences; ++sequence) {
+      for (int64_t i = 0; i < of_sequence_; ++i) {
+        const bool reached = static_cast<double>(i * kPageTokens) <= last[sequence];
+        table.push_back(reached ? static_cast<double>(page(sequence, i)) : -1.0);
       }
     }
     return table;
@@ -47,10 +48,12 @@ class Paging {
   }
 
  private:
-  int64_t page(int64_t slot, int64_t i) const { return pages() - 1 - i * heads_.slots - slot; }
+  int64_t page(int64_t sequence, int64_t i) const {
+    return pages() - 1 - i * heads_.sequences - sequence;
+  }
 
   reference::Heads heads_;
-  int64_t of_slot_;
+  int64_t of_sequence_;
 };
 
 }  // namespace bifrons::testing

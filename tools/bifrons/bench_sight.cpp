@@ -69,7 +69,7 @@ class TextStep {
 
   Model& model_;
   const UnderstandingModel& understanding_;
-  SequenceMemory memory_;
+  PagedKvCache memory_;
   TransformerActivations activations_;
   Buffer rows_, logits_, counters_;
   std::unique_ptr<CapturedStep> captured_;

@@ -45,7 +45,7 @@ class StepRig {
  private:
   Model& model_;
   int64_t rows_;
-  SequenceMemory memory_;
+  PagedKvCache memory_;
   TransformerActivations activations_;
   ImageHeadActivations head_;
   Buffer x_, counters_;
@@ -81,7 +81,7 @@ class PrefillRig {
  private:
   Model& model_;
   int64_t tokens_;
-  SequenceMemory memory_;
+  PagedKvCache memory_;
   TransformerActivations activations_;
   Buffer x_, counters_;
 };

@@ -7,9 +7,9 @@
 namespace bifrons::reference {
 namespace {
 
-// Index of element `c` at (slot, head, position) of a cache.
-size_t at(const Heads& heads, double slot, int64_t head, double position, int64_t c) {
-  const int64_t row = (static_cast<int64_t>(slot) * heads.kv_heads + head) * heads.capacity +
+// Index of element `c` at (sequence, head, position) of a cache.
+size_t at(const Heads& heads, double sequence, int64_t head, double position, int64_t c) {
+  const int64_t row = (static_cast<int64_t>(sequence) * heads.kv_heads + head) * heads.capacity +
                       static_cast<int64_t>(position);
   return static_cast<size_t>(row * heads.size + c);
 }
@@ -40,10 +40,11 @@ Values softmax(const Values& scores) {
 }  // namespace
 
 Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
-                   const Values& slot, const Values& position, const Heads& heads, DType dtype) {
+                   const Values& sequence, const Values& position, const Heads& heads,
+                   DType dtype) {
   Values q;
   const size_t width = (heads.heads + 2 * heads.kv_heads) * heads.size;
-  for (size_t m = 0; m < slot.size(); ++m) {
+  for (size_t m = 0; m < sequence.size(); ++m) {
     for (int64_t h = 0; h < heads.heads + 2 * heads.kv_heads; ++h) {
       const size_t first = m * width + h * heads.size;
       for (int64_t c = 0; c < heads.size; ++c) {
@@ -51,9 +52,10 @@ Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, c
         if (h < heads.heads) {
           q.push_back(turned);
         } else if (h < heads.heads + heads.kv_heads) {
-          k[at(heads, slot[m], h - heads.heads, position[m], c)] = turned;
+          k[at(heads, sequence[m], h - heads.heads, position[m], c)] = turned;
         } else {
-          v[at(heads, slot[m], h - heads.heads - heads.kv_heads, position[m], c)] = qkv[first + c];
+          v[at(heads, sequence[m], h - heads.heads - heads.kv_heads, position[m], c)] =
+              qkv[first + c];
         }
       }
     }
@@ -61,10 +63,10 @@ Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, c
   return q;
 }
 
-Values attention(const Values& q, const Values& k, const Values& v, const Values& slot,
+Values attention(const Values& q, const Values& k, const Values& v, const Values& sequence,
                  const Values& position, const Heads& heads) {
   Values y;
-  for (size_t m = 0; m < slot.size(); ++m) {
+  for (size_t m = 0; m < sequence.size(); ++m) {
     for (int64_t h = 0; h < heads.heads; ++h) {
       const int64_t shared = h / (heads.heads / heads.kv_heads);
       const size_t first = (m * heads.heads + h) * heads.size;
@@ -72,14 +74,14 @@ Values attention(const Values& q, const Values& k, const Values& v, const Values
       for (int64_t j = 0; j <= static_cast<int64_t>(position[m]); ++j) {
         double dot = 0.0;
         for (int64_t c = 0; c < heads.size; ++c) {
-          dot += q[first + c] * k[at(heads, slot[m], shared, j, c)];
+          dot += q[first + c] * k[at(heads, sequence[m], shared, j, c)];
         }
         scores.push_back(dot / std::sqrt(static_cast<double>(heads.size)));
       }
       const Values p = softmax(scores);
       for (int64_t c = 0; c < heads.size; ++c) {
         double sum = 0.0;
-        for (size_t j = 0; j < p.size(); ++j) sum += p[j] * v[at(heads, slot[m], shared, j, c)];
+        for (size_t j = 0; j < p.size(); ++j) sum += p[j] * v[at(heads, sequence[m], shared, j, c)];
         y.push_back(sum);
       }
     }

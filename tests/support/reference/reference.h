@@ -28,9 +28,9 @@ Values swiglu(const Values& gate_up, int64_t half, DType dtype);
 Values gelu(const Values& x);
 Values guide(const Values& logits, const Values& scale, int64_t codes);
 
-// Sizes of a cache [slots, kv_heads, capacity, size] and of the rows that use it.
+// Sizes of a cache [sequences, kv_heads, capacity, size] and of the rows that use it.
 struct Heads {
-  int64_t slots = 0;
+  int64_t sequences = 0;
   int64_t heads = 0;
   int64_t kv_heads = 0;
   int64_t capacity = 0;
@@ -39,8 +39,8 @@ struct Heads {
 
 // Changes k and v, returns q. cos and sin are [capacity, size / 2].
 Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
-                   const Values& slot, const Values& position, const Heads& heads, DType dtype);
-Values attention(const Values& q, const Values& k, const Values& v, const Values& slot,
+                   const Values& sequence, const Values& position, const Heads& heads, DType dtype);
+Values attention(const Values& q, const Values& k, const Values& v, const Values& sequence,
                  const Values& position, const Heads& heads);
 Values full_attention(const Values& q, const Values& k, const Values& v, int64_t channels,
                       int64_t heads, DType dtype);

@@ -1,5 +1,5 @@
 // Counts of holders; the page given back last is the next to go.
-#include "src/engine/pages.h"
+#include "src/engine/page_table.h"
 
 #include <algorithm>
 #include <utility>
@@ -30,17 +30,17 @@ void PageTable::give_back(std::span<const int32_t> pages) {
   }
 }
 
-std::optional<PageCopy> PageTable::hold(int32_t slot, int32_t from, int64_t common,
+std::optional<PageCopy> PageTable::hold(int32_t sequence, int32_t from, int64_t common,
                                         int64_t positions) {
-  const std::vector<int32_t>& source = of_slot_[from];
+  const std::vector<int32_t>& source = of_sequence_[from];
   const int64_t whole = common / kPageTokens, rest = common % kPageTokens;
   check(common <= positions && pages_for(common) <= static_cast<int64_t>(source.size()),
-        "hold: the other slot does not hold that much");
+        "hold: the other sequence does not hold that much");
   std::vector<int32_t> pages(source.begin(), source.begin() + whole);
   std::optional<PageCopy> copy;
   if (rest > 0) {
     const int32_t page = source[whole];
-    if (slot == from && holders_[page] == 1) {
+    if (sequence == from && holders_[page] == 1) {
       pages.push_back(page);
     } else {
       copy = PageCopy{-1, page, rest};
@@ -49,18 +49,18 @@ std::optional<PageCopy> PageTable::hold(int32_t slot, int32_t from, int64_t comm
   for (const int32_t page : pages) ++holders_[page];
   // Before new ones are taken: those of its own may be among them. The page to copy from is held by
   // `from`, or by others, and stays.
-  give_back(std::exchange(of_slot_[slot], {}));
+  give_back(std::exchange(of_sequence_[sequence], {}));
   if (copy) {
     copy->to = take();
     pages.push_back(copy->to);
   }
   while (static_cast<int64_t>(pages.size()) < pages_for(positions)) pages.push_back(take());
-  of_slot_[slot] = std::move(pages);
+  of_sequence_[sequence] = std::move(pages);
   return copy;
 }
 
-void PageTable::shorten(int32_t slot, int64_t positions) {
-  std::vector<int32_t>& pages = of_slot_[slot];
+void PageTable::shorten(int32_t sequence, int64_t positions) {
+  std::vector<int32_t>& pages = of_sequence_[sequence];
   const auto kept = std::min(static_cast<int64_t>(pages.size()), pages_for(positions));
   give_back(std::span(pages).subspan(kept));
   pages.resize(kept);

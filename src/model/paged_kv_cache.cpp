@@ -1,5 +1,5 @@
 // One buffer a layer, so that growing takes little more than what is added.
-#include "src/model/sequence_memory.h"
+#include "src/model/paged_kv_cache.h"
 
 #include <algorithm>
 
@@ -30,13 +30,13 @@ Tensor positions_of(const Tensor& all, int64_t first, int64_t count) {
 
 }  // namespace
 
-SequenceMemory make_sequence_memory(Backend& b, const CacheShape& shape, int64_t slots,
-                                    int64_t capacity, int64_t pages,
-                                    std::span<const float> inverse_frequency) {
+PagedKvCache make_paged_kv_cache(Backend& b, const CacheShape& shape, int64_t sequences,
+                                 int64_t capacity, int64_t pages,
+                                 std::span<const float> inverse_frequency) {
   check(static_cast<int64_t>(inverse_frequency.size()) == shape.head_dim / 2,
-        "make_sequence_memory: one inverse frequency per pair of head dimensions");
-  SequenceMemory memory;
-  memory.slots = slots;
+        "make_paged_kv_cache: one inverse frequency per pair of head dimensions");
+  PagedKvCache memory;
+  memory.sequences = sequences;
   KvCache page;
   page.k = Tensor(nullptr, shape.dtype, {shape.kv_heads, 1, kPageTokens, shape.head_dim});
   memory.cache.resize(shape.layers);
@@ -46,20 +46,21 @@ SequenceMemory make_sequence_memory(Backend& b, const CacheShape& shape, int64_t
   return memory;
 }
 
-void set_table(Backend& b, const SequenceMemory& memory,
-               std::span<const std::vector<int32_t>> pages_of_slots) {
-  check(static_cast<int64_t>(pages_of_slots.size()) == memory.slots, "set_table: a list a slot");
+void set_table(Backend& b, const PagedKvCache& memory,
+               std::span<const std::vector<int32_t>> pages_of_sequences) {
+  check(static_cast<int64_t>(pages_of_sequences.size()) == memory.sequences,
+        "set_table: a list a sequence");
   const Tensor& table = memory.cache[0].table;
   std::vector<int32_t> all(table.count(), -1);
-  for (int64_t slot = 0; slot < memory.slots; ++slot) {
-    const std::vector<int32_t>& pages = pages_of_slots[slot];
+  for (int64_t sequence = 0; sequence < memory.sequences; ++sequence) {
+    const std::vector<int32_t>& pages = pages_of_sequences[sequence];
     check(static_cast<int64_t>(pages.size()) <= table.cols(), "set_table: more than the capacity");
-    std::copy(pages.begin(), pages.end(), all.begin() + slot * table.cols());
+    std::copy(pages.begin(), pages.end(), all.begin() + sequence * table.cols());
   }
   b.upload(table, all.data());
 }
 
-void add_pages(Backend& b, SequenceMemory& memory, int64_t pages) {
+void add_pages(Backend& b, PagedKvCache& memory, int64_t pages) {
   for (size_t l = 0; l < memory.cache.size(); ++l) {
     const KvCache old = memory.cache[l];
     if (old.pages() >= pages) continue;  // by a call that found no room for all layers
@@ -75,7 +76,7 @@ void add_pages(Backend& b, SequenceMemory& memory, int64_t pages) {
   memory.pages = std::max(memory.pages, pages);
 }
 
-void widen(Backend& b, SequenceMemory& memory, int64_t capacity,
+void widen(Backend& b, PagedKvCache& memory, int64_t capacity,
            std::span<const float> inverse_frequency) {
   const int64_t columns = pages_for(capacity), positions = columns * kPageTokens;
   if (positions <= memory.capacity) return;
@@ -83,20 +84,20 @@ void widen(Backend& b, SequenceMemory& memory, int64_t capacity,
   const RopeValues values = rope_values(inverse_frequency, positions, memory.cache[0].k.dtype);
   const int64_t bytes = positions * half * size_of(DType::kF32);
   Buffer rope = b.allocate(2 * bytes);
-  Buffer table = b.allocate(memory.slots * columns * size_of(DType::kI32));
+  Buffer table = b.allocate(memory.sequences * columns * size_of(DType::kI32));
   memory.rope.cos = rope.view(DType::kF32, {positions, half});
   memory.rope.sin = rope.view(DType::kF32, {positions, half}, bytes);
   b.upload(memory.rope.cos, values.cos.data());
   b.upload(memory.rope.sin, values.sin.data());
   for (KvCache& cache : memory.cache) {
-    cache.table = table.view(DType::kI32, {memory.slots, columns});
+    cache.table = table.view(DType::kI32, {memory.sequences, columns});
   }
   memory.rope_storage = std::move(rope);
   memory.table_storage = std::move(table);
   memory.capacity = positions;
 }
 
-void copy_page(Backend& b, const SequenceMemory& memory, int64_t to, int64_t from,
+void copy_page(Backend& b, const PagedKvCache& memory, int64_t to, int64_t from,
                int64_t positions) {
   for (const KvCache& cache : memory.cache) {
     for (const Tensor& all : {cache.k, cache.v}) {

@@ -1,4 +1,4 @@
-// Who holds which pages of a SequenceMemory. Bookkeeping of the host; nothing here touches a
+// Who holds which pages of a PagedKvCache. Bookkeeping of the host; nothing here touches a
 // device.
 #pragma once
 
@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "src/model/sequence_memory.h"
+#include "src/model/paged_kv_cache.h"
 
 namespace bifrons {
 
@@ -18,38 +18,39 @@ struct PageCopy {
   int64_t positions = 0;
 };
 
-// Pages are handed out one by one and come back when no slot holds them any more. A page that
-// several slots hold lies wholly in what they have in common: none of them may write to it.
+// Pages are handed out one by one and come back when no sequence holds them any more. A page that
+// several sequences hold lies wholly in what they have in common: none of them may write to it.
 class PageTable {
  public:
   PageTable() = default;
   // A pool of `pages`. When it is used up it counts on as if there were more: pages() tells how
   // many there must be.
-  PageTable(int64_t slots, int64_t pages) : of_slot_(slots), holders_(pages, 0) {
+  PageTable(int64_t sequences, int64_t pages) : of_sequence_(sequences), holders_(pages, 0) {
     for (int64_t page = pages; page-- > 0;) free_.push_back(static_cast<int32_t>(page));
   }
 
   int64_t pages() const { return static_cast<int64_t>(holders_.size()); }
   int64_t in_use() const { return pages() - static_cast<int64_t>(free_.size()); }
-  // By slot, in the order of the positions.
-  std::span<const std::vector<int32_t>> all() const { return of_slot_; }
+  // By sequence, in the order of the positions.
+  std::span<const std::vector<int32_t>> all() const { return of_sequence_; }
 
   // More pages than there were.
   void add(int64_t pages);
 
-  // `slot` gets room for `positions`, of which it has the first `common` from slot `from`, perhaps
-  // itself: whole pages of them are held by both, and of the page in which `common` ends it gets a
-  // copy, which is the caller's to make before anything else is written. What it held before goes.
-  std::optional<PageCopy> hold(int32_t slot, int32_t from, int64_t common, int64_t positions);
+  // `sequence` gets room for `positions`, of which it has the first `common` from sequence `from`,
+  // perhaps itself: whole pages of them are held by both, and of the page in which `common` ends it
+  // gets a copy, which is the caller's to make before anything else is written. What it held before
+  // goes.
+  std::optional<PageCopy> hold(int32_t sequence, int32_t from, int64_t common, int64_t positions);
 
   // Gives back what lies behind the first `positions`.
-  void shorten(int32_t slot, int64_t positions);
+  void shorten(int32_t sequence, int64_t positions);
 
  private:
   int32_t take();
   void give_back(std::span<const int32_t> pages);
 
-  std::vector<std::vector<int32_t>> of_slot_;
+  std::vector<std::vector<int32_t>> of_sequence_;
   std::vector<int32_t> holders_;  // by page
   std::vector<int32_t> free_;
 };

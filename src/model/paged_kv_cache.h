@@ -14,10 +14,10 @@ constexpr int64_t pages_for(int64_t positions) {
   return (positions + kPageTokens - 1) / kPageTokens;
 }
 
-// `slots` sequences of up to `capacity` tokens in a pool of pages. A slot is reused by writing from
-// a position again: nothing behind the position of a row is ever read.
-struct SequenceMemory {
-  int64_t slots = 0;
+// `sequences` sequences of up to `capacity` tokens in a pool of pages. A sequence is reused by
+// writing from a position again: nothing behind the position of a row is ever read.
+struct PagedKvCache {
+  int64_t sequences = 0;
   int64_t capacity = 0;  // whole pages
   int64_t pages = 0;
   std::vector<Buffer> storage;  // one a layer: keys, then values
@@ -27,7 +27,7 @@ struct SequenceMemory {
   RopeTable rope;
 };
 
-// What is remembered about a token in one layer.
+// What is cached about a token in one layer.
 struct CacheShape {
   int64_t layers = 0;
   int64_t kv_heads = 0;
@@ -37,25 +37,24 @@ struct CacheShape {
 
 // The pool is dealt out by set_table(). Throws Error (unavailable).
 // inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
-SequenceMemory make_sequence_memory(Backend& b, const CacheShape& shape, int64_t slots,
-                                    int64_t capacity, int64_t pages,
-                                    std::span<const float> inverse_frequency);
+PagedKvCache make_paged_kv_cache(Backend& b, const CacheShape& shape, int64_t sequences,
+                                 int64_t capacity, int64_t pages,
+                                 std::span<const float> inverse_frequency);
 
-// Every slot gets the pages named for it, in the order of its positions, at most capacity's.
-void set_table(Backend& b, const SequenceMemory& memory,
-               std::span<const std::vector<int32_t>> pages_of_slots);
+// Every sequence gets the pages named for it, in the order of its positions, at most capacity's.
+void set_table(Backend& b, const PagedKvCache& memory,
+               std::span<const std::vector<int32_t>> pages_of_sequences);
 
 // Makes the pool one of `pages`; what the old ones hold stays. A layer at a time, so that only one
 // of them is there twice. When there is no room (Error, unavailable) all is as useful as before.
-void add_pages(Backend& b, SequenceMemory& memory, int64_t pages);
+void add_pages(Backend& b, PagedKvCache& memory, int64_t pages);
 
 // Slots may hold `capacity` tokens; the table has to be set again. Errors as above.
-void widen(Backend& b, SequenceMemory& memory, int64_t capacity,
+void widen(Backend& b, PagedKvCache& memory, int64_t capacity,
            std::span<const float> inverse_frequency);
 
 // The first `positions` of page `from` become those of page `to`: what a prompt leaves there
 // depends on the ids up to each position alone, so a common beginning is the same bits.
-void copy_page(Backend& b, const SequenceMemory& memory, int64_t to, int64_t from,
-               int64_t positions);
+void copy_page(Backend& b, const PagedKvCache& memory, int64_t to, int64_t from, int64_t positions);
 
 }  // namespace bifrons
