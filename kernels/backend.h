@@ -161,9 +161,9 @@ class Backend {
   void guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
                     const Tensor& scale, const SampleControls& controls);
 
-  // keep(ids, fixed, step), note(notes, ids, step), advance(position), advance(step).
+  // force_ids(ids, forced, step), record_ids(ring, ids, step), advance(position), advance(step).
   // position i32 [2 P]; step, as for note, not negative.
-  void finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes, const Tensor& step,
+  void finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring, const Tensor& step,
                    const Tensor& position);
 
   // y = x Phi(x), the erf form. Same shapes.
@@ -178,14 +178,14 @@ class Backend {
   // +inf. guided f32 [P, N], ids i32 [2 P].
   void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
-  // ids[2 i] = ids[2 i + 1] = fixed[i, step[i]] where that is not negative: codes that are not
-  // drawn. A step outside of `fixed` changes nothing. ids i32 [2 P], fixed i32 [P, N], step i32
+  // ids[2 i] = ids[2 i + 1] = forced[i, step[i]] where that is not negative: codes that are not
+  // drawn. A step outside of `forced` changes nothing. ids i32 [2 P], forced i32 [P, N], step i32
   // [P].
-  void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
+  void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step);
 
-  // notes[i, step[i] mod N] = ids[2 i], to be read later. notes i32 [P, N], ids i32 [2 P], step i32
+  // ring[i, step[i] mod N] = ids[2 i], to be read later. ring i32 [P, N], ids i32 [2 P], step i32
   // [P], not negative.
-  void note(const Tensor& notes, const Tensor& ids, const Tensor& step);
+  void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step);
 
   // Adds one to every element: positions and steps move on. i32.
   void advance(const Tensor& counters);
@@ -248,8 +248,8 @@ class Backend {
   virtual void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& guided,
                          const SampleControls& controls) = 0;
-  virtual void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) = 0;
-  virtual void do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) = 0;
+  virtual void do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) = 0;
+  virtual void do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) = 0;
   virtual void do_advance(const Tensor& counters) = 0;
   virtual void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                              double eps, bool silu) = 0;

@@ -31,21 +31,21 @@ void check_sample(Place place, const Tensor& ids, const Tensor& guided,
           shape_of(controls.seed), pictures);
 }
 
-void check_keep(Place place, const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  const Checker c{"keep", place};
-  c.typed("fixed", fixed, DType::kI32);
-  c.rank("fixed", fixed, 2);
-  c.array("ids", ids, DType::kI32, 2 * fixed.rows());
-  c.array("step", step, DType::kI32, fixed.rows());
+void check_force_ids(Place place, const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  const Checker c{"force_ids", place};
+  c.typed("forced", forced, DType::kI32);
+  c.rank("forced", forced, 2);
+  c.array("ids", ids, DType::kI32, 2 * forced.rows());
+  c.array("step", step, DType::kI32, forced.rows());
 }
 
-void check_note(Place place, const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  const Checker c{"note", place};
-  c.typed("notes", notes, DType::kI32);
-  c.rank("notes", notes, 2);
-  require(notes.cols() > 0, "note: notes is {}", shape_of(notes));
-  c.array("ids", ids, DType::kI32, 2 * notes.rows());
-  c.array("step", step, DType::kI32, notes.rows());
+void check_record_ids(Place place, const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  const Checker c{"record_ids", place};
+  c.typed("ring", ring, DType::kI32);
+  c.rank("ring", ring, 2);
+  require(ring.cols() > 0, "note: ring is {}", shape_of(ring));
+  c.array("ids", ids, DType::kI32, 2 * ring.rows());
+  c.array("step", step, DType::kI32, ring.rows());
 }
 
 }  // namespace
@@ -75,16 +75,16 @@ void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor
   sample(ids, guided, controls);
 }
 
-void Backend::keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  check_keep(place(), ids, fixed, step);
-  meter_.add(Op::kKeep, ids.bytes() + 2 * step.bytes(), 0);
-  do_keep(ids, fixed, step);
+void Backend::force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  check_force_ids(place(), ids, forced, step);
+  meter_.add(Op::kForceIds, ids.bytes() + 2 * step.bytes(), 0);
+  do_force_ids(ids, forced, step);
 }
 
-void Backend::note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  check_note(place(), notes, ids, step);
-  meter_.add(Op::kNote, 3 * step.bytes(), 0);
-  do_note(notes, ids, step);
+void Backend::record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  check_record_ids(place(), ring, ids, step);
+  meter_.add(Op::kRecordIds, 3 * step.bytes(), 0);
+  do_record_ids(ring, ids, step);
 }
 
 void Backend::advance(const Tensor& counters) {
@@ -94,20 +94,20 @@ void Backend::advance(const Tensor& counters) {
   do_advance(counters);
 }
 
-void Backend::finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+void Backend::finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring,
                           const Tensor& step, const Tensor& position) {
-  check_keep(place(), ids, fixed, step);
-  check_note(place(), notes, ids, step);
+  check_force_ids(place(), ids, forced, step);
+  check_record_ids(place(), ring, ids, step);
   Checker{"advance", place()}.array("position", position, DType::kI32, 2 * step.count());
-  if (do_finish_step(ids, fixed, notes, step, position)) {
+  if (do_finish_step(ids, forced, ring, step, position)) {
     meter_.add(Op::kFinishStep,
-               ids.bytes() + 2 * notes.rows() * size_of(DType::kI32) + 2 * step.bytes() +
+               ids.bytes() + 2 * ring.rows() * size_of(DType::kI32) + 2 * step.bytes() +
                    2 * position.bytes(),
                0);
     return;
   }
-  keep(ids, fixed, step);
-  note(notes, ids, step);
+  force_ids(ids, forced, step);
+  record_ids(ring, ids, step);
   advance(position);
   advance(step);
 }

@@ -51,11 +51,11 @@ void TimedBackend::do_sample(const Tensor& ids, const Tensor& guided,
                              const SampleControls& controls) {
   timed(Op::kSample, [&] { inner_.sample(ids, guided, controls); });
 }
-void TimedBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  timed(Op::kKeep, [&] { inner_.keep(ids, fixed, step); });
+void TimedBackend::do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  timed(Op::kForceIds, [&] { inner_.force_ids(ids, forced, step); });
 }
-void TimedBackend::do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  timed(Op::kNote, [&] { inner_.note(notes, ids, step); });
+void TimedBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  timed(Op::kRecordIds, [&] { inner_.record_ids(ring, ids, step); });
 }
 void TimedBackend::do_advance(const Tensor& counters) {
   timed(Op::kAdvance, [&] { inner_.advance(counters); });

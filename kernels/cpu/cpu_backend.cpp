@@ -121,11 +121,11 @@ void CpuBackend::do_sample(const Tensor& ids, const Tensor& guided,
   cpu::sample(pool_, ids, guided, controls);
 }
 
-void CpuBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  cpu::keep(ids, fixed, step);
+void CpuBackend::do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  cpu::force_ids(ids, forced, step);
 }
-void CpuBackend::do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  cpu::note(notes, ids, step);
+void CpuBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  cpu::record_ids(ring, ids, step);
 }
 void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
 

@@ -43,8 +43,8 @@ class CpuBackend final : public Backend {
   void do_gelu(const Tensor& y, const Tensor& x) override;
   void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override;
   void do_sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) override;
-  void do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) override;
-  void do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) override;
+  void do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) override;
+  void do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) override;
   void do_advance(const Tensor& counters) override;
   void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
                      bool silu) override;

@@ -28,8 +28,8 @@ void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void swiglu(ThreadPool& pool, const Tensor& y, const Tensor& gate_up);
 void gelu(ThreadPool& pool, const Tensor& y, const Tensor& x);
-void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step);
-void note(const Tensor& notes, const Tensor& ids, const Tensor& step);
+void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step);
+void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step);
 void advance(const Tensor& counters);
 
 // attention.cpp

@@ -180,21 +180,21 @@ void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
   });
 }
 
-void keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  for (int64_t p = 0; p < fixed.rows(); ++p) {
+void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  for (int64_t p = 0; p < forced.rows(); ++p) {
     const int64_t at = step.as<int32_t>()[p];
-    if (at < 0 || at >= fixed.cols()) continue;
-    const int32_t code = reinterpret_cast<const int32_t*>(fixed.row(p))[at];
+    if (at < 0 || at >= forced.cols()) continue;
+    const int32_t code = reinterpret_cast<const int32_t*>(forced.row(p))[at];
     if (code < 0) continue;
     ids.as<int32_t>()[2 * p] = code;
     ids.as<int32_t>()[2 * p + 1] = code;
   }
 }
 
-void note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  for (int64_t p = 0; p < notes.rows(); ++p) {
-    const int64_t at = step.as<int32_t>()[p] % notes.cols();
-    reinterpret_cast<int32_t*>(notes.row(p))[at] = ids.as<int32_t>()[2 * p];
+void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  for (int64_t p = 0; p < ring.rows(); ++p) {
+    const int64_t at = step.as<int32_t>()[p] % ring.cols();
+    reinterpret_cast<int32_t*>(ring.row(p))[at] = ids.as<int32_t>()[2 * p];
   }
 }
 

@@ -258,18 +258,18 @@ bool CudaBackend::do_guide_sample(const Tensor& ids, const Tensor& guided, const
   return true;
 }
 
-bool CudaBackend::do_finish_step(const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+bool CudaBackend::do_finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring,
                                  const Tensor& step, const Tensor& position) {
-  cuda::finish_step(on_card(), ids, fixed, notes, step, position);
+  cuda::finish_step(on_card(), ids, forced, ring, step, position);
   return true;
 }
 
-void CudaBackend::do_keep(const Tensor& ids, const Tensor& fixed, const Tensor& step) {
-  cuda::keep(on_card(), ids, fixed, step);
+void CudaBackend::do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  cuda::force_ids(on_card(), ids, forced, step);
 }
 
-void CudaBackend::do_note(const Tensor& notes, const Tensor& ids, const Tensor& step) {
-  cuda::note(on_card(), notes, ids, step);
+void CudaBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  cuda::record_ids(on_card(), ring, ids, step);
 }
 
 void CudaBackend::do_advance(const Tensor& counters) { cuda::advance(on_card(), counters); }

@@ -43,11 +43,11 @@ void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, dou
 void layer_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps);
 void swiglu(Stream& s, const Tensor& y, const Tensor& gate_up);
 void gelu(Stream& s, const Tensor& y, const Tensor& x);
-void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step);
-void note(Stream& s, const Tensor& notes, const Tensor& ids, const Tensor& step);
+void force_ids(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor& step);
+void record_ids(Stream& s, const Tensor& ring, const Tensor& ids, const Tensor& step);
 void advance(Stream& s, const Tensor& counters);
 void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale);
-void finish_step(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+void finish_step(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor& ring,
                  const Tensor& step, const Tensor& position);
 
 // rope.cu, attention.cu, full_attention.cu

@@ -163,35 +163,35 @@ void gelu(Stream& s, const Tensor& y, const Tensor& x) {
   });
 }
 
-__global__ void keep_kernel(int32_t* ids, const int32_t* fixed, int64_t pitch, int64_t cols,
-                            const int32_t* step, int64_t pictures) {
+__global__ void force_ids_kernel(int32_t* ids, const int32_t* forced, int64_t pitch, int64_t cols,
+                                 const int32_t* step, int64_t pictures) {
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures || step[p] < 0 || step[p] >= cols) return;
-  const int32_t code = fixed[p * pitch + step[p]];
+  const int32_t code = forced[p * pitch + step[p]];
   if (code >= 0) ids[2 * p] = ids[2 * p + 1] = code;
 }
 
-void keep(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& step) {
+void force_ids(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor& step) {
   const int64_t pictures = step.count();
   if (pictures == 0) return;
-  launch(s.handle, keep_kernel,
+  launch(s.handle, force_ids_kernel,
          {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
-         ids.as<int32_t>(), fixed.as<int32_t>(), fixed.pitch, fixed.cols(), step.as<int32_t>(),
+         ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(), step.as<int32_t>(),
          pictures);
 }
 
-__global__ void note_kernel(int32_t* notes, int64_t pitch, int64_t cols, const int32_t* ids,
-                            const int32_t* step, int64_t pictures) {
+__global__ void record_ids_kernel(int32_t* ring, int64_t pitch, int64_t cols, const int32_t* ids,
+                                  const int32_t* step, int64_t pictures) {
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (p < pictures) notes[p * pitch + step[p] % cols] = ids[2 * p];
+  if (p < pictures) ring[p * pitch + step[p] % cols] = ids[2 * p];
 }
 
-void note(Stream& s, const Tensor& notes, const Tensor& ids, const Tensor& step) {
+void record_ids(Stream& s, const Tensor& ring, const Tensor& ids, const Tensor& step) {
   const int64_t pictures = step.count();
   if (pictures == 0) return;
-  launch(s.handle, note_kernel,
+  launch(s.handle, record_ids_kernel,
          {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
-         notes.as<int32_t>(), notes.pitch, notes.cols(), ids.as<int32_t>(), step.as<int32_t>(),
+         ring.as<int32_t>(), ring.pitch, ring.cols(), ids.as<int32_t>(), step.as<int32_t>(),
          pictures);
 }
 
@@ -206,30 +206,30 @@ void advance(Stream& s, const Tensor& counters) {
 }
 
 // A thread a picture does what keep, note and two times advance do.
-__global__ void finish_step_kernel(int32_t* ids, const int32_t* fixed, int64_t fixed_pitch,
-                                   int64_t tokens, int32_t* notes, int64_t notes_pitch,
+__global__ void finish_step_kernel(int32_t* ids, const int32_t* forced, int64_t forced_pitch,
+                                   int64_t tokens, int32_t* ring, int64_t ring_pitch,
                                    int64_t places, int32_t* steps, int32_t* positions,
                                    int64_t pictures) {
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures) return;
   const int32_t step = steps[p];
   int32_t id = ids[2 * p];
-  const int32_t code = step < tokens ? fixed[p * fixed_pitch + step] : -1;
+  const int32_t code = step < tokens ? forced[p * forced_pitch + step] : -1;
   if (code >= 0) ids[2 * p] = ids[2 * p + 1] = id = code;
-  notes[p * notes_pitch + step % places] = id;
+  ring[p * ring_pitch + step % places] = id;
   ++positions[2 * p];
   ++positions[2 * p + 1];
   steps[p] = step + 1;
 }
 
-void finish_step(Stream& s, const Tensor& ids, const Tensor& fixed, const Tensor& notes,
+void finish_step(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor& ring,
                  const Tensor& step, const Tensor& position) {
   const int64_t pictures = step.count();
   if (pictures == 0) return;
   launch(s.handle, finish_step_kernel,
          {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
-         ids.as<int32_t>(), fixed.as<int32_t>(), fixed.pitch, fixed.cols(), notes.as<int32_t>(),
-         notes.pitch, notes.cols(), step.as<int32_t>(), position.as<int32_t>(), pictures);
+         ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(), ring.as<int32_t>(),
+         ring.pitch, ring.cols(), step.as<int32_t>(), position.as<int32_t>(), pictures);
 }
 
 __global__ void guide_kernel(float* guided, int64_t guided_pitch, const float* logits,

@@ -27,7 +27,7 @@ struct Lanes::Controls {
   TokenRows rows;         // [2 P]
   SampleControls sample;  // [P]
   Tensor guidance;        // f32 [P]
-  Tensor fixed;           // i32 [P, image_tokens]; -1 is drawn
+  Tensor forced;          // i32 [P, image_tokens]; -1 is drawn
 };
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
@@ -66,13 +66,13 @@ void Lanes::reserve(int64_t count) {
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
   controls_ = b_.allocate(Controls::words(config_) * count * 4);
-  notes_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
+  id_ring_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   count_ = count;
 }
 
 void Lanes::make_room(int64_t prompt_tokens) {
   if (memory_.has_room(prompt_tokens)) return;
-  read_notes(0);
+  read_ids(0);
   captured_.clear();
   memory_.make_room(prompt_tokens);
 }
@@ -86,7 +86,7 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
               memory_.has_room(static_cast<int64_t>(p.prompted.size())),
           "admit: both rows have one length, which make_room() knows");
   }
-  read_notes(0);
+  read_ids(0);
   KvCacheManager::Entry entry;
   size_t n = pictures.size();
   while (n > 0 && !find_memory(entry, {pictures.data(), n})) --n;
@@ -111,7 +111,7 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   upload(entering);
   const Controls c = controls(n);
   head_.sample_codes(b_, head_activations_.first(n), c.guidance, c.sample);
-  b_.keep(head_activations_.first(n).ids, c.fixed, c.sample.step);
+  b_.force_ids(head_activations_.first(n).ids, c.forced, c.sample.step);
   std::vector<int32_t> ids(2 * n);
   b_.download(ids.data(), head_activations_.first(n).ids);
   for (size_t i = 0; i < n; ++i) {
@@ -210,14 +210,14 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
   c.sample.top_p = take(DType::kF32, 1);
   c.guidance = take(DType::kF32, 1);
   const int64_t tokens = config_.image_tokens();
-  c.fixed = take(DType::kI32, tokens).reshape({lanes, tokens});
+  c.forced = take(DType::kI32, tokens).reshape({lanes, tokens});
   return c;
 }
 
 void Lanes::upload(std::span<const Lane> lanes) {
   // Rows that only fill a step up work on the spare sequences, from their first position on.
   const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
-  std::vector<int32_t> sequence, position, ids, seed, step, top_k, fixed;
+  std::vector<int32_t> sequence, position, ids, seed, step, top_k, forced;
   std::vector<float> temperature, top_p, guidance;
   const GuidedPrompt nobody{.temperature = 0};
   for (int64_t i = 0; i < n; ++i) {
@@ -236,8 +236,8 @@ void Lanes::upload(std::span<const Lane> lanes) {
     temperature.push_back(p.temperature);
     top_p.push_back(p.top_p);
     guidance.push_back(p.guidance);
-    fixed.insert(fixed.end(), p.fixed.begin(), p.fixed.end());
-    if (p.fixed.empty()) fixed.insert(fixed.end(), config_.image_tokens(), -1);
+    forced.insert(forced.end(), p.fixed.begin(), p.fixed.end());
+    if (p.fixed.empty()) forced.insert(forced.end(), config_.image_tokens(), -1);
   }
   const Controls c = controls(n);
   b_.upload(c.rows.sequence, sequence.data());
@@ -249,7 +249,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
   b_.upload(c.sample.temperature, temperature.data());
   b_.upload(c.sample.top_p, top_p.data());
   b_.upload(c.guidance, guidance.data());
-  b_.upload(c.fixed, fixed.data());
+  b_.upload(c.forced, forced.data());
 }
 
 // Embeds the codes drawn last, runs them through the model and draws the next ones.
@@ -265,7 +265,7 @@ CapturedStep& Lanes::recording(int64_t lanes) {
     transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
     b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
     head_.sample_codes(b_, a, c.guidance, c.sample);
-    b_.finish_step(a.ids, c.fixed, notes(lanes), c.sample.step, c.rows.position);
+    b_.finish_step(a.ids, c.forced, id_ring(lanes), c.sample.step, c.rows.position);
   });
   return *known;
 }
@@ -283,10 +283,10 @@ void Lanes::step() {
     ++lane.unread;
     last = last || lane.drawn() == config_.image_tokens();
   }
-  read_notes(last ? 0 : kRunAhead - 1);
+  read_ids(last ? 0 : kRunAhead - 1);
   // Lanes that are taken out change the rows of what is under way.
   const auto failed = [](const Lane& lane) { return !lane.picture.finite; };
-  if (std::any_of(lanes_.begin(), lanes_.end(), failed)) read_notes(0);
+  if (std::any_of(lanes_.begin(), lanes_.end(), failed)) read_ids(0);
 }
 
 void Lanes::add_code(Lane& lane, int32_t code) {
@@ -302,20 +302,22 @@ void Lanes::leave(const Lane& lane) {
   for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.index + row);
 }
 
-Tensor Lanes::notes(int64_t lanes) const { return notes_.view(DType::kI32, {lanes, kRunAhead}); }
+Tensor Lanes::id_ring(int64_t lanes) const {
+  return id_ring_.view(DType::kI32, {lanes, kRunAhead});
+}
 
 // Waits for all steps but the last `under_way`, and takes over what they have drawn.
-void Lanes::read_notes(int64_t under_way) {
+void Lanes::read_ids(int64_t under_way) {
   const int64_t steps = static_cast<int64_t>(events_.size()) - under_way;
   if (steps <= 0) return;
   events_[steps - 1]->wait();
   events_.erase(events_.begin(), events_.begin() + steps);
-  const int32_t* noted = notes(busy()).as<int32_t>();
+  const int32_t* recorded = id_ring(busy()).as<int32_t>();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     for (; lane.unread > under_way; --lane.unread) {
       const int64_t n = lane.drawn() - lane.unread;
-      add_code(lane, noted[i * kRunAhead + n % kRunAhead]);
+      add_code(lane, recorded[i * kRunAhead + n % kRunAhead]);
     }
   }
 }
@@ -338,7 +340,7 @@ std::vector<LanePicture> Lanes::take_finished() {
 void Lanes::clear() {
   for (const Lane& lane : lanes_) leave(lane);
   changed_ = true;
-  events_.clear();  // what is under way writes notes that nobody reads
+  events_.clear();  // what is under way writes id_ring that nobody reads
   lanes_.clear();
 }
 

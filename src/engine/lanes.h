@@ -112,8 +112,8 @@ class Lanes {
   void upload(std::span<const Lane> lanes);
   void add_code(Lane& lane, int32_t code);
   void leave(const Lane& lane);
-  void read_notes(int64_t under_way);
-  Tensor notes(int64_t lanes) const;
+  void read_ids(int64_t under_way);
+  Tensor id_ring(int64_t lanes) const;
   CapturedStep& recording(int64_t lanes);
   int64_t filled_up(int64_t lanes) const;
 
@@ -135,8 +135,9 @@ class Lanes {
   Buffer inputs_;    // x [rows, D]
   Buffer rows_;      // i32 ids, sequences, positions of prefill rows
   Buffer controls_;  // see Controls
-  Buffer notes_;  // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
-  std::deque<std::unique_ptr<Event>> events_;  // after every step whose notes were not read
+  Buffer
+      id_ring_;  // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
+  std::deque<std::unique_ptr<Event>> events_;  // after every step whose id_ring were not read
   std::map<int64_t, std::unique_ptr<CapturedStep>> captured_;  // by lanes in a step
 };
 

@@ -113,7 +113,7 @@ TEST_F(BenchMeasure, DrawingIsWhatTheEngineDoes) {
                                       "drawing step, 3 pictures"}));
   const int64_t steps = model_->config.image_tokens() - 1;
   Meter& meter = watched_.meter();  // of the last picture's steps
-  for (const Op op : {Op::kGuide, Op::kSample, Op::kKeep, Op::kNote}) {
+  for (const Op op : {Op::kGuide, Op::kSample, Op::kForceIds, Op::kRecordIds}) {
     EXPECT_EQ(meter.of(op).calls, steps) << name_of(op);
   }
   EXPECT_EQ(meter.of(Op::kAdvance).calls, 2 * steps);

@@ -148,63 +148,65 @@ OpCase tied_case() {
   return sample_case("tied", guided, draws);
 }
 
-// Of `tokens` codes a picture every second is fixed; steps before the first and behind the last are
-// of nobody. What is drawn is 1000 + picture.
-OpCase keep_case(int64_t pictures, int64_t tokens) {
-  Values fixed, steps, drawn, kept;
+// Of `tokens` codes a picture every second is forced; steps before the first and behind the last
+// are of nobody. What is drawn is 1000 + picture.
+OpCase force_ids_case(int64_t pictures, int64_t tokens) {
+  Values forced, steps, drawn, kept;
   for (int64_t p = 0; p < pictures; ++p) {
     const int64_t step = (11 * p) % (tokens + 2) - 1;
     for (int64_t t = 0; t < tokens; ++t) {
-      fixed.push_back((p + t) % 2 == 0 ? static_cast<double>(10 * p + t) : -1.0);
+      forced.push_back((p + t) % 2 == 0 ? static_cast<double>(10 * p + t) : -1.0);
     }
     const bool holds = step >= 0 && step < tokens && (p + step) % 2 == 0;
     steps.push_back(static_cast<double>(step));
     drawn.push_back(static_cast<double>(1000 + p));
     kept.push_back(static_cast<double>(holds ? 10 * p + step : 1000 + p));
   }
-  return {
-      .name = fmt::format("keep_{}x{}", pictures, tokens),
-      .op = Op::kKeep,
-      .prepare =
-          [=](Backend& b, Workbench& w) {
-            w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, fixed, kGap);
-            w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
-            w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
-          },
-      .run = [](Backend& b,
-                Workbench& w) { b.keep(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
-      .expect = [=] { return repeated(kept); },
-      .tolerance = {},
-      .bytes = 16 * pictures,
-      .flops = 0};
+  return {.name = fmt::format("keep_{}x{}", pictures, tokens),
+          .op = Op::kForceIds,
+          .prepare =
+              [=](Backend& b, Workbench& w) {
+                w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, forced, kGap);
+                w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
+                w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+              },
+          .run =
+              [](Backend& b, Workbench& w) {
+                b.force_ids(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
+              },
+          .expect = [=] { return repeated(kept); },
+          .tolerance = {},
+          .bytes = 16 * pictures,
+          .flops = 0};
 }
 
 // Picture p has drawn 1000 + p in step 7 p.
-OpCase note_case(int64_t pictures, int64_t places) {
-  Values steps, drawn, notes;
+OpCase record_ids_case(int64_t pictures, int64_t places) {
+  Values steps, drawn, ring;
   for (int64_t p = 0; p < pictures; ++p) {
     steps.push_back(static_cast<double>(7 * p));
     drawn.push_back(static_cast<double>(1000 + p));
     for (int64_t n = 0; n < places; ++n) {
-      notes.push_back(n == 7 * p % places ? static_cast<double>(1000 + p) : -5.0);
+      ring.push_back(n == 7 * p % places ? static_cast<double>(1000 + p) : -5.0);
     }
   }
-  return {
-      .name = fmt::format("note_{}x{}", pictures, places),
-      .op = Op::kNote,
-      .prepare =
-          [=](Backend& b, Workbench& w) {
-            w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
-            w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
-            w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
-                               Values(pictures * places, -5.0), kGap);
-          },
-      .run = [](Backend& b,
-                Workbench& w) { b.note(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
-      .expect = [=] { return notes; },
-      .tolerance = {},
-      .bytes = 12 * pictures,
-      .flops = 0};
+  return {.name = fmt::format("note_{}x{}", pictures, places),
+          .op = Op::kRecordIds,
+          .prepare =
+              [=](Backend& b, Workbench& w) {
+                w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+                w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
+                w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
+                                   Values(pictures * places, -5.0), kGap);
+              },
+          .run =
+              [](Backend& b, Workbench& w) {
+                b.record_ids(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
+              },
+          .expect = [=] { return ring; },
+          .tolerance = {},
+          .bytes = 12 * pictures,
+          .flops = 0};
 }
 
 }  // namespace
@@ -212,9 +214,9 @@ OpCase note_case(int64_t pictures, int64_t places) {
 std::vector<OpCase> sampling_cases() {
   std::vector<OpCase> cases{damaged_case(8), damaged_case(5000), extreme_case(7),
                             extreme_case(5000), tied_case()};
-  for (int64_t pictures : {1, 3, 64}) cases.push_back(keep_case(pictures, 5));
-  cases.push_back(keep_case(17, 576));
-  for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(note_case(pictures, 8));
+  for (int64_t pictures : {1, 3, 64}) cases.push_back(force_ids_case(pictures, 5));
+  cases.push_back(force_ids_case(17, 576));
+  for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(record_ids_case(pictures, 8));
   const std::vector<Draw> draws = all_draws();
   const int64_t pictures = static_cast<int64_t>(draws.size());
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {

@@ -184,10 +184,10 @@ TEST_F(FusedDrawing, FinishStep) {
   int64_t calls = 0;
   for (const int64_t n : {1, 3, 300}) {
     // Every second code of a picture is given; some steps lie behind the last one.
-    const Guarded fixed = integers(
+    const Guarded forced = integers(
         {n, kTokens}, each(n * kTokens, [](int64_t i) { return i % 2 == 0 ? 1000 + i : -1; }), 3);
     struct State {
-      Guarded ids, notes, step, position;
+      Guarded ids, ring, step, position;
     };
     const auto state = [&] {
       return State{integers({2 * n}, each(2 * n, [](int64_t i) { return i / 2; })),
@@ -196,14 +196,13 @@ TEST_F(FusedDrawing, FinishStep) {
                    integers({2 * n}, each(2 * n, [](int64_t i) { return 10 * i; }))};
     };
     const State parts = state(), fused = state();
-    b->keep(parts.ids.tensor(), fixed.tensor(), parts.step.tensor());
-    b->note(parts.notes.tensor(), parts.ids.tensor(), parts.step.tensor());
+    b->force_ids(parts.ids.tensor(), forced.tensor(), parts.step.tensor());
+    b->record_ids(parts.ring.tensor(), parts.ids.tensor(), parts.step.tensor());
     b->advance(parts.position.tensor());
     b->advance(parts.step.tensor());
-    b->finish_step(fused.ids.tensor(), fixed.tensor(), fused.notes.tensor(), fused.step.tensor(),
+    b->finish_step(fused.ids.tensor(), forced.tensor(), fused.ring.tensor(), fused.step.tensor(),
                    fused.position.tensor());
-    for (Guarded State::*const what :
-         {&State::ids, &State::notes, &State::step, &State::position}) {
+    for (Guarded State::*const what : {&State::ids, &State::ring, &State::step, &State::position}) {
       EXPECT_EQ(difference((fused.*what).values(), (parts.*what).values()), "") << n;
       EXPECT_TRUE((fused.*what).guards_hold());
     }

@@ -132,7 +132,7 @@ TEST(Sampling, DrawsFollowTheSoftmax) {
   const auto b = make_cpu_backend(2);
   for (double temperature : {0.5, 1.0, 2.0}) {
     const auto ids = drawn(*b, kLogits, 20000, temperature, 0, 1, 0);
-    // 10 degrees of freedom: above 29.6 once in a thousand; the draw is fixed, so this is no
+    // 10 degrees of freedom: above 29.6 once in a thousand; the draw is forced, so this is no
     // chance.
     EXPECT_LT(chi_square(ids, softmax(kLogits, temperature)), 29.6) << temperature;
   }
