@@ -24,17 +24,17 @@ Cost check_linear(const Checker& c, const Tensor& y, const Tensor& x, const Line
           2 * x.rows() * weight.out * weight.in};
 }
 
-void check_rms_norm(Place place, const Tensor& y, const Tensor& x, const Norm& norm) {
-  const Checker c{"rms_norm", place};
+void check_rms_norm(MemorySpace space, const Tensor& y, const Tensor& x, const Norm& norm) {
+  const Checker c{"rms_norm", space};
   c.activation("x", x);
   c.activation("y", y);
   c.alike("x", x, "y", y);
   c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
 }
 
-void check_rope_append(Place place, const Tensor& q, const KvCache& cache, const Tensor& qkv,
+void check_rope_append(MemorySpace space, const Tensor& q, const KvCache& cache, const Tensor& qkv,
                        const RopeTable& rope, const TokenRows& rows) {
-  const Checker c{"rope_append", place};
+  const Checker c{"rope_append", space};
   c.activation("q", q);
   c.activation("qkv", qkv);
   c.cache(cache, q);
@@ -53,8 +53,8 @@ void check_rope_append(Place place, const Tensor& q, const KvCache& cache, const
           shape_of(rope.cos), size, cache.capacity());
 }
 
-void check_swiglu(Place place, const Tensor& y, const Tensor& gate_up) {
-  const Checker c{"swiglu", place};
+void check_swiglu(MemorySpace space, const Tensor& y, const Tensor& gate_up) {
+  const Checker c{"swiglu", space};
   c.activation("y", y);
   c.activation("gate_up", gate_up);
   require(y.dtype == gate_up.dtype, "swiglu: gate_up is {} but y is {}", name_of(gate_up.dtype),
@@ -65,7 +65,7 @@ void check_swiglu(Place place, const Tensor& y, const Tensor& gate_up) {
 
 // Keys and values read by attention. On a device the positions are out of sight: whole cache.
 int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
-  if (rows.position.place != Place::kHost) return rows.position.count() * cache.capacity();
+  if (rows.position.space != MemorySpace::kHost) return rows.position.count() * cache.capacity();
   int64_t sum = 0;
   for (int64_t m = 0; m < rows.position.count(); ++m) sum += rows.position.as<int32_t>()[m] + 1;
   return sum;
@@ -106,7 +106,7 @@ std::unique_ptr<CapturedStep> Backend::capture(std::function<void()> step) {
 }
 
 void Backend::copy(const Tensor& to, const Tensor& from) {
-  Checker{"copy", place()}.copyable(to, from);
+  Checker{"copy", memory_space()}.copyable(to, from);
   do_copy(to, from);
 }
 
@@ -119,7 +119,7 @@ void Backend::do_copy(const Tensor& to, const Tensor& from) {
 }
 
 void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
-  const Checker c{"gather", place()};
+  const Checker c{"gather", memory_space()};
   c.activation("y", y);
   c.array("ids", ids, DType::kI32, y.rows());
   c.equal("columns of y", y.cols(), "columns of the table", table.cols);
@@ -128,13 +128,13 @@ void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
 }
 
 void Backend::rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  check_rms_norm(place(), y, x, norm);
+  check_rms_norm(memory_space(), y, x, norm);
   meter_.add(Op::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count());
   do_rms_norm(y, x, norm, eps);
 }
 
 void Backend::layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  const Checker c{"layer_norm", place()};
+  const Checker c{"layer_norm", memory_space()};
   c.activation("x", x);
   c.activation("y", y);
   c.alike("x", x, "y", y);
@@ -145,7 +145,7 @@ void Backend::layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, dou
 }
 
 void Backend::linear(const Tensor& y, const Tensor& x, const Linear& weight) {
-  const Cost cost = check_linear({"linear", place()}, y, x, weight);
+  const Cost cost = check_linear({"linear", memory_space()}, y, x, weight);
   require(y.dtype == x.dtype || y.dtype == DType::kF32, "linear: x is {} but y is {}",
           name_of(x.dtype), name_of(y.dtype));
   meter_.add(Op::kLinear, cost.bytes, cost.flops);
@@ -153,7 +153,7 @@ void Backend::linear(const Tensor& y, const Tensor& x, const Linear& weight) {
 }
 
 void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight) {
-  const Cost cost = check_linear({"linear_add", place()}, y, x, weight);
+  const Cost cost = check_linear({"linear_add", memory_space()}, y, x, weight);
   require(y.dtype == x.dtype, "linear_add: x is {} but y is {}", name_of(x.dtype),
           name_of(y.dtype));
   meter_.add(Op::kLinearAdd, cost.bytes + y.bytes(), cost.flops + y.count());
@@ -162,7 +162,7 @@ void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight)
 
 void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                           const RopeTable& rope, const TokenRows& rows) {
-  check_rope_append(place(), q, cache, qkv, rope, rows);
+  check_rope_append(memory_space(), q, cache, qkv, rope, rows);
   meter_.add(Op::kRopeAppend, 2 * qkv.bytes(),
              3 * (qkv.count() - q.rows() * cache.kv_heads() * cache.head_dim()));
   do_rope_append(q, cache, qkv, rope, rows);
@@ -170,7 +170,7 @@ void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& q
 
 void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
                         const TokenRows& rows) {
-  const Checker c{"attention", place()};
+  const Checker c{"attention", memory_space()};
   c.activation("q", q);
   c.activation("y", y);
   c.alike("q", q, "y", y);
@@ -184,7 +184,7 @@ void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
 }
 
 void Backend::swiglu(const Tensor& y, const Tensor& gate_up) {
-  check_swiglu(place(), y, gate_up);
+  check_swiglu(memory_space(), y, gate_up);
   meter_.add(Op::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count());
   do_swiglu(y, gate_up);
 }
@@ -193,9 +193,9 @@ void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tens
                                const Norm& norm, double eps, const Linear& weight,
                                const RopeTable& rope, const TokenRows& rows, const Tensor& normed,
                                const Tensor& qkv) {
-  check_rms_norm(place(), normed, x, norm);
-  const Cost product = check_linear({"linear", place()}, qkv, normed, weight);
-  check_rope_append(place(), q, cache, qkv, rope, rows);
+  check_rms_norm(memory_space(), normed, x, norm);
+  const Cost product = check_linear({"linear", memory_space()}, qkv, normed, weight);
+  check_rope_append(memory_space(), q, cache, qkv, rope, rows);
   if (do_norm_linear_rope(q, cache, x, norm, eps, weight, rope, rows)) {
     meter_.add(Op::kNormLinearRope, product.bytes, product.flops);
     return;
@@ -208,9 +208,9 @@ void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tens
 void Backend::norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                                  const Linear& weight, const Tensor& normed,
                                  const Tensor& gate_up) {
-  check_rms_norm(place(), normed, x, norm);
-  const Cost product = check_linear({"linear", place()}, gate_up, normed, weight);
-  check_swiglu(place(), y, gate_up);
+  check_rms_norm(memory_space(), normed, x, norm);
+  const Cost product = check_linear({"linear", memory_space()}, gate_up, normed, weight);
+  check_swiglu(memory_space(), y, gate_up);
   if (do_norm_linear_swiglu(y, x, norm, eps, weight)) {
     meter_.add(Op::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops);
     return;
@@ -221,7 +221,7 @@ void Backend::norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& n
 }
 
 void Backend::gelu(const Tensor& y, const Tensor& x) {
-  const Checker c{"gelu", place()};
+  const Checker c{"gelu", memory_space()};
   c.activation("x", x);
   c.activation("y", y);
   c.alike("x", x, "y", y);
@@ -243,7 +243,7 @@ std::unique_ptr<Event> Backend::record_event() { return std::make_unique<Nothing
 
 void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                          double eps, bool silu) {
-  const Checker c{"group_norm", place()};
+  const Checker c{"group_norm", memory_space()};
   c.activation("x", x);
   c.activation("y", y);
   c.alike("x", x, "y", y);
@@ -260,14 +260,14 @@ void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int
 }
 
 void Backend::conv2d(const Tensor& y, const Tensor& x, const Convolution& weight) {
-  const Cost cost = check_convolution({"conv2d", place()}, y, x, weight);
+  const Cost cost = check_convolution({"conv2d", memory_space()}, y, x, weight);
   meter_.add(Op::kConv2d, cost.bytes, cost.flops);
   do_conv2d(y, x, weight, nullptr);
 }
 
 void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& weight,
                          const Tensor& residual) {
-  const Checker c{"conv2d_add", place()};
+  const Checker c{"conv2d_add", memory_space()};
   const Cost cost = check_convolution(c, y, x, weight);
   c.activation("residual", residual);
   c.alike("residual", residual, "y", y);
@@ -277,7 +277,7 @@ void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& we
 }
 
 void Backend::upsample2x(const Tensor& y, const Tensor& x) {
-  const Checker c{"upsample2x", place()};
+  const Checker c{"upsample2x", memory_space()};
   c.picture("x", x);
   c.picture("y", y);
   require(x.dtype == y.dtype && y.shape[0] == 2 * x.shape[0] && y.shape[1] == 2 * x.shape[1] &&
@@ -289,7 +289,7 @@ void Backend::upsample2x(const Tensor& y, const Tensor& x) {
 
 void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                              int64_t heads) {
-  const Checker c{"full_attention", place()};
+  const Checker c{"full_attention", memory_space()};
   c.activation("q", q);
   c.activation("k", k);
   c.activation("v", v);
@@ -305,7 +305,7 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
 }
 
 void Backend::to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
-  const Checker c{"to_pixels", place()};
+  const Checker c{"to_pixels", memory_space()};
   c.array("not_finite", not_finite, DType::kI32, 1);
   c.activation("x", x);
   c.typed("pixels", pixels, DType::kU8);

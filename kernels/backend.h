@@ -85,7 +85,7 @@ class Backend {
   virtual std::string_view name() const = 0;
   // The instruction set or device in words, for reports.
   virtual std::string_view description() const = 0;
-  virtual Place place() const = 0;
+  virtual MemorySpace memory_space() const = 0;
 
   // Zero-filled memory, 64-byte aligned. Throws Error (unavailable) with needed bytes.
   virtual Buffer allocate(int64_t bytes) = 0;

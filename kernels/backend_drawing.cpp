@@ -5,8 +5,9 @@
 namespace bifrons {
 namespace {
 
-void check_guide(Place place, const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  const Checker c{"guide", place};
+void check_guide(MemorySpace space, const Tensor& guided, const Tensor& logits,
+                 const Tensor& scale) {
+  const Checker c{"guide", space};
   c.typed("guided", guided, DType::kF32);
   c.typed("logits", logits, DType::kF32);
   c.array("scale", scale, DType::kF32, guided.rows());
@@ -14,9 +15,9 @@ void check_guide(Place place, const Tensor& guided, const Tensor& logits, const 
   c.equal("columns of logits", logits.cols(), "columns of guided", guided.cols());
 }
 
-void check_sample(Place place, const Tensor& ids, const Tensor& guided,
+void check_sample(MemorySpace space, const Tensor& ids, const Tensor& guided,
                   const SampleControls& controls) {
-  const Checker c{"sample", place};
+  const Checker c{"sample", space};
   const int64_t pictures = guided.rows();
   c.typed("guided", guided, DType::kF32);
   c.array("ids", ids, DType::kI32, 2 * pictures);
@@ -31,16 +32,18 @@ void check_sample(Place place, const Tensor& ids, const Tensor& guided,
           shape_of(controls.seed), pictures);
 }
 
-void check_force_ids(Place place, const Tensor& ids, const Tensor& forced, const Tensor& step) {
-  const Checker c{"force_ids", place};
+void check_force_ids(MemorySpace space, const Tensor& ids, const Tensor& forced,
+                     const Tensor& step) {
+  const Checker c{"force_ids", space};
   c.typed("forced", forced, DType::kI32);
   c.rank("forced", forced, 2);
   c.array("ids", ids, DType::kI32, 2 * forced.rows());
   c.array("step", step, DType::kI32, forced.rows());
 }
 
-void check_record_ids(Place place, const Tensor& ring, const Tensor& ids, const Tensor& step) {
-  const Checker c{"record_ids", place};
+void check_record_ids(MemorySpace space, const Tensor& ring, const Tensor& ids,
+                      const Tensor& step) {
+  const Checker c{"record_ids", space};
   c.typed("ring", ring, DType::kI32);
   c.rank("ring", ring, 2);
   require(ring.cols() > 0, "note: ring is {}", shape_of(ring));
@@ -51,21 +54,21 @@ void check_record_ids(Place place, const Tensor& ring, const Tensor& ids, const 
 }  // namespace
 
 void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  check_guide(place(), guided, logits, scale);
+  check_guide(memory_space(), guided, logits, scale);
   meter_.add(Op::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count());
   do_guide(guided, logits, scale);
 }
 
 void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
-  check_sample(place(), ids, guided, controls);
+  check_sample(memory_space(), ids, guided, controls);
   meter_.add(Op::kSample, guided.bytes() + ids.bytes(), 2 * guided.count());
   do_sample(ids, guided, controls);
 }
 
 void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
                            const Tensor& scale, const SampleControls& controls) {
-  check_guide(place(), guided, logits, scale);
-  check_sample(place(), ids, guided, controls);
+  check_guide(memory_space(), guided, logits, scale);
+  check_sample(memory_space(), ids, guided, controls);
   if (do_guide_sample(ids, guided, logits, scale, controls)) {
     meter_.add(Op::kGuideSample, logits.bytes() + guided.bytes() + scale.bytes() + ids.bytes(),
                5 * guided.count());
@@ -76,19 +79,19 @@ void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor
 }
 
 void Backend::force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
-  check_force_ids(place(), ids, forced, step);
+  check_force_ids(memory_space(), ids, forced, step);
   meter_.add(Op::kForceIds, ids.bytes() + 2 * step.bytes(), 0);
   do_force_ids(ids, forced, step);
 }
 
 void Backend::record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
-  check_record_ids(place(), ring, ids, step);
+  check_record_ids(memory_space(), ring, ids, step);
   meter_.add(Op::kRecordIds, 3 * step.bytes(), 0);
   do_record_ids(ring, ids, step);
 }
 
 void Backend::advance(const Tensor& counters) {
-  const Checker c{"advance", place()};
+  const Checker c{"advance", memory_space()};
   c.typed("counters", counters, DType::kI32);
   meter_.add(Op::kAdvance, 2 * counters.bytes(), 0);
   do_advance(counters);
@@ -96,9 +99,9 @@ void Backend::advance(const Tensor& counters) {
 
 void Backend::finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring,
                           const Tensor& step, const Tensor& position) {
-  check_force_ids(place(), ids, forced, step);
-  check_record_ids(place(), ring, ids, step);
-  Checker{"advance", place()}.array("position", position, DType::kI32, 2 * step.count());
+  check_force_ids(memory_space(), ids, forced, step);
+  check_record_ids(memory_space(), ring, ids, step);
+  Checker{"advance", memory_space()}.array("position", position, DType::kI32, 2 * step.count());
   if (do_finish_step(ids, forced, ring, step, position)) {
     meter_.add(Op::kFinishStep,
                ids.bytes() + 2 * ring.rows() * size_of(DType::kI32) + 2 * step.bytes() +

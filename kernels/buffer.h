@@ -15,8 +15,8 @@ class Buffer {
   using Free = void (*)(void* owner, void* data, int64_t bytes);
 
   Buffer() = default;
-  Buffer(void* data, int64_t bytes, Place place, Free free, void* owner)
-      : data_(data), bytes_(bytes), place_(place), free_(free), owner_(owner) {}
+  Buffer(void* data, int64_t bytes, MemorySpace space, Free free, void* owner)
+      : data_(data), bytes_(bytes), space_(space), free_(free), owner_(owner) {}
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     Buffer taken(std::move(other));
@@ -31,11 +31,11 @@ class Buffer {
 
   void* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
-  Place place() const { return place_; }
+  MemorySpace memory_space() const { return space_; }
 
   // A contiguous view on the bytes from `offset` on.
   Tensor view(DType dtype, std::initializer_list<int64_t> shape, int64_t offset = 0) const {
-    Tensor t(static_cast<std::byte*>(data_) + offset, dtype, shape, place_);
+    Tensor t(static_cast<std::byte*>(data_) + offset, dtype, shape, space_);
     check(offset >= 0 && offset + t.bytes() <= bytes_, "buffer: view past the end");
     return t;
   }
@@ -44,14 +44,14 @@ class Buffer {
   void swap(Buffer& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
-    std::swap(place_, other.place_);
+    std::swap(space_, other.space_);
     std::swap(free_, other.free_);
     std::swap(owner_, other.owner_);
   }
 
   void* data_ = nullptr;
   int64_t bytes_ = 0;
-  Place place_ = Place::kHost;
+  MemorySpace space_ = MemorySpace::kHost;
   Free free_ = nullptr;
   void* owner_ = nullptr;
 };

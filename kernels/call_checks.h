@@ -27,10 +27,10 @@ inline bool is_activation(DType type) { return type == DType::kF32 || type == DT
 // The checks of one call of one op.
 struct Checker {
   std::string_view op;
-  Place place;
+  MemorySpace space;
 
   void tensor(std::string_view name, const Tensor& t) const {
-    require(t.place == place, "{}: {} lies in the wrong memory", op, name);
+    require(t.space == space, "{}: {} lies in the wrong memory", op, name);
     require(t.data != nullptr || t.count() == 0, "{}: {} has no memory", op, name);
     require(t.pitch >= t.cols(), "{}: the rows of {} overlap", op, name);
   }

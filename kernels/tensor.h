@@ -11,7 +11,7 @@
 
 namespace bifrons {
 
-enum class Place : uint8_t { kHost, kDevice };
+enum class MemorySpace : uint8_t { kHost, kDevice };
 
 // Up to four dimensions, the last one contiguous. The leading ones are seen as rows(), which lie
 // `pitch` elements apart, so any block of columns of a matrix is a Tensor too.
@@ -21,12 +21,12 @@ struct Tensor {
   int rank = 0;
   int64_t pitch = 0;  // elements from one row to the next
   DType dtype = DType::kF32;
-  Place place = Place::kHost;
+  MemorySpace space = MemorySpace::kHost;
 
   Tensor() = default;
   Tensor(void* data_, DType dtype_, std::initializer_list<int64_t> shape_,
-         Place place_ = Place::kHost)
-      : data(data_), rank(static_cast<int>(shape_.size())), dtype(dtype_), place(place_) {
+         MemorySpace space_ = MemorySpace::kHost)
+      : data(data_), rank(static_cast<int>(shape_.size())), dtype(dtype_), space(space_) {
     check(rank >= 1 && rank <= 4, "tensor: rank is 1 to 4");
     int i = 0;
     for (int64_t n : shape_) {
@@ -45,9 +45,7 @@ struct Tensor {
   int64_t count() const { return rows() * cols(); }
   int64_t bytes() const { return count() * size_of(dtype); }
   bool contiguous() const { return pitch == cols() || rows() <= 1; }
-  bool same_shape(const Tensor& other) const {
-    return rank == other.rank && shape == other.shape;
-  }
+  bool same_shape(const Tensor& other) const { return rank == other.rank && shape == other.shape; }
 
   std::byte* row(int64_t r) const {
     return static_cast<std::byte*>(data) + r * pitch * size_of(dtype);
@@ -60,21 +58,21 @@ struct Tensor {
   // Rows [begin, begin + n) as a matrix.
   Tensor slice_rows(int64_t begin, int64_t n) const {
     check(begin >= 0 && n >= 0 && begin + n <= rows(), "tensor: slice_rows out of range");
-    Tensor t(row(begin), dtype, {n, cols()}, place);
+    Tensor t(row(begin), dtype, {n, cols()}, space);
     t.pitch = pitch;
     return t;
   }
   // Columns [begin, begin + n) of every row, as a matrix.
   Tensor slice_cols(int64_t begin, int64_t n) const {
     check(begin >= 0 && n >= 0 && begin + n <= cols(), "tensor: slice_cols out of range");
-    Tensor t(static_cast<std::byte*>(data) + begin * size_of(dtype), dtype, {rows(), n}, place);
+    Tensor t(static_cast<std::byte*>(data) + begin * size_of(dtype), dtype, {rows(), n}, space);
     t.pitch = pitch;
     return t;
   }
   // The same elements in another shape; needs contiguous memory.
   Tensor reshape(std::initializer_list<int64_t> shape_) const {
     check(contiguous(), "tensor: reshape of a strided view");
-    Tensor t(data, dtype, shape_, place);
+    Tensor t(data, dtype, shape_, space);
     check(t.count() == count(), "tensor: reshape changes the number of elements");
     return t;
   }

@@ -18,7 +18,7 @@ class TimedBackend : public Backend {
 
   std::string_view name() const override { return inner_.name(); }
   std::string_view description() const override { return inner_.description(); }
-  Place place() const override { return inner_.place(); }
+  MemorySpace memory_space() const override { return inner_.memory_space(); }
   Buffer allocate(int64_t bytes) override { return inner_.allocate(bytes); }
   void upload(const Tensor& to, const void* host) override { inner_.upload(to, host); }
   void download(void* host, const Tensor& from) override { inner_.download(host, from); }

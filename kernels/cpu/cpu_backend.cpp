@@ -32,12 +32,14 @@ CpuBackend::CpuBackend(int threads, const InstructionSet& isa)
 Buffer CpuBackend::allocate(int64_t bytes) { return allocate_host(bytes); }
 
 void CpuBackend::upload(const Tensor& to, const void* host) {
-  check(to.contiguous() && to.place == Place::kHost, "upload: the destination is not contiguous");
+  check(to.contiguous() && to.space == MemorySpace::kHost,
+        "upload: the destination is not contiguous");
   if (to.bytes() > 0) std::memcpy(to.data, host, to.bytes());
 }
 
 void CpuBackend::download(void* host, const Tensor& from) {
-  check(from.contiguous() && from.place == Place::kHost, "download: the source is not contiguous");
+  check(from.contiguous() && from.space == MemorySpace::kHost,
+        "download: the source is not contiguous");
   if (from.bytes() > 0) std::memcpy(host, from.data, from.bytes());
 }
 

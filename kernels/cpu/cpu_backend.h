@@ -18,7 +18,7 @@ class CpuBackend final : public Backend {
 
   std::string_view name() const override { return "cpu"; }
   std::string_view description() const override { return description_; }
-  Place place() const override { return Place::kHost; }
+  MemorySpace memory_space() const override { return MemorySpace::kHost; }
 
   Buffer allocate(int64_t bytes) override;
   void upload(const Tensor& to, const void* host) override;

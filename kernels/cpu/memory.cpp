@@ -45,13 +45,14 @@ Buffer allocate_host(int64_t bytes) {
   check(bytes >= 0, "allocate: negative size");
   if (bytes > INT64_MAX - 2 * kHugePage) refuse(bytes);
   if (bytes >= kHugePage) {
-    return Buffer(map_aligned(rounded_up(bytes, kHugePage)), bytes, Place::kHost, unmap, nullptr);
+    return Buffer(map_aligned(rounded_up(bytes, kHugePage)), bytes, MemorySpace::kHost, unmap,
+                  nullptr);
   }
   const int64_t size = std::max(kAlignment, rounded_up(bytes, kAlignment));
   void* data = std::aligned_alloc(kAlignment, size);
   if (!data) refuse(bytes);
   std::memset(data, 0, size);
-  return Buffer(data, bytes, Place::kHost, release, nullptr);
+  return Buffer(data, bytes, MemorySpace::kHost, release, nullptr);
 }
 
 }  // namespace bifrons::cpu

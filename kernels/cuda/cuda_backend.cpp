@@ -76,7 +76,8 @@ Buffer CudaBackend::allocate(int64_t bytes) {
 }
 
 void CudaBackend::upload(const Tensor& to, const void* host) {
-  check(to.contiguous() && to.place == Place::kDevice, "upload: the destination is not contiguous");
+  check(to.contiguous() && to.space == MemorySpace::kDevice,
+        "upload: the destination is not contiguous");
   if (to.bytes() == 0) return;
   must(cudaMemcpyAsync(to.data, host, to.bytes(), cudaMemcpyHostToDevice, on_card().handle),
        "copying to it");
@@ -84,7 +85,7 @@ void CudaBackend::upload(const Tensor& to, const void* host) {
 }
 
 void CudaBackend::download(void* host, const Tensor& from) {
-  check(from.contiguous() && from.place == Place::kDevice,
+  check(from.contiguous() && from.space == MemorySpace::kDevice,
         "download: the source is not contiguous");
   if (from.bytes() == 0) return;
   must(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, on_card().handle),

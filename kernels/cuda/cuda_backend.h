@@ -22,7 +22,7 @@ class CudaBackend final : public Backend {
 
   std::string_view name() const override { return "cuda"; }
   std::string_view description() const override { return description_; }
-  Place place() const override { return Place::kDevice; }
+  MemorySpace memory_space() const override { return MemorySpace::kDevice; }
 
   Buffer allocate(int64_t bytes) override;
   void upload(const Tensor& to, const void* host) override;

@@ -60,7 +60,7 @@ Buffer allocate_device(int64_t bytes) {
     refuse(size);
   }
   must(status, "allocating memory");
-  Buffer buffer(data, bytes, Place::kDevice, release, nullptr);
+  Buffer buffer(data, bytes, MemorySpace::kDevice, release, nullptr);
   fill_with_zeros(data, size);
   return buffer;
 }
@@ -74,7 +74,7 @@ Buffer allocate_mapped(int64_t bytes) {
                 "not enough memory: " + std::to_string(bytes) + " bytes cannot be pinned");
   }
   must(status, "pinning memory");
-  return Buffer(data, bytes, Place::kDevice, release_mapped, nullptr);
+  return Buffer(data, bytes, MemorySpace::kDevice, release_mapped, nullptr);
 }
 
 std::byte* Workspace::area(int64_t bytes) { return static_cast<std::byte*>(grown(areas_, bytes)); }

@@ -114,7 +114,7 @@ Engine Engine::open(const EngineOptions& options) {
   check_fits(s->backend->free_bytes(), s->config,
              weights_dtype(PublishedTensors(checkpoint), options.model),
              std::max(1, options.pictures_at_once));
-  if (options.decode_beside.value_or(s->backend->place() == Place::kDevice)) {
+  if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
     // Decoding fills the gaps of drawing, which is what a run waits for.
     s->decode_backend = open_device(opened.name, options.threads, true).backend;
   }
@@ -188,7 +188,7 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   lanes->reserve(count);
   // A library that a GPU's decoder needs may be missing, or slow to start: found out before
   // anything is drawn, not beside the first pictures or after them.
-  bool to_be_tried = backend->place() == Place::kDevice && !has_decoded;
+  bool to_be_tried = backend->memory_space() == MemorySpace::kDevice && !has_decoded;
   const JobSource once_decoded = [&] {
     std::optional<BatchJob> job = source();
     if (job && std::exchange(to_be_tried, false)) {
@@ -264,7 +264,8 @@ int Engine::automatic_lanes() const {
 
 std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
   const State& s = *state_;
-  return bifrons::memory_plan(s.config, s.weights, lanes, kPlannedPromptTokens, s.backend->place());
+  return bifrons::memory_plan(s.config, s.weights, lanes, kPlannedPromptTokens,
+                              s.backend->memory_space());
 }
 
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {

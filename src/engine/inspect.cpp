@@ -168,7 +168,7 @@ std::string inspect(const std::string& directory) {
       plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
                 memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens));
   out += plan_text("the same on a GPU, beside what its libraries take",
-                   memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, Place::kDevice));
+                   memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice));
   if (i.blind.empty()) {
     out += plan_text(fmt::format("seeing, beside the transformer: one picture and {} tokens",
                                  kPlannedPromptTokens),
@@ -191,8 +191,8 @@ std::string inspect_json(const std::string& directory) {
                               {"shape", tensor.shape},
                               {"bytes", tensor.bytes}});
   }
-  for (const auto& [name, place] :
-       {std::pair{"memory", Place::kHost}, std::pair{"memory_on_gpu", Place::kDevice}}) {
+  for (const auto& [name, place] : {std::pair{"memory", MemorySpace::kHost},
+                                    std::pair{"memory_on_gpu", MemorySpace::kDevice}}) {
     out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
     out[name].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, place)));
   }

@@ -13,7 +13,7 @@
 
 namespace bifrons {
 
-// Place i has sequences 2 i, prompted, and 2 i + 1, unprompted.
+// MemorySpace i has sequences 2 i, prompted, and 2 i + 1, unprompted.
 class KvCacheManager {
  public:
   // What it means for the memory that prompts enter.

@@ -32,7 +32,8 @@ struct Lanes::Controls {
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
              const ImageHead& image_head, RopeMode rope)
-    : Lanes(backend, config, transformer, image_head, rope, backend.place() == Place::kDevice) {}
+    : Lanes(backend, config, transformer, image_head, rope,
+            backend.memory_space() == MemorySpace::kDevice) {}
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
              const ImageHead& image_head, RopeMode rope, bool as_device)

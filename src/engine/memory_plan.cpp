@@ -54,7 +54,7 @@ int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
 }  // namespace
 
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
-                                    int64_t prompt_tokens, Place place) {
+                                    int64_t prompt_tokens, MemorySpace space) {
   Model model(config, activation_for(weights));
   const int64_t element = size_of(weights);
   TensorList transformer, image_head, decoder;
@@ -63,12 +63,12 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   visit(model.decoder.weights(), config.vq, decoder);
 
   const int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens()) +
-                        spare_lanes(pictures, place == Place::kDevice);
+                        spare_lanes(pictures, space == MemorySpace::kDevice);
   const int64_t rows = std::max(kPrefillRows, 2 * pictures);
   const int64_t activations = model.transformer.activation_bytes(rows) +
                               model.image_head.activation_bytes(pictures) +
                               rows * config.transformer.hidden * size_of(model.activation);
-  const bool on_card = place == Place::kDevice;
+  const bool on_card = space == MemorySpace::kDevice;
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
   const int64_t decoder_weights = elements_of(decoder.tensors()) * element;
   std::vector<MemoryItem> plan = {
@@ -79,7 +79,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
       {"keys and values", model.transformer.sequence_bytes(pages)},
       {"activations", activations},
       {"decoder's maps", model.decoder.scratch_bytes()}};
-  if (ImageHead::precomputes_inputs(config, place)) {
+  if (ImageHead::precomputes_inputs(config, space)) {
     // The aligner stays in the sum: it goes only when the table is made.
     plan.push_back(
         {"inputs of every code", ImageHead::precomputed_bytes(config, model.activation)});
@@ -111,12 +111,12 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
   // A host's memory is for others too; some of a device's goes to what its libraries take.
-  const Place place = free_bytes ? Place::kDevice : Place::kHost;
+  const MemorySpace space = free_bytes ? MemorySpace::kDevice : MemorySpace::kHost;
   const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
     // The weights are there already.
-    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, place)) -
-           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, place));
+    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, space)) -
+           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, space));
   };
   int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
@@ -127,7 +127,7 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType w
                 int64_t pictures) {
   if (!free_bytes) return;
   const auto needed = [&](int64_t n) {
-    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, Place::kDevice));
+    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, MemorySpace::kDevice));
   };
   if (needed(pictures) <= *free_bytes) return;
   int64_t fit = pictures - 1;

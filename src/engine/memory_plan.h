@@ -14,7 +14,7 @@ namespace bifrons {
 // Drawing `pictures` at once with prompts of up to `prompt_tokens`, weights kept as stored, in the
 // memory of a host or of a GPU: there a large text embedding stays with the host.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
-                                    int64_t prompt_tokens, Place place = Place::kHost);
+                                    int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost);
 
 // What understanding takes beside that, the config describing a tower: what is loaded only when a
 // picture is shown, and the keys and values of a conversation of `tokens`.

@@ -81,11 +81,11 @@ void ImageHead::align(Backend& b, const Tensor& x, const ImageHeadActivations& a
   b.linear(x, a.aligned, weights_.aligner_out);
 }
 
-bool ImageHead::precomputes_inputs(const Config& config, Place place) {
+bool ImageHead::precomputes_inputs(const Config& config, MemorySpace space) {
   constexpr int64_t kFewFlops = 2'000'000'000;  // hundredths of a second on a host
   const int64_t weights =
       config.gen_aligner_width * (config.vq.code_dim + config.transformer.hidden);
-  return place == Place::kDevice || 2 * config.vq.codebook * weights <= kFewFlops;
+  return space == MemorySpace::kDevice || 2 * config.vq.codebook * weights <= kFewFlops;
 }
 
 int64_t ImageHead::precomputed_bytes(const Config& config, DType activation) {

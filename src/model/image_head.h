@@ -41,7 +41,7 @@ class ImageHead {
   // Whether precompute_inputs() pays. It takes the time of a few steps on a device, but a second or
   // more for a large model on a host, whose steps hardly notice that the aligner's few weights are
   // gone.
-  static bool precomputes_inputs(const Config& config, Place place);
+  static bool precomputes_inputs(const Config& config, MemorySpace space);
   // Bytes of the table that precompute_inputs() makes.
   static int64_t precomputed_bytes(const Config& config, DType activation);
   // Replaces gen_embed and gen_aligner by a table of what they make of each code. embed_codes()

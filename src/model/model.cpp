@@ -33,7 +33,7 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
     visit(model->transformer.weights(), config.transformer, loader);
     visit(model->image_head.weights(), config, loader);
   }
-  if (ImageHead::precomputes_inputs(config, backend.place()))
+  if (ImageHead::precomputes_inputs(config, backend.memory_space()))
     model->image_head.precompute_inputs(backend);
   WeightLoader decoder_loader(decoding, published, activation);
   visit(model->decoder.weights(), config.vq, decoder_loader);

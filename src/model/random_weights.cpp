@@ -84,7 +84,7 @@ std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DTyp
   auto model = std::make_unique<Model>(config, activation_for(dtype));
   RandomWeights weights(backend, dtype, seed);
   model->visit_weights(weights);
-  if (ImageHead::precomputes_inputs(config, backend.place()))
+  if (ImageHead::precomputes_inputs(config, backend.memory_space()))
     model->image_head.precompute_inputs(backend);
   model->decoder.allocate(backend);
   return model;

@@ -36,7 +36,7 @@ class Watched final : public TimedBackend {
       static_cast<Watched*>(self)->live -= size;
       static_cast<Watched*>(self)->buffers_.erase(what);
     };
-    return Buffer(data, bytes, place(), free, this);
+    return Buffer(data, bytes, memory_space(), free, this);
   }
 
  private:

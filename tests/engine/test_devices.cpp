@@ -59,7 +59,7 @@ TEST(Memory, WhatWouldFitIsSaid) {
   const auto bytes = [&](int64_t pictures) {
     int64_t sum = 0;
     for (const MemoryItem& item :
-         memory_plan(config, DType::kBf16, pictures, kPlannedPromptTokens, Place::kDevice)) {
+         memory_plan(config, DType::kBf16, pictures, kPlannedPromptTokens, MemorySpace::kDevice)) {
       sum += item.bytes;
     }
     return sum;

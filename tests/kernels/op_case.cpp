@@ -84,7 +84,8 @@ std::string verdict(const OpCase& op, Backend& b) {
   }
   if (count.calls != 1 || b.meter().total().calls != 1) return "the meter counted other calls";
   // On a device attention counts the whole cache, for positions are out of sight.
-  if (b.place() == Place::kHost && (count.bytes != op.bytes || count.flops != op.flops)) {
+  if (b.memory_space() == MemorySpace::kHost &&
+      (count.bytes != op.bytes || count.flops != op.flops)) {
     return fmt::format("the meter counted {} bytes and {} operations instead of {} and {}",
                        count.bytes, count.flops, op.bytes, op.flops);
   }

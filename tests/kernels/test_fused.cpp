@@ -47,7 +47,8 @@ class Fused : public ::testing::TestWithParam<DType> {
 
   // How often the device's own kernel ran since; the CPU has none.
   void expect_fused(const Shape& s, Op op, int64_t before) {
-    const bool expected = s.fuses && GetParam() == DType::kBf16 && b->place() == Place::kDevice;
+    const bool expected =
+        s.fuses && GetParam() == DType::kBf16 && b->memory_space() == MemorySpace::kDevice;
     EXPECT_EQ(b->meter().of(op).calls - before, expected ? 1 : 0) << s.rows << " x " << s.in;
   }
 
@@ -142,7 +143,7 @@ class FusedDrawing : public ::testing::Test {
     return values;
   }
   void expect_fused(Op op, int64_t calls) {
-    EXPECT_EQ(b->meter().of(op).calls, b->place() == Place::kDevice ? calls : 0);
+    EXPECT_EQ(b->meter().of(op).calls, b->memory_space() == MemorySpace::kDevice ? calls : 0);
   }
 
   std::unique_ptr<Backend> b;

@@ -68,7 +68,7 @@ TEST_P(Pages, APositionWithoutAPageIsNotFollowed) {
   const Guarded k = cache(1), v = cache(2);
   for (const double page : {-1.0, static_cast<double>(kPages)}) {
     const Values table = {0, page, -1, /**/ 1, -1, -1, /**/ 2, -1, -1};
-    if (b->place() == Place::kHost) {
+    if (b->memory_space() == MemorySpace::kHost) {
       EXPECT_THROW(read(k, v, table, {16, 0, 0}), ContractError);
     } else {
       EXPECT_EQ(read(k, v, table, {16, 0, 0}).size(), kSequences * kHeads * kSize);

@@ -78,9 +78,9 @@ INSTANTIATE_TEST_SUITE_P(Types, PrecomputedInputs, ::testing::Values(DType::kF32
 
 TEST(PrecomputedInputs, AreMadeWhereTheyPay) {
   const Config large = shape_named("janus-pro-1b");
-  EXPECT_FALSE(ImageHead::precomputes_inputs(large, Place::kHost));
-  EXPECT_TRUE(ImageHead::precomputes_inputs(large, Place::kDevice));
-  EXPECT_TRUE(ImageHead::precomputes_inputs(small(2496), Place::kHost));
+  EXPECT_FALSE(ImageHead::precomputes_inputs(large, MemorySpace::kHost));
+  EXPECT_TRUE(ImageHead::precomputes_inputs(large, MemorySpace::kDevice));
+  EXPECT_TRUE(ImageHead::precomputes_inputs(small(2496), MemorySpace::kHost));
   EXPECT_EQ(ImageHead::precomputed_bytes(large, DType::kBf16), 16384 * 2048 * 2);
 }
 

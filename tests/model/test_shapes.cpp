@@ -84,23 +84,23 @@ TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
 // A row of 639 tokens takes 40 pages; 48 of the 63 tokens that unprompted rows begin with are whole
 // pages, which all have in common. A device has one page for rows that only fill a step up.
 TEST(MemoryPlan, CountsWhatLanesShareOnce) {
-  const auto pages = [](int64_t pictures, Place place) {
+  const auto pages = [](int64_t pictures, MemorySpace space) {
     for (const MemoryItem& item :
-         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, 64, place)) {
+         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, 64, space)) {
       if (item.name == "keys and values") return item.bytes / (16 * 196'608);
     }
     return int64_t{0};
   };
-  EXPECT_EQ(pages(4, Place::kHost), 4 * 2 * 40 - 3 * 3);
-  EXPECT_EQ(pages(4, Place::kDevice), 4 * 2 * 40 - 3 * 3 + 1);
-  EXPECT_EQ(pages(1, Place::kDevice), 2 * 40);
+  EXPECT_EQ(pages(4, MemorySpace::kHost), 4 * 2 * 40 - 3 * 3);
+  EXPECT_EQ(pages(4, MemorySpace::kDevice), 4 * 2 * 40 - 3 * 3 + 1);
+  EXPECT_EQ(pages(1, MemorySpace::kDevice), 2 * 40);
 }
 
 // What the kernels of a GPU take beside tensors; a text embedding of 419 MB stays with the host.
 TEST(MemoryPlan, OfAGpuCountsItsScratch) {
   const auto bytes = [](int64_t pictures, const std::string& name, int64_t prompt = 64) {
-    for (const MemoryItem& item :
-         memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, prompt, Place::kDevice)) {
+    for (const MemoryItem& item : memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures,
+                                              prompt, MemorySpace::kDevice)) {
       if (item.name == name) return item.bytes;
     }
     return int64_t{-1};

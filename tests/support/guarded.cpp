@@ -104,7 +104,7 @@ Guarded::Guarded(Backend& b, DType dtype, const std::vector<int64_t>& shape, con
                  int64_t gap)
     : backend_(&b) {
   tensor_.dtype = dtype;
-  tensor_.place = b.place();
+  tensor_.space = b.memory_space();
   tensor_.rank = static_cast<int>(shape.size());
   for (size_t i = 0; i < shape.size(); ++i) tensor_.shape[i] = shape[i];
   const int64_t cols = tensor_.cols(), rows = tensor_.rows();

@@ -151,7 +151,7 @@ void draw_some(Bench& bench, int64_t pictures, DrawingRig& drawing) {
 
 void measure_drawing(Bench& bench) {
   if (bench.model.config.image_tokens() == 1) return;  // drawn without a step
-  const bool device = bench.backend.place() == Place::kDevice;
+  const bool device = bench.backend.memory_space() == MemorySpace::kDevice;
   std::vector<int64_t> counts = bench.options.pictures;
   if (counts.empty()) counts = {1};
   if (bench.options.pictures.empty() && device) counts = {1, 4, 16, 64};

@@ -19,8 +19,8 @@ namespace {
 
 // Of the memory that the backend's weights lie in.
 std::unique_ptr<ReadBandwidth> read_bandwidth_of(Backend& backend, const BenchOptions& options) {
-  return backend.place() == Place::kHost ? make_cpu_read_bandwidth(options.threads)
-                                         : make_cuda_read_bandwidth(backend);
+  return backend.memory_space() == MemorySpace::kHost ? make_cpu_read_bandwidth(options.threads)
+                                                      : make_cuda_read_bandwidth(backend);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ void measure_sight(Bench& bench) {
   const Tensor rows = buffer.view(model.activation, {tower.tokens(), hidden});
   const int64_t before = tower.tokens() + options.context;
   const TextStep text(b, bench.model, *understanding, before);
-  const bool compared = b.place() == Place::kHost && cpu::GemmBaseline::available();
+  const bool compared = b.memory_space() == MemorySpace::kHost && cpu::GemmBaseline::available();
   cpu::GemmBaseline baseline(options.threads);
   if (compared) add_products(baseline, tower, hidden);
 

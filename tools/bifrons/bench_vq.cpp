@@ -28,7 +28,7 @@ void measure_vq(Bench& bench) {
     TimedBackend timed(b);
     std::vector<double> whole, convolutions, norms, bandwidths;
     // On a CPU a decode takes a second or more, and every turn has two.
-    const int repeats = bench.options.repeats / (b.place() == Place::kHost ? 4 : 1);
+    const int repeats = bench.options.repeats / (b.memory_space() == MemorySpace::kHost ? 4 : 1);
     for (int i = 0; i < std::max(3, repeats); ++i) {
       bandwidths.push_back(bench.measure_bandwidth());
       whole.push_back(decode.time());
