@@ -269,8 +269,8 @@ std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa 
 
 // device: which of the machine's GPUs. Throws Error (unavailable) with the reason when it cannot be
 // used, also in a build without CUDA (kernels/devices.h tells beforehand).
-// gives_way: its work waits where other backends on the same GPU have some.
-std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool gives_way = false);
+// low_priority: its work waits where other backends on the same GPU have some.
+std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool low_priority = false);
 
 // What this machine and build can run, best first: of "amx", "avx512_bf16", "avx512", "avx2" and
 // "portable".

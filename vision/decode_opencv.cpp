@@ -23,7 +23,7 @@ void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
 
 }  // namespace
 
-Picture decode_pixels(const BarePicture& bare) {
+Picture decode_pixels(const StrippedPicture& bare) {
   // A codec that runs out of memory blames the file.
   require_memory(static_cast<int64_t>(bare.file.size()) + bare.width * bare.height * 16 +
                  (int64_t{8} << 20));

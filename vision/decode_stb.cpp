@@ -22,7 +22,7 @@
 
 namespace bifrons {
 
-Picture decode_pixels(const BarePicture& bare) {
+Picture decode_pixels(const StrippedPicture& bare) {
   if (bare.format == PictureFormat::kWebp) {
     throw Error(ErrorKind::kData,
                 "this build cannot read WebP (it was built without OpenCV); give a PNG or JPEG");

@@ -3,14 +3,14 @@
 
 #include <cstdint>
 
-#include "vision/bare_picture.h"
 #include "vision/picture.h"
+#include "vision/strip_metadata.h"
 
 namespace bifrons {
 
 // As stored: orientation is the caller's. Throws Error (data) when the decoder gives up or finds
 // another size than the container said, or for a format this build cannot read.
-Picture decode_pixels(const BarePicture& bare);
+Picture decode_pixels(const StrippedPicture& bare);
 
 // A value seen through `alpha` on a white ground, rounded.
 constexpr uint8_t over_white(uint32_t value, uint32_t alpha) {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "kernels/error.h"
-#include "vision/bare_picture.h"
 #include "vision/picture_decode.h"
+#include "vision/strip_metadata.h"
 
 namespace bifrons {
 namespace {
@@ -37,14 +37,14 @@ constexpr std::array<OtherFormat, 8> kOthers = {{{0, "GIF8", "a GIF"},
   throw Error(ErrorKind::kData, "this is not a PNG, JPEG or WebP file");
 }
 
-BarePicture bare_picture(ByteView file) {
+StrippedPicture stripped_picture(ByteView file) {
   if (file.empty()) throw Error(ErrorKind::kData, "the file is empty");
   if (file.size() > kMostPictureBytes) {
     throw Error(ErrorKind::kData, "the file is longer than 64 MiB");
   }
-  if (starts_with(file, 0, "\x89PNG")) return bare_png(file);
-  if (starts_with(file, 0, "\xff\xd8")) return bare_jpeg(file);
-  if (starts_with(file, 0, "RIFF")) return bare_webp(file);
+  if (starts_with(file, 0, "\x89PNG")) return strip_png(file);
+  if (starts_with(file, 0, "\xff\xd8")) return strip_jpeg(file);
+  if (starts_with(file, 0, "RIFF")) return strip_webp(file);
   refuse_format(file);
 }
 
@@ -86,7 +86,7 @@ void check_picture_size(int64_t width, int64_t height) {
 }
 
 Picture read_picture(std::span<const uint8_t> file, Orientation orientation) {
-  const BarePicture bare = bare_picture(file);
+  const StrippedPicture bare = stripped_picture(file);
   Picture picture = decode_pixels(bare);
   if (orientation == Orientation::kAsStored) return picture;
   return turned(picture, bare.orientation);

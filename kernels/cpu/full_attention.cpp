@@ -54,31 +54,31 @@ void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, 
 // order.
 template <typename T>
 void softmax_row(T* probabilities, float* scores, int64_t n, float scale) {
-  // A maximum of 16 strands, as compilers do not reorder comparisons of floats.
-  constexpr int64_t kStrands = 16;
-  float highest[kStrands], sums[kStrands] = {};
-  std::fill_n(highest, kStrands, -__builtin_inff());
+  // A maximum of 16 partials, as compilers do not reorder comparisons of floats.
+  constexpr int64_t kPartials = 16;
+  float highest[kPartials], sums[kPartials] = {};
+  std::fill_n(highest, kPartials, -__builtin_inff());
   float *highest_of = highest, *sum_of = sums;
-  const int64_t whole = n - n % kStrands;
+  const int64_t whole = n - n % kPartials;
   vectorised([=]() __attribute__((always_inline)) {
     for (int64_t i = 0; i < n; ++i) scores[i] = to_float(round_to<T>(scores[i] * scale));
-    for (int64_t i = 0; i < whole; i += kStrands) {
-      for (int64_t j = 0; j < kStrands; ++j) {
+    for (int64_t i = 0; i < whole; i += kPartials) {
+      for (int64_t j = 0; j < kPartials; ++j) {
         highest_of[j] = scores[i + j] > highest_of[j] ? scores[i + j] : highest_of[j];
       }
     }
   });
   for (int64_t i = whole; i < n; ++i) highest[0] = std::max(highest[0], scores[i]);
-  const float top = *std::max_element(highest, highest + kStrands);
+  const float top = *std::max_element(highest, highest + kPartials);
   vectorised([=]() __attribute__((always_inline)) {
     for (int64_t i = 0; i < n; ++i) scores[i] = exponential(scores[i] - top);
-    for (int64_t i = 0; i < whole; i += kStrands) {
-      for (int64_t j = 0; j < kStrands; ++j) sum_of[j] += scores[i + j];
+    for (int64_t i = 0; i < whole; i += kPartials) {
+      for (int64_t j = 0; j < kPartials; ++j) sum_of[j] += scores[i + j];
     }
   });
   for (int64_t i = whole; i < n; ++i) sums[0] += scores[i];
   float sum = 0.0f;
-  for (float strand : sums) sum += strand;
+  for (float partial : sums) sum += partial;
   vectorised([=]() __attribute__((always_inline)) {
     for (int64_t i = 0; i < n; ++i) probabilities[i] = round_to<T>(scores[i] / sum);
   });

@@ -140,7 +140,7 @@ void mix(const float* weight, const std::byte* const* pages, int64_t count, int6
   }
 }
 
-// Maximum and sum run in 16 strands whatever the vectors are.
+// Maximum and sum run in 16 partials whatever the vectors are.
 template <typename Isa>
 float exponentials(float* values, int64_t count, float* sum) {
   float high[16];
@@ -153,15 +153,15 @@ float exponentials(float* values, int64_t count, float* sum) {
   float maximum = high[0];
   for (int i = 1; i < 16; ++i) maximum = high[i] > maximum ? high[i] : maximum;
   for (int64_t j = 0; j < count; ++j) values[j] = exponential(values[j] - maximum);
-  float strand[16] = {};
+  float partial[16] = {};
   for (int64_t j = 0; j < whole; j += 16) {
-    for (int i = 0; i < 16; ++i) strand[i] += values[j + i];
+    for (int i = 0; i < 16; ++i) partial[i] += values[j + i];
   }
-  for (int64_t j = whole; j < count; ++j) strand[j - whole] += values[j];
+  for (int64_t j = whole; j < count; ++j) partial[j - whole] += values[j];
   for (int half = 8; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) strand[i] += strand[i + half];
+    for (int i = 0; i < half; ++i) partial[i] += partial[i + half];
   }
-  *sum = strand[0];
+  *sum = partial[0];
   return maximum;
 }
 

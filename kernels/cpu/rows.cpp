@@ -17,20 +17,20 @@ void convert_row(To* to, const From* from, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = round_to<To>(to_float(from[i]));
 }
 
-// The sum of n terms in sixteen strands, always the same ones, so that the loop is a vector loop.
+// The sum of n terms in sixteen partials, always the same ones, so that the loop is a vector loop.
 template <typename Term>
-[[gnu::always_inline]] inline float sum_of_strands(int64_t n, const Term& term) {
-  constexpr int kStrands = 16;
-  float strand[kStrands] = {};
+[[gnu::always_inline]] inline float sum_of_partials(int64_t n, const Term& term) {
+  constexpr int kPartials = 16;
+  float partial[kPartials] = {};
   int64_t i = 0;
-  for (; i + kStrands <= n; i += kStrands) {
-    for (int s = 0; s < kStrands; ++s) strand[s] += term(i + s);
+  for (; i + kPartials <= n; i += kPartials) {
+    for (int s = 0; s < kPartials; ++s) partial[s] += term(i + s);
   }
-  for (int s = 0; i < n; ++i, ++s) strand[s] += term(i);
-  for (int half = kStrands / 2; half > 0; half /= 2) {
-    for (int s = 0; s < half; ++s) strand[s] += strand[s + half];
+  for (int s = 0; i < n; ++i, ++s) partial[s] += term(i);
+  for (int half = kPartials / 2; half > 0; half /= 2) {
+    for (int s = 0; s < half; ++s) partial[s] += partial[s + half];
   }
-  return strand[0];
+  return partial[0];
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ void rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
       const T* from = reinterpret_cast<const T*>(x.row(m));
       T* to = reinterpret_cast<T*>(y.row(m));
       vectorised([=]() __attribute__((always_inline)) {
-        const float square = sum_of_strands(
+        const float square = sum_of_partials(
             n, [=](int64_t i) __attribute__((always_inline)) {
               return to_float(from[i]) * to_float(from[i]);
             });
@@ -86,10 +86,10 @@ void layer_norm(ThreadPool& pool, const Tensor& y, const Tensor& x, const Norm& 
       T* to = reinterpret_cast<T*>(y.row(m));
       vectorised([=]() __attribute__((always_inline)) {
         const float mean =
-            sum_of_strands(
+            sum_of_partials(
                 n, [=](int64_t i) __attribute__((always_inline)) { return to_float(from[i]); }) /
             static_cast<float>(n);
-        const float variance = sum_of_strands(
+        const float variance = sum_of_partials(
                                    n,
                                    [=](int64_t i) __attribute__((always_inline)) {
                                      const float d = to_float(from[i]) - mean;

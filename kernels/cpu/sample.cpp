@@ -38,7 +38,7 @@ int32_t greedy(const float* logits, int64_t n) {
 
 // Which codes may be drawn: the top_k highest values, of these the fewest whose share of the
 // probability reaches top_p. Equal values rank by code.
-std::vector<char> kept_codes(const float* logits, int64_t n, const Draw& draw) {
+std::vector<char> top_k_top_p(const float* logits, int64_t n, const Draw& draw) {
   std::vector<int32_t> order(n);
   std::iota(order.begin(), order.end(), 0);
   const auto higher = [&](int32_t a, int32_t b) {
@@ -105,29 +105,30 @@ void make_noise(float* noise, const Draw& draw, int64_t first) {
 
 // scores[i] = logits[i] / temperature + scores[i]; returns the highest.
 float add_logits(float* scores, const float* logits, int64_t n, float temperature) {
-  constexpr int kStrands = 16;
-  float high[kStrands];
+  constexpr int kPartials = 16;
+  float high[kPartials];
   vectorised([&, scores, logits, n, temperature ]() __attribute__((always_inline)) {
-    float strand[kStrands];
-    for (float& x : strand) x = -std::numeric_limits<float>::infinity();
+    float partial[kPartials];
+    for (float& x : partial) x = -std::numeric_limits<float>::infinity();
     for (int64_t i = 0; i < n; ++i) scores[i] = logits[i] / temperature + scores[i];
-    const int64_t whole = n - n % kStrands;
-    for (int64_t i = 0; i < whole; i += kStrands) {
-      for (int s = 0; s < kStrands; ++s) {
-        strand[s] = scores[i + s] > strand[s] ? scores[i + s] : strand[s];
+    const int64_t whole = n - n % kPartials;
+    for (int64_t i = 0; i < whole; i += kPartials) {
+      for (int s = 0; s < kPartials; ++s) {
+        partial[s] = scores[i + s] > partial[s] ? scores[i + s] : partial[s];
       }
     }
-    for (int64_t i = whole; i < n; ++i) strand[0] = scores[i] > strand[0] ? scores[i] : strand[0];
-    for (int s = 0; s < kStrands; ++s) high[s] = strand[s];
+    for (int64_t i = whole; i < n; ++i)
+      partial[0] = scores[i] > partial[0] ? scores[i] : partial[0];
+    for (int s = 0; s < kPartials; ++s) high[s] = partial[s];
   });
-  return *std::max_element(high, high + kStrands);
+  return *std::max_element(high, high + kPartials);
 }
 
 int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
   if (!drawable(logits, n)) return -1;
   if (draw.temperature == 0.0f) return greedy(logits, n);
   std::vector<char> kept;
-  if ((draw.top_k > 0 && draw.top_k < n) || draw.top_p < 1.0f) kept = kept_codes(logits, n, draw);
+  if ((draw.top_k > 0 && draw.top_k < n) || draw.top_p < 1.0f) kept = top_k_top_p(logits, n, draw);
 
   int32_t best = -1;
   float best_score = 0.0f;

@@ -1,12 +1,13 @@
 // cuDNN's fused convolution: NHWC bf16 in and out, f32 sums, bias and residual in the epilogue. One
 // picture a call and one algorithm for every shape, so that pixels never depend on a batch.
+#include "kernels/cuda/convolution_cudnn.h"
+
 #include <cudnn.h>
 
 #include <array>
 #include <map>
 #include <string>
 
-#include "kernels/cuda/library_convolution.h"
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
 #include "kernels/headroom.h"
@@ -118,7 +119,7 @@ class Plan {
 
 }  // namespace
 
-struct LibraryConvolutions::State {
+struct CudnnConvolutions::State {
   cudnnHandle_t handle = nullptr;
   std::map<Shape, Plan> plans;
 
@@ -131,18 +132,18 @@ struct LibraryConvolutions::State {
   }
 };
 
-LibraryConvolutions::LibraryConvolutions() = default;
-LibraryConvolutions::~LibraryConvolutions() = default;
+CudnnConvolutions::CudnnConvolutions() = default;
+CudnnConvolutions::~CudnnConvolutions() = default;
 
-bool LibraryConvolutions::takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
-                                Padding padding) {
+bool CudnnConvolutions::takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
+                              Padding padding) {
   return weight.dtype == DType::kBf16 && bias.dtype == DType::kBf16 &&
          padding != Padding::kRightBottom && weight.rows % kChannelUnit == 0 &&
          weight.cols / (kernel * kernel) % kChannelUnit == 0;
 }
 
-bool LibraryConvolutions::run(Stream& s, const Tensor& y, const Tensor& x,
-                              const Convolution& weight, const Tensor* residual) {
+bool CudnnConvolutions::run(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
+                            const Tensor* residual) {
   // It cannot be told how rows lie, and takes them for aligned.
   if (!in_vectors(x) || !in_vectors(y) || (residual && !in_vectors(*residual))) return false;
   if (!state_) state_ = std::make_unique<State>();
@@ -150,13 +151,13 @@ bool LibraryConvolutions::run(Stream& s, const Tensor& y, const Tensor& x,
   const Shape shape{x.shape[0], x.shape[1], weight.in, weight.out, weight.kernel};
   const auto [plan, made] = state_->plans.try_emplace(shape, state_->handle, shape);
   const std::byte* filter =
-      static_cast<const std::byte*>(weight.storage.data()) + library_offset(weight);
+      static_cast<const std::byte*>(weight.storage.data()) + cudnn_offset(weight);
   const void* bias =
       filter + weight.out * weight.in * weight.kernel * weight.kernel * size_of(DType::kBf16);
   return plan->second.run(state_->handle, s, y, x, filter, bias, residual);
 }
 
-std::string_view LibraryConvolutions::name() {
+std::string_view CudnnConvolutions::name() {
   // 91400 is 9.14; before version 9 it was 8902 for 8.9.
   const auto words_of = [](size_t version) {
     const size_t major = version < 10000 ? 1000 : 10000;

@@ -44,16 +44,16 @@ PdlMode pdl_mode(int code) {
 
 }  // namespace
 
-CudaBackend::CudaBackend(int device, bool gives_way) : device_(device) {
+CudaBackend::CudaBackend(int device, bool low_priority) : device_(device) {
   description_ = open_device(device);
   const int code = code_generation();
-  if (!LibraryConvolutions::name().empty()) {
-    description_ += ", " + std::string(LibraryConvolutions::name());
+  if (!CudnnConvolutions::name().empty()) {
+    description_ += ", " + std::string(CudnnConvolutions::name());
   }
   int least = 0, greatest = 0;
   must(cudaDeviceGetStreamPriorityRange(&least, &greatest), "asking for its priorities");
   must(cudaStreamCreateWithPriority(&stream_.handle, cudaStreamNonBlocking,
-                                    gives_way ? least : greatest),
+                                    low_priority ? least : greatest),
        "making a stream");
   pdl_ = pdl_mode(code);
   stream_.pdl = pdl_ == PdlMode::kAlways;
@@ -152,7 +152,7 @@ Convolution CudaBackend::make_convolution(const HostArray& weight, const HostArr
   result.padding = padding;
   result.dtype = weight.dtype;
   const int64_t n = stored_elements(weight.dtype, weight.rows, weight.cols);
-  const bool library = LibraryConvolutions::takes(weight, bias, kernel, padding);
+  const bool library = CudnnConvolutions::takes(weight, bias, kernel, padding);
   const int64_t rows = weight.rows * weight.cols, element = size_of(weight.dtype);
   result.storage = allocate((n + (library ? rows + weight.rows : 0)) * element);
   lay_weights(on_card(), result.storage.view(weight.dtype, {n}), {&weight, 1}, kernel * kernel);
@@ -283,7 +283,7 @@ void CudaBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& no
 void CudaBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
                             const Tensor* residual) {
   const bool library = weight.id >= 0 && x.dtype == DType::kBf16;
-  if (library && library_.run(on_card(), y, x, weight, residual)) return;
+  if (library && cudnn_.run(on_card(), y, x, weight, residual)) return;
   cuda::convolution(on_card(), y, x, weight, residual);
 }
 
@@ -300,7 +300,7 @@ void CudaBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tens
   cuda::to_pixels(on_card(), pixels, x, not_finite);
 }
 
-int64_t library_offset(const Convolution& weight) {
+int64_t cudnn_offset(const Convolution& weight) {
   return stored_elements(weight.dtype, weight.out, weight.in * weight.kernel * weight.kernel) *
          size_of(weight.dtype);
 }

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/convolution_cudnn.h"
 #include "kernels/cuda/graph.h"
-#include "kernels/cuda/library_convolution.h"
 #include "kernels/cuda/ops.h"
 
 namespace bifrons::cuda {
@@ -15,7 +15,7 @@ namespace bifrons::cuda {
 class CudaBackend final : public Backend {
  public:
   // Throws Error (unavailable) when the device cannot be used.
-  CudaBackend(int device, bool gives_way);
+  CudaBackend(int device, bool low_priority);
   ~CudaBackend() override;
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
@@ -83,7 +83,7 @@ class CudaBackend final : public Backend {
   std::string description_;
   PdlMode pdl_;
   Stream stream_;
-  LibraryConvolutions library_;  // goes before its stream
+  CudnnConvolutions cudnn_;  // goes before its stream
 };
 
 }  // namespace bifrons::cuda

@@ -79,10 +79,10 @@ CudaStatus cuda_status() {
   return status;
 }
 
-std::string_view cuda_library() { return cuda::LibraryConvolutions::name(); }
+std::string_view cuda_library() { return cuda::CudnnConvolutions::name(); }
 
-std::unique_ptr<Backend> make_cuda_backend(int device, bool gives_way) {
-  return std::make_unique<cuda::CudaBackend>(device, gives_way);
+std::unique_ptr<Backend> make_cuda_backend(int device, bool low_priority) {
+  return std::make_unique<cuda::CudaBackend>(device, low_priority);
 }
 
 namespace cuda {

@@ -24,7 +24,7 @@ struct NormedRows {
 template <typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)
     norm_gemm_kernel(TiledWeights weights, NormedRows rows, Pair pair, KSlices slices) {
-  __shared__ float strands[kColumns][kStrands];
+  __shared__ float partials[kColumns][kPartials];
   // Steps of both tiles on their way: a lane reads what it has copied itself. Then what they came
   // to.
   uint4* const copied = dynamic_shared<uint4>();   // [slices][kStepsAhead][2][2][kWarp]
@@ -51,11 +51,11 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   for (int i = 0; i < kStepsAhead; ++i) fetch(i, first + i);
   trigger_dependents();
   grid_dependency_wait();
-  sum_strands<4>(strands, rows.x, rows.pitch, rows.rows, rows.k);
+  sum_partials<4>(partials, rows.x, rows.pitch, rows.rows, rows.k);
   __syncthreads();
   const int column = lane / 4;
   const bool inside = column < rows.rows;
-  const float scale = inside ? row_scale(strands[column], rows.k, rows.eps) : 0.0f;
+  const float scale = inside ? row_scale(partials[column], rows.k, rows.eps) : 0.0f;
   const Bf16* const from = rows.x + column * rows.pitch;
   const int k = static_cast<int>(rows.k);
 
@@ -179,7 +179,7 @@ void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, cons
       slices.count * kStepsAhead * 2 * kStepVectors * static_cast<int64_t>(sizeof(uint4))};
   static_assert(2 * kColumns * kTileOut * sizeof(float) <= 2 * kStepVectors * sizeof(uint4));
   static_assert(kMostSlices * kStepsAhead * 2 * kStepVectors * sizeof(uint4) +
-                    kColumns * kStrands * sizeof(float) <=
+                    kColumns * kPartials * sizeof(float) <=
                 kLeastShared);
   launch_pdl(s.handle, s.pdl, norm_gemm_kernel<Pair>, grid, weights, rows, pair, slices);
 }

@@ -38,22 +38,23 @@ struct alignas(sizeof(T) * kCount) Channels {
 template <typename T>
 __device__ inline void finish_statistics(float* mean, float* factor, const Sums* parts, const T* x,
                                          const float* weight, const GroupNormJob& job) {
-  __shared__ Sums strands[kNormThreads];
+  __shared__ Sums partials[kNormThreads];
   __shared__ double group_mean[kMostGroups], group_factor[kMostGroups];
-  // A group's chunks are added in as many strands as there are threads for it, then those in order.
+  // A group's chunks are added in as many partials as there are threads for it, then those in
+  // order.
   const int each = kNormThreads / job.groups;
-  const int group = static_cast<int>(threadIdx.x) / each, strand = threadIdx.x % each;
+  const int group = static_cast<int>(threadIdx.x) / each, partial = threadIdx.x % each;
   Sums sums{};
-  for (int i = strand; group < job.groups && i < job.chunks; i += each) {
+  for (int i = partial; group < job.groups && i < job.chunks; i += each) {
     sums.first += parts[i * job.groups + group].first;
     sums.second += parts[i * job.groups + group].second;
   }
-  strands[threadIdx.x] = sums;
+  partials[threadIdx.x] = sums;
   __syncthreads();
-  if (group < job.groups && strand == 0) {
+  if (group < job.groups && partial == 0) {
     for (int i = 1; i < each; ++i) {
-      sums.first += strands[threadIdx.x + i].first;
-      sums.second += strands[threadIdx.x + i].second;
+      sums.first += partials[threadIdx.x + i].first;
+      sums.second += partials[threadIdx.x + i].second;
     }
     const double n = static_cast<double>(job.pixels) * job.width;
     const double offset = sums.first / n;

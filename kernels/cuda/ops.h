@@ -70,7 +70,7 @@ bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Te
 bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                         const Linear& weight);
 
-// pictures.cu, group_norm.cu
+// pixels.cu, group_norm.cu
 void upsample2x(Stream& s, const Tensor& y, const Tensor& x);
 void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x, const Tensor& not_finite);
 void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,

@@ -6,9 +6,9 @@
 
 namespace bifrons::cuda {
 
-// A row's squares are summed in this many strands of 32 lanes, whatever number of warps does it:
-// lane i of strand s takes elements 8 (32 s + i) .. + 7 of every 4096.
-constexpr int kStrands = 16;
+// A row's squares are summed in this many partials of 32 lanes, whatever number of warps does it:
+// lane i of partial s takes elements 8 (32 s + i) .. + 7 of every 4096.
+constexpr int kPartials = 16;
 
 // Adds the squares of eight elements, one after another.
 __device__ inline float add_squares(float sum, const uint4& eight) {
@@ -19,18 +19,18 @@ __device__ inline float add_squares(float sum, const uint4& eight) {
   return sum;
 }
 
-// Where this lane's share of strand s begins.
-__device__ inline int64_t strand_begin(int strand) {
-  return (strand * kWarp + static_cast<int64_t>(threadIdx.x % kWarp)) * 8;
+// Where this lane's share of partial s begins.
+__device__ inline int64_t partial_begin(int partial) {
+  return (partial * kWarp + static_cast<int64_t>(threadIdx.x % kWarp)) * 8;
 }
 
-// Writes the strands' sums of a row of n elements; the warps of the block share them out.
+// Writes the partials' sums of a row of n elements; the warps of the block share them out.
 template <typename T>
-__device__ void sum_strands(float* strands, const T* x, int64_t n) {
+__device__ void sum_partials(float* partials, const T* x, int64_t n) {
   const int warps = blockDim.x / kWarp;
-  for (int s = threadIdx.x / kWarp; s < kStrands; s += warps) {
+  for (int s = threadIdx.x / kWarp; s < kPartials; s += warps) {
     float sum = 0.0f;
-    for (int64_t begin = strand_begin(s); begin < n; begin += kStrands * kWarp * 8) {
+    for (int64_t begin = partial_begin(s); begin < n; begin += kPartials * kWarp * 8) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const float v = begin + i < n ? to_float(x[begin + i]) : 0.0f;
@@ -38,23 +38,23 @@ __device__ void sum_strands(float* strands, const T* x, int64_t n) {
       }
     }
     sum = warp_sum(sum);
-    if (threadIdx.x % kWarp == 0) strands[s] = sum;
+    if (threadIdx.x % kWarp == 0) partials[s] = sum;
   }
 }
 
 // The same for several rows, `pitch` elements apart, that are whole vectors of eight: kTogether of
 // them are read before any is summed up.
 template <int kTogether>
-__device__ void sum_strands(float (*strands)[kStrands], const Bf16* x, int64_t pitch, int64_t rows,
-                            int64_t n) {
+__device__ void sum_partials(float (*partials)[kPartials], const Bf16* x, int64_t pitch,
+                             int64_t rows, int64_t n) {
   const int warps = blockDim.x / kWarp;
 #pragma unroll 1
-  for (int s = threadIdx.x / kWarp; s < kStrands; s += warps) {
+  for (int s = threadIdx.x / kWarp; s < kPartials; s += warps) {
 #pragma unroll 1
     for (int64_t m = 0; m < rows; m += kTogether) {
       float sum[kTogether] = {};
 #pragma unroll 1
-      for (int64_t begin = strand_begin(s); begin < n; begin += kStrands * kWarp * 8) {
+      for (int64_t begin = partial_begin(s); begin < n; begin += kPartials * kWarp * 8) {
         uint4 eight[kTogether] = {};
 #pragma unroll
         for (int i = 0; i < kTogether; ++i) {
@@ -68,16 +68,16 @@ __device__ void sum_strands(float (*strands)[kStrands], const Bf16* x, int64_t p
       for (int i = 0; i < kTogether; ++i) sum[i] = warp_sum(sum[i]);
 #pragma unroll
       for (int i = 0; i < kTogether; ++i) {
-        if (m + i < rows && threadIdx.x % kWarp == 0) strands[m + i][s] = sum[i];
+        if (m + i < rows && threadIdx.x % kWarp == 0) partials[m + i][s] = sum[i];
       }
     }
   }
 }
 
 // 1 / sqrt(mean(x^2) + eps) of n elements.
-__device__ inline float row_scale(const float* strands, int64_t n, float eps) {
+__device__ inline float row_scale(const float* partials, int64_t n, float eps) {
   float sum = 0.0f;
-  for (int s = 0; s < kStrands; ++s) sum += strands[s];
+  for (int s = 0; s < kPartials; ++s) sum += partials[s];
   return 1.0f / sqrtf(sum / static_cast<float>(n) + eps);
 }
 

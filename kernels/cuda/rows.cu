@@ -43,28 +43,28 @@ void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids) {
 
 // A block a row.
 template <typename T>
-__global__ void __launch_bounds__(kStrands* kWarp)
+__global__ void __launch_bounds__(kPartials* kWarp)
     rms_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
                     const float* weight, float eps) {
-  __shared__ float strands[kStrands];
+  __shared__ float partials[kPartials];
   const T* row = x + blockIdx.x * x_pitch;
-  sum_strands(strands, row, cols);
+  sum_partials(partials, row, cols);
   __syncthreads();
-  const float scale = row_scale(strands, cols, eps);
+  const float scale = row_scale(partials, cols, eps);
   for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) {
     y[blockIdx.x * y_pitch + i] = normalised(row[i], scale, weight[i]);
   }
 }
 
 // The same for rows of whole vectors of eight.
-__global__ void __launch_bounds__(kStrands* kWarp)
+__global__ void __launch_bounds__(kPartials* kWarp)
     rms_norm_vectors_kernel(Bf16* y, int64_t y_pitch, const Bf16* x, int64_t x_pitch, int64_t cols,
                             const float* weight, float eps) {
-  __shared__ float strands[1][kStrands];
+  __shared__ float partials[1][kPartials];
   const Bf16* row = x + blockIdx.x * x_pitch;
-  sum_strands<1>(strands, row, x_pitch, 1, cols);
+  sum_partials<1>(partials, row, x_pitch, 1, cols);
   __syncthreads();
-  const float scale = row_scale(strands[0], cols, eps);
+  const float scale = row_scale(partials[0], cols, eps);
   for (int64_t i = 8 * threadIdx.x; i < cols; i += 8 * blockDim.x) {
     *reinterpret_cast<uint4*>(y + blockIdx.x * y_pitch + i) =
         normed_eight(row + i, weight + i, scale);
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kStrands* kWarp)
 
 void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
   if (y.count() == 0) return;
-  const Grid grid{dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)};
+  const Grid grid{dim3(static_cast<unsigned>(x.rows())), dim3(kPartials * kWarp)};
   const auto* weight = static_cast<const float*>(norm.weight.data());
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
@@ -88,23 +88,23 @@ void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, dou
   });
 }
 
-// A block a row; the mean first, then the squares of what is left, in the strands of rms_norm.
+// A block a row; the mean first, then the squares of what is left, in the partials of rms_norm.
 template <typename T>
-__global__ void __launch_bounds__(kStrands* kWarp)
+__global__ void __launch_bounds__(kPartials* kWarp)
     layer_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
                       const float* weight, const float* bias, float eps) {
-  __shared__ float strands[kStrands];
+  __shared__ float partials[kPartials];
   const T* row = x + blockIdx.x * x_pitch;
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const auto mean_of = [&](auto value) {
     float sum = 0.0f;
     for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) sum += value(to_float(row[i]));
     sum = warp_sum(sum);
-    __syncthreads();  // nobody reads the strands of before any more
-    if (lane == 0) strands[warp] = sum;
+    __syncthreads();  // nobody reads the partials of before any more
+    if (lane == 0) partials[warp] = sum;
     __syncthreads();
     float total = 0.0f;
-    for (int s = 0; s < kStrands; ++s) total += strands[s];
+    for (int s = 0; s < kPartials; ++s) total += partials[s];
     return total / static_cast<float>(cols);
   };
   const float mean = mean_of([](float v) { return v; });
@@ -121,7 +121,7 @@ void layer_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, d
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
     launch(s.handle, layer_norm_kernel<T>,
-           {dim3(static_cast<unsigned>(x.rows())), dim3(kStrands * kWarp)}, y.as<T>(), y.pitch,
+           {dim3(static_cast<unsigned>(x.rows())), dim3(kPartials * kWarp)}, y.as<T>(), y.pitch,
            x.as<T>(), x.pitch, x.cols(), static_cast<const float*>(norm.weight.data()),
            static_cast<const float*>(norm.bias.data()), static_cast<float>(eps));
   });

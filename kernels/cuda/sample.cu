@@ -1,9 +1,9 @@
 // The drawing of image tokens. Blocks share out a picture's codes; the last one to finish compares
 // what they found, and does the rest alone where top-k or top-p ask for more. The ids are those of
 // every other device.
-#include "kernels/cuda/kept_codes.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/cuda/top_k_top_p.h"
 #include "kernels/device_memory.h"
 #include "kernels/sampling.h"
 
@@ -116,7 +116,7 @@ struct Draw {
 
   // The block draws among the codes that top-k and top-p leave. `mass`: room for n.
   __device__ Best best_of_kept(float highest, uint64_t* mass) const {
-    Kept kept;
+    Allowed kept;
     if (top_k > 0 && top_k < n) {
       kept =
           narrowed(kept, logits, n, static_cast<uint64_t>(top_k), [](int) { return uint64_t{1}; });

@@ -16,7 +16,7 @@ struct OpenDevice {
 
 // name: auto, cpu, cpu:ISA (one of cpu_instruction_sets), cuda or cuda:N. "auto" takes the first
 // GPU that works, else the CPU. Throws Error (unavailable): no such device, or it cannot be used.
-// gives_way: see make_cuda_backend.
-OpenDevice open_device(const std::string& name, int threads, bool gives_way = false);
+// low_priority: see make_cuda_backend.
+OpenDevice open_device(const std::string& name, int threads, bool low_priority = false);
 
 }  // namespace bifrons

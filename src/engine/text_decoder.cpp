@@ -84,7 +84,7 @@ int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPictu
 
   keys_.resize(shared);  // what follows is overwritten; should it throw, nothing false remains
   const int64_t rows = length - shared;
-  // Kept from call to call: a device frees memory only when all of its work is done.
+  // Allowed from call to call: a device frees memory only when all of its work is done.
   const int64_t bytes = rows * config_.hidden * size_of(transformer_.activation());
   if (prompt_.bytes() < bytes) {
     prompt_ = {};

@@ -6,7 +6,7 @@
 
 #include "src/io/quote.h"
 #include "src/model/bind.h"
-#include "src/weights/names.h"
+#include "src/weights/hf_names.h"
 
 namespace bifrons {
 

@@ -10,8 +10,8 @@
 #include "src/io/quote.h"
 #include "src/tokenizer/added_tokens.h"
 #include "src/tokenizer/byte_alphabet.h"
-#include "src/tokenizer/layout.h"
 #include "src/tokenizer/pre_tokenizer.h"
+#include "src/tokenizer/tokenizer_json.h"
 #include "src/tokenizer/unicode.h"
 
 namespace bifrons {

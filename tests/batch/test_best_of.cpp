@@ -49,16 +49,16 @@ const std::map<std::string, DrawRequest> kRequests = {
     {"fox.png", {.prompt = "fox", .seed = 7}}};
 
 // What the manifest and the file must say of a choice.
-struct Kept {
+struct Allowed {
   json choice;
   uint64_t seed = 0;
   std::string pixels;
-  bool operator==(const Kept&) const = default;
+  bool operator==(const Allowed&) const = default;
 };
 
 std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
-Kept kept_of(const ChosenDrawing& chosen) {
+Allowed kept_of(const ChosenDrawing& chosen) {
   return {json::parse(choice_json(chosen)), chosen.candidates[chosen.kept].seed,
           text_of(chosen.drawing.picture.rgb)};
 }
@@ -91,8 +91,8 @@ class BestOf : public ::testing::Test {
     return batch.counts();
   }
 
-  std::map<std::string, Kept> found() const {
-    std::map<std::string, Kept> all;
+  std::map<std::string, Allowed> found() const {
+    std::map<std::string, Allowed> all;
     for (const ListedPicture& picture : list_pictures(out())) {
       const json line = json::parse(picture.line);
       all[picture.entry.file_name] = {line["best_of"], line["seed"],
@@ -108,7 +108,7 @@ class BestOf : public ::testing::Test {
 };
 
 TEST_F(BestOf, IsWhatDrawBestKeepsInAnyNumberOfLanes) {
-  std::map<std::string, Kept> expected;
+  std::map<std::string, Allowed> expected;
   {
     Sees sees(options_of(toy()));
     for (const auto& [name, request] : kRequests) {
@@ -179,7 +179,7 @@ TEST_F(BestOf, CandidatesThatFailAreLeftOut) {
   std::memcpy(bytes.data() + 8 + length + begin + code * columns * 2, &nan, 2);
   scratch.write("model/model.safetensors", bytes);
 
-  std::map<std::string, Kept> expected;
+  std::map<std::string, Allowed> expected;
   for (const auto& [name, request] : kRequests) {
     std::vector<DrawRequest> left;
     for (int64_t i = 0; i < kCount; ++i) {

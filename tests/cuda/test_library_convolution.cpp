@@ -44,10 +44,10 @@ class LibraryConvolution : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(LibraryConvolution, AgreesWithOurOwn) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
-  if (cuda::LibraryConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
+  if (cuda::CudnnConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
   const auto [side, in, out, kernel] = GetParam();
   cuda::CudaBackend b(0, false);
-  cuda::LibraryConvolutions library;
+  cuda::CudnnConvolutions library;
   const int64_t terms = in * kernel * kernel;
   const HostValues weight(spread(1, out * terms, kType), kType, out, terms);
   const HostValues bias(spread(2, out, kType), kType, 1, out);
@@ -71,11 +71,11 @@ TEST_P(LibraryConvolution, AgreesWithOurOwn) {
   }
 }
 
-TEST(LibraryConvolutions, RefusesMapsThatBeginBetweenVectors) {
+TEST(CudnnConvolutions, RefusesMapsThatBeginBetweenVectors) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
-  if (cuda::LibraryConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
+  if (cuda::CudnnConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
   cuda::CudaBackend b(0, false);
-  cuda::LibraryConvolutions library;
+  cuda::CudnnConvolutions library;
   const HostValues weight(spread(1, 64, kType), kType, 8, 8),
       bias(spread(2, 8, kType), kType, 1, 8);
   const Convolution convolution = b.make_convolution(weight.array, bias.array, 1, Padding::kNone);

@@ -14,7 +14,7 @@ namespace cuda_kernels_on_cpu {
 bool has_code_for(std::string_view architectures, int major, int minor);
 }
 
-std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool gives_way);
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool low_priority);
 CudaStatus cuda_on_cpu_status();
 
 namespace testing {

@@ -4,7 +4,7 @@
 namespace bifrons {
 
 // make_cuda_backend() under the name it has in this library (CMakeLists.txt).
-std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool gives_way);
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool low_priority);
 
 namespace testing {
 

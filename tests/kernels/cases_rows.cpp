@@ -28,7 +28,7 @@ OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
                 Workbench& w) { b.rms_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
       .expect = [=] { return reference::rms_norm(x(), weight(), 1e-6, dtype); },
       // Two roundings, the first of which may fall on the other side of a tie; and, halved by the
-      // root, those in the sum of squares: 16 strands or more, and what adds them up.
+      // root, those in the sum of squares: 16 partials or more, and what adds them up.
       .tolerance = {4 * half_step(dtype) + (cols / 16 + 48) / 2.0 * half_step(DType::kF32), 0.0},
       .bytes = 2 * rows * cols * size + 4 * cols,
       .flops = 4 * rows * cols};

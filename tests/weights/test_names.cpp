@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "src/io/json.h"
-#include "src/weights/names.h"
+#include "src/weights/hf_names.h"
 
 namespace bifrons {
 namespace {

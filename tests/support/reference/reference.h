@@ -70,7 +70,7 @@ struct Draw {
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 double gumbel(uint32_t bits);
 // Codes that may be drawn, ascending.
-std::vector<int64_t> kept_codes(const Values& guided, const Draw& draw);
+std::vector<int64_t> top_k_top_p(const Values& guided, const Draw& draw);
 // The score of every code, -infinity where it may not be drawn.
 Values scores(const Values& guided, const Draw& draw);
 // The id drawn, -1 for values that cannot be drawn from.

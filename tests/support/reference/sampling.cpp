@@ -24,7 +24,7 @@ double gumbel(uint32_t bits) {
   return -std::log(-std::log1p(-v));
 }
 
-std::vector<int64_t> kept_codes(const Values& guided, const Draw& draw) {
+std::vector<int64_t> top_k_top_p(const Values& guided, const Draw& draw) {
   std::vector<int64_t> order(guided.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   std::stable_sort(order.begin(), order.end(),
@@ -47,7 +47,7 @@ std::vector<int64_t> kept_codes(const Values& guided, const Draw& draw) {
 
 Values scores(const Values& guided, const Draw& draw) {
   Values result(guided.size(), -INFINITY);
-  for (int64_t code : kept_codes(guided, draw)) {
+  for (int64_t code : top_k_top_p(guided, draw)) {
     const std::array<uint32_t, 4> words =
         philox({draw.step, static_cast<uint32_t>(code / 4), 0, 0},
                {static_cast<uint32_t>(draw.seed), static_cast<uint32_t>(draw.seed >> 32)});

@@ -1,5 +1,5 @@
 // Reads tokenizer.json: checks that it has the one layout this engine speaks, and takes it apart.
-#include "src/tokenizer/layout.h"
+#include "src/tokenizer/tokenizer_json.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // The wall before a library's convolutions. CMake picks what is behind it: convolution_cudnn.cpp or
-// convolution_no_library.cpp.
+// convolution_cudnn_stub.cpp.
 #pragma once
 
 #include <memory>
@@ -9,15 +9,15 @@
 
 namespace bifrons::cuda {
 
-class LibraryConvolutions {
+class CudnnConvolutions {
  public:
-  LibraryConvolutions();
-  ~LibraryConvolutions();
-  LibraryConvolutions(const LibraryConvolutions&) = delete;
-  LibraryConvolutions& operator=(const LibraryConvolutions&) = delete;
+  CudnnConvolutions();
+  ~CudnnConvolutions();
+  CudnnConvolutions(const CudnnConvolutions&) = delete;
+  CudnnConvolutions& operator=(const CudnnConvolutions&) = delete;
 
   // Whether it may run convolutions with such a weight: then `storage` holds, behind the order of
-  // weight_order.h, the weight as [out][kh][kw][in] and the bias, both bf16 (library_offset).
+  // weight_order.h, the weight as [out][kh][kw][in] and the bias, both bf16 (cudnn_offset).
   static bool takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
                     Padding padding);
 
@@ -36,6 +36,6 @@ class LibraryConvolutions {
 };
 
 // Where the library's part of a convolution's storage begins, in bytes.
-int64_t library_offset(const Convolution& weight);
+int64_t cudnn_offset(const Convolution& weight);
 
 }  // namespace bifrons::cuda

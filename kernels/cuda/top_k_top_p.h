@@ -16,7 +16,7 @@ __device__ inline uint32_t rank_of(float logit) {
 }
 
 // Codes that may be drawn: those above a rank, and of those at the rank the ones up to a code.
-struct Kept {
+struct Allowed {
   uint32_t rank = 0;
   int last = INT32_MAX;
 
@@ -110,8 +110,8 @@ __device__ inline Found find_digit(const WideSums& sums, uint64_t above, uint64_
 // Narrows `kept` to the fewest codes, by rank and then by code, whose weights sum to `target` or
 // more. weight(code) is exact; the whole block calls this.
 template <typename Weight>
-__device__ Kept narrowed(const Kept& kept, const float* logits, int n, uint64_t target,
-                         const Weight& weight) {
+__device__ Allowed narrowed(const Allowed& kept, const float* logits, int n, uint64_t target,
+                            const Weight& weight) {
   __shared__ uint32_t low[kDigit], high[kDigit];
   const WideSums sums{low, high};
   __shared__ uint32_t prefix_found;

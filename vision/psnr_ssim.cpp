@@ -1,5 +1,5 @@
 // Sums in double precision; the window is separable.
-#include "vision/likeness.h"
+#include "vision/psnr_ssim.h"
 
 #include <algorithm>
 #include <cmath>

@@ -8,7 +8,7 @@
 
 namespace bifrons {
 
-struct BarePicture {
+struct StrippedPicture {
   PictureFormat format = PictureFormat::kPng;
   int64_t width = 0;
   int64_t height = 0;
@@ -19,9 +19,9 @@ struct BarePicture {
 
 // Check a container and copy what pixels need. Each throws Error (data) for a damaged file, a size
 // over the limits of picture_read.h (before it looks at pixels) or a kind that is not supported.
-BarePicture bare_png(ByteView file);
-BarePicture bare_jpeg(ByteView file);
-BarePicture bare_webp(ByteView file);
+StrippedPicture strip_png(ByteView file);
+StrippedPicture strip_jpeg(ByteView file);
+StrippedPicture strip_webp(ByteView file);
 
 // Throws Error (data) for a size beyond the limits, or none at all.
 void check_picture_size(int64_t width, int64_t height);

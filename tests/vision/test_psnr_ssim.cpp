@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "vision/likeness.h"
+#include "vision/psnr_ssim.h"
 
 namespace bifrons {
 namespace {

@@ -1,7 +1,7 @@
 // WebP: the RIFF chunks of one still picture, lossy or lossless, with or without transparency.
 #include "kernels/error.h"
-#include "vision/bare_picture.h"
 #include "vision/exif_xmp.h"
+#include "vision/strip_metadata.h"
 
 namespace bifrons {
 namespace {
@@ -20,7 +20,7 @@ void append_chunk(Bytes& out, std::string_view name, ByteView data) {
 }
 
 // The sizes that the two codings say themselves, which is what a decoder allocates.
-void read_size(BarePicture& bare, bool lossless, ByteView data) {
+void read_size(StrippedPicture& bare, bool lossless, ByteView data) {
   if (lossless) {
     if (data.size() < 5 || data[0] != 0x2f) refuse("its pixels do not begin as they should");
     const uint32_t bits = read_little(data, 1, 4);
@@ -38,14 +38,14 @@ void read_size(BarePicture& bare, bool lossless, ByteView data) {
 
 }  // namespace
 
-BarePicture bare_webp(ByteView file) {
+StrippedPicture strip_webp(ByteView file) {
   if (!starts_with(file, 0, "RIFF") || !starts_with(file, 8, "WEBP")) {
     throw Error(ErrorKind::kData, "this is a RIFF file, but not a WebP");
   }
   const size_t size = read_little(file, 4, 4);
   if (size < 4 || size > file.size() - 8) refuse("it ends early");
   file = file.first(8 + size);
-  BarePicture bare{.format = PictureFormat::kWebp};
+  StrippedPicture bare{.format = PictureFormat::kWebp};
   ByteView features, alpha, pixels;
   std::string_view coding;
   for (size_t at = 12; at < file.size();) {

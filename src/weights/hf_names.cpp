@@ -1,5 +1,5 @@
 // The two published naming schemes of the same tensors (docs/janus-pro.md 2.3).
-#include "src/weights/names.h"
+#include "src/weights/hf_names.h"
 
 #include <array>
 #include <optional>

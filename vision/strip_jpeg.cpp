@@ -2,8 +2,8 @@
 #include <string>
 
 #include "kernels/error.h"
-#include "vision/bare_picture.h"
 #include "vision/exif_xmp.h"
+#include "vision/strip_metadata.h"
 
 namespace bifrons {
 namespace {
@@ -34,7 +34,7 @@ bool is_frame(uint32_t marker) {
 }
 
 // Precision, height, width, then three bytes a component.
-void read_frame(BarePicture& bare, uint32_t marker, ByteView data, size_t at) {
+void read_frame(StrippedPicture& bare, uint32_t marker, ByteView data, size_t at) {
   if (bare.channels != 0 || data.size() < 6) refuse(at);
   if (marker > kFirstFrame + 2) refuse_kind("lossless, hierarchical or arithmetic-coded");
   bare.height = read_big(data, 1, 2);
@@ -86,8 +86,8 @@ size_t end_of_scan(ByteView file, size_t at) {
 
 }  // namespace
 
-BarePicture bare_jpeg(ByteView file) {
-  BarePicture bare{.format = PictureFormat::kJpeg, .file = {0xff, kStart}};
+StrippedPicture strip_jpeg(ByteView file) {
+  StrippedPicture bare{.format = PictureFormat::kJpeg, .file = {0xff, kStart}};
   int scans = 0;
   size_t at = 2;
   while (true) {

@@ -5,9 +5,9 @@
 #include <array>
 
 #include "kernels/error.h"
-#include "vision/bare_picture.h"
 #include "vision/exif_xmp.h"
 #include "vision/png_chunks.h"
+#include "vision/strip_metadata.h"
 
 namespace bifrons {
 namespace {
@@ -155,11 +155,11 @@ Bytes header_bytes(const Header& h) {
 
 }  // namespace
 
-BarePicture bare_png(ByteView file) {
+StrippedPicture strip_png(ByteView file) {
   if (!starts_with(file, 0, kPngSignature)) refuse("wrong first bytes");
   size_t at = kPngSignature.size();
   Header h = read_header(next_png_chunk(file, at));
-  BarePicture bare{.format = PictureFormat::kPng, .width = h.width, .height = h.height};
+  StrippedPicture bare{.format = PictureFormat::kPng, .width = h.width, .height = h.height};
   Bytes palette, alpha, pixels;
   PixelCheck check_pixels(h);
   bool after_pixels = false;
