@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/call_checks.h"
+#include "kernels/run_op.h"
 
 namespace bifrons {
 namespace {
@@ -123,14 +124,14 @@ void Backend::gather(const Tensor& y, const Table& table, const Tensor& ids) {
   c.activation("y", y);
   c.array("ids", ids, DType::kI32, y.rows());
   c.equal("columns of y", y.cols(), "columns of the table", table.cols);
-  meter_.add(Op::kGather, y.count() * size_of(table.dtype) + y.bytes() + ids.bytes(), 0);
-  do_gather(y, table, ids);
+  run(Op::kGather, y.count() * size_of(table.dtype) + y.bytes() + ids.bytes(), 0,
+      [&] { do_gather(y, table, ids); });
 }
 
 void Backend::rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
   check_rms_norm(memory_space(), y, x, norm);
-  meter_.add(Op::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count());
-  do_rms_norm(y, x, norm, eps);
+  run(Op::kRmsNorm, x.bytes() + y.bytes() + norm.size * 4, 4 * x.count(),
+      [&] { do_rms_norm(y, x, norm, eps); });
 }
 
 void Backend::layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
@@ -140,32 +141,31 @@ void Backend::layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, dou
   c.alike("x", x, "y", y);
   c.equal("columns of x", x.cols(), "the size of the norm", norm.size);
   require(norm.bias.data() != nullptr || norm.size == 0, "layer_norm: the norm has no bias");
-  meter_.add(Op::kLayerNorm, x.bytes() + y.bytes() + norm.size * 8, 8 * x.count());
-  do_layer_norm(y, x, norm, eps);
+  run(Op::kLayerNorm, x.bytes() + y.bytes() + norm.size * 8, 8 * x.count(),
+      [&] { do_layer_norm(y, x, norm, eps); });
 }
 
 void Backend::linear(const Tensor& y, const Tensor& x, const Linear& weight) {
   const Cost cost = check_linear({"linear", memory_space()}, y, x, weight);
   require(y.dtype == x.dtype || y.dtype == DType::kF32, "linear: x is {} but y is {}",
           name_of(x.dtype), name_of(y.dtype));
-  meter_.add(Op::kLinear, cost.bytes, cost.flops);
-  do_linear(y, x, weight, false);
+  run(Op::kLinear, cost.bytes, cost.flops, [&] { do_linear(y, x, weight, false); });
 }
 
 void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight) {
   const Cost cost = check_linear({"linear_add", memory_space()}, y, x, weight);
   require(y.dtype == x.dtype, "linear_add: x is {} but y is {}", name_of(x.dtype),
           name_of(y.dtype));
-  meter_.add(Op::kLinearAdd, cost.bytes + y.bytes(), cost.flops + y.count());
-  do_linear(y, x, weight, true);
+  run(Op::kLinearAdd, cost.bytes + y.bytes(), cost.flops + y.count(),
+      [&] { do_linear(y, x, weight, true); });
 }
 
 void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                           const RopeTable& rope, const TokenRows& rows) {
   check_rope_append(memory_space(), q, cache, qkv, rope, rows);
-  meter_.add(Op::kRopeAppend, 2 * qkv.bytes(),
-             3 * (qkv.count() - q.rows() * cache.kv_heads() * cache.head_dim()));
-  do_rope_append(q, cache, qkv, rope, rows);
+  run(Op::kRopeAppend, 2 * qkv.bytes(),
+      3 * (qkv.count() - q.rows() * cache.kv_heads() * cache.head_dim()),
+      [&] { do_rope_append(q, cache, qkv, rope, rows); });
 }
 
 void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
@@ -178,15 +178,13 @@ void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
   c.rows(rows, q.rows());
   const int64_t positions = positions_attended(cache, rows);
   const int64_t kv_columns = cache.kv_heads() * cache.head_dim();
-  meter_.add(Op::kAttention, 2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
-             4 * positions * q.cols());
-  do_attention(y, q, cache, rows);
+  run(Op::kAttention, 2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
+      4 * positions * q.cols(), [&] { do_attention(y, q, cache, rows); });
 }
 
 void Backend::swiglu(const Tensor& y, const Tensor& gate_up) {
   check_swiglu(memory_space(), y, gate_up);
-  meter_.add(Op::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count());
-  do_swiglu(y, gate_up);
+  run(Op::kSwiglu, gate_up.bytes() + y.bytes(), 5 * y.count(), [&] { do_swiglu(y, gate_up); });
 }
 
 void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x,
@@ -196,10 +194,9 @@ void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tens
   check_rms_norm(memory_space(), normed, x, norm);
   const Cost product = check_linear({"linear", memory_space()}, qkv, normed, weight);
   check_rope_append(memory_space(), q, cache, qkv, rope, rows);
-  if (do_norm_linear_rope(q, cache, x, norm, eps, weight, rope, rows)) {
-    meter_.add(Op::kNormLinearRope, product.bytes, product.flops);
+  if (run_if(Op::kNormLinearRope, product.bytes, product.flops,
+             [&] { return do_norm_linear_rope(q, cache, x, norm, eps, weight, rope, rows); }))
     return;
-  }
   rms_norm(normed, x, norm, eps);
   linear(qkv, normed, weight);
   rope_append(q, cache, qkv, rope, rows);
@@ -211,10 +208,9 @@ void Backend::norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& n
   check_rms_norm(memory_space(), normed, x, norm);
   const Cost product = check_linear({"linear", memory_space()}, gate_up, normed, weight);
   check_swiglu(memory_space(), y, gate_up);
-  if (do_norm_linear_swiglu(y, x, norm, eps, weight)) {
-    meter_.add(Op::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops);
+  if (run_if(Op::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops,
+             [&] { return do_norm_linear_swiglu(y, x, norm, eps, weight); }))
     return;
-  }
   rms_norm(normed, x, norm, eps);
   linear(gate_up, normed, weight);
   swiglu(y, gate_up);
@@ -225,8 +221,7 @@ void Backend::gelu(const Tensor& y, const Tensor& x) {
   c.activation("x", x);
   c.activation("y", y);
   c.alike("x", x, "y", y);
-  meter_.add(Op::kGelu, x.bytes() + y.bytes(), 5 * y.count());
-  do_gelu(y, x);
+  run(Op::kGelu, x.bytes() + y.bytes(), 5 * y.count(), [&] { do_gelu(y, x); });
 }
 
 namespace {
@@ -255,14 +250,13 @@ void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int
   require(groups > 0 && x.cols() % groups == 0,
           "group_norm: {} channels do not divide into {} groups", x.cols(), groups);
   // The picture is read once for the statistics and once to be normalised.
-  meter_.add(Op::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8, (silu ? 9 : 5) * x.count());
-  do_group_norm(y, x, norm, groups, eps, silu);
+  run(Op::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8, (silu ? 9 : 5) * x.count(),
+      [&] { do_group_norm(y, x, norm, groups, eps, silu); });
 }
 
 void Backend::conv2d(const Tensor& y, const Tensor& x, const Convolution& weight) {
   const Cost cost = check_convolution({"conv2d", memory_space()}, y, x, weight);
-  meter_.add(Op::kConv2d, cost.bytes, cost.flops);
-  do_conv2d(y, x, weight, nullptr);
+  run(Op::kConv2d, cost.bytes, cost.flops, [&] { do_conv2d(y, x, weight, nullptr); });
 }
 
 void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& weight,
@@ -272,8 +266,8 @@ void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& we
   c.activation("residual", residual);
   c.alike("residual", residual, "y", y);
   c.whole("residual", residual);
-  meter_.add(Op::kConv2dAdd, cost.bytes + y.bytes(), cost.flops + y.count());
-  do_conv2d(y, x, weight, &residual);
+  run(Op::kConv2dAdd, cost.bytes + y.bytes(), cost.flops + y.count(),
+      [&] { do_conv2d(y, x, weight, &residual); });
 }
 
 void Backend::upsample2x(const Tensor& y, const Tensor& x) {
@@ -283,8 +277,7 @@ void Backend::upsample2x(const Tensor& y, const Tensor& x) {
   require(x.dtype == y.dtype && y.shape[0] == 2 * x.shape[0] && y.shape[1] == 2 * x.shape[1] &&
               y.shape[2] == x.shape[2],
           "upsample2x: x is {} but y is {}", shape_of(x), shape_of(y));
-  meter_.add(Op::kUpsample2x, x.bytes() + y.bytes(), 0);
-  do_upsample2x(y, x);
+  run(Op::kUpsample2x, x.bytes() + y.bytes(), 0, [&] { do_upsample2x(y, x); });
 }
 
 void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -300,8 +293,8 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
   c.alike("y", y, "q", q);
   require(heads > 0 && q.cols() % heads == 0,
           "full_attention: {} columns do not divide into {} heads", q.cols(), heads);
-  meter_.add(Op::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count());
-  do_full_attention(y, q, k, v, heads);
+  run(Op::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count(),
+      [&] { do_full_attention(y, q, k, v, heads); });
 }
 
 void Backend::to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
@@ -313,8 +306,8 @@ void Backend::to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not
   c.whole("pixels", pixels);
   require(x.rank == 3 && x.cols() == 3 && pixels.same_shape(x),
           "to_pixels: x is {} but pixels is {}", shape_of(x), shape_of(pixels));
-  meter_.add(Op::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count());
-  do_to_pixels(pixels, x, not_finite);
+  run(Op::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count(),
+      [&] { do_to_pixels(pixels, x, not_finite); });
 }
 
 }  // namespace bifrons

@@ -215,6 +215,11 @@ class Backend {
 
   Meter& meter() { return meter_; }
 
+  // From now on every op waits for the device, and its wall time goes to `times`; null ends that.
+  // Borrowed. For shares, not totals: an op that is waited for does not overlap with the next one.
+  // A captured step that is run again calls no op, and is not seen.
+  void time_ops(OpTimes* times) { times_ = times; }
+
  private:
   // Here row by row through the host; a device has something shorter.
   virtual void do_copy(const Tensor& to, const Tensor& from);
@@ -260,7 +265,15 @@ class Backend {
                                  int64_t heads) = 0;
   virtual void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) = 0;
 
+  // Calls `op_function`, counts it, and times it when that was asked for.
+  template <typename OpFunction>
+  void run(Op op, int64_t bytes, int64_t flops, OpFunction op_function);
+  // The same for a fused kernel, which says whether it has run. If not, nothing is counted.
+  template <typename OpFunction>
+  bool run_if(Op op, int64_t bytes, int64_t flops, OpFunction op_function);
+
   Meter meter_;
+  OpTimes* times_ = nullptr;
 };
 
 // threads: 0 takes the number of cores this process may use.

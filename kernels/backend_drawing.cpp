@@ -1,6 +1,7 @@
 // The ops at the end of a step: what is drawn, and how the next step learns of it.
 #include "kernels/backend.h"
 #include "kernels/call_checks.h"
+#include "kernels/run_op.h"
 
 namespace bifrons {
 namespace {
@@ -55,46 +56,42 @@ void check_record_ids(MemorySpace space, const Tensor& ring, const Tensor& ids,
 
 void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
   check_guide(memory_space(), guided, logits, scale);
-  meter_.add(Op::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count());
-  do_guide(guided, logits, scale);
+  run(Op::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count(),
+      [&] { do_guide(guided, logits, scale); });
 }
 
 void Backend::sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
   check_sample(memory_space(), ids, guided, controls);
-  meter_.add(Op::kSample, guided.bytes() + ids.bytes(), 2 * guided.count());
-  do_sample(ids, guided, controls);
+  run(Op::kSample, guided.bytes() + ids.bytes(), 2 * guided.count(),
+      [&] { do_sample(ids, guided, controls); });
 }
 
 void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
                            const Tensor& scale, const SampleControls& controls) {
   check_guide(memory_space(), guided, logits, scale);
   check_sample(memory_space(), ids, guided, controls);
-  if (do_guide_sample(ids, guided, logits, scale, controls)) {
-    meter_.add(Op::kGuideSample, logits.bytes() + guided.bytes() + scale.bytes() + ids.bytes(),
-               5 * guided.count());
+  if (run_if(Op::kGuideSample, logits.bytes() + guided.bytes() + scale.bytes() + ids.bytes(),
+             5 * guided.count(),
+             [&] { return do_guide_sample(ids, guided, logits, scale, controls); }))
     return;
-  }
   guide(guided, logits, scale);
   sample(ids, guided, controls);
 }
 
 void Backend::force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
   check_force_ids(memory_space(), ids, forced, step);
-  meter_.add(Op::kForceIds, ids.bytes() + 2 * step.bytes(), 0);
-  do_force_ids(ids, forced, step);
+  run(Op::kForceIds, ids.bytes() + 2 * step.bytes(), 0, [&] { do_force_ids(ids, forced, step); });
 }
 
 void Backend::record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
   check_record_ids(memory_space(), ring, ids, step);
-  meter_.add(Op::kRecordIds, 3 * step.bytes(), 0);
-  do_record_ids(ring, ids, step);
+  run(Op::kRecordIds, 3 * step.bytes(), 0, [&] { do_record_ids(ring, ids, step); });
 }
 
 void Backend::advance(const Tensor& counters) {
   const Checker c{"advance", memory_space()};
   c.typed("counters", counters, DType::kI32);
-  meter_.add(Op::kAdvance, 2 * counters.bytes(), 0);
-  do_advance(counters);
+  run(Op::kAdvance, 2 * counters.bytes(), 0, [&] { do_advance(counters); });
 }
 
 void Backend::finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring,
@@ -102,13 +99,11 @@ void Backend::finish_step(const Tensor& ids, const Tensor& forced, const Tensor&
   check_force_ids(memory_space(), ids, forced, step);
   check_record_ids(memory_space(), ring, ids, step);
   Checker{"advance", memory_space()}.array("position", position, DType::kI32, 2 * step.count());
-  if (do_finish_step(ids, forced, ring, step, position)) {
-    meter_.add(Op::kFinishStep,
-               ids.bytes() + 2 * ring.rows() * size_of(DType::kI32) + 2 * step.bytes() +
-                   2 * position.bytes(),
-               0);
+  if (run_if(Op::kFinishStep,
+             ids.bytes() + 2 * ring.rows() * size_of(DType::kI32) + 2 * step.bytes() +
+                 2 * position.bytes(),
+             0, [&] { return do_finish_step(ids, forced, ring, step, position); }))
     return;
-  }
   force_ids(ids, forced, step);
   record_ids(ring, ids, step);
   advance(position);

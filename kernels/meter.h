@@ -77,4 +77,15 @@ class Meter {
   std::array<Count, static_cast<size_t>(Op::kCount)> counts_{};
 };
 
+// Wall seconds per op since the last reset (Backend::time_ops).
+class OpTimes {
+ public:
+  void add(Op op, double seconds) { seconds_[static_cast<size_t>(op)] += seconds; }
+  double of(Op op) const { return seconds_[static_cast<size_t>(op)]; }
+  void reset() { seconds_ = {}; }
+
+ private:
+  std::array<double, static_cast<size_t>(Op::kCount)> seconds_{};
+};
+
 }  // namespace bifrons

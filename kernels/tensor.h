@@ -55,6 +55,14 @@ struct Tensor {
     return static_cast<T*>(data);
   }
 
+  // Entries [0, n) along the first dimension: elements of a vector, rows of a matrix.
+  Tensor first(int64_t n) const {
+    check((rank == 1 || rank == 2) && n >= 0 && n <= shape[0], "tensor: first out of range");
+    Tensor t = *this;
+    t.shape[0] = n;
+    if (rank == 1) t.pitch = n;
+    return t;
+  }
   // Rows [begin, begin + n) as a matrix.
   Tensor slice_rows(int64_t begin, int64_t n) const {
     check(begin >= 0 && n >= 0 && begin + n <= rows(), "tensor: slice_rows out of range");

@@ -5,60 +5,48 @@
 #include <numeric>
 
 namespace bifrons {
-namespace {
 
-// Areas of scratch memory in order; widths in columns.
-enum Area { kX, kNormed, kMixed, kQkv, kInner, kPatches, kAreas };
-
-int64_t columns(const TowerConfig& config, int area) {
-  switch (area) {
-    case kQkv:
-      return 3 * config.width;
-    case kInner:
-      return config.mlp_width;
-    case kPatches:
-      return config.patch_values();
-    default:
-      return config.width;
-  }
+TowerActivations VisionTower::lay_out(Arena& arena) const {
+  const int64_t tokens = config_.tokens();
+  TowerActivations a;
+  a.x = arena.take(activation_, {tokens, config_.width});
+  a.normed = arena.take(activation_, {tokens, config_.width});
+  a.mixed = arena.take(activation_, {tokens, config_.width});
+  a.qkv = arena.take(activation_, {tokens, 3 * config_.width});
+  a.inner = arena.take(activation_, {tokens, config_.mlp_width});
+  a.patches = arena.take(activation_, {tokens, config_.patch_values()});
+  return a;
 }
-
-int64_t bytes_of(const TowerConfig& config, int area, DType dtype) {
-  return (config.tokens() * columns(config, area) * size_of(dtype) + 63) / 64 * 64;
-}
-
-}  // namespace
 
 int64_t VisionTower::scratch_bytes() const {
-  int64_t sum = 0;
-  for (int a = 0; a < kAreas; ++a) sum += bytes_of(config_, a, activation_);
-  return sum;
+  Arena counted;
+  lay_out(counted);
+  return counted.bytes();
 }
 
 void VisionTower::allocate(Backend& b) {
   scratch_ = b.allocate(scratch_bytes());
+  Arena arena(scratch_);
+  activations_ = lay_out(arena);
   order_ = b.allocate(config_.tokens() * size_of(DType::kI32));
   std::vector<int32_t> order(config_.tokens());
   std::iota(order.begin(), order.end(), 0);
   b.upload(order_.view(DType::kI32, {config_.tokens()}), order.data());
 }
 
-Tensor VisionTower::area(int index) const {
+const TowerActivations& VisionTower::activations() const {
   check(scratch_.data() != nullptr, "vision tower: allocate first");
-  int64_t offset = 0;
-  for (int a = 0; a < index; ++a) offset += bytes_of(config_, a, activation_);
-  return scratch_.view(activation_, {config_.tokens(), columns(config_, index)}, offset);
+  return activations_;
 }
 
-Tensor VisionTower::patches() const { return area(kPatches); }
+Tensor VisionTower::patches() const { return activations().patches; }
 
 Tensor VisionTower::encode(Backend& b) {
   const int64_t width = config_.width;
-  const Tensor x = area(kX), normed = area(kNormed), mixed = area(kMixed);
-  const Tensor qkv = area(kQkv), inner = area(kInner);
+  const auto& [x, normed, mixed, qkv, inner, patches] = activations();
 
   b.gather(x, weights_.positions, order_.view(DType::kI32, {config_.tokens()}));
-  b.linear_add(x, patches(), weights_.patch_embedding);
+  b.linear_add(x, patches, weights_.patch_embedding);
   for (const TowerBlockWeights& w : weights_.blocks) {
     b.layer_norm(normed, x, w.norm1, config_.norm_eps);
     b.linear(qkv, normed, w.qkv);

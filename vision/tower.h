@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "kernels/arena.h"
 #include "kernels/backend.h"
 #include "kernels/weight_visitor.h"
 #include "vision/tower_config.h"
@@ -28,6 +29,16 @@ struct TowerWeights {
 
 void visit(TowerWeights& weights, const TowerConfig& config, WeightVisitor& visitor);
 
+// What encode() writes on its way; a row for each patch.
+struct TowerActivations {
+  Tensor x;        // [tokens, W], the residual stream
+  Tensor normed;   // [tokens, W]
+  Tensor mixed;    // [tokens, W], of attention
+  Tensor qkv;      // [tokens, 3 W]
+  Tensor inner;    // [tokens, M]
+  Tensor patches;  // [tokens, 3 patch^2]
+};
+
 class VisionTower {
  public:
   // Weights are bound by the caller; `activation` is bf16 or f32.
@@ -48,13 +59,15 @@ class VisionTower {
   Tensor encode(Backend& b);
 
  private:
-  Tensor area(int index) const;
+  TowerActivations lay_out(Arena& arena) const;
+  const TowerActivations& activations() const;
 
   TowerConfig config_;
   DType activation_;
   TowerWeights weights_;
   Buffer scratch_;
-  Buffer order_;  // i32 [tokens] = 0, 1, 2 ..
+  TowerActivations activations_;  // on scratch_
+  Buffer order_;                  // i32 [tokens] = 0, 1, 2 ..
 };
 
 }  // namespace bifrons

@@ -18,16 +18,27 @@ constexpr std::array<int64_t, 14> kCapturedLanes = {1,  2,  4,  8,  12,  16,  24
 
 }  // namespace
 
-// One array after another, each for all lanes, so that the addresses do not depend on how many are
-// busy.
+// Each tensor is for all lanes, and a step works on the first of them: an address does not depend
+// on how many lanes are busy, so that captured steps stay valid.
 struct Lanes::Controls {
-  // i32 or f32 per lane
-  static int64_t words(const Config& config) { return 11 + config.image_tokens(); }
-
   TokenRows rows;         // [2 P]
   SampleControls sample;  // [P]
   Tensor guidance;        // f32 [P]
   Tensor forced;          // i32 [P, image_tokens]; -1 is drawn
+
+  static Controls lay_out(Arena& arena, int64_t lanes, int64_t image_tokens) {
+    Controls c;
+    c.rows.sequence = arena.take(DType::kI32, {2 * lanes});
+    c.rows.position = arena.take(DType::kI32, {2 * lanes});
+    c.sample.seed = arena.take(DType::kI32, {lanes, 2});
+    c.sample.step = arena.take(DType::kI32, {lanes});
+    c.sample.top_k = arena.take(DType::kI32, {lanes});
+    c.sample.temperature = arena.take(DType::kF32, {lanes});
+    c.sample.top_p = arena.take(DType::kF32, {lanes});
+    c.guidance = arena.take(DType::kF32, {lanes});
+    c.forced = arena.take(DType::kI32, {lanes, image_tokens});
+    return c;
+  }
 };
 
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
@@ -66,7 +77,9 @@ void Lanes::reserve(int64_t count) {
   head_activations_ = head_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
-  controls_ = b_.allocate(Controls::words(config_) * count * 4);
+  Arena counted;
+  Controls::lay_out(counted, count, config_.image_tokens());
+  controls_ = b_.allocate(counted.bytes());
   id_ring_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   count_ = count;
 }
@@ -195,23 +208,13 @@ int64_t Lanes::filled_up(int64_t lanes) const {
 }
 
 Lanes::Controls Lanes::controls(int64_t lanes) const {
-  int64_t word = 0;
-  const auto take = [&](DType dtype, int64_t each) {
-    const Tensor all = controls_.view(dtype, {lanes * each}, word * count_ * 4);
-    word += each;
-    return all;
-  };
-  Controls c;
-  c.rows.sequence = take(DType::kI32, 2);
-  c.rows.position = take(DType::kI32, 2);
-  c.sample.seed = take(DType::kI32, 2).reshape({lanes, 2});
-  c.sample.step = take(DType::kI32, 1);
-  c.sample.top_k = take(DType::kI32, 1);
-  c.sample.temperature = take(DType::kF32, 1);
-  c.sample.top_p = take(DType::kF32, 1);
-  c.guidance = take(DType::kF32, 1);
-  const int64_t tokens = config_.image_tokens();
-  c.forced = take(DType::kI32, tokens).reshape({lanes, tokens});
+  Arena arena(controls_);
+  Controls c = Controls::lay_out(arena, count_, config_.image_tokens());
+  for (Tensor* pair : {&c.rows.sequence, &c.rows.position}) *pair = pair->first(2 * lanes);
+  for (Tensor* one : {&c.sample.seed, &c.sample.step, &c.sample.top_k, &c.sample.temperature,
+                      &c.sample.top_p, &c.guidance, &c.forced}) {
+    *one = one->first(lanes);
+  }
   return c;
 }
 

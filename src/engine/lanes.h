@@ -104,7 +104,7 @@ class Lanes {
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
     int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()) + unread; }
   };
-  struct Controls;  // views on what the device knows about the first lanes
+  struct Controls;  // what the device knows about the lanes
 
   bool find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures);
   void run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted);

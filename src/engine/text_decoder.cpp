@@ -4,17 +4,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <cstddef>
 #include <numeric>
 
+#include "src/engine/lanes.h"
 #include "src/model/rope.h"
 
 namespace bifrons {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 256;     // of a prompt
 constexpr int64_t kCapacityStep = 1024;  // the cache grows by this many positions
-constexpr int64_t kControlWords = 6;     // of a draw
+
+// Of one draw: what the host writes in one upload.
+struct ControlWords {
+  float temperature, top_p;
+  int32_t top_k, step;
+  uint32_t seed[2];  // low and high
+};
 
 }  // namespace
 
@@ -31,9 +37,9 @@ TextDecoder::TextDecoder(const Engine::Parts& parts, UnderstandingModel& underst
       inverse_frequency_(inverse_frequencies(config_.rope_theta, config_.head_dim,
                                              parts.rope == RopeMode::kBf16)) {
   const int64_t row = config_.hidden * size_of(transformer_.activation());
-  activations_ = transformer_.make_activations(b_, kRowsAtOnce);
-  counters_ = b_.allocate(3 * kRowsAtOnce * size_of(DType::kI32));
-  controls_ = b_.allocate(kControlWords * size_of(DType::kI32));
+  activations_ = transformer_.make_activations(b_, kPrefillRows);
+  counters_ = b_.allocate(3 * kPrefillRows * size_of(DType::kI32));
+  controls_ = b_.allocate(sizeof(ControlWords));
   token_ = b_.allocate(3 * size_of(DType::kI32));
   input_ = b_.allocate(row);
   hidden_ = b_.allocate(row);
@@ -101,8 +107,8 @@ int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPictu
 // Rows `first` and on of the prompt: the tokens' own, then the pictures' over their placeholders.
 void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
                         std::span<const SeenPicture> pictures, int64_t first) {
-  for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
-    const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
+  for (int64_t begin = 0; begin < x.rows(); begin += kPrefillRows) {
+    const int64_t n = std::min(kPrefillRows, x.rows() - begin);
     const Tensor id = counters_.view(DType::kI32, {n});
     b_.upload(id, prompt.ids.data() + first + begin);
     b_.gather(x.slice_rows(begin, n), transformer_.weights().token_embedding, id);
@@ -129,7 +135,7 @@ TokenRows TextDecoder::place_rows(int64_t count, int64_t first) {
   std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
   const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
     const Tensor t =
-        counters_.view(DType::kI32, {count}, part * kRowsAtOnce * size_of(DType::kI32));
+        counters_.view(DType::kI32, {count}, part * kPrefillRows * size_of(DType::kI32));
     b_.upload(t, values.data());
     return t;
   };
@@ -137,8 +143,8 @@ TokenRows TextDecoder::place_rows(int64_t count, int64_t first) {
 }
 
 void TextDecoder::run(const Tensor& x, int64_t first) {
-  for (int64_t begin = 0; begin < x.rows(); begin += kRowsAtOnce) {
-    const int64_t n = std::min(kRowsAtOnce, x.rows() - begin);
+  for (int64_t begin = 0; begin < x.rows(); begin += kPrefillRows) {
+    const int64_t n = std::min(kPrefillRows, x.rows() - begin);
     transformer_.forward(b_, x.slice_rows(begin, n), place_rows(n, first + begin), memory_,
                          activations_);
   }
@@ -173,23 +179,22 @@ void TextDecoder::append(int32_t token) {
 }
 
 int32_t TextDecoder::sample(const ReplyOptions& options, int32_t step) {
-  const int32_t words[kControlWords] = {
-      std::bit_cast<int32_t>(static_cast<float>(options.temperature)),
-      std::bit_cast<int32_t>(static_cast<float>(options.top_p)),
+  const ControlWords words{
+      static_cast<float>(options.temperature),
+      static_cast<float>(options.top_p),
       static_cast<int32_t>(std::min(options.top_k, config_.vocabulary)),
       step,
-      static_cast<int32_t>(static_cast<uint32_t>(options.seed)),
-      static_cast<int32_t>(static_cast<uint32_t>(options.seed >> 32))};
-  b_.upload(controls_.view(DType::kI32, {kControlWords}), words);
-  const auto word = [&](DType dtype, int64_t i) {
-    return controls_.view(dtype, {1}, i * size_of(DType::kI32));
+      {static_cast<uint32_t>(options.seed), static_cast<uint32_t>(options.seed >> 32)}};
+  b_.upload(controls_.view(DType::kU8, {sizeof(words)}), &words);
+  const auto word = [&](DType dtype, std::initializer_list<int64_t> shape, size_t offset) {
+    return controls_.view(dtype, shape, static_cast<int64_t>(offset));
   };
   SampleControls controls;
-  controls.temperature = word(DType::kF32, 0);
-  controls.top_p = word(DType::kF32, 1);
-  controls.top_k = word(DType::kI32, 2);
-  controls.step = word(DType::kI32, 3);
-  controls.seed = controls_.view(DType::kI32, {1, 2}, 4 * size_of(DType::kI32));
+  controls.temperature = word(DType::kF32, {1}, offsetof(ControlWords, temperature));
+  controls.top_p = word(DType::kF32, {1}, offsetof(ControlWords, top_p));
+  controls.top_k = word(DType::kI32, {1}, offsetof(ControlWords, top_k));
+  controls.step = word(DType::kI32, {1}, offsetof(ControlWords, step));
+  controls.seed = word(DType::kI32, {1, 2}, offsetof(ControlWords, seed));
   const Tensor ids = ids_.view(DType::kI32, {2});
   b_.sample(ids, logits_.view(DType::kF32, {1, config_.vocabulary}), controls);
   int32_t drawn[2] = {};

@@ -12,10 +12,11 @@ constexpr int64_t kMaxBytes = 1 << 20;
 constexpr const char* kFile = "processor_config.json";
 
 ChatWords published() {
-  return {"You are a helpful language and vision assistant. You are able to understand the visual "
-          "content that the user provides, and assist the user with a variety of tasks using "
-          "natural language.",
-          "Describe the picture.", "Does this picture show \"{prompt}\"? Answer Yes or No."};
+  return {
+      "You are a helpful language and vision assistant. You are able to understand the visual "
+      "content that the user provides, and assist the user with a variety of tasks using "
+      "natural language.",
+      "Describe the picture.", "Does this picture show \"{prompt}\"? Answer Yes or No."};
 }
 
 }  // namespace

@@ -236,9 +236,8 @@ TowerConfig read_tower_sizes(const Fields& fields, const TowerNames& names, bool
   tower.layers = fields.integer(names.layers, tower.layers, 1, 128);
   tower.heads = fields.integer(names.heads, tower.heads, 1, 256);
   if (tower.width % tower.heads != 0) {
-    fields.fail(names.heads,
-                fmt::format("is {}, which does not divide {} {}", tower.heads, names.width,
-                            tower.width));
+    fields.fail(names.heads, fmt::format("is {}, which does not divide {} {}", tower.heads,
+                                         names.width, tower.width));
   }
   const double ratio = fields.real("mlp_ratio", 4.0);
   if (!(ratio > 0 && ratio <= 64)) fields.fail("mlp_ratio", "must lie between 0 and 64");
@@ -251,8 +250,8 @@ TowerConfig read_tower_sizes(const Fields& fields, const TowerNames& names, bool
                                           tower.image_size, tower.patch));
   }
   if (tower.tokens() > 16384) {
-    fields.fail("image_size", fmt::format("makes {} patches; at most 16384 are supported",
-                                          tower.tokens()));
+    fields.fail("image_size",
+                fmt::format("makes {} patches; at most 16384 are supported", tower.tokens()));
   }
   return tower;
 }

@@ -3,18 +3,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace bifrons {
-namespace {
-
-// Widths of the areas in the order of make_activations, in bytes a picture.
-int64_t bytes_of(int64_t rows, int64_t cols, DType dtype) {
-  return (rows * cols * size_of(dtype) + 63) / 64 * 64;
-}
-
-}  // namespace
-
 ImageHeadActivations ImageHeadActivations::first(int64_t n) const {
   ImageHeadActivations a = rows(2 * n);
   a.guided = guided.slice_rows(0, n);
@@ -26,39 +18,36 @@ ImageHeadActivations ImageHeadActivations::rows(int64_t n) const {
   a.hidden = hidden.slice_rows(0, n);
   a.inner = inner.slice_rows(0, n);
   a.logits = logits.slice_rows(0, n);
-  a.ids = ids.reshape({ids.count(), 1}).slice_rows(0, n).reshape({n});
+  a.ids = ids.first(n);
   a.code = code.slice_rows(0, n);
   a.aligned = aligned.slice_rows(0, n);
   return a;
 }
 
-int64_t ImageHead::activation_bytes(int64_t pictures) const {
+ImageHeadActivations ImageHead::lay_out(Arena& arena, int64_t pictures) const {
   const int64_t rows = 2 * pictures;
-  return bytes_of(rows, config_.transformer.hidden, activation_) +
-         bytes_of(rows, config_.image_token_embed, activation_) +
-         bytes_of(rows, config_.vq.codebook, DType::kF32) +
-         bytes_of(pictures, config_.vq.codebook, DType::kF32) + bytes_of(rows, 1, DType::kI32) +
-         bytes_of(rows, config_.vq.code_dim, activation_) +
-         bytes_of(rows, config_.gen_aligner_width, activation_);
+  ImageHeadActivations a;
+  a.hidden = arena.take(activation_, {rows, config_.transformer.hidden});
+  a.inner = arena.take(activation_, {rows, config_.image_token_embed});
+  a.logits = arena.take(DType::kF32, {rows, config_.vq.codebook});
+  a.guided = arena.take(DType::kF32, {pictures, config_.vq.codebook});
+  a.ids = arena.take(DType::kI32, {rows});
+  a.code = arena.take(activation_, {rows, config_.vq.code_dim});
+  a.aligned = arena.take(activation_, {rows, config_.gen_aligner_width});
+  return a;
+}
+
+int64_t ImageHead::activation_bytes(int64_t pictures) const {
+  Arena counted;
+  lay_out(counted, pictures);
+  return counted.bytes();
 }
 
 ImageHeadActivations ImageHead::make_activations(Backend& b, int64_t pictures) const {
-  const int64_t rows = 2 * pictures;
-  ImageHeadActivations a;
-  a.storage = b.allocate(activation_bytes(pictures));
-  int64_t offset = 0;
-  const auto take = [&](int64_t n, int64_t cols, DType dtype) {
-    const Tensor t = a.storage.view(dtype, {n, cols}, offset);
-    offset += bytes_of(n, cols, dtype);
-    return t;
-  };
-  a.hidden = take(rows, config_.transformer.hidden, activation_);
-  a.inner = take(rows, config_.image_token_embed, activation_);
-  a.logits = take(rows, config_.vq.codebook, DType::kF32);
-  a.guided = take(pictures, config_.vq.codebook, DType::kF32);
-  a.ids = take(rows, 1, DType::kI32).reshape({rows});
-  a.code = take(rows, config_.vq.code_dim, activation_);
-  a.aligned = take(rows, config_.gen_aligner_width, activation_);
+  Buffer storage = b.allocate(activation_bytes(pictures));
+  Arena arena(storage);
+  ImageHeadActivations a = lay_out(arena, pictures);
+  a.storage = std::move(storage);
   return a;
 }
 

@@ -2,6 +2,7 @@
 // codes, codes to the next input.
 #pragma once
 
+#include "kernels/arena.h"
 #include "kernels/backend.h"
 #include "src/model/weights.h"
 
@@ -49,6 +50,7 @@ class ImageHead {
   void precompute_inputs(Backend& b);
 
  private:
+  ImageHeadActivations lay_out(Arena& arena, int64_t pictures) const;
   void align(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
 
   Config config_;

@@ -1,6 +1,8 @@
 // The decoder as a page of ops.
 #include "src/model/transformer.h"
 
+#include <utility>
+
 namespace bifrons {
 
 void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
@@ -46,31 +48,30 @@ PagedKvCache Transformer::make_memory(Backend& b, int64_t sequences, int64_t cap
   return memory;
 }
 
-int64_t Transformer::activation_bytes(int64_t rows) const {
-  const int64_t q_width = config_.heads * config_.head_dim;
-  const int64_t kv_width = config_.kv_heads * config_.head_dim;
-  const int64_t columns =
-      config_.hidden + (q_width + 2 * kv_width) + 2 * q_width + 3 * config_.intermediate;
-  return rows * columns * size_of(activation_);
-}
-
-TransformerActivations Transformer::make_activations(Backend& b, int64_t rows) const {
+TransformerActivations Transformer::lay_out(Arena& arena, int64_t rows) const {
   const int64_t q_width = config_.heads * config_.head_dim;
   const int64_t kv_width = config_.kv_heads * config_.head_dim;
   TransformerActivations a;
-  a.storage = b.allocate(activation_bytes(rows));
-  int64_t offset = 0;
-  const auto take = [&](int64_t cols) {
-    const Tensor t = a.storage.view(activation_, {rows, cols}, offset);
-    offset += t.bytes();
-    return t;
-  };
-  a.normed = take(config_.hidden);
-  a.qkv = take(q_width + 2 * kv_width);
-  a.q = take(q_width);
-  a.mixed = take(q_width);
-  a.gate_up = take(2 * config_.intermediate);
-  a.gated = take(config_.intermediate);
+  a.normed = arena.take(activation_, {rows, config_.hidden});
+  a.qkv = arena.take(activation_, {rows, q_width + 2 * kv_width});
+  a.q = arena.take(activation_, {rows, q_width});
+  a.mixed = arena.take(activation_, {rows, q_width});
+  a.gate_up = arena.take(activation_, {rows, 2 * config_.intermediate});
+  a.gated = arena.take(activation_, {rows, config_.intermediate});
+  return a;
+}
+
+int64_t Transformer::activation_bytes(int64_t rows) const {
+  Arena counted;
+  lay_out(counted, rows);
+  return counted.bytes();
+}
+
+TransformerActivations Transformer::make_activations(Backend& b, int64_t rows) const {
+  Buffer storage = b.allocate(activation_bytes(rows));
+  Arena arena(storage);
+  TransformerActivations a = lay_out(arena, rows);
+  a.storage = std::move(storage);
   return a;
 }
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "kernels/arena.h"
 #include "kernels/backend.h"
 #include "src/model/paged_kv_cache.h"
 #include "src/model/weights.h"
@@ -48,6 +49,8 @@ class Transformer {
                const TransformerActivations& activations) const;
 
  private:
+  TransformerActivations lay_out(Arena& arena, int64_t rows) const;
+
   TransformerConfig config_;
   DType activation_;
   TransformerWeights weights_;

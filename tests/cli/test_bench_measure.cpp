@@ -6,8 +6,8 @@
 #include <chrono>
 #include <map>
 
-#include "kernels/timed_backend.h"
 #include "src/weights/checkpoint.h"
+#include "tests/support/forwarding_backend.h"
 #include "tests/support/golden.h"
 #include "tools/bifrons/bench_measure.h"
 
@@ -15,9 +15,9 @@ namespace bifrons::testing {
 namespace {
 
 // Tells what was launched and waited for, in order, and has so much memory and no more.
-class Watched final : public TimedBackend {
+class Watched final : public ForwardingBackend {
  public:
-  explicit Watched(Backend& inner) : TimedBackend(inner), inner_(inner) {}
+  explicit Watched(Backend& inner) : ForwardingBackend(inner), inner_(inner) {}
 
   // g a gather (a look begins with one, too), l a layer norm, p pixels, s a synchronisation; equal
   // ones in a row once.

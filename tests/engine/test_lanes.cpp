@@ -3,17 +3,17 @@
 
 #include <map>
 
-#include "kernels/timed_backend.h"
 #include "src/engine/scheduler.h"
 #include "tests/engine/lane_toy.h"
+#include "tests/support/forwarding_backend.h"
 
 namespace bifrons {
 namespace {
 
 // Breaks the draw of one picture in one step.
-class Faulty final : public TimedBackend {
+class Faulty final : public ForwardingBackend {
  public:
-  explicit Faulty(Backend& inner) : TimedBackend(inner), inner_(inner) {}
+  explicit Faulty(Backend& inner) : ForwardingBackend(inner), inner_(inner) {}
   int64_t breaks_in_draw = -1;  // counted from 0
   int64_t breaks_picture = 0;
 
@@ -60,13 +60,13 @@ TEST(Lanes, FewerLanesRememberNothingOfMore) {
 }
 
 // Gives no more memory than `limit` bytes, once told so.
-class Small final : public TimedBackend {
+class Small final : public ForwardingBackend {
  public:
-  explicit Small(Backend& inner) : TimedBackend(inner) {}
+  explicit Small(Backend& inner) : ForwardingBackend(inner) {}
   bool full = false;
   Buffer allocate(int64_t bytes) override {
     if (full) throw Error(ErrorKind::kUnavailable, "no memory for " + std::to_string(bytes));
-    return TimedBackend::allocate(bytes);
+    return ForwardingBackend::allocate(bytes);
   }
 };
 

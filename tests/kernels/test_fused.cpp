@@ -70,9 +70,16 @@ TEST_P(Fused, NormLinearSwiglu) {
     b->linear(both.tensor(), normed.tensor(), weight);
     b->swiglu(parts.tensor(), both.tensor());
     const int64_t before = b->meter().of(Op::kNormLinearSwiglu).calls;
+    OpTimes times;
+    b->time_ops(&times);
     b->norm_linear_swiglu(fused.tensor(), x.tensor(), n, 1e-5, weight, normed.tensor(),
                           both.tensor());
+    b->time_ops(nullptr);
     expect_fused(s, Op::kNormLinearSwiglu, before);
+    // What has run was timed: the kernel, or else its parts.
+    const bool ran_fused = b->meter().of(Op::kNormLinearSwiglu).calls > before;
+    EXPECT_EQ(times.of(Op::kNormLinearSwiglu) > 0, ran_fused);
+    EXPECT_EQ(times.of(Op::kLinear) > 0, !ran_fused);
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
     EXPECT_TRUE(fused.guards_hold() && x.untouched());
   }

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernels/timed_backend.h"
-
 namespace bifrons {
 
 void Bench::attempt(const std::string& name, const std::function<void()>& part) {
@@ -52,28 +50,40 @@ double Case::time() {
   });
 }
 
+Profile Case::profile() const {
+  Profile profile;
+  struct Timing {
+    Backend& b;
+    Timing(Backend& backend, OpTimes& times) : b(backend) { b.time_ops(&times); }
+    ~Timing() { b.time_ops(nullptr); }
+  } timing(b_, profile.times);
+  b_.meter().reset();
+  run_(b_);
+  profile.counted = b_.meter();
+  return profile;
+}
+
 void add_ops(Bench& bench, const Case& c, double bandwidth) {
   struct Part {
     Op op;
     std::vector<double> seconds;
   };
-  TimedBackend timed(bench.backend);
   std::vector<Part> parts;
   for (size_t v = 0; v < static_cast<size_t>(Op::kCount); ++v) {
     parts.push_back({static_cast<Op>(v), {}});
   }
+  Meter counted;
   for (int i = 0; i < bench.options.repeats; ++i) {
-    timed.reset();
-    timed.meter().reset();
-    c.run_on(timed);
-    for (Part& part : parts) part.seconds.push_back(timed.seconds(part.op));
+    const Profile profile = c.profile();
+    counted = profile.counted;
+    for (Part& part : parts) part.seconds.push_back(profile.times.of(part.op));
   }
-  std::erase_if(parts, [&](const Part& p) { return timed.meter().of(p.op).calls == 0; });
+  std::erase_if(parts, [&](const Part& p) { return counted.of(p.op).calls == 0; });
   std::sort(parts.begin(), parts.end(),
             [](const Part& x, const Part& y) { return median(x.seconds) > median(y.seconds); });
   for (const Part& part : parts) {
     bench.report.rows.push_back(row_of(fmt::format("  {}", name_of(part.op)), part.seconds,
-                                       timed.meter().of(part.op), bandwidth));
+                                       counted.of(part.op), bandwidth));
   }
 }
 

@@ -42,6 +42,12 @@ double seconds_of(Run run) {
 BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
                 const Meter::Count& work, double bandwidth);
 
+// Time and work of every op of one run, fused kernels included.
+struct Profile {
+  OpTimes times;
+  Meter counted;
+};
+
 // Work that is run again and again.
 class Case {
  public:
@@ -52,7 +58,8 @@ class Case {
 
   const std::string& name() const { return name_; }
   const Meter::Count& work() const { return work_; }
-  void run_on(Backend& b) const { run_(b); }
+  // Runs it once, op by op: not as a captured step.
+  Profile profile() const;
   // Seconds of a run, until the device is done.
   double time();
 

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "kernels/timed_backend.h"
-
 namespace bifrons {
 
 void measure_vq(Bench& bench) {
@@ -25,29 +23,27 @@ void measure_vq(Bench& bench) {
 
     Case decode(
         b, name, [&](Backend& on) { model.decoder.decode(on, pixel, code); }, false);
-    TimedBackend timed(b);
+    Profile profile;
     std::vector<double> whole, convolutions, norms, bandwidths;
     // On a CPU a decode takes a second or more, and every turn has two.
     const int repeats = bench.options.repeats / (b.memory_space() == MemorySpace::kHost ? 4 : 1);
     for (int i = 0; i < std::max(3, repeats); ++i) {
       bandwidths.push_back(bench.measure_bandwidth());
       whole.push_back(decode.time());
-      timed.reset();
-      timed.meter().reset();
-      decode.run_on(timed);
-      convolutions.push_back(timed.seconds(Op::kConv2d) + timed.seconds(Op::kConv2dAdd));
-      norms.push_back(timed.seconds(Op::kGroupNorm));
+      profile = decode.profile();
+      convolutions.push_back(profile.times.of(Op::kConv2d) + profile.times.of(Op::kConv2dAdd));
+      norms.push_back(profile.times.of(Op::kGroupNorm));
     }
     BenchRow row = row_of(name, whole, decode.work(), 0);
     row.ratio = paired_ratio(whole, convolutions);
     row.ratio_to = "its convolutions alone";
     bench.report.rows.push_back(row);
 
-    const auto flops = [&](Op op) { return timed.meter().of(op).flops; };
+    const auto flops = [&](Op op) { return profile.counted.of(op).flops; };
     bench.report.rows.push_back(row_of("  its convolutions", convolutions,
                                        {.flops = flops(Op::kConv2d) + flops(Op::kConv2dAdd)}, 0));
     bench.report.rows.push_back(
-        row_of("  its group norms", norms, timed.meter().of(Op::kGroupNorm), median(bandwidths)));
+        row_of("  its group norms", norms, profile.counted.of(Op::kGroupNorm), median(bandwidths)));
   });
 }
 

@@ -1,20 +1,15 @@
-// A backend that times every op of another: where a forward pass spends its time.
+// A backend that hands every op to another one: a base for tests that watch or break some of them.
 #pragma once
-
-#include <array>
 
 #include "kernels/backend.h"
 
 namespace bifrons {
 
-// Forwards each op to `inner` (which must outlive it) and adds up wall time per op. On devices
-// that run ahead of the host it waits after each op, so use it to compare shares, not totals.
-class TimedBackend : public Backend {
+// Forwards to `inner`, which must outlive it. It offers no fused kernels, so that every part of
+// them passes through here.
+class ForwardingBackend : public Backend {
  public:
-  explicit TimedBackend(Backend& inner) : inner_(inner) {}
-
-  double seconds(Op op) const { return seconds_[static_cast<size_t>(op)]; }
-  void reset() { seconds_ = {}; }
+  explicit ForwardingBackend(Backend& inner) : inner_(inner) {}
 
   std::string_view name() const override { return inner_.name(); }
   std::string_view description() const override { return inner_.description(); }
@@ -38,9 +33,6 @@ class TimedBackend : public Backend {
   Table make_table(const HostArray& rows) override { return inner_.make_table(rows); }
 
  private:
-  template <typename Run>
-  void timed(Op op, Run run);
-
   void do_copy(const Tensor& to, const Tensor& from) override { inner_.copy(to, from); }
   void do_gather(const Tensor& y, const Table& table, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) override;
@@ -67,7 +59,6 @@ class TimedBackend : public Backend {
   void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override;
 
   Backend& inner_;
-  std::array<double, static_cast<size_t>(Op::kCount)> seconds_{};
 };
 
 }  // namespace bifrons

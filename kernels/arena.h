@@ -1,0 +1,35 @@
+// Tensors laid out one after another in one buffer.
+#pragma once
+
+#include <initializer_list>
+#include <utility>
+
+#include "kernels/buffer.h"
+
+namespace bifrons {
+
+// Without a buffer it only counts, so one function that takes tensors gives both their size and the
+// tensors themselves.
+class Arena {
+ public:
+  Arena() = default;
+  // Borrowed.
+  explicit Arena(const Buffer& buffer) : buffer_(&buffer) {}
+
+  // The next tensor, 64-byte aligned within the buffer. Without a buffer it has no memory.
+  Tensor take(DType dtype, std::initializer_list<int64_t> shape) {
+    constexpr int64_t kAlignment = 64;
+    const Tensor unplaced(nullptr, dtype, shape);
+    const int64_t begin = bytes_;
+    bytes_ += (unplaced.bytes() + kAlignment - 1) / kAlignment * kAlignment;
+    return buffer_ ? buffer_->view(dtype, shape, begin) : unplaced;
+  }
+  // Bytes of all tensors taken so far.
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  const Buffer* buffer_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace bifrons
