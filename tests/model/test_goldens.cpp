@@ -99,6 +99,9 @@ class Goldens : public ::testing::TestWithParam<const char*> {
   }
 };
 
+class GoldensOfF32Models : public Goldens {};
+class GoldensOfBf16Models : public Goldens {};
+
 TEST_P(Goldens, PromptIds) {
   const std::string directory = golden::directory() + GetParam();
   const golden::Tensors expected(directory + "/expected/expected.safetensors");
@@ -147,9 +150,8 @@ TEST_P(Goldens, GreedyCodesInF32) {
   EXPECT_EQ(lanes.busy(), 0);
 }
 
-TEST_P(Goldens, RopeOfTheOriginalScripts) {
+TEST_P(GoldensOfF32Models, RopeOfTheOriginalScripts) {
   Toy toy(GetParam(), DType::kF32);
-  if (!toy.expected.has("draw0.logits_rope_bf16")) GTEST_SKIP() << "f32 models only";
   const auto reference = toy.expected.values<float>("draw0.logits_rope_bf16");
   const auto prompt = toy.expected.values<int32_t>("draw0.prompt_ids");
   const auto null = toy.expected.values<int32_t>("draw0.null_ids");
@@ -164,9 +166,8 @@ TEST_P(Goldens, RopeOfTheOriginalScripts) {
 // In bf16 every order of summation gives other roundings, so the reference's own distance from f32
 // is the measure: ours may be no farther from f32, and no farther from the reference than two such
 // distances.
-TEST_P(Goldens, LogitsInBf16) {
+TEST_P(GoldensOfBf16Models, Logits) {
   Toy toy(GetParam(), DType::kBf16);
-  if (!toy.expected.has("draw0.logits_bf16")) GTEST_SKIP() << "bf16 models only";
   for (const std::string draw : {"draw0", "draw1"}) {
     const auto exact = toy.expected.values<float>(draw + ".logits");
     const auto reference = toy.expected.values<float>(draw + ".logits_bf16");
@@ -224,9 +225,8 @@ TEST_P(Goldens, DecodedPixelsInF32) {
   }
 }
 
-TEST_P(Goldens, DecodedSignalInBf16) {
+TEST_P(GoldensOfBf16Models, DecodedSignal) {
   Toy toy(GetParam(), DType::kBf16);
-  if (!toy.expected.has("decode.values_bf16")) GTEST_SKIP() << "bf16 models only";
   const auto codes = toy.expected.values<int32_t>("decode.codes");
   const auto exact = toy.expected.values<float>("decode.values");
   const auto reference = toy.expected.values<float>("decode.values_bf16");
@@ -242,14 +242,15 @@ TEST_P(Goldens, DecodedSignalInBf16) {
   EXPECT_LE(distance(values, reference), 2 * rounding);
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Goldens,
-                         ::testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head",
-                                           "toy-sees"),
-                         [](const auto& toy) {
-                           std::string name = toy.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+constexpr const char* kFile = "expected.safetensors";
+
+INSTANTIATE_TEST_SUITE_P(Toys, Goldens, ::testing::ValuesIn(golden::kToys), golden::test_name);
+INSTANTIATE_TEST_SUITE_P(Toys, GoldensOfF32Models,
+                         ::testing::ValuesIn(golden::toys_with(kFile, "draw0.logits_rope_bf16")),
+                         golden::test_name);
+INSTANTIATE_TEST_SUITE_P(Toys, GoldensOfBf16Models,
+                         ::testing::ValuesIn(golden::toys_with(kFile, "decode.values_bf16")),
+                         golden::test_name);
 
 }  // namespace
 }  // namespace bifrons

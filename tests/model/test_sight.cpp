@@ -160,6 +160,7 @@ struct Toy {
 };
 
 class Sight : public testing::TestWithParam<const char*> {};
+class SightOfBf16Models : public Sight {};
 
 TEST_P(Sight, FeaturesAndRowsInF32) {
   Toy toy(GetParam(), DType::kF32);
@@ -170,9 +171,8 @@ TEST_P(Sight, FeaturesAndRowsInF32) {
 }
 
 // The measure is the reference's own distance from f32, as in test_goldens.cpp.
-TEST_P(Sight, FeaturesAndRowsInBf16) {
+TEST_P(SightOfBf16Models, FeaturesAndRows) {
   Toy toy(GetParam(), DType::kBf16);
-  if (!toy.expected.has("see.features_bf16")) GTEST_SKIP() << "bf16 models only";
   for (const auto& [name, values] :
        {std::pair{"see.features", toy.features()}, {"see.rows", toy.rows()}}) {
     const auto exact = toy.expected.values<float>(name);
@@ -194,9 +194,8 @@ TEST_P(Sight, TextLogitsInF32) {
   }
 }
 
-TEST_P(Sight, TextLogitsInBf16) {
+TEST_P(SightOfBf16Models, TextLogits) {
   Toy toy(GetParam(), DType::kBf16);
-  if (!toy.expected.has("see.features_bf16")) GTEST_SKIP() << "bf16 models only";
   for (const std::string& ask : toy.asks()) {
     const auto exact = toy.expected.values<float>(ask + ".logits");
     const auto reference = toy.expected.values<float>(ask + ".logits_bf16");
@@ -246,14 +245,12 @@ TEST_P(Sight, PromptIds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Sight,
-                         testing::Values("toy-f32", "toy-hf", "grouped-query", "wide-head",
-                                         "toy-sees"),
-                         [](const auto& toy) {
-                           std::string name = toy.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Toys, Sight, testing::ValuesIn(golden::kToys), golden::test_name);
+// Those whose goldens have tensors in bf16.
+INSTANTIATE_TEST_SUITE_P(Toys, SightOfBf16Models,
+                         testing::ValuesIn(golden::toys_with("understanding.safetensors",
+                                                             "see.features_bf16")),
+                         golden::test_name);
 
 TEST(SightShapes, ParametersAreThoseOfTheSpecification) {
   for (const auto& [shape, aligner, head] : {std::tuple{"janus-pro-1b", 6'295'552, 209'715'200},

@@ -53,4 +53,23 @@ class Tensors {
   uint64_t begin_ = 0;
 };
 
+inline constexpr const char* kToys[] = {"toy-f32", "toy-hf", "grouped-query", "wide-head",
+                                        "toy-sees"};
+
+// The toys whose expected/FILE holds that tensor: it depends on the type of their weights.
+inline std::vector<const char*> toys_with(const std::string& file, const std::string& tensor) {
+  std::vector<const char*> found;
+  for (const char* toy : kToys) {
+    if (Tensors(directory() + toy + "/expected/" + file).has(tensor)) found.push_back(toy);
+  }
+  return found;
+}
+
+// A toy's name as part of a test's name.
+inline std::string test_name(const ::testing::TestParamInfo<const char*>& toy) {
+  std::string name = toy.param;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+}
+
 }  // namespace bifrons::golden
