@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build needs on Debian 12 or Ubuntu 24.04; says nothing when all of it is there.
 #   --tests   also what only tests need, and skip with a reason where they do not find it
+#   --all     also what only tools/test_all.sh needs
 set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
@@ -9,8 +10,14 @@ packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
   python3 strace  # tests: layers, and batches broken at every system call
   ocl-icd-opencl-dev)  # libdnnl-dev's CMake file asks for OpenCL but its package does not depend on it
 
+if [[ ${1:-} == --tests || ${1:-} == --all ]]; then
+  packages+=(clang-format-14)  # the one version that tools/check_format.sh takes
+fi
+if [[ ${1:-} == --all ]]; then
+  packages+=(clang-16 clang-tidy-16 libclang-rt-16-dev)
+fi
 # Ubuntu has Chromium only as a snap.
-if [[ ${1:-} == --tests ]] && grep -qx 'ID=debian' /etc/os-release; then
+if [[ ${1:-} == --tests || ${1:-} == --all ]] && grep -qx 'ID=debian' /etc/os-release; then
   packages+=(chromium chromium-driver)  # the gallery, opened and clicked
 fi
 

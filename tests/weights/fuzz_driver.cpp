@@ -1,6 +1,8 @@
 // Stands in for libFuzzer where the compiler has none: fuzz_READER RUNS SEED FILE... runs every
-// file as it is and then RUNS damaged copies, the same ones for the same seed.
+// file as it is and then RUNS damaged copies, the same ones for the same seed. With
+// BIFRONS_FUZZ_SECONDS=N it goes on until N seconds are over, from a seed that it prints.
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -58,8 +60,15 @@ int main(int argc, char** argv) {
     corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     run(corpus.back());
   }
-  std::mt19937_64 random(std::strtoull(argv[2], nullptr, 10));
-  for (uint64_t runs = std::strtoull(argv[1], nullptr, 10); runs > 0; --runs) {
+  const char* const asked = std::getenv("BIFRONS_FUZZ_SECONDS");
+  const double seconds = asked ? std::strtod(asked, nullptr) : 0;
+  const uint64_t seed = asked ? std::random_device{}() : std::strtoull(argv[2], nullptr, 10);
+  if (asked) std::cout << "seed " << seed << std::endl;
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  std::mt19937_64 random(seed);
+  const uint64_t least = std::strtoull(argv[1], nullptr, 10);
+  for (uint64_t runs = 0; asked ? Clock::now() < end : runs < least; ++runs) {
     std::string bytes = corpus[random() % corpus.size()];
     for (uint64_t n = 1 + random() % 6; n > 0; --n) {
       damage(bytes, corpus[random() % corpus.size()], random);

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The long test run: tools/test.sh, then every other configuration, and a minute of each fuzzer.
+#   tools/test_all.sh [STAGE...]    stages: test odr debug asan tsan minimal clang fuzz; default all
+# The first stage that fails ends the run. BIFRONS_FUZZ_SECONDS=N fuzzes each reader for N seconds (60).
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+stages=("$@")
+[[ $# -gt 0 ]] || stages=(test odr debug asan tsan minimal clang fuzz)
+
+# Builds and tests a preset of CMakePresets.json.
+tested() {
+  cmake --preset "$1"
+  cmake --build --preset "$1" --parallel 2
+  ctest --preset "$1" --parallel 2
+}
+
+for stage in "${stages[@]}"; do
+  echo "== $stage"
+  case $stage in
+    test) bash tools/test.sh ;;
+    odr)  # two types or functions of one name: the linker sees all of them only with LTO
+      cmake --preset odr
+      cmake --build --preset odr --parallel 2 --target bifrons
+      ;;
+    debug | asan | tsan | minimal) tested "$stage" ;;
+    clang)
+      bash tools/install_deps.sh --all
+      tested clang
+      ;;
+    fuzz)  # the entries of the asan build, by time instead of by number
+      cmake --preset asan
+      cmake --build --preset asan --parallel 2
+      BIFRONS_FUZZ_SECONDS=${BIFRONS_FUZZ_SECONDS:-60} ctest --preset asan --tests-regex '^fuzz\.'
+      ;;
+    *)
+      echo "test_all.sh: no stage $stage" >&2
+      exit 2
+      ;;
+  esac
+done
+echo "test_all.sh: ${stages[*]}: passed"
