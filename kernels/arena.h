@@ -1,4 +1,4 @@
-// Tensors laid out one after another in one buffer.
+// Arena allocator: tensors laid out one after another in one buffer.
 #pragma once
 
 #include <initializer_list>
@@ -8,15 +8,15 @@
 
 namespace bifrons {
 
-// Without a buffer it only counts, so one function that takes tensors gives both their size and the
-// tensors themselves.
+// Without a buffer it only counts bytes. So one function that takes tensors from an arena gives
+// both the size of the buffer and the tensors in it.
 class Arena {
  public:
   Arena() = default;
-  // Borrowed.
+  // `buffer` is borrowed.
   explicit Arena(const Buffer& buffer) : buffer_(&buffer) {}
 
-  // The next tensor, 64-byte aligned within the buffer. Without a buffer it has no memory.
+  // The next tensor, 64-byte aligned within the buffer. Without a buffer the tensor has no memory.
   Tensor take(DType dtype, std::initializer_list<int64_t> shape) {
     constexpr int64_t kAlignment = 64;
     const Tensor unplaced(nullptr, dtype, shape);

@@ -1,4 +1,4 @@
-// The public ops: what must hold of their arguments, and what they move and compute.
+// The public ops: they check their arguments and count the bytes and FLOPs.
 #include "kernels/backend.h"
 
 #include <utility>
@@ -64,7 +64,8 @@ void check_swiglu(MemorySpace space, const Tensor& y, const Tensor& gate_up) {
   c.equal("columns of gate_up", gate_up.cols(), "twice the columns of y", 2 * y.cols());
 }
 
-// Keys and values read by attention. On a device the positions are out of sight: whole cache.
+// Number of cached positions that attention reads. The host cannot read positions that lie in
+// device memory; then the whole cache is counted.
 int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
   if (rows.position.space != MemorySpace::kHost) return rows.position.count() * cache.capacity();
   int64_t sum = 0;
@@ -89,7 +90,7 @@ Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
   return {taps * size_of(weight.dtype) + x.bytes() + y.bytes(), 2 * y.rows() * taps};
 }
 
-// The step itself, called again.
+// Not captured: run() calls the step's function again.
 class CalledAgain final : public CapturedStep {
  public:
   explicit CalledAgain(std::function<void()> step) : step_(std::move(step)) {}
@@ -102,7 +103,7 @@ class CalledAgain final : public CapturedStep {
 }  // namespace
 
 std::unique_ptr<CapturedStep> Backend::capture(std::function<void()> step) {
-  check(step != nullptr, "record: no step");
+  check(step != nullptr, "capture: no step");
   return std::make_unique<CalledAgain>(std::move(step));
 }
 
@@ -226,7 +227,7 @@ void Backend::gelu(const Tensor& y, const Tensor& x) {
 
 namespace {
 
-// Where ops return when they are done.
+// For a backend whose ops return only when they are done: there is nothing to wait for.
 class NothingToWaitFor final : public Event {
  public:
   void wait() override {}
@@ -249,7 +250,7 @@ void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int
   require(norm.bias.data() != nullptr || norm.size == 0, "group_norm: the norm has no bias");
   require(groups > 0 && x.cols() % groups == 0,
           "group_norm: {} channels do not divide into {} groups", x.cols(), groups);
-  // The picture is read once for the statistics and once to be normalised.
+  // The picture is read twice: once for the statistics, once to be normalised.
   run(Op::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8, (silu ? 9 : 5) * x.count(),
       [&] { do_group_norm(y, x, norm, groups, eps, silu); });
 }

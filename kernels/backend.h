@@ -1,10 +1,11 @@
-// The ops a network is written in. Public ops check shapes and places and count bytes and
-// FLOPs; private do_* functions, one set per device, only compute.
+// The interface between networks and devices: all ops that a network uses. The public ops check
+// shapes and memory spaces and count bytes and FLOPs. The private do_* functions, one set per
+// device, only compute.
 //
 // Rounding contract: inputs are widened to f32, arithmetic and accumulation are f32, and a result
-// is rounded once to the dtype of its destination, except where an op names further rounding
-// points (those of the reference implementation, docs/janus-pro.md 4.5). On f32 tensors rounding is
-// a no-op.
+// is rounded once to the dtype of its destination, except where an op names further rounding points
+// (those of the reference implementation, docs/janus-pro.md 4.5). On f32 tensors rounding is a
+// no-op.
 // Row contract: the arithmetic of one row (token or picture) never depends on the other rows.
 #pragma once
 
@@ -21,21 +22,21 @@
 
 namespace bifrons {
 
-// Which sequence (cache sequence) and which position in it every row of a step belongs to.
+// For every row of a step: its sequence in the KV cache and its position in that sequence.
 struct TokenRows {
   Tensor sequence;  // i32 [M]
   Tensor position;  // i32 [M]
 };
 
-// Positions of a sequence that lie together in a cache.
+// Page size of the paged KV cache: a page holds this many consecutive positions of a sequence.
 inline constexpr int64_t kPageTokens = 16;
 
-// Keys and values of one layer, in the activation dtype. Position p of a sequence lies in page
-// table[sequence, p / kPageTokens]; sequences that begin alike may have pages in common.
+// The paged KV cache of one layer, in the activation dtype. Position p of a sequence lies in page
+// table[sequence, p / kPageTokens]. Sequences with a common prefix may share pages.
 struct KvCache {
-  Tensor k;      // [kv_heads, pages, kPageTokens, head_dim]: neighbouring pages are one stream
+  Tensor k;      // [kv_heads, pages, kPageTokens, head_dim]; consecutive pages are contiguous
   Tensor v;      // the same shape
-  Tensor table;  // i32 [sequences, capacity / kPageTokens]; what is no page must not be reached
+  Tensor table;  // page table i32 [sequences, capacity / kPageTokens]; unused entries are not read
 
   int64_t kv_heads() const { return k.shape[0]; }
   int64_t pages() const { return k.shape[1]; }
@@ -50,31 +51,32 @@ struct RopeTable {
   Tensor sin;  // the same shape
 };
 
-// How the pictures of a step are drawn; P pictures.
+// Settings of the sampler for the P pictures of a step.
 struct SampleControls {
   Tensor temperature;  // f32 [P]; 0 is greedy
   Tensor top_k;        // i32 [P]; 0 is off
   Tensor top_p;        // f32 [P]; 1 is off
   Tensor seed;         // i32 [P, 2]: low and high word of the 64-bit seed
-  Tensor step;         // i32 [P]: index of the image token being drawn (the noise counter)
+  Tensor step;         // i32 [P]: index of the image token (the counter of the noise)
 };
 
-// A step that was recorded once and can be run again and again.
+// A step that was captured once (as a CUDA graph on a GPU) and can be run again and again.
 class CapturedStep {
  public:
   virtual ~CapturedStep() = default;
   // Launches the step once more. Like an op it may return before the device is done.
   virtual void run() = 0;
-  // Whether it runs the fastest way that there is; a device may try some first. All have the same
-  // results.
+  // Whether the step runs in its fastest variant. A device may time several variants first; all
+  // give the same results.
   virtual bool settled() const { return true; }
 };
 
-// What had been launched when it was made.
+// A point in the order of launched work, like a CUDA event.
 class Event {
  public:
   virtual ~Event() = default;
-  // Returns when all of that is done, whatever was launched later.
+  // Returns when all work is done that was launched before the event was recorded. It does not wait
+  // for work launched later.
   virtual void wait() = 0;
 };
 
@@ -94,18 +96,19 @@ class Backend {
   // Copies within this backend's memory, in order with the ops: same dtype, rows() and cols(),
   // rows of either may lie apart.
   void copy(const Tensor& to, const Tensor& from);
-  // What allocate() could still give; nothing where that is the operating system's affair.
+  // Bytes that allocate() could still give; nullopt where the operating system decides that (CPU).
   virtual std::optional<int64_t> free_bytes() { return std::nullopt; }
-  // Memory that the host reads at the same address, once the ops that wrote it are done.
+  // Memory that the host reads at the same address, after the ops that wrote it are done.
   // Zero-filled.
   virtual Buffer allocate_shared(int64_t bytes) { return allocate(bytes); }
   // Waits for everything launched so far; a no-op on the CPU.
   virtual void synchronize() {}
   virtual std::unique_ptr<Event> record_event();
 
-  // A step that calls nothing but ops of this backend, on memory that outlives the recording. It
-  // is called either now, once or twice, and its launches are replayed; or at every run, as here.
-  // What changes from run to run (ids, positions, steps) lies in memory of the backend.
+  // Captures a step (CUDA graph capture on a GPU). `step` may only call ops of this backend, on
+  // memory that outlives the captured step. Either `step` is called now, once or twice, and its
+  // launches are replayed by run(); or every run() calls it, as this default does. Everything that
+  // changes from run to run (ids, positions, steps) lies in memory of the backend.
   virtual std::unique_ptr<CapturedStep> capture(std::function<void()> step);
 
   // Stacks `parts` (equal cols) along the output dimension; `bias` is one f32/bf16/f16 array per
@@ -145,8 +148,8 @@ class Backend {
   // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].
   void swiglu(const Tensor& y, const Tensor& gate_up);
 
-  // Fused ops: the same bits as their parts one after another. The scratch tensors are those the
-  // parts would write; what they hold afterwards is undefined.
+  // Fused ops: bit-identical to their parts run one after another. The scratch tensors are those
+  // that the parts would write; their contents afterwards are undefined.
 
   // rms_norm(normed, x), linear(qkv, normed), rope_append(q, cache, qkv).
   void norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x, const Norm& norm,
@@ -162,32 +165,33 @@ class Backend {
                     const Tensor& scale, const SampleControls& controls);
 
   // force_ids(ids, forced, step), record_ids(ring, ids, step), advance(position), advance(step).
-  // position i32 [2 P]; step, as for note, not negative.
+  // position i32 [2 P]; step not negative, as for record_ids.
   void finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring, const Tensor& step,
                    const Tensor& position);
 
   // y = x Phi(x), the erf form. Same shapes.
   void gelu(const Tensor& y, const Tensor& x);
 
-  // guided[i] = u + scale[i] (c - u), c = logits[2 i], u = logits[2 i + 1].
-  // logits f32 [2 P, N], guided f32 [P, N], scale f32 [P].
+  // Classifier-free guidance: guided[i] = u + scale[i] (c - u), with the conditional row c =
+  // logits[2 i] and the unconditional row u = logits[2 i + 1]. logits f32 [2 P, N], guided f32 [P,
+  // N], scale f32 [P].
   void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale);
 
-  // ids[2 i] = ids[2 i + 1] = argmax over codes of guided[i] / temperature + Gumbel noise, within
-  // top-k and top-p (kernels/sampling.h); ties go to the lower code; -1 when guided[i] holds NaN or
-  // +inf. guided f32 [P, N], ids i32 [2 P].
+  // Gumbel-max sampling: ids[2 i] = ids[2 i + 1] = argmax over codes of guided[i] / temperature +
+  // Gumbel noise, within top-k and top-p (kernels/sampling.h). Ties go to the lower code; the id is
+  // -1 when guided[i] holds NaN or +inf. guided f32 [P, N], ids i32 [2 P].
   void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
-  // ids[2 i] = ids[2 i + 1] = forced[i, step[i]] where that is not negative: codes that are not
-  // drawn. A step outside of `forced` changes nothing. ids i32 [2 P], forced i32 [P, N], step i32
-  // [P].
+  // Forces codes that are not sampled: ids[2 i] = ids[2 i + 1] = forced[i, step[i]] where that is
+  // not negative. A step outside of `forced` changes nothing. ids i32 [2 P], forced i32 [P, N],
+  // step i32 [P].
   void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step);
 
-  // ring[i, step[i] mod N] = ids[2 i], to be read later. ring i32 [P, N], ids i32 [2 P], step i32
-  // [P], not negative.
+  // Records the ids in a ring buffer: ring[i, step[i] mod N] = ids[2 i]. ring i32 [P, N], ids i32
+  // [2 P], step i32 [P], not negative.
   void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step);
 
-  // Adds one to every element: positions and steps move on. i32.
+  // Adds one to every element of an i32 tensor (positions, steps).
   void advance(const Tensor& counters);
 
   // GroupNorm over groups of channels of one picture (statistics in f32, result rounded), then
@@ -204,8 +208,9 @@ class Backend {
   // Nearest neighbour. x [H, W, C] -> y [2 H, 2 W, C].
   void upsample2x(const Tensor& y, const Tensor& x);
 
-  // y = softmax(q k^T / sqrt(C / heads)) v in each block of C / heads columns, a head; every row
-  // sees every row; scores rounded before and probabilities after the softmax. q, k, v, y [N, C].
+  // Attention without mask and cache: y = softmax(q k^T / sqrt(C / heads)) v for each head, a block
+  // of C / heads columns; every row attends to every row. Scores are rounded before the softmax and
+  // probabilities after it. q, k, v, y [N, C].
   void full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                       int64_t heads = 1);
 
@@ -215,13 +220,13 @@ class Backend {
 
   Meter& meter() { return meter_; }
 
-  // From now on every op waits for the device, and its wall time goes to `times`; null ends that.
-  // Borrowed. For shares, not totals: an op that is waited for does not overlap with the next one.
-  // A captured step that is run again calls no op, and is not seen.
+  // From now on every op waits for the device, and its wall time is added to `times` (borrowed);
+  // null ends that. The times give shares, not totals: an op that is waited for does not overlap
+  // with the next one. A captured step that is run again calls no op, so it is not timed.
   void time_ops(OpTimes* times) { times_ = times; }
 
  private:
-  // Here row by row through the host; a device has something shorter.
+  // The default copies row by row through the host; a device may override it.
   virtual void do_copy(const Tensor& to, const Tensor& from);
   virtual void do_gather(const Tensor& y, const Table& table, const Tensor& ids) = 0;
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) = 0;
@@ -232,7 +237,8 @@ class Backend {
   virtual void do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
                             const TokenRows& rows) = 0;
   virtual void do_swiglu(const Tensor& y, const Tensor& gate_up) = 0;
-  // Whether the device has one kernel for these shapes and ran it; if not, the parts run.
+  // Runs the fused kernel and returns true if the device has one for these shapes. If it returns
+  // false, the parts run.
   virtual bool do_norm_linear_rope(const Tensor&, const KvCache&, const Tensor&, const Norm&,
                                    double, const Linear&, const RopeTable&, const TokenRows&) {
     return false;
@@ -265,10 +271,10 @@ class Backend {
                                  int64_t heads) = 0;
   virtual void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) = 0;
 
-  // Calls `op_function`, counts it, and times it when that was asked for.
+  // Calls `op_function`, counts it in the meter, and times it if time_ops() asked for that.
   template <typename OpFunction>
   void run(Op op, int64_t bytes, int64_t flops, OpFunction op_function);
-  // The same for a fused kernel, which says whether it has run. If not, nothing is counted.
+  // The same for a fused kernel, whose function returns whether it ran. If not, nothing is counted.
   template <typename OpFunction>
   bool run_if(Op op, int64_t bytes, int64_t flops, OpFunction op_function);
 
@@ -280,13 +286,13 @@ class Backend {
 // isa: "auto", or one of cpu_instruction_sets() to force a lesser one (tests, comparisons).
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa = "auto");
 
-// device: which of the machine's GPUs. Throws Error (unavailable) with the reason when it cannot be
-// used, also in a build without CUDA (kernels/devices.h tells beforehand).
-// low_priority: its work waits where other backends on the same GPU have some.
+// device: index of the GPU. Throws Error (unavailable) with the reason when it cannot be used, also
+// in a build without CUDA (kernels/devices.h tells beforehand).
+// low_priority: work of other backends on the same GPU runs first.
 std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool low_priority = false);
 
-// What this machine and build can run, best first: of "amx", "avx512_bf16", "avx512", "avx2" and
-// "portable".
+// Instruction sets that this machine and build can run, best first: of "amx", "avx512_bf16",
+// "avx512", "avx2" and "portable".
 std::span<const std::string_view> cpu_instruction_sets();
 
 }  // namespace bifrons

@@ -1,4 +1,5 @@
-// The ops at the end of a step: what is drawn, and how the next step learns of it.
+// The ops at the end of a decode step: classifier-free guidance, the sampler, forced and recorded
+// ids, counters.
 #include "kernels/backend.h"
 #include "kernels/call_checks.h"
 #include "kernels/run_op.h"
@@ -47,7 +48,7 @@ void check_record_ids(MemorySpace space, const Tensor& ring, const Tensor& ids,
   const Checker c{"record_ids", space};
   c.typed("ring", ring, DType::kI32);
   c.rank("ring", ring, 2);
-  require(ring.cols() > 0, "note: ring is {}", shape_of(ring));
+  require(ring.cols() > 0, "record_ids: ring is {}", shape_of(ring));
   c.array("ids", ids, DType::kI32, 2 * ring.rows());
   c.array("step", step, DType::kI32, ring.rows());
 }

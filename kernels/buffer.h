@@ -9,7 +9,8 @@
 
 namespace bifrons {
 
-// Move-only. The backend that allocated it supplies the function that frees it and must outlive it.
+// Move-only. The backend that allocated the buffer supplies the function that frees it; the backend
+// must outlive the buffer.
 class Buffer {
  public:
   using Free = void (*)(void* owner, void* data, int64_t bytes);

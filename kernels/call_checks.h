@@ -1,4 +1,4 @@
-// What the public ops ask of their arguments, with sentences that name the op and the argument.
+// Argument checks of the public ops. The error messages name the op and the argument.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 
 namespace bifrons {
 
-// Like check(), with a sentence that is only built when it is needed.
+// Like check(), but the message is formatted only on failure.
 template <typename... Args>
 void require(bool holds, fmt::format_string<Args...> sentence, Args&&... args) {
   if (!holds) throw ContractError(fmt::format(sentence, std::forward<Args>(args)...));

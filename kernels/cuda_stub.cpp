@@ -1,4 +1,4 @@
-// A build without the CUDA backend.
+// Stub for builds without the CUDA backend.
 #include "kernels/backend.h"
 #include "kernels/devices.h"
 #include "kernels/read_bandwidth.h"

@@ -1,4 +1,4 @@
-// What the kernels of a GPU take beside tensors, for plans that are made before there is a GPU.
+// Sizes of the GPU kernels' own buffers, for memory plans that are made without a GPU.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@ namespace bifrons {
 
 constexpr int64_t units_of(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 
-// Larger tables stay in the host's memory: the text embedding, of which a prompt's rows are read
-// once. The codes' tables are smaller.
+// Larger tables stay in host memory. That is the text embedding: only the rows of a prompt are
+// read, once. The tables of image codes are smaller.
 inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 
-// A product of many rows may have four blocks for every tile of its results; each leaves its sums
-// for the last one to add up. Tiles are of 128 rows and outputs at most, and a product of which all
-// that would be more than this, a part of L2, is not shared out.
+// Split-K GEMM: up to four blocks compute the K slices of one output tile, and the last one adds
+// their sums. That needs a workspace of rows x outputs x 4 floats, rounded up to tiles of 128 x
+// 128. Above this limit (a part of L2) split-K is not used.
 inline constexpr int64_t kLargestSplitK = 16 << 20;
 constexpr int64_t gemm_workspace(int64_t rows, int64_t outputs) {
   const int64_t tiles = units_of(rows, 128) * units_of(outputs, 128);
@@ -21,8 +21,8 @@ constexpr int64_t gemm_workspace(int64_t rows, int64_t outputs) {
   return parts < kLargestSplitK ? parts : kLargestSplitK;
 }
 
-// attention() takes positions in chunks of this many. For each it keeps a head's mixed values,
-// their maximum and their sum.
+// attention() processes positions in chunks of this many. For each head and chunk the scratch holds
+// the weighted sum of values, the maximum and the sum of the softmax.
 inline constexpr int64_t kAttentionChunk = 128;
 constexpr int64_t attention_scratch(int64_t rows, int64_t heads, int64_t head_dim,
                                     int64_t capacity) {
@@ -30,7 +30,8 @@ constexpr int64_t attention_scratch(int64_t rows, int64_t heads, int64_t head_di
          static_cast<int64_t>(sizeof(float));
 }
 
-// sample() keeps what every code weighs, and for each block of codes two of them with their scores.
+// sample() stores the probability mass of every code, and for each block of codes two candidates
+// with their scores.
 inline constexpr int64_t kSampleBlock = 2048;
 constexpr int64_t sample_scratch(int64_t pictures, int64_t codes) {
   constexpr int64_t kShare = 2 * (sizeof(float) + sizeof(int32_t));
@@ -38,8 +39,8 @@ constexpr int64_t sample_scratch(int64_t pictures, int64_t codes) {
          (codes * static_cast<int64_t>(sizeof(uint64_t)) + units_of(codes, kSampleBlock) * kShare);
 }
 
-// full_attention() in bf16 keeps the scores of every head and the values turned; rows of either
-// begin at multiples of eight.
+// full_attention() in bf16 stores the scores of every head and the transposed values. Rows of both
+// begin at multiples of eight elements.
 constexpr int64_t full_attention_scratch(int64_t rows, int64_t channels, int64_t heads) {
   return units_of(rows, 8) * 8 * (rows * heads + channels) * 2;
 }

@@ -1,4 +1,5 @@
-// What this build and machine offer beside the CPU. Asking starts nothing and never throws.
+// GPUs that this build and machine offer beside the CPU. These functions start nothing and never
+// throw.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,15 @@ struct CudaDevice {
 struct CudaStatus {
   bool built = false;   // whether this build has the CUDA backend
   std::string toolkit;  // "13.0"
-  std::string driver;   // newest CUDA version the driver serves; empty without a driver
+  std::string driver;   // newest CUDA version that the driver supports; empty without a driver
   std::string problem;  // why there are no devices; empty when there are
   std::vector<CudaDevice> devices;
 };
 
 CudaStatus cuda_status();
 
-// What this build convolves with on a GPU, "cuDNN 9.14"; empty: its own kernels, or no GPU at all.
+// Name and version of the library that computes convolutions on a GPU, e.g. "cuDNN 9.14". Empty if
+// the project's own kernels do, or in a build without CUDA.
 std::string_view cuda_library();
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// One way to write a loop for every element type, on the host and in kernels alike.
+// Helpers for loops that are written once for every element type, on the host and in kernels.
 #pragma once
 
 #include <bit>
@@ -41,7 +41,7 @@ void visit_activation(DType dtype, const Body& body) {
   body(Bf16{});
 }
 
-// The same for everything a weight is stored in.
+// The same for every dtype in which weights are stored: f32, bf16, f16.
 template <typename Body>
 void visit_stored(DType dtype, const Body& body) {
   if (dtype == DType::kF16) return body(F16{});

@@ -1,4 +1,5 @@
-// The two ways this program says no: Error for the world, check() for a broken contract.
+// The two kinds of failure: Error for faults outside of the program (input, files, devices),
+// check() for a broken contract inside it.
 #pragma once
 
 #include <source_location>
@@ -8,18 +9,19 @@
 
 namespace bifrons {
 
-// What is wrong with the world. The value is the exit code the command line ends with.
+// What failed. The value is the exit code of the command line.
 enum class ErrorKind : int {
   kFailed = 1,
   kUsage = 2,         // an argument or option value
-  kData = 65,         // a file was read but what it says is unusable
+  kData = 65,         // a file was read, but its contents are unusable
   kMissing = 66,      // no such input or model
   kUnavailable = 69,  // no usable device, or not enough memory on it
   kCannotWrite = 73,  // an output could not be written
   kInterrupted = 75,  // stopped early; running again resumes
 };
 
-// A sentence for the person who can fix it: names file, field and reason; no trailing newline.
+// The message is one sentence for the person who can fix the fault. It names file, field and
+// reason; no trailing newline.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& sentence) : std::runtime_error(sentence), kind_(kind) {}
@@ -30,7 +32,7 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-// A caller inside the program broke a contract. Always on; never used for input checks.
+// A caller inside the program broke a contract. Always checked; never used for input.
 class ContractError : public std::logic_error {
  public:
   using std::logic_error::logic_error;

@@ -1,4 +1,4 @@
-// Arrays of files may be unaligned: they are read by memcpy.
+// Arrays in mapped files may be unaligned, so they are read by memcpy.
 #include "kernels/host_arrays.h"
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// What every backend asks of weights as they lie in files, and how it widens the small ones.
+// Checks of weight arrays as they lie in files, and their conversion to f32; used by every backend.
 #pragma once
 
 #include <span>
@@ -8,14 +8,14 @@
 
 namespace bifrons {
 
-// Whether weights come in this type: f32, bf16 or f16.
+// Whether weights may be stored in this type: f32, bf16 or f16.
 bool is_stored(DType type);
 
-// What make_linear() demands: parts of one stored type and equal columns; no biases, or one per
-// part and as long as its part has rows. Throws ContractError.
+// Checks the arguments of make_linear(): parts of one stored type and equal columns; no biases, or
+// one per part with one element per row of the part. Throws ContractError.
 void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias);
 
-// All elements, one array after another, exactly as f32.
+// All elements of all arrays in order, converted to f32 exactly.
 std::vector<float> widened_values(std::span<const HostArray> parts);
 
 }  // namespace bifrons

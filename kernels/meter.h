@@ -1,4 +1,4 @@
-// Counts what the ops move and compute, so that a time can be put beside its floor.
+// Counts calls, bytes and FLOPs per op, so that a measured time can be compared with the roofline.
 #pragma once
 
 #include <array>

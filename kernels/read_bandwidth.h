@@ -1,4 +1,4 @@
-// The ceiling a decoding step is compared with: what a device can read from its memory.
+// Read bandwidth of a device's memory: the roofline of a decode step.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace bifrons {
 
-// Keeps memory at hand so that the bandwidth can be measured again and again between other
-// measurements, on a machine that others disturb.
+// Keeps its buffer, so that the bandwidth can be measured repeatedly between other measurements, on
+// a machine that also runs other programs.
 class ReadBandwidth {
  public:
   virtual ~ReadBandwidth() = default;
@@ -17,15 +17,15 @@ class ReadBandwidth {
   virtual double measure() = 0;
 };
 
-// What the default reads: many times the last cache of any processor.
+// Bytes that the default reads: many times the last-level cache of any processor.
 inline constexpr int64_t kBandwidthBytes = int64_t{1} << 30;
 
-// Of this machine's memory, by as many threads as make_cpu_backend(threads) has.
+// Measures this machine's memory with as many threads as make_cpu_backend(threads) has.
 std::unique_ptr<ReadBandwidth> make_cpu_read_bandwidth(int threads);
 
-// Of the card of a CUDA backend, which is borrowed, over `bytes`, rounded down to 16, or a quarter
-// of what is free if that is less. Throws Error (unavailable), and (interrupted) from measure()
-// when what was read is not what lies there.
+// Measures the GPU of a CUDA backend (borrowed) over `bytes`, rounded down to a multiple of 16, or
+// over a quarter of the free memory if that is less. Throws Error (unavailable); measure() throws
+// Error (interrupted) when the values read differ from those written.
 std::unique_ptr<ReadBandwidth> make_cuda_read_bandwidth(Backend& cuda,
                                                         int64_t bytes = kBandwidthBytes);
 

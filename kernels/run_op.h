@@ -1,4 +1,4 @@
-// How Backend calls an op: counted always, timed when asked for.
+// How Backend runs an op: it is always counted, and timed if time_ops() asked for that.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,7 @@
-// The noise an image token is drawn with: a pure function of seed, step and code. The same bits on
-// every device: integer operations and separately rounded IEEE operations only, no libm. Compile
-// without contraction (-ffp-contract=off on the host, -fmad=false on CUDA).
+// Gumbel noise of the sampler (Gumbel-max trick): a pure function of seed, step and code, made by
+// the counter-based generator Philox. The same bits on every device: only integer operations and
+// separately rounded IEEE operations, no libm. Compile without contraction (-ffp-contract=off on
+// the host, -fmad=false on CUDA).
 #pragma once
 
 #include <array>
@@ -11,7 +12,7 @@
 namespace bifrons {
 
 // Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds
-// that mix a counter with a key, which moves on from round to round.
+// mix a counter with a key; the key changes from round to round.
 constexpr int kPhiloxRounds = 10;
 
 constexpr std::array<uint32_t, 4> philox_round(std::array<uint32_t, 4> counter,
@@ -27,7 +28,7 @@ constexpr std::array<uint32_t, 2> philox_next_key(std::array<uint32_t, 2> key) {
   return {key[0] + 0x9E3779B9u, key[1] + 0xBB67AE85u};
 }
 
-// Four random words that depend on counter and key alone.
+// Four random words, a pure function of counter and key.
 constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter,
                                          std::array<uint32_t, 2> key) {
   for (int round = 0; round < kPhiloxRounds; ++round) {
@@ -37,7 +38,8 @@ constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter,
   return counter;
 }
 
-// 2 atanh(s) for |s| < 0.18, i.e. log((1 + s) / (1 - s)); the series' next term is below 2^-28.
+// 2 atanh(s) for |s| < 0.18, i.e. log((1 + s) / (1 - s)); the next term of the series is below
+// 2^-28.
 constexpr float twice_atanh(float s) {
   const float z = s * s;
   float tail = 1.0f / 9.0f;
@@ -65,25 +67,25 @@ constexpr double fixed_exp(double x) {
   if (!(x > -700.0)) return 0.0;
   constexpr double kInverseLog2 = 0x1.71547652b82fep+0;
   constexpr double kLog2High = 0x1.62e42feep-1, kLog2Low = 0x1.a39ef35793c76p-33;
-  const int64_t n = static_cast<int64_t>(x * kInverseLog2 - 0.5);  // truncates: to the nearest
+  const int64_t n = static_cast<int64_t>(x * kInverseLog2 - 0.5);  // truncation rounds to nearest
   const double r = (x - static_cast<double>(n) * kLog2High) - static_cast<double>(n) * kLog2Low;
   double sum = 1.0;
   for (int k = 14; k >= 1; --k) sum = 1.0 + sum * (r / k);
   return sum * std::bit_cast<double>(static_cast<uint64_t>(n + 1023) << 52);
 }
 
-// What a code weighs under top-p: exp((logit - highest) / temperature) in units of 2^-43. Whole
-// numbers, so that their sum is the same in any order; a million codes fit. A code that weighs less
-// than a unit counts for nothing.
+// Probability mass of a code for top-p: exp((logit - highest) / temperature) in units of 2^-43.
+// Integers, so that their sum is the same in any order; the sum of a million codes does not
+// overflow. A code with less than one unit has mass 0.
 constexpr uint64_t drawing_mass(float logit, float highest, float temperature) {
   constexpr double kUnits = 0x1p43;
-  // Equal values weigh the same even when both are -inf.
+  // Equal values get the same mass even when both are -inf.
   if (logit == highest) return static_cast<uint64_t>(kUnits);
   return static_cast<uint64_t>(kUnits * fixed_exp((logit - static_cast<double>(highest)) /
                                                   static_cast<double>(temperature)));
 }
 
-// The mass at which top-p has enough: at least 1, so that one code is kept.
+// The cumulative mass at which top-p stops: at least 1, so that at least one code is kept.
 constexpr uint64_t mass_to_reach(float top_p, uint64_t total) {
   const double share = static_cast<double>(top_p) * static_cast<double>(total);
   const uint64_t whole = static_cast<uint64_t>(share);
@@ -92,9 +94,9 @@ constexpr uint64_t mass_to_reach(float top_p, uint64_t total) {
 }
 
 // Standard Gumbel noise -log(-log(1 - v)), v = (bits + 1/2) / 2^32. Large noise comes from small v,
-// where all 32 bits count, so the tail that decides a draw is as fine as float allows.
-// Both ways to -log(1 - v) are computed and one is taken by its bits: a loop over this has no
-// branch.
+// where all 32 bits count, so the tail that decides a sample is as fine as float allows.
+// Both forms of -log(1 - v) are computed and one is selected by a bit mask, so a loop over this
+// function has no branch.
 constexpr float gumbel(uint32_t bits) {
   const float v = (static_cast<float>(bits) + 0.5f) * 0x1p-32f;
   const float small = twice_atanh(v / (2.0f - v));  // without forming 1 - v
@@ -112,7 +114,7 @@ constexpr bool beyond_noise(float score) {
          score == -std::numeric_limits<float>::infinity();
 }
 
-// Streams of one seed that must not share words.
+// Streams of random words of one seed; they never share a word.
 constexpr uint32_t kImageTokenStream = 0;
 constexpr uint32_t kKeptTokenStream = 16;  // which tokens a variation keeps (src/variation.h)
 

@@ -1,4 +1,4 @@
-// A small view by value on memory that somebody else owns.
+// A view, passed by value, on memory that it does not own.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@ namespace bifrons {
 
 enum class MemorySpace : uint8_t { kHost, kDevice };
 
-// Up to four dimensions, the last one contiguous. The leading ones are seen as rows(), which lie
-// `pitch` elements apart, so any block of columns of a matrix is a Tensor too.
+// Up to four dimensions; the last one is contiguous. The leading dimensions together form rows(),
+// which are `pitch` elements apart, so any block of columns of a matrix is also a Tensor.
 struct Tensor {
   void* data = nullptr;
   std::array<int64_t, 4> shape{0, 1, 1, 1};  // unused trailing dimensions are 1

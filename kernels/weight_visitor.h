@@ -1,4 +1,4 @@
-// The one list of a network's weights: names, shapes and where they go.
+// Visitor interface for the list of a network's weights: names, shapes and destinations.
 #pragma once
 
 #include <span>
@@ -19,12 +19,12 @@ struct LinearPart {
 // convolution over the patches of a picture, [out, 3, p, p] with in = 3 p^2.
 enum class LinearForm { kMatrix, kConvolution, kPatches };
 
-// What happens to a table's rows while it is bound.
+// Transformation of a table's rows when it is bound.
 enum class TableRows { kAsStored, kUnitLength };
 
-// A network's visit(weights, visitor) calls these once per weight, in a fixed order, with names of
-// the original form (docs/janus-pro.md 2.1). Loading, checking, counting and inspecting are
-// visitors.
+// A network's visit(weights, visitor) calls these functions once per weight, in a fixed order, with
+// names of the original form (docs/janus-pro.md 2.1). Loading, checking, counting and inspecting
+// are visitors.
 class WeightVisitor {
  public:
   virtual ~WeightVisitor() = default;
@@ -35,7 +35,7 @@ class WeightVisitor {
   virtual void norm(Norm& weight, const std::string& name, int64_t size, bool bias) = 0;
   virtual void table(Table& weight, const std::string& name, int64_t rows, int64_t cols,
                      TableRows form = TableRows::kAsStored) = 0;
-  // A learned table that stands under its bare name, as [1, rows, cols].
+  // A learned table, stored under its bare name (no ".weight") as [1, rows, cols].
   virtual void positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) = 0;
 
   void linear(Linear& weight, const std::string& name, int64_t out, int64_t in, bool bias,

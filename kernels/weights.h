@@ -1,4 +1,4 @@
-// Weights in the layout a backend wants them, made once at load.
+// Weights in the layout that a backend needs, made once at load.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ struct HostArray {
   int64_t cols = 0;
 };
 
-// y = x W^T + bias. W is [out, in] in its stored dtype, in the order the backend's kernels stream.
+// y = x W^T + bias. W is [out, in] in its stored dtype, laid out in the order in which the
+// backend's kernels read it.
 struct Linear {
   Buffer storage;
   Buffer bias;  // f32 [out]; empty when there is none
@@ -26,14 +27,14 @@ struct Linear {
   DType dtype = DType::kF32;
 };
 
-// Where the zeros of a 3x3 convolution go.
+// Zero padding of a convolution.
 enum class Padding : uint8_t {
   kNone,         // 1x1
   kSame,         // one pixel on every side, stride 1
   kRightBottom,  // one pixel right and bottom, stride 2: downsampling (docs/janus-pro.md 3.1)
 };
 
-// An NHWC convolution with bias. `plan` is the backend's own prepared state for one input size.
+// An NHWC convolution with bias.
 struct Convolution {
   Buffer storage;
   Buffer bias;  // f32 [out]
@@ -42,7 +43,7 @@ struct Convolution {
   int64_t kernel = 3;  // 1 or 3
   Padding padding = Padding::kSame;
   DType dtype = DType::kF32;
-  int64_t id = -1;  // names the backend's cached plans
+  int64_t id = -1;  // key of the backend's cached plans for this convolution
 };
 
 // Scale (and shift) of a normalisation, widened to f32 exactly.
@@ -52,7 +53,7 @@ struct Norm {
   int64_t size = 0;
 };
 
-// A table that `gather` reads rows of: [rows, cols] in its stored dtype.
+// A table from which `gather` reads rows: [rows, cols] in its stored dtype.
 struct Table {
   Buffer storage;
   int64_t rows = 0;
