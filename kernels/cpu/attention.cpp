@@ -1,4 +1,4 @@
-// Rotary positions, the cache, and causal attention over it.
+// RoPE, appending to the paged KV cache, and causal attention over it.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,11 +12,11 @@
 namespace bifrons::cpu {
 namespace {
 
-// Positions are taken in chunks of this many, cut at multiples of it and merged left to right: the
-// order of every sum depends on the row's own position only.
+// Positions are processed in chunks of this many, cut at multiples of it and merged from left to
+// right (online softmax). So the order of every sum depends only on the row's own position.
 constexpr int64_t kChunk = 128;
 
-// Room on the stack for one head; the family has 128.
+// Largest head_dim; the buffers of one head lie on the stack. This model family has 128.
 constexpr int64_t kHead = 256;
 
 int64_t sequence_of(const TokenRows& rows, int64_t m, int64_t sequences) {
@@ -31,7 +31,8 @@ int64_t position_of(const TokenRows& rows, int64_t m, int64_t capacity) {
   return position;
 }
 
-// One head of `size`, rotated: pairs (i, i + size / 2), each product and the sum rounded to T.
+// Rotates one head of `size` elements: pairs (i, i + size / 2), each product and the sum rounded to
+// T.
 template <typename T>
 [[gnu::always_inline]] inline void rotate(T* to, const T* from, const float* cos, const float* sin,
                                           int64_t size) {
@@ -56,13 +57,14 @@ int64_t page_of(const KvCache& cache, int64_t sequence, int64_t position) {
   return page;
 }
 
-// The first position of a page of keys or of values.
+// Pointer to the first position of a page of keys or values of one head.
 template <typename T>
 T* page_at(const Tensor& all, int64_t page, int64_t head) {
   return all.as<T>() + (head * all.shape[1] + page) * kPageTokens * all.shape[3];
 }
 
-// Softmax so far over the chunks from the left: sum and mixed values relative to the maximum.
+// Online softmax over the chunks so far: the sum and the weighted sum of values, both relative to
+// the maximum.
 struct Running {
   float maximum = -std::numeric_limits<float>::infinity();
   float sum = 0;
@@ -78,7 +80,7 @@ struct Running {
   }
 };
 
-// One query head over positions [0, length) of a sequence.
+// Attention of one query head over positions [0, length) of a sequence.
 template <typename T>
 void attend(const InstructionSet& isa, T* y, const T* q, const KvCache& cache, int64_t sequence,
             int64_t head, int64_t length) {

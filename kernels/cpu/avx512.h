@@ -1,4 +1,4 @@
-// Vectors of 16 floats for the AVX-512 units; private to each unit that includes it.
+// Vectors of 16 floats for the AVX-512 translation units; private to each unit that includes it.
 #pragma once
 
 #include <immintrin.h>
@@ -25,8 +25,8 @@ struct Avx512 {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     return sum_of_four(_mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
   }
-  // sum() of four vectors by the same additions, done for all of them at once. The forms with a
-  // full mask are the same instructions; g++ 12 warns of the plain ones (GCC bug 105593).
+  // sum() of four vectors at once, with the same additions in the same order. The intrinsics with a
+  // full mask give the same instructions; g++ 12 warns about the plain ones (GCC bug 105593).
   static void four_sums(const Vector* x, float* out) {
     constexpr __mmask16 kAll = 0xffff;
     const Vector ab = add_halves(x[0], x[1]), cd = add_halves(x[2], x[3]);
@@ -37,7 +37,7 @@ struct Avx512 {
     const Vector packed = _mm512_maskz_compress_ps(0x1111, ones);
     _mm_storeu_ps(out, _mm512_maskz_extractf32x4_ps(0xf, packed, 0));
   }
-  // The lower half of a plus its upper half, then the same of b.
+  // The lower half of a plus its upper half, then the same for b.
   static Vector add_halves(Vector a, Vector b) {
     constexpr __mmask16 kAll = 0xffff;
     return _mm512_add_ps(_mm512_maskz_shuffle_f32x4(kAll, a, b, 0x44),

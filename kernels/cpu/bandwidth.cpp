@@ -1,4 +1,5 @@
-// Streams a buffer larger than the caches through all threads, chunk by chunk like the products do.
+// Measures the read bandwidth: all threads stream a buffer larger than the caches, chunk by chunk,
+// as the GEMMs stream weights.
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -28,7 +29,7 @@ class CpuReadBandwidth final : public ReadBandwidth {
 CpuReadBandwidth::CpuReadBandwidth(int threads)
     : pool_(threads > 0 ? threads : available_cores()), buffer_(allocate_host(kBytes)) {
   auto* data = static_cast<std::byte*>(buffer_.data());
-  // Untouched pages all read as one page of zeros, and zeros alone read faster than data.
+  // Pages that were never written all map to one page of zeros, and zeros read faster than data.
   pool_.run(kBytes / kChunk, [&](int64_t chunk) {
     for (int64_t i = 0; i < kChunk; i += 8) {
       const uint64_t word = static_cast<uint64_t>(chunk * kChunk + i) * 0x9e3779b97f4a7c15u;
@@ -40,7 +41,7 @@ CpuReadBandwidth::CpuReadBandwidth(int threads)
 double CpuReadBandwidth::measure() {
   const InstructionSet& isa = instruction_set("auto");
   const auto* data = static_cast<const std::byte*>(buffer_.data());
-  std::atomic<uint64_t> kept{0};  // so that no read can be left out
+  std::atomic<uint64_t> kept{0};  // prevents the compiler from removing reads
   const auto begin = std::chrono::steady_clock::now();
   pool_.run(kBytes / kChunk, [&](int64_t chunk) {
     kept.fetch_xor(isa.read(data + chunk * kChunk, kChunk), std::memory_order_relaxed);

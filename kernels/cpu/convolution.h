@@ -10,9 +10,9 @@
 
 namespace bifrons::cpu {
 
-// Prepares and runs convolutions; owns their plans and scratch memory, both made on the first run
-// with an input size. Pictures are cut into bands of rows by their size alone, so results do not
-// depend on the number of threads.
+// Prepares and runs convolutions. It owns their plans and scratch memory; both are made at the
+// first run with an input size. A picture is cut into bands of rows, which depend only on its size,
+// so results do not depend on the number of threads.
 class Convolutions {
  public:
   Convolutions();
@@ -20,14 +20,14 @@ class Convolutions {
   Convolutions(const Convolutions&) = delete;
   Convolutions& operator=(const Convolutions&) = delete;
 
-  // Contract: Backend::make_convolution.
+  // See Backend::make_convolution.
   Convolution make(const HostArray& weight, const HostArray& bias, int64_t kernel, Padding padding);
 
-  // y = round(convolution), then + residual if there is one. Contiguous x, y and residual.
+  // y = round(convolution), then + residual if it is not null. x, y and residual are contiguous.
   void run(ThreadPool& pool, const Tensor& y, const Tensor& x, const Convolution& weight,
            const Tensor* residual);
 
-  // The library that computes, for reports.
+  // Name of the implementation, for reports.
   static std::string_view library();
 
  private:

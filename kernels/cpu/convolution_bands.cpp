@@ -1,4 +1,4 @@
-// Bands of rows and weights as they come from files.
+// Cuts pictures into bands of rows; converts weights from files.
 #include "kernels/cpu/convolution_bands.h"
 
 #include <algorithm>

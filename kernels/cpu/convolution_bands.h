@@ -1,4 +1,4 @@
-// What both implementations of convolution share: sizes, bands of rows, reading of weights.
+// Code shared by both implementations of convolution: sizes, bands of rows, conversion of weights.
 #pragma once
 
 #include <cstdint>
@@ -21,25 +21,26 @@ struct Taps {
         before(weight.padding == Padding::kSame ? 1 : 0) {}
 };
 
-// Consecutive output rows and the input rows they see.
+// Consecutive output rows and the input rows that they depend on.
 struct Band {
   int64_t first = 0;        // output row
   int64_t rows = 0;         // output rows
-  int64_t input_first = 0;  // input row that exists
-  int64_t input_rows = 0;   // input rows that exist
+  int64_t input_first = 0;  // first input row inside the picture
+  int64_t input_rows = 0;   // input rows inside the picture
   int64_t above = 0;        // rows of zeros above them
-  int64_t below = 0;        // and below
+  int64_t below = 0;        // rows of zeros below them
 };
 
-// Cuts a picture of `height` input and `out_height` output rows. Small pictures give at least eight
-// bands to share out, big ones bands of about `pixels` pixels that stay in a core's cache.
+// Cuts a picture of `height` input and `out_height` output rows into bands. A small picture gives
+// at least eight bands, so that threads can share it. A big one gives bands of about `pixels`
+// pixels, which stay in a core's cache.
 std::vector<Band> cut_bands(const Taps& taps, int64_t height, int64_t out_height, int64_t out_width,
                             int64_t pixels);
 
-// Element i of an array in a file, widened exactly.
+// Element i of an array in a file, converted to f32 exactly.
 float widened(const HostArray& array, int64_t i);
 
-// f32 [n] of a bias [1, n].
+// A bias [1, n] as f32 [n].
 Buffer widened_bias(const HostArray& bias);
 
 // to[i] = round(to[i] + residual[i]) for n elements of a dtype.

@@ -1,5 +1,5 @@
-// Convolution by oneDNN (API 2.x), one single-threaded primitive per band of rows. The bands go
-// through our own pool: oneDNN's OpenMP threads would spin beside it between convolutions.
+// Convolution by oneDNN (API 2.x), one single-threaded primitive per band of rows. Our thread pool
+// runs the bands: oneDNN's OpenMP threads would spin next to the pool between convolutions.
 #include <omp.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ constexpr int64_t kBandPixels = 2304;
 
 Type type_of(DType dtype) { return dtype == DType::kBf16 ? Type::bf16 : Type::f32; }
 
-// What a plan depends on.
+// Key of a plan: everything that it depends on.
 struct PlanKey {
   int64_t id = 0;
   int64_t height = 0;
@@ -38,7 +38,7 @@ struct PlanKey {
 
 // A primitive for bands of one shape.
 struct BandPlan {
-  Band shape;  // input_rows, above and below tell the shape; the rest is the first such band's
+  Band shape;  // key: rows, input_rows, above, below; the rest is that of the first such band
   dnnl::convolution_forward primitive;
   dnnl::memory::desc source, destination, scratch;
   dnnl::memory weight;
@@ -50,10 +50,10 @@ struct Plan {
   std::vector<size_t> plan_of_band;  // index into `shapes`
   std::vector<BandPlan> shapes;
   int64_t scratch_bytes = 0;
-  int64_t widened_elements = 0;  // of x and y of a band; 0 when x has the dtype of computation
+  int64_t widened_elements = 0;  // f32 elements of x and y of a band; 0 if x has dtype `compute`
 };
 
-// What one thread needs inside a band.
+// Per-thread memory while it computes a band.
 struct Workspace {
   dnnl::stream stream;
   Buffer scratch;
@@ -62,7 +62,8 @@ struct Workspace {
   explicit Workspace(const dnnl::engine& engine) : stream(engine) {}
 };
 
-// oneDNN partitions by the OpenMP setting of the calling thread, at planning and at running.
+// oneDNN splits work by the OpenMP setting of the calling thread, both when it plans and when it
+// runs.
 void use_one_thread() {
   if (omp_get_max_threads() != 1) omp_set_num_threads(1);
 }
@@ -103,7 +104,7 @@ struct Convolutions::State {
                 const Convolution& weight, const Tensor* residual);
 };
 
-// The weights in the format a primitive wants; formats are shared between plans.
+// The weights in the format that a primitive needs. Plans with equal formats share them.
 dnnl::memory Convolutions::State::weight_as(const dnnl::memory::desc& wanted,
                                             const Convolution& weight) {
   std::vector<dnnl::memory>& known = reordered[weight.id];
@@ -159,7 +160,8 @@ const Plan& Convolutions::State::plan(const Tensor& y, const Tensor& x, const Co
   const PlanKey key{weight.id, x.shape[0], x.shape[1], x.dtype};
   if (const auto known = plans.find(key); known != plans.end()) return known->second;
   Plan plan;
-  // bf16 times bf16 is exact in oneDNN's f32 accumulator; other weights keep their digits in f32.
+  // A product of two bf16 is exact in oneDNN's f32 accumulator. Weights of other types are computed
+  // in f32, so that they keep their precision.
   const bool narrow_both =
       x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && onednn_knows_bf16();
   plan.compute = narrow_both ? DType::kBf16 : DType::kF32;
@@ -230,7 +232,7 @@ void Convolutions::State::run_band(const Plan& plan, size_t index, const Tensor&
   if (target != to) {
     narrow(reinterpret_cast<Bf16*>(to), static_cast<const float*>(target), y_count);
   }
-  // While the band is still in this core's cache.
+  // The residual is added while the band is still in this core's cache.
   if (residual) add_in_place(to, residual->row(band.first * y.shape[1]), y.dtype, y_count);
   const std::lock_guard lock(mutex);
   idle.push_back(std::move(workspace));
@@ -267,7 +269,7 @@ Convolution Convolutions::make(const HostArray& weight, const HostArray& bias, i
 
 void Convolutions::run(ThreadPool& pool, const Tensor& y, const Tensor& x,
                        const Convolution& weight, const Tensor* residual) {
-  // The caller's own OpenMP setting is left as it was.
+  // The caller's OpenMP setting is restored at the end.
   const int caller_threads = omp_get_max_threads();
   use_one_thread();
   with_onednn([&] {

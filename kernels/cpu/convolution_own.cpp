@@ -1,4 +1,5 @@
-// Convolution without a library: products of widened rows with panels of weights.
+// Convolution without a library: a direct convolution in f32, register tiles of 8 pixels x 32
+// output channels, weights packed in panels.
 #include <algorithm>
 #include <mutex>
 #include <vector>
@@ -16,14 +17,15 @@ constexpr int64_t kPanel = 32;  // output channels that are computed together
 constexpr int64_t kPixels = 8;  // neighbouring output pixels that are computed together
 constexpr int64_t kBandPixels = 1536;
 
-// A band of input rows in f32 with its zeros around it.
+// A band of input rows in f32, zero-padded.
 struct PaddedRows {
   float* data = nullptr;
-  int64_t width = 0;  // pixels of a row, the ones past the picture included
+  int64_t width = 0;  // pixels of a row, padding included
   int64_t channels = 0;
 };
 
-// sums[pixel][channel] of kPixels neighbouring pixels and one panel of weights [tap][in][kPanel].
+// Computes sums[pixel][channel] for kPixels neighbouring pixels and one panel of weights
+// [tap][in][kPanel].
 template <int64_t kStride>
 void multiply_tile(float* sums, const float* x, int64_t row, int64_t channels, int64_t kernel,
                    const float* panel) {
@@ -33,7 +35,7 @@ void multiply_tile(float* sums, const float* x, int64_t row, int64_t channels, i
     const int64_t step = kStride * channels;
     const float* w = panel;
     for (int64_t ky = 0; ky < kernel; ++ky) {
-      // The taps of one row and their channels lie one after another.
+      // The taps of one kernel row and their channels are contiguous in x.
       const float* from = x + ky * row;
       for (int64_t k = 0; k < kernel * channels; ++k, w += kPanel) {
         const Lanes left = *reinterpret_cast<const Lanes*>(w);
@@ -70,7 +72,7 @@ void widen_rows(const PaddedRows& to, const Tensor& x, const Band& band, const T
   std::fill_n(out, band.below * row, 0.0f);
 }
 
-// One band of output rows for every panel of channels.
+// Computes one band of output rows for all panels of channels.
 template <typename T>
 void run_band(const Tensor& y, const PaddedRows& rows, const Band& band, const Convolution& weight,
               const Taps& taps, const Tensor* residual) {
@@ -103,7 +105,7 @@ void run_band(const Tensor& y, const PaddedRows& rows, const Band& band, const C
 
 }  // namespace
 
-// Scratch areas, one for every thread that is inside a band.
+// Scratch areas, one for each thread that is computing a band.
 struct Convolutions::State {
   std::mutex mutex;
   std::vector<std::vector<float>> idle;
@@ -158,7 +160,8 @@ void Convolutions::run(ThreadPool& pool, const Tensor& y, const Tensor& x,
                        const Convolution& weight, const Tensor* residual) {
   const Taps taps(weight);
   const std::vector<Band> bands = cut_bands(taps, x.shape[0], y.shape[0], y.shape[1], kBandPixels);
-  // The last tile of a row may compute pixels that do not exist.
+  // The last tile of a row may compute pixels past the end of the row; the padded input covers
+  // them.
   const int64_t tiles = (y.shape[1] + kPixels - 1) / kPixels;
   const int64_t width =
       std::max((tiles * kPixels - 1) * taps.stride + taps.kernel, x.shape[1] + taps.before);

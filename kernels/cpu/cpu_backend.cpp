@@ -1,4 +1,4 @@
-// Loads weights into the layouts of the CPU kernels and hands every op to its function.
+// Loads weights into the layouts of the CPU kernels and forwards every op to its function.
 #include "kernels/cpu/cpu_backend.h"
 
 #include <cstring>

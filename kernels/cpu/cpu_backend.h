@@ -1,4 +1,4 @@
-// The ops on the cores of this machine.
+// Backend that computes on the cores of this machine.
 #pragma once
 
 #include <string>

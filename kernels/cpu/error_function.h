@@ -1,12 +1,13 @@
-// erf(x) in plain arithmetic that compilers vectorise, the same bits at every vector width.
+// erf(x) in plain arithmetic that compilers can vectorise; the same bits at every vector width.
 #pragma once
 
 #include "kernels/cpu/exponential.h"
 
 namespace bifrons::cpu {
 
-// Absolute error below 2^-22. Near zero an odd polynomial, beyond it 1 - exp of a polynomial, the
-// coefficients those of N. Juffa's single-precision erf. static: see kernels/cpu/exponential.h.
+// Absolute error below 2^-22. Near zero it is an odd polynomial, elsewhere 1 - exp of a polynomial;
+// the coefficients are from N. Juffa's single-precision erf. It is static for the reason in
+// kernels/cpu/exponential.h.
 static inline float error_function(float x) {
   const float t = __builtin_fabsf(x);
   const float s = x * x;

@@ -1,14 +1,15 @@
-// e^x in plain arithmetic that compilers vectorise, the same bits at every vector width.
+// e^x in plain arithmetic that compilers can vectorise; the same bits at every vector width.
 #pragma once
 
 #include <cstdint>
 
 namespace bifrons::cpu {
 
-// Relative error below 2^-22. Zero below -87.3 and infinity above 88.3 (there f32 is near its end);
-// NaN stays NaN. static: every unit keeps its own copy, see kernels/cpu/isa.h.
+// Relative error below 2^-22. Zero below -87.3 and infinity above 88.3 (near the limits of f32);
+// NaN stays NaN. It is static so that every translation unit keeps its own copy, see
+// kernels/cpu/isa.h.
 static inline float exponential(float x) {
-  constexpr float kShift = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
+  constexpr float kShift = 0x1.8p23f;  // after adding it, the low bits hold the nearest integer
   const float shifted = x * 0x1.715476p+0f + kShift;
   const float n = shifted - kShift;
   // x - n ln 2 in two steps; the first product is exact.

@@ -1,5 +1,6 @@
-// Attention of every row to every row: one head over all channels (the VQ decoder's) or several
-// (the vision tower's).
+// Attention of every row to every row (no mask, no cache): one head over all channels (VQ decoder)
+// or several heads (vision tower). Three implementations: oneDNN GEMMs, the bf16 dot product or AMX
+// tiles, plain loops in f32.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -18,8 +19,8 @@ constexpr int64_t kLanes = 32;
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
-// c [kRows, 16 kVectors] = a [kRows, n] b [n, 16 kVectors]; rows of b lie `pitch` apart. As many
-// sums as registers hold.
+// c [kRows, 16 kVectors] = a [kRows, n] b [n, 16 kVectors]; rows of b are `pitch` elements apart.
+// The tile is chosen so that all sums stay in registers.
 template <int64_t kRows, int64_t kVectors>
 void multiply_tile(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, const float* b,
                    int64_t pitch, int64_t n) {
@@ -50,11 +51,10 @@ void multiply_block(float* c, int64_t c_pitch, const float* a, int64_t a_pitch, 
   }
 }
 
-// Rounded probabilities of one row of scores, which it overwrites; the sum has one fixed
-// order.
+// Softmax of one row of scores, rounded to T. It overwrites `scores`; the sum has a fixed order.
 template <typename T>
 void softmax_row(T* probabilities, float* scores, int64_t n, float scale) {
-  // A maximum of 16 partials, as compilers do not reorder comparisons of floats.
+  // 16 partial maxima, because compilers do not reorder comparisons of floats.
   constexpr int64_t kPartials = 16;
   float highest[kPartials], sums[kPartials] = {};
   std::fill_n(highest, kPartials, -__builtin_inff());
@@ -88,8 +88,8 @@ float score_scale(int64_t channels) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(channels)));
 }
 
-// k and v widened, in panels of 32 columns: k as [keys / 32][channels][32], v as
-// [channels / 32][keys][32]; what is missing is zero.
+// k and v converted to f32, in panels of 32 columns: k as [keys / 32][channels][32], v as [channels
+// / 32][keys][32]; missing elements are zero.
 struct Panels {
   int64_t keys;      // rounded up to 32
   int64_t channels;  // rounded up to 32
@@ -162,15 +162,15 @@ void attend_by_loops(ThreadPool& pool, const Tensor& y, const Tensor& q, const T
   });
 }
 
-// Rows of q whose scores lie in a core's cache between the two products.
+// Rows of q per block: their scores stay in a core's cache between the two GEMMs.
 constexpr int64_t kProductQueries = 96;
 
 void attend_by_products(ThreadPool& pool, OnednnGemm& products, const Tensor& y, const Tensor& q,
                         const Tensor& k, const Tensor& v, int64_t heads) {
   const int64_t n = q.rows(), channels = q.cols() / heads;
   const int64_t blocks = (n + kProductQueries - 1) / kProductQueries;
-  // An area for each thread serves all its blocks. Chunks of the pool stand for areas, not blocks:
-  // a slow core holds the others up, but by one head's block at most when there are many of them.
+  // Each thread has one scratch area for all its blocks, so the pool's chunks are areas, not
+  // blocks. With several heads a slow core delays the others by at most one block of one head.
   const int64_t areas = std::min<int64_t>(blocks * heads, pool.threads());
   std::vector<float> scores(areas * kProductQueries * n);
   std::vector<Bf16> probabilities(areas * kProductQueries * n);
@@ -192,17 +192,19 @@ void attend_by_products(ThreadPool& pool, OnednnGemm& products, const Tensor& y,
   });
 }
 
-// k and v of every head as weights of a linear layer: k as it stands, v turned.
+// k and v of every head, packed like the weights of a linear layer (kernels/cpu/linear.h): k as it
+// is, v transposed.
 struct PairPanels {
-  int64_t key_panels;    // a head; of 32 keys each
-  int64_t value_panels;  // a head; of 32 channels each
-  int64_t key_bytes;     // a panel
+  int64_t key_panels;    // per head, of 32 keys each
+  int64_t value_panels;  // per head, of 32 channels each
+  int64_t key_bytes;     // per panel
   int64_t value_bytes;
   std::vector<std::byte> keys;
   std::vector<std::byte> values;
 };
 
-// Panel `p` of one head in pairs of `depth`; at(row, k) is the element, rows from 0 to `rows`.
+// Packs panel `p` of one head in pairs along `depth`. at(row, k) gives the element; rows run from 0
+// to `rows`.
 template <typename At>
 void fill_pairs(std::byte* panel, int64_t p, int64_t rows, int64_t depth, const At& at) {
   auto* to = reinterpret_cast<Bf16*>(panel);
@@ -243,7 +245,8 @@ PairPanels pair_panels(ThreadPool& pool, const Tensor& k, const Tensor& v, int64
   return panels;
 }
 
-// By the instruction that multiplies pairs of bf16. Heads of an even number of channels.
+// Uses the instruction set's GEMM of bf16 pairs (dot product or AMX tiles). Heads must have an even
+// number of channels.
 void attend_by_pairs(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, const Tensor& q,
                      const Tensor& k, const Tensor& v, int64_t heads) {
   const int64_t n = q.rows(), size = q.cols() / heads;

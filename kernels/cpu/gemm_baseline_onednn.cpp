@@ -1,4 +1,4 @@
-// oneDNN's matrix products (API 2.x) with weights packed beforehand, on the threads of OpenMP.
+// oneDNN's matmul (API 2.x) with weights packed beforehand, on OpenMP threads.
 #include <omp.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Product {
   dnnl::memory a, b, c;
 };
 
-// Ones, so that no value is denormal or grows.
+// Filled with ones: results are never subnormal and do not grow.
 dnnl::memory filled(const Desc& desc, const dnnl::engine& engine) {
   dnnl::memory memory(desc, engine);
   auto* values = static_cast<uint16_t*>(memory.get_data_handle());

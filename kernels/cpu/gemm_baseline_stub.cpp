@@ -1,4 +1,4 @@
-// Without a library there is nothing to compare with.
+// Stub for builds without oneDNN.
 #include "kernels/cpu/gemm_baseline.h"
 #include "kernels/error.h"
 

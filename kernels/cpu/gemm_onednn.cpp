@@ -1,4 +1,4 @@
-// OnednnGemm by oneDNN (API 2.x), one single-threaded primitive each.
+// GEMM by oneDNN (API 2.x), one single-threaded primitive per shape.
 #include "kernels/cpu/gemm_onednn.h"
 
 #include <omp.h>
@@ -16,7 +16,8 @@ namespace {
 
 using Type = dnnl::memory::data_type;
 
-// oneDNN partitions by the OpenMP setting of the calling thread, at planning and at running.
+// oneDNN splits work by the OpenMP setting of the calling thread, both when it plans and when it
+// runs.
 class OneThread {
  public:
   OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
@@ -38,8 +39,8 @@ struct Plan {
 struct OnednnGemm::State {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   std::mutex mutex;
-  std::map<GemmShape, Plan> plans;  // addresses stay as it grows
-  std::vector<Buffer> idle;         // scratch memory nobody uses
+  std::map<GemmShape, Plan> plans;  // std::map: addresses stay valid when it grows
+  std::vector<Buffer> idle;         // scratch memory that is not in use
 
   const Plan& plan(const GemmShape& shape) {
     const std::lock_guard lock(mutex);
@@ -78,7 +79,7 @@ OnednnGemm::OnednnGemm() {
 }
 OnednnGemm::~OnednnGemm() = default;
 
-// Below it oneDNN multiplies bf16 by loops that are slower than ours in f32.
+// Without AMX, oneDNN's bf16 GEMM is slower than our f32 loops.
 bool OnednnGemm::available() {
   return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
 }

@@ -1,5 +1,5 @@
-// OnednnGemm of bf16 matrices by a library, where it has tile instructions for them. CMake picks
-// the implementation: gemm_onednn.cpp or gemm_onednn_stub.cpp.
+// GEMM of bf16 matrices by oneDNN, on processors with AMX. CMake picks the implementation:
+// gemm_onednn.cpp or gemm_onednn_stub.cpp.
 #pragma once
 
 #include <compare>
@@ -17,13 +17,13 @@ struct GemmShape {
   int64_t n = 0;
   int64_t a_pitch = 0;
   int64_t b_pitch = 0;
-  bool b_transposed = false;  // b lies as [n, k]
+  bool b_transposed = false;  // b is stored as [n, k]
   DType c = DType::kF32;      // f32 or bf16
   int64_t c_pitch = 0;
   auto operator<=>(const GemmShape&) const = default;
 };
 
-// Keeps the plan of every shape it has met.
+// Runs GEMMs and caches the plan of every shape.
 class OnednnGemm {
  public:
   OnednnGemm();
@@ -31,10 +31,10 @@ class OnednnGemm {
   OnednnGemm(const OnednnGemm&) = delete;
   OnednnGemm& operator=(const OnednnGemm&) = delete;
 
-  // Whether this build and this machine have them; without, run may not be called.
+  // Whether this build and this machine support it. If not, run() must not be called.
   static bool available();
 
-  // Computes on the calling thread; several threads may call it at once.
+  // Computes on the calling thread. Several threads may call it at once.
   void run(const GemmShape& shape, const void* a, const void* b, void* c);
 
  private:

@@ -1,4 +1,4 @@
-// Without a library there are no products of its kind.
+// Stub for builds without oneDNN.
 #include "kernels/cpu/gemm_onednn.h"
 #include "kernels/error.h"
 
@@ -12,7 +12,7 @@ OnednnGemm::~OnednnGemm() = default;
 bool OnednnGemm::available() { return false; }
 
 void OnednnGemm::run(const GemmShape&, const void*, const void*, void*) {
-  check(false, "products: this build has no library for them");
+  check(false, "gemm: this build has no oneDNN");
 }
 
 }  // namespace bifrons::cpu

@@ -11,22 +11,23 @@
 namespace bifrons::cpu {
 namespace {
 
-// A picture is cut into at most so many chunks of at least so many elements, by its size alone:
-// sums are formed in the same order for any number of threads.
+// A picture is cut into at most kMostChunks chunks of at least kLeastElements elements. The cut
+// depends only on its size, so sums have the same order for any number of threads.
 constexpr int64_t kMostChunks = 64;
 constexpr int64_t kLeastElements = 32 << 10;
 // Pixels that are summed in f32 before the sum moves to double.
 constexpr int64_t kRun = 64;
-// Channels whose sums are formed together, in plain loops and at most.
+// Channels whose sums are computed together: kBlock in plain loops, kMostChannels at most.
 constexpr int64_t kBlock = 64;
 constexpr int64_t kMostChannels = 128;
 
-// What a call works on. Arrays per channel are in the order of the kernels, if there are any.
+// Arguments of one call. Arrays with one element per channel are in the channel order of the
+// kernels, if there are kernels.
 struct Problem {
   const Tensor& y;
   const Tensor& x;
   int64_t groups;
-  const GroupNormKernels* kernels;  // null where plain loops do the work
+  const GroupNormKernels* kernels;  // null: plain loops
   int64_t pixels = x.rows();
   int64_t channels = x.cols();
   int64_t width = channels / groups;  // channels of a group
@@ -34,13 +35,13 @@ struct Problem {
       {(pixels + kMostChunks - 1) / kMostChunks, kLeastElements / channels, int64_t{1}});  // pixels
   int64_t chunks = (pixels + chunk - 1) / chunk;
 
-  // Where channel c lies.
+  // Index of channel c in the arrays per channel.
   int64_t place(int64_t c) const {
     if (!kernels) return c;
     const int64_t within = c % kNormChannels;
     return c - within + within % 2 * (kNormChannels / 2) + within / 2;
   }
-  // `count` channels from `first` on of `n` pixels from `pixel` on.
+  // `n` pixels from `pixel` on, `count` channels from `first` on.
   NormPixels at(int64_t pixel, int64_t n, int64_t first, int64_t count) const {
     const int64_t size = size_of(x.dtype);
     return {x.row(pixel) + first * size,
@@ -52,7 +53,8 @@ struct Problem {
   }
 };
 
-// Mean and sum of squared distances from it, of the elements of one group in one chunk.
+// Count, mean, and sum of squared deviations from the mean, of the elements of one group in one
+// chunk.
 struct Moments {
   double count = 0.0;
   double mean = 0.0;
@@ -67,8 +69,8 @@ struct Moments {
   }
 };
 
-// Per channel: sums of x - pivot and of its square over `pixels` pixels. The sums of kBlock
-// channels at a time stay in registers.
+// Per channel: sums of x - pivot and of its square over all pixels. The sums of kBlock channels at
+// a time stay in registers.
 template <typename T>
 void add_sums(const NormPixels& from, const float* pivots, float* sums, float* squares) {
   const T* x = reinterpret_cast<const T*>(from.x);
@@ -103,8 +105,9 @@ void add_sums(const NormPixels& from, const float* pivots, float* sums, float* s
   });
 }
 
-// Adds what `count` channels from `first` on have in one chunk to the moments of their groups.
-// Distances are taken from the picture's first pixel, so that a large mean costs no digits.
+// Merges the moments of one chunk, for `count` channels from `first` on, into the moments of their
+// groups. The pivot of a channel is its first pixel's value, so that a large mean costs no
+// precision.
 template <typename T>
 void add_moments(Moments* moments, const Problem& p, int64_t pixel, int64_t pixels, int64_t first,
                  int64_t count) {
@@ -132,8 +135,8 @@ void add_moments(Moments* moments, const Problem& p, int64_t pixel, int64_t pixe
 // v sigmoid(v)
 [[gnu::always_inline]] inline float silu_of(float v) { return v / (1.0f + exponential(-v)); }
 
-// silu of every bf16 number, and the entry more that the kernels ask for. Reading it costs a third
-// of computing an exponential and a quotient.
+// silu of every bf16 number, and one more entry that the kernels need. A table lookup costs a third
+// of an exponential and a division.
 const std::vector<uint16_t>& silu_table() {
   static const std::vector<uint16_t> table = [] {
     constexpr uint32_t kNumbers = 1 << 16;
@@ -202,7 +205,7 @@ void group_norm_of(ThreadPool& pool, const Problem& p, const Norm& norm, double 
   }
   const NormFactors by{mean, scale, shift};
   pool.run(p.chunks, [&](int64_t i) {
-    // Backwards: what the statistics read last is still in the caches.
+    // Backwards: the chunks that the statistics read last are still in the caches.
     const int64_t chunk = p.chunks - 1 - i;
     const NormPixels job = p.at(chunk * p.chunk, size(chunk), 0, p.channels);
     p.kernels ? p.kernels->normalise(job, by, silu ? silu_table().data() : nullptr)

@@ -1,6 +1,6 @@
-// The inner loops of group norm over bf16 pictures in AVX-512; private to each unit that includes
-// it. 32 channels are taken apart into the even and the odd ones, one instruction each, and what
-// became of them is put together with one more.
+// The inner loops of group norm over bf16 pictures in AVX-512; private to each translation unit
+// that includes it. One instruction each extracts the even and the odd ones of 32 channels, and one
+// more instruction interleaves the results.
 #pragma once
 
 #include "kernels/cpu/avx512.h"
@@ -8,7 +8,7 @@
 namespace bifrons::cpu {
 namespace {
 
-// Sums over 32 kUnits channels, whose accumulators all stay in registers.
+// Sums of 32 kUnits channels; all accumulators stay in registers.
 template <int kUnits>
 void add_channel_sums(const NormPixels& from, const float* pivots, float* sums, float* squares) {
   constexpr int kVectors = 2 * kUnits;
@@ -50,8 +50,8 @@ void channel_sums(const NormPixels& from, const float* pivots, float* sums, floa
   }
 }
 
-// (x - mean) * scale + shift, to nearest even in the upper half of every lane; what is in the lower
-// half means nothing. Any NaN becomes the quiet one.
+// (x - mean) * scale + shift, rounded to nearest even into the upper half of every lane; the lower
+// half is undefined. Any NaN becomes the quiet NaN.
 inline __m512i normalised(__m512 x, const NormFactors& by, int64_t at) {
   const __m512 distance = _mm512_sub_ps(x, _mm512_loadu_ps(by.mean + at));
   const __m512 y =
@@ -64,19 +64,20 @@ inline __m512i normalised(__m512 x, const NormFactors& by, int64_t at) {
   return _mm512_mask_mov_epi32(nearest, nan, quiet);
 }
 
-// The entry of a lane's upper half in the lower half; the upper one holds the entry after it.
+// Looks up each lane's upper half in the table: the entry is in the lower half, the upper half
+// holds the next entry.
 inline __m512i looked_up(const uint16_t* table, __m512i bits) {
   return _mm512_i32gather_epi32(_mm512_srli_epi32(bits, 16), table, 2);
 }
 
-// 16 numbers a gather: 3.9 ns for 16 elements in the nearest caches, where a polynomial for the
-// exponential and a reciprocal take 6.0 and single reads of the table 7.2-8.0. Gathers leave the
-// core no room to look ahead, hence the prefetch: 6.4 ms for a map of 384x384x128 against 9.3
-// without. Stores that bypass the caches are no faster (6.3).
+// One gather looks up 16 numbers: 3.9 ns for 16 elements in the L1/L2 caches. A polynomial for the
+// exponential and a reciprocal take 6.0, single table reads 7.2-8.0. During gathers the core does
+// not run ahead, hence the prefetch: 6.4 ms for a map of 384x384x128 against 9.3 without. Stores
+// that bypass the caches are no faster (6.3).
 template <bool kTable>
 void normalise_pixels(const NormPixels& job, const NormFactors& by, const uint16_t* table) {
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
-  constexpr int kChoose = 0xe4;  // third ? first : second
+  constexpr int kChoose = 0xe4;  // bitwise third ? first : second
   const std::byte* x = job.x;
   std::byte* y = job.y;
   for (int64_t p = 0; p < job.pixels; ++p, x += job.x_pitch, y += job.y_pitch) {
@@ -95,7 +96,7 @@ void normalise(const NormPixels& job, const NormFactors& by, const uint16_t* tab
   table ? normalise_pixels<true>(job, by, table) : normalise_pixels<false>(job, by, nullptr);
 }
 
-// The table of an AVX-512 instruction set, but for bf16_pairs.
+// Function table of an AVX-512 instruction set, without bf16_pairs.
 constexpr InstructionSet avx512_table(const char* name) {
   InstructionSet set = table<Avx512>(name);
   set.group_norm = {channel_sums, normalise};

@@ -1,5 +1,5 @@
-// The inner loops of attention, and the reading loop of the bandwidth measurement, written once
-// over the vectors of an instruction set (see kernels/cpu/panel_kernels.h for `Isa`).
+// The inner loops of attention and of the bandwidth measurement, written once as templates over an
+// instruction set's vectors (see kernels/cpu/panel_kernels.h for `Isa`).
 #pragma once
 
 #include "kernels/cpu/exponential.h"
@@ -23,7 +23,7 @@ struct Bf16Cache {
   }
 };
 
-// How far ahead to fetch, in pages: kPrefetch bytes, or a little more.
+// Prefetch distance in pages of the KV cache: kPrefetch bytes, or a little more.
 template <typename Cache>
 int64_t pages_ahead(int64_t size) {
   return size * Cache::kBytes * kCachePage < kPrefetch ? kPagesAhead : 1;
@@ -39,8 +39,8 @@ void sums_of(const typename Isa::Vector* x, float* out) {
   }
 }
 
-// Scores of kKeys keys: so many chains of multiply-adds run beside each other, each as it would
-// alone. `ahead`: the same keys of a page that will be read soon.
+// Scores of kKeys keys: kKeys independent chains of multiply-adds, each with the same order as
+// alone. `ahead`: the same keys of a page that will be read soon (prefetched).
 template <typename Isa, typename Cache, int kKeys>
 void score_keys(const float* q, const std::byte* key, const std::byte* ahead, int64_t size,
                 float scale, float* out) {
@@ -90,7 +90,8 @@ void scores(const float* q, const std::byte* const* pages, int64_t count, int64_
   }
 }
 
-// `offset`: bytes from the beginning of a value to the first of these columns.
+// Weighted sum of values for kVectors vectors of columns. `offset`: bytes from the start of a value
+// to the first of these columns.
 template <typename Isa, typename Cache, int kVectors>
 void mix_columns(const float* weight, const std::byte* const* pages, int64_t offset, int64_t count,
                  int64_t size, float* out) {
@@ -140,7 +141,7 @@ void mix(const float* weight, const std::byte* const* pages, int64_t count, int6
   }
 }
 
-// Maximum and sum run in 16 partials whatever the vectors are.
+// Maximum and sum use 16 partials at every vector width, so that the bits are the same.
 template <typename Isa>
 float exponentials(float* values, int64_t count, float* sum) {
   float high[16];
@@ -171,7 +172,8 @@ uint64_t read(const std::byte* data, int64_t bytes) {
   constexpr int kStep = static_cast<int>(sizeof(typename Isa::Words));
   typename Isa::Words all[4] = {};
   for (int64_t at = 0; at < bytes; at += kStride) {
-    // As the products do: without it they would read faster than the ceiling they are held to.
+    // Prefetch as the linear kernels do. Otherwise they would read faster than this measured
+    // roofline.
     for (int line = 0; line < kStride; line += 64) {
       __builtin_prefetch(data + at + kPrefetch + line, 0, 3);
     }
@@ -184,7 +186,7 @@ uint64_t read(const std::byte* data, int64_t bytes) {
   return static_cast<uint64_t>(all[0][0] | all[0][1]);
 }
 
-// The table of an instruction set, but for bf16_pairs.
+// Function table of an instruction set, without bf16_pairs.
 template <typename Isa>
 constexpr InstructionSet table(const char* name) {
   InstructionSet set;

@@ -1,9 +1,10 @@
-// The instruction sets the hot loops are compiled for, one translation unit each, as tables of
-// functions chosen at run time.
+// The instruction sets for which the inner loops are compiled, one translation unit each, as tables
+// of functions chosen at run time.
 //
 // A unit compiled with special flags must not emit an inline function that other units share: the
-// linker keeps one copy, which may then fault on a lesser machine. Hence plain structs here, no
-// standard library code, and everything those units instantiate depends on a type private to them.
+// linker keeps one copy, which may then use an instruction that a lesser machine does not have.
+// Therefore this file has only plain structs and no standard library code, and all templates that
+// those units instantiate depend on a type private to the unit.
 #pragma once
 
 #include <cstddef>
@@ -12,16 +13,16 @@
 
 namespace bifrons::cpu {
 
-// Output rows that lie interleaved in a weight panel (kernels/cpu/linear.h).
+// Output rows interleaved in a weight panel (kernels/cpu/linear.h).
 constexpr int kPanelRows = 32;
 
-// All rows of x times one panel of weights.
+// Arguments of a panel kernel: all rows of x times one panel of weights.
 struct PanelJob {
   const std::byte* panel = nullptr;
-  const std::byte* x = nullptr;  // f32, or bf16 pairs where the kernel says so
+  const std::byte* x = nullptr;  // f32, or bf16 pairs for `bf16_pairs`
   int64_t x_pitch = 0;           // bytes from one row to the next
   int64_t rows = 0;              // of x and y
-  int64_t steps = 0;             // of K: pairs for bf16 weights, else single elements
+  int64_t steps = 0;             // steps along K: pairs for bf16 weights, else single elements
   const float* bias = nullptr;   // of this panel, or null
   std::byte* y = nullptr;        // first column of this panel
   int64_t y_pitch = 0;           // bytes
@@ -30,14 +31,15 @@ struct PanelJob {
   bool add = false;  // y += round(product) instead of y = round(product)
 };
 
-// Positions that lie one after another: kPageTokens, which this file cannot see.
+// Page size of the paged KV cache: equal to kPageTokens, which this file cannot include.
 constexpr int64_t kCachePage = 16;
-// Pages behind the last one that attention may want in the caches.
+// Extra entries in the list of pages, for prefetching.
 constexpr int64_t kPagesAhead = 2;
 
-// One head of attention over `count` positions; q and results are f32, the cache f32 or bf16 with
-// `size` elements per position. Position j is number j mod kCachePage of pages[j / kCachePage];
-// kPagesAhead pages more are named, which will be read next, if any.
+// Attention of one head over `count` positions. q and results are f32, the cache is f32 or bf16
+// with `size` elements per position. Position j is number j mod kCachePage of pages[j /
+// kCachePage]. The list has kPagesAhead more pages, which will be read next (or repeat the last
+// one).
 struct AttentionKernels {
   // out[j] = scale * (q . k[j]).
   void (*scores)(const float* q, const std::byte* const* pages, int64_t count, int64_t size,
@@ -50,7 +52,7 @@ struct AttentionKernels {
 // Neighbouring pixels of a bf16 picture. `channels` is a multiple of kNormChannels.
 struct NormPixels {
   const std::byte* x = nullptr;
-  std::byte* y = nullptr;  // where results go, if any
+  std::byte* y = nullptr;  // results, if any
   int64_t x_pitch = 0;     // bytes from one pixel to the next
   int64_t y_pitch = 0;
   int64_t pixels = 0;
@@ -64,16 +66,17 @@ struct NormFactors {
   const float* shift = nullptr;
 };
 
-// Every block of this many channels lies in the arrays of GroupNormKernels as 16 even channels, then
-// 16 odd ones: the two halves of a dword of bf16.
+// In the arrays of GroupNormKernels, every block of this many channels is stored as 16 even
+// channels, then 16 odd ones: the two halves of the dwords of bf16.
 constexpr int64_t kNormChannels = 32;
 
-// Group norm over bf16 pictures; null where plain loops have to do.
+// Group norm over bf16 pictures; null if the instruction set has no kernels.
 struct GroupNormKernels {
   // Per channel: sums of x - pivot and of its square, in f32.
   void (*sums)(const NormPixels& from, const float* pivots, float* sums, float* squares) = nullptr;
-  // y = round((x - mean) * scale + shift), then y = table[y] if there is a table of every bf16
-  // number and one entry more, which is read but means nothing.
+  // y = round((x - mean) * scale + shift), then y = table[y] if `table` is not null. The table has
+  // an entry for every bf16 number and one more: a gather reads past its entry; the value does not
+  // matter.
   void (*normalise)(const NormPixels& job, const NormFactors& by, const uint16_t* table) = nullptr;
 };
 
@@ -81,16 +84,17 @@ struct InstructionSet {
   using Panel = void (*)(const PanelJob&);
 
   const char* name = nullptr;
-  Panel bf16_pairs = nullptr;  // bf16 weights and bf16 x; null where that has no instruction
+  Panel bf16_pairs = nullptr;  // bf16 weights and bf16 x; null if there is no such instruction
   Panel bf16 = nullptr;        // bf16 weights, f32 x
   Panel f16 = nullptr;
   Panel f32 = nullptr;
   AttentionKernels attention_f32;
   AttentionKernels attention_bf16;
   GroupNormKernels group_norm;
-  // In place values[j] = exp(values[j] - maximum); returns the maximum and adds up in `sum`.
+  // In place values[j] = exp(values[j] - maximum). Returns the maximum and stores the sum in `sum`.
   float (*exponentials)(float* values, int64_t count, float* sum) = nullptr;
-  // Reads `bytes` (a multiple of 512) with the widest loads and returns something of them.
+  // Reads `bytes` (a multiple of 512) with the widest loads. Returns a value that depends on the
+  // data.
   uint64_t (*read)(const std::byte* data, int64_t bytes) = nullptr;
 };
 
@@ -100,10 +104,11 @@ const InstructionSet& avx512_instruction_set();
 const InstructionSet& avx512_bf16_instruction_set();
 const InstructionSet& amx_instruction_set();
 
-// By name; "auto" is the best one here. Throws Error (unavailable) when this machine cannot run it.
+// Finds an instruction set by name; "auto" is the best one here. Throws Error (unavailable) when
+// this machine cannot run it.
 const InstructionSet& instruction_set(std::string_view name);
 
-// Tells the core that this is a loop that waits.
+// Spin-wait hint to the core (x86 pause).
 void pause_briefly();
 
 }  // namespace bifrons::cpu

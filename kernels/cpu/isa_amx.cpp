@@ -1,17 +1,18 @@
-// AVX-512 with AMX tiles: bf16 weights and activations, 16 rows of x by 16 of a panel at a time.
+// AVX-512 with AMX tiles: GEMM of bf16 weights and activations, tiles of 16 rows of x by 16 rows of
+// a panel.
 #include "kernels/cpu/group_norm_avx512.h"
 
 namespace bifrons::cpu {
 namespace {
 
-// A type of this unit alone, for the templates of panel_kernels.h.
+// A type private to this unit, for the templates of panel_kernels.h.
 struct Amx {};
 
-constexpr int kTile = 16;                       // rows of a tile, and its dwords across
-constexpr int kBlock = 2 * kTile;               // rows of x that the sums of one pass hold
-constexpr int kStep = 16;                       // pairs of k that a tile of x is wide
-constexpr int kPairBytes = kPanelRows * 4;      // of a panel: one pair of k of all its rows
-constexpr int kStepBytes = kStep * kPairBytes;  // of a panel that two tiles hold
+constexpr int kTile = 16;                       // rows of a tile, and dwords of a row
+constexpr int kBlock = 2 * kTile;               // rows of x in one pass
+constexpr int kStep = 16;                       // pairs of k in a row of a tile of x
+constexpr int kPairBytes = kPanelRows * 4;      // one pair of k of all rows of a panel
+constexpr int kStepBytes = kStep * kPairBytes;  // part of a panel in two tiles
 
 // The operand of ldtilecfg (Intel SDM 2, LDTILECFG, palette 1).
 struct alignas(64) TileShapes {
@@ -22,11 +23,11 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {};
 };
 
-// g++ does not know what memory the tile instructions read: it might drop the stores to it.
+// g++ does not model which memory the tile instructions read, so it might remove the stores to it.
 void stores_are_done() { __asm__ volatile("" ::: "memory"); }
 
-// Registers 0 to 3 hold sums, [16 rows of x][half of the panel]; 4 and 5 x; 6 and 7 weights, whose
-// pairs of k lie in a panel just as the instruction wants them.
+// Tile registers 0 to 3 hold sums, [16 rows of x][half of the panel]; 4 and 5 hold x; 6 and 7
+// weights. The pairs of k in a panel already have the layout that the instruction needs.
 void shape_tiles(int64_t rows) {
   TileShapes shapes;
   const auto low = static_cast<uint8_t>(rows < kTile ? rows : kTile);
@@ -54,7 +55,7 @@ void multiply(const std::byte* x, int64_t x_pitch, const std::byte* weights) {
   }
 }
 
-// The last pairs of k, filled up with zeros.
+// Multiplies the last pairs of k, padded with zeros.
 template <bool kBoth>
 void multiply_rest(const PanelJob& job, int64_t rows, const std::byte* x,
                    const std::byte* weights) {
@@ -93,8 +94,9 @@ void accumulate_tiles(const PanelJob& job, int64_t rows, const std::byte* x, flo
   }
 }
 
-// Every sum is one chain over steps of 32 k: the products of even k and those of odd k are added up
-// apart within a step, then to the sum. Subnormals are zero, in and out (Intel SDM 2, TDPBF16PS).
+// Every sum is one chain over steps of 32 k. Within a step the products of even k and of odd k are
+// summed separately, then added to the sum. Subnormals are taken as zero, in and out (Intel SDM 2,
+// TDPBF16PS).
 void run_tiles(const PanelJob& job) {
   alignas(64) float sums[kBlock * kPanelRows];
   int64_t shaped = 0;

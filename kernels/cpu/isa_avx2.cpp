@@ -1,4 +1,4 @@
-// The hot loops in AVX2, FMA and F16C.
+// The inner loops for AVX2, FMA and F16C.
 #include <immintrin.h>
 
 #include "kernels/cpu/head_kernels.h"

@@ -1,4 +1,4 @@
-// The hot loops in AVX-512 F, BW, VL and DQ.
+// The inner loops for AVX-512 F, BW, VL and DQ.
 #include "kernels/cpu/group_norm_avx512.h"
 
 namespace bifrons::cpu {

@@ -1,10 +1,11 @@
-// AVX-512 with the bf16 dot product: bf16 weights and activations are multiplied as they lie.
+// AVX-512 with the bf16 dot product: bf16 weights and activations are multiplied without
+// conversion.
 #include "kernels/cpu/group_norm_avx512.h"
 
 namespace bifrons::cpu {
 namespace {
 
-// A "vector" of weights here is 16 rows x 2 k, a broadcast is 2 k of one row of x. vdpbf16ps rounds
+// A vector of weights is 16 rows x 2 k here; a broadcast is 2 k of one row of x. vdpbf16ps rounds
 // each of its two additions to nearest even and takes subnormals as zero, in and out.
 struct Avx512Bf16 {
   using Vector = __m512;
@@ -27,7 +28,7 @@ struct Avx512Bf16 {
 
 constexpr InstructionSet avx512_bf16() {
   InstructionSet set = avx512_table("avx512_bf16");
-  set.bf16_pairs = run_panel<Avx512Bf16, F32Weights<Avx512Bf16>>;  // dwords, moved as they are
+  set.bf16_pairs = run_panel<Avx512Bf16, F32Weights<Avx512Bf16>>;  // dwords, not converted
   return set;
 }
 

@@ -1,11 +1,11 @@
-// The hot loops in what every target of the compiler has: four lanes, multiply and add apart.
+// The inner loops for any target of the compiler: four lanes, separate multiply and add.
 #include "kernels/cpu/head_kernels.h"
 
 namespace bifrons::cpu {
 namespace {
 
 struct Portable {
-  // Vectors of the compiler, lowered to whatever the target offers.
+  // Vector extensions of the compiler, lowered to the target's instructions.
   typedef float Vector __attribute__((vector_size(16)));
   typedef uint64_t Words __attribute__((vector_size(16), may_alias));
   typedef uint32_t Dwords __attribute__((vector_size(16)));
@@ -43,7 +43,7 @@ struct Portable {
     __builtin_memcpy(&halves, from, sizeof halves);
     return Vector(__builtin_convertvector(halves, Dwords) << 16);
   }
-  // Moving the bits up and scaling is exact, subnormals included; infinity and NaN are put right.
+  // Shifting the bits and scaling is exact, subnormals included; infinity and NaN are corrected.
   static Vector load_f16(const std::byte* from) {
     Halves halves;
     __builtin_memcpy(&halves, from, sizeof halves);

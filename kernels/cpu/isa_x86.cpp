@@ -1,4 +1,4 @@
-// Which of the units this x86 machine can run.
+// Finds the instruction sets that this x86 machine can run.
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-// Linux gives the tile registers to processes that ask (Documentation/arch/x86/xstate.rst).
+// A process must ask Linux for the AMX tile registers (Documentation/arch/x86/xstate.rst).
 bool may_use_tiles() {
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
   static const bool may = __builtin_cpu_supports("amx-tile") &&
@@ -19,9 +19,9 @@ bool may_use_tiles() {
   return may;
 }
 
-// Best first; each list ends with what every machine has. AMD's bf16 dot product does twice the
-// work of its FMA; on the Intel cores measured it does half (109 against 217 GFLOP/s a core), and
-// widening the weights costs less: 17.2 against 13.0 GB/s at two rows.
+// Best first; each list ends with a set that every machine has. AMD's bf16 dot product does twice
+// the work of its FMA. On the Intel cores measured it does half (109 against 217 GFLOP/s per core),
+// and converting the weights costs less: 17.2 against 13.0 GB/s at two rows.
 constexpr std::string_view kDotProductFirst[] = {"avx512_bf16", "avx512", "avx2", "portable"};
 constexpr std::string_view kTilesFirst[] = {"amx", "avx512", "avx512_bf16", "avx2", "portable"};
 constexpr std::span kFmaFirst = std::span(kTilesFirst).subspan(1);

@@ -1,4 +1,4 @@
-// Where the machine is not an x86: only the portable unit.
+// Stub for machines that are not x86: only the portable unit.
 #include <string>
 
 #include "kernels/backend.h"

@@ -1,4 +1,4 @@
-// Splits a product into chunks of weight panels and prepares x for the kernels.
+// Splits the GEMM of a linear layer into chunks of weight panels and prepares x for the kernels.
 #include "kernels/cpu/linear.h"
 
 #include <algorithm>
@@ -9,14 +9,15 @@
 namespace bifrons::cpu {
 namespace {
 
-// Rows of x taken at a time. It bounds the scratch; weights are read again for every slab, which
-// at this many rows is a small part of the work.
+// Rows of x per pass; this bounds the scratch memory. Weights are read again for every pass, which
+// is a small part of the work at this many rows.
 constexpr int64_t kSlab = 256;
 
-// A chunk of less work, bytes of weights times rows, is not worth the trip to the counter.
+// Least work of a chunk (bytes of weights times rows). Below it, taking a chunk from the pool's
+// counter costs too much.
 constexpr int64_t kChunkWork = 256 << 10;
 
-// Widens rows of bf16 to f32, with zeros from the end of a row to the next.
+// Converts rows of bf16 to f32 and fills with zeros from the end of a row to the next.
 void widen(float* to, int64_t pitch, const Tensor& x) {
   for (int64_t m = 0; m < x.rows(); ++m, to += pitch) {
     const auto* from = reinterpret_cast<const Bf16*>(x.row(m));
@@ -28,7 +29,7 @@ void widen(float* to, int64_t pitch, const Tensor& x) {
   }
 }
 
-// Copies rows, with zeros from the end of a row to the next.
+// Copies rows and fills with zeros from the end of a row to the next.
 void pad(std::byte* to, int64_t pitch, const Tensor& x) {
   const int64_t bytes = x.cols() * size_of(x.dtype);
   for (int64_t m = 0; m < x.rows(); ++m) {
@@ -42,8 +43,9 @@ InstructionSet::Panel kernel_for(const InstructionSet& isa, DType weight, bool p
   return weight == DType::kF16 ? isa.f16 : isa.f32;
 }
 
-// Fills `starts` with the first panel of each chunk, and the end. A stream of weights needs a while
-// to reach full speed, so chunks begin long; all wait for the last one, so they end short.
+// Fills `starts` with the first panel of each chunk, and the end. Chunks begin long, because a
+// stream of weights takes a while to reach full speed. They end short, because all threads wait for
+// the last chunk.
 void cut(std::vector<int64_t>& starts, int64_t panels, int64_t shortest, int threads) {
   starts.assign(1, 0);
   while (starts.back() < panels) {

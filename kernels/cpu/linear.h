@@ -1,4 +1,5 @@
-// Linear layers: weights in panels of 32 interleaved output rows, streamed once per product.
+// Linear layers (GEMM and GEMV): weights in panels of 32 interleaved output rows, read once per
+// pass.
 #pragma once
 
 #include <span>
@@ -10,17 +11,17 @@
 
 namespace bifrons::cpu {
 
-// A panel holds kPanelRows output rows; missing rows of the last one are zeros. Inside it k runs
-// slowest: f32 and f16 weights lie as [k][row], bf16 as [k / 2][row][2], an odd last k padded with
-// zero. A vector load is then the same k of neighbouring rows, x is one broadcast, and no sum ever
-// crosses lanes.
+// A panel holds kPanelRows output rows; missing rows of the last panel are zeros. k is the slowest
+// dimension inside it: f32 and f16 weights are [k][row], bf16 [k / 2][row][2], an odd last k padded
+// with zero. So one vector load gives the same k of neighbouring rows, x is one broadcast, and sums
+// never cross lanes.
 int64_t panel_bytes(DType dtype, int64_t in);
 int64_t panel_count(int64_t out);
 
-// Lays the stacked rows of `parts` out in `storage` (zero-filled, panel_count * panel_bytes).
+// Packs the stacked rows of `parts` into `storage` (zero-filled, panel_count * panel_bytes).
 void pack_panels(ThreadPool& pool, const Tensor& storage, std::span<const HostArray> parts);
 
-// OnednnGemm with a packed Linear. Owns what a product needs besides: widened or padded rows of x.
+// Runs linear layers with packed weights. Owns the scratch memory: converted or padded rows of x.
 class LinearRunner {
  public:
   explicit LinearRunner(const InstructionSet& isa) : isa_(isa) {}

@@ -1,5 +1,5 @@
-// Turns the rows of a file into panels, a small block at a time, so that nothing but the panels
-// themselves takes memory.
+// Packs the rows of a file into panels, one small block at a time, so that only the panels take
+// memory.
 #include <algorithm>
 #include <cstring>
 
@@ -8,13 +8,13 @@
 namespace bifrons::cpu {
 namespace {
 
-// Bytes of a row taken into the cache at a time.
+// Bytes of a row per block; a block fits in the cache.
 constexpr int64_t kBlockBytes = 256;
 
 struct RowSource {
   std::span<const HostArray> parts;
 
-  // Where stacked row r begins in memory; null past the end.
+  // Address of stacked row r; null past the end.
   const std::byte* row(int64_t r) const {
     for (const HostArray& part : parts) {
       if (r < part.rows) return part.data + r * part.cols * size_of(part.dtype);
@@ -24,7 +24,7 @@ struct RowSource {
   }
 };
 
-// Unit is what stays together: a pair of bf16, one f16, one f32.
+// Unit: the elements that stay together, i.e. a pair of bf16, one f16 or one f32.
 template <typename Unit>
 void pack_panel(std::byte* panel, const RowSource& source, int64_t first_row, int64_t row_bytes) {
   constexpr int kUnits = kBlockBytes / sizeof(Unit);

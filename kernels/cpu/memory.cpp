@@ -1,4 +1,4 @@
-// Anonymous pages for what is big, the heap for what is small.
+// Host memory: anonymous mappings for big buffers, the heap for small ones.
 #include "kernels/cpu/memory.h"
 
 #include <sys/mman.h>
@@ -20,7 +20,7 @@ constexpr int64_t kAlignment = 64;
 
 int64_t rounded_up(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-// Maps one huge page too much and gives the ragged ends back.
+// Maps one huge page more than needed and unmaps the unaligned ends.
 void* map_aligned(int64_t bytes) {
   const int64_t reserved = bytes + kHugePage;
   void* mapped =
@@ -32,7 +32,7 @@ void* map_aligned(int64_t bytes) {
   void* data = reinterpret_cast<void*>(aligned);
   const uintptr_t end = aligned + bytes;
   if (begin + reserved > end) munmap(reinterpret_cast<void*>(end), begin + reserved - end);
-  madvise(data, bytes, MADV_HUGEPAGE);  // advice: nothing depends on it being taken
+  madvise(data, bytes, MADV_HUGEPAGE);  // advice only; the result does not matter
   return data;
 }
 

@@ -1,4 +1,4 @@
-// What oneDNN (API 2.x) can do on this processor.
+// Capabilities of oneDNN (API 2.x) on this processor.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace bifrons::cpu {
 
-// What planning takes of oneDNN's own: it writes code into memory without looking whether it got
-// any. Bytes; a primitive takes less than a megabyte of it.
+// Bytes that must be free before oneDNN plans: it writes code into memory without a look whether
+// it got any. A primitive takes less than a megabyte.
 constexpr int64_t kPlanningMemory = int64_t{32} << 20;
 
 // Runs `use`, which may call oneDNN. Throws Error (unavailable) in place of its own error where
@@ -27,7 +27,7 @@ void with_onednn(const Use& use) {
   }
 }
 
-// Without AVX-512 it has no product and no convolution of bf16, and not every reordering.
+// Without AVX-512, oneDNN has no bf16 GEMM, no bf16 convolution and not every bf16 reorder.
 inline bool onednn_knows_bf16() {
   const auto least = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & least) == least;

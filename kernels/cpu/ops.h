@@ -1,5 +1,5 @@
-// The CPU side of every op as a free function; shapes were checked by Backend. Contracts of
-// rounding and rows stand in kernels/backend.h.
+// The CPU implementation of every op as a free function. Backend has checked the shapes. The
+// contracts of rounding and rows are in kernels/backend.h.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace bifrons::cpu {
 
-// Calls body(row) for every row, a few at a time on each thread of the pool: for ops whose rows
-// are too little work to be shared one by one.
+// Calls body(row) for every row, in chunks of a few rows on the pool: for ops with little work per
+// row.
 template <typename Body>
 void run_rows(ThreadPool& pool, int64_t rows, const Body& body) {
   constexpr int64_t kRows = 8;

@@ -1,21 +1,23 @@
-// The inner loops of linear layers, written once over the vectors of an instruction set.
+// The inner loops of linear layers (GEMM tiles in registers), written once as templates over an
+// instruction set's vectors.
 //
-// `Isa` is a type private to its unit with: Vector, kLanes, kMaxRows (rows of x that fit the
-// registers beside one panel), zero, broadcast, multiply_add, store, and load_* of kLanes weights.
-// Every output element is one chain of multiply-adds in ascending k, whatever the number of rows:
-// that is the row contract of kernels/backend.h.
+// `Isa` is a type private to its translation unit with: Vector, kLanes, kMaxRows (rows of x whose
+// sums fit the registers beside one panel), zero, broadcast, multiply_add, store, and load_* of
+// kLanes weights.
+// Every output element is one chain of multiply-adds in ascending k, for any number of rows: that
+// is the row contract of kernels/backend.h.
 #pragma once
 
 #include "kernels/cpu/isa.h"
 
 namespace bifrons::cpu {
 
-// Bytes a panel is fetched ahead of its use; hardware prefetching stops at every 4 KiB page. Of 0,
-// 1, 2, 4 and 8 KiB, 2 is the only one that is best or next to it at every number of rows: 2-8 rows
-// of bf16, one thread, 14.2-16.1 GB/s against 11.5-15.9 with none.
+// Prefetch distance in bytes of a panel; hardware prefetching stops at every 4 KiB page. Of 0, 1,
+// 2, 4 and 8 KiB, only 2 is best or second best at every number of rows: 2-8 rows of bf16, one
+// thread, 14.2-16.1 GB/s against 11.5-15.9 with none.
 constexpr int64_t kPrefetch = 2048;
 
-// How a step of weights lies in a panel: kDepth consecutive k of 32 rows.
+// Layout of a step of weights in a panel: kDepth consecutive k of 32 rows.
 template <typename Isa>
 struct F32Weights {
   static constexpr int kDepth = 1;
@@ -82,7 +84,8 @@ void accumulate(const PanelJob& job, const std::byte* x, float* sums) {
   }
 }
 
-// kernels/dtype.h's rounding again: shared inline functions are not for these units.
+// The rounding of kernels/dtype.h, repeated: these units must not use shared inline functions
+// (kernels/cpu/isa.h).
 template <typename Isa>
 uint16_t bf16_bits(float x) {
   const uint32_t u = __builtin_bit_cast(uint32_t, x);
@@ -117,7 +120,7 @@ template <typename Isa>
   for (int i = 0; i < n; ++i) out[i] = bf16_bits<Isa>(sums[i]);
 }
 
-// Writes one row of products: bias, rounding, residual.
+// Epilogue for one row: bias, rounding, residual.
 template <typename Isa>
 void finish(const PanelJob& job, float* sums, std::byte* y) {
   if (job.columns == kPanelRows) return finish_columns<Isa>(job, sums, y, kPanelRows);
@@ -139,7 +142,7 @@ void run_remainder(const PanelJob& job, int64_t first) {
   if constexpr (kRows > 1) run_remainder<Isa, Weights, kRows - 1>(job, first);
 }
 
-// The panel comes from memory for the first block of rows and from the cache for the others.
+// The first block of rows reads the panel from memory, the other blocks from the cache.
 template <typename Isa, typename Weights>
 void run_panel(const PanelJob& job) {
   int64_t first = 0;

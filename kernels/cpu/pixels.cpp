@@ -1,4 +1,4 @@
-// Doubling of pictures, and the step from numbers to bytes.
+// Upsampling by two, and conversion of activations to bytes.
 #include <atomic>
 #include <cstring>
 

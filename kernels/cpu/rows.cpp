@@ -1,4 +1,4 @@
-// Ops that touch a few rows at a time: plain loops, rounding points as backend.h names them.
+// Ops with little work per row: plain loops, rounding points as in kernels/backend.h.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -17,7 +17,7 @@ void convert_row(To* to, const From* from, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = round_to<To>(to_float(from[i]));
 }
 
-// The sum of n terms in sixteen partials, always the same ones, so that the loop is a vector loop.
+// The sum of n terms in sixteen partial sums of fixed order, so that the loop vectorises.
 template <typename Term>
 [[gnu::always_inline]] inline float sum_of_partials(int64_t n, const Term& term) {
   constexpr int kPartials = 16;

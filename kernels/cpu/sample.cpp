@@ -1,4 +1,4 @@
-// Guidance and the drawing of image tokens.
+// Classifier-free guidance and the sampler of image tokens (Gumbel-max with Philox noise).
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -13,7 +13,7 @@
 namespace bifrons::cpu {
 namespace {
 
-// How one picture is drawn.
+// Sampling settings of one picture.
 struct Draw {
   float temperature;
   int32_t top_k;
@@ -36,8 +36,8 @@ int32_t greedy(const float* logits, int64_t n) {
   return static_cast<int32_t>(std::max_element(logits, logits + n) - logits);
 }
 
-// Which codes may be drawn: the top_k highest values, of these the fewest whose share of the
-// probability reaches top_p. Equal values rank by code.
+// The codes that may be sampled: the top_k highest values, and of these the fewest whose share of
+// the probability reaches top_p. Equal values rank by code.
 std::vector<char> top_k_top_p(const float* logits, int64_t n, const Draw& draw) {
   std::vector<int32_t> order(n);
   std::iota(order.begin(), order.end(), 0);
@@ -66,10 +66,10 @@ std::vector<char> top_k_top_p(const float* logits, int64_t n, const Draw& draw) 
   return kept;
 }
 
-// Codes whose noise is made at a time; a multiple of 4.
+// Codes per block of noise; a multiple of 4.
 constexpr int64_t kNoiseCodes = 256;
 
-// noise[i] is that of code first + i, which is gumbel_block() for many blocks at once.
+// noise[i] is the noise of code first + i: gumbel_block() for many blocks at once.
 void make_noise(float* noise, const Draw& draw, int64_t first) {
   constexpr int kBlocks = kNoiseCodes / 4;
   const uint32_t step = draw.step, block = static_cast<uint32_t>(first / 4);
@@ -103,7 +103,7 @@ void make_noise(float* noise, const Draw& draw, int64_t first) {
   });
 }
 
-// scores[i] = logits[i] / temperature + scores[i]; returns the highest.
+// scores[i] = logits[i] / temperature + scores[i]; returns the maximum.
 float add_logits(float* scores, const float* logits, int64_t n, float temperature) {
   constexpr int kPartials = 16;
   float high[kPartials];
@@ -132,7 +132,7 @@ int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
 
   int32_t best = -1;
   float best_score = 0.0f;
-  alignas(64) float scores[kNoiseCodes];  // noise at first
+  alignas(64) float scores[kNoiseCodes];  // holds the noise at first
   for (int64_t first = 0; first < n; first += kNoiseCodes) {
     const int64_t count = std::min(kNoiseCodes, n - first);
     make_noise(scores, draw, first);
@@ -154,12 +154,13 @@ int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
 void guide(ThreadPool& pool, const Tensor& guided, const Tensor& logits, const Tensor& scale) {
   const int64_t n = guided.cols();
   pool.run(guided.rows(), [&](int64_t p) {
-    const float* prompted = reinterpret_cast<const float*>(logits.row(2 * p));
-    const float* unprompted = reinterpret_cast<const float*>(logits.row(2 * p + 1));
+    const float* conditional = reinterpret_cast<const float*>(logits.row(2 * p));
+    const float* unconditional = reinterpret_cast<const float*>(logits.row(2 * p + 1));
     float* to = reinterpret_cast<float*>(guided.row(p));
     const float s = scale.as<float>()[p];
     vectorised([=]() __attribute__((always_inline)) {
-      for (int64_t i = 0; i < n; ++i) to[i] = unprompted[i] + s * (prompted[i] - unprompted[i]);
+      for (int64_t i = 0; i < n; ++i)
+        to[i] = unconditional[i] + s * (conditional[i] - unconditional[i]);
     });
   });
 }

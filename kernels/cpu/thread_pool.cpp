@@ -1,4 +1,4 @@
-// A pool whose caller waits only for the workers that are inside its loop.
+// Thread pool whose caller waits only for the workers that joined its job.
 #include "kernels/cpu/thread_pool.h"
 
 #include <sched.h>
@@ -17,11 +17,11 @@ constexpr uint32_t kInside = 0x7fff;
 constexpr uint32_t kOpen = 0x8000;
 constexpr uint32_t kJob = 0x10000;
 
-// Between two matrix products of a decoding step lie a few microseconds: worth spinning for. Longer
-// spinning takes the core from whoever shares the machine.
+// Between two GEMMs of a decode step there are a few microseconds, so spinning pays. Longer
+// spinning would take the core from other programs on the machine.
 constexpr std::chrono::microseconds kSpin{40};
 
-// Spins until `ready` or the time is up; whether it became ready.
+// Spins until ready() or until the time is up. Returns whether it became ready.
 template <typename Ready>
 bool spin(const Ready& ready) {
   const auto end = std::chrono::steady_clock::now() + kSpin;
@@ -88,7 +88,7 @@ void ThreadPool::take_chunks() {
   }
 }
 
-// Counts this worker in unless the job was closed meanwhile.
+// Counts this worker in, unless the job is closed already.
 bool ThreadPool::join() {
   uint32_t state = state_.load();
   while (state & kOpen) {
@@ -102,7 +102,7 @@ void ThreadPool::leave() {
   if ((left & (kInside | kOpen)) == 0) state_.notify_all();
 }
 
-// Returns the state once its job number differs from that of `seen`.
+// Waits until the job number differs from that of `seen`; returns the state.
 uint32_t ThreadPool::await_news(uint32_t seen) {
   uint32_t state = seen;
   const auto news = [&] { return ((state = state_.load()) ^ seen) >= kJob; };

@@ -1,4 +1,5 @@
-// Threads that share a loop: chunks are taken one by one, so a slow core never holds the others up.
+// Thread pool for parallel loops: threads take chunks one by one, so a slow core does not delay the
+// others.
 #pragma once
 
 #include <atomic>
@@ -11,8 +12,8 @@
 
 namespace bifrons::cpu {
 
-// The calling thread works too. Which thread takes which chunk is not fixed, so a chunk's result
-// must not depend on it. Not reentrant.
+// The calling thread works too. Any thread may take any chunk, so a chunk's result must not depend
+// on the thread. Not reentrant.
 class ThreadPool {
  public:
   // With fewer threads where the system does not give as many.
@@ -24,7 +25,7 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls body(chunk) once for every chunk in [0, chunks) and returns when all are done. The first
-  // exception thrown by a body is rethrown here; chunks that were not begun by then are left out.
+  // exception that a body throws is rethrown here; chunks that had not begun by then are skipped.
   void run(int64_t chunks, const std::function<void(int64_t chunk)>& body);
 
  private:
@@ -34,12 +35,14 @@ class ThreadPool {
   bool join();
   uint32_t await_news(uint32_t seen);
 
-  // Low 15 bits: workers inside the job; then one bit: the job is open; above: number of the job.
-  // A worker that sleeps through a job never has to be waited for: only those inside it count.
+  // Low 15 bits: number of workers inside the job; next bit: the job is open; above: number of the
+  // job. The caller waits only for workers inside the job, so a worker that sleeps through a job
+  // delays nothing.
   std::atomic<uint32_t> state_{0};
   std::atomic<bool> stop_{false};
 
-  // The job. Written before it is opened, and not before everybody has left the previous one.
+  // The job. It is written before it is opened, and only after all workers have left the previous
+  // one.
   const std::function<void(int64_t)>* body_ = nullptr;
   int64_t chunks_ = 0;
   alignas(64) std::atomic<int64_t> next_{0};

@@ -1,9 +1,9 @@
-// Lets one plain loop be compiled for several instruction sets.
+// Compiles a plain loop for several instruction sets and picks one at run time.
 #pragma once
 
 namespace bifrons::cpu {
 
-// x86 compilers take these attributes; elsewhere the body is called as it is.
+// Only x86 compilers have these attributes; elsewhere the body is called directly.
 #if defined(__x86_64__)
 template <typename Body>
 [[gnu::flatten, gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")]] void
@@ -16,15 +16,15 @@ template <typename Body>
   body();
 }
 
-// Whether vectorised() has 32 registers of 64 bytes, not 16 of 32 or fewer.
+// Whether vectorised() uses AVX-512 (32 registers of 64 bytes) rather than 16 of 32 bytes or fewer.
 inline bool has_wide_vectors() {
   return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
 
-// Runs a body of simple loops with the widest vectors this machine has. The body must be a lambda
-// marked always_inline; what it calls is inlined too (flatten). No multiply-add is fused, so every
-// width computes the same bits.
+// Runs a body of simple loops with the widest vectors of this machine. The body must be a lambda
+// marked always_inline; functions it calls are inlined too (flatten). Multiply-adds are not fused,
+// so every width computes the same bits.
 template <typename Body>
 void vectorised(const Body& body) {
   if (has_wide_vectors()) {
