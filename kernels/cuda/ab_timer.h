@@ -1,4 +1,5 @@
-// Two ways to do the same, of which the faster one is found out while both are used.
+// Two-way autotuner: times two variants of the same work while both are in use, and finds the
+// faster one.
 #pragma once
 
 #include <algorithm>
@@ -11,18 +12,18 @@ namespace bifrons::cuda {
 
 class AbTimer {
  public:
-  // Turns that are timed, half of them each way; then the medians are compared.
+  // Timed runs, half of them of each variant; then the medians are compared.
   static constexpr int kTurns = 16;
 
-  // The way of the next turn to be timed; nothing when all have begun. Back and forth, so that what
-  // grows from turn to turn favours neither.
+  // Variant to time next; nullopt when all runs have started. The order is ABBA, so that drift
+  // cancels out.
   std::optional<int> next() {
     if (begun_ == kTurns) return std::nullopt;
     const int turn = begun_++;
     return turn % 4 == 1 || turn % 4 == 2 ? 1 : 0;
   }
   void took(int way, float milliseconds) { took_[way].push_back(milliseconds); }
-  // What is known when all turns have ended: a tie goes to way 0.
+  // The faster variant; nullopt until all runs have ended. A tie goes to variant 0.
   std::optional<int> winner() const {
     if (took_[0].size() + took_[1].size() < kTurns) return std::nullopt;
     return median(took_[1]) < median(took_[0]) ? 1 : 0;

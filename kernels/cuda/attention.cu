@@ -1,23 +1,25 @@
-// Causal attention over the cache: a block for every 128 positions of a row's head, and the last of
-// a head's blocks to finish merges them left to right.
+// Causal attention over the paged KV cache, split along the positions (flash-decoding): one block
+// for every 128 positions of a row's head. The last block of a head to finish merges the partial
+// results from left to right.
 #include "kernels/cuda/gathered.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 
 namespace bifrons::cuda {
 
-constexpr int kHead = 256;  // room for one head; the family has 128
+constexpr int kHead = 256;  // largest head_dim; this model family has 128
 
 struct AttentionJob {
   Pages pages;
   int64_t heads, size;
-  uint32_t group;  // heads that share keys and values
+  uint32_t group;  // query heads per kv head
   int64_t q_pitch, y_pitch;
-  int chunks;  // of a full cache
+  int chunks;  // chunks of a full cache
   float scale;
 };
 
-// Columns that a warp covers at once; of a head that is no multiple, some lanes repeat the first.
+// First column of this lane: a warp covers kWarp * kCount columns per round. If the head size is
+// not a multiple of that, some lanes repeat column 0.
 template <int kCount>
 __device__ inline int column_of(int round) {
   return (round * kWarp + static_cast<int>(threadIdx.x) % kWarp) * kCount;
@@ -27,9 +29,10 @@ __device__ inline int rounds_of(int size) {
   return (size + kWarp * kCount - 1) / (kWarp * kCount);
 }
 
-// Lane i holds a partial result of each of 2 kHalf keys; the sum over lanes of key i ends in lane
-// i. Halves what is held until one is left, always between the same lanes. Recursion, so that every
-// index is known when this is compiled and the keys stay in registers.
+// Transposing warp reduction. Every lane holds a partial result for each of 2 kHalf keys;
+// afterwards lane i holds the sum over all lanes for key i. Each step halves the number of values
+// per lane, always between the same lanes. It is recursive so that all indices are compile-time
+// constants and the values stay in registers.
 template <int kHalf>
 __device__ inline float sum_across(float (&part)[2 * kHalf]) {
   const bool upper = threadIdx.x & kHalf;
@@ -47,7 +50,7 @@ __device__ inline float sum_across(float (&part)[2 * kHalf]) {
   }
 }
 
-// The score of this lane's key, of the warp's `keys` keys.
+// The score of this lane's key, one of the `keys` keys of the warp.
 template <typename T, int kCount>
 __device__ inline float score(const float* query, const WarpPages<T>& k, int keys, int size,
                               float scale) {
@@ -68,12 +71,13 @@ __device__ inline float score(const float* query, const WarpPages<T>& k, int key
   return static_cast<int>(threadIdx.x) % kWarp < keys ? dot * scale : -INFINITY;
 }
 
-// mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's c. `first`: the
-// values of round 0. The weight of a missing key is zero, and its value that of the last one.
+// mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's columns c. `first`:
+// the values of round 0, loaded before. A missing key has weight zero and the value of the last
+// key.
 template <typename T, int kCount>
 __device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount>& first,
                            const WarpPages<T>& v, int keys, int size) {
-  float4 share[kKeys / 4];  // read at once, as the values were
+  float4 share[kKeys / 4];  // all weights are read before the first use, like the values
 #pragma unroll
   for (int i = 0; i < kKeys / 4; ++i) share[i] = reinterpret_cast<const float4*>(weight)[i];
   for (int round = 0; round < rounds_of<kCount>(size); ++round) {
@@ -97,7 +101,8 @@ __device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount
   }
 }
 
-// What one chunk contributes: mixed values relative to the chunk's maximum, the maximum, the sum.
+// Partial result of one chunk: the weighted sum of values relative to the chunk's maximum, the
+// maximum, and the sum of weights.
 struct Part {
   float* mixed;  // [size]
   float* extremes;
@@ -108,7 +113,8 @@ struct Part {
   }
 };
 
-// Merges `count` parts from the left into y; one thread an element.
+// Merges `count` partial results from left to right into y (online softmax); one thread per
+// element.
 template <typename T>
 __device__ inline void merge(T* y, float* area, int64_t first, int count, int64_t size) {
   for (int64_t c = threadIdx.x; c < size; c += blockDim.x) {
@@ -141,7 +147,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const int64_t position = positions[m], sequence = sequences[m];
   const int size = static_cast<int>(job.size);
   T* to = y + m * job.y_pitch + head * size;
-  // An idle row has position -1; nothing outside of the cache may be read.
+  // An idle row has position -1. Nothing outside of the cache may be read.
   if (!job.pages.holds(sequence, position)) {
     if (chunk == 0) {
       for (int c = threadIdx.x; c < size; c += blockDim.x) to[c] = round_to<T>(0.0f);
@@ -164,7 +170,8 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   WarpPages<T> keys_at, values_at;
 #pragma unroll
   for (int i = 0; i < kPages; ++i) {
-    // A position without a page is its owner's mistake; only that nothing else is read counts here.
+    // A position without a page is an error of the caller; here it only must not cause a read
+    // outside of the cache.
     keys_at.first[i] = row[i] < 0 ? k : k + row[i] * size;
     values_at.first[i] = row[i] < 0 ? v : v + row[i] * size;
   }
@@ -172,7 +179,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   __syncthreads();
 
   const float mine = score<T, kCount>(query, keys_at, keys, size, job.scale);
-  Gathered<T, kCount> values;  // on their way while the block agrees on its maximum
+  Gathered<T, kCount> values;  // loads in flight while the block computes its maximum
   const int column = column_of<kCount>(0);
   if (keys > 0) values.load(values_at, column < size ? column : 0, keys, size);
   const float warp_maximum = warp_max(mine);
@@ -181,7 +188,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   float maximum = extremes[0][0];
   for (int w = 1; w < kWarps; ++w) maximum = fmaxf(maximum, extremes[0][w]);
   const float share = lane < keys ? expf(mine - maximum) : 0.0f;
-  float* const weight = &weights[warp * kKeys / 4].x;  // of this warp's keys
+  float* const weight = &weights[warp * kKeys / 4].x;  // weights of this warp's keys
   weight[lane] = share;
   const float warp_total = warp_sum(share);
   if (lane == 0) extremes[1][warp] = warp_total;
@@ -203,7 +210,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
     part.extremes[1] = sum;
   }
   if (count == 1) {
-    __syncthreads();  // the block reads what it wrote itself
+    __syncthreads();  // this block itself wrote what it reads next
   } else if (!last_to_arrive(counters + m * job.heads + head, count)) {
     return;
   }

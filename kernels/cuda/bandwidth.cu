@@ -1,4 +1,5 @@
-// Reads a buffer far larger than the last cache, and nothing else, on every multiprocessor.
+// Measures the read bandwidth: all multiprocessors read a buffer that is much larger than L2, and
+// nothing else.
 #include <algorithm>
 #include <chrono>
 #include <vector>
@@ -13,11 +14,12 @@ namespace bifrons {
 namespace cuda {
 
 constexpr int kReadThreads = 256;
-constexpr int kLoadsInFlight = 8;      // 16 bytes each: 32 KiB a block
-constexpr int64_t kMostBlocks = 2048;  // some for every place that a card has for blocks
-constexpr int kPasses = 16;  // in a measurement, so that starting them is not what is measured
+constexpr int kLoadsInFlight = 8;      // 16 bytes each: 32 KiB per block
+constexpr int64_t kMostBlocks = 2048;  // more than a GPU runs at once
+constexpr int kPasses = 16;            // per measurement, so that launch overhead does not count
 
-// Word i of the buffer. Their sum is known without reading them, and no two halves are alike.
+// Word i of the buffer. The sum of all words is known in closed form, and no two halves of the
+// buffer are equal.
 __host__ __device__ inline uint32_t word_at(int64_t i) {
   return static_cast<uint32_t>(i) * 0x9e3779b1u;
 }
@@ -79,7 +81,7 @@ class CudaReadBandwidth final : public ReadBandwidth {
   }
 
  private:
-  // Two rounds or more for a block that takes `each` at a time.
+  // At least two rounds for a block that processes `each` elements per round.
   static Grid grid(int64_t n, int64_t each) {
     return {dim3(static_cast<unsigned>(std::min(kMostBlocks, ceil_div(n, 2 * each)))),
             dim3(kReadThreads)};
@@ -89,14 +91,14 @@ class CudaReadBandwidth final : public ReadBandwidth {
     b_.download(&value, total_.view(DType::kI32, {1}));
     return value;
   }
-  // 0 + 1 + .. + n - 1 times word_at(1); one of two neighbours is even.
+  // (0 + 1 + .. + n - 1) * word_at(1), modulo 2^32. n is even, so n / 2 is exact.
   uint32_t expected() const {
     const uint64_t n = 4 * static_cast<uint64_t>(pieces_);
     return static_cast<uint32_t>(n / 2 * (n - 1)) * word_at(1);
   }
 
   CudaBackend& b_;
-  int64_t pieces_ = 0;  // of 16 bytes
+  int64_t pieces_ = 0;  // vectors of 16 bytes
   Buffer buffer_, total_;
 };
 

@@ -1,4 +1,5 @@
-// Convolution as a product of weights with the pixels under their taps; no library needed.
+// Convolution as an implicit GEMM of the weights and the pixels under their taps; no library
+// needed.
 #include <algorithm>
 
 #include "kernels/cuda/gemm_kernel.h"

@@ -1,5 +1,5 @@
 // cuDNN's fused convolution: NHWC bf16 in and out, f32 sums, bias and residual in the epilogue. One
-// picture a call and one algorithm for every shape, so that pixels never depend on a batch.
+// picture per call and one algorithm for every shape, so that pixels never depend on the batch.
 #include "kernels/cuda/convolution_cudnn.h"
 
 #include <cudnn.h>
@@ -16,10 +16,10 @@ namespace bifrons::cuda {
 namespace {
 
 constexpr cudnnConvolutionFwdAlgo_t kAlgorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-constexpr int64_t kChannelUnit = 8;  // tensor cores take whole vectors of 16 bytes
+constexpr int64_t kChannelUnit = 8;  // tensor cores need whole vectors of 16 bytes
 constexpr int64_t kLoadingMemory = int64_t{128} << 20;  // bytes
 
-// Since version 9 a status may be a finer one, counted from that of its kind.
+// Since version 9 there are finer status codes; each is counted from the code of its kind.
 cudnnStatus_t kind_of(cudnnStatus_t status) {
   const int code = static_cast<int>(status);
   return code < 1000 ? status : static_cast<cudnnStatus_t>(code / 1000 * 1000);
@@ -30,8 +30,8 @@ void must(cudnnStatus_t status) {
   const std::string words = cudnnGetErrorString(status);
   if (kind_of(status) == CUDNN_STATUS_INTERNAL_ERROR ||
       kind_of(status) == CUDNN_STATUS_EXECUTION_FAILED) {
-    cuda::must(cudaDeviceSynchronize(), "convolving");  // the device itself may be lost
-    constexpr int kNoDeviceMemory = 4004;  // since version 9, whose name for it is the first
+    cuda::must(cudaDeviceSynchronize(), "convolving");  // reports a failure of the device itself
+    constexpr int kNoDeviceMemory = 4004;  // by number: only version 9 has a name for it
     if (static_cast<int>(status) == kNoDeviceMemory) {
       throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU while convolving");
     }
@@ -40,8 +40,8 @@ void must(cudnnStatus_t status) {
                                            "; a build with BIFRONS_CUDNN=OFF does without it");
 }
 
-// Whether cuDNN has a way to do this. Only a refusal may lead to another way, whose sums differ in
-// their last bits: a failure that comes and goes must not decide about pixels.
+// Whether cuDNN supports this. Only a refusal may lead to another implementation, because its sums
+// differ in their last bits: a temporary failure must not change pixels.
 bool accepted(cudnnStatus_t status) {
   const cudnnStatus_t kind = kind_of(status);
   if (kind == CUDNN_STATUS_NOT_SUPPORTED || kind == CUDNN_STATUS_BAD_PARAM) return false;
@@ -63,7 +63,7 @@ cudnnTensorDescriptor_t describe_picture(int64_t height, int64_t width, int64_t 
   return tensor;
 }
 
-// What cuDNN wants to know of one shape.
+// cuDNN's descriptors for one shape.
 class Plan {
  public:
   Plan(cudnnHandle_t handle, const Shape& shape)
@@ -144,7 +144,7 @@ bool CudnnConvolutions::takes(const HostArray& weight, const HostArray& bias, in
 
 bool CudnnConvolutions::run(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
                             const Tensor* residual) {
-  // It cannot be told how rows lie, and takes them for aligned.
+  // cuDNN has no parameter for the pitch of rows and assumes alignment.
   if (!in_vectors(x) || !in_vectors(y) || (residual && !in_vectors(*residual))) return false;
   if (!state_) state_ = std::make_unique<State>();
   must(cudnnSetStream(state_->handle, s.handle));
@@ -158,7 +158,7 @@ bool CudnnConvolutions::run(Stream& s, const Tensor& y, const Tensor& x, const C
 }
 
 std::string_view CudnnConvolutions::name() {
-  // 91400 is 9.14; before version 9 it was 8902 for 8.9.
+  // 91400 means 9.14; before version 9, 8902 meant 8.9.
   const auto words_of = [](size_t version) {
     const size_t major = version < 10000 ? 1000 : 10000;
     return "cuDNN " + std::to_string(version / major) + "." + std::to_string(version % major / 100);

@@ -1,5 +1,5 @@
-// The wall before a library's convolutions. CMake picks what is behind it: convolution_cudnn.cpp or
-// convolution_cudnn_stub.cpp.
+// Interface to cuDNN convolutions, which keeps cudnn.h out of other files. CMake picks the
+// implementation: convolution_cudnn.cpp or convolution_cudnn_stub.cpp.
 #pragma once
 
 #include <memory>
@@ -16,18 +16,19 @@ class CudnnConvolutions {
   CudnnConvolutions(const CudnnConvolutions&) = delete;
   CudnnConvolutions& operator=(const CudnnConvolutions&) = delete;
 
-  // Whether it may run convolutions with such a weight: then `storage` holds, behind the order of
-  // weight_order.h, the weight as [out][kh][kw][in] and the bias, both bf16 (cudnn_offset).
+  // Whether run() accepts convolutions with such a weight. If so, `storage` holds, after the
+  // weights in the layout of weight_order.h, the weight as [out][kh][kw][in] and the bias, both
+  // bf16 (cudnn_offset).
   static bool takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
                     Padding padding);
 
-  // y = convolution + bias + residual, all bf16, rounded once. False when a map begins between
-  // vectors, or the library has no way to compute this shape, now and ever after; then nothing was
-  // done.
+  // y = convolution + bias + residual, all bf16, rounded once. Returns false and does nothing if a
+  // map is not aligned to vectors, or if cuDNN does not support this shape (then also in all later
+  // calls).
   bool run(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
            const Tensor* residual);
 
-  // "cuDNN 9.14" or nothing.
+  // "cuDNN 9.14", or empty without cuDNN.
   static std::string_view name();
 
  private:
@@ -35,7 +36,7 @@ class CudnnConvolutions {
   std::unique_ptr<State> state_;
 };
 
-// Where the library's part of a convolution's storage begins, in bytes.
+// Offset of cuDNN's part in a convolution's storage, in bytes.
 int64_t cudnn_offset(const Convolution& weight);
 
 }  // namespace bifrons::cuda

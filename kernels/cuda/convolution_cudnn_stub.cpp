@@ -1,4 +1,4 @@
-// Nobody behind the wall: every convolution is ours.
+// Stub for builds without cuDNN: every convolution uses our own kernels.
 #include "kernels/cuda/convolution_cudnn.h"
 
 namespace bifrons::cuda {

@@ -1,4 +1,4 @@
-// Loads weights into the layouts of the CUDA kernels and hands every op to its function.
+// Loads weights into the layouts of the CUDA kernels and forwards every op to its function.
 #include "kernels/cuda/cuda_backend.h"
 
 #include <cstdlib>
@@ -33,8 +33,9 @@ class CudaEvent final : public Event {
   cudaEvent_t event_ = nullptr;
 };
 
-// Programmatic dependent launch, unless BIFRONS_PDL=0 or 1 says so where it is faster. In
-// code for older cards no kernel waits for the one before it, also where a later card runs it.
+// Programmatic dependent launch (PDL) where it is faster; BIFRONS_PDL=0 turns it off, 1 always on.
+// Code for older GPUs has no grid_dependency_wait(), also when a later GPU runs it, so it never
+// uses PDL.
 PdlMode pdl_mode(int code) {
   const char* asked = std::getenv("BIFRONS_PDL");
   const std::string_view answer = asked ? asked : "";
@@ -60,7 +61,7 @@ CudaBackend::CudaBackend(int device, bool low_priority) : device_(device) {
   int shared = 0;
   must(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
        "asking for its shared memory");
-  stream_.shared_bytes = shared - 1024;  // kernels that ask for much declare a little besides
+  stream_.shared_bytes = shared - 1024;  // such kernels also have a little static shared memory
 }
 
 CudaBackend::~CudaBackend() { cudaStreamSynchronize(stream_.handle); }
@@ -81,7 +82,7 @@ void CudaBackend::upload(const Tensor& to, const void* host) {
   if (to.bytes() == 0) return;
   must(cudaMemcpyAsync(to.data, host, to.bytes(), cudaMemcpyHostToDevice, on_card().handle),
        "copying to it");
-  synchronize();  // `host` may go away
+  synchronize();  // the caller may free `host`
 }
 
 void CudaBackend::download(void* host, const Tensor& from) {
@@ -114,7 +115,7 @@ std::unique_ptr<Event> CudaBackend::record_event() {
 }
 
 std::unique_ptr<CapturedStep> CudaBackend::capture(std::function<void()> step) {
-  check(step != nullptr, "record: no step");
+  check(step != nullptr, "capture: no step");
   return capture_graph(on_card(), pdl_, meter(), step);
 }
 

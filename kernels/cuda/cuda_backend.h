@@ -1,4 +1,4 @@
-// The ops on one NVIDIA GPU.
+// Backend that computes on one NVIDIA GPU.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace bifrons::cuda {
 
-// Work of one backend is done in order, on a stream of its own; several may share a card and each
-// other's buffers, and then wait for each other with synchronize().
+// A backend does its work in order on its own stream. Several backends may share a GPU and each
+// other's buffers; then they wait for each other with synchronize().
 class CudaBackend final : public Backend {
  public:
   // Throws Error (unavailable) when the device cannot be used.
@@ -39,7 +39,7 @@ class CudaBackend final : public Backend {
   Norm make_norm(const HostArray& weight, const HostArray* bias) override;
   Table make_table(const HostArray& rows) override;
 
-  // The stream, once its card is the calling thread's.
+  // Makes this GPU the calling thread's current one and returns the stream.
   Stream& on_card();
 
  private:
@@ -83,7 +83,7 @@ class CudaBackend final : public Backend {
   std::string description_;
   PdlMode pdl_;
   Stream stream_;
-  CudnnConvolutions cudnn_;  // goes before its stream
+  CudnnConvolutions cudnn_;  // destroyed before its stream
 };
 
 }  // namespace bifrons::cuda

@@ -1,4 +1,4 @@
-// What can be said about cards and drivers without starting anything on them.
+// Queries GPUs and drivers without starting anything on them.
 #include "kernels/cuda/device.h"
 
 #include <cuda_runtime.h>
@@ -12,10 +12,10 @@
 namespace bifrons {
 namespace {
 
-// The kernels use instructions of this generation (bf16 on tensor cores).
+// Least compute capability: the kernels need bf16 on tensor cores.
 constexpr int kLeastMajor = 8;
 
-// What the kernels of this build were compiled for.
+// Architectures for which the kernels of this build were compiled.
 constexpr std::string_view kArchitectures = BIFRONS_CUDA_ARCHITECTURES;
 
 std::string version_words(int version) {
@@ -42,7 +42,7 @@ CudaDevice describe(int index) {
   device.index = index;
   cudaDeviceProp properties{};
   if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) {
-    cudaGetLastError();  // forgets it: another card may be asked next
+    cudaGetLastError();  // clears the error: another GPU may be queried next
     device.problem = "it does not answer";
     return device;
   }
@@ -70,7 +70,7 @@ CudaStatus cuda_status() {
   status.toolkit = version_words(runtime);
   if (driver > 0) status.driver = version_words(driver);
   const cudaError_t result = cudaGetDeviceCount(&count);
-  cudaGetLastError();  // forgets the failure
+  cudaGetLastError();  // clears the error
   if (result != cudaSuccess || count == 0) {
     status.problem = problem_of(result, driver, runtime);
     return status;
@@ -94,7 +94,7 @@ bool has_code_for(std::string_view architectures, int major, int minor) {
     architectures.remove_prefix(std::min(architectures.size(), each.size() + 1));
     int number = 0;
     const auto [end, error] = std::from_chars(each.data(), each.data() + each.size(), number);
-    if (error != std::errc()) return true;  // "native", "all": made for whatever is here
+    if (error != std::errc()) return true;  // "native", "all": assumed to fit any GPU here
     const std::string_view rest = each.substr(static_cast<size_t>(end - each.data()));
     const bool one_card = rest.starts_with('a'), translated = !rest.ends_with("-real");
     if (number == card) return true;

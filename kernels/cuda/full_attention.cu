@@ -1,4 +1,4 @@
-// Attention of every row to every row: two products with a softmax between them.
+// Attention of every row to every row (no mask, no cache): two GEMMs with a softmax between them.
 #include "kernels/cuda/gemm_kernel.h"
 #include "kernels/cuda/gemm_simt.h"
 #include "kernels/cuda/launch.h"
@@ -6,7 +6,7 @@
 
 namespace bifrons::cuda {
 
-// In place: a warp turns a row of n scores into probabilities.
+// Softmax in place; one warp per row of n scores.
 template <typename T>
 __global__ void softmax_kernel(T* scores, int64_t rows, int64_t n, int64_t pitch) {
   const int64_t m = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
@@ -33,7 +33,7 @@ __global__ void transpose_kernel(Bf16* to, int64_t to_pitch, const Bf16* from, i
   if (r < rows && c < cols) to[c * to_pitch + r] = from[r * from_pitch + c];
 }
 
-// All heads side by side, on tensor cores.
+// All heads as one batched GEMM on tensor cores.
 void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
             int64_t heads, float scale) {
   constexpr int kThreads = 128;
@@ -51,7 +51,7 @@ void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const 
   const auto rows_of = [&](const Tensor& x) {
     return RowsOperand{x.as<Bf16>(), x.pitch, n, size, in_vectors(x) && size % 8 == 0};
   };
-  // "y[n][m]" of a product is row n: queries are its columns n, keys its rows m.
+  // The epilogue writes y[n][m]: queries are the columns n of the GEMM, keys its rows m.
   const Epilogue<Bf16> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
   gemm(s, TiledRows{rows_of(k)}, rows_of(q), score, size, Batched{count, size, size, n * pitch});
   launch(s.handle, softmax_kernel<Bf16>, softmax_grid(heads * n), scores, heads * n, n, pitch);
@@ -61,7 +61,7 @@ void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const 
        Batched{count, size * pitch, n * pitch, size});
 }
 
-// One head, all columns of its tensors, in plain arithmetic.
+// One head, given as all columns of its tensors, in f32 (SIMT).
 void attend_plainly(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                     float scale) {
   const int64_t n = q.rows(), channels = q.cols();

@@ -1,6 +1,7 @@
-// The norm before a product and what follows it, in the kernel that streams the weights: for few
-// columns, where the time between two kernels counts. A block makes two tiles of outputs that
-// belong together: the halves of a rotated head, or gate and up.
+// Fused kernel: rms_norm, GEMM with few columns, and an epilogue (RoPE or SwiGLU) in the kernel
+// that streams the weights. For decode steps, where the time between two kernels counts. A block
+// computes two tiles of outputs that belong together: the two halves of a rotated head, or gate and
+// up.
 #include "kernels/cuda/gemm_operands.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/pages.h"
@@ -9,24 +10,25 @@
 namespace bifrons::cuda {
 
 constexpr int kColumns = 8;
-// Of weights, on their way while one is multiplied: as many as fit into kLeastShared.
+// Pipeline stages: steps of weights in flight (cp.async) while one is multiplied. As many as fit
+// into kLeastShared.
 constexpr int kStepsAhead = 3;
 
-// Rows of x with their norm still to come; in whole vectors of eight.
+// Rows of x before their rms_norm; rows are whole vectors of eight.
 struct NormedRows {
   const Bf16* x;
   int64_t pitch, rows, k;
-  const float* weight;  // of the norm
+  const float* weight;  // weight of the norm
   float eps;
 };
 
-// Both tiles of a block and what is done with their sums.
+// Both tiles of a block; `pair` is the epilogue for their sums.
 template <typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)
     norm_gemm_kernel(TiledWeights weights, NormedRows rows, Pair pair, KSlices slices) {
   __shared__ float partials[kColumns][kPartials];
-  // Steps of both tiles on their way: a lane reads what it has copied itself. Then what they came
-  // to.
+  // Dynamic shared memory, used twice: first for the steps of both tiles in flight (a lane reads
+  // only what it copied itself), then for the sums of the slices.
   uint4* const copied = dynamic_shared<uint4>();   // [slices][kStepsAhead][2][2][kWarp]
   float* const partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
@@ -35,13 +37,13 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
 
-  // The first weights are on their way while the previous kernel ends and the norm is computed.
+  // The first weights are in flight while the previous kernel ends (PDL) and the norm is computed.
   uint4* const mine = copied + slice * kStepsAhead * 2 * kStepVectors + lane;
-  const auto fetch = [&](int sequence, int step) {
+  const auto fetch = [&](int slot, int step) {
     if (step < last) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        cp_async_16(mine + (sequence * 4 + i) * kWarp,
+        cp_async_16(mine + (slot * 4 + i) * kWarp,
                     stream[i / 2] + step * kStepVectors + i % 2 * kWarp, true);
       }
     }
@@ -79,7 +81,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
       fetch(i, begin + i + kStepsAhead);
     }
   }
-  __syncthreads();  // nobody reads weights any more
+  __syncthreads();  // all warps have read their weights; `partial` reuses the memory
 
   constexpr int kTile = kColumns * static_cast<int>(kTileOut);
   for (int t = 0; t < 2; ++t) {
@@ -99,7 +101,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   }
 }
 
-// y = round(silu(round(gate))) * round(up); gate rows come first.
+// SwiGLU epilogue: y = round(silu(round(gate))) * round(up); gate rows come first.
 struct SwigluPair {
   Bf16* y;
   int64_t pitch;
@@ -115,7 +117,7 @@ struct SwigluPair {
   }
 };
 
-// Rows i and i + size / 2 of a head of q, k or v.
+// RoPE epilogue: rows i and i + size / 2 of a head of q, k or v.
 struct RopePair {
   Bf16 *q, *k, *v;
   int64_t q_pitch;
@@ -127,7 +129,7 @@ struct RopePair {
   const float* bias;
 
   __device__ int64_t first_tile(int64_t block) const {
-    const int64_t tiles = size / 2 / kTileOut;  // of half a head
+    const int64_t tiles = size / 2 / kTileOut;  // tiles of half a head
     return block / tiles * 2 * tiles + block % tiles;
   }
   __device__ int64_t second_tile(int64_t block) const {
@@ -136,7 +138,7 @@ struct RopePair {
   __device__ void finish(int64_t n, int64_t low_row, float low, int64_t high_row,
                          float high) const {
     const int64_t at = position[n], in = sequence[n];
-    // An idle row has position -1; a row outside of the cache must not write.
+    // An idle row has position -1. A row outside of the cache must not write.
     if (!pages.holds(in, at)) return;
     const float a = rounded<Bf16>(low + (bias ? bias[low_row] : 0.0f));
     const float b = rounded<Bf16>(high + (bias ? bias[high_row] : 0.0f));

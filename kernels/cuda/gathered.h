@@ -1,4 +1,5 @@
-// What a warp of attention reads of the cache: its keys, or its values, all on their way together.
+// Loads a warp's 32 keys (or values) from the paged KV cache into registers; all loads are issued
+// before the first use.
 #pragma once
 
 #include <bit>
@@ -11,20 +12,20 @@
 
 namespace bifrons::cuda {
 
-// Positions are cut at multiples of this: the order of every sum depends on the row's own position
-// only, not on its neighbours and not on how many blocks run.
+// Positions are cut at multiples of this. So the order of every sum depends only on the row's own
+// position, not on its neighbours or on the number of blocks.
 constexpr int kChunk = kAttentionChunk;
 constexpr int kWarps = 4;
-constexpr int kKeys = kChunk / kWarps;  // of a warp: one a lane
+constexpr int kKeys = kChunk / kWarps;  // keys of a warp: one per lane
 constexpr int kPages = kKeys / kPageTokens;
 static_assert(kKeys % kPageTokens == 0);
 
-// Where the keys of a warp lie, or their values: the first of each page.
+// Addresses of a warp's keys (or values): the first one of each page.
 template <typename T>
 struct WarpPages {
   const T* first[kPages];
 
-  // Has `keys` of them brought near, a line a lane.
+  // Prefetches `keys` of them into L2, one cache line per lane and round.
   __device__ void fetch(int keys, int64_t size) const {
     constexpr int kLine = 128;
 #pragma unroll
@@ -41,8 +42,8 @@ struct WarpPages {
   }
 };
 
-// kCount neighbouring elements, kept as words of 32 bits: the compiler takes members of 16 bits
-// apart right after the load, and so waits for it.
+// kCount neighbouring elements as 32-bit words. With 16-bit members the compiler would unpack them
+// right after the load, and so wait for it.
 template <typename T, int kCount>
 struct Vector {
   static_assert(std::is_same_v<T, float> || kCount % 2 == 0);
@@ -66,14 +67,15 @@ struct Vector<Bf16, 1> {
   __device__ float at(int) const { return to_float(raw); }
 };
 
-// kCount neighbouring elements of each of a warp's keys, or of its values.
+// kCount neighbouring elements of each of a warp's keys (or values).
 template <typename T, int kCount>
 struct Gathered {
   Vector<T, kCount> of[kKeys];
 
-  // From `column` on, of `keys` rows, at least one; the last is read again for missing ones. All
-  // loads are under way before any is used. Without a barrier the compiler puts each right before
-  // its use, and a block waits for memory ten times instead of once.
+  // Loads elements from `column` on of `keys` rows, at least one; missing rows repeat the last one.
+  // All loads are issued before the first use. The __syncwarp() enforces that: without it the
+  // compiler puts each load right before its use, and a block waits for memory ten times instead of
+  // once.
   __device__ void load(const WarpPages<T>& pages, int column, int keys, int64_t size) {
     const T* from = pages.first[0] + column;
 #pragma unroll

@@ -1,5 +1,6 @@
-// Products of many columns: blocks of tensor-core tiles. See gemm_operands.h for what is
-// multiplied.
+// Tensor-core GEMM for many columns: blocks of mma tiles, a multi-stage cp.async pipeline in shared
+// memory, optional split-K. See gemm_operands.h for the operands, the order of summation and the
+// epilogue.
 #pragma once
 
 #include <type_traits>
@@ -11,27 +12,28 @@
 
 namespace bifrons::cuda {
 
-// What blocks beyond those of the tiles are there for, and how many times those are: nothing.
+// Use of gridDim.z. Single: not used (depth 1).
 struct Single {
   static constexpr int64_t depth() { return 1; }
 };
-// Products of one shape beside each other: how far apart, in elements, operands and results lie.
+// Batched GEMM: gridDim.z counts GEMMs of one shape. a, b, y: distance between operands and
+// results, in elements.
 struct Batched {
   int count;
   int64_t a, b, y;
 
   int64_t depth() const { return count; }
 };
-// A block for each group of a tile's sums, as plan.split says. The last of them to finish adds up
-// what all have left in `parts`; a counter at zero for every tile.
+// Split-K: one block for each group of K slices of a tile, if plan.split. The last block to finish
+// adds the partial sums of all blocks in `parts`. One counter per tile, initially zero.
 struct SplitK {
-  float4* parts;  // split_k_bytes()
+  float4* parts;  // workspace of split_k_bytes()
   int* counters;
 
   static constexpr int64_t depth() { return kGroups; }
 };
 
-// Four values of a lane, in the order of mma_m16n8k16()'s result.
+// Adds four values of a lane, in the order of mma_m16n8k16()'s result.
 __device__ inline void add_to(float (&sum)[4], const float4& part) {
   sum[0] += part.x;
   sum[1] += part.y;
@@ -39,22 +41,21 @@ __device__ inline void add_to(float (&sum)[4], const float4& part) {
   sum[3] += part.w;
 }
 
-// A block's stages in shared memory: what its warps read of A, each its own tile, and what all of
-// them read of B.
+// A block's pipeline stages in shared memory: one A tile per warp, and the B tile that all warps
+// share.
 template <int kTile>
 struct Stages {
   static constexpr GemmTile kIs = kGemmTiles[kTile];
   static constexpr int kThreads = kIs.threads(), kColumns = static_cast<int>(kIs.columns());
-  static constexpr int kEach =
-      kIs.steps * kColumns * 4 / kThreads;  // vectors of B a thread fetches
+  static constexpr int kEach = kIs.steps * kColumns * 4 / kThreads;  // vectors of B per thread
   static_assert(kEach * kThreads == kIs.steps * kColumns * 4);
 
   struct Stage {
     uint4 a[kIs.steps][kIs.warps][2][kWarp];
     uint4 b[kIs.steps][kIs.columns()][4];
 
-    // Has this thread's share brought here, of the steps from `begin` on. A step that lies behind
-    // `last` may be fetched as well, and is not multiplied.
+    // Copies this thread's share of the steps from `begin` on into this stage (cp.async). Steps
+    // after `last` may be fetched too; they are not multiplied.
     template <bool kWhole, typename A>
     __device__ void fetch_a(const A& from, int64_t tile, int begin, int last) {
 #pragma unroll
@@ -89,10 +90,10 @@ struct Stages {
   static_assert(sizeof(Stage) == kIs.stage_bytes());
 
   Stage of[kIs.stages];
-  float4 totals[kIs.vectors][kThreads];  // of groups; only where a block adds up several
+  float4 totals[kIs.vectors][kThreads];  // of groups; only if one block adds several groups
 };
 
-// What a thread adds up: in the order of gemm_operands.h, for kN vectors of columns.
+// A thread's accumulators, summed in the order of gemm_operands.h, for kN vectors of columns.
 template <int kN>
 struct Sums {
   float slice[kN][4] = {}, group[kN][4] = {};
@@ -104,7 +105,7 @@ struct Sums {
       for (int e = 0; e < 4; ++e) group[j][e] += std::exchange(slice[j][e], 0.0f);
     }
   }
-  // total + group of vector j; `total` null: there is none before.
+  // total + group of vector j; `total` is null before the first group.
   __device__ float4 with_group(int j, const float4* total) const {
     float sum[4] = {};
     if (total) add_to(sum, *total);
@@ -113,14 +114,14 @@ struct Sums {
   }
 };
 
-// kWhole: both operands come in whole vectors.
+// kWhole: both operands come in whole, aligned vectors of eight.
 template <int kTile, bool kWhole, typename A, typename B, typename T, typename ZMode>
 __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile].resident)
     gemm_kernel(A a_rows, B b_rows, Epilogue<T> epilogue, KSlices slices, ZMode mode) {
   constexpr GemmTile kIs = kGemmTiles[kTile];
   constexpr bool kSplitK = std::is_same_v<ZMode, SplitK>;
   constexpr bool kWeights = std::is_same_v<A, TiledWeights>;
-  constexpr int kN = kIs.vectors, kUnderWay = kIs.stages - 1;
+  constexpr int kN = kIs.vectors, kInFlight = kIs.stages - 1;
   Stages<kTile>& shared = *dynamic_shared<Stages<kTile>>();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   const int64_t tile = int64_t{blockIdx.y} * kIs.warps + warp;
@@ -137,17 +138,18 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
     epilogue.y += blockIdx.z * mode.y;
   }
 
-  // Weights are there from the beginning.
+  // Weights do not depend on the previous kernel, so their loads may start before
+  // grid_dependency_wait() (PDL).
   if constexpr (!kWeights) grid_dependency_wait();
 #pragma unroll
-  for (int s = 0; s < kUnderWay; ++s) {
+  for (int s = 0; s < kInFlight; ++s) {
     const int begin = first + s * kIs.steps;
     if (begin < last) shared.of[s].template fetch_a<kWhole>(a_rows, tile, begin, last);
   }
   trigger_dependents();
   if constexpr (kWeights) grid_dependency_wait();
 #pragma unroll
-  for (int s = 0; s < kUnderWay; ++s) {
+  for (int s = 0; s < kInFlight; ++s) {
     const int begin = first + s * kIs.steps;
     if (begin < last) shared.of[s].template fetch_b<kWhole>(b_rows, first_column, begin);
     cp_async_commit();
@@ -156,12 +158,13 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
   Sums<kN> sums;
   int steps_left = slices.length, slices_left = slices.each;
   bool any_total = false;
-  int slot = 0, free_slot = kUnderWay;
+  int slot = 0, free_slot = kInFlight;
 #pragma unroll 1
   for (int begin = first; begin < last; begin += kIs.steps) {
-    cp_async_wait<kUnderWay - 1>();
-    __syncthreads();  // this stage has been filled by all, and nobody reads the one before any more
-    if (const int next = begin + kUnderWay * kIs.steps; next < last) {
+    cp_async_wait<kInFlight - 1>();
+    // After this barrier all threads have filled this stage and have read the previous one.
+    __syncthreads();
+    if (const int next = begin + kInFlight * kIs.steps; next < last) {
       shared.of[free_slot].template fetch_a<kWhole>(a_rows, tile, next, last);
       shared.of[free_slot].template fetch_b<kWhole>(b_rows, first_column, next);
     }
@@ -218,7 +221,7 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
       store_four(j, {total[0], total[1], total[2], total[3]});
     }
   } else {
-    // The last slices of K may be missing, and then the group they would end was not added yet.
+    // The last slices of K may be missing; then the last group has not been added yet.
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
       store_four(j, sums.with_group(j, any_total ? &shared.totals[j][thread] : nullptr));
@@ -231,7 +234,7 @@ void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b,
                       const Epilogue<T>& epilogue, int64_t k, const ZMode& mode) {
   constexpr GemmTile kIs = kGemmTiles[kTile];
   const KSlices slices = slices_of(k);
-  // Blocks along x cover N: those that read the same rows of A follow each other.
+  // blockIdx.x covers N: blocks that read the same rows of A are neighbours.
   const Grid grid{dim3(static_cast<unsigned>(plan.across), static_cast<unsigned>(plan.down),
                        static_cast<unsigned>(mode.depth())),
                   dim3(kIs.threads()), kIs.shared_bytes(!plan.split && slices.groups() > 1)};
@@ -239,7 +242,7 @@ void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b,
              slices, mode);
 }
 
-// `plan`: of the sizes in `epilogue` and of k.
+// `plan` was made for the sizes in `epilogue` and for k.
 template <typename A, typename B, typename T, typename ZMode>
 void launch_gemm(Stream& s, const GemmPlan& plan, const A& a, const B& b,
                  const Epilogue<T>& epilogue, int64_t k, const ZMode& mode) {
@@ -254,7 +257,7 @@ void launch_gemm(Stream& s, const GemmPlan& plan, const A& a, const B& b,
   }
 }
 
-// kMaySplitK: only for callers that hold nothing in the workspace, which a split product takes.
+// kMaySplitK: only for callers that do not use the workspace, because split-K uses it.
 template <bool kMaySplitK = false, typename A, typename B, typename T, typename ZMode = Single>
 void gemm(Stream& s, const A& a, const B& b, const Epilogue<T>& epilogue, int64_t k,
           const ZMode& mode = {}) {

@@ -1,11 +1,10 @@
-// Matrix products on tensor cores: what is multiplied, in which order it is summed, and what
-// happens to a sum. C [M, N] = A [M, K] B [N, K]^T; weights or one set of rows are A, sequences or
-// pixels B.
+// GEMM on tensor cores: operands, order of summation, epilogue. C [M, N] = A [M, K] B [N, K]^T; A
+// is weights or one set of rows, B is tokens or pixels.
 //
-// Order of a sum: K is cut into slices of whole steps of 32, by K alone, and the slices go in
-// groups. A slice is a chain of mma from zero; slices of a group are added left to right, and so
-// are the groups. Every kernel here keeps this order, whatever its tile is and however many blocks
-// share a sum, so a column's result does not depend on N or on its neighbours.
+// Order of a sum: K is cut into slices of whole steps of 32; the cut depends only on K. Slices form
+// groups. A slice is a chain of mma from zero; the slices of a group are added from left to right,
+// and so are the groups. Every kernel here keeps this order for any tile and any number of blocks
+// that share a sum (split-K). So a column's result does not depend on N or on its neighbours.
 #pragma once
 
 #include <type_traits>
@@ -18,17 +17,17 @@
 
 namespace bifrons::cuda {
 
-// How K is cut.
+// Division of K into slices and groups.
 struct KSlices {
-  int count;   // a warp each where few columns are multiplied
-  int length;  // steps a slice; the last ones may be shorter or empty
+  int count;   // number of slices; one warp each in kernels for few columns
+  int length;  // steps per slice; the last slices may be shorter or empty
   int steps;
-  int each;  // slices a group: what one of several blocks adds up
+  int each;  // slices per group; with split-K one block adds one group
 
   __host__ __device__ constexpr int groups() const { return count / each; }
 };
 
-constexpr int kGroups = 4;  // where K is long enough
+constexpr int kGroups = 4;  // if K is long enough
 constexpr int kMostSlices = 16;
 
 constexpr KSlices slices_of(int64_t k) {
@@ -37,11 +36,11 @@ constexpr KSlices slices_of(int64_t k) {
   return {count, (steps + count - 1) / count, steps, count < kGroups ? 1 : count / kGroups};
 }
 
-// The sum over K, where slice s came to of(s).
+// The sum over K; of(s) is the sum of slice s.
 template <typename SliceSum>
 __device__ inline float sum_of_slices(const KSlices& slices, const SliceSum& of) {
   float total = 0.0f;
-  if (slices.count == kMostSlices) {  // as below, but all are read before the first is added
+  if (slices.count == kMostSlices) {  // as below, but all values are read before the first is added
     constexpr int kEach = kMostSlices / kGroups;
 #pragma unroll
     for (int g = 0; g < kGroups; ++g) {
@@ -72,7 +71,7 @@ __device__ inline uint4 pack(const Bf16 (&x)[8]) {
   return r;
 }
 
-// Rows of activations: row n holds its K elements one after another.
+// Rows of activations: the K elements of row n are contiguous.
 struct RowsOperand {
   const Bf16* data;
   int64_t pitch;
@@ -82,9 +81,9 @@ struct RowsOperand {
 
   __device__ void shift(int64_t elements) { data += elements; }
 
-  // Whether address() tells of every eight elements.
+  // Whether address() can be used: K consists of whole, aligned vectors of eight.
   bool whole() const { return vectors && k % 8 == 0; }
-  // Where elements k0 .. k0 + 7 of row n lie, with k0 a multiple of 8; null outside.
+  // Address of elements k0 .. k0 + 7 of row n, with k0 a multiple of 8; null outside.
   __device__ const Bf16* address(int64_t n, int64_t k0) const {
     return n < rows && k0 < k ? data + n * pitch + k0 : nullptr;
   }
@@ -101,17 +100,18 @@ struct RowsOperand {
   }
 };
 
-// The pixels under a kernel's taps: "row" n is output pixel n, K runs over (tap, channel).
+// Implicit GEMM operand, the pixels under a kernel's taps: "row" n is output pixel n, K runs over
+// (tap, channel).
 struct PatchOperand {
-  // 32 bits: a division of 64 is a hundred instructions.
+  // 32-bit integers: a 64-bit division takes about a hundred instructions.
   const Bf16* data;
   int32_t height, width, channels;  // of the input
   int32_t out_width, rows;          // rows: output pixels
   int32_t kernel, stride, before;
   int32_t k;
-  bool vectors;  // channels come in whole, aligned vectors of eight
+  bool vectors;  // channels are whole, aligned vectors of eight
 
-  // Where K-index k0 of pixel (h, w) lies; null in the padding.
+  // Address of K index k0 of pixel (h, w); null in the padding.
   __device__ const Bf16* at(int32_t h, int32_t w, int32_t k0) const {
     const int32_t tap = k0 / channels;
     const int32_t y = h * stride + tap / kernel - before, x = w * stride + tap % kernel - before;
@@ -135,26 +135,26 @@ struct PatchOperand {
   }
 };
 
-// Tiles of an mma operand: two for a step.
+// Registers of the A operand of mma: two m16k16 tiles per step.
 struct Fragment {
   uint4 half[2];
 };
 
-constexpr int kStepVectors = 2 * kWarp;  // 16 bytes each, of a tile's step
+constexpr int kStepVectors = 2 * kWarp;  // vectors of 16 bytes in a tile's step
 
-// Weights in the order of weight_order.h.
+// Weights in the layout of weight_order.h.
 struct TiledWeights {
   const uint4* data;
   int64_t tiles;
   int64_t steps;
 
-  // What this lane reads of the first step of a tile; the next step's lies kStepVectors further.
+  // Address of this lane's part of a tile's first step; the next step is kStepVectors further.
   __device__ const uint4* begin(int64_t tile) const {
     return data + tile * steps * kStepVectors + threadIdx.x % kWarp;
   }
 
-  // On their way through shared memory: what this lane copies of a step, in two vectors, and the
-  // fragment that they are.
+  // For copies through shared memory: the two vectors of a step that this lane copies, and the
+  // fragment that they form.
   bool whole() const { return true; }
   __device__ const void* address(int64_t tile, int64_t step, int vector) const {
     return tile < tiles ? begin(tile) + step * kStepVectors + vector * kWarp : nullptr;
@@ -164,8 +164,8 @@ struct TiledWeights {
   }
 };
 
-// Rows of activations in the place of weights: a lane's vectors are of a tile's upper and lower
-// half.
+// Rows of activations as A operand: a lane's two vectors belong to the upper and the lower half of
+// a tile.
 struct TiledRows {
   RowsOperand x;
   const Bf16* data = x.data;
@@ -196,13 +196,13 @@ __device__ inline void mma_step(float (&c)[4], const Fragment& a, const uint4& b
   mma_m16n8k16(c, a.half[1], b.z, b.w);
 }
 
-// What becomes of the sum of row m of A and row n of B: y[n][m] = round(sum * scale + bias[m]), and
-// with a residual y = round(y + residual[n][m]).
+// Epilogue of the GEMM. For the sum of row m of A and row n of B: y[n][m] = round(sum * scale +
+// bias[m]), and with a residual y = round(y + residual[n][m]).
 template <typename T>
 struct Epilogue {
   T* y;
   int64_t pitch;
-  int64_t m, n;  // sizes; what lies outside is dropped
+  int64_t m, n;  // sizes; results outside are dropped
   float scale = 1.0f;
   const float* bias = nullptr;
   const T* residual = nullptr;

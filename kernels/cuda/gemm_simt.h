@@ -1,5 +1,5 @@
-// Products in plain f32 arithmetic, for element types that tensor cores do not take: one thread a
-// result, K from first to last.
+// SIMT GEMM in f32 for element types that the tensor cores do not support: one thread per result, K
+// from first to last.
 #pragma once
 
 #include "kernels/cuda/gemm_operands.h"
@@ -7,7 +7,7 @@
 
 namespace bifrons::cuda {
 
-// Weights of either order of weight_order.h.
+// Weights in either layout of weight_order.h.
 template <typename T>
 struct SimtWeights {
   const T* data;

@@ -1,4 +1,4 @@
-// Capturing a stream and launching what was captured.
+// CUDA graph capture of a step, and launching the graph.
 #include "kernels/cuda/graph.h"
 
 #include <deque>
@@ -11,7 +11,7 @@
 namespace bifrons::cuda {
 namespace {
 
-// What a step launches. Launching does not wait for the device.
+// The CUDA graph of a step. Launching it does not wait for the device.
 class Graph {
  public:
   Graph() = default;
@@ -20,13 +20,13 @@ class Graph {
   ~Graph() { forget(); }
 
   void capture(cudaStream_t stream, const std::function<void()>& step) {
-    // Relaxed: scratch memory may grow while the step is seen for the first time.
+    // Relaxed mode: scratch memory may be allocated while the step is captured for the first time.
     must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "recording a step");
     try {
       step();
     } catch (...) {
       cudaStreamEndCapture(stream, &graph_);
-      cudaGetLastError();  // that the capture was broken off
+      cudaGetLastError();  // clears the error of the aborted capture
       throw;
     }
     must(cudaStreamEndCapture(stream, &graph_), "recording a step");
@@ -36,7 +36,7 @@ class Graph {
   void launch(cudaStream_t stream) {
     must(cudaGraphLaunch(executable_, stream), "starting a recorded step");
   }
-  // Also one that has not run yet may be forgotten.
+  // Destroys the graph, also one that has not run yet.
   void forget() {
     if (executable_) cudaGraphExecDestroy(std::exchange(executable_, nullptr));
     if (graph_) cudaGraphDestroy(std::exchange(graph_, nullptr));
@@ -47,7 +47,7 @@ class Graph {
   cudaGraphExec_t executable_ = nullptr;
 };
 
-// A moment of the stream.
+// A CUDA event with timing.
 class TimingEvent {
  public:
   TimingEvent() { must(cudaEventCreateWithFlags(&event_, cudaEventDefault), "timing a step"); }
@@ -82,9 +82,10 @@ class CapturedGraph final : public CapturedStep {
     try {
       capture(ways_[1], true, step);
     } catch (const Error&) {
-      return ways_[1].forget();  // the card does not take it, and need not
+      return ways_[1].forget();  // the GPU does not support PDL in graphs; not an error
     }
-    // Now, as the card is chosen: who runs this need not have done that.
+    // The events are made now, while this GPU is current. The thread that calls run() may not have
+    // selected it.
     for (int turn = 0; turn < AbTimer::kTurns; ++turn) times_.emplace_back();
     timer_.emplace();
   }
@@ -102,7 +103,7 @@ class CapturedGraph final : public CapturedStep {
       ways_[*way].launch(stream_.handle);
       timed.end.record(stream_.handle);
     } catch (...) {
-      timer_.reset();  // there is no time of this turn
+      timer_.reset();  // this run was not timed
       throw;
     }
   }
@@ -130,7 +131,7 @@ class CapturedGraph final : public CapturedStep {
     counts_ = meter_;
   }
 
-  // Takes over what has ended, and the winner when that was all.
+  // Reads the times of runs that have ended; after the last one it keeps the faster variant.
   void read_times() {
     for (; read_ < launched_ && times_[read_].end.passed(); ++read_) {
       const Timed& timed = times_[read_];
@@ -149,8 +150,8 @@ class CapturedGraph final : public CapturedStep {
   Meter counts_;
   Graph ways_[2];
   int way_ = 0;
-  std::optional<AbTimer> timer_;  // until it is decided
-  std::deque<Timed> times_;       // of its turns; so many were launched, and so many read
+  std::optional<AbTimer> timer_;  // until the variant is chosen
+  std::deque<Timed> times_;       // timed runs; launched_ were launched, read_ were read
   size_t launched_ = 0, read_ = 0;
 };
 
@@ -158,9 +159,9 @@ class CapturedGraph final : public CapturedStep {
 
 std::unique_ptr<CapturedStep> capture_graph(Stream& stream, PdlMode mode, Meter& meter,
                                             const std::function<void()>& step) {
-  auto recording = std::make_unique<CapturedGraph>(stream, meter);
-  recording->record(mode, step);
-  return recording;
+  auto captured = std::make_unique<CapturedGraph>(stream, meter);
+  captured->record(mode, step);
+  return captured;
 }
 
 }  // namespace bifrons::cuda

@@ -1,4 +1,4 @@
-// A step as one CUDA graph.
+// CUDA graph capture: a decode step as one CUDA graph.
 #pragma once
 
 #include <functional>
@@ -9,15 +9,16 @@
 
 namespace bifrons::cuda {
 
-// Whether kernels begin before the one in front of them has ended (launch_pdl()).
+// Use of programmatic dependent launch (launch_pdl()): whether a kernel may begin before the
+// previous one has ended.
 enum class PdlMode : uint8_t {
   kNever,
   kAlways,
-  kIfFaster,  // a recorded step is tried both ways; kernels that are not recorded do not
+  kIfFaster,  // a captured step times both variants; other kernels do not use PDL
 };
 
-// Calls `step` to see what it launches on `stream`, without running it; twice for kIfFaster.
-// `meter` counts each run as it counted that call.
+// Captures the launches of `step` on `stream` without running them; kIfFaster calls `step` twice.
+// Each run adds to `meter` what that call counted.
 std::unique_ptr<CapturedStep> capture_graph(Stream& stream, PdlMode mode, Meter& meter,
                                             const std::function<void()>& step);
 

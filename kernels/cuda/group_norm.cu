@@ -9,7 +9,7 @@
 namespace bifrons::cuda {
 
 constexpr int kNormThreads = 256;
-// A picture is cut into at most so many chunks, by its size alone.
+// A picture is cut into at most this many chunks; the cut depends only on its size.
 constexpr int64_t kMostChunks = 256;
 constexpr int64_t kMostGroups = kNormThreads;
 
@@ -21,8 +21,8 @@ struct GroupNormJob {
   float eps;
 };
 
-// Sums of x - pivot and of its square; the pivot is the group's first element of the picture, so
-// that a large mean costs no digits.
+// Sums of x - pivot and of its square. The pivot is the picture's first element of the group, so
+// that a large mean costs no precision.
 struct Sums {
   double first, second;
 };
@@ -33,15 +33,14 @@ struct alignas(sizeof(T) * kCount) Channels {
   T of[kCount];
 };
 
-// Turns the sums of all chunks into a factor and an offset a channel, as floats [2][channels]: the
-// mean comes back exactly enough because it is kept apart: y = (x - mean) * factor + bias.
+// Turns the sums of all chunks into a mean and a factor per channel, as floats [2][channels]. The
+// mean is stored separately, which keeps enough precision: y = (x - mean) * factor + bias.
 template <typename T>
 __device__ inline void finish_statistics(float* mean, float* factor, const Sums* parts, const T* x,
                                          const float* weight, const GroupNormJob& job) {
   __shared__ Sums partials[kNormThreads];
   __shared__ double group_mean[kMostGroups], group_factor[kMostGroups];
-  // A group's chunks are added in as many partials as there are threads for it, then those in
-  // order.
+  // Each thread of a group adds every `each`-th chunk; then the partial sums are added in order.
   const int each = kNormThreads / job.groups;
   const int group = static_cast<int>(threadIdx.x) / each, partial = threadIdx.x % each;
   Sums sums{};
@@ -69,7 +68,7 @@ __device__ inline void finish_statistics(float* mean, float* factor, const Sums*
   }
 }
 
-// Block i sums chunk i; the last block to finish makes the statistics of the picture. A thread
+// Block i sums chunk i. The last block to finish computes the statistics of the picture. A thread
 // reads kCount channels at once.
 template <typename T, int kCount>
 __global__ void __launch_bounds__(kNormThreads)
@@ -79,12 +78,12 @@ __global__ void __launch_bounds__(kNormThreads)
   __shared__ float sums[kNormThreads * kCount], squares[kNormThreads * kCount];
   const int64_t first = blockIdx.x * job.chunk;
   const int64_t last = first + job.chunk < job.pixels ? first + job.chunk : job.pixels;
-  // Threads stand side by side over the channels and, where there is room, several pixels deep.
+  // Threads cover the channels, and several pixels if there are more threads than channels.
   const int vectors = static_cast<int>(job.channels / kCount);
   const int across = vectors < kNormThreads ? vectors : kNormThreads;
   const int deep = kNormThreads / across;
   const int column = threadIdx.x % across, layer = threadIdx.x / across;
-  double total = 0.0, total_squares = 0.0;  // of the group this thread answers for
+  double total = 0.0, total_squares = 0.0;  // sums of the group that this thread adds
   for (int base = 0; base < vectors; base += across) {
     float sum[kCount] = {}, square[kCount] = {};
     if (layer < deep && base + column < vectors) {
@@ -128,7 +127,7 @@ __global__ void __launch_bounds__(kNormThreads)
   if (last_to_arrive(counter, job.chunks)) finish_statistics(mean, factor, parts, x, weight, job);
 }
 
-// Neighbouring floats: one, or whole groups of four from a multiple of 16 bytes.
+// Neighbouring floats: one, or whole groups of four from an address that is a multiple of 16 bytes.
 template <int kCount>
 struct Floats {
   float of[kCount];
@@ -146,7 +145,7 @@ struct Floats {
   }
 };
 
-// Rounds neighbouring values, and once more after silu: the same as one by one.
+// Rounds neighbouring values, and again after silu. Same bits as one by one.
 template <typename T, int kCount>
 __device__ inline Channels<T, kCount> finished(const float (&value)[kCount], bool silu_after) {
   Channels<T, kCount> to;
@@ -167,12 +166,12 @@ __device__ inline Channels<T, kCount> finished(const float (&value)[kCount], boo
   return to;
 }
 
-// A thread makes kCount channels of a pixel, which has `across` times as many; n: threads.
+// A thread computes kCount channels of a pixel; a pixel has `across` threads. n: number of threads.
 template <typename T, int kCount>
 __global__ void normalise_kernel(T* y, const T* x, const float* mean, const float* factor,
                                  const float* bias, uint32_t n, uint32_t across, bool silu_after) {
   using Vector = Channels<T, kCount>;
-  // 32 bits: a division of 64 is a hundred instructions.
+  // 32-bit integers: a 64-bit division takes about a hundred instructions.
   const uint32_t at = blockIdx.x * kNormThreads + threadIdx.x;
   if (at >= n) return;
   const Vector from = reinterpret_cast<const Vector*>(x)[at];

@@ -1,5 +1,5 @@
-// The few machine instructions that C++ has no words for, one function each, so that tests may
-// replace this file by one that computes the same on the host.
+// The few machine instructions that have no C++ equivalent, one function each (cp.async,
+// mma.m16n8k16, griddepcontrol). Tests replace this file by one that computes the same on the host.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -15,7 +15,7 @@ __device__ T* dynamic_shared() {
   return reinterpret_cast<T*>(bytes);
 }
 
-// 16 bytes that are read once and need no room in L1.
+// Loads 16 bytes that are read once, without allocating in L1.
 __device__ inline uint4 load_streaming(const uint4* from) {
   uint4 r;
   asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -24,53 +24,55 @@ __device__ inline uint4 load_streaming(const uint4* from) {
   return r;
 }
 
-// Asks for the line at `from`, which will be read soon.
+// Prefetches the cache line at `from` into L2.
 __device__ inline void prefetch(const void* from) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
 }
 
-// 16 bytes on their way into shared memory, zeros if they are not `there`: nothing is read then,
-// but `from` is an address all the same.
+// cp.async of 16 bytes into shared memory. If `there` is false, it writes zeros and reads nothing,
+// but `from` must still be a valid address.
 __device__ inline void cp_async_16(uint4* to, const void* from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    static_cast<uint32_t>(__cvta_generic_to_shared(to))),
                "l"(from), "r"(there ? 16 : 0)
                : "memory");
 }
-// What this thread copies from here on belongs to another group.
+// cp.async.commit_group: later copies of this thread belong to the next group.
 __device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-// The groups that this thread has ended are there, but for the last kUnderWay of them. Other
-// threads see them behind a barrier.
-template <int kUnderWay>
+// cp.async.wait_group: returns when at most kPending of this thread's committed groups are still
+// pending. Other threads see the copied data after a barrier.
+template <int kPending>
 __device__ inline void cp_async_wait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kUnderWay) : "memory");
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-// Both rounded to bf16, to nearest even, `low` in the lower half. NaN stays NaN, though not which.
+// Rounds both to bf16, to nearest even; `low` goes to the lower half. NaN stays NaN, but its bits
+// may change.
 __device__ inline uint32_t round_pair(float low, float high) {
   uint32_t r;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
   return r;
 }
 
-// For kernels that launch_pdl() starts: from here on what earlier kernels wrote is there.
+// For kernels launched with launch_pdl(): returns when all earlier kernels have ended and their
+// results are visible.
 __device__ inline void grid_dependency_wait() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
 
-// The next kernel may begin as soon as every block has come here and there is room for it.
+// PDL trigger: the next kernel may begin when every block has called this and there is room for it.
 __device__ inline void trigger_dependents() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
 #endif
 }
 
-// c [16, 8] += a [16, 16] b [16, 8] in f32 of bf16 pairs, PTX mma.m16n8k16. With g = lane / 4 and
+// c [16, 8] += a [16, 16] b [16, 8] in f32, of bf16 pairs (PTX mma.m16n8k16). With g = lane / 4 and
 // t = lane % 4: a = (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8), each with its right
-// neighbour; b = (2t, g), (2t + 8, g), each with the one below; c = (g, 2t), (g, 2t + 1),
-// (g + 8, 2t), (g + 8, 2t + 1).
+// neighbour; b = (2t, g), (2t + 8, g), each with the one below; c = (g, 2t), (g, 2t + 1), (g + 8,
+// 2t), (g + 8, 2t + 1).
 __device__ inline void mma_m16n8k16(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "

@@ -1,4 +1,4 @@
-// Starting a kernel on a stream. Tests replace this file by one that runs it on the host.
+// Launches kernels on a stream. Tests replace this file by one that runs them on the host.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,15 +12,16 @@ namespace bifrons::cuda {
 struct Grid {
   dim3 blocks;
   dim3 threads;
-  int64_t shared_bytes = 0;  // dynamic
+  int64_t shared_bytes = 0;  // dynamic shared memory
 };
 
-// Cards give a block more than 48 KiB, dynamic and declared together, only if asked. They are asked
-// for launches with more dynamic memory than this; the others declare no more than the rest.
+// More than 48 KiB of shared memory per block (static + dynamic) needs an opt-in. We opt in above
+// this much dynamic memory; kernels below it use at most the rest (32 KiB) as static memory.
 constexpr int64_t kUnaskedShared = 16 << 10;
 
-// Always for all that the card has: the limit is the kernel's, not the launch's, and must not fall
-// while a graph holds a launch with more or another thread is about to make one.
+// Opts in for all shared memory of the GPU. The limit belongs to the kernel, not to the launch: it
+// must not fall while a graph holds a launch with more, or while another thread is about to launch
+// one.
 template <typename Kernel>
 void allow_shared(Kernel kernel, int64_t bytes) {
   if (bytes <= kUnaskedShared) return;
@@ -43,9 +44,9 @@ void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid
   must(cudaGetLastError(), "starting a kernel");
 }
 
-// The same for a kernel that may begin while the one before it in the stream still runs
-// (programmatic dependent launch), if `pdl` says that the card can. It calls grid_dependency_wait()
-// in every block, whatever that block does, before it touches anything but weights.
+// The same with programmatic dependent launch (PDL), if `pdl`: the kernel may begin while the
+// previous kernel in the stream still runs. It must call grid_dependency_wait() in every block
+// before it touches anything but weights, also in blocks that do nothing else.
 template <typename... Parameters, typename... Arguments>
 void launch_pdl(cudaStream_t stream, bool pdl, void (*kernel)(Parameters...), const Grid& grid,
                 const Arguments&... arguments) {

@@ -1,20 +1,21 @@
-// y = x W^T: weights stream through tensor cores once, whatever the number of rows of x.
+// Linear layers, y = x W^T. With few rows of x a streaming kernel reads every weight once; with
+// many rows it is a tiled GEMM (gemm_kernel.h). bf16 uses tensor cores, other types SIMT.
 #include "kernels/cuda/gemm_kernel.h"
 #include "kernels/cuda/gemm_simt.h"
 #include "kernels/cuda/launch.h"
 
 namespace bifrons::cuda {
 
-// Steps of a warp's weights that are on their way while one is multiplied: all that 2048 inputs
-// have.
+// Pipeline stages: steps of a warp's weights in flight (cp.async) while one is multiplied. With K =
+// 2048 these are all steps of a warp.
 constexpr int kAhead = 4;
 
-// Few columns: a block has one tile of 16 outputs and a warp for every slice of K, so that as many
-// loads as the card can take are under way; kN * 8 columns.
+// GEMM for few columns (decode): a block has one tile of 16 outputs and one warp for every slice of
+// K, so that as many loads as the GPU supports are in flight; kN * 8 columns.
 template <int kN, typename B, typename T>
 __global__ void __launch_bounds__(16 * kWarp, 2)
     streaming_kernel(TiledWeights weights, B x, Epilogue<T> epilogue, KSlices slices) {
-  // A lane reads what it has copied itself: nobody waits for anybody.
+  // A lane reads only what it copied itself, so no barrier is needed.
   uint4* const copied = dynamic_shared<uint4>();  // [slices][kAhead][2][kWarp]
   // [slices][kN * 8][16]
   float* const partial = reinterpret_cast<float*>(copied + slices.count * kAhead * kStepVectors);
@@ -39,7 +40,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   for (int i = 0; i < kAhead; ++i) fetch(i, first + i);
   trigger_dependents();
   grid_dependency_wait();
-  constexpr int kTogether = kAhead / kN;  // steps whose part of x is read together
+  constexpr int kTogether = kAhead / kN;  // steps for which x is read together
   uint4 b[kTogether][kN];
   const auto load_b = [&](int begin) {
 #pragma unroll

@@ -1,4 +1,4 @@
-// Allocation that says what was needed, and growth that never frees.
+// Allocates GPU memory; errors name the needed bytes. The workspace grows without freeing.
 #include "kernels/cuda/memory.h"
 
 #include <algorithm>
@@ -26,11 +26,11 @@ int64_t padded(int64_t bytes) {
 
 void release(void*, void* data, int64_t) { cudaFree(data); }
 void release_mapped(void*, void* data, int64_t) {
-  cudaDeviceSynchronize();  // kernels may still use it, and freeing it does not promise to wait
+  cudaDeviceSynchronize();  // kernels may still use it, and cudaFreeHost does not promise to wait
   cudaFreeHost(data);
 }
 
-// On a stream of its own, because the caller's may be recording.
+// Uses its own stream, because the caller's stream may be capturing.
 void fill_with_zeros(void* data, int64_t bytes) {
   cudaStream_t stream = nullptr;
   must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "clearing memory");
@@ -40,7 +40,7 @@ void fill_with_zeros(void* data, int64_t bytes) {
   must(status, "clearing memory");
 }
 
-// The last buffer of a list if it is large enough, else a new one of at least twice its size.
+// The last buffer of a list if it is large enough; otherwise a new one of at least twice its size.
 void* grown(std::vector<Buffer>& list, int64_t bytes) {
   if (list.empty() || list.back().bytes() < bytes) {
     const int64_t last = list.empty() ? 0 : list.back().bytes();
@@ -56,7 +56,7 @@ Buffer allocate_device(int64_t bytes) {
   void* data = nullptr;
   const cudaError_t status = cudaMalloc(&data, size);
   if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // forgets it: the device is well
+    cudaGetLastError();  // clears the error; the device still works
     refuse(size);
   }
   must(status, "allocating memory");

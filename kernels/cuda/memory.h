@@ -1,4 +1,4 @@
-// Memory on the card: buffers, and the scratch areas of kernels.
+// GPU memory: buffers, and the workspace of kernels.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,16 +9,16 @@
 
 namespace bifrons::cuda {
 
-// Zero-filled memory on the current card. Throws Error (unavailable) naming needed and free bytes.
+// Zero-filled memory on the current GPU. Throws Error (unavailable) with needed and free bytes.
 Buffer allocate_device(int64_t bytes);
 
-// Memory of the host that kernels use over the bus, at the host's addresses: for tables of which a
-// few rows are read, and for what the host reads while kernels run. Contents undefined.
+// Pinned host memory that kernels access over the bus at the host's addresses: for tables of which
+// only a few rows are read, and for data that the host reads while kernels run. Contents undefined.
 Buffer allocate_mapped(int64_t bytes);
 
-// Scratch memory of the kernels of one stream. Areas that were handed out stay valid for ever,
-// because a recording may hold them; two calls may get the same area, as one stream runs one kernel
-// at a time.
+// Scratch memory for the kernels of one stream. An area stays valid for ever, because a captured
+// step (CUDA graph) may hold it. Two calls may return the same area, because one stream runs one
+// kernel at a time.
 class Workspace {
  public:
   // At least `bytes`, contents undefined.

@@ -1,4 +1,5 @@
-// Small sums that kernels share. Every sum has one order.
+// Small device functions: warp reductions, bf16 pairs, the last block to arrive. Every sum has a
+// fixed order.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -16,14 +17,14 @@ constexpr int64_t ceil_div(int64_t n, int64_t unit) { return (n + unit - 1) / un
 // x sigmoid(x)
 __device__ inline float silu(float x) { return x / (1.0f + expf(-x)); }
 
-// The numbers of a pair of bf16.
+// The lower and the upper number of a pair of bf16.
 __device__ inline float lower_of(uint32_t pair) { return std::bit_cast<float>(pair << 16); }
 __device__ inline float upper_of(uint32_t pair) { return std::bit_cast<float>(pair & 0xffff0000u); }
 
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarp = 32;
 
-// Sum over the lanes of a warp, the same in every lane.
+// Warp reduction: the sum over all lanes, the same in every lane.
 __device__ inline float warp_sum(float x) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(kAllLanes, x, offset);
   return x;
@@ -36,8 +37,9 @@ __device__ inline float warp_max(float x) {
   return x;
 }
 
-// Whether this block is the last of `n` to arrive at `counter`; then everything the others wrote
-// before is visible. The counter is left at zero. Every thread of the block must call it.
+// Whether this block is the last of `n` to arrive at `counter`. For the last one, all writes of the
+// others before their arrival are visible. The counter is reset to zero. All threads of the block
+// must call it.
 __device__ inline bool last_to_arrive(int* counter, int n) {
   __shared__ bool last;
   __threadfence();

@@ -1,5 +1,5 @@
-// The CUDA side of every op as a free function; shapes were checked by Backend. Contracts of
-// rounding and rows stand in kernels/backend.h.
+// The CUDA implementation of every op as a free function. Backend has checked the shapes. The
+// contracts of rounding and rows are in kernels/backend.h.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,10 +9,10 @@
 
 namespace bifrons::cuda {
 
-// Shared memory that a block may have on every card from compute capability 8.0 on.
+// Shared memory that a block may have on every GPU from compute capability 8.0 on.
 constexpr int64_t kLeastShared = 99 << 10;
 
-// Where kernels run and keep what lives between two of them.
+// A CUDA stream, and the workspace of its kernels.
 struct Stream {
   Stream() = default;
   Stream(const Stream&) = delete;
@@ -22,8 +22,8 @@ struct Stream {
   }
 
   cudaStream_t handle = nullptr;
-  bool pdl = false;                     // whether launch_pdl() is that here
-  int64_t shared_bytes = kLeastShared;  // that a block may have
+  bool pdl = false;                     // whether launch_pdl() uses PDL
+  int64_t shared_bytes = kLeastShared;  // shared memory that a block may have
   Workspace workspace;
 };
 
@@ -32,9 +32,9 @@ inline bool in_vectors(const Tensor& x) {
   return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.pitch * size_of(x.dtype) % 16 == 0;
 }
 
-// What the code that runs on the current card was compiled for, 80 or 90: the card may be a later
-// one. Below 90 no kernel waits for the one before it. Throws Error (unavailable): there is none.
-// (linear.cu)
+// Architecture of the code that runs on the current GPU, 80 or 90; the GPU itself may be newer.
+// Below 90 grid_dependency_wait() does nothing. Throws Error (unavailable) if there is no code.
+// Defined in linear.cu.
 int code_generation();
 
 // rows.cu
@@ -63,7 +63,7 @@ void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleCont
 void guide_sample(Stream& s, const Tensor& ids, const Tensor& guided, const Tensor& logits,
                   const Tensor& scale, const SampleControls& controls);
 
-// fused.cu: whether there was a kernel for these shapes.
+// fused.cu: return whether there was a kernel for these shapes.
 bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
                       const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,
                       const TokenRows& rows);
@@ -76,7 +76,7 @@ void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x, const Tensor& n
 void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                 double eps, bool silu);
 
-// linear.cu, convolution.cu: weights were laid by weight_order.h.
+// linear.cu, convolution.cu: weights are in the layout of weight_order.h.
 void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, bool add);
 void convolution(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
                  const Tensor* residual);

@@ -1,4 +1,4 @@
-// A cache (kernels/backend.h) as kernels see it.
+// The page table of a paged KV cache (kernels/backend.h), for kernels.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,14 @@ struct Pages {
     return position >= 0 && position < columns * kPageTokens && sequence >= 0 &&
            sequence < sequences;
   }
-  // Of keys and of values, rows of head_dim elements: the one of a position that it holds(). -1:
-  // that position has no page.
+  // Row (of head_dim elements) of a position in the keys and in the values; holds() must be true.
+  // -1 if the position has no page.
   __device__ int64_t row(int64_t sequence, int64_t kv_head, int64_t position) const {
     const int64_t page = table[sequence * columns + position / kPageTokens];
     if (page < 0 || page >= pages) return -1;
     return (kv_head * pages + page) * kPageTokens + position % kPageTokens;
   }
-  // The same of a valid sequence and any position: those behind the cache give its last page.
+  // The same for a valid sequence and any position; positions past the capacity give the last page.
   __device__ int64_t row_near(int64_t sequence, int64_t kv_head, int64_t position) const {
     const int64_t end = columns * kPageTokens;
     return row(sequence, kv_head, position < end ? position : end - kPageTokens);

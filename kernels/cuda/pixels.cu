@@ -1,4 +1,4 @@
-// Doubling of pictures, and the step from numbers to bytes.
+// Upsampling by two, and conversion of activations to bytes.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -13,8 +13,8 @@ inline Grid over_all(int64_t n) {
 
 __device__ inline int64_t my_index() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 
-// One thread a unit of y, of n; a pixel has `units` of them. 32 bits: a division of 64 is a hundred
-// instructions.
+// One thread per unit of y; y has n units, a pixel has `units`. 32-bit integers: a 64-bit division
+// takes about a hundred instructions.
 template <typename Unit>
 __global__ void upsample2x_kernel(Unit* y, const Unit* x, uint32_t n, uint32_t width,
                                   uint32_t units) {

@@ -1,4 +1,4 @@
-// Rotary positions, and the rows of the cache they are written to.
+// RoPE, and appending k and v to the paged KV cache.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -12,13 +12,13 @@ struct RopeJob {
   int64_t qkv_pitch, q_pitch, cos_pitch, sin_pitch;
 };
 
-// One thread a pair (i, i + size / 2) of one head of q, k or v of one row.
+// One thread per pair (i, i + size / 2) of one head of q, k or v of one row.
 template <typename T>
 __global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* cos,
                                    const float* sin, const int32_t* sequences,
                                    const int32_t* positions, RopeJob job) {
   const int64_t m = blockIdx.x, sequence = sequences[m], position = positions[m];
-  // An idle row has position -1; a row outside of the cache must not write.
+  // An idle row has position -1. A row outside of the cache must not write.
   if (!job.pages.holds(sequence, position)) return;
   const int64_t kv_heads = job.pages.kv_heads;
   const int64_t half = job.size / 2;

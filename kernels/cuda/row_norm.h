@@ -1,4 +1,4 @@
-// The arithmetic of rms_norm, shared by the op and by kernels that normalise what they read.
+// The arithmetic of rms_norm, shared by the op and by fused kernels that normalise their input.
 #pragma once
 
 #include "kernels/cuda/instructions.h"
@@ -6,8 +6,8 @@
 
 namespace bifrons::cuda {
 
-// A row's squares are summed in this many partials of 32 lanes, whatever number of warps does it:
-// lane i of partial s takes elements 8 (32 s + i) .. + 7 of every 4096.
+// A row's squares are summed in this many partial sums of 32 lanes, for any number of warps: lane i
+// of partial s takes elements 8 (32 s + i) .. + 7 of every 4096.
 constexpr int kPartials = 16;
 
 // Adds the squares of eight elements, one after another.
@@ -19,12 +19,12 @@ __device__ inline float add_squares(float sum, const uint4& eight) {
   return sum;
 }
 
-// Where this lane's share of partial s begins.
+// First element of this lane in partial s.
 __device__ inline int64_t partial_begin(int partial) {
   return (partial * kWarp + static_cast<int64_t>(threadIdx.x % kWarp)) * 8;
 }
 
-// Writes the partials' sums of a row of n elements; the warps of the block share them out.
+// Writes the partial sums of a row of n elements; the warps of the block share the partials.
 template <typename T>
 __device__ void sum_partials(float* partials, const T* x, int64_t n) {
   const int warps = blockDim.x / kWarp;
@@ -42,8 +42,8 @@ __device__ void sum_partials(float* partials, const T* x, int64_t n) {
   }
 }
 
-// The same for several rows, `pitch` elements apart, that are whole vectors of eight: kTogether of
-// them are read before any is summed up.
+// The same for several rows, `pitch` elements apart, that are whole vectors of eight. kTogether
+// rows are read before the first is summed.
 template <int kTogether>
 __device__ void sum_partials(float (*partials)[kPartials], const Bf16* x, int64_t pitch,
                              int64_t rows, int64_t n) {
@@ -86,13 +86,13 @@ __device__ T normalised(T x, float scale, float weight) {
   return round_to<T>(rounded<T>(to_float(x) * scale) * weight);
 }
 
-// A pair of a row, normalised: normalised() of both.
+// normalised() of a pair of bf16.
 __device__ inline uint32_t normed_pair(uint32_t x, float scale, float low, float high) {
   const uint32_t scaled = round_pair(lower_of(x) * scale, upper_of(x) * scale);
   return round_pair(lower_of(scaled) * low, upper_of(scaled) * high);
 }
 
-// Eight elements of a row, normalised.
+// normalised() of eight elements of a row.
 __device__ inline uint4 normed_eight(const Bf16* from, const float* weight, float scale) {
   const uint4 x = *reinterpret_cast<const uint4*>(from);
   const float4 low = reinterpret_cast<const float4*>(weight)[0];

@@ -1,4 +1,4 @@
-// Ops that touch rows element by element, and rms_norm.
+// Ops with little work per row: element-wise ops, norms, forced and recorded ids, guidance.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -8,7 +8,7 @@ namespace bifrons::cuda {
 
 constexpr int kThreads = 256;
 
-// A launch of one thread an element; rows in blocks of y so that no division is needed.
+// One thread per element. gridDim.x is the row, so that no division is needed.
 inline Grid over_elements(int64_t rows, int64_t cols) {
   return {dim3(static_cast<unsigned>(rows), static_cast<unsigned>(ceil_div(cols, kThreads))),
           dim3(kThreads)};
@@ -23,7 +23,7 @@ __global__ void gather_kernel(To* y, int64_t pitch, const From* table, const int
   const int64_t c = my_column();
   if (c >= cols) return;
   const int64_t id = ids[my_row()] < 0 ? 0 : ids[my_row()];
-  // A kernel cannot throw. What is not a number is reported when it reaches sample().
+  // A kernel cannot throw. sample() reports the NaN when it arrives there.
   const float x = id < rows ? to_float(table[id * cols + c]) : nanf("");
   y[my_row() * pitch + c] = round_to<To>(x);
 }
@@ -41,7 +41,7 @@ void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids) {
   });
 }
 
-// A block a row.
+// One block per row.
 template <typename T>
 __global__ void __launch_bounds__(kPartials* kWarp)
     rms_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
@@ -88,7 +88,8 @@ void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, dou
   });
 }
 
-// A block a row; the mean first, then the squares of what is left, in the partials of rms_norm.
+// One block per row: first the mean, then the squared deviations, with kPartials partial sums as in
+// rms_norm.
 template <typename T>
 __global__ void __launch_bounds__(kPartials* kWarp)
     layer_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
@@ -100,7 +101,7 @@ __global__ void __launch_bounds__(kPartials* kWarp)
     float sum = 0.0f;
     for (int64_t i = threadIdx.x; i < cols; i += blockDim.x) sum += value(to_float(row[i]));
     sum = warp_sum(sum);
-    __syncthreads();  // nobody reads the partials of before any more
+    __syncthreads();  // all threads have read the previous partial sums
     if (lane == 0) partials[warp] = sum;
     __syncthreads();
     float total = 0.0f;
@@ -205,10 +206,10 @@ void advance(Stream& s, const Tensor& counters) {
          counters.as<int32_t>(), counters.pitch, counters.cols());
 }
 
-// A thread a picture does what keep, note and two times advance do.
+// One thread per picture does force_ids, record_ids and two times advance.
 __global__ void finish_step_kernel(int32_t* ids, const int32_t* forced, int64_t forced_pitch,
                                    int64_t tokens, int32_t* ring, int64_t ring_pitch,
-                                   int64_t places, int32_t* steps, int32_t* positions,
+                                   int64_t ring_cols, int32_t* steps, int32_t* positions,
                                    int64_t pictures) {
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures) return;
@@ -216,7 +217,7 @@ __global__ void finish_step_kernel(int32_t* ids, const int32_t* forced, int64_t 
   int32_t id = ids[2 * p];
   const int32_t code = step < tokens ? forced[p * forced_pitch + step] : -1;
   if (code >= 0) ids[2 * p] = ids[2 * p + 1] = id = code;
-  ring[p * ring_pitch + step % places] = id;
+  ring[p * ring_pitch + step % ring_cols] = id;
   ++positions[2 * p];
   ++positions[2 * p + 1];
   steps[p] = step + 1;
@@ -236,8 +237,9 @@ __global__ void guide_kernel(float* guided, int64_t guided_pitch, const float* l
                              int64_t pitch, const float* scale, int64_t cols) {
   const int64_t p = my_row(), i = my_column();
   if (i >= cols) return;
-  const float prompted = logits[2 * p * pitch + i], unprompted = logits[(2 * p + 1) * pitch + i];
-  guided[p * guided_pitch + i] = unprompted + scale[p] * (prompted - unprompted);
+  const float conditional = logits[2 * p * pitch + i],
+              unconditional = logits[(2 * p + 1) * pitch + i];
+  guided[p * guided_pitch + i] = unconditional + scale[p] * (conditional - unconditional);
 }
 
 void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale) {

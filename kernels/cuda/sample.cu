@@ -1,6 +1,6 @@
-// The drawing of image tokens. Blocks share out a picture's codes; the last one to finish compares
-// what they found, and does the rest alone where top-k or top-p ask for more. The ids are those of
-// every other device.
+// The sampler of image tokens: Gumbel-max with Philox noise, optionally fused with classifier-free
+// guidance. The blocks share a picture's codes. The last block to finish compares their results,
+// and does top-k and top-p alone where they are on. The ids are those of every other device.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/top_k_top_p.h"
@@ -9,7 +9,7 @@
 
 namespace bifrons::cuda {
 
-constexpr int kEach = 4;  // codes of a thread: those of one block of noise
+constexpr int kEach = 4;  // codes per thread: one block of noise
 constexpr int kCodes = kEach * kSampleThreads;
 static_assert(kCodes == kSampleBlock);
 
@@ -23,7 +23,7 @@ struct Best {
   }
 };
 
-// The best of the block's threads, for every thread.
+// The best of all threads of the block, returned to every thread.
 __device__ inline Best best_of_block(Best mine) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) {
     mine.take({__shfl_xor_sync(kAllLanes, mine.score, offset),
@@ -50,7 +50,7 @@ struct Controls {
   const int32_t* step;
 };
 
-// One picture as it is drawn.
+// The sampling of one picture.
 struct Draw {
   const float* logits;
   int n;
@@ -72,7 +72,7 @@ struct Draw {
   __device__ bool greedy() const { return temperature == 0.0f; }
   __device__ bool narrows() const { return (top_k > 0 && top_k < n) || top_p < 1.0f; }
 
-  // The logits of codes kEach * block .. + kEach - 1; what is no code cannot win.
+  // The logits of codes kEach * block .. + kEach - 1; -inf for codes past the end.
   struct Some {
     float of[kEach];
   };
@@ -86,7 +86,7 @@ struct Draw {
     return logit;
   }
 
-  // The highest of them; anything that cannot be drawn from scores above all.
+  // The highest of them. A logit that cannot be sampled (NaN, +inf) scores +inf.
   __device__ Best highest_of(int block, const Some& logit) const {
     Best highest;
 #pragma unroll
@@ -97,7 +97,7 @@ struct Draw {
     return highest;
   }
 
-  // The one that wins with its noise; `holds(code, logit)`: whether it may.
+  // The best of them with noise. `holds(code, logit)`: whether the code is allowed.
   template <typename Holds>
   __device__ Best best_of(int block, const Some& logit, const Holds& holds) const {
     Best best;
@@ -114,7 +114,7 @@ struct Draw {
     return best;
   }
 
-  // The block draws among the codes that top-k and top-p leave. `mass`: room for n.
+  // The whole block samples among the codes that top-k and top-p leave. `mass`: room for n masses.
   __device__ Best best_of_kept(float highest, uint64_t* mass) const {
     Allowed kept;
     if (top_k > 0 && top_k < n) {
@@ -124,7 +124,8 @@ struct Draw {
     if (top_p < 1.0f) {
       uint64_t sum = 0;
       for_codes(logits, n, [&](int code, float logit) {
-        // Once: where double precision is slow this takes longer than everything else.
+        // Computed only once: on GPUs with slow double precision this takes longer than everything
+        // else.
         mass[code] = drawing_mass(logit, highest, temperature);
         if (kept.holds(rank_of(logit), code)) sum += mass[code];
       });
@@ -141,30 +142,30 @@ struct Draw {
   }
 };
 
-// The logits are there.
+// Source of logits: they are given.
 struct Given {
   __device__ Draw::Some some(const Draw& draw, int64_t, int block, float*) const {
     return draw.some(block);
   }
 };
 
-// They are made by guidance first, as guide() does: returned, and written to `guided` for the last
-// block.
+// Source of logits: classifier-free guidance, as in guide(). It returns them and writes them to
+// `guided` for the last block.
 struct Guide {
   const float* logits;  // [2 P, n]
   int64_t pitch;
   const float* scale;
 
   __device__ Draw::Some some(const Draw& draw, int64_t p, int block, float* guided) const {
-    const float* prompted = logits + 2 * p * pitch;
-    const float* unprompted = prompted + pitch;
+    const float* conditional = logits + 2 * p * pitch;
+    const float* unconditional = conditional + pitch;
     Draw::Some logit;
     float other[kEach];
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       const int code = kEach * block + i, at = code < draw.n ? code : draw.n - 1;
-      logit.of[i] = prompted[at];
-      other[i] = unprompted[at];
+      logit.of[i] = conditional[at];
+      other[i] = unconditional[at];
     }
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
@@ -177,7 +178,7 @@ struct Guide {
   }
 };
 
-// What a block found: the highest logit, and the code that wins where all may be drawn.
+// Result of one block: the highest logit, and the sampled code if all codes are allowed.
 struct Share {
   Best highest, best;
 };

@@ -1,4 +1,4 @@
-// Which failures end a run, and how that is said.
+// Turns CUDA errors into Error.
 #include "kernels/cuda/status.h"
 
 #include <string>
@@ -9,7 +9,7 @@ namespace bifrons::cuda {
 
 void must(cudaError_t status, std::string_view doing) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // forgets it: whoever catches what is thrown here may go on
+  cudaGetLastError();  // clears the error, so that a caller that catches the exception can continue
   const std::string while_doing = " while " + std::string(doing);
   if (status == cudaErrorMemoryAllocation) {
     throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU" + while_doing);

@@ -1,4 +1,4 @@
-// CUDA's return codes as sentences.
+// Turns CUDA return codes into exceptions.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,9 +7,9 @@
 
 namespace bifrons::cuda {
 
-// Throws Error for a failure of the device while `doing`. Unavailable: too little memory, or code for
-// other cards only. Interrupted: anything else; all that is on the device is lost, but a run that
-// resumes goes on.
+// Throws Error for a failure of the device while `doing`. Unavailable: too little memory, or no
+// code for this GPU. Interrupted: anything else; all data on the device is lost, but running again
+// resumes.
 void must(cudaError_t status, std::string_view doing);
 
 }  // namespace bifrons::cuda

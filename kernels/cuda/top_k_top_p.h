@@ -1,5 +1,5 @@
-// The codes that top-k and top-p leave, found by a block that looks at all of them. Sums are of
-// integers, so that the order in which threads add them does not count.
+// Top-k and top-p by radix select: one block searches all codes. Sums are of integers, so the order
+// in which threads add does not matter.
 #pragma once
 
 #include "kernels/cuda/numbers.h"
@@ -7,15 +7,16 @@
 namespace bifrons::cuda {
 
 constexpr int kSampleThreads = 512;
-constexpr int kDigit = 256;  // values of the digit that a pass over the codes decides
+constexpr int kDigit = 256;  // values of a digit; each pass over the codes finds one digit
 
-// A number that orders as the logit does; +0 and -0 are one.
+// An integer with the same order as the logit; +0 and -0 are equal.
 __device__ inline uint32_t rank_of(float logit) {
   const uint32_t bits = std::bit_cast<uint32_t>(logit == 0.0f ? 0.0f : logit);
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-// Codes that may be drawn: those above a rank, and of those at the rank the ones up to a code.
+// Codes that may be sampled: those above a rank, and of those at the rank the ones up to code
+// `last`.
 struct Allowed {
   uint32_t rank = 0;
   int last = INT32_MAX;
@@ -25,8 +26,8 @@ struct Allowed {
   }
 };
 
-// Calls visit(code, values[code]) for this thread's share of n; several loads are under way
-// together.
+// Calls visit(code, values[code]) for this thread's share of n codes; several loads are in flight
+// at once.
 template <typename Visit>
 __device__ void for_codes(const float* values, int n, const Visit& visit) {
   constexpr int kTogether = 8;
@@ -45,8 +46,8 @@ __device__ void for_codes(const float* values, int n, const Visit& visit) {
   }
 }
 
-// Sum over the block, for every thread. Shared memory adds 64 bits only by comparing and swapping,
-// in which threads take turns.
+// Block reduction: the sum over the block, returned to every thread. It does not use atomics: in
+// shared memory 64-bit additions are loops of compare-and-swap, in which threads take turns.
 __device__ inline uint64_t sum_of_block(uint64_t mine) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) {
     mine += __shfl_xor_sync(kAllLanes, mine, offset);
@@ -60,8 +61,8 @@ __device__ inline uint64_t sum_of_block(uint64_t mine) {
   return sum;
 }
 
-// Sums of 64 bits by additions of 32: shared memory has no others, and code that compares and swaps
-// takes turns where thousands of codes have one digit.
+// 64-bit sums by 32-bit atomic additions. Shared memory has no 64-bit atomic addition, and a loop
+// of compare-and-swap would serialise where thousands of codes have the same digit.
 struct WideSums {
   uint32_t* low;
   uint32_t* high;
@@ -75,21 +76,21 @@ struct WideSums {
   __device__ uint64_t at(int i) const { return uint64_t{high[i]} << 32 | low[i]; }
 };
 
-// A digit of the rank, and the weight of all codes above it.
+// A digit of the rank, and the total weight of all codes above it.
 struct Found {
   int digit;
   uint64_t above;
 };
 
-// The digit at which the sum of `above` and of all digits from the highest one down reaches
-// `target`, as it does somewhere, and the sum before it. Each lane of the calling warp looks at
-// kDigit / kWarp.
+// Finds the digit at which the sum of `above` and of all digits from the highest one down reaches
+// `target` (it must be reached), and the sum before that digit. Each lane of the calling warp
+// examines kDigit / kWarp digits.
 __device__ inline Found find_digit(const WideSums& sums, uint64_t above, uint64_t target) {
   constexpr int kMine = kDigit / kWarp;
   const int lane = threadIdx.x % kWarp, highest = kDigit - 1 - lane * kMine;
   uint64_t own = 0;
   for (int i = 0; i < kMine; ++i) own += sums.at(highest - i);
-  uint64_t upto = own;  // of this lane and those before it
+  uint64_t upto = own;  // prefix sum: this lane and those before it
   for (int offset = 1; offset < kWarp; offset *= 2) {
     const uint64_t other = __shfl_sync(kAllLanes, upto, lane >= offset ? lane - offset : lane);
     if (lane >= offset) upto += other;
@@ -99,7 +100,7 @@ __device__ inline Found find_digit(const WideSums& sums, uint64_t above, uint64_
   for (; digit > highest - kMine + 1 && sum + sums.at(digit) < target; --digit) {
     sum += sums.at(digit);
   }
-  int first = above + upto >= target ? lane : kWarp - 1;  // of the lanes that reach it
+  int first = above + upto >= target ? lane : kWarp - 1;  // first lane that reaches it
   for (int offset = kWarp / 2; offset > 0; offset /= 2) {
     const int other = __shfl_xor_sync(kAllLanes, first, offset);
     first = other < first ? other : first;
@@ -107,8 +108,8 @@ __device__ inline Found find_digit(const WideSums& sums, uint64_t above, uint64_
   return {__shfl_sync(kAllLanes, digit, first), __shfl_sync(kAllLanes, sum, first)};
 }
 
-// Narrows `kept` to the fewest codes, by rank and then by code, whose weights sum to `target` or
-// more. weight(code) is exact; the whole block calls this.
+// Narrows `kept` to the fewest codes, ordered by rank and then by code, whose weights sum to
+// `target` or more. weight(code) is exact. The whole block calls this.
 template <typename Weight>
 __device__ Allowed narrowed(const Allowed& kept, const float* logits, int n, uint64_t target,
                             const Weight& weight) {
@@ -116,9 +117,9 @@ __device__ Allowed narrowed(const Allowed& kept, const float* logits, int n, uin
   const WideSums sums{low, high};
   __shared__ uint32_t prefix_found;
   __shared__ uint64_t above_found, at_rank_found;
-  uint32_t prefix = 0;   // the digits of the rank that are known
-  uint64_t above = 0;    // weight of all codes above them
-  uint64_t at_rank = 0;  // of those that have them
+  uint32_t prefix = 0;   // digits of the rank found so far
+  uint64_t above = 0;    // weight of all codes above that prefix
+  uint64_t at_rank = 0;  // weight of all codes with that prefix
   for (int shift = 24; shift >= 0; shift -= 8) {
     for (int i = threadIdx.x; i < kDigit; i += blockDim.x) sums.clear(i);
     __syncthreads();
@@ -143,7 +144,8 @@ __device__ Allowed narrowed(const Allowed& kept, const float* logits, int n, uin
     above = above_found;
     at_rank = at_rank_found;
   }
-  // Of the codes at this rank, which all weigh the same, as many as are missing, lowest first.
+  // The codes at this rank all have the same weight. As many as are still missing are kept, lowest
+  // code first.
   __shared__ unsigned long long each;
   if (threadIdx.x == 0) each = 0;
   __syncthreads();
@@ -155,7 +157,7 @@ __device__ Allowed narrowed(const Allowed& kept, const float* logits, int n, uin
   });
   __syncthreads();
   int64_t missing = static_cast<int64_t>((target - above + each - 1) / each);
-  if (missing * each >= at_rank) {  // mostly that is all of them
+  if (missing * each >= at_rank) {  // in most cases that is all of them
     return {prefix, kept.rank == prefix ? kept.last : INT32_MAX};
   }
   __shared__ bool flags[kSampleThreads];

@@ -1,4 +1,4 @@
-// Weights go to the card as they lie in the file, a slab at a time, and are put in order there.
+// Copies weights to the GPU as they are in the file, slab by slab, and reorders them there.
 #include <algorithm>
 
 #include "kernels/cuda/launch.h"
@@ -10,7 +10,7 @@ namespace bifrons::cuda {
 constexpr int64_t kSlabBytes = 64 << 20;
 constexpr int kLayThreads = 256;
 
-// One thread an element of a slab of `rows` rows, the first of which is row `first` of the result.
+// One thread per element of a slab of `rows` rows; its first row is row `first` of the result.
 template <typename T>
 __global__ void lay_kernel(T* to, const T* slab, int64_t first, int64_t rows, int64_t out,
                            int64_t in, int64_t taps, WeightOrder order) {
