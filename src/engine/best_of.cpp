@@ -1,4 +1,4 @@
-// The best of several drawings, as the model itself sees them.
+// Best-of-n: chooses the best of several drawings by the model's own judgement.
 #include "src/engine/best_of.h"
 
 #include <fmt/format.h>

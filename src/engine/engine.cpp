@@ -1,4 +1,4 @@
-// Engine: a model directory opened on a backend, requests in, pictures out.
+// Engine: opens a model directory on a backend; requests in, pictures out.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,8 +21,8 @@
 namespace bifrons {
 namespace {
 
-// FNV-1a over every tensor's name, dtype and shape and the bytes of a few: tells checkpoints apart
-// without reading gigabytes.
+// FNV-1a over every tensor's name, dtype, shape and first bytes (at most 64): distinguishes
+// checkpoints without reading gigabytes.
 std::string hash_checkpoint(const Checkpoint& checkpoint) {
   uint64_t hash = 0xcbf29ce484222325ull;
   const auto mix = [&hash](const void* data, size_t n) {
@@ -53,7 +53,7 @@ struct Engine::State {
   ModelInfo info;
   Config config;
   std::string fallback;
-  // Backends outlive everything that holds their buffers.
+  // Declared first, so that the backends outlive all members that hold their buffers.
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Backend> decode_backend;  // null: pictures are decoded by `backend`
   std::unique_ptr<Tokenizer> tokenizer;
@@ -61,7 +61,7 @@ struct Engine::State {
   std::unique_ptr<Lanes> lanes;
   DType weights = DType::kF32;
   int automatic_lanes = 0;             // 0: not counted yet
-  std::unique_ptr<VqEncoder> encoder;  // when encode() was called
+  std::unique_ptr<VqEncoder> encoder;  // null until encode() is called
   Buffer codes;                        // i32 [image_tokens]
   Buffer pixels;                       // u8 [size, size, 3]
   bool has_decoded = false;
@@ -106,7 +106,7 @@ Engine Engine::open(const EngineOptions& options) {
                     quote(options.model), s->tokenizer->size(), s->config.transformer.vocabulary));
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
-  // Before anything is drawn with them: torch does not look at the checksums it writes.
+  // Verified before any drawing, because torch does not verify the checksums that it writes.
   checkpoint.verify_checksums(threads_for(options.threads));
   OpenDevice opened = open_device(options.device, options.threads);
   s->backend = std::move(opened.backend);
@@ -115,7 +115,8 @@ Engine Engine::open(const EngineOptions& options) {
              weights_dtype(PublishedTensors(checkpoint), options.model),
              std::max(1, options.pictures_at_once));
   if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
-    // Decoding fills the gaps of drawing, which is what a run waits for.
+    // Decoding gets low priority: it fills the gaps that drawing leaves. The duration of a run
+    // depends on drawing.
     s->decode_backend = open_device(opened.name, options.threads, true).backend;
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
@@ -186,8 +187,8 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
 BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
                                      const BatchOptions& asked) {
   lanes->reserve(count);
-  // A library that a GPU's decoder needs may be missing, or slow to start: found out before
-  // anything is drawn, not beside the first pictures or after them.
+  // A library that a GPU's decoder needs may be missing, or slow to start. So one decode runs
+  // before anything is drawn, rather than beside the first pictures or after them.
   bool to_be_tried = backend->memory_space() == MemorySpace::kDevice && !has_decoded;
   const JobSource once_decoded = [&] {
     std::optional<BatchJob> job = source();

@@ -1,4 +1,4 @@
-// `inspect`: what a model directory holds and what drawing with it takes.
+// `inspect`: the contents of a model directory, and the memory that drawing with it takes.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -18,7 +18,8 @@
 namespace bifrons {
 namespace {
 
-// The part of the model a tensor belongs to, by the first words of either naming scheme.
+// The part of the model to which a tensor belongs, by the prefix of its name in either naming
+// scheme.
 std::string component_of(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
       {"model.language_model.", "transformer"},
@@ -49,10 +50,10 @@ struct Inspection {
   Checkpoint checkpoint;
   bool hugging_face_names;
   DType dtype;
-  std::string blind;  // why the model does not see; empty: it does
+  std::string blind;  // why the model does not see; empty if it does
 };
 
-// Reads and checks everything a load would, but the weights themselves.
+// Reads and checks everything that a load would, except the weights themselves.
 Inspection inspect_directory(const std::string& directory) {
   const Config config = read_config(directory);
   Checkpoint checkpoint = Checkpoint::open(directory);
@@ -191,10 +192,10 @@ std::string inspect_json(const std::string& directory) {
                               {"shape", tensor.shape},
                               {"bytes", tensor.bytes}});
   }
-  for (const auto& [name, place] : {std::pair{"memory", MemorySpace::kHost},
+  for (const auto& [name, space] : {std::pair{"memory", MemorySpace::kHost},
                                     std::pair{"memory_on_gpu", MemorySpace::kDevice}}) {
     out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
-    out[name].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, place)));
+    out[name].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, space)));
   }
   out["sees"] = i.blind.empty();
   if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));

@@ -1,4 +1,5 @@
-// A plan is made on copies of the books, so that one that finds no room leaves no trace.
+// plan() works on copies of the page table and the prefix cache, so a plan that does not fit
+// changes nothing.
 #include "src/engine/kv_cache_manager.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ void KvCacheManager::reserve(int64_t lanes, bool spare) {
   const int64_t capacity = std::max(memory_.capacity, positions(prompt));
   const int64_t sequences = 2 * (lanes + (spare ? 1 : 0));
   const int64_t pages = pages_of_lanes(lanes, prompt, tokens) + (spare ? 1 : 0);
-  memory_ = {};  // the old one goes first, so that the peak is the new size alone
+  memory_ = {};  // the old memory is freed first, so that the peak is only the new size
   cached_ids_.clear();
   pages_ = {};
   spare_ = spare;
@@ -99,7 +100,7 @@ void KvCacheManager::forget_all() {
   }
 }
 
-// All positions of the spare sequences lie in one page: nobody reads what is written there.
+// All positions of the spare sequences lie in one page. What is written there is never used.
 void KvCacheManager::upload_page_table() {
   std::vector<std::vector<int32_t>> pages(pages_.all().begin(), pages_.all().end());
   if (spare_) {

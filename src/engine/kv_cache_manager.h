@@ -1,4 +1,5 @@
-// Keys and values of lanes: what lies in which sequence, and room for what enters.
+// KV cache manager of the lanes: the paged KV cache, its page table, and the prefix cache (which
+// token ids each sequence holds already).
 #pragma once
 
 #include <cstdint>
@@ -13,19 +14,19 @@
 
 namespace bifrons {
 
-// MemorySpace i has sequences 2 i, prompted, and 2 i + 1, unprompted.
+// Lane i has sequences 2 i (conditional row) and 2 i + 1 (unconditional row).
 class KvCacheManager {
  public:
-  // What it means for the memory that prompts enter.
+  // A plan to admit prompts: what to copy, what to run, and the state of the memory afterwards.
   struct Entry {
     std::vector<WantedPrompt> wanted;
     std::vector<PrefillPass> waves;
-    std::vector<std::vector<PageCopy>> copies;  // a list a wave
-    std::vector<TokenIds> cached;               // afterwards
-    PageTable pages;                            // afterwards
+    std::vector<std::vector<PageCopy>> copies;  // one list per prefill pass
+    std::vector<TokenIds> cached;               // cached_ids_ afterwards
+    PageTable pages;                            // pages_ afterwards
   };
 
-  // All are borrowed. inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
+  // All references are borrowed. inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
   KvCacheManager(Backend& backend, const Config& config, const Transformer& transformer,
                  std::vector<float> inverse_frequency)
       : b_(backend),
@@ -33,37 +34,38 @@ class KvCacheManager {
         transformer_(transformer),
         inverse_frequency_(std::move(inverse_frequency)) {}
 
-  // New memory for so many pictures with prompts of kPlannedPromptTokens. With a spare place, which
-  // is the last one, rows of no picture can work there. Throws Error (unavailable); then there is
-  // none.
+  // New memory for `lanes` pictures with prompts of kPlannedPromptTokens. `spare`: with one more
+  // lane, the last one, for padding rows that belong to no picture. Throws Error (unavailable);
+  // then there is no memory.
   void reserve(int64_t lanes, bool spare);
   int64_t lanes() const { return memory_.sequences / 2; }
   int32_t spare_sequence() const { return static_cast<int32_t>(memory_.sequences - 2); }
   const PagedKvCache& cache() const { return memory_; }
   int64_t pages_in_use() const { return pages_.in_use(); }
 
-  // Whether a picture with a prompt of so many tokens has room when no other is there.
+  // Whether a picture with a prompt of this many tokens fits when the cache is otherwise empty.
   bool has_room(int64_t prompt_tokens) const;
-  // Makes it. Memory moves: nothing may be under way, and what was recorded with it is void. Throws
-  // Error (unavailable); what is held stays as it is.
+  // Grows the cache so that it fits. Memory moves: no work may be in flight, and captured steps
+  // that use it become invalid. Throws Error (unavailable); the contents stay.
   void make_room(int64_t prompt_tokens);
 
-  // What entering would take; nothing is changed. What the sequences `forgotten` remember gives
-  // way.
+  // Plans the admission of `wanted`; changes nothing. The prefixes cached in the sequences
+  // `forgotten` may be evicted.
   Entry plan(std::span<const WantedPrompt> wanted, std::span<const int32_t> forgotten) const;
   bool has_pages(const Entry& entry) const { return entry.pages.pages() <= memory_.pages; }
-  // Gets what is missing, if the backend has it. Memory may move, as in make_room().
+  // Allocates the missing pages; false if the backend has too little memory. Memory may move, as in
+  // make_room().
   bool grow_pool(const Entry& entry);
-  // From now on the sequences hold what was planned; has_pages() is true. Each wave's copies are
-  // still to be made, and then its runs.
+  // Carries out the plan; has_pages() must be true. Afterwards the caller makes the copies of each
+  // pass and runs its prompts.
   void enter(Entry& entry);
   void copy_shared_tails(const Entry& entry, size_t wave);
 
-  // The sequence's picture is done or dropped: its prompt stays, in case it comes again.
+  // The sequence's picture is done or dropped. Its prompt stays in the prefix cache.
   void leave(int32_t sequence);
-  // What lies there is not to be trusted.
+  // Removes the sequence from the prefix cache: its contents may be wrong.
   void forget(int32_t sequence) { cached_ids_[sequence].clear(); }
-  // For all sequences, none of which is busy; their pages are free.
+  // The same for all sequences (none may be busy), and frees their pages.
   void forget_all();
 
  private:
@@ -82,7 +84,7 @@ class KvCacheManager {
 
   PagedKvCache memory_;
   PageTable pages_;
-  std::vector<TokenIds> cached_ids_;  // per sequence: ids of its first positions
+  std::vector<TokenIds> cached_ids_;  // prefix cache: per sequence, ids of its first positions
   bool spare_ = false;
 };
 

@@ -1,5 +1,5 @@
-// Steps over compacted lanes (docs/janus-pro.md 4.4): the busy ones come first, whatever their
-// places.
+// Decode steps of the continuous batch over compacted lanes (docs/janus-pro.md 4.4): the busy lanes
+// come first, whatever their indices.
 #include "src/engine/lanes.h"
 
 #include <algorithm>
@@ -12,19 +12,21 @@
 namespace bifrons {
 namespace {
 
-// Captured steps of a device are made for these many lanes; a step of another number is filled up.
+// Batch sizes (lanes) for which a device captures steps; a step of another size is padded to the
+// next one.
 constexpr std::array<int64_t, 14> kCapturedLanes = {1,  2,  4,  8,  12,  16,  24,
                                                     32, 48, 64, 96, 128, 192, 256};
 
 }  // namespace
 
-// Each tensor is for all lanes, and a step works on the first of them: an address does not depend
-// on how many lanes are busy, so that captured steps stay valid.
+// Settings of the lanes in device memory. Each tensor is sized for all lanes and a step uses its
+// first rows. So addresses do not depend on the number of busy lanes, and captured steps stay
+// valid.
 struct Lanes::Controls {
   TokenRows rows;         // [2 P]
   SampleControls sample;  // [P]
   Tensor guidance;        // f32 [P]
-  Tensor forced;          // i32 [P, image_tokens]; -1 is drawn
+  Tensor forced;          // i32 [P, image_tokens]; -1: sampled
 
   static Controls lay_out(Arena& arena, int64_t lanes, int64_t image_tokens) {
     Controls c;
@@ -70,7 +72,7 @@ void Lanes::reserve(int64_t count) {
   for (int64_t lane = count; lane-- > 0;) free_.push_back(static_cast<int32_t>(lane));
   if (!grows) return memory_.forget_all();
 
-  count_ = 0;  // unless everything below finds room
+  count_ = 0;  // stays 0 if an allocation below fails
   const int64_t rows = std::max(kPrefillRows, 2 * count);
   memory_.reserve(count, spare > 0);
   activations_ = transformer_.make_activations(b_, rows);
@@ -135,8 +137,8 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   return waiting;
 }
 
-// The pictures take the places at the end of free_, the last one first. When pages are short, what
-// idle places remember gives way.
+// Plans memory for `pictures`, which take the free lanes from the end of free_, the last one first.
+// If pages are short, the prefixes cached in idle lanes are evicted.
 bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures) {
   std::vector<WantedPrompt> wanted;
   auto lane = free_.rbegin();
@@ -159,7 +161,7 @@ bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const LanePictur
 void Lanes::run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted) {
   struct Row {
     int32_t id, sequence, position;
-    int64_t hidden;  // where its hidden state goes; -1: nobody asks
+    int64_t hidden;  // row of its hidden state in head_activations_; -1: not needed
   };
   std::vector<Row> all;
   for (const PromptRun& run : wave) {
@@ -219,14 +221,14 @@ Lanes::Controls Lanes::controls(int64_t lanes) const {
 }
 
 void Lanes::upload(std::span<const Lane> lanes) {
-  // Rows that only fill a step up work on the spare sequences, from their first position on.
+  // Padding rows use the spare sequences, from position 0 on.
   const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
   std::vector<int32_t> sequence, position, ids, seed, step, top_k, forced;
   std::vector<float> temperature, top_p, guidance;
-  const GuidedPrompt nobody{.temperature = 0};
+  const GuidedPrompt padding{.temperature = 0};
   for (int64_t i = 0; i < n; ++i) {
     const Lane* lane = i < static_cast<int64_t>(lanes.size()) ? &lanes[i] : nullptr;
-    const GuidedPrompt& p = lane ? lane->picture.prompt : nobody;
+    const GuidedPrompt& p = lane ? lane->picture.prompt : padding;
     const int64_t drawn = lane ? lane->drawn() : 1;
     for (int32_t row = 0; row < 2; ++row) {
       sequence.push_back((lane ? 2 * lane->index : memory_.spare_sequence()) + row);
@@ -256,7 +258,8 @@ void Lanes::upload(std::span<const Lane> lanes) {
   b_.upload(c.forced, forced.data());
 }
 
-// Embeds the codes drawn last, runs them through the model and draws the next ones.
+// The captured step for so many lanes: embeds the codes sampled last, runs them through the model
+// and samples the next ones.
 CapturedStep& Lanes::recording(int64_t lanes) {
   std::unique_ptr<CapturedStep>& known = captured_[lanes];
   if (known) return *known;
@@ -288,7 +291,7 @@ void Lanes::step() {
     last = last || lane.drawn() == config_.image_tokens();
   }
   read_ids(last ? 0 : kRunAhead - 1);
-  // Lanes that are taken out change the rows of what is under way.
+  // Removing lanes changes the rows, so all steps in flight must end first.
   const auto failed = [](const Lane& lane) { return !lane.picture.finite; };
   if (std::any_of(lanes_.begin(), lanes_.end(), failed)) read_ids(0);
 }
@@ -300,7 +303,7 @@ void Lanes::add_code(Lane& lane, int32_t code) {
   for (int row = 0; row < 2; ++row) memory_.forget(2 * lane.index + row);
 }
 
-// The lane is idle again.
+// Makes the lane idle again.
 void Lanes::leave(const Lane& lane) {
   free_.push_back(lane.index);
   for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.index + row);
@@ -310,7 +313,8 @@ Tensor Lanes::id_ring(int64_t lanes) const {
   return id_ring_.view(DType::kI32, {lanes, kRunAhead});
 }
 
-// Waits for all steps but the last `under_way`, and takes over what they have drawn.
+// Waits for all steps but the last `under_way` (in flight), and reads the ids that they have
+// sampled.
 void Lanes::read_ids(int64_t under_way) {
   const int64_t steps = static_cast<int64_t>(events_.size()) - under_way;
   if (steps <= 0) return;
@@ -344,7 +348,7 @@ std::vector<LanePicture> Lanes::take_finished() {
 void Lanes::clear() {
   for (const Lane& lane : lanes_) leave(lane);
   changed_ = true;
-  events_.clear();  // what is under way writes id_ring that nobody reads
+  events_.clear();  // steps in flight still write id_ring_, which is not read again
   lanes_.clear();
 }
 

@@ -1,4 +1,5 @@
-// Pictures drawn side by side, each at its own position, with its own prompt and settings.
+// Lanes: the slots of the continuous batch. Each lane holds one picture, at its own position, with
+// its own prompt and settings.
 #pragma once
 
 #include <algorithm>
@@ -19,28 +20,27 @@
 
 namespace bifrons {
 
-// A picture on its way: what it was asked for and what has been drawn of it.
+// A picture being drawn: its request and the codes sampled so far.
 struct LanePicture {
-  uint64_t id = 0;  // the owner's
+  uint64_t id = 0;  // of the caller
   GuidedPrompt prompt;
   std::vector<int32_t> codes;
-  int attempts = 0;    // times it entered a lane; the second time it shares no memory
+  int attempts = 0;    // times it entered a lane; a retry shares no memory
   bool finite = true;  // false: the numbers stopped being finite at code codes.size()
   std::chrono::steady_clock::time_point start{};
 };
 
-// Steps that a device may have before it: one it is at, and one it goes on with while the host
-// reads what the first has drawn. Between two calls of step() one is under way: stopping waits for
-// that.
+// Steps in flight: while the host reads the result of step n, the device already runs step n + 1.
+// Between two calls of step() one step is in flight; stopping waits for it.
 inline constexpr int64_t kRunAhead = 2;
 
-// Places beside the lanes that rows work on which only fill a step up, each with one page for all
-// positions: none where every step has as many lanes as there are.
+// Spare lanes for padding rows: a device pads a step to the next captured batch size, and padding
+// rows write to one shared page. Not needed on a CPU or with one lane, where steps are not padded.
 constexpr int64_t spare_lanes(int64_t lanes, bool as_device) {
   return as_device && lanes > 1 ? 1 : 0;
 }
 
-// Counters of what lanes did, for BatchStats.
+// Counters for BatchStats.
 struct LaneWork {
   int64_t steps = 0;
   int64_t busy_lane_steps = 0;
@@ -48,63 +48,66 @@ struct LaneWork {
   int64_t shared_rows = 0;
 };
 
-// Row contract (kernels/backend.h): the codes of a picture depend on its prompt and settings alone,
-// never on the lanes beside it, the lane it is in, or when it entered.
+// The continuous batch: pictures enter and leave between decode steps.
 //
-// Rows 2 i and 2 i + 1 of a step are busy lane i prompted and unprompted; busy lanes come first, so
-// an idle lane costs nothing. Everything that differs between lanes or steps lies in memory of the
-// backend, so that one recording serves every step of as many lanes.
+// Row contract (kernels/backend.h): the codes of a picture depend only on its prompt and settings,
+// never on the other lanes, on the lane it is in, or on when it entered.
+//
+// Classifier-free guidance: rows 2 i and 2 i + 1 of a step are the conditional and the
+// unconditional row of busy lane i. Busy lanes come first, so an idle lane costs nothing.
+// Everything that differs between lanes or steps lies in memory of the backend, so one captured
+// step serves every step with that many lanes.
 class Lanes {
  public:
-  // All are borrowed and must outlive the lanes.
+  // All references are borrowed and must outlive the lanes.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageHead& image_head, RopeMode rope);
-  // The same, told whether to treat the backend as a device: steps are filled up to a few numbers
-  // of lanes, for which they are recorded, and the host reads what was drawn one step later.
+  // `as_device`: whether to treat the backend as a device. If so, steps are captured for a few
+  // batch sizes and padded to the next one, and the host reads the ids one step later.
   Lanes(Backend& backend, const Config& config, const Transformer& transformer,
         const ImageHead& image_head, RopeMode rope, bool as_device);
   ~Lanes();
 
-  // Room for `count` pictures; only while none is busy. Throws Error (unavailable).
+  // Allocates memory for `count` pictures; only while no lane is busy. Throws Error (unavailable).
   void reserve(int64_t count);
   int64_t count() const { return count_; }
   int64_t busy() const { return static_cast<int64_t>(lanes_.size()); }
 
-  // Room for a picture with a prompt of so many tokens, which guided_prompt() has found to fit the
-  // model. Throws Error (unavailable); the lanes go on as before.
+  // Makes room for a picture with a prompt of this many tokens; guided_prompt() has checked that it
+  // fits the model. Throws Error (unavailable); the lanes can go on as before.
   void make_room(int64_t prompt_tokens);
 
-  // Runs the prompts of the pictures through the model and draws their first codes. At most
-  // count() - busy() of them, after make_room() for each. Gives back the last ones of them when
-  // there is no memory for their keys and values until a busy lane is done; never all when none is
-  // busy.
+  // Prefill: runs the prompts of the pictures through the model and samples their first codes.
+  // Takes at most count() - busy() pictures, after make_room() for each. Returns the last ones if
+  // there is no memory for their keys and values until a busy lane is done; it never returns all
+  // when no lane is busy.
   std::vector<LanePicture> admit(std::vector<LanePicture> pictures);
 
-  // Draws one code more of every busy lane. A device may still be at it, and a number that is not
-  // finite be noticed one step later.
+  // One decode step: samples one more code of every busy lane. On a device the step may still run
+  // when this returns, so a number that is not finite may be noticed one step later.
   void step();
 
-  // Takes out the pictures that have all their codes or are not finite.
+  // Removes and returns the pictures that have all their codes or are not finite.
   std::vector<LanePicture> take_finished();
 
-  // Forgets pictures that are not finished.
+  // Drops all unfinished pictures.
   void clear();
 
   const LaneWork& work() const { return work_; }
-  // Pages that hold keys and values of busy lanes, or of prompts that may come again.
+  // Pages that hold keys and values of busy lanes or of cached prefixes.
   int64_t pages_in_use() const { return memory_.pages_in_use(); }
 
  private:
   // A busy lane.
   struct Lane {
     LanePicture picture;
-    int32_t index = 0;   // which lane: its sequences are 2 index and 2 index + 1
-    int64_t unread = 0;  // codes drawn that only the backend knows
+    int32_t index = 0;   // number of the lane; its sequences are 2 index and 2 index + 1
+    int64_t unread = 0;  // codes sampled that the host has not read
 
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
     int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()) + unread; }
   };
-  struct Controls;  // what the device knows about the lanes
+  struct Controls;  // settings of the lanes in device memory
 
   bool find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures);
   void run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted);
@@ -125,8 +128,8 @@ class Lanes {
 
   int64_t count_ = 0;
   std::vector<Lane> lanes_;    // busy ones
-  std::vector<int32_t> free_;  // places of idle ones
-  bool changed_ = false;       // the device does not know lanes_ yet
+  std::vector<int32_t> free_;  // indices of idle ones
+  bool changed_ = false;       // lanes_ must be uploaded before the next step
   LaneWork work_;
 
   KvCacheManager memory_;
@@ -135,13 +138,12 @@ class Lanes {
   Buffer inputs_;    // x [rows, D]
   Buffer rows_;      // i32 ids, sequences, positions of prefill rows
   Buffer controls_;  // see Controls
-  Buffer
-      id_ring_;  // i32 [count, kRunAhead]: code n of a lane at n mod kRunAhead; the host reads it
-  std::deque<std::unique_ptr<Event>> events_;  // after every step whose id_ring were not read
-  std::map<int64_t, std::unique_ptr<CapturedStep>> captured_;  // by lanes in a step
+  Buffer id_ring_;   // i32 [count, kRunAhead], shared: code n of a lane is at n mod kRunAhead
+  std::deque<std::unique_ptr<Event>> events_;  // one for each step whose ids were not read yet
+  std::map<int64_t, std::unique_ptr<CapturedStep>> captured_;  // by number of lanes
 };
 
-// Rows that one prefill call takes; longer prompts go in several.
+// Rows of one prefill call; longer prompts are run in several calls (chunked prefill).
 inline constexpr int64_t kPrefillRows = 256;
 
 }  // namespace bifrons

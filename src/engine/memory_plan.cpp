@@ -1,4 +1,4 @@
-// Sums over the same lists and functions that allocate.
+// Memory plan: adds up sizes with the same lists and functions that allocate.
 #include "src/engine/memory_plan.h"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ int64_t elements_of(const std::vector<NeededTensor>& tensors) {
   return sum;
 }
 
-// What the system could give without swapping, its caches included.
+// Memory that the system could give without swapping (its caches included).
 int64_t free_memory() {
   std::ifstream file("/proc/meminfo");
   std::string name, unit;
@@ -36,9 +36,9 @@ int64_t free_memory() {
   return std::numeric_limits<int64_t>::max();
 }
 
-// Of the backends that draw and decode, but for what a library takes. An area grows to twice its
-// size or to what is asked, and captured steps hold the old ones: together less than four times the
-// largest.
+// Workspaces of the backends that draw and decode, without those of libraries. An area grows to
+// twice its size or to the requested size, and captured steps keep the old areas: together less
+// than four times the largest one.
 int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
                         int64_t prompt_tokens) {
   const TransformerConfig& t = config.transformer;
@@ -80,7 +80,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
       {"activations", activations},
       {"decoder's maps", model.decoder.scratch_bytes()}};
   if (ImageHead::precomputes_inputs(config, space)) {
-    // The aligner stays in the sum: it goes only when the table is made.
+    // The aligner stays in the sum, because it is freed only after the table is made.
     plan.push_back(
         {"inputs of every code", ImageHead::precomputed_bytes(config, model.activation)});
   }
@@ -110,11 +110,12 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
 
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
-  // A host's memory is for others too; some of a device's goes to what its libraries take.
+  // Half of a host's free memory is left to other programs; an eighth of a device's is left to
+  // libraries.
   const MemorySpace space = free_bytes ? MemorySpace::kDevice : MemorySpace::kHost;
   const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
-    // The weights are there already.
+    // The weights are loaded already, so they are subtracted.
     return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, space)) -
            total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, space));
   };

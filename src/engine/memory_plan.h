@@ -1,4 +1,5 @@
-// Every buffer a run will hold, computed from config and options before anything is allocated.
+// Memory plan: every buffer that a run will hold, computed from config and options before anything
+// is allocated.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +12,26 @@
 
 namespace bifrons {
 
-// Drawing `pictures` at once with prompts of up to `prompt_tokens`, weights kept as stored, in the
-// memory of a host or of a GPU: there a large text embedding stays with the host.
+// The plan for drawing `pictures` at once with prompts of up to `prompt_tokens`, with weights kept
+// as stored, in the memory of a host or of a GPU. With a GPU a large text embedding stays in host
+// memory.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
                                     int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost);
 
-// What understanding takes beside that, the config describing a tower: what is loaded only when a
-// picture is shown, and the keys and values of a conversation of `tokens`.
+// Additional memory for understanding (the config must describe a tower): the parts that are loaded
+// only when a picture is shown, and the keys and values of a conversation of `tokens`.
 std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens);
 
-// How many lanes draw_batch() takes by itself, the weights being loaded: at most what is worth
-// while, and what fits `free_bytes` of a device or, without that, half of what the host has free.
+// Number of lanes that draw_batch() chooses, with the weights loaded: at most as many as are
+// useful, and as fit `free_bytes` of a device or, without that, half of the host's free memory.
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights);
 
-// Prompts of this many tokens are planned for when the prompts are not known yet.
+// Planned length of prompts that are not known yet.
 inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 
-// Throws Error (unavailable) when `free_bytes` of a device do not hold the plan: what is needed,
-// what is free, and how many pictures at once would fit. No number: nothing is checked.
+// Throws Error (unavailable) when `free_bytes` of a device do not hold the plan. The message says
+// what is needed, what is free, and how many pictures at once would fit. Without `free_bytes`
+// nothing is checked.
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
                 int64_t pictures);
 

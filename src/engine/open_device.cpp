@@ -1,4 +1,4 @@
-// Which device a name means, and what stands in for it.
+// Opens the device with a given name; "auto" falls back to the CPU.
 #include "src/engine/open_device.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 namespace bifrons {
 namespace {
 
-// The N of "cuda:N", 0 for "cuda"; nothing for other names.
+// The N of "cuda:N", 0 for "cuda"; nullopt for other names.
 std::optional<int> cuda_index(const std::string& name) {
   if (name == "cuda") return 0;
   if (!name.starts_with("cuda:") || name.size() > 8) return std::nullopt;

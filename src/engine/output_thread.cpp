@@ -1,4 +1,4 @@
-// A bounded queue and one thread.
+// Output thread: a bounded queue and one thread.
 #include "src/engine/output_thread.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The thread that takes finished pictures out of the engine's way: decoding, when that happens
-// beside drawing, and the caller's sink.
+// Output thread: decodes finished pictures (if they are decoded beside drawing) and calls the
+// caller's sink, so that the engine does not wait for either.
 #pragma once
 
 #include <condition_variable>
@@ -19,25 +19,26 @@ class OutputThread {
  public:
   using Decode = std::function<Picture(std::span<const int32_t> tokens)>;
 
-  // Results without pixels get them from `decode` on the output thread; without `decode` they
-  // must have them. An Error (data) of `decode` takes the drawing's place in the result. At most
-  // `room` results wait. Both functions are borrowed. Where the system has no thread to give,
-  // push() does its work.
+  // With `decode`, the output thread decodes the codes of each result to pixels; without it,
+  // results must have pixels already. An Error (data) of `decode` takes the drawing's place in the
+  // result. At most `room` results wait in the queue. `sink` is borrowed. Where the system has no
+  // thread to give, push() does the work.
   OutputThread(const ResultSink& sink, Decode decode, int64_t room);
 
-  // Waits like finish(), and keeps quiet.
+  // Waits like finish(), but does not throw.
   ~OutputThread();
 
-  // Hands a result over; waits while there is no room. False: the sink has thrown, nothing more is
-  // taken.
+  // Adds a result to the queue; waits while the queue is full. Returns false if the sink has
+  // thrown; then no more results are taken.
   bool push(BatchResult result);
 
-  // Waits until everything is with the sink. Rethrows what else sink or decode threw.
+  // Waits until the sink has all results. Rethrows what else sink or decode threw.
   void finish();
 
-  // Drawings that decode refused; exact once finish() has returned, as the times of the sink and of
-  // decode are.
+  // Drawings that decode refused. Exact after finish() has returned, as the times below.
   int64_t failures() const { return failures_; }
+
+  // Seconds inside the sink and inside decode.
   double sink_seconds() const { return sink_seconds_; }
   double decode_seconds() const { return decode_seconds_; }
 
@@ -54,9 +55,9 @@ class OutputThread {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<BatchResult> waiting_;
-  bool last_pushed_ = false;  // work ends when nothing waits
+  bool last_pushed_ = false;  // work() ends when the queue is empty
   std::exception_ptr failure_;
-  double sink_seconds_ = 0;  // the thread's own until it has ended
+  double sink_seconds_ = 0;  // written by the thread; read after it has ended
   double decode_seconds_ = 0;
   int64_t failures_ = 0;
   std::vector<std::thread> thread_;  // one or none

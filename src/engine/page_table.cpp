@@ -1,4 +1,4 @@
-// Counts of holders; the page given back last is the next to go.
+// Page table with reference counts; the page freed last is reused first.
 #include "src/engine/page_table.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ int32_t PageTable::take() {
   return page;
 }
 
-// From the end, so that neighbours will be taken as neighbours again.
+// From the end, so that neighbouring pages will be handed out as neighbours again.
 void PageTable::give_back(std::span<const int32_t> pages) {
   for (auto page = pages.rbegin(); page != pages.rend(); ++page) {
     if (--holders_[*page] == 0) free_.push_back(*page);
@@ -47,8 +47,8 @@ std::optional<PageCopy> PageTable::hold(int32_t sequence, int32_t from, int64_t 
     }
   }
   for (const int32_t page : pages) ++holders_[page];
-  // Before new ones are taken: those of its own may be among them. The page to copy from is held by
-  // `from`, or by others, and stays.
+  // The sequence's old pages are freed before new ones are taken, so that they can be reused. The
+  // page to copy from stays, because `from` or another sequence holds it.
   give_back(std::exchange(of_sequence_[sequence], {}));
   if (copy) {
     copy->to = take();

@@ -1,4 +1,4 @@
-// What an open engine is made of, for the library's other face.
+// The parts of an open engine that understanding uses (src/understand.h).
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace bifrons {
 
-// Borrowed from the engine; they live as long as it does and stay where they are.
+// Borrowed from the engine: valid as long as it lives, at fixed addresses.
 struct Engine::Parts {
   const std::string& directory;
   RopeMode rope;

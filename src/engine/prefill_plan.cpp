@@ -1,4 +1,5 @@
-// The longest common beginning wins, the sequence's own first.
+// Prefix caching: a prompt takes the longest cached prefix; of equal ones its own sequence's is
+// preferred.
 #include "src/engine/prefill_plan.h"
 
 #include <algorithm>
@@ -9,10 +10,11 @@
 namespace bifrons {
 namespace {
 
-// A second wave reads all weights once more; it is worth that from so many tokens on.
+// Least number of tokens that a prompt must save to wait for the second pass, because a second pass
+// reads all weights again.
 constexpr int64_t kWorthWaiting = 8;
 
-// Tokens that both begin with, leaving out the last one of `ids`.
+// Length of the common prefix, without the last token of `ids`.
 int64_t common(const TokenIds& ids, const TokenIds& other) {
   const auto end = ids.end() - 1;
   return std::mismatch(ids.begin(), end, other.begin(), other.end()).first - ids.begin();
@@ -36,7 +38,7 @@ Source longest(const std::vector<TokenIds>& cached, const WantedPrompt& prompt) 
 
 std::vector<PrefillPass> plan_prefill(std::vector<TokenIds>& cached,
                                       std::span<const WantedPrompt> wanted) {
-  // The longest first: what is shorter may wait for a beginning of it.
+  // The longest first: a shorter prompt may wait for a prefix of it.
   std::vector<int64_t> pending(wanted.size());
   std::iota(pending.begin(), pending.end(), 0);
   std::stable_sort(pending.begin(), pending.end(), [&](int64_t a, int64_t b) {
@@ -62,7 +64,7 @@ std::vector<PrefillPass> plan_prefill(std::vector<TokenIds>& cached,
           continue;
         }
       }
-      // Until the runs are done only this much of the sequence can be relied on.
+      // Until the runs are done, only this prefix of the sequence is valid.
       own.assign(prompt.ids->begin(), prompt.ids->begin() + source.length);
       wave.push_back(
           {index, source.sequence, source.length, static_cast<int64_t>(prompt.ids->size())});

@@ -1,4 +1,4 @@
-// Which prompt tokens must be run and which are in a sequence's memory already.
+// Prefill plan: which prompt tokens must be run, and which are already in the prefix cache.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@ namespace bifrons {
 
 using TokenIds = std::vector<int32_t>;
 
-// A prompt that shall end up in a sequence.
+// A prompt to be placed in a sequence.
 struct WantedPrompt {
   int32_t sequence = 0;
   const TokenIds* ids = nullptr;
-  bool shares = true;  // may take a common beginning from a sequence that has it
+  bool shares = true;  // may take a common prefix from a sequence that has it
 };
 
-// Wanted prompt `index`: positions [0, begin) are those of sequence `from`, perhaps its own, and
-// tokens [begin, end) are run through the model.
+// Prefill of wanted prompt `index`: positions [0, begin) are taken from sequence `from` (which may
+// be its own), and tokens [begin, end) are run through the model.
 struct PromptRun {
   int64_t index = 0;
   int32_t from = 0;
@@ -25,13 +25,15 @@ struct PromptRun {
   int64_t end = 0;
 };
 
-// All take over their beginnings, one after another, and then all are run.
+// One prefill pass: first every cached prefix is taken over in order, then all suffixes run through
+// the model.
 using PrefillPass = std::vector<PromptRun>;
 
-// `cached` holds for each sequence the ids whose keys and values lie at its first positions; it is
-// brought up to date. The last token of a prompt is always run: its hidden state is what the first
-// code is drawn from. Prompts that begin like another of the same call wait for a second wave when
-// that saves them enough tokens. Wanted prompts have sequences of their own.
+// `cached` is the prefix cache: for each sequence, the ids whose keys and values are at its first
+// positions. It is updated. The last token of a prompt is always run, because its hidden state is
+// needed to sample the first code. A prompt that shares a prefix with another prompt of the same
+// call waits for a second pass if that saves enough tokens. Each wanted prompt has its own
+// sequence.
 std::vector<PrefillPass> plan_prefill(std::vector<TokenIds>& cached,
                                       std::span<const WantedPrompt> wanted);
 

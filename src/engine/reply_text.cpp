@@ -1,5 +1,5 @@
-// Decodes all tokens anew each time: replies are short, and what a character is made of may span
-// several tokens.
+// Detokenizer for streaming. It decodes all tokens again each time: replies are short, and a
+// character may span several tokens.
 #include "src/engine/reply_text.h"
 
 #include <algorithm>
@@ -9,9 +9,10 @@
 namespace bifrons {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD: perhaps a character's beginning
+// U+FFFD, which may stand for an unfinished character.
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-// Bytes at the end of `text` that may turn out to be the beginning of `stop`.
+// Number of bytes at the end of `text` that may be the beginning of `stop`.
 size_t begun(std::string_view text, std::string_view stop) {
   for (size_t n = std::min(text.size(), stop.size() - 1); n > 0; --n) {
     if (text.ends_with(stop.substr(0, n))) return n;
@@ -58,7 +59,7 @@ std::string ReplyText::give(std::string_view whole, bool last) {
     size_t held = 0;
     for (const std::string& stop : stop_) held = std::max(held, begun(whole, stop));
     end -= held;
-    // A character has at most four bytes, so no more than three of them wait for their rest.
+    // A character has at most four bytes, so at most three incomplete ones are held back.
     for (int i = 0; i < 3 && whole.substr(0, end).ends_with(kReplacement); ++i) {
       end -= kReplacement.size();
     }

@@ -1,4 +1,5 @@
-// Text from tokens as they come: whole characters, no white space at the ends, up to a stop text.
+// Streaming detokenizer: text from tokens as they come, in whole characters, without white space at
+// the ends, up to a stop text.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +13,15 @@ namespace bifrons {
 
 class ReplyText {
  public:
-  // The tokenizer must outlive it; empty stop texts are ignored.
+  // The tokenizer must outlive this object; empty stop texts are ignored.
   ReplyText(const Tokenizer& tokenizer, std::vector<std::string> stop);
 
-  // Takes the next token and gives what is certain by now and was not given before.
+  // Takes the next token and returns the text that is certain by now and was not returned before.
   std::string add(int32_t token);
-  // No more tokens: what was held back.
+  // Call after the last token; returns the text that was held back.
   std::string finish();
 
-  bool stopped() const { return stopped_; }   // a stop text came up; later tokens are ignored
+  bool stopped() const { return stopped_; }  // a stop text came up; later tokens are ignored
   const std::string& text() const { return given_; }
 
  private:

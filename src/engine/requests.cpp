@@ -15,7 +15,7 @@ void require(bool holds, const char* sentence) {
   if (!holds) throw Error(ErrorKind::kUsage, sentence);
 }
 
-// Both ends are told, and NaN is neither.
+// All comparisons fail for NaN, so NaN is refused.
 void check_settings(const DrawRequest& r) {
   constexpr double kLargest = 1e6;
   require(std::abs(r.guidance) <= kLargest, "guidance must be a number from -1000000 to 1000000");
@@ -35,8 +35,9 @@ void check_fixed(const DrawRequest& r, const Config& config) {
   }
   for (const int32_t code : r.fixed) {
     if (code < -1 || code >= codes) {
-      throw Error(ErrorKind::kUsage,
-                  fmt::format("a token to keep is {}, but codes run from 0 to {}", code, codes - 1));
+      throw Error(
+          ErrorKind::kUsage,
+          fmt::format("a token to keep is {}, but codes run from 0 to {}", code, codes - 1));
     }
   }
 }
@@ -52,9 +53,9 @@ GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
   const int64_t length = static_cast<int64_t>(p.prompted.size());
   const int64_t most = config.transformer.max_positions - config.image_tokens() + 1;
   if (length > most) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("the prompt has {} tokens, but this model takes at most {}", length,
-                            most));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("the prompt has {} tokens, but this model takes at most {}", length, most));
   }
   p.unprompted = unguided_prompt(tokenizer, p.prompted, request.negative_prompt.value_or(""));
   p.seed = request.seed;

@@ -1,4 +1,4 @@
-// Requests in words and doubles to what a lane is fed with.
+// Converts requests (text and doubles) to the token ids and settings of a lane.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace bifrons {
 
-// A picture to draw, as token ids. Both rows have the same length L (docs/janus-pro.md 4.3).
+// A picture to draw, as token ids with classifier-free guidance: the conditional row (prompted) and
+// the unconditional row (unprompted) have the same length L (docs/janus-pro.md 4.3).
 struct GuidedPrompt {
   std::vector<int32_t> prompted;
   std::vector<int32_t> unprompted;

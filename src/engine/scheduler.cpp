@@ -1,4 +1,5 @@
-// Free lanes are filled before every step, so none waits for another.
+// The scheduler of the continuous batch: free lanes are filled before every step, so no lane waits
+// for another.
 #include "src/engine/scheduler.h"
 
 #include <fmt/format.h>
@@ -60,7 +61,7 @@ class Scheduler {
   }
 
  private:
-  // Asks the caller whether to go on.
+  // Reports progress; the caller decides whether to go on.
   bool report() {
     progress_.lanes_busy = parts_.lanes.busy();
     if (going_on_ && report_ && !report_(progress_)) {
@@ -70,8 +71,8 @@ class Scheduler {
     return going_on_;
   }
 
-  // Until every lane is busy, there is nothing to do or no memory for more. A picture may be
-  // finished by its first code, and then its lane is free again.
+  // Admits pictures until every lane is busy, or there are no jobs, or there is no memory for more.
+  // A picture may be finished by its first code; then its lane is free again.
   void fill_lanes() {
     while (going_on_ && !short_of_memory_) {
       std::vector<LanePicture> entering = std::exchange(again_, {});
@@ -92,8 +93,8 @@ class Scheduler {
     }
   }
 
-  // Whether to ask for a job: one that is not there yet is waited for only by those who have
-  // nothing else to do.
+  // Whether to ask the source for a job. If no job is ready, the scheduler waits for one only if it
+  // has nothing else to do.
   bool source_answers(const std::vector<LanePicture>& entering) const {
     const bool idle = entering.empty() && parts_.lanes.busy() == 0;
     return idle || !parts_.source_ready || parts_.source_ready();
@@ -168,7 +169,7 @@ class Scheduler {
       ++stats_.pictures;
     }
     hand_over(std::move(result));
-    report();  // decoding may take as long as many steps
+    report();  // decoding may take as long as many decode steps
   }
 
   void hand_over(BatchResult result) {
@@ -202,8 +203,8 @@ class Scheduler {
   const LaneWork before_;
   BatchStats stats_;
   BatchProgress progress_;
-  std::vector<LanePicture> again_;  // pictures to try once more, or that found no memory
-  bool short_of_memory_ = false;    // until a lane is done
+  std::vector<LanePicture> again_;  // pictures to draw once more, or that found no memory
+  bool short_of_memory_ = false;    // true until a lane is done
   bool dry_ = false;
   bool going_on_ = true;
 };

@@ -1,4 +1,5 @@
-// The drawing loop: lanes are fed from a source, their pictures go to a sink.
+// The scheduler (continuous batching): fills free lanes from a job source, runs decode steps, and
+// passes finished pictures to a sink.
 #pragma once
 
 #include <functional>
@@ -11,24 +12,24 @@
 
 namespace bifrons {
 
-// Numbers that stop being finite are tried once more, in case the machine and not the weights is at
-// fault.
+// A picture whose numbers stop being finite is drawn once more, in case the fault is in the machine
+// and not in the weights.
 inline constexpr int kAttempts = 2;
 
-// What the loop is made of; everything is borrowed.
+// The parts that the scheduler uses; everything is borrowed.
 struct SchedulerParts {
   Lanes& lanes;
-  // Gives the pixels of codes. Called between steps, or beside them on the output thread. An
-  // Error (data) it throws is the result of that picture; anything else stops the batch.
+  // Decodes codes to pixels. Called between steps, or beside them on the output thread. An Error
+  // (data) that it throws is the result of that picture; anything else stops the batch.
   OutputThread::Decode decode;
   bool decode_beside = false;
   std::function<bool()> source_ready{};  // as in BatchOptions
 };
 
-// Turns a job into what lanes draw. Throws Error when this job cannot be drawn.
+// Converts a job to a lane's prompt. Throws Error when this job cannot be drawn.
 using Prepare = std::function<GuidedPrompt(const DrawRequest&)>;
 
-// Engine::draw_batch() with its parts in hand. The lanes are reserved; they are idle afterwards.
+// Implements Engine::draw_batch(). The lanes must be reserved; they are idle afterwards.
 BatchStats schedule_batch(const SchedulerParts& parts, const Prepare& prepare,
                           const JobSource& source, const ResultSink& sink,
                           const std::function<bool(const BatchProgress&)>& progress);

@@ -1,4 +1,5 @@
-// Prefill with pictures, then one row a token; sequence 0 of a memory of its own.
+// Text decoder: prefill with pictures, then one row per decode step, in sequence 0 of its own KV
+// cache.
 #include "src/engine/text_decoder.h"
 
 #include <fmt/format.h>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr int64_t kCapacityStep = 1024;  // the cache grows by this many positions
 
-// Of one draw: what the host writes in one upload.
+// Settings of one sampling, uploaded at once.
 struct ControlWords {
   float temperature, top_p;
   int32_t top_k, step;
@@ -63,7 +64,7 @@ void TextDecoder::reserve(int64_t capacity) {
   if (capacity <= memory_.capacity) return;
   keys_.clear();
   step_.reset();
-  memory_ = {};  // the old one goes first, so that the peak is the new size alone
+  memory_ = {};  // the old memory is freed first, so that the peak is only the new size
   const int64_t whole = (capacity + kCapacityStep - 1) / kCapacityStep * kCapacityStep;
   memory_ =
       transformer_.make_memory(b_, 1, std::min(whole, config_.max_positions), inverse_frequency_);
@@ -79,18 +80,18 @@ void TextDecoder::check_length(const ChatPrompt& prompt) const {
 
 int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
                              int64_t more) {
-  check(prompt.pictures.size() == pictures.size(), "hear: one picture for each place");
+  check(prompt.pictures.size() == pictures.size(), "prefill: one picture for each placeholder");
   check_length(prompt);
   const int64_t length = static_cast<int64_t>(prompt.ids.size());
   reserve(std::min(length + more, config_.max_positions));
   std::vector<int64_t> keys = keys_of(prompt, pictures);
   const auto [mine, theirs] = std::mismatch(keys_.begin(), keys_.end(), keys.begin(), keys.end());
-  // The last row is always run: its logits are asked for.
+  // The last row is always run, because its logits are needed.
   const int64_t shared = std::min<int64_t>(mine - keys_.begin(), length - 1);
 
-  keys_.resize(shared);  // what follows is overwritten; should it throw, nothing false remains
+  keys_.resize(shared);  // the rest is overwritten; if that throws, no wrong keys remain
   const int64_t rows = length - shared;
-  // Allowed from call to call: a device frees memory only when all of its work is done.
+  // The buffer is kept from call to call: a device frees memory only when all of its work is done.
   const int64_t bytes = rows * config_.hidden * size_of(transformer_.activation());
   if (prompt_.bytes() < bytes) {
     prompt_ = {};
@@ -104,7 +105,8 @@ int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPictu
   return shared;
 }
 
-// Rows `first` and on of the prompt: the tokens' own, then the pictures' over their placeholders.
+// Embeds the rows of the prompt from `first` on: the tokens' embeddings, then the pictures' over
+// their placeholders.
 void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
                         std::span<const SeenPicture> pictures, int64_t first) {
   for (int64_t begin = 0; begin < x.rows(); begin += kPrefillRows) {
@@ -116,7 +118,7 @@ void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
   const int64_t tokens = understanding_.tower().config().tokens();
   for (size_t i = 0; i < pictures.size(); ++i) {
     const int64_t at = prompt.pictures[i] - first;
-    if (at < 0) continue;  // in the cache, and whole: its keys begin or end together
+    if (at < 0) continue;  // its keys match all or none, so it is in the cache as a whole
     const Tensor patches = understanding_.tower().patches();
     if (patches.dtype == DType::kBf16) {
       std::vector<Bf16> rounded(pictures[i].patches.size());
@@ -158,15 +160,15 @@ void TextDecoder::compute_logits(const Tensor& last_row) {
 
 void TextDecoder::append(int32_t token) {
   const auto position = static_cast<int64_t>(keys_.size());
-  check(position < memory_.capacity, "feed: prefill() made room for fewer tokens");
-  // Every upload waits for the device, so there is one.
+  check(position < memory_.capacity, "append: prefill() made room for fewer tokens");
+  // Every upload waits for the device, so there is only one.
   const int32_t words[3] = {token, 0, static_cast<int32_t>(position)};
   b_.upload(token_.view(DType::kI32, {3}), words);
   const auto word = [&](int64_t i) {
     return token_.view(DType::kI32, {1}, i * size_of(DType::kI32));
   };
   const Tensor x = input_.view(transformer_.activation(), {1, config_.hidden});
-  // Not part of the recording: the table may lie in the host's memory.
+  // Not part of the captured step: the table may lie in host memory.
   b_.gather(x, transformer_.weights().token_embedding, word(0));
   if (!step_) {
     step_ = b_.capture([this, x, row = TokenRows{word(1), word(2)}] {

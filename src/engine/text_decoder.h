@@ -1,4 +1,5 @@
-// The text side of the transformer: hears a prompt with pictures in it, gives token after token.
+// Text decoder: prefill of a prompt with pictures, then autoregressive decoding token by token. The
+// KV cache is kept between calls (prefix caching).
 #pragma once
 
 #include <cstdint>
@@ -13,44 +14,44 @@
 
 namespace bifrons {
 
-// A picture ready for the tower.
+// A picture prepared for the vision tower.
 struct SeenPicture {
-  int64_t serial = 0;          // two pictures of one serial, from 1 on, are one picture
+  int64_t serial = 0;          // from 1 on; pictures with equal serial are the same picture
   std::vector<float> patches;  // [tokens, 3 patch^2]
 };
 
 class TextDecoder {
  public:
-  // Both are borrowed and must outlive it.
+  // Both references are borrowed and must outlive this object.
   TextDecoder(const Engine::Parts& parts, UnderstandingModel& understanding);
 
-  // Runs the prompt through the model, but for what it shares with the sequence heard last, and
-  // makes room for `more` tokens behind it. Returns how many tokens were shared. Throws Error
-  // (usage): too long for the model.
+  // Prefill: runs the prompt through the model, except the prefix that it shares with the cached
+  // sequence, and reserves room for `more` tokens after it. Returns the number of shared tokens.
+  // Throws Error (usage): too long for the model.
   int64_t prefill(const ChatPrompt& prompt, std::span<const SeenPicture> pictures, int64_t more);
 
-  // Throws what prefill() throws of the prompt's length.
+  // Throws what prefill() throws if the prompt is too long.
   void check_length(const ChatPrompt& prompt) const;
 
-  // The next token by the logits behind the sequence; `step` counts a reply's tokens from 0. Throws
-  // Error (data): the weights give not-a-number.
+  // Samples the next token from the logits after the sequence; `step` counts a reply's tokens from
+  // 0. Throws Error (data): the weights give not-a-number.
   int32_t sample(const ReplyOptions& options, int32_t step);
-  // Appends a token and computes the logits behind it.
+  // One decode step: appends a token and computes the logits after it.
   void append(int32_t token);
-  // The logits behind the sequence, [vocabulary].
+  // The logits after the sequence, [vocabulary].
   std::vector<float> logits() const;
 
   int64_t positions() const { return config_.max_positions; }
 
  private:
-  // What makes a row of the sequence: a token's id, or a row of a picture, counted below zero.
+  // Keys of the prefix cache, one per row: a token's id, or for a row of a picture a negative
+  // number.
   std::vector<int64_t> keys_of(const ChatPrompt& prompt,
                                std::span<const SeenPicture> pictures) const;
   void reserve(int64_t capacity);
   void embed(const Tensor& x, const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
              int64_t first);
-  // Where `count` rows of the sequence belong, from position `first` on; at most as many as run at
-  // once.
+  // Sequence and position of `count` rows from position `first` on; at most kPrefillRows rows.
   TokenRows place_rows(int64_t count, int64_t first);
   void run(const Tensor& x, int64_t first);
   void compute_logits(const Tensor& last_row);
@@ -60,15 +61,15 @@ class TextDecoder {
   const Transformer& transformer_;
   UnderstandingModel& understanding_;
   std::vector<float> inverse_frequency_;
-  std::vector<int64_t> keys_;  // of the rows in the cache
+  std::vector<int64_t> keys_;  // keys of the rows in the KV cache
 
-  PagedKvCache memory_;  // grown when a conversation needs more
+  PagedKvCache memory_;  // replaced when a conversation needs more
   TransformerActivations activations_;
-  std::unique_ptr<CapturedStep> step_;  // of one token, on memory_ as it is
+  std::unique_ptr<CapturedStep> step_;  // captured decode step, valid for the current memory_
   Buffer counters_;                     // i32 ids, sequences, positions of kPrefillRows rows
-  Buffer controls_;                     // of one draw
-  Buffer token_;                        // i32 [3]: id, sequence and position of the one that is fed
-  Buffer prompt_;                       // [rows of the longest prompt heard, D]
+  Buffer controls_;                     // ControlWords of one sampling
+  Buffer token_;                        // i32 [3]: id, sequence and position of the appended token
+  Buffer prompt_;                       // [rows of the longest prefill, D]
   Buffer input_;                        // one row [D]
   Buffer hidden_;                       // one row [D]
   Buffer logits_;                       // f32 [vocabulary]

@@ -1,5 +1,5 @@
-// A conversation on the engine's transformer: one sequence of words and pictures, its keys and
-// values cached from turn to turn.
+// A conversation on the engine's transformer: one sequence of text and pictures, whose keys and
+// values stay cached between turns.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,9 +44,9 @@ struct Understanding::State {
   ChatWords words;
   std::unique_ptr<UnderstandingModel> understanding;
   std::unique_ptr<TextDecoder> decoder;
-  std::vector<ChatTurn> turns;        // the last one open: pictures shown but nothing said
+  std::vector<ChatTurn> turns;        // the last one is open: pictures shown but nothing said yet
   std::vector<SeenPicture> pictures;  // of all turns, in order
-  int64_t pictures_seen = 0;          // ever, to tell them apart
+  int64_t pictures_seen = 0;          // number of pictures so far, for their serials
 
   SeenPicture prepare(const Picture& picture) {
     check(picture.width > 0 && picture.height > 0, "a picture has pixels");
@@ -152,7 +152,7 @@ Judgement Understanding::judge(const Picture& picture, std::string_view question
     return ids;
   };
   const std::vector<int32_t> yes = first_tokens("Yes"), no = first_tokens("No");
-  // A token both begin with, such as a space of its own, says nothing.
+  // A token with which both words begin, such as a single space, is ignored.
   const auto mass = [&](const std::vector<int32_t>& ids, const std::vector<int32_t>& others) {
     double p = 0;
     for (const int32_t id : ids) {

@@ -1,4 +1,4 @@
-// From a picture to what of it a variation keeps.
+// The codes of a picture that a variation keeps.
 #include "src/variation.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ namespace {
 int64_t side_of(std::span<const int32_t> tokens) {
   int64_t side = 0;
   while (side * side < static_cast<int64_t>(tokens.size())) ++side;
-  check(side * side == static_cast<int64_t>(tokens.size()), "keep: a square grid");
+  check(side * side == static_cast<int64_t>(tokens.size()), "keep: tokens of a square grid");
   return side;
 }
 
