@@ -1,5 +1,4 @@
-// Names, shapes and bytes of a checkpoint meet the network's list here: what it needs, and how that
-// becomes a backend's.
+// Compares the names, shapes and bytes of a checkpoint with the network's list of weights.
 #include "src/model/bind.h"
 
 #include <fmt/format.h>
@@ -30,10 +29,10 @@ float load_element(const HostArray& array, int64_t i) {
   }
 }
 
-// Rows divided by max(length, 1e-12) as F.normalize does it in `dtype`: in bf16 the length and the
-// quotient are each rounded (docs/janus-pro.md 3.4). Throws Error (data), naming the tensor, when a quotient is
-// not finite: a code that no picture happens to use would hide it, and in encoding would be passed
-// over as if it were far away.
+// Rows divided by max(length, 1e-12), as F.normalize computes it in `dtype`: in bf16 the length and
+// the quotient are each rounded (docs/janus-pro.md 3.4). Throws Error (data), naming the tensor,
+// when a quotient is not finite: a code that no picture uses would hide it, and encoding would pass
+// over it as if it were far away.
 std::vector<std::byte> unit_rows(const HostArray& table, DType dtype, const std::string& name) {
   const bool bf16 = dtype == DType::kBf16;
   std::vector<std::byte> out(table.rows * table.cols * size_of(dtype));

@@ -19,7 +19,7 @@ struct NeededTensor {
   std::vector<int64_t> shape;
 };
 
-// Collects what a network needs, in the order it asks.
+// Collects the tensors that a network needs, in the network's order.
 class TensorList : public WeightVisitor {
  public:
   using WeightVisitor::linear;
@@ -51,8 +51,9 @@ class PublishedTensors {
   // when the name is not of the model.
   std::optional<std::string> own_name(std::string_view published) const;
   const StoredTensor* find(const std::string& original) const;
-  // The tensors, with original names, that a tensor of the original form is published as: the
-  // Hugging Face form splits the tower's merged qkv and has no leading 1 before its positions.
+  // The published tensors (with original names) that form a tensor of the original form: the
+  // Hugging Face form splits the tower's merged qkv and has no leading 1 in the shape of its
+  // positions.
   std::vector<NeededTensor> pieces_of(const NeededTensor& tensor) const;
   const Checkpoint& checkpoint() const { return checkpoint_; }
 
@@ -91,11 +92,11 @@ class Staging {
   int64_t taken_ = 0;
 };
 
-// Moves weights from files into a backend's layout, one by one. Call check_tensors first. Throws
-// Error (data) where a file is shortened meanwhile.
+// Loads weights into a backend's layout, tensor by tensor. Call check_tensors first. Throws Error
+// (data) where a file is shortened meanwhile.
 class WeightLoader : public WeightVisitor {
  public:
-  // `activation` is what the network computes in, and so what derived weights are rounded to.
+  // `activation`: the dtype in which the network computes, to which derived weights are rounded.
   WeightLoader(Backend& backend, const PublishedTensors& published, DType activation)
       : backend_(backend), published_(published), activation_(activation) {}
 

@@ -1,4 +1,4 @@
-// The published system prompt (docs/janus-pro.md 5.5), and the exceptions a directory may make.
+// The published system prompt (docs/janus-pro.md 5.5); a model directory may replace it.
 #include "src/model/chat_words.h"
 
 #include "kernels/error.h"

@@ -1,4 +1,4 @@
-// What a model directory's config.json says, whichever of the two published forms it has.
+// Reads the config.json of a model directory, in either of the two published forms.
 #include "src/model/config.h"
 
 #include <fmt/format.h>
@@ -18,12 +18,12 @@ namespace {
 
 constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr int64_t kMaxWidth = 16384;
-constexpr int64_t kMaxCount = 1 << 20;  // of words, codes, positions
+constexpr int64_t kMaxCount = 1 << 20;  // of vocabulary, codes, positions
 constexpr std::string_view kSupported =
     "supported are Janus-Pro and Janus-1.3B in their original form (model_type multi_modality) and "
     "in the form of Hugging Face transformers (model_type janus)";
 
-// The fields of one object of the file; fields that are absent or null have their default.
+// The fields of one JSON object of the file. Fields that are absent or null have their default.
 class Fields {
  public:
   Fields(const Json* object, std::string where) : object_(object), where_(std::move(where)) {
@@ -69,7 +69,7 @@ class Fields {
     const Json* value = find(name);
     return value == nullptr ? absent : value->real(path(name));
   }
-  // Refuses a field that says anything but `wanted`, which is also its default.
+  // Refuses a field with a value other than `wanted`, which is also its default.
   void demand(std::string_view name, int64_t wanted, std::string_view what) const {
     const int64_t value = integer(name).value_or(wanted);
     if (value != wanted) fail(name, fmt::format("is {}, but {} is {}", value, what, wanted));
@@ -98,10 +98,10 @@ class Fields {
   }
 
   const Json* object_;
-  std::string where_;  // "<file>: " for the whole, "<file>: section" for a part
+  std::string where_;  // "<file>: " for the root, "<file>: section" for a section
 };
 
-// Both places where a scaling of rotary positions may be written.
+// Reads rope_theta, and checks the two places where a RoPE scaling may be written.
 double read_rope_theta(const Fields& llama, double absent) {
   for (const char* name : {"rope_scaling", "rope_parameters"}) {
     const Fields rope = llama.section(name);
@@ -167,7 +167,7 @@ void check_multipliers(const VqConfig& vq, const std::vector<int64_t>& multiplie
   }
 }
 
-// The visual tokenizer's names differ between the two forms, its ranges do not.
+// Names of the visual tokenizer's fields; they differ between the two forms, their ranges do not.
 struct VqNames {
   const char* codebook;
   const char* code_dim;
@@ -199,7 +199,7 @@ VqConfig read_vq(const Fields& fields, const VqNames& names) {
   return vq;
 }
 
-// Image side in pixels to tokens; `fields` and `name` say where the side was read.
+// Sets the image side in pixels and in tokens. `fields` and `name`: where the side was read.
 void set_image_size(Config& config, int64_t pixels, const Fields& fields, std::string_view name) {
   const int64_t shrink = int64_t{1} << (config.vq.decoder_multipliers.size() - 1);
   if (pixels < shrink || pixels > 4096 || pixels % shrink != 0) {
@@ -214,7 +214,7 @@ void set_image_size(Config& config, int64_t pixels, const Fields& fields, std::s
   }
 }
 
-// Ranges of a tower's sizes; the fields' names differ between the two forms.
+// Names of a tower's fields; they differ between the two forms, their ranges do not.
 struct TowerNames {
   const char* width;
   const char* layers;
@@ -256,8 +256,8 @@ TowerConfig read_tower_sizes(const Fields& fields, const TowerNames& names, bool
   return tower;
 }
 
-// The original form names its tower. Sizes stand beside a name that is not the published one;
-// without them the tower is not described, and the model draws all the same.
+// The original form gives the name of its tower. With a name other than the published one, sizes
+// stand beside it. Without sizes the tower is not described; then the model can still draw.
 std::optional<TowerConfig> read_original_tower(const Fields& root, int64_t hidden) {
   const Fields vision = root.section("vision_config").section("params");
   const bool published = vision.text("model_name") == "siglip_large_patch16_384";
@@ -354,8 +354,8 @@ Config read_hugging_face(const Fields& root) {
   vq.demand("num_hidden_layers", 2, "the number of supported layers");
   vq.demand_text("hidden_act", "gelu");
 
-  // One width serves aligner and head there: between the two layers of both, and the aligner's
-  // output. 2048 is what the class has when the file is silent.
+  // In this form one width serves the aligner and the head: the inner width of both, and the
+  // aligner's output. 2048 is the default of the class in transformers.
   config.gen_aligner_width = vq.integer("projection_dim", 2048, 1, kMaxWidth);
   config.image_token_embed = config.gen_aligner_width;
   if (config.gen_aligner_width != hidden) {

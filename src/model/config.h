@@ -1,4 +1,5 @@
-// What a model directory's config.json says, whichever of the two published forms it has.
+// The configuration of a model: the config.json of its directory, in either of the two published
+// forms.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace bifrons {
 
-// Llama-type decoder. Defaults are LlamaConfig's, which the original form relies on
+// Llama-type decoder. The defaults are those of LlamaConfig, on which the original form relies
 // (docs/janus-pro.md 1.1).
 struct TransformerConfig {
   int64_t hidden = 4096;
@@ -32,13 +33,13 @@ struct Config {
   CheckpointForm form = CheckpointForm::kOriginal;
   TransformerConfig transformer;
   VqConfig vq;
-  int64_t image_size = 384;         // pixels a side
-  int64_t grid = 24;                // image tokens a side; image_size / 2^(levels - 1)
-  int64_t image_token_embed = 4096; // inner width of gen_head
-  int64_t gen_aligner_width = 4096; // inner width of gen_aligner; its output is hidden
-  std::optional<TowerConfig> tower; // absent: config.json describes no vision tower
-  // Whether the text head is the token embedding where the files hold no lm_head.weight of its own.
-  // One that they hold is always used: transformers writes `true` beside heads that are not tied.
+  int64_t image_size = 384;          // pixels a side
+  int64_t grid = 24;                 // image tokens a side: image_size / 2^(levels - 1)
+  int64_t image_token_embed = 4096;  // inner width of gen_head
+  int64_t gen_aligner_width = 4096;  // inner width of gen_aligner; its output is hidden
+  std::optional<TowerConfig> tower;  // nullopt: config.json describes no vision tower
+  // Whether the text head is the token embedding if the files hold no lm_head.weight. One that they
+  // hold is always used: transformers writes `true` beside heads that are not tied.
   bool ties_head = false;
 
   int64_t image_tokens() const { return grid * grid; }
@@ -48,7 +49,7 @@ struct Config {
 // model's; data: file, field and reason).
 Config read_config(const std::string& directory);
 
-// The same from text; `name` stands for the file in messages.
+// The same from text; `name` is the file's name in messages.
 Config parse_config(std::string_view json, const std::string& name);
 
 }  // namespace bifrons

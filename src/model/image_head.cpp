@@ -1,4 +1,4 @@
-// gen_head, guidance, the draw, gen_embed and gen_aligner as ops.
+// The image head as ops: gen_head, classifier-free guidance, sampling, gen_embed and gen_aligner.
 #include "src/model/image_head.h"
 
 #include <algorithm>
@@ -71,7 +71,7 @@ void ImageHead::align(Backend& b, const Tensor& x, const ImageHeadActivations& a
 }
 
 bool ImageHead::precomputes_inputs(const Config& config, MemorySpace space) {
-  constexpr int64_t kFewFlops = 2'000'000'000;  // hundredths of a second on a host
+  constexpr int64_t kFewFlops = 2'000'000'000;  // some hundredths of a second on a host
   const int64_t weights =
       config.gen_aligner_width * (config.vq.code_dim + config.transformer.hidden);
   return space == MemorySpace::kDevice || 2 * config.vq.codebook * weights <= kFewFlops;

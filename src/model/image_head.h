@@ -1,5 +1,5 @@
-// The image head of the model (gen_head, gen_embed, gen_aligner): hidden states to guided image
-// codes, codes to the next input.
+// The image head of the model (gen_head, gen_embed, gen_aligner): hidden states -> guided logits ->
+// image codes -> next input embeddings.
 #pragma once
 
 #include "kernels/arena.h"
@@ -8,7 +8,8 @@
 
 namespace bifrons {
 
-// What one step of P pictures (2 P rows) writes; row 2 i is picture i prompted, 2 i + 1 unprompted.
+// Activations of one decode step of P pictures (2 P rows). Rows 2 i and 2 i + 1 are the conditional
+// and the unconditional row of picture i.
 struct ImageHeadActivations {
   Buffer storage;
   Tensor hidden;   // [2 P, D], after the final norm
@@ -19,9 +20,9 @@ struct ImageHeadActivations {
   Tensor code;     // [2 P, code_dim]
   Tensor aligned;  // [2 P, gen_aligner_width]
 
-  // Views on what the first n pictures use; the memory stays with the whole.
+  // Views on the parts that the first n pictures use; `storage` stays with the whole.
   ImageHeadActivations first(int64_t n) const;
-  // Views on the first n rows of all that has a row for each row of x.
+  // Views on the first n rows of all tensors that have one row for each row of x.
   ImageHeadActivations rows(int64_t n) const;
 };
 
@@ -39,14 +40,14 @@ class ImageHead {
   // ids -> x [2 P, D], the next input (docs/janus-pro.md 4.4, step 6).
   void embed_codes(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
 
-  // Whether precompute_inputs() pays. It takes the time of a few steps on a device, but a second or
-  // more for a large model on a host, whose steps hardly notice that the aligner's few weights are
-  // gone.
+  // Whether precompute_inputs() is worth its time. On a device it takes as long as a few decode
+  // steps. On a host it takes a second or more for a large model, and saves little per step,
+  // because the aligner has few weights.
   static bool precomputes_inputs(const Config& config, MemorySpace space);
-  // Bytes of the table that precompute_inputs() makes.
+  // Size in bytes of the table that precompute_inputs() makes.
   static int64_t precomputed_bytes(const Config& config, DType activation);
-  // Replaces gen_embed and gen_aligner by a table of what they make of each code. embed_codes()
-  // gives the same bits from then on, for rows do not depend on their neighbours.
+  // Replaces gen_embed and gen_aligner by a table of the input embedding of every code.
+  // embed_codes() gives the same bits afterwards, because rows do not depend on their neighbours.
   void precompute_inputs(Backend& b);
 
  private:

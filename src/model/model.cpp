@@ -1,4 +1,4 @@
-// Loading a model directory into a backend.
+// Loads a model directory into a backend.
 #include "src/model/model.h"
 
 #include <fmt/format.h>

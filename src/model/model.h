@@ -36,17 +36,18 @@ struct Model {
   }
 };
 
-// What the reference computes in for weights of this dtype: bf16 stays, f32 and f16 are f32.
+// The dtype in which the reference computes with weights of this dtype: bf16 for bf16, f32 for f32
+// and f16.
 inline DType activation_for(DType weights) {
   return weights == DType::kBf16 ? DType::kBf16 : DType::kF32;
 }
 
-// The dtype of the token embedding stands for the checkpoint. Throws Error (data) when it is
+// The dtype of the checkpoint, taken from the token embedding. Throws Error (data) when that is
 // absent.
 DType weights_dtype(const PublishedTensors& published, const std::string& directory);
 
-// Checks every tensor against the config, then loads what drawing needs, the VQ decoder into
-// `decoding`, which may be the same backend. Throws Error (data).
+// Checks every tensor against the config, then loads the weights that drawing needs. The VQ decoder
+// goes to `decoding`, which may be the same backend. Throws Error (data).
 std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,
                                   const Checkpoint& checkpoint, const std::string& directory);
 inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
@@ -55,16 +56,16 @@ inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
   return load_model(backend, backend, config, checkpoint, directory);
 }
 
-// The visual tokenizer's other half, which drawing does without, computing in `activation`. Throws
-// Error (data) when the checkpoint has none or another.
+// Loads the encoder of the visual tokenizer, which drawing does not need; it computes in
+// `activation`. Throws Error (data) when the checkpoint has no encoder or a different one.
 std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
                                         const Checkpoint& checkpoint, const std::string& directory);
 
-// The same network with normally distributed weights of `dtype` made in memory, for measuring.
+// The same network with normally distributed weights of `dtype`, made in memory, for benchmarks.
 std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
                                     uint64_t seed);
 
-// Its image head alone, as it comes from a file: not precomputed.
+// Only its image head, as loaded from a file: without precomputed inputs.
 std::unique_ptr<ImageHead> random_image_head(Backend& backend, const Config& config, DType dtype,
                                              uint64_t seed);
 

@@ -1,4 +1,4 @@
-// One buffer a layer, so that growing takes little more than what is added.
+// One buffer per layer, so that growing needs little more memory than the new pages.
 #include "src/model/paged_kv_cache.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ int64_t page_elements(const KvCache& cache) {
   return cache.kv_heads() * kPageTokens * cache.head_dim();
 }
 
-// A layer's pool: keys, then values. Of `like` only the shape of a page counts.
+// Allocates a layer's pool: keys, then values. Of `like` only the shape of a page is used.
 Buffer make_pool(Backend& b, KvCache& to, const KvCache& like, int64_t pages) {
   const DType dtype = like.k.dtype;
   Buffer storage = b.allocate(2 * pages * page_elements(like) * size_of(dtype));
@@ -21,7 +21,7 @@ Buffer make_pool(Backend& b, KvCache& to, const KvCache& like, int64_t pages) {
   return storage;
 }
 
-// Positions as if the pages were one sequence: a matrix with a row for each head.
+// Positions [first, first + count) of all pages in order, as a matrix with a row for each head.
 Tensor positions_of(const Tensor& all, int64_t first, int64_t count) {
   const int64_t size = all.shape[3];
   return all.reshape({all.shape[0], all.cols() * all.shape[1] * kPageTokens})
@@ -63,7 +63,7 @@ void set_table(Backend& b, const PagedKvCache& memory,
 void add_pages(Backend& b, PagedKvCache& memory, int64_t pages) {
   for (size_t l = 0; l < memory.cache.size(); ++l) {
     const KvCache old = memory.cache[l];
-    if (old.pages() >= pages) continue;  // by a call that found no room for all layers
+    if (old.pages() >= pages) continue;  // grown by an earlier call that failed at a later layer
     KvCache wide = old;
     Buffer storage = make_pool(b, wide, old, pages);
     const int64_t held = old.pages() * kPageTokens;

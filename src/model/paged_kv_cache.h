@@ -1,4 +1,5 @@
-// Keys and values of many sequences side by side, and the rotation for each position.
+// The paged KV cache: keys and values of many sequences in a pool of pages, the page table, and the
+// RoPE table.
 #pragma once
 
 #include <cstdint>
@@ -9,25 +10,25 @@
 
 namespace bifrons {
 
-// Pages that so many positions take.
+// Number of pages for `positions` positions.
 constexpr int64_t pages_for(int64_t positions) {
   return (positions + kPageTokens - 1) / kPageTokens;
 }
 
 // `sequences` sequences of up to `capacity` tokens in a pool of pages. A sequence is reused by
-// writing from a position again: nothing behind the position of a row is ever read.
+// writing again from an earlier position: positions after that of a row are never read.
 struct PagedKvCache {
   int64_t sequences = 0;
-  int64_t capacity = 0;  // whole pages
+  int64_t capacity = 0;  // a multiple of kPageTokens
   int64_t pages = 0;
-  std::vector<Buffer> storage;  // one a layer: keys, then values
-  std::vector<KvCache> cache;   // one a layer; all have one table
+  std::vector<Buffer> storage;  // one per layer: keys, then values
+  std::vector<KvCache> cache;   // one per layer; all share one page table
   Buffer table_storage;
   Buffer rope_storage;
   RopeTable rope;
 };
 
-// What is cached about a token in one layer.
+// Shape of the cache: what is stored for a token.
 struct CacheShape {
   int64_t layers = 0;
   int64_t kv_heads = 0;
@@ -35,26 +36,28 @@ struct CacheShape {
   DType dtype = DType::kBf16;
 };
 
-// The pool is dealt out by set_table(). Throws Error (unavailable).
-// inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
+// Afterwards set_table() assigns the pages. Throws Error (unavailable). inverse_frequency: f32
+// [head_dim / 2] (src/model/rope.h).
 PagedKvCache make_paged_kv_cache(Backend& b, const CacheShape& shape, int64_t sequences,
                                  int64_t capacity, int64_t pages,
                                  std::span<const float> inverse_frequency);
 
-// Every sequence gets the pages named for it, in the order of its positions, at most capacity's.
+// Sets the page table: every sequence gets the listed pages in the order of its positions, at most
+// as many as the capacity has.
 void set_table(Backend& b, const PagedKvCache& memory,
                std::span<const std::vector<int32_t>> pages_of_sequences);
 
-// Makes the pool one of `pages`; what the old ones hold stays. A layer at a time, so that only one
-// of them is there twice. When there is no room (Error, unavailable) all is as useful as before.
+// Grows the pool to `pages` and keeps its contents. It copies layer by layer, so that only one
+// layer exists twice at a time. On Error (unavailable) the cache stays usable as before.
 void add_pages(Backend& b, PagedKvCache& memory, int64_t pages);
 
-// Slots may hold `capacity` tokens; the table has to be set again. Errors as above.
+// Grows the capacity of the sequences to `capacity` tokens; the page table has to be set again.
+// Errors as above.
 void widen(Backend& b, PagedKvCache& memory, int64_t capacity,
            std::span<const float> inverse_frequency);
 
-// The first `positions` of page `from` become those of page `to`: what a prompt leaves there
-// depends on the ids up to each position alone, so a common beginning is the same bits.
+// Copies the first `positions` positions of page `from` to page `to`. Keys and values depend only
+// on the ids up to each position, so a common prefix has the same bits.
 void copy_page(Backend& b, const PagedKvCache& memory, int64_t to, int64_t from, int64_t positions);
 
 }  // namespace bifrons

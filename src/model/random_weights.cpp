@@ -1,4 +1,4 @@
-// Normally distributed weights of a model's true shape: what speed and memory are measured with.
+// Normally distributed weights in a model's true shape, for measuring speed and memory.
 #include <cmath>
 #include <cstring>
 
@@ -8,7 +8,8 @@
 namespace bifrons {
 namespace {
 
-// Gives every weight its own pseudo-random values, N(0, 0.02) like a fresh Llama; norms are one.
+// Fills every weight with its own pseudo-random values, N(0, 0.02) like a newly initialised Llama;
+// norms are one.
 class RandomWeights : public WeightVisitor {
  public:
   RandomWeights(Backend& backend, DType dtype, uint64_t seed)
@@ -39,7 +40,7 @@ class RandomWeights : public WeightVisitor {
   }
   void table(Table& weight, const std::string&, int64_t rows, int64_t cols,
              TableRows form) override {
-    // Rows of unit length in expectation are close enough for a codebook that is only timed.
+    // Rows have unit length in expectation, which is enough for a codebook that is only timed.
     const float scale = form == TableRows::kUnitLength ? 1.0f / std::sqrt(1.0f * cols) : 0.02f;
     weight = backend_.make_table(fill(values_, rows, cols, scale));
   }

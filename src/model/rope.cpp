@@ -1,4 +1,4 @@
-// Frequencies and tables of the rotary position embedding.
+// Rotary position embedding (RoPE): frequencies and tables.
 #include "src/model/rope.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Rotary position embedding: frequencies and tables (docs/janus-pro.md 4.5).
+// Rotary position embedding (RoPE): frequencies and tables (docs/janus-pro.md 4.5).
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace bifrons {
 
-// 1 / theta^(2 i / head_dim), i < head_dim / 2, in f32 as LlamaRotaryEmbedding computes it; with
-// `round_to_bf16` each is then rounded to bf16, which is what the original scripts run with after
+// 1 / theta^(2 i / head_dim), i < head_dim / 2, in f32 as LlamaRotaryEmbedding computes it. With
+// `round_to_bf16` each value is then rounded to bf16: that is what the original scripts use after
 // `.to(torch.bfloat16)` (docs/janus-pro.md 4.5, "RoPE hazard").
 std::vector<float> inverse_frequencies(double theta, int64_t head_dim, bool round_to_bf16);
 

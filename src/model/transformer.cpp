@@ -1,4 +1,4 @@
-// The decoder as a page of ops.
+// The forward pass of the Llama-type decoder as a list of ops.
 #include "src/model/transformer.h"
 
 #include <utility>

@@ -1,4 +1,5 @@
-// The Llama-type decoder: rows of embeddings in, hidden states out, keys and values cached.
+// The Llama-type decoder: rows of embeddings in, hidden states out. Keys and values go to the paged
+// KV cache.
 #pragma once
 
 #include <vector>
@@ -10,7 +11,7 @@
 
 namespace bifrons {
 
-// What the forward pass writes on its way; `rows` bounds the rows of one call.
+// Activations of the forward pass; `rows` is the most rows of one call.
 struct TransformerActivations {
   Buffer storage;
   Tensor normed;   // [rows, D]
@@ -23,7 +24,7 @@ struct TransformerActivations {
 
 class Transformer {
  public:
-  // Weights are bound (loaded) by the caller; `activation` is bf16 or f32.
+  // The caller binds (loads) the weights. `activation` is bf16 or f32.
   Transformer(const TransformerConfig& config, DType activation)
       : config_(config), activation_(activation) {}
 
@@ -32,19 +33,20 @@ class Transformer {
   TransformerWeights& weights() { return weights_; }
   const TransformerWeights& weights() const { return weights_; }
 
-  // Keys and values of so many pages in all layers.
+  // Bytes of the keys and values of `pages` pages in all layers.
   int64_t sequence_bytes(int64_t pages) const;
   int64_t activation_bytes(int64_t rows) const;
   // inverse_frequency: f32 [head_dim / 2] (src/model/rope.h).
   PagedKvCache make_memory(Backend& b, int64_t sequences, int64_t capacity, int64_t pages,
                            std::span<const float> inverse_frequency) const;
-  // The same with all pages that the sequences can need, dealt out.
+  // The same with all pages that the sequences can need, already assigned to them.
   PagedKvCache make_memory(Backend& b, int64_t sequences, int64_t capacity,
                            std::span<const float> inverse_frequency) const;
   TransformerActivations make_activations(Backend& b, int64_t rows) const;
 
-  // Runs x [M, D] through all layers in place, appending to the cache at `rows`. The final norm is
-  // left to the caller, who needs it on the last row of a prompt only. docs/janus-pro.md 4.5.
+  // Runs x [M, D] through all layers in place and appends keys and values to the cache at `rows`.
+  // Used for prefill and for decode steps. The caller applies the final norm, because it needs only
+  // the last row of a prompt. docs/janus-pro.md 4.5.
   void forward(Backend& b, const Tensor& x, const TokenRows& rows, const PagedKvCache& memory,
                const TransformerActivations& activations) const;
 

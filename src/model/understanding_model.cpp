@@ -1,4 +1,4 @@
-// Aligner and text head as ops, and how they and the tower are loaded.
+// Aligner and lm_head as ops, and the loading of both and of the tower.
 #include "src/model/understanding_model.h"
 
 #include <fmt/format.h>

@@ -22,7 +22,7 @@ struct UnderstandingWeights {
 
 void visit(UnderstandingWeights& weights, const Config& config, WeightVisitor& visitor);
 
-// Everything that understanding needs beside the transformer. Loaded only when it is asked for.
+// Everything that understanding needs in addition to the transformer. Loaded only on request.
 class UnderstandingModel {
  public:
   // The config must describe a tower.
@@ -34,8 +34,8 @@ class UnderstandingModel {
   int64_t scratch_bytes() const;
   void allocate(Backend& b);
 
-  // The patches in tower().patches() -> rows [tokens, D] that stand in for a picture's placeholders
-  // (docs/janus-pro.md 5.3, 5.4).
+  // Encodes the patches in tower().patches() to rows [tokens, D], which replace a picture's
+  // placeholders (docs/janus-pro.md 5.3, 5.4).
   void encode_image(Backend& b, const Tensor& rows);
   // hidden [M, D] after the final norm -> logits f32 [M, vocabulary].
   void lm_head(Backend& b, const Tensor& logits, const Tensor& hidden) const;
@@ -48,18 +48,18 @@ class UnderstandingModel {
   Buffer inner_;  // [tokens, D]
 };
 
-// Throws Error (data) if the model does not see: the directory describes or holds no tower, or its
-// tensors do not fit. Reads no weights.
+// Throws Error (data) if the model does not see: the directory does not describe or contain a
+// tower, or its tensors do not fit. Reads no weights.
 void check_sees(const Config& config, const PublishedTensors& published,
                 const std::string& directory);
 
-// Checks and loads it from the directory that the rest of the model came from. Throws what
+// Checks and loads the understanding model from the directory of the rest of the model. Throws what
 // check_sees() throws.
 std::unique_ptr<UnderstandingModel> load_understanding(Backend& backend, const Config& config,
                                                        const Checkpoint& checkpoint,
                                                        const std::string& directory);
 
-// The same with normally distributed weights of `dtype`, for measuring.
+// The same with normally distributed weights of `dtype`, for benchmarks.
 std::unique_ptr<UnderstandingModel> random_understanding(Backend& backend, const Config& config,
                                                          DType dtype, uint64_t seed);
 

@@ -1,4 +1,4 @@
-// The weights of the transformer and of its image face, as plain structs.
+// The weights of the transformer and of the image head, as plain structs.
 #pragma once
 
 #include <vector>
@@ -24,7 +24,7 @@ struct TransformerWeights {
   Norm final_norm;  // [D]
 };
 
-// From hidden states to image codes and from codes to the next input (docs/janus-pro.md 0, 1.2).
+// Hidden states to image codes, and codes to the next input (docs/janus-pro.md 0, 1.2).
 struct ImageHeadWeights {
   Linear head_in;        // [image_token_embed, D], bias
   Linear head_out;       // [codebook, image_token_embed], bias
