@@ -1,4 +1,4 @@
-// The vision tower as a page of ops; one picture at a time, a row for each patch.
+// The vision tower (SigLIP) as a list of ops; one picture at a time, one row per patch.
 #include "vision/tower.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The vision tower, SigLIP: a picture's patches to one feature vector for each of them.
+// The vision tower, SigLIP: the patches of a picture -> one feature vector per patch.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,7 @@ struct TowerBlockWeights {
 };
 
 struct TowerWeights {
-  Linear patch_embedding;  // [W, 3 patch^2], bias; input channel by channel, each row by row
+  Linear patch_embedding;  // [W, 3 patch^2], bias; input order: channel, row, column
   Table positions;         // [tokens, W]
   std::vector<TowerBlockWeights> blocks;
   Norm norm;  // [W]
@@ -29,11 +29,11 @@ struct TowerWeights {
 
 void visit(TowerWeights& weights, const TowerConfig& config, WeightVisitor& visitor);
 
-// What encode() writes on its way; a row for each patch.
+// Activations of encode(); one row per patch.
 struct TowerActivations {
   Tensor x;        // [tokens, W], the residual stream
   Tensor normed;   // [tokens, W]
-  Tensor mixed;    // [tokens, W], of attention
+  Tensor mixed;    // [tokens, W], output of attention
   Tensor qkv;      // [tokens, 3 W]
   Tensor inner;    // [tokens, M]
   Tensor patches;  // [tokens, 3 patch^2]
@@ -41,7 +41,7 @@ struct TowerActivations {
 
 class VisionTower {
  public:
-  // Weights are bound by the caller; `activation` is bf16 or f32.
+  // The caller binds the weights. `activation` is bf16 or f32.
   VisionTower(const TowerConfig& config, DType activation)
       : config_(config), activation_(activation) {}
 
@@ -52,7 +52,8 @@ class VisionTower {
   int64_t scratch_bytes() const;
   void allocate(Backend& b);
 
-  // The area for a picture's patches, [tokens, 3 patch^2] (vision/tower_input.h), to upload to.
+  // The memory for a picture's patches, [tokens, 3 patch^2] (vision/tower_input.h); upload them
+  // here.
   Tensor patches() const;
   // patches() -> features [tokens, W] after the final norm (docs/janus-pro.md 5.3), valid until the
   // next call.
@@ -66,7 +67,7 @@ class VisionTower {
   DType activation_;
   TowerWeights weights_;
   Buffer scratch_;
-  TowerActivations activations_;  // on scratch_
+  TowerActivations activations_;  // views on scratch_
   Buffer order_;                  // i32 [tokens] = 0, 1, 2 ..
 };
 

@@ -1,4 +1,4 @@
-// The original's preprocessing (docs/janus-pro.md 5.1), step by step.
+// Preprocessing as in the original (docs/janus-pro.md 5.1), step by step.
 #include "vision/tower_input.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kShortestSide = 14;  // min_size of preprocessor_config.json, never another
+constexpr int64_t kShortestSide = 14;  // min_size of preprocessor_config.json; it is always 14
 constexpr uint8_t kGrey = 127;         // int(0.5 * 255)
 
 // int(side / longest * size) in double arithmetic, as Python computes it.
@@ -20,7 +20,7 @@ int64_t scaled(int64_t side, int64_t longest, int64_t size) {
   return std::clamp(pixels, std::min(kShortestSide, size), size);
 }
 
-// Rescaled in double, rounded to float, then normalised in float.
+// The value of every byte: rescaled in double, rounded to float, then normalised in float.
 std::array<float, 256> values_of_bytes() {
   std::array<float, 256> values{};
   for (int i = 0; i < 256; ++i) {

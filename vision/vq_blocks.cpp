@@ -1,11 +1,11 @@
-// Residual and attention blocks as ops, and which memory they work in.
+// Residual and attention blocks as ops, and the memory in which they work.
 #include "vision/vq_blocks.h"
 
 namespace bifrons {
 namespace {
 
-// A residual block reads x, writes a normalised map and a convolved one, normalises and writes the
-// third. Attention keeps its q, k, v in an area of their own.
+// Number of rotating areas. A residual block has x in one area and writes a normalised map and a
+// convolved map to the two others. Attention has its q, k, v in a separate area.
 constexpr int kRotating = 3;
 
 }  // namespace
@@ -60,7 +60,7 @@ Tensor VqBlocks::residual_block(Backend& b, const Tensor& x, const ResidualBlock
     b.conv2d_add(hidden, inner, w.conv2, x);
     return hidden;
   }
-  // The shortcut needs x and a place of its own, so the second norm works in place.
+  // The shortcut reads x and needs its own area, so the second norm works in place.
   const Tensor shortcut = area(second, side, w.out);
   b.group_norm(hidden, hidden, w.norm2, groups_, eps_, true);
   b.conv2d(shortcut, x, w.shortcut);

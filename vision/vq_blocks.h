@@ -1,4 +1,4 @@
-// What both halves of the visual tokenizer are made of: residual and attention blocks, and the
+// Building blocks of both halves of the visual tokenizer: residual and attention blocks, and the
 // areas of scratch memory that the maps of one picture rotate through (docs/janus-pro.md 3.1).
 #pragma once
 
@@ -29,7 +29,7 @@ struct AttentionBlockWeights {
   Linear project;  // [C, C]
 };
 
-// Names of the original form (docs/janus-pro.md 2.1) behind `name`.
+// Names of the original form (docs/janus-pro.md 2.1), with the prefix `name`.
 void visit(ResidualBlockWeights& weights, const std::string& name, int64_t in, int64_t out,
            WeightVisitor& visitor);
 void visit(AttentionBlockWeights& weights, const std::string& name, int64_t channels,
@@ -37,8 +37,8 @@ void visit(AttentionBlockWeights& weights, const std::string& name, int64_t chan
 
 class VqBlocks {
  public:
-  // largest_map: elements of the largest map [side, side, C]; attended: of the largest one that
-  // attention works on. Maps are in the `activation` dtype.
+  // largest_map: elements of the largest map [side, side, C]. attended: elements of the largest map
+  // on which attention works. Maps are in the `activation` dtype.
   VqBlocks(const VqConfig& config, int64_t largest_map, int64_t attended, DType activation)
       : groups_(config.norm_groups),
         eps_(config.norm_eps),
@@ -52,18 +52,18 @@ class VqBlocks {
 
   // Area 0, 1 or 2 as a map [side, side, channels].
   Tensor area(int index, int64_t side, int64_t channels) const;
-  // The first area, of those that rotate, that does not hold `busy`.
+  // The next rotating area after the one that holds `busy`.
   int next_area(const Tensor& busy) const;
 
-  // x [side, side, in], in one of the areas -> [side, side, out] in another; x is gone.
+  // x [side, side, in] in one of the areas -> [side, side, out] in another one; x is overwritten.
   Tensor residual_block(Backend& b, const Tensor& x, const ResidualBlockWeights& w) const;
-  // x [side, side, C], in one of the areas, changes in place.
+  // Changes x [side, side, C], in one of the areas, in place.
   void attention_block(Backend& b, const Tensor& x, const AttentionBlockWeights& w) const;
-  // y [side, side, C] = silu(norm(x)) in another area.
+  // Returns y [side, side, C] = silu(norm(x)) in another area.
   Tensor normed(Backend& b, const Tensor& x, const Norm& norm) const;
 
  private:
-  static constexpr int64_t kMapUnit = 128;  // elements: every area begins where vectors may
+  static constexpr int64_t kMapUnit = 128;  // elements: areas are aligned for vectors
 
   int64_t groups_;
   double eps_;

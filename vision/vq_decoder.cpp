@@ -1,4 +1,4 @@
-// The VQ decoder as a page of ops; every map is NHWC, one picture at a time.
+// The VQ decoder as a list of ops; every map is NHWC, one picture at a time.
 #include "vision/vq_decoder.h"
 
 #include <algorithm>

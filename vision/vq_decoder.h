@@ -35,7 +35,7 @@ void visit(VqDecoderWeights& weights, const VqConfig& config, WeightVisitor& vis
 
 class VqDecoder {
  public:
-  // grid: codes a side. `activation` is bf16 or f32. Weights are bound by the caller.
+  // grid: codes per side. `activation` is bf16 or f32. The caller binds the weights.
   VqDecoder(const VqConfig& config, int64_t grid, DType activation)
       : config_(config),
         grid_(grid),
@@ -47,16 +47,18 @@ class VqDecoder {
   const VqConfig& config() const { return config_; }
   int64_t image_size() const;
 
-  // Scratch memory of one decode, in bytes: four maps of the largest level plus attention's.
+  // Scratch memory of one decode in bytes: the rotating maps plus q, k, v and the result of
+  // attention.
   int64_t scratch_bytes() const { return blocks_.bytes(); }
   void allocate(Backend& b);
 
   // codes i32 [grid^2] in raster order -> pixels u8 [size, size, 3]. Not reentrant.
   void decode(Backend& b, const Tensor& pixels, const Tensor& codes);
-  // Whether the network's output was finite in every decode() since this was last asked. Waits for
-  // them; one word is copied.
+  // Whether the network's output was finite in every decode() since the last call. Waits for the
+  // device and copies one word.
   bool was_finite(Backend& b);
-  // The same up to the network's output x, [size, size, 3] in the activation dtype, about -1..1.
+  // As decode(), but returns the network's output x, [size, size, 3] in the activation dtype, about
+  // -1..1.
   Tensor decode_to_signal(Backend& b, const Tensor& codes);
 
  private:

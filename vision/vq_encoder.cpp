@@ -1,4 +1,4 @@
-// The VQ encoder as a page of ops.
+// The VQ encoder as a list of ops.
 #include "vision/vq_encoder.h"
 
 #include <fmt/format.h>
@@ -108,7 +108,8 @@ std::vector<int32_t> VqEncoder::nearest(std::span<const float> z) const {
   const int64_t d = config_.code_dim;
   std::vector<int32_t> codes(z.size() / d);
   for (size_t i = 0; i < codes.size(); ++i) {
-    // With rows of unit length the nearest is the one of the largest product, however long z is.
+    // The codebook has rows of unit length, so the nearest code has the largest dot product, for
+    // any length of z.
     double best = -INFINITY;
     for (int64_t code = 0; code < codebook_.rows; ++code) {
       double product = 0;
