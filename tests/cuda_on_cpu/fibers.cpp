@@ -1,4 +1,4 @@
-// Stacks that are switched where CUDA threads meet.
+// Fibers: one stack per CUDA thread, switched where the threads synchronise.
 #include "tests/cuda_on_cpu/fibers.h"
 
 #include <sys/mman.h>
@@ -20,7 +20,7 @@ constexpr int kWarp = 32;
 constexpr size_t kCopyBytes = 16;
 constexpr size_t kStackBytes = 128 << 10;
 
-// Counts arrivals; everybody waits for the next generation.
+// A barrier: counts arrivals; every thread waits for the next generation.
 struct Barrier {
   int arrived = 0;
   int64_t generation = 0;
@@ -38,13 +38,13 @@ struct Barrier {
 struct Fiber {
   void* stack = nullptr;
   bool done = false;
-  const Barrier* waits = nullptr;  // null when it may run
+  const Barrier* waits = nullptr;  // null: it may run
   int64_t generation = 0;
   struct Copy {
     void* to;
     const void* from;
   };
-  std::deque<std::vector<Copy>> copies;  // that it has not waited for; groups, the last one open
+  std::deque<std::vector<Copy>> copies;  // cp.async groups not waited for yet; the last one is open
 
   bool ready() const { return !done && (!waits || waits->generation != generation); }
 };
@@ -57,15 +57,15 @@ struct Warp {
 
 // The block that is running.
 struct Block {
-  std::vector<Fiber> fibers;  // grown, never shrunk: stacks are used again
+  std::vector<Fiber> fibers;  // grows, never shrinks: stacks are reused
   std::vector<Warp> warps;
   Barrier barrier;
   int threads = 0, alive = 0, current = 0;
   int counted = 0, count = 0;  // of __syncthreads_count: so far, and the last result
   const std::function<void()>* kernel = nullptr;
-  const char* failure = nullptr;  // what a thread did wrong
+  const char* failure = nullptr;  // the first mistake of a thread
   std::vector<std::byte> shared;
-  const std::function<void()>* before = nullptr;  // of a kernel that began early, until it is done
+  const std::function<void()>* before = nullptr;  // with PDL: work to do before it; null when done
   bool pdl = false, waited = false, before_wanted = false;
 };
 
@@ -74,7 +74,7 @@ Block& block();
 void enter_fiber();
 
 #if defined(__x86_64__)
-// swapcontext() asks the kernel for the signal mask at every switch; this does not.
+// swapcontext() makes a system call for the signal mask at every switch; this does not.
 extern "C" void cuda_on_cpu_switch(void** from, void* to);
 asm(R"(
 .text
@@ -102,7 +102,7 @@ class Switch {
  public:
   void begin(int index, void* stack) {
     if (static_cast<int>(fibers_.size()) <= index) fibers_.resize(index + 1);
-    // Six registers, where to return to, and a word so that the stack is aligned as after a call.
+    // Six registers, the return address, and one word so that the stack is aligned as after a call.
     auto* top = reinterpret_cast<void**>(static_cast<std::byte*>(stack) + kStackBytes) - 8;
     std::fill_n(top, 8, nullptr);
     top[6] = reinterpret_cast<void*>(&enter_fiber);
@@ -137,7 +137,7 @@ class Switch {
 };
 #endif
 
-// Kernels run within each other where one waits for another.
+// A kernel that waits for another one (PDL) runs it nested, one level deeper.
 struct Level {
   Block block;
   Switch switcher;
@@ -152,7 +152,7 @@ Level*& level() {
 Block& block() { return level()->block; }
 Switch& switcher() { return level()->switcher; }
 
-// A level further in, kept for its stacks.
+// The next level; kept because its stacks are reused.
 Level& inner_level() {
   static std::map<Level*, std::unique_ptr<Level>> all;
   std::unique_ptr<Level>& inner = all[level()];
@@ -168,7 +168,7 @@ void wait_at(const Barrier& barrier, int64_t generation) {
   fiber.waits = nullptr;
 }
 
-// Ends the launch: an exception could not leave the fiber's stack.
+// Ends the launch, because an exception could not leave the fiber's stack.
 void fail(const char* why) {
   block().failure = why;
   while (true) switcher().to_scheduler(block().current);
@@ -181,7 +181,7 @@ void enter_fiber() {
   Warp& warp = b.warps[b.current / kWarp];
   --warp.alive;
   --b.alive;
-  // Those who wait no longer wait for this one.
+  // Waiting threads no longer wait for this one.
   if (warp.alive > 0 && warp.barrier.arrived == warp.alive) {
     warp.barrier.arrived = 0;
     ++warp.barrier.generation;
@@ -222,8 +222,8 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
   b.shared.assign(shared_bytes + 16, std::byte{0xff});
 }
 
-// What the running kernel waits for, one level further in. Not on the fiber's stack, which an
-// exception could not leave.
+// Runs the work that the running kernel waits for, one level deeper. Not on the fiber's stack,
+// which an exception could not leave.
 void do_before() {
   const std::function<void()>& before = *std::exchange(block().before, nullptr);
   block().before_wanted = false;
@@ -239,7 +239,8 @@ void do_before() {
   blockIdx = here[0], blockDim = here[1], gridDim = here[2];
 }
 
-// One turn of every warp: its lanes run until all of them wait for the block or are done.
+// One round over all warps: the lanes of a warp run until all of them wait for the block or are
+// done.
 bool run_warp(int warp) {
   Block& b = block();
   bool moved = false;
@@ -306,7 +307,7 @@ int count_in_block(bool holds) {
     wait_at(b.barrier, generation);
   }
   const int count = b.count;
-  block_barrier();  // before anybody counts again
+  block_barrier();  // before the next count begins
   return count;
 }
 

@@ -1,5 +1,5 @@
-// CUDA threads as fibers: the threads of a block take turns and stop only where they meet; blocks
-// run one after another.
+// CUDA threads as fibers: the threads of a block take turns and switch only where they synchronise;
+// blocks run one after another.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -8,20 +8,21 @@
 
 namespace cuda_on_cpu {
 
-// Runs `kernel` once for every thread of the grid. Throws std::logic_error for a launch no GPU
-// takes, and for threads that wait for each other in different places.
+// Runs `kernel` once for every thread of the grid. Throws std::logic_error for a launch that no GPU
+// accepts, and for threads that wait for each other in different places.
 void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes, const std::function<void()>& kernel);
 
-// The same for a kernel that began early: what was launched before it is done only when its first
-// thread waits for that. Throws std::logic_error for a block that ends without having waited.
+// The same for a kernel with programmatic dependent launch (PDL): the earlier work is done only
+// when its first thread calls grid_dependency_wait(). Throws std::logic_error for a block that ends
+// without having waited.
 void run_grid_pdl(dim3 blocks, dim3 threads, int64_t shared_bytes,
                   const std::function<void()>& kernel, const std::function<void()>& before);
 
-// Where a thread of such a kernel waits.
+// grid_dependency_wait() of such a kernel.
 void grid_dependency_wait();
 
-// Copies 16 bytes, or zeros from nowhere: at once (copies_at_once()), or not before this thread
-// waits for the group. A kernel must bear both.
+// cp.async: copies 16 bytes, or writes zeros if there is no source. The copy is made either at once
+// (copies_at_once()) or only when this thread waits for the group. A kernel must work with both.
 void copy_later(void* to, const void* from);
 void cp_async_commit();
 void cp_async_wait(int groups_under_way);
@@ -30,8 +31,8 @@ bool& copies_at_once();
 // The block's dynamic shared memory; full of NaN when a block begins.
 std::byte* shared_memory();
 
-// Runs the work now, or keeps it in the graph that `stream` is capturing. A kernel's work is given
-// what has to be done before it, if it may begin without that.
+// Runs the work now, or adds it to the graph that `stream` is capturing. A kernel that may begin
+// early (PDL) gets the work before it as an argument.
 void submit(cudaStream_t stream, std::function<void()> work);
 void submit_kernel(cudaStream_t stream, std::function<void()> work);
 void submit_pdl_kernel(cudaStream_t stream,

@@ -1,5 +1,5 @@
-// A CUDA runtime whose device is this machine: memory is the heap's, and work is done at once, kept
-// in a graph, or left until somebody waits for it.
+// A CUDA runtime whose device is this machine: memory is on the heap. Work is done at once, kept in
+// a graph, or delayed until something waits for it.
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -21,16 +21,16 @@ struct FakeGraph {
     bool kernel = false;
   };
   std::vector<Node> nodes;
-  bool pdl = false;  // whether one of them begins early
+  bool pdl = false;  // whether one of them is launched with PDL
 };
 
-// Work is numbered from 1; `done` of it have been done.
+// Work is numbered from 1; the first `done` items are done.
 struct FakeStream {
   FakeGraph* capturing = nullptr;
   int priority = 0;
   std::deque<std::function<void()>> left;
   int64_t done = 0;
-  std::vector<float> clock = {0};  // milliseconds when so much was done
+  std::vector<float> clock = {0};  // milliseconds, by number of items done
 
   void do_until(int64_t last) {
     while (done < last && !left.empty()) {
@@ -44,7 +44,7 @@ struct FakeStream {
   int64_t last() const { return done + static_cast<int64_t>(left.size()); }
 };
 
-// How far a stream was when it was recorded.
+// Position of a stream when the event was recorded.
 struct FakeEvent {
   FakeStream* stream = nullptr;
   int64_t last = 0;
@@ -77,7 +77,7 @@ int64_t& pdl_count() {
   return count;
 }
 
-// What frees memory waits for the whole device.
+// Freeing memory waits for the whole device.
 void do_everything() {
   for (FakeStream* stream : streams()) stream->do_until(stream->last());
 }
@@ -116,7 +116,7 @@ void submit_kernel(cudaStream_t stream, std::function<void()> work) {
   submit(stream, std::move(work), true);
 }
 
-// In a graph it takes the place of the kernel before it, and runs that one within.
+// In a graph it replaces the kernel before it, and runs that one nested.
 void submit_pdl_kernel(cudaStream_t stream,
                        std::function<void(const std::function<void()>&)> work) {
   ++pdl_count();
@@ -156,7 +156,7 @@ const char* cudaGetErrorString(cudaError_t status) {
   return status == cudaErrorIllegalAddress ? "an illegal memory access was encountered"
                                            : "a fake error";
 }
-// Failures are kept for cudaGetLastError(), as by the real one.
+// Errors are kept for cudaGetLastError(), as in the real runtime.
 static cudaError_t last_error = cudaSuccess;
 static cudaError_t said(cudaError_t status) {
   if (status != cudaSuccess) last_error = status;
@@ -200,7 +200,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   if (cuda_on_cpu::used_bytes() + bytes > machine().memory) return said(cudaErrorMemoryAllocation);
   *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (!*data) return cudaErrorMemoryAllocation;
-  std::memset(*data, 0xff, bytes);  // a device's memory comes as it is
+  std::memset(*data, 0xff, bytes);  // new device memory has arbitrary contents
   allocations()[*data] = bytes;
   return cudaSuccess;
 }

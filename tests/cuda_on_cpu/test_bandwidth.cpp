@@ -1,4 +1,5 @@
-// The kernel that measures a card's bandwidth reads all of its buffer, once a pass: it would throw.
+// The kernel that measures a GPU's bandwidth reads its whole buffer once per pass; otherwise it
+// throws.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -11,7 +12,7 @@ std::unique_ptr<ReadBandwidth> make_cuda_on_cpu_read_bandwidth(Backend& backend,
 
 namespace {
 
-// One piece, less and more than a block reads at once, and several rounds of several blocks.
+// One vector, fewer and more than a block reads at once, and several rounds of several blocks.
 TEST(ReadBandwidth, ReadsEveryWord) {
   const auto b = testing::backend_under_test();
   for (int64_t pieces : {1, 3, 255, 257, 2047, 2048, 2049, 5000, 13001}) {

@@ -1,4 +1,4 @@
-// `bifrons bench` on a device: whole pictures, and a card that is too small for some of them.
+// `bifrons bench` on a device: whole pictures, and a GPU that is too small for some of them.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-// Puts the machine back as it was.
+// Restores the simulated machine.
 class Bench : public ::testing::Test {
  protected:
   ~Bench() override { cuda_on_cpu::machine() = {}; }
@@ -31,7 +31,7 @@ TEST_F(Bench, DrawsWholePicturesAsFarAsTheyFit) {
   EXPECT_EQ(all.rows[0].name, "1 picture");
   EXPECT_EQ(all.rows[1].name, "drawing step, 1 picture");
 
-  // Room for a picture of this model, not for 256.
+  // Memory for one picture of this model, not for 256.
   const int64_t total = cuda_on_cpu::machine().memory;
   cuda_on_cpu::machine().memory = total - *b->free_bytes() + (int64_t{4} << 20);
   options.pictures = {256, 1};

@@ -1,4 +1,4 @@
-// What the CUDA backend says of machines it cannot use, on a machine that pretends.
+// Error messages of the CUDA backend for machines that it cannot use, on a simulated machine.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ CudaStatus cuda_on_cpu_status();
 
 namespace testing {
 
-// One product, of bf16, that may begin early.
+// One bf16 GEMM that may use PDL.
 void linear_once(Backend& b) {
   const HostValues weight(spread(1, 16 * 32, DType::kBf16), DType::kBf16, 16, 32);
   const Linear linear = b.make_linear({&weight.array, 1}, {});
@@ -31,7 +31,7 @@ void linear_once(Backend& b) {
 
 namespace {
 
-// Puts the machine back as it was.
+// Restores the simulated machine.
 class Faults : public ::testing::Test {
  protected:
   cuda_on_cpu::Machine& machine = cuda_on_cpu::machine();
@@ -102,7 +102,7 @@ TEST_F(Faults, WhatABuildHasCodeFor) {
         << all;
   }
   EXPECT_FALSE(has_code_for("86", 8, 0));
-  // As a machine with one kind of card builds it.
+  // As built on a machine with one kind of GPU.
   EXPECT_TRUE(has_code_for("90a-real", 9, 0));
   EXPECT_FALSE(has_code_for("90a-real", 10, 0));
   EXPECT_FALSE(has_code_for("90a-real", 8, 6));
@@ -111,7 +111,7 @@ TEST_F(Faults, WhatABuildHasCodeFor) {
   EXPECT_FALSE(has_code_for("", 9, 0));
 }
 
-// A kernel translated from code for older cards does not wait for the one before it.
+// A kernel compiled by the driver from PTX for older GPUs has no grid_dependency_wait().
 TEST_F(Faults, PdlNeedsCodeThatWaits) {
   setenv("BIFRONS_PDL", "1", 1);
   for (const int code : {80, 90}) {
@@ -132,7 +132,7 @@ TEST_F(Faults, MemoryThatDoesNotSuffice) {
   expect_error(ErrorKind::kUnavailable,
                "800000 more bytes are needed and 741376 of 1048576 are free",
                [&] { b->allocate(799999); });
-  b->allocate(700000);  // the device is well
+  b->allocate(700000);  // the device still works
 }
 
 TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
@@ -142,7 +142,7 @@ TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
                [&] { b->synchronize(); });
 }
 
-// What was caught is not thrown again by the next kernel.
+// An error that was caught is not thrown again by the next kernel.
 TEST_F(Faults, AFailureThatWasBorneIsOver) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   machine.failure = cudaErrorMemoryAllocation;
@@ -164,7 +164,7 @@ TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
                [&] { b->synchronize(); });
 }
 
-// The decoder's backend does not hold up the one that draws.
+// The decoder's backend has lower priority than the one that draws.
 TEST_F(Faults, WorkThatGivesWayHasTheLeastPriority) {
   const auto draws = make_cuda_on_cpu_backend(0, false),
              decodes = make_cuda_on_cpu_backend(0, true);

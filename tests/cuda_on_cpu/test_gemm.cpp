@@ -1,4 +1,4 @@
-// Products of many columns: whatever the tile, and whoever adds up a sum, its bits are the same.
+// Tiled GEMM: the bits are the same for every tile, and with or without split-K.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -28,7 +28,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
  protected:
   Gemm() { cudaStreamCreateWithFlags(&stream_.handle, 0); }
 
-  // By blocks of that kind.
+  // With the given tile.
   Values as(const kernels::GemmPlan& plan) {
     const Guarded y(*b_, DType::kF32, {n_, m_}, Values(n_ * m_, 0.5));
     const kernels::TiledWeights a{static_cast<const uint4*>(weight_.storage.data()),
@@ -49,7 +49,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
     return y.values();
   }
 
-  // A column at a time, as the kernel for few columns does it.
+  // One column at a time, as in the kernel for few columns.
   Values one_by_one() {
     Values all;
     for (int64_t n = 0; n < n_; ++n) {
@@ -76,7 +76,7 @@ TEST_P(Gemm, EveryWayHasTheSameBits) {
     for (const bool split : {false, true}) {
       if (split && !groups) continue;
       const kernels::GemmPlan plan = kernels::plan_of(tile, split, m_, n_);
-      // The second time counters must be back at zero.
+      // For the second run the counters must be zero again.
       for (const bool at_once : {false, true}) {
         cuda_on_cpu::copies_at_once() = at_once;
         EXPECT_EQ(difference(as(plan), expected), "") << name_of(plan);
@@ -86,8 +86,8 @@ TEST_P(Gemm, EveryWayHasTheSameBits) {
   }
 }
 
-// One slice; four, the last of them empty; eight, of which two are; sixteen, of which two are and
-// another is short. Rows and columns end within tiles.
+// K slices: one; four, the last one empty; eight, two of them empty; sixteen, two of them empty and
+// one short. Rows and columns end within tiles.
 INSTANTIATE_TEST_SUITE_P(Shapes, Gemm,
                          ::testing::Values(Product{20, 40, 24}, Product{140, 150, 136},
                                            Product{20, 40, 520}, Product{20, 40, 2104}),
@@ -123,15 +123,15 @@ std::string planned(int64_t m, int64_t n, int64_t k, bool may_split_k) {
   return name_of(kernels::plan_gemm(m, n, k, may_split_k, 1, kLargeCard));
 }
 
-// 64 pictures at once: what the smallest layers of 1B and 7B have of tiles does not keep a card
-// busy.
+// 64 pictures at once: the tiles of the smallest layers of 1B and 7B do not occupy a GPU, so
+// split-K is used.
 TEST(GemmPlan, SplitsWhereTilesAreFew) {
   EXPECT_EQ(planned(2048, 128, 2048, true), "128 x 128 split");
   EXPECT_EQ(planned(4096, 128, 11008, true), "128 x 128 split");
   EXPECT_EQ(planned(22016, 128, 4096, true), "128 x 128");
 }
 
-// A convolution to colours: most of a larger tile would be multiplied for nothing.
+// A convolution to RGB: most of a larger tile would be computed for nothing.
 TEST(GemmPlan, FewOutputsTakeTheSmallestTile) {
   EXPECT_EQ(planned(3, 147456, 1152, false), "64 x 32");
   EXPECT_EQ(planned(128, 147456, 1152, false), "128 x 128");

@@ -1,4 +1,4 @@
-// A device that does nothing until somebody waits for it: what the host may not take for granted.
+// A device that delays all work until something waits for it: shows what the host must not assume.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -28,8 +28,8 @@ class Late : public ::testing::Test {
   testing::LaneToy toy{*backend, "toy-f32"};
 };
 
-// A device has a step before it while the host reads the one before, and it gets the codes of one
-// that waits for every step.
+// A device runs the next step while the host reads the previous one; the codes are those of a
+// device that waits after every step.
 TEST_F(Late, LanesRunAheadAndDrawTheSame) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(3);
@@ -46,7 +46,7 @@ TEST_F(Late, LanesRunAheadAndDrawTheSame) {
   for (const LanePicture& p : finished) EXPECT_EQ(p.codes, toy.alone(toy.picture(p.id))) << p.id;
 }
 
-// A picture that enters between two readings, and memory that grows there.
+// A picture that enters between two reads of ids, and memory that grows there.
 TEST_F(Late, WhoEntersInFlightChangesNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
@@ -67,7 +67,7 @@ TEST_F(Late, WhoEntersInFlightChangesNothing) {
   EXPECT_EQ(finished, 2u);
 }
 
-// Steps that nobody will ask for do not disturb the pictures that come after them.
+// Steps whose results are not needed do not disturb the pictures that come after them.
 TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
@@ -80,7 +80,7 @@ TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
   EXPECT_EQ(lanes.take_finished().at(0).codes, toy.alone(toy.picture(2)));
 }
 
-// Whoever stops after any number of steps waits for the one under way, and nothing is freed before.
+// Stopping after any number of steps waits for the step in flight; nothing is freed before.
 TEST_F(Late, StoppingWaitsForOneStep) {
   for (int steps = 1; steps < 5; ++steps) {
     {
@@ -94,10 +94,10 @@ TEST_F(Late, StoppingWaitsForOneStep) {
   }
 }
 
-// A picture whose numbers are not finite is noticed a step late and leaves; the rows of the step
-// under way are still those of its neighbours.
+// A picture with numbers that are not finite is noticed one step late and removed; the step in
+// flight still has the rows of its neighbours.
 TEST_F(Late, ALaneThatFailsTakesNobodyAlong) {
-  // A picture and a guidance with which no number is too large at first, but one is later.
+  // A picture and a guidance scale with which the numbers overflow only in a later step.
   const std::unique_ptr<Backend> fast = make_cpu_backend(1);
   testing::LaneToy there{*fast, "toy-f32"};
   const auto fails_later = [&](const LanePicture& p) {

@@ -1,5 +1,6 @@
-// Kernels that begin before the one in front of them has ended. Here that one is not even begun
-// until it is waited for: whoever looks at its results too early finds the old ones.
+// Programmatic dependent launch (PDL): kernels that begin before the previous one has ended. Here
+// the previous kernel does not even begin until it is waited for, so a kernel that reads its
+// results too early gets the old ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -55,8 +56,8 @@ TEST(Pdl, WhatFailsBeforeItFailsTheLaunch) {
                std::logic_error);
 }
 
-// A layer of the transformer, recorded: every op that may begin early, behind one that changes
-// what it reads, and the id that all begins with moves on from run to run.
+// A captured transformer layer: every op that may use PDL, after one that changes its input. The
+// first id changes from run to run.
 class Layer {
  public:
   Layer(Backend& b, int64_t rows) : b_(b), rows_(rows) {
@@ -126,7 +127,7 @@ class Layer {
   std::unique_ptr<CapturedStep> captured_;
 };
 
-// A backend that always begins kernels early ("1"), never ("0"), or where that is faster.
+// A backend that uses PDL always ("1"), never ("0"), or where it is faster.
 std::unique_ptr<Backend> backend_with_pdl(const char* when) {
   setenv("BIFRONS_PDL", when, 1);
   auto backend = backend_under_test();
@@ -134,7 +135,7 @@ std::unique_ptr<Backend> backend_with_pdl(const char* when) {
   return backend;
 }
 
-// Of few rows, for which ops are fused, and of many, which are multiplied in tiles.
+// With few rows, for which ops are fused, and with many, which use the tiled GEMM.
 TEST(Pdl, AStepIsTheSame) {
   const auto in_turn = backend_with_pdl("0"), early = backend_with_pdl("1");
   for (const int64_t rows : {2, 40}) {
@@ -174,7 +175,7 @@ TEST(Pdl, AContestIsDecidedByMedians) {
   while (const std::optional<int> way = timer.next()) ways.push_back(*way);
   EXPECT_EQ(static_cast<int>(ways.size()), kernels::AbTimer::kTurns);
   EXPECT_EQ(std::count(ways.begin(), ways.end(), 1), kernels::AbTimer::kTurns / 2);
-  // Way 1 is a little faster but for two turns in which something came between.
+  // Variant 1 is a little faster, except in two runs that were disturbed.
   for (size_t turn = 0; turn < ways.size(); ++turn) {
     EXPECT_FALSE(timer.winner());
     const bool disturbed = turn == 1 || turn == 6;

@@ -1,4 +1,4 @@
-// The fibers that stand for CUDA threads: a mistake a GPU would make of them must be found here.
+// The fibers that simulate CUDA threads: they must find a mistake that would go wrong on a GPU.
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -74,7 +74,7 @@ TEST(Fibers, CopiesArriveWhenTheyAreWaitedFor) {
     early += to[4 * threadIdx.x];
     from[0] = 7;
     if (threadIdx.x == 0) cp_async_wait(1);
-    if (threadIdx.x == 0) early += 5 - zeroed[0];  // of the group that is under way
+    if (threadIdx.x == 0) early += 5 - zeroed[0];  // of the group in flight
     if (threadIdx.x == 0) cp_async_wait(0);
   });
   EXPECT_EQ(early, 0);

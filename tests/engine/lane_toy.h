@@ -1,4 +1,4 @@
-// A toy model behind lanes, and pictures that differ in everything.
+// A toy model in lanes (the continuous batch), and pictures that differ in all settings.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ struct LaneToy {
   Lanes lanes(bool as_device) {
     return Lanes(backend, config, model->transformer, model->image_head, RopeMode::kF32, as_device);
   }
-  // Picture `id`: lengths, ids and settings all differ; pictures 0, 3, 6 and 9 begin alike.
+  // Picture `id`: lengths, ids and settings all differ; pictures 0, 3, 6 and 9 share a prefix.
   LanePicture picture(uint64_t id) const {
     const size_t length = 5 + 7 * (id % 5) % 31;
     LanePicture p;

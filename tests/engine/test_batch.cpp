@@ -1,4 +1,4 @@
-// Batches: every job gets one result, and one job's fault is its own.
+// Batches (the scheduler): every job gets one result, and an error of one job affects no other.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -69,8 +69,8 @@ TEST(Batch, EveryJobGetsOneResultAndAFaultIsItsOwn) {
   }
 }
 
-// The embedding of one letter is not a number: jobs with it fail alone, after a second try, and
-// leave nothing behind in the lanes.
+// The embedding of one letter is NaN. Only jobs with this letter fail, after a second attempt, and
+// they leave no trace in the lanes.
 TEST(Batch, NotANumberIsTriedTwiceAndTouchesNobodyElse) {
   const std::string original = golden::directory() + "toy-f32";
   const testing::TemporaryDirectory directory;

@@ -1,4 +1,4 @@
-// Model directories with something wrong inside: each fault is one sentence that names it.
+// Damaged model directories: each fault is one sentence that names it.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -26,7 +26,7 @@ class Damage : public ::testing::Test {
     }
   }
 
-  // Changes the header of model.safetensors and leaves its data where they are.
+  // Changes the header of model.safetensors and keeps its data at the same offsets.
   void edit_header(const std::function<void(nlohmann::ordered_json&)>& edit) const {
     std::string bytes = directory_.read("model.safetensors");
     uint64_t length = 0;
@@ -472,8 +472,8 @@ TEST_F(Damage, TruncatedAnywhereIsOneSentence) {
   }
 }
 
-// torch writes checksums and does not look at them; one bit of a weight would only draw other
-// pictures.
+// torch writes checksums but does not verify them. A single flipped bit of a weight would only
+// change the pictures.
 TEST_F(Damage, AFlippedBitInATorchFileIsFound) {
   for (const char* name : {"model.safetensors", "config.json"}) fs::remove(directory_ / name);
   for (const char* name : {"config.json", "pytorch_model.bin", "tokenizer.json"}) {

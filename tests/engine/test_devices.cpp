@@ -1,4 +1,4 @@
-// What the engine says of devices it cannot use and of memory that does not suffice.
+// Error messages for devices that cannot be used, and for too little memory.
 #include <gtest/gtest.h>
 
 #include "kernels/devices.h"

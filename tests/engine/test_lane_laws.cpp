@@ -1,5 +1,5 @@
-// What holds of lanes on every backend: pictures enter at any time, steps may be filled up, memory
-// grows, and no picture notices.
+// Laws of the continuous batch on every backend: pictures enter at any time, steps may be padded,
+// memory grows, and no picture changes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ class LaneLaws : public ::testing::Test {
   }
 };
 
-// How the laws are tried.
+// Settings of one trial.
 struct Trial {
   bool as_device;
   int64_t lanes;
@@ -37,8 +37,8 @@ std::vector<Trial> trials() {
 
 class EnteringLanes : public LaneLaws, public ::testing::WithParamInterface<const char*> {};
 
-// Pictures enter one by one at odd moments, so that every step mixes positions, and the last steps
-// have ever fewer lanes.
+// Pictures enter one by one at irregular times, so that every step mixes positions, and the last
+// steps have fewer and fewer lanes.
 TEST_P(EnteringLanes, AtAnyTimeChangesNothing) {
   const auto backend = testing::backend_under_test();
   testing::LaneToy toy(*backend, GetParam());
@@ -104,7 +104,7 @@ TEST_F(LaneLaws, MemoryGrowsUnderBusyLanes) {
   EXPECT_EQ(codes.at(1), toy.alone(wide));
 }
 
-// Numbers that are not finite end one picture, whose neighbours do not notice.
+// Numbers that are not finite end one picture and do not change the others.
 TEST_F(LaneLaws, WhatIsNotFiniteIsNeverDrawn) {
   const auto backend = testing::backend_under_test();
   testing::LaneToy toy(*backend, "toy-f32");

@@ -1,4 +1,4 @@
-// Lanes: what they refuse, and numbers that break once.
+// Lanes: refusals, memory limits, and a temporary fault of the machine.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-// Breaks the draw of one picture in one step.
+// Makes the sampling of one picture fail in one step.
 class Faulty final : public ForwardingBackend {
  public:
   explicit Faulty(Backend& inner) : ForwardingBackend(inner), inner_(inner) {}
@@ -40,7 +40,7 @@ TEST(Lanes, APromptThatNobodyMadeRoomForIsABrokenContract) {
   EXPECT_THROW(lanes.admit(std::move(entering)), ContractError);
 }
 
-// Places beyond the new number could not give their pages to anybody.
+// Lanes above the new number could not free their pages for others.
 TEST(Lanes, FewerLanesRememberNothingOfMore) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
@@ -59,7 +59,7 @@ TEST(Lanes, FewerLanesRememberNothingOfMore) {
   EXPECT_EQ(lanes.pages_in_use(), 0);
 }
 
-// Gives no more memory than `limit` bytes, once told so.
+// Allocates no more than `limit` bytes after the limit is set.
 class Small final : public ForwardingBackend {
  public:
   explicit Small(Backend& inner) : ForwardingBackend(inner) {}
@@ -70,7 +70,7 @@ class Small final : public ForwardingBackend {
   }
 };
 
-// Pictures of one prompt hold the whole pages of both rows once.
+// Pictures of one prompt share the whole pages of both rows' prompts (prefix caching).
 TEST(Lanes, PicturesOfOnePromptShareItsPages) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
@@ -96,14 +96,15 @@ TEST(Lanes, PicturesOfOnePromptShareItsPages) {
     for (size_t i = 0; i < drawn.size(); ++i) {
       EXPECT_EQ(drawn[i].codes, toy.alone(pictures[i])) << i;
     }
-    EXPECT_LT(lanes.pages_in_use(), pages);  // prompts stay, what was drawn does not
+    EXPECT_LT(lanes.pages_in_use(), pages);  // the prompts' pages stay, those of the codes do not
     return pages;
   };
   EXPECT_EQ(pages_of(false), 8 * pages_for(positions));
   EXPECT_EQ(pages_of(true), 8 * pages_for(positions) - 6 * 3);
 }
 
-// Long prompts fill the pool of lanes made for short ones: some wait, and all come out as ever.
+// Long prompts fill a pool that was made for short ones: some pictures wait, and all are the same
+// as alone.
 TEST(Lanes, WhatFindsNoMemoryWaits) {
   const auto backend = make_cpu_backend(1);
   Small small(*backend);

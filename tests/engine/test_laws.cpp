@@ -1,4 +1,4 @@
-// What must hold whatever the weights are: a drawing depends on its request alone.
+// Laws for any weights: a drawing depends only on its request.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,7 +21,8 @@ Engine open_toy(const std::string& name, int threads, int pictures_at_once,
                        .decode_beside = decode_beside});
 }
 
-// Requests that differ in everything a lane carries: lengths, seeds, guidance, filters, negatives.
+// Requests that differ in every setting of a lane: lengths, seeds, guidance, filters, negative
+// prompts.
 std::vector<DrawRequest> mixed_requests() {
   std::vector<DrawRequest> requests(11);
   for (size_t i = 0; i < requests.size(); ++i) {
@@ -35,7 +36,7 @@ std::vector<DrawRequest> mixed_requests() {
     if (i % 3 == 1) r.negative_prompt = "blurry";
     if (i % 5 == 2) r.prompt = requests[i - 1].prompt;  // another seed of the same prompt
   }
-  requests[9].prompt.append(45, 'y');  // more than memory is made for at first
+  requests[9].prompt.append(45, 'y');  // longer than the first memory allows
   return requests;
 }
 
@@ -91,8 +92,8 @@ TEST_P(Laws, OrderAndEarlierPicturesChangeNothing) {
   }
 }
 
-// The law a batch stands on: a picture depends on its job alone. Batch sizes x orders x what was
-// drawn by an earlier run (any subset) x threads x where pictures are decoded.
+// The law behind batches: a picture depends only on its job. Tried: batch sizes x orders x jobs
+// already drawn by an earlier run (any subset) x threads x where pictures are decoded.
 TEST_P(Laws, BatchOrderResumeAndThreadsChangeNoPicture) {
   const auto requests = mixed_requests();
   std::vector<Drawing> alone;

@@ -1,5 +1,4 @@
-// Who holds which pages: what sequences have in common is held once, and nothing is lost or held
-// twice.
+// Page table: shared prefixes are stored once, and no page is lost or assigned twice.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -70,8 +69,8 @@ TEST(Pages, MoreThanASequenceHoldsCannotBeTaken) {
   EXPECT_THROW(table.hold(1, 0, kPageTokens + 1, 3 * kPageTokens), ContractError);
 }
 
-// Against a model that follows the contents: every position of a sequence keeps what was written
-// there.
+// Comparison with a model that tracks the contents: every position of a sequence keeps what was
+// written there.
 TEST(Pages, EverySequenceReadsItsOwnPages) {
   std::mt19937 random(11);
   const auto below = [&](int64_t n) { return static_cast<int64_t>(random() % n); };
@@ -118,7 +117,7 @@ TEST(Pages, EverySequenceReadsItsOwnPages) {
   }
 }
 
-// The count that pools are made by.
+// The number of pages for which pools are made.
 TEST(Pages, LanesOfDifferentPromptsFitTheirPool) {
   for (const int64_t prompt : {1, 16, 17, 40, 64}) {
     const int64_t positions = prompt + 575;

@@ -1,4 +1,5 @@
-// The plan of a prefill: what is shared, and that sharing leaves what running would.
+// Prefill plan with prefix caching: what is shared, and that sharing gives the same as running
+// everything.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -8,7 +9,7 @@
 namespace bifrons {
 namespace {
 
-// What a position remembers depends on all ids up to it. -1: never written.
+// Contents of a position: they depend on all ids up to it. -1: never written.
 class FakeMemory {
  public:
   explicit FakeMemory(size_t sequences) : sequences_(sequences) {}
@@ -18,7 +19,7 @@ class FakeMemory {
       const int32_t to = wanted[run.index].sequence;
       for (int64_t t = 0; t < run.begin; ++t) write(to, t, sequences_[run.from].at(t));
     }
-    // All rows of a wave are appended before any of them is read by later positions.
+    // All rows of a pass are appended before later positions read any of them.
     for (const PromptRun& run : wave) {
       const WantedPrompt& prompt = wanted[run.index];
       for (int64_t t = run.begin; t < run.end; ++t) {
@@ -36,7 +37,7 @@ class FakeMemory {
     }
     return true;
   }
-  // What a picture leaves behind its prompt.
+  // The codes that a picture writes after its prompt.
   void scribble(int32_t sequence, size_t from) {
     for (size_t t = from; t < from + 5; ++t) write(sequence, static_cast<int64_t>(t), 77);
   }

@@ -1,4 +1,4 @@
-// Replies token by token: whole characters, no stop texts, no white space at the ends.
+// Streaming detokenizer: whole characters, no stop texts, no white space at the ends.
 #include <gtest/gtest.h>
 
 #include "src/engine/reply_text.h"
@@ -15,7 +15,7 @@ struct Heard {
   bool stopped = false;
 };
 
-// What a listener hears when the tokens are those of `text`, special ones included.
+// All pieces that a listener gets for the tokens of `text`, special ones included.
 Heard hear(const std::string& text, std::vector<std::string> stop = {}) {
   const Tokenizer words = tokenizer();
   ReplyText reply(words, std::move(stop));

@@ -1,4 +1,5 @@
-// Conversations with a toy model: what was cached changes nothing, and faults are sentences.
+// Conversations with a toy model: the prefix cache changes no result, and every error is one
+// sentence.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -47,7 +48,7 @@ ReplyOptions at_most(int64_t tokens) {
 }
 
 TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
-  // An f32 model: in bf16 a near tie may fall either way.
+  // An f32 model: in bf16 a near tie may go either way.
   for (const char* name : {"toy-f32"}) {
     const std::string directory = golden::directory() + name;
     const golden::Tensors expected(directory + "/expected/understanding.safetensors");
@@ -60,7 +61,7 @@ TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
     size_t ask = expected.has("ask0.ids") ? 0 : 1;
     for (const auto& conversation : json["conversations"]) {
       const std::string prefix = "ask" + std::to_string(ask++);
-      if (conversation["turns"].size() != 1) continue;  // replies are the script's there
+      if (conversation["turns"].size() != 1) continue;  // replies of the reference script
       understanding.reset();
       understanding.set_system_prompt(conversation["system"]);
       for (int number : conversation["turns"][0]["pictures"]) {
@@ -175,7 +176,7 @@ TEST(Understanding, TheBestOfSeveralIsOneOfThem) {
   EXPECT_EQ(alone[0].picture.rgb, chosen.drawing.picture.rgb);
 }
 
-// A drawing that tells which one it is.
+// A drawing that can be identified.
 Drawing drawing_of(int32_t number) {
   Drawing drawing;
   drawing.tokens = {number};

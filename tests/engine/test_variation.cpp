@@ -1,4 +1,4 @@
-// Laws of variations: what is kept is kept, and nothing else is touched.
+// Laws of variations: kept codes stay, and all other codes are sampled.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Cases of rotary positions and both kinds of attention.
+// Cases of RoPE, of attention over the paged KV cache, and of attention without a cache.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ std::string name_of(const Heads& heads, const Rows& rows) {
                      heads.capacity, heads.heads, heads.kv_heads, heads.size);
 }
 
-// The table of a cache for these rows.
+// The page table of a cache for these rows.
 Values table_for(const Heads& heads, const Rows& rows) {
   Values last(heads.sequences, -1.0);
   for (int64_t m = 0; m < rows.count(); ++m) {
@@ -41,8 +41,8 @@ int64_t cache_count(const Heads& heads) {
   return heads.sequences * heads.kv_heads * heads.capacity * heads.size;
 }
 
-// Keys or values: numbers up to the furthest position that a sequence's rows see, poison beyond and
-// in sequences nobody uses.
+// Keys or values: numbers up to the furthest position that a sequence's rows read; NaN after it and
+// in unused sequences.
 Values cache_values(uint32_t seed, const Heads& heads, const Rows& rows, DType dtype) {
   Values values = spread(seed, cache_count(heads), dtype);
   for (int64_t i = 0; i < cache_count(heads); ++i) {
@@ -144,7 +144,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
                               {w.in[3].tensor(), w.in[4].tensor()});
               },
           .expect = expect,
-          // A product may fall on the other side of a tie when the device rounds it to f32 first.
+          // A product may round to the other side of a tie if the device rounds it to f32 first.
           .tolerance = {half_step(dtype), dtype == DType::kF32 ? 0x1p-23 : 0x1p-20},
           .bytes = 2 * m * all * size_of(dtype),
           .flops = 3 * m * (heads.heads + heads.kv_heads) * heads.size};
@@ -158,7 +158,8 @@ OpCase full_attention_case(DType dtype, int64_t n, int64_t channels, int64_t hea
   };
   const auto k = [=] { return spread(26, n * channels, dtype); };
   const auto v = [=] { return spread(27, n * channels, dtype); };
-  // A score that falls on the other side of a tie moves its probability by a step of the score.
+  // A score that rounds to the other side of a tie moves its probability by one rounding step of
+  // the score.
   const double step = 2 * half_step(dtype);
   return {
       .name =

@@ -27,8 +27,8 @@ OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
       .run = [](Backend& b,
                 Workbench& w) { b.rms_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
       .expect = [=] { return reference::rms_norm(x(), weight(), 1e-6, dtype); },
-      // Two roundings, the first of which may fall on the other side of a tie; and, halved by the
-      // root, those in the sum of squares: 16 partials or more, and what adds them up.
+      // Two roundings, the first of which may go to the other side of a tie. Also the roundings of
+      // the sum of squares (16 or more partial sums, and their sum), halved by the root.
       .tolerance = {4 * half_step(dtype) + (cols / 16 + 48) / 2.0 * half_step(DType::kF32), 0.0},
       .bytes = 2 * rows * cols * size + 4 * cols,
       .flops = 4 * rows * cols};
@@ -55,7 +55,7 @@ OpCase layer_norm_case(DType dtype, int64_t rows, int64_t cols) {
       .run = [](Backend& b,
                 Workbench& w) { b.layer_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
       .expect = [=] { return reference::layer_norm(x(), weight(), bias(), 1e-6); },
-      // The mean of numbers near 3 is known to some 2^-23, and is divided by their spread.
+      // The mean of numbers near 3 has an error of about 2^-23, which is divided by their spread.
       .tolerance = {half_step(dtype), 0x1p-18},
       .bytes = 2 * rows * cols * size_of(dtype) + 8 * cols,
       .flops = 8 * rows * cols};
@@ -161,7 +161,7 @@ struct LinearSize {
   int64_t rows, out, in;
 };
 
-// Two stacked parts, with a bias or without; to f32 whatever x is when `wide`.
+// Two stacked parts, with or without a bias. `wide`: y is f32 whatever x is.
 OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool add, bool wide) {
   const auto [rows, out, in] = size;
   const DType result = wide ? DType::kF32 : dtype;
@@ -187,7 +187,8 @@ OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool a
     w.in.emplace_back(b, dtype, std::vector{rows, in}, x(), kGap);
     w.out.emplace_back(b, result, std::vector{rows, out}, start(), kGap);
   };
-  // Sums of `in` products below 1: their rounding, and once the product's own before the add.
+  // Sums of `in` products below 1: the rounding of the sum, and once the product's own rounding
+  // before the add.
   const double reach = 3.0 * std::sqrt(static_cast<double>(in));
   const double sum = 0x1p-24 * reach * reach + (add ? 2 * half_step(result) * reach : 0.0);
   return {
@@ -220,7 +221,7 @@ std::vector<OpCase> row_cases() {
       cases.push_back(rms_norm_case(dtype, 3, cols, kGap));
       if (cols > 1) cases.push_back(layer_norm_case(dtype, 3, cols));
     }
-    // Rows of whole vectors.
+    // Rows that are whole vectors.
     for (int64_t cols : {8, 2048, 4104}) cases.push_back(rms_norm_case(dtype, 3, cols, 8));
     for (int64_t cols : {1, 8, 31, 2048}) {
       for (DType stored : {DType::kF32, DType::kBf16, DType::kF16}) {
@@ -248,7 +249,7 @@ std::vector<OpCase> linear_cases() {
       }
     }
   }
-  // As many rows as a batch or a long prompt has: few tiles, and many of the largest.
+  // As many rows as in a batch or a long prompt: with few tiles, and with many of the largest tile.
   for (const LinearSize& size : {LinearSize{70, 200, 65}, LinearSize{1025, 1030, 40}}) {
     cases.push_back(linear_case(DType::kBf16, DType::kBf16, size, true, false, false));
     cases.push_back(linear_case(DType::kBf16, DType::kBf16, size, false, true, false));

@@ -1,4 +1,4 @@
-// Cases of the drawing of image tokens.
+// Cases of the sampler: guidance, sampling, forced and recorded ids.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -25,7 +25,7 @@ Values column(const std::vector<Draw>& draws, Read read) {
   return values;
 }
 
-// Every picture draws from its own row of `guided` in its own way.
+// Every picture is sampled from its own row of `guided` with its own settings.
 OpCase sample_case(const std::string& name, const Values& guided, const std::vector<Draw>& draws) {
   const int64_t pictures = static_cast<int64_t>(draws.size());
   const int64_t codes = static_cast<int64_t>(guided.size()) / pictures;
@@ -76,14 +76,14 @@ Values logits(uint32_t seed, int64_t n) {
   return values;
 }
 
-// Values that many codes share, so that top-k and top-p end among equals.
+// Values that many codes share, so that top-k and top-p end among equal values.
 Values coarse_logits(uint32_t seed, int64_t n) {
   Values values = logits(seed, n);
   for (double& v : values) v = std::floor(v);
   return values;
 }
 
-// Rows that cannot be drawn from, beside one that can.
+// Rows that cannot be sampled (NaN, +inf), beside one that can.
 OpCase damaged_case(int64_t codes) {
   Values guided = logits(31, 5 * codes);
   guided[0 * codes + codes - 1] = NAN;
@@ -95,7 +95,7 @@ OpCase damaged_case(int64_t codes) {
   return sample_case(fmt::format("damaged_{}", codes), guided, draws);
 }
 
-// Every way to draw, side by side.
+// All kinds of settings in one call.
 std::vector<Draw> all_draws() {
   std::vector<Draw> draws{
       {.temperature = 0.0},
@@ -142,14 +142,14 @@ OpCase tied_case() {
   Values guided(3 * 9, 0.25);
   guided[0] = -1.0;
   std::vector<Draw> draws(3);
-  draws[0].temperature = 0.0;            // the lowest of the highest
+  draws[0].temperature = 0.0;            // the lowest code of the highest value
   draws[1] = {.top_k = 3, .seed = 5};    // codes 0, 1, 2
   draws[2] = {.top_p = 0.5, .seed = 6};  // codes 0 .. 4
   return sample_case("tied", guided, draws);
 }
 
-// Of `tokens` codes a picture every second is forced; steps before the first and behind the last
-// are of nobody. What is drawn is 1000 + picture.
+// Every second of the `tokens` codes of a picture is forced. Steps before the first and after the
+// last one force nothing. The sampled id is 1000 + picture.
 OpCase force_ids_case(int64_t pictures, int64_t tokens) {
   Values forced, steps, drawn, kept;
   for (int64_t p = 0; p < pictures; ++p) {
@@ -180,7 +180,7 @@ OpCase force_ids_case(int64_t pictures, int64_t tokens) {
           .flops = 0};
 }
 
-// Picture p has drawn 1000 + p in step 7 p.
+// Picture p has sampled 1000 + p in step 7 p.
 OpCase record_ids_case(int64_t pictures, int64_t places) {
   Values steps, drawn, ring;
   for (int64_t p = 0; p < pictures; ++p) {

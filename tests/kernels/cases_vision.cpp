@@ -18,7 +18,7 @@ OpCase group_norm_case(DType dtype, Size size, int64_t channels, int64_t groups,
   const std::vector shape{size.height, size.width, channels};
   const auto x = [=] {
     Values values = spread(41, n, dtype);
-    // Means far from zero must not cost digits.
+    // Means far from zero must not cost precision.
     for (double& v : values) v = reference::rounded(v + 3.0, dtype);
     return values;
   };

@@ -23,7 +23,7 @@ inline float widened(const std::byte* at, DType dtype) {
   return dtype == DType::kBf16 ? to_float(Bf16{bits}) : to_float(F16{bits});
 }
 
-// A matrix of a file: it begins at an odd address, as safetensors allows.
+// A matrix as in a file: it begins at an odd address, as safetensors allows.
 class Weights {
  public:
   Weights(DType dtype, int64_t rows, int64_t cols, uint32_t seed)

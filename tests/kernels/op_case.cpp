@@ -1,4 +1,4 @@
-// Running one case of the table.
+// Runs one case of the table.
 #include "tests/kernels/op_case.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ Values outputs(const Workbench& bench) {
   return all;
 }
 
-// The element that is furthest outside the tolerance, in words; empty when all are inside.
+// Describes the element that is furthest outside the tolerance; empty when all are inside.
 std::string worst_element(const Values& got, const Values& expected, const Tolerance& tolerance) {
   if (got.size() != expected.size()) {
     return fmt::format("{} values instead of {}", got.size(), expected.size());
@@ -30,7 +30,7 @@ std::string worst_element(const Values& got, const Values& expected, const Toler
     if (got[i] == expected[i]) continue;
     const double allowed = tolerance.absolute + tolerance.relative * std::fabs(expected[i]);
     const double excess = std::fabs(got[i] - expected[i]) / allowed;
-    if (excess <= worst) continue;  // NaN goes on
+    if (excess <= worst) continue;  // false for NaN, so a NaN is reported
     worst = std::isnan(excess) ? INFINITY : excess;
     words = fmt::format("element {} is {} instead of {}; allowed {}, {:.3} times that", i, got[i],
                         expected[i], allowed, excess);
@@ -83,7 +83,7 @@ std::string verdict(const OpCase& op, Backend& b) {
     if (!bench.out[i].guards_hold()) return fmt::format("wrote outside of output {}", i);
   }
   if (count.calls != 1 || b.meter().total().calls != 1) return "the meter counted other calls";
-  // On a device attention counts the whole cache, for positions are out of sight.
+  // On a device attention counts the whole cache, because the host cannot read the positions.
   if (b.memory_space() == MemorySpace::kHost &&
       (count.bytes != op.bytes || count.flops != op.flops)) {
     return fmt::format("the meter counted {} bytes and {} operations instead of {} and {}",

@@ -13,7 +13,7 @@
 
 namespace bifrons::testing {
 
-// What a call needs, alive as long as it runs.
+// Operands of a call; they live as long as it runs.
 struct Workbench {
   std::deque<Guarded> in;   // must stay untouched
   std::deque<Guarded> out;  // compared with what is expected, one after another
@@ -40,10 +40,10 @@ struct OpCase {
   int64_t flops = 0;
 };
 
-// What a failing test says of its case.
+// Name of a case in the message of a failing test.
 inline void PrintTo(const OpCase& op, std::ostream* out) { *out << op.name; }
 
-// Half a step of a dtype beside 1, with a little room for values on the edge.
+// Half a rounding step of a dtype at 1, with a small margin for values on the edge.
 double half_step(DType dtype);
 
 std::vector<OpCase> row_cases();
@@ -53,17 +53,17 @@ std::vector<OpCase> sampling_cases();
 std::vector<OpCase> vision_cases();
 std::vector<OpCase> convolution_cases();
 
-// All of them.
+// All cases.
 std::vector<OpCase> op_cases();
 
-// Runs a case on a backend; the outputs' values, one after another.
+// Runs a case on a backend; returns the values of all outputs in order.
 Values outcome(const OpCase& op, Backend& b);
 
-// What is wrong when two results differ in a bit, NaN included; empty when they do not.
+// Describes the first difference in a bit of two results, NaN included; empty when there is none.
 std::string difference(const Values& a, const Values& b);
 
-// Runs a case and checks results, guards, inputs and the meter; the sentence of what is wrong, or
-// nothing.
+// Runs a case and checks results, guards, inputs and the meter. Returns a sentence about the first
+// fault, or an empty string.
 std::string verdict(const OpCase& op, Backend& b);
 
 }  // namespace bifrons::testing

@@ -1,4 +1,4 @@
-// Copies within a backend's memory touch the rows they are asked for and nothing beside them.
+// Copies within a backend's memory change the requested rows and nothing else.
 #include <gtest/gtest.h>
 
 #include "tests/support/guarded.h"

@@ -15,8 +15,8 @@ struct Shape {
   bool fuses;                     // a device has one kernel for it, in bf16
 };
 
-// Few and many rows, and what a device does not fuse: more than 8 rows, rows that are no whole
-// vectors or begin between them, heads that are no whole tiles.
+// Few and many rows, and shapes that a device does not fuse: more than 8 rows, rows that are not
+// whole vectors or not aligned to vectors, heads that are not whole tiles.
 const Shape kShapes[] = {
     {1, 32, 2, 1, 32, 8, true},   {2, 544, 3, 3, 64, 0, true},  {8, 136, 4, 2, 32, 16, true},
     {5, 4104, 2, 2, 64, 8, true}, {8, 131, 4, 2, 32, 5, false}, {2, 64, 2, 2, 32, 3, false},
@@ -45,7 +45,7 @@ class Fused : public ::testing::TestWithParam<DType> {
     return b->make_norm(HostValues(spread(3, n, DType::kF32), DType::kF32, 1, n).array, nullptr);
   }
 
-  // How often the device's own kernel ran since; the CPU has none.
+  // How often the device's fused kernel has run since; the CPU has none.
   void expect_fused(const Shape& s, Op op, int64_t before) {
     const bool expected =
         s.fuses && GetParam() == DType::kBf16 && b->memory_space() == MemorySpace::kDevice;
@@ -76,7 +76,7 @@ TEST_P(Fused, NormLinearSwiglu) {
                           both.tensor());
     b->time_ops(nullptr);
     expect_fused(s, Op::kNormLinearSwiglu, before);
-    // What has run was timed: the kernel, or else its parts.
+    // The kernel that ran was timed, or otherwise the parts.
     const bool ran_fused = b->meter().of(Op::kNormLinearSwiglu).calls > before;
     EXPECT_EQ(times.of(Op::kNormLinearSwiglu) > 0, ran_fused);
     EXPECT_EQ(times.of(Op::kLinear) > 0, !ran_fused);
@@ -130,7 +130,7 @@ TEST_P(Fused, NormLinearRope) {
   }
 }
 
-// What a step ends with; numbers and ids whatever the activations are.
+// The ops at the end of a decode step; logits are f32 and ids i32 for every activation dtype.
 class FusedDrawing : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -161,9 +161,9 @@ TEST_F(FusedDrawing, GuideSample) {
   for (const auto& [pictures, codes] : {std::pair{1, 5}, std::pair{8, 2049}, std::pair{12, 5000}}) {
     Values values = spread(1, int64_t{2} * pictures * codes, DType::kF32);
     for (double& value : values) value *= 8;
-    if (pictures > 8) values[9 * 2 * codes + 7] = NAN;  // its picture cannot be drawn
+    if (pictures > 8) values[9 * 2 * codes + 7] = NAN;  // its picture cannot be sampled
     const Guarded logits(*b, DType::kF32, {2 * pictures, codes}, values, 3);
-    // Greedy, from all codes, from few, from what is likely, from both.
+    // Settings: greedy, all codes, top-k, top-p, both.
     const Guarded scale = numbers(each(pictures, [](int64_t p) { return 1 + p % 5; }));
     const Guarded temperature =
         numbers(each(pictures, [](int64_t p) { return p % 5 == 0 ? 0 : 1; }));
@@ -191,7 +191,7 @@ TEST_F(FusedDrawing, FinishStep) {
   constexpr int64_t kTokens = 5, kPlaces = 2;
   int64_t calls = 0;
   for (const int64_t n : {1, 3, 300}) {
-    // Every second code of a picture is given; some steps lie behind the last one.
+    // Every second code of a picture is forced; some steps are after the last one.
     const Guarded forced = integers(
         {n, kTokens}, each(n * kTokens, [](int64_t i) { return i % 2 == 0 ? 1000 + i : -1; }), 3);
     struct State {

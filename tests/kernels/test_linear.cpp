@@ -1,4 +1,4 @@
-// Linear layers on the CPU: against double precision, and the laws their rows obey.
+// Linear layers on the CPU: comparison with double precision, and row independence.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/linear_fixture.h"
@@ -11,7 +11,7 @@ using linear_test::Guarded;
 using linear_test::Types;
 using linear_test::Weights;
 
-// What one output must be, and how far from it rounding may lead.
+// Expected value of one output, and the tolerance that rounding needs.
 struct Expected {
   double value = 0;
   double tolerance = 0;
@@ -42,7 +42,7 @@ struct Worst {
 
   void see(double got, const Expected& e, int64_t m, int64_t o) {
     const double ratio = std::abs(got - e.value) / e.tolerance;
-    if (ratio <= excess) return;  // NaN goes on
+    if (ratio <= excess) return;  // false for NaN, so a NaN is reported
     excess = ratio;
     where = "row " + std::to_string(m) + ", output " + std::to_string(o) + ": got " +
             std::to_string(got) + " for " + std::to_string(e.value) + ", tolerance " +
@@ -123,7 +123,7 @@ TEST_P(LinearOnIsa, AddRoundsTheProductThenTheSum) {
   }
 }
 
-// A row's result has the same bits alone, in any company and in any place.
+// A row's result has the same bits alone, beside any other rows and at any index.
 TEST_P(LinearOnIsa, RowsDoNotDependOnEachOther) {
   const auto b = backend();
   for (const Types& types : all_types()) {
@@ -177,7 +177,7 @@ TEST_P(LinearOnIsa, StackedPartsAreTheirParts) {
   }
 }
 
-// One bad row must not spread, and must not be hidden.
+// A row with NaN must not change other rows, and must stay NaN.
 TEST_P(LinearOnIsa, NanStaysInItsRow) {
   const auto b = backend();
   for (const Types& types : all_types()) {

@@ -1,4 +1,4 @@
-// Laws that hold of every op on every backend: neighbours change nothing.
+// Row contract of every op on every backend: other rows change nothing.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -39,7 +39,7 @@ void expect_independent_rows(const RowOp& op, Backend& b, DType dtype, int64_t r
         "")
         << op.name + " alone";
   }
-  // Backwards in, backwards out.
+  // Rows in reverse order give results in reverse order.
   Values backwards, expected;
   for (int64_t m = rows - 1; m >= 0; --m) {
     const Values from = rows_of(x, op.in, m, 1), to = rows_of(together, op.out, m, 1);
@@ -98,7 +98,8 @@ Values attend(Backend& b, DType dtype, const KvCache& cache, const std::vector<A
   return to.values();
 }
 
-// Wherever a backend may take another way: many tiles of many rows, and sums in many parts.
+// Shapes for which a backend may use another kernel: many tiles of many rows (GEMM), and sums in
+// many slices (split-K).
 TEST(OpLaws, RowsDoNotKnowHowManyTheyAre) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = backend_under_test();

@@ -1,4 +1,4 @@
-// Pages of a cache that sequences have in common, and tables that name none.
+// Paged KV cache: pages that sequences share, and page tables with unused entries.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"
@@ -19,7 +19,7 @@ class Pages : public ::testing::TestWithParam<DType> {
     return Guarded(*b, GetParam(), {kHeads, kPages, kPageTokens, kSize},
                    spread(seed, kHeads * kPages * kPageTokens * kSize, GetParam()));
   }
-  // What a row of every sequence reads at its position.
+  // Attention of one row of every sequence at its position.
   Values read(const Guarded& k, const Guarded& v, const Values& table, const Values& positions) {
     const Guarded q(*b, GetParam(), {kSequences, kHeads * kSize},
                     spread(3, kSequences * kHeads * kSize, GetParam()));
@@ -35,7 +35,7 @@ class Pages : public ::testing::TestWithParam<DType> {
   std::unique_ptr<Backend> b;
 };
 
-// Slots 0 and 2 begin in one page; the bits are those of a sequence with a copy of its own.
+// Sequences 0 and 2 share their first page; the bits are those of a sequence with its own copy.
 TEST_P(Pages, AreTheSameSharedOrCopied) {
   const Guarded k = cache(1), v = cache(2);
   const Values positions = {20, 15, 40};
@@ -63,7 +63,7 @@ TEST_P(Pages, ATableOfAnotherKindIsABrokenContract) {
                ContractError);
 }
 
-// A device cannot say so; it reads and writes nothing outside of the cache.
+// A device cannot throw; it reads and writes nothing outside of the cache.
 TEST_P(Pages, APositionWithoutAPageIsNotFollowed) {
   const Guarded k = cache(1), v = cache(2);
   for (const double page : {-1.0, static_cast<double>(kPages)}) {

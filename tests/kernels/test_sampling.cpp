@@ -1,4 +1,4 @@
-// The noise of kernels/sampling.h and what is drawn with it.
+// Philox, Gumbel noise, and the distribution of sampled codes (kernels/sampling.h).
 #include <gtest/gtest.h>
 
 #include <array>
@@ -23,7 +23,7 @@ TEST(Sampling, PhiloxGivesTheKnownAnswers) {
             (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
-// Steps of f32 between two numbers.
+// Distance of two numbers in steps of f32 (ulp).
 double steps_apart(float got, double expected) {
   const int exponent = std::max(std::ilogb(expected), -126);
   return std::fabs(got - expected) / std::ldexp(1.0, exponent - 23);
@@ -70,7 +70,7 @@ TEST(Sampling, GumbelNoiseIsAccurateAndFinite) {
   EXPECT_LT(gumbel(0xffffffff), -3.0f);
 }
 
-// Draws one code of `guided` for each of many pictures that differ in their step.
+// Samples one code of `guided` for each of many pictures that differ in their step.
 std::vector<int64_t> drawn(Backend& b, const Values& guided, int64_t pictures, double temperature,
                            double top_k, double top_p, uint32_t first_step) {
   const int64_t codes = static_cast<int64_t>(guided.size());
@@ -132,8 +132,8 @@ TEST(Sampling, DrawsFollowTheSoftmax) {
   const auto b = make_cpu_backend(2);
   for (double temperature : {0.5, 1.0, 2.0}) {
     const auto ids = drawn(*b, kLogits, 20000, temperature, 0, 1, 0);
-    // 10 degrees of freedom: above 29.6 once in a thousand; the draw is forced, so this is no
-    // chance.
+    // 10 degrees of freedom: above 29.6 once in a thousand. The seed is fixed, so the test is
+    // deterministic.
     EXPECT_LT(chi_square(ids, softmax(kLogits, temperature)), 29.6) << temperature;
   }
 }
@@ -147,7 +147,8 @@ TEST(Sampling, TopKRenormalises) {
   EXPECT_LT(chi_square(drawn(*b, kLogits, 20000, 1.0, 3, 1, 0), p), 13.8);  // 2 degrees, 0.1 %
 }
 
-// A code keeps its noise whatever else may be drawn, so a winner that is kept stays the winner.
+// A code's noise does not depend on which other codes are allowed. So a winner that top-k or top-p
+// keeps stays the winner.
 TEST(Sampling, NarrowingNeverChangesTheNoise) {
   const auto b = make_cpu_backend(2);
   const auto free = drawn(*b, kLogits, 2000, 1.0, 0, 1, 50);
@@ -164,8 +165,8 @@ TEST(Sampling, NarrowingNeverChangesTheNoise) {
   }
 }
 
-// Whatever loops make the noise, a draw is the highest of logit / temperature + gumbel_block(), in
-// single precision, and the lowest such code.
+// For any implementation of the noise, the sampled code is the highest of logit / temperature +
+// gumbel_block() in single precision, and the lowest such code.
 TEST(Sampling, TheNoiseOfManyCodesIsThatOfEachBlock) {
   const auto b = make_cpu_backend(1);
   constexpr int64_t kPictures = 40;

@@ -1,4 +1,4 @@
-// The number of threads changes no op of the CPU.
+// The number of threads changes no result of the CPU's ops.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"

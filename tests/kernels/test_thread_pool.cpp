@@ -1,4 +1,4 @@
-// The pool: every chunk once, whatever else the machine does.
+// Thread pool: every chunk runs once, under any load of the machine.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// CUDA's words for the host: what kernels/cuda says of threads, memory and streams, meant for one
-// thread of this machine. Kernels run in tests/cuda_on_cpu/fibers.h.
+// The CUDA language and runtime for the host, as far as kernels/cuda uses them. The kernels'
+// threads run in tests/cuda_on_cpu/fibers.h.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <vector>
 
-// The language's own words must be macros: no other definition can make them disappear.
+// CUDA's keywords must be macros: no other definition can remove them.
 #define __global__
 #define __device__
 #define __host__
@@ -33,17 +33,17 @@ struct dim3 {
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
-// Where the running fiber stands.
+// Indices of the running fiber.
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace cuda_on_cpu {
 
-// All threads of the block, or of the warp, meet here. `kind` tells operations apart, so that
-// threads of one warp that wait in different places are found out.
+// Barrier of all threads of the block, or of the warp. `kind` distinguishes operations, so that
+// threads of one warp that wait in different places are found.
 void block_barrier();
 void warp_barrier(int kind);
 
-// The place of this lane in what its warp exchanges, and of any other.
+// The slot of this lane in its warp's exchange, and the slot of another lane.
 std::byte* exchange_slot(int lane);
 int lane();
 constexpr int kSlotBytes = 64;
@@ -123,31 +123,32 @@ struct FakeStream;
 struct FakeGraph;
 struct FakeEvent;
 
-// What the fake machine is like; tests change it and put it back.
+// Properties of the simulated machine; tests change and restore them.
 struct Machine {
   int driver = 13000;
   int devices = 1;
   int major = 9;
   int code = 90;  // what the build's kernels were compiled for; 0: for other machines
-  size_t memory = size_t{8} << 30;    // bytes in all
-  int shared_memory = 227 << 10;      // bytes of a block
-  cudaError_t failure = cudaSuccess;  // of everything that waits for the device
-  // Whether work is left until somebody waits for it: what a host that runs ahead must bear.
+  size_t memory = size_t{8} << 30;    // total bytes
+  int shared_memory = 227 << 10;      // bytes per block
+  cudaError_t failure = cudaSuccess;  // returned by every call that waits for the device
+  // Whether work is delayed until something waits for it: the host must be correct when it runs
+  // ahead.
   bool late = false;
-  // What a graph takes, and one with kernels that begin early.
+  // Milliseconds of a graph, and of a graph with PDL launches.
   float milliseconds = 1.0f, pdl_milliseconds = 0.9f;
 };
 Machine& machine();
 
-// Launches so far, also into graphs, that may begin before what is in front of them has ended.
+// PDL launches so far, also those into graphs.
 int64_t pdl_kernels();
-// Graphs with such kernels that were launched.
+// Launched graphs with PDL launches.
 int64_t pdl_graphs();
 
 // Launched graphs that have not run yet, of all streams.
 int64_t waiting_graphs();
 
-// Of the streams there are, sorted; the least number goes first.
+// Priorities of all streams, sorted; the least number goes first.
 std::vector<int> stream_priorities();
 }  // namespace cuda_on_cpu
 

@@ -1,4 +1,4 @@
-// What kernels/cuda/instructions.h computes, in plain loops.
+// The functions of kernels/cuda/instructions.h in plain loops (cp.async, mma.m16n8k16, PDL).
 #pragma once
 
 #include <cuda_runtime.h>
@@ -53,7 +53,7 @@ inline void mma_m16n8k16(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1
     std::memcpy(&operands, cuda_on_cpu::exchange_slot(other), sizeof operands);
     return operands;
   };
-  // Element (row, k) of a and (k, column) of b lie with these lanes (PTX ISA, mma.m16n8k16).
+  // These lanes hold element (row, k) of a and (k, column) of b (PTX ISA, mma.m16n8k16).
   for (int e = 0; e < 4; ++e) {
     const int row = lane / 4 + e / 2 * 8, column = lane % 4 * 2 + e % 2;
     for (int k = 0; k < 16; ++k) {

@@ -1,4 +1,4 @@
-// Starting a kernel: here and now, or when the graph that is being captured runs.
+// Launches a kernel: now, or when the graph that is being captured runs.
 #pragma once
 
 #include <cuda_runtime.h>
