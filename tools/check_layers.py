@@ -36,7 +36,9 @@ def allowed_targets(path: pathlib.Path) -> list[str]:
             below = SRC_ORDER[: SRC_ORDER.index(path.parts[1]) + 1]
             return base + [f"src/{room}/" for room in below]
         return base
-    return ["kernels", "vision", "src", "tools"]  # tools, samples
+    if path.parts[:2] == ("tools", "bench"):
+        return ["kernels", "vision", "src", "tools/bench"]
+    return ["kernels", "vision", "src", "tools"]  # tools/bifrons, samples
 
 
 def violations():

@@ -10,7 +10,6 @@ namespace bifrons::testing {
 namespace {
 
 TEST(BenchCommand, NamesWholePicturesAndTheirSteps) {
-  if (run_bifrons({"bench", "--help"}).exit_code != 0) GTEST_SKIP() << "no bench in this build";
   const Outcome outcome =
       run_bifrons({"bench", "-q", "-m", golden::directory() + "toy-hf", "-t", "1", "--only",
                    "draw,vq", "--pictures", "1,4", "--whole", "--repeats", "1", "--json"});

@@ -18,13 +18,7 @@ Outcome bench(std::vector<std::string> arguments) {
   return run_bifrons(arguments);
 }
 
-class BenchBatch : public ::testing::Test {
-  void SetUp() override {
-    if (run_bifrons({"bench", "--help"}).exit_code != 0) GTEST_SKIP() << "no bench in this build";
-  }
-};
-
-TEST_F(BenchBatch, CountsLaneStepsAndSharedPrompts) {
+TEST(BenchBatch, CountsLaneStepsAndSharedPrompts) {
   const TemporaryDirectory directory;
   directory.write("prompts.tsv", "a cat\tAnimals\na house by the sea\tOutdoor\n\n");
   const Outcome outcome = bench({"--batch", "1,4", "--pictures", "10", "--repeats", "1", "--json",
@@ -42,7 +36,7 @@ TEST_F(BenchBatch, CountsLaneStepsAndSharedPrompts) {
   EXPECT_GT(four.at("shared_rows"), 0);
 }
 
-TEST_F(BenchBatch, DecodesBesideDrawingToTheSamePictures) {
+TEST(BenchBatch, DecodesBesideDrawingToTheSamePictures) {
   for (const char* where : {"between", "beside"}) {
     const Outcome outcome =
         bench({"--batch", "3", "--pictures", "5", "--repeats", "2", "--decode", where});
@@ -51,7 +45,7 @@ TEST_F(BenchBatch, DecodesBesideDrawingToTheSamePictures) {
   }
 }
 
-TEST_F(BenchBatch, MeasuresWhatDurabilityCosts) {
+TEST(BenchBatch, MeasuresWhatDurabilityCosts) {
   const TemporaryDirectory directory;
   const Outcome outcome = bench({"--batch", "2", "--pictures", "4", "--repeats", "1", "--json",
                                  "--durability", directory.path().string()});
@@ -65,7 +59,7 @@ TEST_F(BenchBatch, MeasuresWhatDurabilityCosts) {
   EXPECT_TRUE(std::filesystem::is_empty(directory.path())) << "it cleans up";
 }
 
-TEST_F(BenchBatch, SaysWhatIsWrong) {
+TEST(BenchBatch, SaysWhatIsWrong) {
   EXPECT_EQ(bench({"--batch", "1", "--pictures", "1", "--durability", "/nowhere/at/all"}).exit_code,
             73);
   EXPECT_EQ(bench({"--batch", "0"}).exit_code, 2);

@@ -9,7 +9,7 @@
 #include "src/weights/checkpoint.h"
 #include "tests/support/forwarding_backend.h"
 #include "tests/support/golden.h"
-#include "tools/bifrons/bench_measure.h"
+#include "tools/bench/measure.h"
 
 namespace bifrons::testing {
 namespace {

@@ -5,7 +5,7 @@
 #include "src/weights/checkpoint.h"
 #include "tests/support/golden.h"
 #include "tests/support/under_test.h"
-#include "tools/bifrons/bench_measure.h"
+#include "tools/bench/measure.h"
 
 namespace bifrons {
 namespace {

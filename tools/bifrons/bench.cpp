@@ -11,10 +11,11 @@
 
 #include "src/bifrons.h"
 #include "src/io/quote.h"
-#include "tools/bifrons/bench_batch.h"
-#include "tools/bifrons/bench_durability.h"
-#include "tools/bifrons/bench_measure.h"
+#include "tools/bench/batch.h"
+#include "tools/bench/durability.h"
+#include "tools/bench/measure.h"
 #include "tools/bifrons/model_place.h"
+#include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons {
@@ -108,7 +109,9 @@ struct ChosenBatch {
   int run() {
     options.engine.model = find_model(model).directory;
     if (decode != "auto") options.engine.decode_beside = decode == "beside";
-    if (!prompts.empty()) options.prompts = read_prompts(prompts);
+    if (!prompts.empty()) {
+      options.prompts = read_prompts(read_file(prompts, kLongestFile), prompts);
+    }
     const auto tell = [this](const std::string& line) {
       if (!quiet) say("bifrons: " + line + "\n");
     };

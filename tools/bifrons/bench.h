@@ -10,7 +10,7 @@ class App;
 namespace bifrons {
 
 // Adds the command to `app`; when it is given, `chosen` becomes what to run, which returns the
-// exit code. bench_none.cpp stands in where the benchmark is not built and adds nothing.
+// exit code.
 void add_bench_command(CLI::App& app, std::function<int()>& chosen);
 
 }  // namespace bifrons

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "tools/bifrons/bench_batch.h"
+#include "tools/bench/batch.h"
 
 namespace bifrons {
 

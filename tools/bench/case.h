@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/bifrons/bench_measure.h"
+#include "tools/bench/measure.h"
 
 namespace bifrons {
 

@@ -1,9 +1,9 @@
 // Decodes in pairs: one as a whole, one op by op.
-#include "tools/bifrons/bench_vq.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include "tools/bench/parts.h"
 
 namespace bifrons {
 

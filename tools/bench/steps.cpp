@@ -1,10 +1,9 @@
 // Runs the transformer on buffers of its own, as drawing does between two codes and before the
 // first.
-#include "tools/bifrons/bench_steps.h"
-
 #include <fmt/format.h>
 
 #include "src/model/rope.h"
+#include "tools/bench/parts.h"
 
 namespace bifrons {
 namespace {

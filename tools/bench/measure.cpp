@@ -1,5 +1,5 @@
 // Opens what is measured and goes through the parts of a measurement.
-#include "tools/bifrons/bench_measure.h"
+#include "tools/bench/measure.h"
 
 #include <fmt/format.h>
 
@@ -9,10 +9,7 @@
 #include "kernels/read_bandwidth.h"
 #include "src/engine/open_device.h"
 #include "src/weights/checkpoint.h"
-#include "tools/bifrons/bench_drawing.h"
-#include "tools/bifrons/bench_sight.h"
-#include "tools/bifrons/bench_steps.h"
-#include "tools/bifrons/bench_vq.h"
+#include "tools/bench/parts.h"
 
 namespace bifrons {
 namespace {
@@ -41,7 +38,7 @@ BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
                     const ReadSpeed& read_speed) {
   Bench bench{backend, model, options, read_speed, {}, {}};
   if (options.understand) {
-    measure_sight(bench);
+    measure_understanding(bench);
   } else {
     if (options.decode) measure_steps(bench);
     if (options.draw) measure_drawing(bench);

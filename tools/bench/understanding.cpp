@@ -1,12 +1,11 @@
 // The tower with its aligner, a text step, and what each is held against.
-#include "tools/bifrons/bench_sight.h"
-
 #include <fmt/format.h>
 
 #include "kernels/cpu/gemm_baseline.h"
 #include "src/model/rope.h"
 #include "src/model/understanding_model.h"
 #include "src/weights/checkpoint.h"
+#include "tools/bench/parts.h"
 
 namespace bifrons {
 namespace {
@@ -83,7 +82,7 @@ std::unique_ptr<UnderstandingModel> understanding_for(Backend& b, const Model& m
 
 }  // namespace
 
-void measure_sight(Bench& bench) {
+void measure_understanding(Bench& bench) {
   Backend& b = bench.backend;
   const Model& model = bench.model;
   const BenchOptions& options = bench.options;

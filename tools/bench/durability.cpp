@@ -1,5 +1,5 @@
 // The same pictures, encoded by the same threads, go to plain files and to a Store.
-#include "tools/bifrons/bench_durability.h"
+#include "tools/bench/durability.h"
 
 #include <fmt/format.h>
 #include <stdlib.h>

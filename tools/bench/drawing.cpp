@@ -1,13 +1,11 @@
 // Pictures drawn in lanes, which differ in their seeds alone.
-#include "tools/bifrons/bench_drawing.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "src/engine/lanes.h"
-#include "tools/bifrons/bench_steps.h"
+#include "tools/bench/parts.h"
 
 namespace bifrons {
 namespace {

@@ -1,5 +1,5 @@
 // Draws the same pictures with every number of lanes, in turns.
-#include "tools/bifrons/bench_batch.h"
+#include "tools/bench/batch.h"
 
 #include <fmt/format.h>
 
@@ -10,9 +10,7 @@
 #include <sstream>
 
 #include "src/io/quote.h"
-#include "tools/bifrons/bench_durability.h"
-#include "tools/bifrons/session.h"
-#include "tools/bifrons/streams.h"
+#include "tools/bench/durability.h"
 
 namespace bifrons {
 namespace {
@@ -90,8 +88,8 @@ JobSource bench_jobs(const BatchBenchOptions& options) {
   };
 }
 
-std::vector<std::string> read_prompts(const std::string& file) {
-  std::istringstream in(read_file(file, kLongestFile));
+std::vector<std::string> read_prompts(const std::string& text, const std::string& file) {
+  std::istringstream in(text);
   std::vector<std::string> prompts;
   for (std::string line; std::getline(in, line);) {
     line = line.substr(0, line.find_first_of("\t\r"));

@@ -1,5 +1,5 @@
 // Runs something again and again, as a whole and op by op.
-#include "tools/bifrons/bench_case.h"
+#include "tools/bench/case.h"
 
 #include <fmt/format.h>
 
