@@ -9,8 +9,8 @@
 #include <string_view>
 #include <variant>
 
-#include "src/batch/line_reader.h"
 #include "src/batch/prompt_line.h"
+#include "src/batch/prompt_line_reader.h"
 #include "src/batch/remarks.h"
 
 namespace bifrons {
@@ -35,9 +35,9 @@ using ParsedLine = std::variant<PromptLine, BadLine>;
 class LineParser {
  public:
   virtual ~LineParser() = default;
-  virtual PromptLine parse(const TextLine& line, LineReader& more) = 0;
+  virtual PromptLine parse(const TextLine& line, PromptLineReader& more) = 0;
   // Reads what stands before the first record. Throws Error (data): the whole file is unusable.
-  virtual void begin(LineReader&) {}
+  virtual void begin(PromptLineReader&) {}
 };
 
 std::unique_ptr<LineParser> text_parser(Remarks& remarks);
@@ -94,9 +94,9 @@ class PromptReader {
   auto naming_file(F read);
 
   std::function<std::optional<PromptFile>()> next_file_;
-  std::unique_ptr<Remarks> remarks_;    // the parser keeps hold of it while readers move
-  std::unique_ptr<std::string> named_;  // what stands in front of remarks
-  std::optional<LineReader> lines_;     // nothing: between files
+  std::unique_ptr<Remarks> remarks_;       // the parser keeps hold of it while readers move
+  std::unique_ptr<std::string> named_;     // what stands in front of remarks
+  std::optional<PromptLineReader> lines_;  // nothing: between files
   std::unique_ptr<LineParser> parser_;
   std::string name_, file_, id_, problem_;
   int64_t bytes_before_ = 0;  // of files read to their end

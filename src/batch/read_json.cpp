@@ -20,7 +20,7 @@ class JsonParser : public LineParser {
  public:
   explicit JsonParser(Remarks& remarks) : remarks_(remarks) {}
 
-  PromptLine parse(const TextLine& text, LineReader&) override {
+  PromptLine parse(const TextLine& text, PromptLineReader&) override {
     const Json object = parse_object(text.text);
     PromptLine line;
     if (text.is_entry && object.is_string()) {

@@ -29,7 +29,7 @@ class TableParser : public LineParser {
         plain_tabs_(separator == '\t'),
         comments_(comments) {}
 
-  void begin(LineReader& lines) override {
+  void begin(PromptLineReader& lines) override {
     bool separator_named = false;
     while (auto line = lines.next()) {
       if (!line->problem.empty()) refuse("the header line is " + line->problem);
@@ -50,7 +50,7 @@ class TableParser : public LineParser {
     check_header();
   }
 
-  PromptLine parse(const TextLine& text, LineReader& more) override {
+  PromptLine parse(const TextLine& text, PromptLineReader& more) override {
     const std::vector<std::string> row = cells(text, more);
     if (row.size() > columns_.size()) {
       refuse(fmt::format("{} cells, but the header names {} columns{}", row.size(), columns_.size(),
@@ -86,7 +86,7 @@ class TableParser : public LineParser {
     return number;
   }
 
-  std::vector<std::string> cells(const TextLine& line, LineReader& more) const {
+  std::vector<std::string> cells(const TextLine& line, PromptLineReader& more) const {
     if (plain_tabs_) return tsv_cells(line.text);
     CsvRecord record(separator_);
     size_t bytes = line.text.size();

@@ -137,7 +137,7 @@ class TextParser : public LineParser {
  public:
   explicit TextParser(Remarks& remarks) : remarks_(remarks) {}
 
-  PromptLine parse(const TextLine& text, LineReader&) override {
+  PromptLine parse(const TextLine& text, PromptLineReader&) override {
     PromptLine line;
     if (is_comment(text.text)) {
       remarks_.once("lines that begin with # or // are drawn like any; --comments leaves them out");
@@ -209,7 +209,7 @@ class TextParser : public LineParser {
 // Without the blanks and line ends around it.
 class CaptionParser : public LineParser {
  public:
-  PromptLine parse(const TextLine& text, LineReader&) override {
+  PromptLine parse(const TextLine& text, PromptLineReader&) override {
     constexpr std::string_view kBlanks = " \t\n";
     const size_t first = std::min(text.text.find_first_not_of(kBlanks), text.text.size());
     const size_t last = text.text.find_last_not_of(kBlanks);

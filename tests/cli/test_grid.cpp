@@ -12,6 +12,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 using nlohmann::json;
 
 class CliGrid : public CliBatch {

@@ -6,6 +6,8 @@
 namespace bifrons {
 namespace {
 
+using namespace cli;
+
 TEST(Harmless, ControlCharactersAreReplaced) {
   EXPECT_EQ(harmless("\x1b[2Jgone"), "\uFFFD[2Jgone");
   EXPECT_EQ(harmless("a\rb\x07\x7f"), "a\uFFFDb\uFFFD\uFFFD");

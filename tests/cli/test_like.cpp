@@ -8,6 +8,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 LikeSettings like(const std::string& parameters) { return settings_like({parameters, ""}, "x"); }
 
 TEST(Like, TheTextOfA1111) {

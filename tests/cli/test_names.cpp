@@ -8,6 +8,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 const NameFacts kFacts = {42, 7, "a-fox", "toy"};
 
 TEST(Names, PatternsAreFilledIn) {

@@ -10,6 +10,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 ModelInfo toy_model() {
   ModelInfo model;
   model.name = "toy: \"one\"";

@@ -9,6 +9,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 using Variables = std::map<std::string, std::string>;
 
 ShardChoice choose(const std::string& wanted, const Variables& variables) {

@@ -7,6 +7,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 TEST(StopSignalsDeathTest, FirstAsksSecondInterruptStops) {
   EXPECT_EXIT(
       {

@@ -12,6 +12,8 @@
 namespace bifrons::testing {
 namespace {
 
+using namespace cli;
+
 TEST(Text, FindsTheFirstByteThatIsNotUtf8) {
   for (std::string_view good : {"", "fox", "\xc3\xa9", "\xe7\x8c\xab", "\xf0\x9f\xa6\x8a",
                                 "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"}) {

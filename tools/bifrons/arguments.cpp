@@ -14,7 +14,7 @@
 #include "tools/bifrons/grammar.h"
 #include "tools/bifrons/words.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 void check_text(std::string_view name, const std::string& text) {
   if (const auto at = invalid_utf8(text)) {
@@ -347,4 +347,4 @@ Command parse_arguments(int argc, const char* const* argv) {
   return choose(grammar);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -11,7 +11,7 @@
 #include "src/understand.h"
 #include "tools/bifrons/settings.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct Talk {
   bool quiet = false;
@@ -130,12 +130,13 @@ struct ShowArguments {
 
 using Command =
     std::variant<GenerateArguments, DecodeArguments, InfoArguments, InspectArguments,
-                 TokenizeArguments, DoctorArguments, DevicesArguments, VersionArguments, ShowArguments,
-                 SightArguments, VaryArguments, EncodeArguments, ReconstructArguments,
+                 TokenizeArguments, DoctorArguments, DevicesArguments, VersionArguments,
+                 ShowArguments, SightArguments, VaryArguments, EncodeArguments,
+                 ReconstructArguments,
                  std::function<int()>>;  // the last for commands that live in files of their own
 
 // Reads flags and, for what they leave open, BIFRONS_MODEL, BIFRONS_DEVICE and BIFRONS_THREADS.
 // Throws Error (usage).
 Command parse_arguments(int argc, const char* const* argv);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -31,7 +31,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // Files up to this size are read through before drawing, so that the bars know their end.
@@ -447,4 +447,4 @@ int run(BatchArguments arguments) {
   return Batch(arguments).run();
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

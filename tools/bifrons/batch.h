@@ -14,7 +14,7 @@ namespace CLI {
 class App;
 }
 
-namespace bifrons {
+namespace bifrons::cli {
 
 enum class ProgressKind { kAuto, kBar, kLine, kNone };
 
@@ -84,4 +84,4 @@ int run(GridArguments arguments);
 // Adds the commands to `app`; when one is given, `chosen` becomes what to run.
 void add_batch_commands(CLI::App& app, std::function<int()>& chosen);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

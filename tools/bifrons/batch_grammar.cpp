@@ -12,7 +12,7 @@
 #include "tools/bifrons/grammar.h"
 #include "tools/bifrons/setting_aliases.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr uint64_t kMostLanes = 4096;
@@ -257,4 +257,4 @@ void add_batch_commands(CLI::App& app, std::function<int()>& chosen) {
   add_merge(app, chosen);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

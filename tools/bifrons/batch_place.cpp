@@ -8,7 +8,7 @@
 #include "tools/bifrons/streams.h"
 #include "vision/picture_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 BatchPlace::BatchPlace(PlaceFacts facts, const Engine& engine)
     : facts_(std::move(facts)),
@@ -57,4 +57,4 @@ uint64_t BatchPlace::random_base(const PictureJob& as_before) const {
   return old && !facts_.random_seed ? 0 : new_random_base();
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -9,7 +9,7 @@
 #include "src/batch/store.h"
 #include "src/bifrons.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct PlaceFacts {
   StoreOptions store;
@@ -41,4 +41,4 @@ class BatchPlace {
   ManifestIndex index_;
 };
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

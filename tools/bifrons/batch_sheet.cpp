@@ -11,7 +11,7 @@
 #include "vision/picture_file.h"
 #include "vision/picture_read.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 std::vector<uint8_t> batch_sheet(const std::string& directory) {
   constexpr size_t kMost = 64;
@@ -36,4 +36,4 @@ std::vector<uint8_t> batch_sheet(const std::string& directory) {
   return encode_picture(contact_sheet(pictures), PictureFormat::kPng, nullptr);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // A PNG of the first 64 pictures of the directory's manifests, in the order of their lines; empty
 // when it has none. Pictures of another size than the first are left out.
 std::vector<uint8_t> batch_sheet(const std::string& directory);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

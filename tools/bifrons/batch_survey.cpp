@@ -6,7 +6,7 @@
 #include "src/batch/repeated_lines.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 class Surveyor {
@@ -91,4 +91,4 @@ void refuse_bad_lines(const Survey& survey) {
                           survey.bad_lines, survey.lines));
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

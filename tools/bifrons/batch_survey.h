@@ -9,7 +9,7 @@
 #include "src/batch/batch_run.h"
 #include "tools/bifrons/batch_place.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct Survey {
   int64_t lines = 0;
@@ -42,4 +42,4 @@ Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
 // Throws Error (data), as --strict asks, when there are bad lines.
 void refuse_bad_lines(const Survey& survey);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

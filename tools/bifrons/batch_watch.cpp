@@ -10,7 +10,7 @@
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr double kRedrawSeconds = 0.1;
@@ -202,4 +202,4 @@ void BatchWatch::finish(const BatchCounts& counts, int exit_code) {
   }
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

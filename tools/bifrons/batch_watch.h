@@ -15,7 +15,7 @@
 #include "src/batch/batch_run.h"
 #include "tools/bifrons/batch.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // What a batch is expected to be. Nothing: unknown, as for a pipe.
 struct BatchSize {
@@ -70,4 +70,4 @@ class BatchWatch {
   std::mutex mutex_;
 };
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -18,7 +18,7 @@
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 std::string table_of(const BenchReport& report) {
@@ -216,4 +216,4 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
   add_batch(*bench, chosen);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -2,12 +2,12 @@
 #include <nlohmann/json.hpp>
 
 #include "src/io/quote.h"
-#include "tools/bifrons/lines.h"
+#include "tools/bifrons/line_input.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/sight.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr const char* kHelp =
@@ -62,7 +62,7 @@ class Chat {
           error.kind() == ErrorKind::kCannotWrite) {
         throw;
       }
-      bifrons::say(std::string("bifrons: ") + error.what() + "\n");
+      say(std::string("bifrons: ") + error.what() + "\n");
       return true;
     }
   }
@@ -89,11 +89,11 @@ int chat(Sight& sight, const SightArguments& arguments) {
   Chat session(sight, arguments, interactive);
   if (interactive) note(arguments.talk, kHelp);
   if (!arguments.image.empty()) session.show(arguments.image);
-  const std::unique_ptr<LineReader> lines = interactive ? terminal_lines() : plain_lines(false);
+  const std::unique_ptr<LineInput> lines = interactive ? terminal_lines() : plain_lines(false);
   while (std::optional<std::string> line = lines->next("> ")) {
     if (!session.take_or_report(std::move(*line))) break;
   }
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -3,7 +3,7 @@
 
 #include "tools/bifrons/arguments.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 int run(GenerateArguments arguments);
 int run(const DecodeArguments& arguments);
@@ -19,4 +19,4 @@ int run(const VersionArguments& arguments);
 int run(const ShowArguments& arguments);
 int run(const SightArguments& arguments);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // What completes a value: words in a row, or one of these.
@@ -299,4 +299,4 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
   return fish_script(verbs);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -7,9 +7,9 @@ namespace CLI {
 class App;
 }
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // `shell` is bash, zsh or fish. The options of `generate` are offered without a command too.
 std::string completion_script(const CLI::App& app, const std::string& shell);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -6,7 +6,7 @@
 #include "src/bifrons.h"
 #include "src/io/quote.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // From behind the opening quote to behind the closing one.
@@ -46,4 +46,4 @@ std::vector<std::string> split_csv(const std::string& text) {
   }
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

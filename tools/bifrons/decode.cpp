@@ -12,7 +12,7 @@
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/tokens_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // What a tokens file says of itself: another grid cannot be decoded, another model can.
@@ -79,4 +79,4 @@ int run(const DecodeArguments& arguments) {
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

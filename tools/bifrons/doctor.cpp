@@ -13,7 +13,7 @@
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -133,4 +133,4 @@ int run(const DoctorArguments& arguments) {
   return report.exit_code;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -16,7 +16,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr double kProbeSeconds = 2;
@@ -245,4 +245,4 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
   return found.bad_lines > 0 ? kExitSomeFailed : 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -8,7 +8,7 @@
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/batch_survey.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct DryRunFacts {
   const Survey& found;
@@ -22,4 +22,4 @@ struct DryRunFacts {
 // pictures from being drawn, and Error (data) for bad lines with --strict.
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -16,7 +16,7 @@
 #include "tools/bifrons/tokens_file.h"
 #include "vision/psnr_ssim.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using nlohmann::json;
@@ -101,4 +101,4 @@ int run(const ReconstructArguments& arguments) {
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

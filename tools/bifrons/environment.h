@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // Empty when it is not set.
 inline std::string environment(const char* name) {
@@ -12,4 +12,4 @@ inline std::string environment(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -13,7 +13,7 @@
 #include "tools/bifrons/streams.h"
 #include "vision/font_face.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ Typesetter typesetter_for(const std::vector<std::string>& texts, const std::stri
                         "; install fonts for its script (Debian: fonts-noto), or give --font FILE");
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

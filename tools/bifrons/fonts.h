@@ -6,7 +6,7 @@
 
 #include "vision/typesetter.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // A typesetter that has every sign of `texts`, from `font` first when it is not empty, then from
 // the fonts under /usr/share/fonts, /usr/local/share/fonts and those of `home`; damaged ones of
@@ -16,4 +16,4 @@ namespace bifrons {
 Typesetter typesetter_for(const std::vector<std::string>& texts, const std::string& font,
                           const std::string& home);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

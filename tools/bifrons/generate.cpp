@@ -21,7 +21,7 @@
 #include "tools/bifrons/tokens_file.h"
 #include "vision/grid.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // Pictures side by side share each read of the weights; more than these gain little on a CPU.
@@ -311,4 +311,4 @@ int run(GenerateArguments arguments) {
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -7,7 +7,7 @@
 #include "tools/bifrons/bench.h"
 #include "tools/bifrons/setting_aliases.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr int64_t kMostPictures = 9999;
@@ -255,4 +255,4 @@ void build_grammar(Grammar& grammar) {
   add_bench_command(app, grammar.chosen);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -10,7 +10,7 @@
 
 #include "tools/bifrons/arguments.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 constexpr uint64_t kMostThreads = 1024;
 
@@ -63,4 +63,4 @@ void add_drawing_command_options(CLI::App& command, Grammar& grammar, GenerateAr
 void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model);
 void add_talk_options(CLI::App& command, Talk& talk);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -2,7 +2,7 @@
 #include "src/io/text.h"
 #include "tools/bifrons/grammar.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr const char* kPicture =
@@ -87,4 +87,4 @@ void add_picture_commands(Grammar& grammar) {
   add_in_and_out(reconstruct, grammar, grammar.reconstruct);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -4,7 +4,7 @@
 #include "tools/bifrons/grammar.h"
 #include "tools/bifrons/setting_aliases.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr uint64_t kLongestReply = 1'000'000;
@@ -91,4 +91,4 @@ void add_sight_commands(Grammar& grammar) {
   add_common(chat, grammar);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

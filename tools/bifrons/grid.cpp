@@ -15,7 +15,7 @@
 #include "tools/bifrons/streams.h"
 #include "vision/captioned_grid.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr size_t kMostPictures = 1000;
@@ -145,4 +145,4 @@ int run(GridArguments arguments) {
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -12,7 +12,7 @@
 #include "tools/bifrons/csv_list.h"
 #include "tools/bifrons/settings.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr size_t kMostValues = 100;
@@ -235,4 +235,4 @@ DrawRequest cell_request(const DrawRequest& base,
   return request;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

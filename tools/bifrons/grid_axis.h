@@ -7,7 +7,7 @@
 
 #include "src/bifrons.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // A caption says the value that is drawn, as the picture's record writes it.
 struct AxisValue {
@@ -38,4 +38,4 @@ DrawRequest cell_request(const DrawRequest& base,
 // `prompt`, so that a caption would not be true.
 void check_axes(const Axis& across, const Axis& down, const std::string& prompt);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

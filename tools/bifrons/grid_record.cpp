@@ -8,7 +8,7 @@
 
 #include "tools/bifrons/settings.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using nlohmann::json;
@@ -77,4 +77,4 @@ PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::str
   return {text, record.dump(-1, ' ', true, json::error_handler_t::replace)};
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

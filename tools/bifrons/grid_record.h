@@ -8,7 +8,7 @@
 #include "vision/captioned_grid.h"
 #include "vision/picture_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // `cells` row by row, at least one. The record is that of a picture with the settings that all
 // cells share; `cells` lists for each what it has besides, `grid` the axes as they were asked for
@@ -18,4 +18,4 @@ PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::str
                               const std::string& down, RopeMode rope, const ModelInfo& model,
                               const std::string& device);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -11,7 +11,7 @@
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -99,4 +99,4 @@ std::vector<fs::path> cached_folders(const std::string& id) {
   return roots;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // The snapshot that a repository folder of the cache ("models--owner--name") stands for: that of
 // refs/main, else its only one. Nothing when `folder` is no such folder. Throws Error (missing): it
@@ -21,4 +21,4 @@ bool is_hub_name(const std::string& name);
 // ~/.cache/huggingface/hub, each where it is set. Empty when `id` is not of that form.
 std::vector<std::filesystem::path> cached_folders(const std::string& id);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

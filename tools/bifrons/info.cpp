@@ -11,7 +11,7 @@
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/untrusted_json.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr size_t kLongestShownArray = 8;
@@ -113,4 +113,4 @@ int run(const InfoArguments& arguments) {
   return failed ? kExitSomeFailed : 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 nlohmann::json record_of(const Choice& choice) {
   return nlohmann::json::parse(choice_json(choice));
@@ -19,4 +19,4 @@ void add_judgement(PictureMetadata& metadata, const Choice& choice) {
                                      choice.candidates[choice.kept].judgement.score());
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -6,7 +6,7 @@
 #include "src/understand.h"
 #include "vision/picture_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // The question, every candidate's seed and score in order, and the seed that was kept.
 nlohmann::json record_of(const Choice& choice);
@@ -14,4 +14,4 @@ nlohmann::json record_of(const Choice& choice);
 // Adds it to what a picture says about itself, in both dialects.
 void add_judgement(PictureMetadata& metadata, const Choice& choice);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -11,7 +11,7 @@
 #include "src/io/text.h"
 #include "tools/bifrons/untrusted_json.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using nlohmann::json;
@@ -266,4 +266,4 @@ LikeSettings settings_like(const PictureMetadata& metadata, const std::string& n
   return taking.result();
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -5,7 +5,7 @@
 
 #include "tools/bifrons/settings.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct LikeSettings {
   Settings settings;
@@ -13,9 +13,10 @@ struct LikeSettings {
 };
 
 // Our record, when the picture has one. Else the text that A1111 and those after it call
-// `parameters`, a JSON object there, or the sampler in ComfyUI's graph of nodes: prompt, negative prompt, seed, guidance, temperature, top-k
-// and top-p by any of their names, as far as they are there and in range. Throws Error (data)
-// naming `name`: a damaged record, control characters in a prompt, or nothing that can be taken.
+// `parameters`, a JSON object there, or the sampler in ComfyUI's graph of nodes: prompt, negative
+// prompt, seed, guidance, temperature, top-k and top-p by any of their names, as far as they are
+// there and in range. Throws Error (data) naming `name`: a damaged record, control characters in a
+// prompt, or nothing that can be taken.
 LikeSettings settings_like(const PictureMetadata& metadata, const std::string& name);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

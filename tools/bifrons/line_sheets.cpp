@@ -23,7 +23,7 @@
 #include "vision/picture_file.h"
 #include "vision/picture_read.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -156,4 +156,4 @@ int64_t LineSheets::save(const Options& options) const {
   return static_cast<int64_t>(saved.size());
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

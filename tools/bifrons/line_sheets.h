@@ -8,7 +8,7 @@
 
 #include "src/batch/job_stream.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // Where the sheets of a batch in `directory` go: DIR-grids beside it.
 std::string line_sheets_directory(const std::string& directory);
@@ -43,4 +43,4 @@ class LineSheets {
   std::vector<Line> lines_;
 };
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

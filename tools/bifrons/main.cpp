@@ -14,7 +14,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // Memory may end inside of what must not throw: the destructor of a JSON document allocates. Every
@@ -60,11 +60,11 @@ int run_program(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace bifrons
+}  // namespace bifrons::cli
 
 int main(int argc, char** argv) {
-  std::set_terminate(bifrons::on_terminate);
-  bifrons::prepare_standard_streams();
-  bifrons::install_stop_signals();
-  return bifrons::run_program(argc, argv);
+  std::set_terminate(bifrons::cli::on_terminate);
+  bifrons::cli::prepare_standard_streams();
+  bifrons::cli::install_stop_signals();
+  return bifrons::cli::run_program(argc, argv);
 }

@@ -11,7 +11,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr size_t kShownProblems = 20;
@@ -60,4 +60,4 @@ int run(const GalleryArguments& arguments) {
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -13,7 +13,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/hub_cache.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -102,4 +102,4 @@ std::string built_in_note() {
          "\"a fox in the snow\"; for anything else: -m /path/to/Janus-Pro-1B";
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct ModelPlace {
   std::string directory;
@@ -16,4 +16,4 @@ ModelPlace find_model(const std::string& wanted);
 // One line: which model this is, what it can draw and how to use another.
 std::string built_in_note();
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

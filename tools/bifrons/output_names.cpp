@@ -12,7 +12,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -187,4 +187,4 @@ fs::path save_output(const fs::path& path, bool replace, std::span<const uint8_t
   return target;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

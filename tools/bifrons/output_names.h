@@ -9,7 +9,7 @@
 
 #include "vision/picture_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // What a name may speak of.
 struct NameFacts {
@@ -52,4 +52,4 @@ PictureFormat format_of_output(const std::filesystem::path& path);
 std::filesystem::path save_output(const std::filesystem::path& path, bool replace,
                                   std::span<const uint8_t> bytes);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

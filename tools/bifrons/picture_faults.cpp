@@ -5,7 +5,7 @@
 
 #include "vision/picture_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 PictureFaults::PictureFaults(const Engine& engine, const Understanding* judge, std::string question)
     : engine_(engine), judge_(judge), question_(std::move(question)) {}
@@ -32,4 +32,4 @@ const std::string& PictureFaults::of_format(PictureFormat format) {
   return known->second;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

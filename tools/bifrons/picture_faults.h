@@ -8,7 +8,7 @@
 #include "src/bifrons.h"
 #include "src/understand.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 class PictureFaults {
  public:
@@ -28,4 +28,4 @@ class PictureFaults {
   std::map<PictureFormat, std::string> formats_;
 };
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

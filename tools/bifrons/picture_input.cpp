@@ -5,7 +5,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 std::string picture_bytes(const std::string& path) {
   if (path != "-") return read_file(path, kMostPictureBytes);
@@ -25,4 +25,4 @@ Picture read_picture_file(const std::string& path, Orientation orientation) {
   }
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

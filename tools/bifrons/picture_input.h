@@ -5,7 +5,7 @@
 
 #include "vision/picture_read.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // The bytes of a picture file, or of stdin for -. Throws Error: usage where stdin is a terminal,
 // else as read_file() and read_stdin() do.
@@ -15,4 +15,4 @@ std::string picture_bytes(const std::string& path);
 Picture read_picture_file(const std::string& path,
                           Orientation orientation = Orientation::kAsStored);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -7,7 +7,7 @@
 
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr double kRateWindowSeconds = 3.0;
@@ -71,4 +71,4 @@ void ProgressBar::clear() {
   on_screen_ = false;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", `columns` wide at most; `rate` in units a
 // second, 0 when not known yet.
@@ -41,4 +41,4 @@ class ProgressBar {
   std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last drawings
 };
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -14,7 +14,7 @@
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr size_t kKeptOpen = 64;
@@ -158,4 +158,4 @@ void PromptFiles::check_headers(bool comments) {
   }
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -8,7 +8,7 @@
 #include "src/batch/prompt_reader.h"
 #include "tools/bifrons/prompt_source.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 class PromptFiles {
  public:
@@ -47,4 +47,4 @@ class PromptFiles {
 // A path as messages have it in front of a colon: as it is, or quoted when there is anything odd.
 std::string shown_path(const std::string& path);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -15,7 +15,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 [[noreturn]] void fail(const std::string& what, int error_number) {
@@ -128,4 +128,4 @@ ByteStream PromptSource::stream() {
   };
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

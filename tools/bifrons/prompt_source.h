@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "src/batch/line_reader.h"
+#include "src/batch/prompt_line_reader.h"
 #include "src/io/directory.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 class PromptSource {
  public:
@@ -33,4 +33,4 @@ class PromptSource {
 // The bytes of an open file from where it stands; `name` is for messages.
 ByteStream stream_of(std::shared_ptr<UniqueFd> file, std::string name);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

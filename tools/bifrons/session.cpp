@@ -8,7 +8,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 void note(const Talk& talk, const std::string& line) {
   if (!talk.quiet) say("bifrons: " + line + "\n");
@@ -62,4 +62,4 @@ void check_stdout_for(const OutputPlan& plan) {
   }
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -9,7 +9,7 @@
 #include "tools/bifrons/arguments.h"
 #include "tools/bifrons/output_names.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // One line on stderr, unless told to be quiet.
 void note(const Talk& talk, const std::string& line);
@@ -35,4 +35,4 @@ std::string deliver(const Picture& picture, const PictureMetadata* metadata, con
 // What must hold for stdout before anything is drawn.
 void check_stdout_for(const OutputPlan& plan);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

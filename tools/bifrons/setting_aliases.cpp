@@ -9,7 +9,7 @@
 #include "src/batch/setting_names.h"
 #include "src/io/text.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using TakeText = std::function<void(const std::string& option, const std::string& text)>;
@@ -111,4 +111,4 @@ void add_count_aliases_of_batch(CLI::App& command) {
   });
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // For each setting that `command` has an option for: the other names of it (setting_names.h), words
 // joined by hyphens, underscores or nothing. A value goes to our option, as if it had stood there;
@@ -19,4 +19,4 @@ void add_count_aliases(CLI::App& command, int64_t& count, int64_t most);
 // batches could be either, so it throws Error (usage) that names both.
 void add_count_aliases_of_batch(CLI::App& command);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -10,7 +10,7 @@
 #include "src/io/text.h"
 #include "tools/bifrons/untrusted_json.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using nlohmann::json;
@@ -235,4 +235,4 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   return settings;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

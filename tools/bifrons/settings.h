@@ -12,7 +12,7 @@
 #include "src/bifrons.h"
 #include "vision/picture_file.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // Settings that may be left to someone else: flags over --like over defaults.
 struct Settings {
@@ -58,4 +58,4 @@ PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelI
 // The settings in a picture's JSON. Throws Error (data) naming `name`.
 Settings settings_of_picture(const PictureMetadata& metadata, const std::string& name);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

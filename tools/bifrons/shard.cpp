@@ -9,7 +9,7 @@
 #include "src/io/quote.h"
 #include "src/io/text.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr uint64_t kMostShards = 99'999;
@@ -143,4 +143,4 @@ ShardChoice choose_shard(const std::string& wanted, const Variables& variables) 
   return {checked(index, count_of(), name), name, {}};
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

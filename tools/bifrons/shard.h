@@ -7,7 +7,7 @@
 
 #include "src/batch/job_stream.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct ShardChoice {
   Shard shard;
@@ -22,4 +22,4 @@ using Variables = std::function<std::string(const char*)>;
 // BIFRONS_SHARD says it, or everything is drawn here. Throws Error (usage).
 ShardChoice choose_shard(const std::string& wanted, const Variables& variables);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

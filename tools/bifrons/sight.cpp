@@ -16,7 +16,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using nlohmann::json;
@@ -184,4 +184,4 @@ int run(const SightArguments& arguments) {
   return chat(sight, arguments);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -8,7 +8,7 @@
 #include "src/understand.h"
 #include "tools/bifrons/arguments.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // An engine and its other face, opened as the arguments say.
 struct Sight {
@@ -29,4 +29,4 @@ nlohmann::json record_of(const Reply& reply);
 // `bifrons chat`, with the model open.
 int chat(Sight& sight, const SightArguments& arguments);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

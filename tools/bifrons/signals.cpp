@@ -13,7 +13,7 @@
 
 #include "kernels/error.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr int kExitOfSecondInterrupt = 130;  // 128 + SIGINT, as shells count
@@ -80,4 +80,4 @@ void heed_stop() {
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

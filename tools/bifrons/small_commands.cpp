@@ -8,7 +8,7 @@
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 int run(const InspectArguments& arguments) {
   const ModelPlace place = find_model(arguments.model);
@@ -62,4 +62,4 @@ int run(const ShowArguments& arguments) {
   return 0;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -16,7 +16,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/signals.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 // Everything up to the end, or nothing when there are more than `most` bytes.
@@ -116,4 +116,4 @@ int stderr_columns() {
   return size.ws_col;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

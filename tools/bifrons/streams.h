@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // Opens /dev/null in place of closed standard streams, so that no file of ours gets their numbers,
 // and makes writing to a closed pipe or past a size limit an error instead of a signal.
@@ -40,4 +40,4 @@ bool stdout_is_terminal();
 bool stderr_is_terminal();
 int stderr_columns();  // 80 when unknown
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -7,7 +7,7 @@
 
 #include "tools/bifrons/untrusted_json.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 using nlohmann::json;
@@ -103,4 +103,4 @@ std::vector<TokenRecord> read_tokens(std::string_view text, const std::string& n
   return records;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

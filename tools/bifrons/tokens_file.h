@@ -9,7 +9,7 @@
 
 #include "src/bifrons.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 
 struct TokenRecord {
   std::string prompt;
@@ -28,4 +28,4 @@ std::string write_tokens(std::span<const TokenRecord> records, const ModelInfo& 
 // (data) naming `name`. Whether the codes suit a model is for Engine::decode to say.
 std::vector<TokenRecord> read_tokens(std::string_view text, const std::string& name);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

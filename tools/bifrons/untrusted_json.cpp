@@ -5,7 +5,7 @@
 
 #include "src/bifrons.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr int kDeepest = 8;
@@ -54,4 +54,4 @@ uint64_t whole_member(const nlohmann::json& object, const std::string& key, uint
   return found->get<uint64_t>();
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

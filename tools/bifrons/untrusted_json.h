@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace bifrons {
+namespace bifrons::cli {
 
 // Throws Error (data) naming `name`: not JSON, or nested deeper than our own files ever are (found
 // before parsing, so that depth costs no stack).
@@ -16,4 +16,4 @@ nlohmann::json parse_untrusted_json(std::string_view text, const std::string& na
 uint64_t whole_member(const nlohmann::json& object, const std::string& key, uint64_t most,
                       const std::string& name);
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

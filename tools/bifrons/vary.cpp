@@ -9,7 +9,7 @@
 #include "tools/bifrons/picture_input.h"
 #include "tools/bifrons/session.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr double kUsualStrength = 0.5;
@@ -60,4 +60,4 @@ int run(VaryArguments arguments) {
   return run(std::move(drawing));
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

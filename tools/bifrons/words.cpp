@@ -6,7 +6,7 @@
 
 #include "src/bifrons.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 const CLI::App* command_below(const CLI::App& app, const std::string& name) {
@@ -65,4 +65,4 @@ std::vector<std::string> without_empty_values(const CLI::App& app, std::vector<s
   return words;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -38,15 +38,15 @@ enum class Splitting { kLines, kJsonLines, kJson, kNone };
 
 // Splits at LF or CR LF; a byte order mark at the start is dropped. Keeps one block of the stream
 // and one line.
-class LineReader {
+class PromptLineReader {
  public:
   // Without `ready` the stream never waits.
-  explicit LineReader(ByteStream stream, StreamReady ready = {},
-                      Splitting splitting = Splitting::kLines);
+  explicit PromptLineReader(ByteStream stream, StreamReady ready = {},
+                            Splitting splitting = Splitting::kLines);
 
-  // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does, when all of it is
-  // one line that carriage returns alone divide, or when a line does not end within kHopelessLine
-  // bytes.
+  // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does, when all of it
+  // is one line that carriage returns alone divide, or when a line does not end within
+  // kHopelessLine bytes.
   std::optional<TextLine> next();
   int64_t bytes_read() const { return bytes_read_; }  // taken from the stream so far
   // Whether next() would give its line without waiting for more of the stream.

@@ -1,5 +1,5 @@
 // Lines from read(2), so that a stop signal ends the wait.
-#include "tools/bifrons/lines.h"
+#include "tools/bifrons/line_input.h"
 
 #include <unistd.h>
 
@@ -11,12 +11,12 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr size_t kLongestLine = size_t{1} << 20;
 
-class PlainLines : public LineReader {
+class PlainLines : public LineInput {
  public:
   explicit PlainLines(bool prompting) : prompting_(prompting) {}
 
@@ -60,8 +60,8 @@ class PlainLines : public LineReader {
 
 }  // namespace
 
-std::unique_ptr<LineReader> plain_lines(bool prompting) {
+std::unique_ptr<LineInput> plain_lines(bool prompting) {
   return std::make_unique<PlainLines>(prompting);
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli

@@ -12,13 +12,13 @@ namespace bifrons::testing {
 namespace {
 
 std::vector<TextLine> lines_of(std::string text, size_t piece) {
-  LineReader reader(stream_of(std::move(text), piece));
+  PromptLineReader reader(stream_of(std::move(text), piece));
   std::vector<TextLine> lines;
   while (auto line = reader.next()) lines.push_back(std::move(*line));
   return lines;
 }
 
-TEST(LineReader, EndingsMarksAndMissingLastLineEnd) {
+TEST(PromptLineReader, EndingsMarksAndMissingLastLineEnd) {
   for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{1000}}) {
     const auto lines = lines_of(
         "\xef\xbb\xbf"
@@ -35,7 +35,7 @@ TEST(LineReader, EndingsMarksAndMissingLastLineEnd) {
   }
 }
 
-TEST(LineReader, RandomTextComesBackWhateverThePieces) {
+TEST(PromptLineReader, RandomTextComesBackWhateverThePieces) {
   std::mt19937 random(7);
   const std::vector<std::string> parts{"a", "\xc3\xa9", "\xe7\x8c\xab",
                                        " ", "\t",       "\xf0\x9f\xa6\x8a"};
@@ -55,7 +55,7 @@ TEST(LineReader, RandomTextComesBackWhateverThePieces) {
   }
 }
 
-TEST(LineReader, EachHazardSpoilsItsLineAlone) {
+TEST(PromptLineReader, EachHazardSpoilsItsLineAlone) {
   const std::vector<std::string> hazards{std::string("nul\0here", 8),
                                          "\x01",
                                          "esc \x1b[31m",
@@ -75,7 +75,7 @@ TEST(LineReader, EachHazardSpoilsItsLineAlone) {
   }
 }
 
-TEST(LineReader, TheLongestLineIsReadAndOneByteMoreIsNot) {
+TEST(PromptLineReader, TheLongestLineIsReadAndOneByteMoreIsNot) {
   for (const std::string ending : {"\n", "\r\n", ""}) {
     const std::string longest(kLongestLine, 'x');
     EXPECT_EQ(lines_of(longest + ending, 1000).front().text, longest);
@@ -83,10 +83,10 @@ TEST(LineReader, TheLongestLineIsReadAndOneByteMoreIsNot) {
   }
 }
 
-TEST(LineReader, AHugeLineCostsNoMemoryAndOneError) {
+TEST(PromptLineReader, AHugeLineCostsNoMemoryAndOneError) {
   // 200 MB without a line end, never held: the stream counts what is asked for.
   int64_t given = 0;
-  LineReader reader([&given](std::span<char> room) -> size_t {
+  PromptLineReader reader([&given](std::span<char> room) -> size_t {
     if (given > 200'000'000) return 0;
     std::fill(room.begin(), room.end(), 'x');
     given += static_cast<int64_t>(room.size());
@@ -99,17 +99,17 @@ TEST(LineReader, AHugeLineCostsNoMemoryAndOneError) {
   EXPECT_FALSE(reader.next());
 }
 
-TEST(LineReader, ReadsNoFurtherThanOneBlockAhead) {
+TEST(PromptLineReader, ReadsNoFurtherThanOneBlockAhead) {
   std::string text;
   for (int i = 0; i < 1'000'000; ++i) text += "a prompt of some words\n";
-  LineReader reader(stream_of(text));
+  PromptLineReader reader(stream_of(text));
   reader.next();
   EXPECT_LE(reader.bytes_read(), int64_t{64} << 10);
   for (int i = 0; i < 10'000; ++i) reader.next();
   EXPECT_LE(reader.bytes_read(), (int64_t{64} << 10) + 10'001 * 23);
 }
 
-TEST(LineReader, Utf16IsRefusedAsAWhole) {
+TEST(PromptLineReader, Utf16IsRefusedAsAWhole) {
   EXPECT_THROW(lines_of(std::string("\xff\xfe"
                                     "a\0",
                                     4),
@@ -119,11 +119,11 @@ TEST(LineReader, Utf16IsRefusedAsAWhole) {
 }
 
 // A pipe that is written to in pieces: only whole lines are ready, and the end is.
-TEST(LineReader, IsReadyWhenAWholeLineIs) {
+TEST(PromptLineReader, IsReadyWhenAWholeLineIs) {
   const std::vector<std::string> pieces = {"one\ntw", "o", "\nthr", "ee", ""};
   size_t given = 0, there = 0;
   std::string left;
-  LineReader lines(
+  PromptLineReader lines(
       [&](std::span<char> room) {
         if (left.empty() && given < there) left = pieces[given++];
         const size_t n = std::min(room.size(), left.size());
@@ -150,9 +150,9 @@ TEST(LineReader, IsReadyWhenAWholeLineIs) {
   EXPECT_FALSE(lines.next().has_value());
 }
 
-TEST(LineReader, ALineWithoutEndIsGivenUp) {
+TEST(PromptLineReader, ALineWithoutEndIsGivenUp) {
   uint64_t given = 0;
-  LineReader lines([&](std::span<char> room) {
+  PromptLineReader lines([&](std::span<char> room) {
     std::fill(room.begin(), room.end(), '\0');
     given += room.size();
     return room.size();
@@ -163,10 +163,10 @@ TEST(LineReader, ALineWithoutEndIsGivenUp) {
 }
 
 // A line as long as any, and longer: what has to be kept does not grow.
-TEST(LineReader, BeingReadyNeedsNoMoreRoomThanABlock) {
+TEST(PromptLineReader, BeingReadyNeedsNoMoreRoomThanABlock) {
   for (const size_t length : {kLongestLine - 1, kLongestLine, 3 * kLongestLine}) {
     const std::string text = std::string(length, 'x') + "\nlast\n";
-    LineReader lines(stream_of(text, 1000), [] { return true; });
+    PromptLineReader lines(stream_of(text, 1000), [] { return true; });
     std::vector<std::string> found;
     while (lines.ready()) {
       const auto line = lines.next();

@@ -1,5 +1,5 @@
 // One pass over blocks of 64 KiB; a line that is too long is skipped without being kept.
-#include "src/batch/line_reader.h"
+#include "src/batch/prompt_line_reader.h"
 
 #include <fmt/format.h>
 
@@ -43,11 +43,11 @@ void refuse_endless_line(const std::string& what) {
       fmt::format("{} goes on for more than {} bytes, as no text file does", what, kHopelessLine));
 }
 
-LineReader::LineReader(ByteStream stream, StreamReady ready, Splitting splitting)
+PromptLineReader::PromptLineReader(ByteStream stream, StreamReady ready, Splitting splitting)
     : stream_(std::move(stream)), ready_(std::move(ready)), splitting_(splitting), block_(kBlock) {}
 
 // Takes what is there in front of the end of a line, so that half a line is not taken for a whole.
-bool LineReader::ready() {
+bool PromptLineReader::ready() {
   if (splitting_ == Splitting::kJson) return !ready_ || !left_.empty() || ready_();
   while (ready_ && std::find(left_.begin(), left_.end(), '\n') == left_.end() &&
          left_.size() < block_.size()) {
@@ -62,7 +62,7 @@ bool LineReader::ready() {
   return true;
 }
 
-bool LineReader::refill() {
+bool PromptLineReader::refill() {
   const size_t got = stream_(block_);
   check(got <= block_.size(), "a stream gave more than there was room for");
   left_ = std::span<const char>(block_).first(got);
@@ -70,7 +70,7 @@ bool LineReader::refill() {
   return got > 0;
 }
 
-void LineReader::drop_byte_order_mark() {
+void PromptLineReader::drop_byte_order_mark() {
   // A pipe may give single bytes; gather the first three before judging them.
   size_t have = 0;
   while (have < 3) {
@@ -87,13 +87,13 @@ void LineReader::drop_byte_order_mark() {
   if (start == "\xef\xbb\xbf") left_ = left_.subspan(3);
 }
 
-int LineReader::peek() {
+int PromptLineReader::peek() {
   if (left_.empty() && !refill()) return -1;
   return static_cast<unsigned char>(left_.front());
 }
 
 // Drops the blanks and blank lines in front of it.
-bool LineReader::begins_with_bracket() {
+bool PromptLineReader::begins_with_bracket() {
   for (int c = peek(); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek()) {
     number_ += c == '\n';
     left_ = left_.subspan(1);
@@ -103,7 +103,7 @@ bool LineReader::begins_with_bracket() {
   return bracket;
 }
 
-std::optional<TextLine> LineReader::next() {
+std::optional<TextLine> PromptLineReader::next() {
   if (splitting_ == Splitting::kNone) return whole();
   if (number_ == 0 && bytes_read_ == 0) {
     drop_byte_order_mark();
@@ -119,7 +119,7 @@ std::optional<TextLine> LineReader::next() {
   return next_line();
 }
 
-std::optional<TextLine> LineReader::next_value() {
+std::optional<TextLine> PromptLineReader::next_value() {
   const JsonValues::Source source{[this] { return peek(); }, [this] { left_ = left_.subspan(1); }};
   std::optional<JsonEntry> entry = values_.next(source, lines_follow_);
   if (!entry) return std::nullopt;
@@ -129,7 +129,7 @@ std::optional<TextLine> LineReader::next_value() {
   return line;
 }
 
-std::optional<TextLine> LineReader::whole() {
+std::optional<TextLine> PromptLineReader::whole() {
   if (++number_ > 1) return std::nullopt;
   TextLine file{1, {}, {}};
   file.is_file = true;
@@ -156,7 +156,7 @@ std::optional<TextLine> LineReader::whole() {
   return file;
 }
 
-std::optional<TextLine> LineReader::next_line() {
+std::optional<TextLine> PromptLineReader::next_line() {
   TextLine line;
   bool any = false, too_long = false, ended = false;
   size_t skipped = 0;

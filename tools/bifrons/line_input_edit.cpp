@@ -5,15 +5,15 @@
 #include <cstdlib>
 
 #include "src/bifrons.h"
-#include "tools/bifrons/lines.h"
+#include "tools/bifrons/line_input.h"
 #include "tools/bifrons/signals.h"
 
-namespace bifrons {
+namespace bifrons::cli {
 namespace {
 
 constexpr int kRemembered = 500;
 
-class EditedLines : public LineReader {
+class EditedLines : public LineInput {
  public:
   EditedLines() {
     std::setlocale(LC_CTYPE, "");  // what a character is
@@ -32,6 +32,6 @@ class EditedLines : public LineReader {
 
 }  // namespace
 
-std::unique_ptr<LineReader> terminal_lines() { return std::make_unique<EditedLines>(); }
+std::unique_ptr<LineInput> terminal_lines() { return std::make_unique<EditedLines>(); }
 
-}  // namespace bifrons
+}  // namespace bifrons::cli
