@@ -8,6 +8,7 @@ bash tools/install_deps.sh --tests
 cmake --preset release
 cmake --build --preset release --parallel 2
 
+bash tools/check_format.sh
 if command -v python3 >/dev/null && [[ -f tools/check_layers.py ]]; then
   python3 tools/check_layers.py
 fi

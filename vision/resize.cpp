@@ -1,5 +1,6 @@
 // Pillow's two passes, across and then down, with its fixed-point weights, so that bytes are equal.
-// Pillow 12.2 and later take some tall pictures down first; the models were made with the order here.
+// Pillow 12.2 and later take some tall pictures down first; the models were made with the order
+// here.
 #include "vision/resize.h"
 
 #include <algorithm>

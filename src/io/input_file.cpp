@@ -52,8 +52,7 @@ InputFile open_input(const std::string& path, InputKind kind, bool (*stopped)())
   // O_NONBLOCK: a pipe without a writer would make open() wait for one.
   InputFile file;
   while (true) {
-    file.fd =
-        UniqueFd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+    file.fd = UniqueFd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
     if (file.fd.get() >= 0) break;
     if (errno == EINTR && !stopped()) continue;
     if (errno == EINTR) {

@@ -45,8 +45,10 @@ class Writer {
     constexpr std::string_view kEnd = "<end_of_image>";
     const std::optional<int32_t> end = tokenizer_.id_of(kEnd);
     if (!end) {
-      throw Error(ErrorKind::kData, fmt::format("tokenizer.json: lacks the token {}, which pictures "
-                                                "are shown with", quote(kEnd)));
+      throw Error(ErrorKind::kData,
+                  fmt::format("tokenizer.json: lacks the token {}, which pictures "
+                              "are shown with",
+                              quote(kEnd)));
     }
     flush();
     prompt_.ids.push_back(special_.begin_of_image);

@@ -32,8 +32,7 @@ struct ChatPrompt {
 // are text unless `allow_special`, those in replies always. Throws Error (data): invalid UTF-8,
 // special tokens missing from the vocabulary.
 ChatPrompt chat_prompt(const Tokenizer& tokenizer, std::string_view system,
-                       std::span<const ChatTurn> turns, int64_t picture_tokens,
-                       bool allow_special);
+                       std::span<const ChatTurn> turns, int64_t picture_tokens, bool allow_special);
 
 // The text at which a reply ends though the model did not say so: the user's role.
 std::string_view stop_text(const Tokenizer& tokenizer);

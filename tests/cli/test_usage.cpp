@@ -164,7 +164,8 @@ TEST(Cli, ModelThatIsAFileIsMissing) {
   scratch.write("weights", "");
   const Outcome outcome = run_bifrons({"-m", (scratch / "weights").string(), "a fox"});
   EXPECT_EQ(outcome.exit_code, 66);
-  EXPECT_NE(outcome.err.find("a file, where a model's directory is needed"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("a file, where a model's directory is needed"), std::string::npos)
+      << outcome.err;
 }
 
 TEST(Cli, EmptyModelDirectoryIsAnError) {

@@ -60,7 +60,9 @@ TEST_F(TypesetterTest, HebrewRunsFromRightToLeft) {
 TEST_F(TypesetterTest, MixedLinesKeepTheirOrder) {
   if (!shapes_scripts()) GTEST_SKIP() << "built without HarfBuzz and FriBidi";
   // English with a Hebrew word, and Hebrew with an English one; numbers keep their own order.
-  EXPECT_EQ(drawn("ab \u05d0\u05d1 cd").rgb, drawn("\u202d" "ab \u05d1\u05d0 cd").rgb);
+  EXPECT_EQ(drawn("ab \u05d0\u05d1 cd").rgb, drawn("\u202d"
+                                                   "ab \u05d1\u05d0 cd")
+                                                 .rgb);
   EXPECT_EQ(drawn("\u05d0\u05d1 ab \u05d2\u05d3").rgb,
             drawn("\u202d\u05d3\u05d2 ab \u05d1\u05d0").rgb);
   EXPECT_EQ(drawn("\u05d0 12 \u05d1").rgb, drawn("\u202d\u05d1 12 \u05d0").rgb);

@@ -42,8 +42,8 @@ JobSource bench_jobs(const BatchBenchOptions& options);
 BatchBenchReport measure_batch(const BatchBenchOptions& options,
                                const std::function<void(const std::string&)>& say);
 
-// The lines of `text`, each up to its first tab: a prompt file, or PartiPrompts' table. Throws Error
-// (data) naming `file` when there are none.
+// The lines of `text`, each up to its first tab: a prompt file, or PartiPrompts' table. Throws
+// Error (data) naming `file` when there are none.
 std::vector<std::string> read_prompts(const std::string& text, const std::string& file);
 
 std::string table_of(const BatchBenchReport& report);

@@ -20,7 +20,7 @@ class LineInput {
 std::unique_ptr<LineInput> plain_lines(bool prompting);
 
 // Reads from a terminal with a line to edit and a history, where this build has the library for
-// it (lines_edit.cpp); otherwise plain_lines(true).
+// it (line_input_edit.cpp); otherwise plain_lines(true).
 std::unique_ptr<LineInput> terminal_lines();
 
 }  // namespace bifrons::cli
