@@ -1,5 +1,5 @@
 // Prompts made of templates as sd-dynamic-prompts writes them: {a|b}, {0.5::a|b}, {2$$a|b|c},
-// {1-3$$ and $$a|b|c}, __wildcard__, ${name=value}. README.md says what differs.
+// {1-3$$ and $$a|b|c}, __wildcard__, ${name=value}. docs/batches.md says what differs.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The recipes for benchmarks in README.md, each run on ten lines in the form of its prompt file.
+// The recipes for benchmarks in docs/batches.md, each run on ten lines in the form of its prompt file.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -17,14 +17,14 @@ using nlohmann::json;
 const std::vector<std::string> kThings = {"kite",  "boat", "cat",  "lamp",  "pear",
                                           "house", "car",  "star", "whale", "shoe"};
 
-// The line of README.md that begins so, behind its indentation.
+// The line of docs/batches.md that begins so, behind its indentation.
 std::string recipe(const std::string& start) {
   std::ostringstream text;
-  text << std::ifstream(std::string(BIFRONS_SOURCE_DIR) + "/README.md").rdbuf();
-  const std::string readme = text.str();
-  const size_t at = readme.find("\n    " + start);
+  text << std::ifstream(std::string(BIFRONS_SOURCE_DIR) + "/docs/batches.md").rdbuf();
+  const std::string page = text.str();
+  const size_t at = page.find("\n    " + start);
   if (at == std::string::npos) return {};
-  return readme.substr(at + 5, readme.find('\n', at + 1) - at - 5);
+  return page.substr(at + 5, page.find('\n', at + 1) - at - 5);
 }
 
 class CliBenchmarks : public CliBatch {
@@ -32,7 +32,7 @@ class CliBenchmarks : public CliBatch {
   // Runs a recipe as it stands there, in a shell that has the program on its path.
   void run_recipe(const std::string& start) const {
     const std::string command = recipe(start);
-    ASSERT_FALSE(command.empty()) << "README.md has no recipe " << start;
+    ASSERT_FALSE(command.empty()) << "docs/batches.md has no recipe " << start;
     const std::filesystem::path program = BIFRONS_BINARY;
     const std::string shell = "cd '" + scratch.path().string() + "' && export BIFRONS_MODEL='" +
                               toy_model() + "' PATH='" + program.parent_path().string() +
