@@ -1,4 +1,5 @@
-// The recipes for benchmarks in docs/batches.md, each run on ten lines in the form of its prompt file.
+// The recipes for benchmarks in docs/batches.md, each run on ten lines in the form of its prompt
+// file.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
