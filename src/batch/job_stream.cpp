@@ -230,10 +230,21 @@ void JobStream::choose_seeds() {
   }
   const std::optional<std::string> own = own_name();
   const uint64_t name = ManifestIndex::hash(own.value_or(""));
+  c.has_own_name = own.has_value();
   if (!own || !names_.contains(name)) return;
+  c.follows = true;
   c.steps_aside = false;  // it asks for a file that is there, not for another one
+}
+
+// Gives a picture of such a line the seed of the one that has its name. Where none has, the line
+// asks for more pictures than that before it, and those make way like any.
+void JobStream::follow(PictureJob& job, int64_t number) {
+  Current& c = *current_;
+  const uint64_t name = ManifestIndex::hash(without_case(name_of(job)));
   const auto stepped = stepped_.find(name);
-  c.offset = stepped == stepped_.end() ? 0 : stepped->second;
+  c.steps_aside = !names_.contains(name);
+  if (!c.steps_aside) c.offset = stepped == stepped_.end() ? number : stepped->second;
+  fill_in(job.request, number, c.offset);
 }
 
 // The name that the line itself asks for, of its first picture and in small letters; nothing where
@@ -290,15 +301,16 @@ PictureJob JobStream::make(int64_t number) {
   job.random_seed = is_random(c.line, options_);
   if (c.expansion) job.template_text = *c.line.prompt;
   job.request = request_of_line();
-  for (fill_in(job.request, number, c.offset);
-       c.steps_aside && seen_.contains(hash_of(job.request));
+  job.format = format_of_line();
+  fill_in(job.request, number, c.offset);
+  if (c.follows) follow(job, number);
+  for (; c.steps_aside && seen_.contains(hash_of(job.request));
        fill_in(job.request, number, ++c.offset)) {
     c.has_stepped = true;
     check_stop();
   }
   ++c.offset;
   if (c.steps_aside && c.has_stepped) offsets_[c.kind] = c.offset;
-  job.format = format_of_line();
   job.key = picture_key(job.request, job.format, options_);
   job.file_name = name_of(job);
   return job;
@@ -392,7 +404,7 @@ std::optional<JobStream::Item> JobStream::place(PictureJob job) {
   if (!is_new) {
     job.repeat = ++repeats_[name];
     ++duplicates_;
-  } else if (job.number == 1 && current_->steps_aside && current_->offset > 1) {
+  } else if (current_->has_own_name && current_->offset > job.number) {
     stepped_[name] = current_->offset - 1;
   }
   return job;

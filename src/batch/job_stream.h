@@ -129,6 +129,8 @@ class JobStream {
     int64_t offset = 0;        // of the next picture's seed from the first, in drawings
     bool steps_aside = false;  // for pictures that lines before it give
     bool has_stepped = false;
+    bool follows = false;  // it asks for files that a line before it gives
+    bool has_own_name = false;
     uint64_t kind = 0;  // hash of prompt and settings
     std::optional<DrawRequest> checked{};
     std::string fault;  // of that one
@@ -144,6 +146,7 @@ class JobStream {
   void choose_seeds();
   uint64_t random_seed_of_line();
   PictureJob make(int64_t number);
+  void follow(PictureJob& job, int64_t number);
   DrawRequest request_of_line() const;
   void fill_in(DrawRequest& request, int64_t number, int64_t offset);
   std::string name_of(const PictureJob& job) const;
@@ -168,7 +171,8 @@ class JobStream {
   std::unordered_map<uint64_t, int64_t> repeats_;  // of names that have some, by hash
   SeenPictures seen_;                              // prompts with settings and seeds
   std::unordered_map<uint64_t, int64_t> offsets_;  // of the next line of a kind that has stepped
-  std::unordered_map<uint64_t, int64_t> stepped_;  // offsets of lines, by their first name's hash
+  std::unordered_map<uint64_t, int64_t>
+      stepped_;  // offsets of pictures with names of their own, by those' hash
   int64_t lines_ = 0, duplicates_ = 0, index_ = 0;
 };
 

@@ -171,6 +171,23 @@ TEST(Repeats, OfANameThatIsAskedForAgain) {
   EXPECT_EQ(all.bad.size(), 1u) << "Y.png would be y.png on some disks";
 }
 
+// What it asks for beyond those files is further pictures, which no other line has.
+TEST(Repeats, OfANameThatIsAskedForAgainWithMore) {
+  const uint64_t fox = seed_of_prompt("a fox");
+  const std::string lines =
+      "a fox --id x --count 2\na fox --id y\na fox --id x --count 4\na fox --id z\n";
+  const Jobs all = jobs_of(lines + "a fox --id x --count 5\n");
+  EXPECT_EQ(all.seeds(), (Seeds{fox, fox + 1, fox + 2, fox + 3, fox + 4, fox + 5, fox + 6}));
+  EXPECT_EQ(all.repeats.size(), 6u);
+  EXPECT_TRUE(all.bad.empty()) << all.bad.front().reason;
+  for (const PictureJob& job : all.repeats) {
+    for (const PictureJob& first : all.drawn) {
+      const bool same = first.file_name == job.file_name;
+      EXPECT_EQ(same, first.request.seed == job.request.seed) << job.file_name;
+    }
+  }
+}
+
 TEST(Repeats, OfTemplates) {
   JobOptions options{.expand = true};
   const auto prompts = [](const Jobs& jobs) {
