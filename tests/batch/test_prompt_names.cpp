@@ -17,7 +17,7 @@ TEST(SettingNames, OtherProgramsNamesMeanWhatTheySay) {
         "uncond"}},
       {Field::kCount,
        {"n", "count", "parallel_size", "num_images_per_prompt", "num_samples", "number_of_samples",
-        "num_images", "numberOfImages", "n_images", "num_outputs"}},
+        "num_images", "numberOfImages", "n_images", "num_outputs", "num_return_sequences"}},
       {Field::kBatchSize, {"batch_size", "batchSize", "n_samples"}},
       {Field::kBatches, {"n_iter", "batch_count", "Batch count"}},
       {Field::kTopK, {"top_k", "topk", "topK", "Top K", "TOP-K"}},
@@ -55,7 +55,12 @@ TEST(SettingNames, WhatLooksLikeASettingIsAskedAbout) {
                                  "prompts",
                                  "captoin",
                                  "batch_sizes",
-                                 "num_image_per_prompt"}) {
+                                 "num_image_per_prompt",
+                                 "num_imgs",
+                                 "image_count",
+                                 "pictures_per_prompt",
+                                 "num_return_images",
+                                 "repeats"}) {
     EXPECT_FALSE(field_of(name)) << name;
     EXPECT_FALSE(nearly_field(name).empty()) << name;
   }
