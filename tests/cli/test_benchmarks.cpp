@@ -56,7 +56,7 @@ TEST_F(CliBenchmarks, GenEval) {
     lines.push_back(line.dump());
   }
   std::string text;
-  for (const std::string& line : lines) text += line + "\n";
+  for (const std::string& line : lines) text += (text.empty() ? "" : "\n") + line;  // no last one
   scratch.write("evaluation_metadata.jsonl", text);
   run_recipe("bifrons batch evaluation_metadata.jsonl");
   run_recipe("n=0; while read");
@@ -96,13 +96,13 @@ TEST_F(CliBenchmarks, T2ICompBench) {
 }
 
 TEST_F(CliBenchmarks, DpgBench) {
-  std::string text = "id,prompt\n";
+  std::filesystem::create_directory(scratch / "prompts");
   for (size_t i = 0; i < kThings.size(); ++i) {
-    text += "item_" + std::to_string(i) + ",\"A long, detailed look at a " + kThings[i] +
-            " on a wooden table, beside which two cups stand.\"\n";
+    scratch.write("prompts/item_" + std::to_string(i) + ".txt",
+                  "A long, detailed look at a " + kThings[i] +
+                      " on a wooden table.\nBeside it two \"cups\" stand -- empty.\n");
   }
-  scratch.write("dpg.csv", text);
-  run_recipe("bifrons batch dpg.csv");
+  run_recipe("bifrons batch prompts/ -o dpg");
   const auto sheets = pictures("dpg-grids");
   ASSERT_EQ(sheets.size(), 10u);
   const auto read = [](const std::string& file) {
