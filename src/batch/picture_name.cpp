@@ -31,6 +31,7 @@ Placeholder parse_placeholder(std::string_view inside) {
   if (colon == std::string_view::npos) return found;
   std::string_view width = inside.substr(colon + 1);
   if (width.ends_with('d')) width.remove_suffix(1);
+  if (width.size() == 3 && width.starts_with('0')) width.remove_prefix(1);
   if (width.empty() || width.size() > 2 ||
       width.find_first_not_of("0123456789") != std::string_view::npos) {
     refuse(quote(fmt::format("{{{}}}", inside), 60) +

@@ -99,6 +99,7 @@ TEST(PictureName, PlaceholdersAreFilledIn) {
   EXPECT_EQ(name("{number}{number:2}{number:02d}{number+1:02}{index}{line}{seed:04}"),
             "303030451"
             "20042");
+  EXPECT_EQ(name("{seed:020}-{number:012d}"), "00000000000000000042-000000000003");
   EXPECT_EQ(name("{id}-{slug}"), "fox-a-fox-in-the-snow");
   EXPECT_EQ(name("{prompt}_{number:06}"), "A Fox- -in- the-snow._000003");
   EXPECT_EQ(name("{prompt}/x"), "A Fox- -in- the-snow/x");
@@ -119,12 +120,29 @@ TEST(PictureName, NumbersTellPicturesApart) {
 }
 
 TEST(PictureName, PatternsThatCannotBe) {
-  for (const std::string pattern :
-       {"../{id}",     "/{id}",      "{id}/../x",    "{id",          "id}",
-        "{",           "}",          "{a{b}}",       "{number:}",    "{number:99999999}",
-        "{number:-4}", "{number:x}", "{number:04x}", "%04d",         "a%d",
-        "a\u202e{id}", "{id}.",      "{id} ",        "a/{id}/b/c/d", "{id}//x",
-        "CON/{id}"}) {
+  for (const std::string pattern : {"../{id}",
+                                    "/{id}",
+                                    "{id}/../x",
+                                    "{id",
+                                    "id}",
+                                    "{",
+                                    "}",
+                                    "{a{b}}",
+                                    "{number:}",
+                                    "{number:99999999}",
+                                    "{number:-4}",
+                                    "{number:x}",
+                                    "{number:04x}",
+                                    "{number:0100}",
+                                    "{number:100}",
+                                    "%04d",
+                                    "a%d",
+                                    "a\u202e{id}",
+                                    "{id}.",
+                                    "{id} ",
+                                    "a/{id}/b/c/d",
+                                    "{id}//x",
+                                    "CON/{id}"}) {
     EXPECT_NE(refusal_of([&] { check_output_name(pattern); }), "") << pattern;
   }
   for (const std::string pattern :

@@ -365,7 +365,7 @@ class Batch {
     watch.note(summary(counts, seconds));
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
       watch.note(
-          fmt::format("{} pictures of earlier runs, which {} does not ask for as it is now, "
+          fmt::format("{} pictures of earlier runs, which nothing in {} asks for now, "
                       "stay there and are listed; --fresh removes them",
                       others, source_.name()));
     }
