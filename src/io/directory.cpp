@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
@@ -36,6 +38,18 @@ std::string_view kind_of(mode_t mode) {
   if (S_ISFIFO(mode)) return "a pipe";
   if (S_ISSOCK(mode)) return "a socket";
   return "a device";
+}
+
+// What an entry that cannot be opened is when it is a link that leads nowhere.
+std::optional<std::string> dangling_link(int directory, const std::string& name) {
+  std::array<char, 4096> target;
+  const ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
+  if (length <= 0) return std::nullopt;
+  const std::string path(target.data(), static_cast<size_t>(length));
+  struct stat status {};
+  const bool begun = ::fstatat(directory, (path + ".incomplete").c_str(), &status, 0) == 0;
+  return fmt::format("is a link to {}, {}; download it again", quote(path),
+                     begun ? "whose download is not finished" : "which is not there");
 }
 
 }  // namespace
@@ -105,10 +119,14 @@ File Directory::open_file(const std::string& name) const {
   UniqueFd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status {};
   if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) {
-    const std::string reason = errno == ENOENT ? "no such file" : system_message(errno);
-    const bool odd = errno == ENXIO;  // a socket, or a device without a driver
+    const int code = errno;
+    const bool odd = code == ENXIO;  // a socket, or a device without a driver
+    const std::string reason = odd ? "not a regular file"
+                               : code != ENOENT
+                                   ? system_message(code)
+                                   : dangling_link(fd_.get(), name).value_or("no such file");
     throw Error(odd ? ErrorKind::kData : ErrorKind::kMissing,
-                fmt::format("{}: {}", shown(name), odd ? "not a regular file" : reason));
+                fmt::format("{}: {}", shown(name), reason));
   }
   if (!S_ISREG(status.st_mode)) {
     refuse(shown(name), fmt::format("is {}, not a regular file", kind_of(status.st_mode)));

@@ -61,6 +61,10 @@ std::optional<std::string> other_kind_of_file(std::string_view front, std::strin
     return "is an HDF5 file (Keras), which is not read; take the model's .safetensors or .bin "
            "files";
   }
+  if (wanted == "JSON" && (front.starts_with("\xff\xfe") || front.starts_with("\xfe\xff") ||
+                           front.starts_with("{\0"sv) || front.starts_with("\0{"sv))) {
+    return "is UTF-16 text; save it as UTF-8";
+  }
   const std::string text = lower_case(without_leading_space(front));
   for (const std::string_view tag : {"<!doctype html", "<html", "<head", "<!--", "<?xml"}) {
     if (!text.starts_with(tag)) continue;

@@ -22,6 +22,21 @@ constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 constexpr int64_t kLargestFile = int64_t{32} << 20;
 
+// Throws Error (missing) when there is none, naming what other programs have in its place.
+void check_tokenizer_there(const Directory& folder) {
+  if (folder.contains(kTokenizerFile)) return;
+  for (const char* other : {"tokenizer.model", "vocab.json", "merges.txt"}) {
+    if (!folder.contains(other)) continue;
+    throw Error(ErrorKind::kMissing,
+                fmt::format("{}: no such file; {} cannot stand for it; save the tokenizer with "
+                            "transformers (AutoTokenizer.save_pretrained)",
+                            folder.shown(kTokenizerFile), other));
+  }
+  throw Error(ErrorKind::kMissing,
+              fmt::format("{}: no such file; download it from where the weights are from",
+                          folder.shown(kTokenizerFile)));
+}
+
 }  // namespace
 
 struct Tokenizer::State {
@@ -38,6 +53,7 @@ Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::open(const std::string& directory) {
   const Directory folder = Directory::open(directory);
+  check_tokenizer_there(folder);
   const auto read = [&](const char* file) { return folder.read_file(file, kLargestFile); };
   Tokenizer tokenizer = parse(read(kTokenizerFile), folder.shown(kTokenizerFile));
   const bool adds_bos =

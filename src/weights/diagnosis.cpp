@@ -11,6 +11,8 @@
 namespace bifrons {
 namespace {
 
+constexpr size_t kMostFolders = 1000;  // that are looked into
+
 constexpr std::string_view kTakeOthers = "take the model's .safetensors or .bin files";
 
 struct Ending {
@@ -18,7 +20,7 @@ struct Ending {
   std::string_view clause;  // after the file's name
 };
 
-constexpr std::array<Ending, 9> kOtherFormats{{
+constexpr std::array<Ending, 10> kOtherFormats{{
     {".gguf", "is a GGUF file, which is not read"},
     {".ggml", "is a GGML file, which is not read"},
     {".onnx", "is an ONNX graph, which is not read"},
@@ -27,6 +29,7 @@ constexpr std::array<Ending, 9> kOtherFormats{{
     {".msgpack", "is a Flax file, which is not read"},
     {".tflite", "is a TensorFlow Lite file, which is not read"},
     {".mlmodel", "is a Core ML file, which is not read"},
+    {".npz", "is an archive of NumPy arrays (MLX), which is not read"},
     {".engine", "is a TensorRT engine, which is not read"},
 }};
 
@@ -85,12 +88,54 @@ std::optional<std::string> other_program(const std::vector<std::string>& names) 
   return std::nullopt;
 }
 
+// A model one folder further down, as archives and downloads leave it.
+std::optional<std::string> model_below(const Directory& directory,
+                                       const std::vector<std::string>& names) {
+  if (directory.contains("config.json")) return std::nullopt;
+  for (size_t i = 0; i < std::min(names.size(), kMostFolders); ++i) {
+    if (!directory.contains(names[i] + "/config.json")) continue;
+    return fmt::format("holds no config.json, but its folder {} does; name that one",
+                       quote(names[i]));
+  }
+  return std::nullopt;
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
 }  // namespace
+
+std::optional<std::string> oddly_named_weights(const Directory& directory) {
+  for (const std::string& name : directory.names()) {
+    const std::string lower = lower_case(name);
+    if (lower.ends_with(".json") || lower.ends_with(".md") || lower.ends_with(".txt")) continue;
+    if (lower.starts_with("ggml") && lower.ends_with(".bin")) {
+      return fmt::format("{} is a GGML file, which is not read; {}", quote(name), kTakeOthers);
+    }
+    const bool safetensors = lower.find(".safetensors") != std::string::npos;
+    if (!safetensors && lower.find(".bin") == std::string::npos) continue;
+    return fmt::format("holds {}; call it {} if it holds the model's weights", quote(name),
+                       safetensors ? "model.safetensors" : "pytorch_model.bin");
+  }
+  for (const std::string& name : directory.names()) {
+    for (const std::string_view file : {"model.safetensors", "pytorch_model.bin"}) {
+      if (!directory.contains(fmt::format("{}/{}", name, file))) continue;
+      return fmt::format("holds its weights in a folder, {}; move them up beside config.json",
+                         quote(name));
+    }
+  }
+  return std::nullopt;
+}
 
 std::optional<std::string> other_kind_of_directory(const Directory& directory) {
   const std::vector<std::string> names = directory.names();
   if (names.empty()) return "is empty";
   if (const auto program = other_program(names)) return program;
+  if (const auto below = model_below(directory, names)) return below;
   if (const auto file = ending_with(names, kUnfinished)) {
     return fmt::format("holds an unfinished download, {}; finish it or download it again",
                        quote(file->first));

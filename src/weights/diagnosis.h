@@ -14,6 +14,10 @@ namespace bifrons {
 // ...". Nothing when it is not known. Only names are looked at.
 std::optional<std::string> other_kind_of_directory(const Directory& directory);
 
+// The same of a directory with a config, but without weights under a name that is read, of which
+// `other_kind_of_directory` knows nothing.
+std::optional<std::string> oddly_named_weights(const Directory& directory);
+
 // A file `<stem>-00002-of-00005<suffix>`.
 struct PartName {
   std::string stem;

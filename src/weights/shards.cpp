@@ -165,7 +165,9 @@ WeightFiles find_weight_files(const Directory& directory) {
     }
     return *std::move(files);
   }
-  if (const auto other = other_kind_of_directory(directory)) {
+  auto other = other_kind_of_directory(directory);
+  if (!other) other = oddly_named_weights(directory);
+  if (other) {
     throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(directory.path()), *other));
   }
   throw Error(ErrorKind::kMissing,

@@ -163,6 +163,7 @@ TEST_F(Models, OtherThingsThanModels) {
   holds("model_index.json", 66, "holds a diffusers pipeline");
   holds("Janus-Pro-1B.zip", 66, "unpack it");
   holds("model.safetensors.part", 66, "holds an unfinished download");
+  holds("weights.npz", 66, "is an archive of NumPy arrays (MLX), which is not read");
   holds("notes.txt", 66, "config.json\": no such file; is this the model's directory?");
   fs::create_directories(scratch_ / "ollama/blobs");
   fs::create_directories(scratch_ / "ollama/manifests");
@@ -175,6 +176,62 @@ TEST_F(Models, OtherThingsThanModels) {
   expect_refused("m/model.safetensors", 66, "name the directory that it is in, \"m\"");
   scratch_.write("m/config.json", R"({"model_type":"multi_modality","vision_gen_enc_config":{}})");
   expect_refused("m", 65, "describes JanusFlow");
+}
+
+TEST_F(Models, FilesUnderOtherNamesAndInOtherPlaces) {
+  for (const char* name : {"model (1).safetensors", "model.safetensors (1)", "model.SAFETENSORS"}) {
+    copy("toy-f32", "m");
+    fs::rename(scratch_ / "m/model.safetensors", scratch_ / "m" / name);
+    expect_refused("m", 66, "holds \"" + std::string(name) + "\"; call it model.safetensors if");
+    fs::remove_all(scratch_ / "m");
+  }
+  copy("toy-f32", "above/Janus-Pro-1B");
+  expect_refused("above", 66, "its folder \"Janus-Pro-1B\" does; name that one");
+  copy("toy-f32", "m");
+  fs::create_directory(scratch_ / "m/weights");
+  fs::rename(scratch_ / "m/model.safetensors", scratch_ / "m/weights/model.safetensors");
+  expect_refused("m", 66, "holds its weights in a folder, \"weights\"; move them up");
+}
+
+TEST_F(Models, WithoutATokenizer) {
+  copy("toy-f32", "m");
+  fs::remove(scratch_ / "m/tokenizer.json");
+  const auto refused = [&](std::string_view text) {
+    const Outcome drawn = draw("m");  // inspect needs none
+    EXPECT_EQ(drawn.exit_code, 66);
+    EXPECT_NE(drawn.err.find(text), std::string::npos) << drawn.err;
+  };
+  refused("tokenizer.json\": no such file; download it");
+  scratch_.write("m/tokenizer.model", "x");
+  refused("no such file; tokenizer.model cannot stand for it");
+}
+
+TEST_F(Models, LinksThatLeadNowhere) {
+  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
+    copy("toy-f32", "m");
+    const fs::path file = scratch_ / "m" / name;
+    fs::remove(file);
+    fs::create_symlink("../blobs/b1", file);
+    expect_refused("m", 66, "is a link to \"../blobs/b1\", which is not there; download it again");
+    fs::create_directory(scratch_ / "blobs");
+    scratch_.write("blobs/b1.incomplete", "x");
+    expect_refused("m", 66, "is a link to \"../blobs/b1\", whose download is not finished");
+    fs::remove_all(scratch_ / "blobs");
+    fs::remove_all(scratch_ / "m");
+  }
+}
+
+TEST_F(Models, ConfigsOfEditorsThatWriteUtf16) {
+  copy("toy-f32", "m");
+  const std::string config = scratch_.read("m/config.json");
+  for (const bool little : {true, false}) {
+    std::string wide = little ? "\xff\xfe" : "\xfe\xff";
+    for (const char c : config) wide += little ? std::string{c, '\0'} : std::string{'\0', c};
+    scratch_.write("m/config.json", wide);
+    expect_refused("m", 65, "is UTF-16 text; save it as UTF-8");
+    scratch_.write("m/config.json", wide.substr(2));
+    expect_refused("m", 65, "is UTF-16 text; save it as UTF-8");
+  }
 }
 
 // Refused by what they are, before a byte is read: nothing waits, nothing fills the memory.
