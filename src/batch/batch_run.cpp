@@ -233,6 +233,7 @@ void BatchRun::finish() {
     {
       const std::lock_guard lock(mutex_);
       ++counts_.failed;
+      ++counts_.failed_repeats;
     }
     fail_line(line.place, line.id, fault_of_repeat(line.listing.entry.file_name));
   }

@@ -26,10 +26,11 @@ struct BatchCounts {
   int64_t done_before = 0;  // skipped
   int64_t taken = 0;        // given to an engine
   int64_t drawn = 0;        // durable
-  int64_t failed = 0;       // given to an engine without becoming a picture
+  int64_t failed = 0;       // given to an engine without becoming a picture, or a repeat of one
   int64_t duplicates = 0;
-  int64_t changed = 0;     // of those taken: drawn before with other settings
-  int64_t damaged = 0;     // of those taken: drawn before, file gone or not what was listed
+  int64_t failed_repeats = 0;  // of the duplicates, and of those failed
+  int64_t changed = 0;         // of those taken: drawn before with other settings
+  int64_t damaged = 0;         // of those taken: drawn before, file gone or not what was listed
   int64_t listed = 0;      // of all shards: asked for and drawn before, whatever its settings were
   int64_t file_bytes = 0;  // of the prompt file, read so far
   int64_t written_bytes = 0;

@@ -317,10 +317,12 @@ TEST_F(Models, NothingIsDrawnFromNumbersThatAreNotFinite) {
     EXPECT_NE(refused.err.find("stop being finite"), std::string::npos) << refused.err;
     EXPECT_FALSE(fs::exists(scratch_ / "q.png")) << command[0];
   }
-  scratch_.write("p.txt", "a fox\na cat\n");
+  scratch_.write("p.txt", "a fox --seed 1\na cat\na fox --seed 1\n");
   const Outcome batch = run({"batch", "-m", "m", "p.txt", "-o", "out"});
   EXPECT_EQ(batch.exit_code, 3) << batch.err;
   EXPECT_NE(batch.err.find("p.txt:2: "), std::string::npos) << batch.err;
+  EXPECT_EQ(batch.err.find("are listed with it"), std::string::npos) << batch.err;
+  EXPECT_NE(batch.err.find("3 failed"), std::string::npos) << batch.err;
   EXPECT_EQ(scratch_.read("out/metadata.jsonl"), "");
 }
 

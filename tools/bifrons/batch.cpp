@@ -382,8 +382,8 @@ class Batch {
     if (counts.done_before > 0) text += fmt::format(", {} were done before", counts.done_before);
     if (counts.changed > 0) text += fmt::format(", {} were changed", counts.changed);
     if (counts.damaged > 0) text += fmt::format(", {} were damaged or gone", counts.damaged);
-    if (counts.duplicates > 0)
-      text += fmt::format(", {} repeat one and are listed with it", counts.duplicates);
+    const int64_t repeats = counts.duplicates - counts.failed_repeats;
+    if (repeats > 0) text += fmt::format(", {} repeat one and are listed with it", repeats);
     const int64_t failed = counts.failed + counts.bad_lines;
     if (failed > 0) text += fmt::format(", {} failed", failed);
     return text;
