@@ -117,7 +117,9 @@ std::optional<std::string> oddly_named_weights(const Directory& directory) {
       return fmt::format("{} is a GGML file, which is not read; {}", quote(name), kTakeOthers);
     }
     const bool safetensors = lower.find(".safetensors") != std::string::npos;
-    if (!safetensors && lower.find(".bin") == std::string::npos) continue;
+    const bool torch =
+        lower.find("model") != std::string::npos && lower.find(".bin") != std::string::npos;
+    if (!safetensors && !torch) continue;
     return fmt::format("holds {}; call it {} if it holds the model's weights", quote(name),
                        safetensors ? "model.safetensors" : "pytorch_model.bin");
   }

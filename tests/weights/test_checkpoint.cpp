@@ -73,6 +73,9 @@ TEST(Checkpoint, SaysThatNothingIsThere) {
   expect_contains(refusal(directory, ErrorKind::kMissing), "is empty");
   directory.write("optimizer.bin", "x");
   expect_contains(refusal(directory, ErrorKind::kMissing), "holds neither model.safetensors nor");
+  directory.write("pytorch_model (1).bin", "x");
+  expect_contains(refusal(directory, ErrorKind::kMissing),
+                  "holds \"pytorch_model (1).bin\"; call it pytorch_model.bin if");
   refusal_of([] { Checkpoint::open("/nonexistent/model"); }, ErrorKind::kMissing);
   directory.write("one.safetensors", shard("a"));
   directory.write("two.safetensors", shard("b"));
