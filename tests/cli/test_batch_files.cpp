@@ -119,6 +119,7 @@ TEST_F(CliBatchFiles, WhateverStandsInAFolderIsABadLineOfItsOwn) {
 TEST_F(CliBatchFiles, RefusalsNameTheFile) {
   fs::create_directory(scratch / "none");
   EXPECT_EQ(batch("none").exit_code, 65);
+  EXPECT_EQ(batch("nowhere/").exit_code, 66);
   scratch.write("a.txt", "a fox\n");
   const Outcome missing = batch_of({"a.txt", "gone.txt"});
   EXPECT_EQ(missing.exit_code, 66);

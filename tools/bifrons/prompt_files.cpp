@@ -23,6 +23,7 @@ constexpr size_t kMostCaptions = 1'000'000;  // of a folder, whose names are hel
 PromptFormat format_of(const std::string& path, const std::string& format) {
   if (!format.empty()) return *prompt_format_of("x." + format);
   if (const auto found = prompt_format_of(path)) return *found;
+  if (path.ends_with('/')) throw Error(ErrorKind::kMissing, quote(path) + ": no such folder");
   constexpr const char* kFormats = "txt, jsonl, json, csv or tsv";
   throw Error(ErrorKind::kUsage, path == "-"
                                      ? fmt::format("stdin needs --format {}", kFormats)
