@@ -2,7 +2,6 @@
 #include "src/batch/merge.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "src/batch/random_base.h"
 #include "src/batch/store.h"
 #include "src/io/durable_file.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -142,10 +142,11 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   const std::string target = plain(output);
   std::vector<std::string> sources{target};
   bool in_place = false;
+  std::set<fs::path> taken;  // one that is named twice would wait for its own lock
   for (const std::string& each : directories) {
     if (same_directory(each, target)) {
       in_place = true;
-    } else {
+    } else if (taken.insert(whole_path(each)).second) {
       sources.push_back(plain(each));
     }
   }

@@ -62,6 +62,14 @@ class MergeTest : public ::testing::Test {
   const TemporaryDirectory scratch;
 };
 
+TEST_F(MergeTest, TheSameDirectoryTwiceIsOne) {
+  draw(4);
+  const MergeReport report =
+      merge_batches({path(), path() + "/.", path() + "/../out/"}, path("merged"));
+  EXPECT_EQ(report.problems, Problems{});
+  EXPECT_EQ(report.pictures, 4);
+}
+
 TEST_F(MergeTest, LinesThatAreGoneAreMissed) {
   draw(12);
   EXPECT_EQ(check(), Problems{});
