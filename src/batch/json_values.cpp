@@ -3,8 +3,17 @@
 
 #include <fmt/format.h>
 
+#include "kernels/error.h"
+
 namespace bifrons {
 namespace {
+
+[[noreturn]] void refuse_endless(size_t bytes) {
+  throw Error(ErrorKind::kData,
+              fmt::format("an entry goes on for more than {} bytes, as none of a file of prompts "
+                          "does",
+                          bytes));
+}
 
 bool is_blank(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -44,8 +53,10 @@ JsonEntry JsonValues::value(const Source& source) const {
   JsonEntry entry;
   ValueEnd end;
   bool too_long = false;
+  size_t bytes = 0;
   for (int c = source.peek(); c >= 0 && !end.ends_before(c); c = source.peek()) {
     source.take();
+    if (++bytes > hopeless_) refuse_endless(hopeless_);
     too_long = too_long || entry.text.size() == longest_;
     // Outside of strings every blank is as good as another, and a line may hold no CR.
     if (!too_long) entry.text += c == '\r' && !end.in_string() ? ' ' : static_cast<char>(c);
@@ -61,7 +72,7 @@ JsonEntry JsonValues::value(const Source& source) const {
 }
 
 std::optional<JsonEntry> JsonValues::next(const Source& source, bool one_array) {
-  while (true) {
+  for (size_t blanks = 0;;) {
     const int c = source.peek();
     if (c < 0) {
       if (!inside_) return std::nullopt;
@@ -70,6 +81,7 @@ std::optional<JsonEntry> JsonValues::next(const Source& source, bool one_array) 
     }
     if (is_blank(c)) {
       source.take();
+      if (++blanks > hopeless_) refuse_endless(hopeless_);
     } else if (!inside_ && c == '[') {
       source.take();
       inside_ = empty_ = true;

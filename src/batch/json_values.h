@@ -23,9 +23,11 @@ class JsonValues {
     std::function<void()> take;
   };
 
-  explicit JsonValues(size_t longest) : longest_(longest) {}
+  // `hopeless`: bytes of a value, or of blanks before it, after which no end is looked for.
+  JsonValues(size_t longest, size_t hopeless) : longest_(longest), hopeless_(hopeless) {}
 
-  // The next value. Nothing at the end, or behind a closed array when `one_array`.
+  // The next value. Nothing at the end, or behind a closed array when `one_array`. Throws Error
+  // (data) when a value goes on for more than `hopeless` bytes.
   std::optional<JsonEntry> next(const Source& source, bool one_array);
   // Whether a bracket was opened that is not closed yet.
   bool inside_array() const { return inside_; }
@@ -33,7 +35,7 @@ class JsonValues {
  private:
   JsonEntry value(const Source& source) const;
 
-  size_t longest_;
+  size_t longest_, hopeless_;
   bool inside_ = false;
   bool needs_comma_ = false;
   bool empty_ = true;

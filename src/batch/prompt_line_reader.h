@@ -45,8 +45,8 @@ class PromptLineReader {
                             Splitting splitting = Splitting::kLines);
 
   // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does, when all of it
-  // is one line that carriage returns alone divide, or when a line does not end within
-  // kHopelessLine bytes.
+  // is one line that carriage returns alone divide, or when a line or an entry does not end
+  // within kHopelessLine bytes.
   std::optional<TextLine> next();
   int64_t bytes_read() const { return bytes_read_; }  // taken from the stream so far
   // Whether next() would give its line without waiting for more of the stream.
@@ -65,7 +65,7 @@ class PromptLineReader {
   StreamReady ready_;
   Splitting splitting_;
   bool lines_follow_ = false;  // behind the array
-  JsonValues values_{kLongestLine};
+  JsonValues values_{kLongestLine, kHopelessLine};
   std::vector<char> block_;
   std::span<const char> left_;  // of the block
   int64_t bytes_read_ = 0;

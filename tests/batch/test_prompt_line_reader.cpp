@@ -162,6 +162,19 @@ TEST(PromptLineReader, ALineWithoutEndIsGivenUp) {
   EXPECT_LT(given, 2 * kHopelessLine);
 }
 
+TEST(PromptLineReader, AnEntryWithoutEndIsGivenUp) {
+  for (const char endless : {'a', ' '}) {
+    int taken = 0;
+    const JsonValues::Source source{[&]() -> int { return taken == 0 ? '[' : endless; },
+                                    [&] { ++taken; }};
+    JsonValues values(10, 1000);
+    const std::string why =
+        testing::refusal_of([&] { values.next(source, false); }, ErrorKind::kData);
+    EXPECT_NE(why.find("more than 1000 bytes"), std::string::npos) << why;
+    EXPECT_LT(taken, 1010);
+  }
+}
+
 // A line as long as any, and longer: what has to be kept does not grow.
 TEST(PromptLineReader, BeingReadyNeedsNoMoreRoomThanABlock) {
   for (const size_t length : {kLongestLine - 1, kLongestLine, 3 * kLongestLine}) {
