@@ -38,6 +38,14 @@ std::string automatic_name(const PictureJob& job, const std::string& slug_of_pro
                      ending_of(job.format));
 }
 
+// Whether `value` is `number`, also with the fraction that pandas gives to whole numbers: 384.0.
+bool is_number(std::string_view value, std::string_view number) {
+  if (!value.starts_with(number)) return false;
+  value.remove_prefix(number.size());
+  return value.empty() || (value.size() > 1 && value[0] == '.' &&
+                           value.find_first_not_of('0', 1) == std::string_view::npos);
+}
+
 // Prompt files of other tools may say how large a picture shall be; a model draws one size.
 void check_size(const PromptLine& line, int64_t side) {
   const auto refuse = [&](const std::string& name, std::string_view value) {
@@ -51,7 +59,7 @@ void check_size(const PromptLine& line, int64_t side) {
     const std::string wanted = std::to_string(side);
     const size_t cross = value.find_first_not_of("0123456789");
     if (value.empty() || cross == 0) continue;  // "auto", null and the like
-    if (value != wanted && value != wanted + "x" + wanted) refuse(name, value);
+    if (!is_number(value, wanted) && value != wanted + "x" + wanted) refuse(name, value);
   }
 }
 

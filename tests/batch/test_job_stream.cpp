@@ -266,6 +266,8 @@ TEST(JobStream, OtherSizesAreBadLines) {
   EXPECT_EQ(all.bad[1].number, 5);
   EXPECT_EQ(jobs_of("a --width 512 --height 384\nb --width 384\n", options).bad.size(), 1u);
   EXPECT_TRUE(jobs_of("a --width 512\n").bad.empty()) << "nobody knows the size";
+  const std::string table = "prompt,width\na,384.0\nb,384.\nc,384.5\nd,3840\n";
+  EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 3u);
 }
 
 TEST(JobStream, NamesThatDifferInCaseAloneAreOne) {
