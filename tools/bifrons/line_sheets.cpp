@@ -100,7 +100,9 @@ void save_sheet(const std::string& directory, const std::string& name,
 
 std::string line_sheets_directory(const std::string& directory) {
   // Absolute: "." has no name of its own.
-  const fs::path whole = fs::absolute(directory + "/.").lexically_normal().parent_path();
+  std::error_code error;  // the current directory may be gone
+  const fs::path given = directory + "/.", from_root = fs::absolute(given, error);
+  const fs::path whole = (error ? given : from_root).lexically_normal().parent_path();
   return (whole.parent_path() / (whole.filename().string() + "-grids")).string();
 }
 
@@ -121,7 +123,7 @@ void LineSheets::add(const PictureJob& job) {
 
 int64_t LineSheets::save(const Options& options) const {
   const std::string directory = line_sheets_directory(options.directory);
-  const ManifestIndex index = read_manifests(options.directory);
+  const ManifestIndex index = read_manifests(options.directory, options.stop);
   std::unordered_map<std::string, const Line*> saved;  // by name
   int64_t incomplete = 0;
   for (const Line& line : lines_) {
