@@ -21,7 +21,7 @@ class Graph {
 
   void capture(cudaStream_t stream, const std::function<void()>& step) {
     // Relaxed mode: scratch memory may be allocated while the step is captured for the first time.
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "recording a step");
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capturing a step");
     try {
       step();
     } catch (...) {
@@ -29,7 +29,7 @@ class Graph {
       cudaGetLastError();  // clears the error of the aborted capture
       throw;
     }
-    must(cudaStreamEndCapture(stream, &graph_), "recording a step");
+    must(cudaStreamEndCapture(stream, &graph_), "capturing a step");
     must(cudaGraphInstantiate(&executable_, graph_, 0), "preparing a recorded step");
     must(cudaGraphUpload(executable_, stream), "preparing a recorded step");
   }

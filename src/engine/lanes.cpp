@@ -260,7 +260,7 @@ void Lanes::upload(std::span<const Lane> lanes) {
 
 // The captured step for so many lanes: embeds the codes sampled last, runs them through the model
 // and samples the next ones.
-CapturedStep& Lanes::recording(int64_t lanes) {
+CapturedStep& Lanes::captured(int64_t lanes) {
   std::unique_ptr<CapturedStep>& known = captured_[lanes];
   if (known) return *known;
   known = b_.capture([this, lanes] {
@@ -281,7 +281,7 @@ void Lanes::step() {
   if (lanes_.empty()) return;
   if (changed_) upload(lanes_);
   changed_ = false;
-  recording(filled_up(busy())).run();
+  captured(filled_up(busy())).run();
   events_.push_back(b_.record_event());
   ++work_.steps;
   work_.busy_lane_steps += busy();

@@ -117,7 +117,7 @@ class Lanes {
   void leave(const Lane& lane);
   void read_ids(int64_t under_way);
   Tensor id_ring(int64_t lanes) const;
-  CapturedStep& recording(int64_t lanes);
+  CapturedStep& captured(int64_t lanes);
   int64_t filled_up(int64_t lanes) const;
 
   Backend& b_;

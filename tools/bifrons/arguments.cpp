@@ -30,7 +30,7 @@ std::string printable(const std::string& text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
-std::vector<std::string_view> verb_names(const CLI::App& app) {
+std::vector<std::string_view> subcommand_names(const CLI::App& app) {
   std::vector<std::string_view> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     names.emplace_back(command->get_name());
@@ -47,9 +47,9 @@ bool looks_like_a_command(std::string_view word) {
 
 // A command that stands behind options, where it would be a prompt.
 void refuse_late_command(const std::vector<std::string>& words, const CLI::App& app) {
-  const std::vector<std::string_view> verbs = verb_names(app);
+  const std::vector<std::string_view> subcommands = subcommand_names(app);
   for (const std::string& word : words) {
-    if (std::find(verbs.begin(), verbs.end(), word) == verbs.end()) continue;
+    if (std::find(subcommands.begin(), subcommands.end(), word) == subcommands.end()) continue;
     throw Error(ErrorKind::kUsage,
                 fmt::format("the command goes first: bifrons {} ...; to draw the word, write: "
                             "bifrons -p {}",
@@ -66,8 +66,8 @@ std::string lower_case(std::string word) {
 
 [[noreturn]] void refuse_word(const std::string& word, bool alone, const CLI::App& app) {
   std::string sentence = "unknown command " + quote(word, 60);
-  const std::vector<std::string_view> verbs = verb_names(app);
-  const std::string_view meant = nearest(lower_case(word), verbs);
+  const std::vector<std::string_view> subcommands = subcommand_names(app);
+  const std::string_view meant = nearest(lower_case(word), subcommands);
   sentence += meant.empty() ? std::string(".") : fmt::format("; did you mean '{}'?", meant);
   sentence += alone ? " To draw it, write: bifrons -p " + quote(word, 60)
                     : std::string(" A prompt of several words goes in quotes.");
@@ -75,10 +75,10 @@ std::string lower_case(std::string word) {
 }
 
 // The command that --info or --batch was meant to be.
-std::string_view verb_behind_dashes(const std::string& option, const CLI::App& app) {
+std::string_view subcommand_behind_dashes(const std::string& option, const CLI::App& app) {
   if (!option.starts_with("--")) return {};
-  for (const std::string_view verb : verb_names(app)) {
-    if (option.substr(2) == verb) return verb;
+  for (const std::string_view subcommand : subcommand_names(app)) {
+    if (option.substr(2) == subcommand) return subcommand;
   }
   return {};
 }
@@ -119,15 +119,16 @@ std::string with_hyphens(const std::string& word) {
   const std::vector<std::string_view> known(names.begin(), names.end());
   const std::string name = word.substr(0, word.find('='));
   const std::string_view meant = nearest(name, known);
-  const std::string_view verb = verb_behind_dashes(name, app);
-  throw Error(ErrorKind::kUsage,
-              "unknown option " + quote(word, 60) +
-                  (!verb.empty()   ? fmt::format("; a command has no dashes: bifrons {}", verb)
-                   : meant.empty() ? std::string()
-                                   : fmt::format("; did you mean {}?", meant)) +
-                  (word.find(' ') == std::string::npos
-                       ? ""
-                       : " A prompt that begins with a dash goes after -p or --."));
+  const std::string_view subcommand = subcommand_behind_dashes(name, app);
+  throw Error(
+      ErrorKind::kUsage,
+      "unknown option " + quote(word, 60) +
+          (!subcommand.empty() ? fmt::format("; a command has no dashes: bifrons {}", subcommand)
+           : meant.empty()     ? std::string()
+                               : fmt::format("; did you mean {}?", meant)) +
+          (word.find(' ') == std::string::npos
+               ? ""
+               : " A prompt that begins with a dash goes after -p or --."));
 }
 
 // Flags over environment over defaults, for what all commands with an engine share.
@@ -207,16 +208,16 @@ Command choose_generate(Grammar& grammar, const CLI::App& command) {
 
 Command choose_sight(Grammar& grammar, const std::string& name) {
   SightArguments& sight = grammar.sight;
-  sight.verb = name == "chat"  ? SightVerb::kChat
-               : name == "ask" ? SightVerb::kAsk
-                               : SightVerb::kDescribe;
+  sight.command = name == "chat"  ? SightCommand::kChat
+                  : name == "ask" ? SightCommand::kAsk
+                                  : SightCommand::kDescribe;
   check_text("the question", sight.asked);
   check_text("the question", sight.question.value_or(""));
   check_text("the system prompt", sight.system.value_or(""));
-  if (sight.verb == SightVerb::kAsk && sight.image == "-" && sight.asked == "-") {
+  if (sight.command == SightCommand::kAsk && sight.image == "-" && sight.asked == "-") {
     throw Error(ErrorKind::kUsage, "picture and question cannot both come from stdin");
   }
-  if (sight.verb == SightVerb::kChat && sight.image == "-") {
+  if (sight.command == SightCommand::kChat && sight.image == "-") {
     throw Error(ErrorKind::kUsage, "chat reads what is said from stdin, so the picture is a file");
   }
   return std::move(sight);
@@ -238,8 +239,8 @@ ShowArguments help_about(const CLI::App& app, const std::vector<std::string>& wo
     const auto below =
         about->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
     if (below.empty()) {
-      const std::vector<std::string_view> verbs = verb_names(*about);
-      const std::string_view meant = nearest(lower_case(word), verbs);
+      const std::vector<std::string_view> subcommands = subcommand_names(*about);
+      const std::string_view meant = nearest(lower_case(word), subcommands);
       throw Error(ErrorKind::kUsage,
                   "no help about " + quote(word, 60) + ", which is no command" +
                       (meant.empty() ? "; bifrons help lists them"
@@ -296,17 +297,18 @@ Command choose(Grammar& grammar) {
 }
 
 // The arguments with `generate` put in front when no command was named.
-std::vector<std::string> with_verb(const CLI::App& app, int argc, const char* const* argv) {
+std::vector<std::string> with_subcommand(const CLI::App& app, int argc, const char* const* argv) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (words.empty()) return words;
-  const std::vector<std::string_view> verbs = verb_names(app);
-  const auto is_verb = [&](const std::string& word) {
-    return std::find(verbs.begin(), verbs.end(), word) != verbs.end();
+  const std::vector<std::string_view> subcommands = subcommand_names(app);
+  const auto is_subcommand = [&](const std::string& word) {
+    return std::find(subcommands.begin(), subcommands.end(), word) != subcommands.end();
   };
   const bool talk_first = words.size() > 1 && (words[0] == "-v" || words[0] == "--verbose");
   const std::string& asked = words[talk_first ? 1 : 0];
   const bool asks_version = asked == "--version" || asked == "-V";
-  if (is_verb(words[0]) || asks_version || words[0] == "-h" || words[0] == "--help") return words;
+  if (is_subcommand(words[0]) || asks_version || words[0] == "-h" || words[0] == "--help")
+    return words;
   if (looks_like_a_command(words[0])) refuse_word(words[0], words.size() == 1, app);
   words.insert(words.begin(), "generate");
   return words;
@@ -319,7 +321,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   build_grammar(grammar);
   CLI::App& app = grammar.app;
   const std::vector<std::string> given_words(argv + std::min(argc, 1), argv + argc);
-  std::vector<std::string> words = without_empty_values(app, with_verb(app, argc, argv));
+  std::vector<std::string> words = without_empty_values(app, with_subcommand(app, argc, argv));
   const bool shorthand = argc > 1 && !words.empty() && words[0] == "generate" &&
                          std::string_view(argv[1]) != "generate";
   const bool dashes = std::find(words.begin(), words.end(), "--") != words.end();

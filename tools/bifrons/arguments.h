@@ -66,11 +66,11 @@ struct ReconstructArguments : EncodeArguments {
   bool metadata = true;  // only the AI mark
 };
 
-enum class SightVerb { kDescribe, kAsk, kChat };
+enum class SightCommand { kDescribe, kAsk, kChat };
 
 struct SightArguments {
   Talk talk;
-  SightVerb verb = SightVerb::kDescribe;
+  SightCommand command = SightCommand::kDescribe;
   std::vector<std::string> images;      // of describe; of ask, those after the first
   std::string image;                    // of ask and chat
   std::string asked;                    // of ask; - is stdin

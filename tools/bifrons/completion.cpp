@@ -22,7 +22,7 @@ struct Flag {
   std::string values;  // what completes the value
 };
 
-struct Verb {
+struct Subcommand {
   std::string name;
   std::string about;
   std::vector<Flag> flags;
@@ -97,10 +97,11 @@ std::string operands_of(const CLI::App& app, const CLI::App& command) {
   return below.empty() ? std::string(kNothing) : joined(below);
 }
 
-std::vector<Verb> verbs_of(const CLI::App& app) {
-  std::vector<Verb> verbs;
+std::vector<Subcommand> subcommands_of(const CLI::App& app) {
+  std::vector<Subcommand> subcommands;
   for (const CLI::App* command : commands_of(app)) {
-    Verb verb{command->get_name(), command->get_description(), {}, operands_of(app, *command)};
+    Subcommand subcommand{
+        command->get_name(), command->get_description(), {}, operands_of(app, *command)};
     for (const CLI::Option* option : command->get_options()) {
       if (option->get_group().empty()) continue;  // hidden: other programs' names
       Flag flag;
@@ -110,61 +111,61 @@ std::vector<Verb> verbs_of(const CLI::App& app) {
       flag.about = option->get_description();
       flag.takes_value = option->get_items_expected_max() > 0;
       if (flag.takes_value) flag.values = values_of(*option);
-      verb.flags.push_back(std::move(flag));
+      subcommand.flags.push_back(std::move(flag));
     }
-    verbs.push_back(std::move(verb));
+    subcommands.push_back(std::move(subcommand));
   }
-  return verbs;
+  return subcommands;
 }
 
-std::string joined_flags(const Verb& verb) {
+std::string joined_flags(const Subcommand& subcommand) {
   std::vector<std::string> words;
-  for (const Flag& flag : verb.flags)
+  for (const Flag& flag : subcommand.flags)
     words.insert(words.end(), flag.names.begin(), flag.names.end());
   return joined(words);
 }
 
-std::string joined_verbs(const std::vector<Verb>& verbs) {
+std::string joined_names(const std::vector<Subcommand>& subcommands) {
   std::vector<std::string> words;
-  for (const Verb& verb : verbs) words.push_back(verb.name);
+  for (const Subcommand& subcommand : subcommands) words.push_back(subcommand.name);
   return joined(words);
 }
 
 // One line of a shell's `case` for each option with a value.
-std::string bash_values(const Verb& verb) {
+std::string bash_values(const Subcommand& subcommand) {
   std::string cases;
-  for (const Flag& flag : verb.flags) {
+  for (const Flag& flag : subcommand.flags) {
     if (!flag.takes_value) continue;
     std::vector<std::string> patterns;
     for (const std::string& name : flag.names) {
-      patterns.push_back(fmt::format("\"{} {}\"", verb.name, name));
+      patterns.push_back(fmt::format("\"{} {}\"", subcommand.name, name));
     }
     cases += fmt::format("    {}) value=\"{}\" ;;\n", joined(patterns, "|"), flag.values);
   }
   return cases;
 }
 
-std::string bash_script(const std::vector<Verb>& verbs) {
+std::string bash_script(const std::vector<Subcommand>& subcommands) {
   std::string cases, values, generate;
-  for (const Verb& verb : verbs) {
-    const std::string line =
-        fmt::format("options=\"{}\" operands=\"{}\"", joined_flags(verb), verb.operands);
-    if (verb.name == "generate") generate = line;
-    cases += fmt::format("    {}) {} ;;\n", verb.name, line);
-    values += bash_values(verb);
+  for (const Subcommand& subcommand : subcommands) {
+    const std::string line = fmt::format("options=\"{}\" operands=\"{}\"", joined_flags(subcommand),
+                                         subcommand.operands);
+    if (subcommand.name == "generate") generate = line;
+    cases += fmt::format("    {}) {} ;;\n", subcommand.name, line);
+    values += bash_values(subcommand);
   }
   return fmt::format(
       R"(# bash completion of bifrons; load with: source <(bifrons completion bash)
 _bifrons() {{
   local word="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}"
-  local verb="${{COMP_WORDS[1]}}" options operands value=""
+  local subcommand="${{COMP_WORDS[1]}}" options operands value=""
   COMPREPLY=()
   if [[ $word == "=" ]]; then word=""; fi  # bash takes --rope=b apart
   if [[ $previous == "=" && $COMP_CWORD -gt 2 ]]; then previous="${{COMP_WORDS[COMP_CWORD-2]}}"; fi
-  case "$verb" in
-{}    *) verb=generate {}; options="$options --version -V" ;;
+  case "$subcommand" in
+{}    *) subcommand=generate {}; options="$options --version -V" ;;
   esac
-  case "$verb $previous" in
+  case "$subcommand $previous" in
 {}  esac
   if [[ -n $value ]]; then :
   elif [[ $COMP_CWORD -eq 1 ]]; then value="{} $options"
@@ -181,7 +182,7 @@ _bifrons() {{
 }}
 complete -F _bifrons bifrons
 )",
-      cases, generate, values, joined_verbs(verbs), kFiles, kDirectories, kNothing);
+      cases, generate, values, joined_names(subcommands), kFiles, kDirectories, kNothing);
 }
 
 // Inside single quotes of a shell and the brackets or colons of zsh's specifications.
@@ -205,35 +206,35 @@ std::string zsh_action(const std::string& values) {
   return values == kNothing ? std::string(" ") : fmt::format("({})", values);
 }
 
-std::string zsh_arguments(const Verb& verb) {
+std::string zsh_arguments(const Subcommand& subcommand) {
   std::string lines = "_arguments -s";
-  for (const Flag& flag : verb.flags) {
+  for (const Flag& flag : subcommand.flags) {
     for (const std::string& name : flag.names) {
       lines += fmt::format(" \\\n        '{}[{}]{}'", name, zsh_escaped(flag.about),
                            flag.takes_value ? ":value:" + zsh_action(flag.values) : "");
     }
   }
-  return lines + fmt::format(" \\\n        '*:argument:{}'", zsh_action(verb.operands));
+  return lines + fmt::format(" \\\n        '*:argument:{}'", zsh_action(subcommand.operands));
 }
 
-std::string zsh_script(const std::vector<Verb>& verbs) {
+std::string zsh_script(const std::vector<Subcommand>& subcommands) {
   std::string names;
   std::string cases;
   std::string generate;
-  for (const Verb& verb : verbs) {
-    names += fmt::format("    '{}:{}'\n", verb.name, zsh_escaped(verb.about));
-    cases += fmt::format("    {})\n      shift words; (( CURRENT-- ))\n      {} ;;\n", verb.name,
-                         zsh_arguments(verb));
-    if (verb.name == "generate") generate = zsh_arguments(verb);
+  for (const Subcommand& subcommand : subcommands) {
+    names += fmt::format("    '{}:{}'\n", subcommand.name, zsh_escaped(subcommand.about));
+    cases += fmt::format("    {})\n      shift words; (( CURRENT-- ))\n      {} ;;\n",
+                         subcommand.name, zsh_arguments(subcommand));
+    if (subcommand.name == "generate") generate = zsh_arguments(subcommand);
   }
   return fmt::format(
       R"(#compdef bifrons
 # zsh completion of bifrons; load with: source <(bifrons completion zsh)
 _bifrons() {{
-  local -a verbs
-  verbs=(
+  local -a subcommands
+  subcommands=(
 {}  )
-  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then _describe command verbs; return; fi
+  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then _describe command subcommands; return; fi
   case "$words[2]" in
 {}    *)
       {} ;;
@@ -260,25 +261,25 @@ std::string fish_action(const std::string& values) {
   return values == kNothing ? std::string(" -f") : fmt::format(" -f -a '{}'", values);
 }
 
-std::string fish_script(const std::vector<Verb>& verbs) {
+std::string fish_script(const std::vector<Subcommand>& subcommands) {
   std::string others;
-  for (const Verb& verb : verbs) {
-    if (verb.name != "generate") others += " " + verb.name;
+  for (const Subcommand& subcommand : subcommands) {
+    if (subcommand.name != "generate") others += " " + subcommand.name;
   }
   std::string script =
       "# fish completion of bifrons; load with: bifrons completion fish | source\n";
-  for (const Verb& verb : verbs) {
+  for (const Subcommand& subcommand : subcommands) {
     script += fmt::format("complete -c bifrons -n __fish_use_subcommand -f -a {} -d '{}'\n",
-                          verb.name, fish_escaped(verb.about));
+                          subcommand.name, fish_escaped(subcommand.about));
   }
-  for (const Verb& verb : verbs) {
-    const std::string condition = verb.name == "generate"
+  for (const Subcommand& subcommand : subcommands) {
+    const std::string condition = subcommand.name == "generate"
                                       ? "not __fish_seen_subcommand_from" + others
-                                      : "__fish_seen_subcommand_from " + verb.name;
-    if (const std::string action = fish_action(verb.operands); !action.empty()) {
+                                      : "__fish_seen_subcommand_from " + subcommand.name;
+    if (const std::string action = fish_action(subcommand.operands); !action.empty()) {
       script += fmt::format("complete -c bifrons -n '{}'{}\n", condition, action);
     }
-    for (const Flag& flag : verb.flags) {
+    for (const Flag& flag : subcommand.flags) {
       script += fmt::format("complete -c bifrons -n '{}'", condition);
       for (const std::string& name : flag.names) {
         script += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
@@ -293,10 +294,10 @@ std::string fish_script(const std::vector<Verb>& verbs) {
 }  // namespace
 
 std::string completion_script(const CLI::App& app, const std::string& shell) {
-  const std::vector<Verb> verbs = verbs_of(app);
-  if (shell == "bash") return bash_script(verbs);
-  if (shell == "zsh") return zsh_script(verbs);
-  return fish_script(verbs);
+  const std::vector<Subcommand> subcommands = subcommands_of(app);
+  if (shell == "bash") return bash_script(subcommands);
+  if (shell == "zsh") return zsh_script(subcommands);
+  return fish_script(subcommands);
 }
 
 }  // namespace bifrons::cli

@@ -51,7 +51,7 @@ void add_size_options(CLI::App& command, Grammar& grammar) {
 
 void add_generate(Grammar& grammar) {
   CLI::App& command =
-      *grammar.app.add_subcommand("generate", "Draw pictures (also without a verb)");
+      *grammar.app.add_subcommand("generate", "Draw pictures (also without a command)");
   command.add_option("TEXT", grammar.text, "The prompt; - reads it from stdin");
   command.add_option("-p,--prompt", grammar.flagged, "The prompt, whatever it begins with")
       ->type_name("TEXT");

@@ -164,7 +164,7 @@ json record_of(const Reply& reply) {
 
 int run(const SightArguments& arguments) {
   // What can fail without the model fails before it is loaded.
-  if (arguments.verb == SightVerb::kAsk || arguments.images.size() == 1) {
+  if (arguments.command == SightCommand::kAsk || arguments.images.size() == 1) {
     for (const std::string& path : arguments.images) {
       if (can_be_read_twice(path)) picture_for(arguments, path);
     }
@@ -173,12 +173,12 @@ int run(const SightArguments& arguments) {
     picture_for(arguments, arguments.image);
   }
   Sight sight = open_sight(arguments);
-  switch (arguments.verb) {
-    case SightVerb::kDescribe:
+  switch (arguments.command) {
+    case SightCommand::kDescribe:
       return describe(sight, arguments);
-    case SightVerb::kAsk:
+    case SightCommand::kAsk:
       return ask(sight, arguments);
-    case SightVerb::kChat:
+    case SightCommand::kChat:
       break;
   }
   return chat(sight, arguments);
