@@ -1,4 +1,4 @@
-// One face for the three formats.
+// One interface to the three formats.
 #include "vision/picture_file.h"
 
 #include "kernels/error.h"

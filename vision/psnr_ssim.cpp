@@ -18,7 +18,7 @@ struct Plane {
 void check_alike(const Picture& a, const Picture& b) {
   check(
       a.width == b.width && a.height == b.height && a.rgb.size() == b.rgb.size() && !a.rgb.empty(),
-      "likeness: two pictures of one size");
+      "psnr and ssim: two pictures of one size");
 }
 
 Plane luma(const Picture& picture) {

@@ -1,4 +1,4 @@
-// stat() comes before open() only to choose how to open; what was opened is looked at again.
+// stat() comes before open() only to name a socket; what was opened is looked at again.
 #include "src/io/input_file.h"
 
 #include <fcntl.h>

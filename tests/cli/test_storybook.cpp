@@ -1,4 +1,4 @@
-// The model in this repository with both its faces: what it draws, it takes apart, describes and
+// The model in this repository with both its halves: what it draws, it takes apart, describes and
 // judges.
 #include <gtest/gtest.h>
 

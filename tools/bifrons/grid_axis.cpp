@@ -185,7 +185,7 @@ Axis parse_axis(const std::string& text, const std::string& prompt) {
     for (size_t j = 0; j < i; ++j) {
       if (axis.values[i].caption != axis.values[j].caption) continue;
       refuse("the axis " + quote(text, 60) + " has " + quote(axis.values[i].caption, 60) +
-             " twice; each value gives one " + "row or column");
+             " twice; each value gives one row or column");
     }
   }
   return axis;

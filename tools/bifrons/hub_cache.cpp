@@ -2,24 +2,19 @@
 #include "tools/bifrons/hub_cache.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
 
 #include "kernels/error.h"
 #include "src/io/directory.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool has_directory(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
 
 // Letters, digits, dot, dash and underscore, and no way upwards.
 bool is_plain(std::string_view name) {
@@ -51,13 +46,14 @@ const char* variable(const char* name) {
 std::optional<fs::path> snapshot_of(const fs::path& folder) {
   const fs::path snapshots = folder / "snapshots";
   std::error_code error;
-  if (fs::exists(folder / "config.json", error) || !has_directory(snapshots)) return std::nullopt;
+  if (fs::exists(folder / "config.json", error) || !leads_to_directory(snapshots))
+    return std::nullopt;
   const std::string commit = main_commit(folder);
-  if (!commit.empty() && has_directory(snapshots / commit)) return snapshots / commit;
+  if (!commit.empty() && leads_to_directory(snapshots / commit)) return snapshots / commit;
 
   std::vector<std::string> found;
   for (const std::string& name : Directory::open(snapshots.string()).names()) {
-    if (has_directory(snapshots / name)) found.push_back(name);
+    if (leads_to_directory(snapshots / name)) found.push_back(name);
   }
   if (found.size() == 1) return snapshots / found[0];
   if (found.empty()) {

@@ -51,7 +51,7 @@ size_t read_some(int file, std::span<char> room, int64_t offset, const std::stri
   }
 }
 
-// Devices that end, or have somebody typing at them.
+// A device that neither ends nor has somebody typing at it.
 bool is_endless_device(int file, const struct stat& status) {
   if (S_ISBLK(status.st_mode)) return true;
   struct stat null = {};
