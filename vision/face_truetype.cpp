@@ -2,7 +2,6 @@
 // read is held against its table.
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "kernels/error.h"
 #include "vision/bytes.h"

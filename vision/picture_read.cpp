@@ -3,7 +3,6 @@
 
 #include <array>
 #include <string>
-#include <utility>
 
 #include "kernels/error.h"
 #include "vision/picture_decode.h"

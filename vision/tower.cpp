@@ -1,7 +1,6 @@
 // The vision tower (SigLIP) as a list of ops; one picture at a time, one row per patch.
 #include "vision/tower.h"
 
-#include <algorithm>
 #include <numeric>
 
 namespace bifrons {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "kernels/error.h"
 #include "src/batch/prompt_reader.h"

@@ -1,11 +1,9 @@
 // A conversation on the engine's transformer: one sequence of text and pictures, whose keys and
 // values stay cached between turns.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "src/engine/parts.h"
 #include "src/engine/reply_text.h"

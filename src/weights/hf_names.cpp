@@ -2,7 +2,6 @@
 #include "src/weights/hf_names.h"
 
 #include <array>
-#include <optional>
 
 namespace bifrons {
 namespace {

@@ -4,10 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 
 #include "src/io/other_kind.h"
 #include "src/io/quote.h"

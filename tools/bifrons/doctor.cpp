@@ -1,7 +1,6 @@
 // `bifrons doctor`: one line a check, with the remedy, and the exit code of the first failure.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>

@@ -2,7 +2,6 @@
 #include "tools/bifrons/words.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 
 #include "src/bifrons.h"
 
