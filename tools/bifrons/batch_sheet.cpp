@@ -1,7 +1,6 @@
 // Reads pictures back: only files that the manifest vouches for, by size and hash.
 #include "tools/bifrons/batch_sheet.h"
 
-
 #include "src/batch/listing.h"
 #include "src/io/sha256.h"
 #include "tools/bifrons/session.h"

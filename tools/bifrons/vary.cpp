@@ -1,7 +1,6 @@
 // `bifrons vary`: generate, with some of a picture's codes in place of drawn ones.
 #include <fmt/format.h>
 
-
 #include "src/io/quote.h"
 #include "src/variation.h"
 #include "tools/bifrons/commands.h"
