@@ -46,6 +46,18 @@ bool is_number(std::string_view value, std::string_view number) {
                            value.find_first_not_of('0', 1) == std::string_view::npos);
 }
 
+// "384x384", however the sign between is written.
+bool is_square(std::string_view value, std::string_view side) {
+  std::string plain;
+  for (const char c : value) {
+    if (c != ' ') plain += c;
+  }
+  for (const char* times : {"x", "X", "*", "\xc3\x97"}) {
+    if (plain == fmt::format("{}{}{}", side, times, side)) return true;
+  }
+  return false;
+}
+
 // Prompt files of other tools may say how large a picture shall be; a model draws one size.
 void check_size(const PromptLine& line, int64_t side) {
   const auto refuse = [&](const std::string& name, std::string_view value) {
@@ -59,7 +71,7 @@ void check_size(const PromptLine& line, int64_t side) {
     const std::string wanted = std::to_string(side);
     const size_t cross = value.find_first_not_of("0123456789");
     if (value.empty() || cross == 0) continue;  // "auto", null and the like
-    if (!is_number(value, wanted) && value != wanted + "x" + wanted) refuse(name, value);
+    if (!is_number(value, wanted) && !is_square(value, wanted)) refuse(name, value);
   }
 }
 

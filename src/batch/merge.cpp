@@ -116,7 +116,9 @@ MergeReport check_batches(const std::vector<std::string>& directories,
                           const std::function<bool()>& stop) {
   MergeReport report;
   std::map<std::string, std::string> sums;  // by name
+  std::set<fs::path> checked;
   for (const std::string& each : directories) {
+    if (!checked.insert(whole_path(each)).second) continue;
     std::vector<std::string> problems;
     const auto pictures = list_pictures(plain(each), &problems);
     for (std::string& problem : problems) complain(report, std::move(problem));

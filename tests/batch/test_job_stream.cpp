@@ -268,6 +268,8 @@ TEST(JobStream, OtherSizesAreBadLines) {
   EXPECT_TRUE(jobs_of("a --width 512\n").bad.empty()) << "nobody knows the size";
   const std::string table = "prompt,width\na,384.0\nb,384.\nc,384.5\nd,3840\n";
   EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 3u);
+  const std::string sizes = "prompt,size\na,384 x 384\nb,384X384\nc,384\xc3\x97 384\nd,384x512\n";
+  EXPECT_EQ(jobs_of(sizes, options, PromptFormat::kCsv).bad.size(), 1u);
 }
 
 TEST(JobStream, NamesThatDifferInCaseAloneAreOne) {

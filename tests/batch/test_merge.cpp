@@ -64,6 +64,7 @@ class MergeTest : public ::testing::Test {
 
 TEST_F(MergeTest, TheSameDirectoryTwiceIsOne) {
   draw(4);
+  EXPECT_EQ(check_batches({path(), path() + "/."}).pictures, 4);
   const MergeReport report =
       merge_batches({path(), path() + "/.", path() + "/../out/"}, path("merged"));
   EXPECT_EQ(report.problems, Problems{});
