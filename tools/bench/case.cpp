@@ -33,10 +33,10 @@ BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
   return row;
 }
 
-Case::Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool recorded)
+Case::Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool captures)
     : b_(b), name_(std::move(name)), run_(std::move(run)) {
   run_(b_);
-  if (recorded) captured_ = b_.capture([this] { run_(b_); });
+  if (captures) captured_ = b_.capture([this] { run_(b_); });
   while (captured_ && !captured_->settled()) time();
   b_.meter().reset();
   time();

@@ -51,8 +51,8 @@ struct Profile {
 // Work that is run again and again.
 class Case {
  public:
-  // Warms up, records `run` if drawing has it recorded too, and counts what the ops count for it.
-  Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool recorded);
+  // Warms up, captures `run` if drawing has it captured too, and counts what the ops count for it.
+  Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool captures);
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
 

@@ -13,7 +13,7 @@ namespace {
 // Whole pictures take seconds, and their steps level out by themselves.
 constexpr int kMostWhole = 3;
 
-// After so many a device has recorded the step and found out its fastest way, and all of its memory
+// After so many a device has captured the step and found out its fastest way, and all of its memory
 // was touched. A host only touches it.
 constexpr int64_t warm_up_steps(bool device) { return device ? 32 : 1; }
 

@@ -36,16 +36,16 @@ class Chat {
     }
     line.erase(line.find_last_not_of(" \t") + 1);
     const size_t space = line.find_first_of(" \t");
-    const std::string verb = line.substr(0, space);
+    const std::string command = line.substr(0, space);
     const size_t rest =
         line.find_first_not_of(" \t", space == std::string::npos ? space : space + 1);
     const std::string operand = rest == std::string::npos ? std::string() : line.substr(rest);
-    if (verb == "/quit") return false;
-    if (verb == "/reset") {
+    if (command == "/quit") return false;
+    if (command == "/reset") {
       sight_.understanding.reset();
-    } else if (verb == "/image" && !operand.empty()) {
+    } else if (command == "/image" && !operand.empty()) {
       show(operand);
-    } else if (verb == "/help") {
+    } else if (command == "/help") {
       note(arguments_.talk, kHelp);
     } else {
       throw Error(ErrorKind::kUsage, "no such command: " + quote(line, 60) + "; " + kHelp);
