@@ -4,76 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "src/batch/manifest.h"
 #include "src/batch/name_rules.h"
 #include "src/batch/picture_name.h"
+#include "src/batch/requested_size.h"
 #include "src/engine/seeds.h"
-#include "src/io/json.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
-#include "src/io/sha256.h"
 #include "src/io/text.h"
-#include "src/understand.h"
 
 namespace bifrons {
 namespace {
-
-std::string_view ending_of(PictureFormat format) {
-  switch (format) {
-    case PictureFormat::kPng:
-      return ".png";
-    case PictureFormat::kJpeg:
-      return ".jpg";
-    case PictureFormat::kWebp:
-      return ".webp";
-  }
-  throw ContractError("a picture format without an ending");
-}
-
-std::string automatic_name(const PictureJob& job, const std::string& slug_of_prompt) {
-  return fmt::format("{}-{}-{}{}", slug_of_prompt, job.request.seed, job.key.substr(0, 8),
-                     ending_of(job.format));
-}
-
-// Whether `value` is `number`, also with the fraction that pandas gives to whole numbers: 384.0.
-bool is_number(std::string_view value, std::string_view number) {
-  if (!value.starts_with(number)) return false;
-  value.remove_prefix(number.size());
-  return value.empty() || (value.size() > 1 && value[0] == '.' &&
-                           value.find_first_not_of('0', 1) == std::string_view::npos);
-}
-
-// "384x384", however the sign between is written.
-bool is_square(std::string_view value, std::string_view side) {
-  std::string plain;
-  for (const char c : value) {
-    if (c != ' ') plain += c;
-  }
-  for (const char* times : {"x", "X", "*", "\xc3\x97"}) {
-    if (plain == fmt::format("{}{}{}", side, times, side)) return true;
-  }
-  return false;
-}
-
-// Prompt files of other tools may say how large a picture shall be; a model draws one size.
-void check_size(const PromptLine& line, int64_t side) {
-  const auto refuse = [&](const std::string& name, std::string_view value) {
-    throw Error(ErrorKind::kData, fmt::format("{} is {}, but this model draws {} x {} pixels",
-                                              quote(name, 60), quote(value, 60), side, side));
-  };
-  for (const auto& [name, json] : line.extras) {
-    if (side == 0 || !is_size(name)) continue;
-    std::string_view value = json;
-    if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
-    const std::string wanted = std::to_string(side);
-    const size_t cross = value.find_first_not_of("0123456789");
-    if (value.empty() || cross == 0) continue;  // "auto", null and the like
-    if (!is_number(value, wanted) && !is_square(value, wanted)) refuse(name, value);
-  }
-}
 
 // What is wrong with a prompt that a template gave, such as a value of a wildcard file.
 std::string fault_of_filled(const DrawRequest& request) {
@@ -104,42 +47,6 @@ uint64_t hash_of(const DrawRequest& r) {
 }
 
 }  // namespace
-
-std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
-  // Only where it says something, so that directories without it keep their keys.
-  const std::string choice =
-      options.best_of == 0 ? std::string()
-                           : fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
-                                         json_text(question_about(options.question, r.prompt)));
-  return sha256(fmt::format(
-      R"({{"v":1,"prompt":{},"negative":{},"seed":{},"cfg":{},"temperature":{},"top_k":{},)"
-      R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}{}}})",
-      json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", r.seed,
-      r.guidance, r.temperature, r.top_k, r.top_p, r.allow_special,
-      options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata, choice));
-}
-
-std::string former_name(const PictureJob& job) {
-  std::string former = automatic_name(job, former_slug(job.request.prompt));
-  return job.file_name == automatic_name(job, slug(job.request.prompt)) ? former : job.file_name;
-}
-
-std::string name_of_line(const PictureJob& job) {
-  constexpr std::string_view kFirst = "-0001";
-  if (!job.id.empty()) return job.id;
-  std::string name = job.file_name.substr(0, job.file_name.rfind('.'));
-  if (name.ends_with(kFirst)) name.resize(name.size() - kFirst.size());
-  return name;
-}
-
-uint64_t seed_of_prompt(std::string_view prompt, uint64_t random_base) {
-  const std::string whole =
-      random_base == 0 ? std::string(prompt) : fmt::format("{}\n{}", random_base, prompt);
-  const std::string digits = sha256(whole).substr(0, 8);
-  uint64_t seed = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), seed, 16);
-  return seed;
-}
 
 JobStream::JobStream(PromptReader reader, JobOptions options)
     : reader_(std::move(reader)), options_(std::move(options)), wildcards_(options_.wildcards) {}

@@ -9,8 +9,8 @@
 #include "kernels/error.h"
 #include "src/io/byte_source.h"
 #include "src/io/directory.h"
-#include "src/io/json.h"
 #include "src/io/quote.h"
+#include "src/model/config_fields.h"
 #include "src/weights/diagnosis.h"
 
 namespace bifrons {
@@ -23,88 +23,10 @@ constexpr std::string_view kSupported =
     "supported are Janus-Pro and Janus-1.3B in their original form (model_type multi_modality) and "
     "in the form of Hugging Face transformers (model_type janus)";
 
-// The fields of one JSON object of the file. Fields that are absent or null have their default.
-class Fields {
- public:
-  Fields(const Json* object, std::string where) : object_(object), where_(std::move(where)) {
-    if (object_ != nullptr) object_->members(where_);
-  }
-
-  const std::string& where() const { return where_; }
-  bool has(std::string_view name) const { return find(name) != nullptr; }
-  std::string path(std::string_view name) const {
-    return fmt::format("{}{}{}", where_, where_.ends_with(' ') ? "" : ".", name);
-  }
-  Fields section(std::string_view name) const { return {find(name), path(name)}; }
-  Fields needed_section(std::string_view name) const {
-    if (!has(name)) fail(name, "is missing");
-    return section(name);
-  }
-
-  std::optional<std::string> text(std::string_view name) const {
-    const Json* value = find(name);
-    return value == nullptr ? std::nullopt : std::optional(value->text(path(name)));
-  }
-  std::optional<int64_t> integer(std::string_view name) const {
-    const Json* value = find(name);
-    return value == nullptr ? std::nullopt : std::optional(value->unsigned_integer(path(name)));
-  }
-  int64_t integer(std::string_view name, int64_t absent, int64_t low, int64_t high) const {
-    const int64_t value = integer(name).value_or(absent);
-    if (value < low || value > high) {
-      fail(name, fmt::format("is {}; it must be from {} to {}", value, low, high));
-    }
-    return value;
-  }
-  std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> absent) const {
-    const Json* value = find(name);
-    if (value == nullptr) return absent;
-    std::vector<int64_t> numbers;
-    for (const Json& item : value->items(path(name))) {
-      numbers.push_back(item.unsigned_integer(path(name)));
-    }
-    return numbers;
-  }
-  double real(std::string_view name, double absent) const {
-    const Json* value = find(name);
-    return value == nullptr ? absent : value->real(path(name));
-  }
-  // Refuses a field with a value other than `wanted`, which is also its default.
-  void demand(std::string_view name, int64_t wanted, std::string_view what) const {
-    const int64_t value = integer(name).value_or(wanted);
-    if (value != wanted) fail(name, fmt::format("is {}, but {} is {}", value, what, wanted));
-  }
-  void demand_text(std::string_view name, std::string_view wanted) const {
-    const std::string value = text(name).value_or(std::string(wanted));
-    if (value != wanted) {
-      fail(name, fmt::format("is {}; only {} is supported", quote(value, 60), wanted));
-    }
-  }
-  std::optional<bool> boolean(std::string_view name) const {
-    const Json* value = find(name);
-    return value == nullptr ? std::nullopt : std::optional(value->boolean(path(name)));
-  }
-  void demand_false(std::string_view name) const {
-    if (boolean(name).value_or(false)) fail(name, "is true, which is not supported");
-  }
-  [[noreturn]] void fail(std::string_view name, std::string_view reason) const {
-    throw Error(ErrorKind::kData, fmt::format("{} {}", path(name), reason));
-  }
-
- private:
-  const Json* find(std::string_view name) const {
-    const Json* value = object_ == nullptr ? nullptr : object_->find(name);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
-
-  const Json* object_;
-  std::string where_;  // "<file>: " for the root, "<file>: section" for a section
-};
-
 // Reads rope_theta, and checks the two places where a RoPE scaling may be written.
-double read_rope_theta(const Fields& llama, double absent) {
+double read_rope_theta(const ConfigFields& llama, double absent) {
   for (const char* name : {"rope_scaling", "rope_parameters"}) {
-    const Fields rope = llama.section(name);
+    const ConfigFields rope = llama.section(name);
     for (const char* kind : {"rope_type", "type"}) {
       const std::string value = rope.text(kind).value_or("default");
       if (value != "default" && value != "none") {
@@ -119,7 +41,7 @@ double read_rope_theta(const Fields& llama, double absent) {
   return theta;
 }
 
-TransformerConfig read_transformer(const Fields& llama) {
+TransformerConfig read_transformer(const ConfigFields& llama) {
   llama.demand_text("model_type", "llama");
   llama.demand_text("hidden_act", "silu");
   llama.demand_false("attention_bias");
@@ -154,7 +76,7 @@ TransformerConfig read_transformer(const Fields& llama) {
 }
 
 void check_multipliers(const VqConfig& vq, const std::vector<int64_t>& multipliers,
-                       const Fields& fields, std::string_view name) {
+                       const ConfigFields& fields, std::string_view name) {
   if (multipliers.empty() || multipliers.size() > 8) {
     fields.fail(name, fmt::format("has {} levels; 1 to 8 are supported", multipliers.size()));
   }
@@ -182,7 +104,7 @@ constexpr VqNames kOriginalVq{"image_token_size", "n_embed",        "z_channels"
 constexpr VqNames kHuggingFaceVq{"num_embeddings", "embed_dim",          "latent_channels",
                                  "base_channels",  "channel_multiplier", "channel_multiplier"};
 
-VqConfig read_vq(const Fields& fields, const VqNames& names) {
+VqConfig read_vq(const ConfigFields& fields, const VqNames& names) {
   VqConfig vq;
   vq.codebook = fields.integer(names.codebook, vq.codebook, 1, kMaxCount);
   vq.code_dim = fields.integer(names.code_dim, vq.code_dim, 1, 1024);
@@ -200,7 +122,8 @@ VqConfig read_vq(const Fields& fields, const VqNames& names) {
 }
 
 // Sets the image side in pixels and in tokens. `fields` and `name`: where the side was read.
-void set_image_size(Config& config, int64_t pixels, const Fields& fields, std::string_view name) {
+void set_image_size(Config& config, int64_t pixels, const ConfigFields& fields,
+                    std::string_view name) {
   const int64_t shrink = int64_t{1} << (config.vq.decoder_multipliers.size() - 1);
   if (pixels < shrink || pixels > 4096 || pixels % shrink != 0) {
     fields.fail(name, fmt::format("is {}; it must be a multiple of {} up to 4096", pixels, shrink));
@@ -226,7 +149,7 @@ constexpr TowerNames kOriginalTower{"width", "layers", "heads", "patch_size"};
 constexpr TowerNames kHuggingFaceTower{"hidden_size", "num_hidden_layers", "num_attention_heads",
                                        "patch_size"};
 
-TowerConfig read_tower_sizes(const Fields& fields, const TowerNames& names, bool filled) {
+TowerConfig read_tower_sizes(const ConfigFields& fields, const TowerNames& names, bool filled) {
   TowerConfig tower;
   for (const char* name : {names.width, names.layers, names.heads, names.patch}) {
     if (!filled && !fields.has(name)) fields.fail(name, "is missing");
@@ -258,15 +181,15 @@ TowerConfig read_tower_sizes(const Fields& fields, const TowerNames& names, bool
 
 // The original form gives the name of its tower. With a name other than the published one, sizes
 // stand beside it. Without sizes the tower is not described; then the model can still draw.
-std::optional<TowerConfig> read_original_tower(const Fields& root, int64_t hidden) {
-  const Fields vision = root.section("vision_config").section("params");
+std::optional<TowerConfig> read_original_tower(const ConfigFields& root, int64_t hidden) {
+  const ConfigFields vision = root.section("vision_config").section("params");
   const bool published = vision.text("model_name") == "siglip_large_patch16_384";
   if (!published && !vision.has("width")) return std::nullopt;
   if (vision.real("select_layer", -1) != -1) vision.fail("select_layer", "is not -1, the last");
   vision.demand_text("select_feature", "same");
   const TowerConfig tower = read_tower_sizes(vision, kOriginalTower, published);
 
-  const Fields aligner = root.section("aligner_config").section("params");
+  const ConfigFields aligner = root.section("aligner_config").section("params");
   aligner.demand("n_embed", hidden, "hidden_size");
   aligner.demand("input_dim", tower.width, "the vision tower's width");
   aligner.demand("depth", 2, "the number of supported layers");
@@ -274,7 +197,7 @@ std::optional<TowerConfig> read_original_tower(const Fields& root, int64_t hidde
   return tower;
 }
 
-TowerConfig read_hugging_face_tower(const Fields& vision, int64_t hidden) {
+TowerConfig read_hugging_face_tower(const ConfigFields& vision, int64_t hidden) {
   TowerConfig tower = read_tower_sizes(vision, kHuggingFaceTower, true);
   tower.norm_eps = vision.real("layer_norm_eps", tower.norm_eps);
   if (!(tower.norm_eps > 0 && tower.norm_eps < 0.1)) {
@@ -289,42 +212,42 @@ TowerConfig read_hugging_face_tower(const Fields& vision, int64_t hidden) {
 }
 
 // Whether any place of a config ties the text head to the embedding, or nothing when none says.
-std::optional<bool> says_tied(const Fields& root, const Fields& llama) {
+std::optional<bool> says_tied(const ConfigFields& root, const ConfigFields& llama) {
   std::optional<bool> tied;
-  for (const Fields* fields : {&root, &llama}) {
+  for (const ConfigFields* fields : {&root, &llama}) {
     const std::optional<bool> said = fields->boolean("tie_word_embeddings");
     if (said) tied = tied.value_or(false) || *said;
   }
   return tied;
 }
 
-Config read_original(const Fields& root) {
+Config read_original(const ConfigFields& root) {
   Config config;
   config.form = CheckpointForm::kOriginal;
   config.transformer = read_transformer(root.needed_section("language_config"));
   const int64_t hidden = config.transformer.hidden;
 
-  const Fields tokenizer_class = root.needed_section("gen_vision_config");
-  const Fields tokenizer = tokenizer_class.section("params");
+  const ConfigFields tokenizer_class = root.needed_section("gen_vision_config");
+  const ConfigFields tokenizer = tokenizer_class.section("params");
   if (!tokenizer.has("encoder_ch_mult")) tokenizer_class.demand_text("cls", "VQ-16");
   config.vq = read_vq(tokenizer, kOriginalVq);
   tokenizer.demand("codebook_size", config.vq.codebook, "image_token_size");
   tokenizer.demand("codebook_embed_dim", config.vq.code_dim, "n_embed");
 
-  const Fields head = root.section("gen_head_config").section("params");
+  const ConfigFields head = root.section("gen_head_config").section("params");
   config.image_token_embed = head.integer("image_token_embed", hidden, 1, 4 * kMaxWidth);
   head.demand("n_embed", hidden, "hidden_size");
   head.demand("image_token_size", config.vq.codebook, "the codebook");
 
-  const Fields aligner = root.section("gen_aligner_config").section("params");
+  const ConfigFields aligner = root.section("gen_aligner_config").section("params");
   config.gen_aligner_width = aligner.integer("n_embed", hidden, 1, kMaxWidth);
   aligner.demand("n_embed", hidden, "hidden_size");
   aligner.demand("input_dim", config.vq.code_dim, "the code's dimension");
   aligner.demand("depth", 2, "the number of supported layers");
   aligner.demand_text("projector_type", "mlp_gelu");
 
-  const Fields vision = root.section("vision_config").section("params");
-  const Fields& sized = tokenizer.has("image_size") ? tokenizer : vision;
+  const ConfigFields vision = root.section("vision_config").section("params");
+  const ConfigFields& sized = tokenizer.has("image_size") ? tokenizer : vision;
   set_image_size(config, sized.integer("image_size").value_or(384), sized, "image_size");
   config.tower = read_original_tower(root, hidden);
   config.ties_head = says_tied(root, root.section("language_config")).value_or(false);
@@ -333,20 +256,20 @@ Config read_original(const Fields& root) {
 
 // There the tower's patches a side are the image tokens a side; num_patches of vq_config is
 // overwritten with them, whatever it says. Each token is 2^(levels - 1) pixels wide.
-void set_hugging_face_size(Config& config, const Fields& vision) {
+void set_hugging_face_size(Config& config, const ConfigFields& vision) {
   const int64_t pixels = vision.integer("image_size", 384, 1, 4096);
   const int64_t patch = vision.integer("patch_size", 16, 1, pixels);
   const int64_t shrink = int64_t{1} << (config.vq.decoder_multipliers.size() - 1);
   set_image_size(config, pixels / patch * shrink, vision, "image_size");
 }
 
-Config read_hugging_face(const Fields& root) {
+Config read_hugging_face(const ConfigFields& root) {
   Config config;
   config.form = CheckpointForm::kHuggingFace;
   config.transformer = read_transformer(root.needed_section("text_config"));
   const int64_t hidden = config.transformer.hidden;
 
-  const Fields vq = root.needed_section("vq_config");
+  const ConfigFields vq = root.needed_section("vq_config");
   config.vq = read_vq(vq, kHuggingFaceVq);
   vq.demand_false("double_latent");
   vq.demand("in_channels", 3, "the number of supported channels");
@@ -364,7 +287,7 @@ Config read_hugging_face(const Fields& root) {
   }
   vq.demand("image_token_embed_dim", hidden, "hidden_size");
 
-  const Fields vision = root.section("vision_config");
+  const ConfigFields vision = root.section("vision_config");
   vq.integer("num_patches", 1, 1, kMaxCount);  // of any value: see above
   set_hugging_face_size(config, vision);
   if (root.has("vision_config")) config.tower = read_hugging_face_tower(vision, hidden);
@@ -374,7 +297,7 @@ Config read_hugging_face(const Fields& root) {
 }
 
 // Both keys are written by converters; the weights beside them are integers and scales.
-void refuse_quantised(const Fields& root) {
+void refuse_quantised(const ConfigFields& root) {
   for (const char* name : {"quantization_config", "quantization"}) {
     if (!root.has(name)) continue;
     root.fail(name,
@@ -389,7 +312,7 @@ Config parse_config(std::string_view json, const std::string& name) {
   const JsonLimits limits{kMaxConfigBytes, 16, 100'000};
   const Json document = Json::parse(json, name, limits);
   if (!document.is_object()) refuse(name, "does not hold an object");
-  const Fields root(&document, name + ": ");
+  const ConfigFields root(&document, name + ": ");
   const std::string type = root.text("model_type").value_or("");
   if (root.has("vision_gen_enc_config") || root.has("vision_gen_dec_config")) {
     refuse(name, fmt::format("describes JanusFlow, which draws in another way; {}", kSupported));

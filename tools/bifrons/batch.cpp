@@ -13,6 +13,7 @@
 #include "src/batch/random_base.h"
 #include "src/engine/seeds.h"
 #include "src/io/quote.h"
+#include "tools/bifrons/batch_options.h"
 #include "tools/bifrons/batch_place.h"
 #include "tools/bifrons/batch_sheet.h"
 #include "tools/bifrons/batch_survey.h"
@@ -35,44 +36,6 @@ namespace {
 
 // Files up to this size are read through before drawing, so that the bars know their end.
 constexpr int64_t kSmallFile = int64_t{4} << 20;
-
-JobOptions job_options(const BatchArguments& arguments) {
-  JobOptions options;
-  options.defaults = request_of(arguments.settings);
-  options.random_seed = arguments.settings.random_seed;
-  if (!options.random_seed) options.seed = arguments.settings.seed;
-  options.count = arguments.count;
-  options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
-  options.format = arguments.save_as;
-  options.name = arguments.name;
-  options.metadata = arguments.metadata;
-  options.expand = arguments.expand;
-  options.combinatorial = arguments.combinatorial;
-  options.wildcards = arguments.wildcards;
-  options.best_of = arguments.best_of.value_or(0);
-  options.question = arguments.match_question;
-  return options;
-}
-
-std::vector<std::string> device_list(const std::string& text) {
-  std::vector<std::string> devices;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t comma = std::min(text.find(',', from), text.size());
-    devices.push_back(text.substr(from, comma - from));
-    if (devices.back().empty()) {
-      throw Error(ErrorKind::kUsage,
-                  "--devices takes names with commas between, not " + quote(text, 60));
-    }
-    from = comma + 1;
-  }
-  return devices;
-}
-
-// A thread pool each: the cores are shared out unless --threads says otherwise.
-int threads_each(const BatchArguments& arguments, size_t devices) {
-  if (arguments.threads != 0 || devices == 1) return arguments.threads;
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency() / devices));
-}
 
 class Batch {
  public:
@@ -361,7 +324,7 @@ class Batch {
     int exit_code = failed > 0 ? kExitSomeFailed : 0;
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
     const double seconds = watch.seconds();
-    watch.note(summary(counts, seconds));
+    watch.note(summary_of(counts, seconds));
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
       watch.note(
           fmt::format("{} pictures of earlier runs, which nothing in {} asks for now, "
@@ -371,21 +334,6 @@ class Batch {
     if (failed > 0) watch.note("what failed is in " + quote(store.errors_path()));
     watch.finish(counts, exit_code);
     return exit_code;
-  }
-
-  static std::string summary(const BatchCounts& counts, double seconds) {
-    std::string text = fmt::format("drew {} pictures in {}", counts.drawn, clock_text(seconds));
-    if (counts.drawn > 0 && seconds > 0) {
-      text += fmt::format(" ({:.2f}/s)", static_cast<double>(counts.drawn) / seconds);
-    }
-    if (counts.done_before > 0) text += fmt::format(", {} were done before", counts.done_before);
-    if (counts.changed > 0) text += fmt::format(", {} were changed", counts.changed);
-    if (counts.damaged > 0) text += fmt::format(", {} were damaged or gone", counts.damaged);
-    const int64_t repeats = counts.duplicates - counts.failed_repeats;
-    if (repeats > 0) text += fmt::format(", {} repeat one and are listed with it", repeats);
-    const int64_t failed = counts.failed + counts.bad_lines;
-    if (failed > 0) text += fmt::format(", {} failed", failed);
-    return text;
   }
 
   int give_up(BatchWatch& watch, const BatchCounts& counts, const std::exception_ptr& failure) {

@@ -202,4 +202,19 @@ void BatchWatch::finish(const BatchCounts& counts, int exit_code) {
   }
 }
 
+std::string summary_of(const BatchCounts& counts, double seconds) {
+  std::string text = fmt::format("drew {} pictures in {}", counts.drawn, clock_text(seconds));
+  if (counts.drawn > 0 && seconds > 0) {
+    text += fmt::format(" ({:.2f}/s)", static_cast<double>(counts.drawn) / seconds);
+  }
+  if (counts.done_before > 0) text += fmt::format(", {} were done before", counts.done_before);
+  if (counts.changed > 0) text += fmt::format(", {} were changed", counts.changed);
+  if (counts.damaged > 0) text += fmt::format(", {} were damaged or gone", counts.damaged);
+  const int64_t repeats = counts.duplicates - counts.failed_repeats;
+  if (repeats > 0) text += fmt::format(", {} repeat one and are listed with it", repeats);
+  const int64_t failed = counts.failed + counts.bad_lines;
+  if (failed > 0) text += fmt::format(", {} failed", failed);
+  return text;
+}
+
 }  // namespace bifrons::cli

@@ -70,4 +70,7 @@ class BatchWatch {
   std::mutex mutex_;
 };
 
+// What came of a batch in one sentence: "drew 3 pictures in 00:02 (1.50/s), 1 failed".
+std::string summary_of(const BatchCounts& counts, double seconds);
+
 }  // namespace bifrons::cli

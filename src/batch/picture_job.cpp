@@ -1,0 +1,68 @@
+// Both names and keys are functions of the job alone, so that they stay wherever its line moves.
+#include "src/batch/picture_job.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "src/io/json.h"
+#include "src/io/sha256.h"
+#include "src/io/text.h"
+#include "src/understand.h"
+
+namespace bifrons {
+
+std::string_view ending_of(PictureFormat format) {
+  switch (format) {
+    case PictureFormat::kPng:
+      return ".png";
+    case PictureFormat::kJpeg:
+      return ".jpg";
+    case PictureFormat::kWebp:
+      return ".webp";
+  }
+  throw ContractError("a picture format without an ending");
+}
+
+std::string automatic_name(const PictureJob& job, const std::string& slug_of_prompt) {
+  return fmt::format("{}-{}-{}{}", slug_of_prompt, job.request.seed, job.key.substr(0, 8),
+                     ending_of(job.format));
+}
+
+std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
+  // Only where it says something, so that directories without it keep their keys.
+  const std::string choice =
+      options.best_of == 0 ? std::string()
+                           : fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
+                                         json_text(question_about(options.question, r.prompt)));
+  return sha256(fmt::format(
+      R"({{"v":1,"prompt":{},"negative":{},"seed":{},"cfg":{},"temperature":{},"top_k":{},)"
+      R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}{}}})",
+      json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", r.seed,
+      r.guidance, r.temperature, r.top_k, r.top_p, r.allow_special,
+      options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata, choice));
+}
+
+std::string former_name(const PictureJob& job) {
+  std::string former = automatic_name(job, former_slug(job.request.prompt));
+  return job.file_name == automatic_name(job, slug(job.request.prompt)) ? former : job.file_name;
+}
+
+std::string name_of_line(const PictureJob& job) {
+  constexpr std::string_view kFirst = "-0001";
+  if (!job.id.empty()) return job.id;
+  std::string name = job.file_name.substr(0, job.file_name.rfind('.'));
+  if (name.ends_with(kFirst)) name.resize(name.size() - kFirst.size());
+  return name;
+}
+
+uint64_t seed_of_prompt(std::string_view prompt, uint64_t random_base) {
+  const std::string whole =
+      random_base == 0 ? std::string(prompt) : fmt::format("{}\n{}", random_base, prompt);
+  const std::string digits = sha256(whole).substr(0, 8);
+  uint64_t seed = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), seed, 16);
+  return seed;
+}
+
+}  // namespace bifrons
