@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "kernels/error.h"
-#include "vision/picture.h"
+#include "vision/pictures/picture.h"
 
 namespace bifrons {
 

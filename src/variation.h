@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "vision/picture.h"
+#include "vision/pictures/picture.h"
 
 namespace bifrons {
 

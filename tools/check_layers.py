@@ -10,15 +10,17 @@ import sys
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
 
 # Which of our own folders a folder may include.
-SRC_ORDER = ["io", "weights", "tokenizer", "model", "engine", "batch"]
+SRC_ORDER = ["io", "weights", "tokenizer", "model", "engine", "prompts", "store", "batch"]
 ALLOWED = {"kernels": ["kernels"], "vision": ["kernels", "vision"]}
+# Inside vision: networks read pictures, never the other way round.
+PICTURES = ["kernels/error.h", "kernels/headroom.h", "kernels/bytes.h", "kernels/utf8.h", "vision/pictures"]
 
 # Headers that may appear only in the named files (regular expressions on the path).
 WALLED = {
-    r"opencv2/": r"vision/encode_opencv\.cpp|vision/decode_opencv\.cpp",
-    r"stb_\w+\.h": r"vision/encode_stb\.cpp|vision/decode_stb\.cpp",
-    r"ft2build|freetype/": r"vision/face_freetype\.cpp",
-    r"hb|fribidi": r"vision/shaping_harfbuzz\.cpp",
+    r"opencv2/": r"vision/pictures/encode_opencv\.cpp|vision/pictures/decode_opencv\.cpp",
+    r"stb_\w+\.h": r"vision/pictures/encode_stb\.cpp|vision/pictures/decode_stb\.cpp",
+    r"ft2build|freetype/": r"vision/pictures/face_freetype\.cpp",
+    r"hb|fribidi": r"vision/pictures/shaping_harfbuzz\.cpp",
     r"(oneapi/)?dnnl": r"kernels/cpu/.*onednn.*\.(cpp|h)",
     r"cuda|cublas|cudnn": r"kernels/cuda/.*",
     r"CLI/": r"tools/bifrons/.*",
@@ -28,6 +30,8 @@ WALLED = {
 def allowed_targets(path: pathlib.Path) -> list[str]:
     """Prefixes of our own headers that this file may include."""
     top = path.parts[0]
+    if path.parts[:2] == ("vision", "pictures"):
+        return PICTURES
     if top in ALLOWED:
         return ALLOWED[top]
     if top == "src":

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "src/bifrons.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 int main(int argc, char** argv) {
   if (argc != 4) {

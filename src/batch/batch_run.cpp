@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <utility>
 
-#include "src/batch/manifest_columns.h"
 #include "src/io/json.h"
 #include "src/io/sha256.h"
+#include "src/store/manifest_columns.h"
 
 namespace bifrons {
 namespace {

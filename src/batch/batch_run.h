@@ -12,9 +12,9 @@
 
 #include "src/batch/job_stream.h"
 #include "src/batch/repeated_lines.h"
-#include "src/batch/store.h"
 #include "src/batch/writer_threads.h"
 #include "src/bifrons.h"
+#include "src/store/store.h"
 #include "src/understand.h"
 
 namespace bifrons {

@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/batch/manifest.h"
-#include "src/batch/name_rules.h"
-#include "src/batch/picture_name.h"
-#include "src/batch/requested_size.h"
 #include "src/engine/seeds.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/name_rules.h"
+#include "src/prompts/picture_name.h"
+#include "src/prompts/requested_size.h"
+#include "src/store/manifest.h"
 
 namespace bifrons {
 namespace {
@@ -60,12 +60,11 @@ void JobStream::hint_at_templates(const PromptLine& line) {
     return text.starts_with('#') || text.find(" #") != std::string::npos;
   };
   if (options_.expand && is_comment(*line.prompt)) {
-    reader_.remark(
-        "what stands behind a # is a comment in templates; write \\# for the sign itself");
+    reader_.warn("what stands behind a # is a comment in templates; write \\# for the sign itself");
   }
   if (!options_.expand && (looks_like_template(*line.prompt) ||
                            (line.negative_prompt && looks_like_template(*line.negative_prompt)))) {
-    reader_.remark(
+    reader_.warn(
         "prompts with {a|b} or __name__ are drawn as they stand; --expand fills such templates in");
   }
 }

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "src/batch/picture_job.h"
-#include "src/batch/prompt_reader.h"
 #include "src/batch/seen_pictures.h"
-#include "src/batch/template.h"
+#include "src/prompts/prompt_reader.h"
+#include "src/prompts/template.h"
 
 namespace bifrons {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "src/bifrons.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons {
 

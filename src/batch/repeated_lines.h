@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "src/batch/prompt_line.h"
-#include "src/batch/store.h"
+#include "src/prompts/prompt_line.h"
+#include "src/store/store.h"
 
 namespace bifrons {
 

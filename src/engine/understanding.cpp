@@ -13,7 +13,7 @@
 #include "src/tokenizer/chat_prompt.h"
 #include "src/understand.h"
 #include "src/weights/checkpoint.h"
-#include "vision/tower_input.h"
+#include "vision/networks/tower_input.h"
 
 namespace bifrons {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "kernels/error.h"
 #include "kernels/sampling.h"
-#include "vision/resize.h"
+#include "vision/pictures/resize.h"
 
 namespace bifrons {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "vision/tower_config.h"
-#include "vision/vq_config.h"
+#include "vision/networks/tower_config.h"
+#include "vision/networks/vq_config.h"
 
 namespace bifrons {
 

@@ -9,8 +9,8 @@
 #include "src/model/config.h"
 #include "src/model/image_head.h"
 #include "src/model/transformer.h"
-#include "vision/vq_decoder.h"
-#include "vision/vq_encoder.h"
+#include "vision/networks/vq_decoder.h"
+#include "vision/networks/vq_encoder.h"
 
 namespace bifrons {
 

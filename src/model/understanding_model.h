@@ -9,7 +9,7 @@
 #include "kernels/weight_visitor.h"
 #include "src/model/bind.h"
 #include "src/model/config.h"
-#include "vision/tower.h"
+#include "vision/networks/tower.h"
 
 namespace bifrons {
 

@@ -5,10 +5,10 @@
 #include <map>
 #include <random>
 
-#include "src/batch/listing.h"
 #include "src/io/json.h"
+#include "src/store/listing.h"
 #include "tests/batch/pretended.h"
-#include "tests/batch/streams.h"
+#include "tests/support/byte_streams.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "src/batch/candidates.h"
-#include "src/batch/listing.h"
-#include "tests/batch/streams.h"
+#include "src/store/listing.h"
+#include "tests/support/byte_streams.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_directory.h"
 

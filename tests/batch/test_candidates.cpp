@@ -7,9 +7,9 @@
 #include <set>
 
 #include "src/batch/candidates.h"
-#include "src/batch/listing.h"
+#include "src/store/listing.h"
 #include "tests/batch/pretended.h"
-#include "tests/batch/streams.h"
+#include "tests/support/byte_streams.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "src/batch/job_stream.h"
-#include "tests/batch/streams.h"
+#include "tests/support/byte_streams.h"
 
 namespace bifrons::testing {
 namespace {

@@ -1,11 +1,11 @@
 // Lines that repeat a picture are listed with it, wherever a run stopped and whoever drew it.
 #include <gtest/gtest.h>
 
-#include "src/batch/listing.h"
-#include "src/batch/merge.h"
 #include "src/io/json.h"
+#include "src/store/listing.h"
+#include "src/store/merge.h"
 #include "tests/batch/pretended.h"
-#include "tests/batch/streams.h"
+#include "tests/support/byte_streams.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {

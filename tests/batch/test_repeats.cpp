@@ -3,13 +3,13 @@
 
 #include <set>
 
-#include "src/batch/listing.h"
-#include "src/batch/merge.h"
-#include "src/batch/random_base.h"
 #include "src/engine/seeds.h"
 #include "src/io/json.h"
+#include "src/store/listing.h"
+#include "src/store/merge.h"
+#include "src/store/random_base.h"
 #include "tests/batch/pretended.h"
-#include "tests/batch/streams.h"
+#include "tests/support/byte_streams.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "tests/cli/batch_fixture.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include "kernels/error.h"
 #include "tests/cli/batch_fixture.h"
 #include "tools/bifrons/csv_list.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::testing {
 namespace {

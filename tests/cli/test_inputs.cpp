@@ -7,7 +7,7 @@
 #include "tests/cli/batch_fixture.h"
 #include "tests/cli/run_program.h"
 #include "tests/support/temporary_directory.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::testing {
 namespace {

@@ -22,7 +22,7 @@ TEST(Like, TheTextOfA1111) {
   EXPECT_EQ(found.settings.seed, 1234567890u);
   EXPECT_EQ(found.settings.guidance, 7.5);
   EXPECT_FALSE(found.settings.temperature);
-  EXPECT_EQ(found.remark,
+  EXPECT_EQ(found.warning,
             "x has the settings of another program; taken: prompt, negative prompt, cfg, seed");
 }
 
@@ -43,8 +43,9 @@ TEST(Like, WhatIsOutOfRangeIsLeftAndSaid) {
   const LikeSettings found = like("a fox\nSteps: 20, CFG scale: 700, Seed: -1, Top P: 0");
   EXPECT_FALSE(found.settings.guidance);
   EXPECT_FALSE(found.settings.seed);
-  EXPECT_NE(found.remark.find("out of range and left: cfg \"700\", top p \"0\""), std::string::npos)
-      << found.remark;
+  EXPECT_NE(found.warning.find("out of range and left: cfg \"700\", top p \"0\""),
+            std::string::npos)
+      << found.warning;
 }
 
 TEST(Like, ObjectsOfOtherPrograms) {
@@ -91,7 +92,7 @@ TEST(Like, OurOwnTextWithoutTheRecord) {
   EXPECT_EQ(settings.seed, 9u);
   EXPECT_EQ(settings.temperature, 0.5);
   EXPECT_EQ(settings.top_k, 40);
-  EXPECT_EQ(settings_like(metadata, "x").remark, "");
+  EXPECT_EQ(settings_like(metadata, "x").warning, "");
 }
 
 TEST(Like, NothingToTakeIsOneSentence) {
@@ -112,7 +113,7 @@ TEST(Like, RandomTextGivesSettingsOrASentence) {
     std::string text;
     for (size_t n = random() % 14; n > 0; --n) text += parts[random() % parts.size()];
     try {
-      EXPECT_FALSE(like(text).remark.empty());
+      EXPECT_FALSE(like(text).warning.empty());
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kData);
     }

@@ -11,10 +11,10 @@
 #pragma GCC diagnostic pop
 
 #include "kernels/error.h"
-#include "vision/exif_xmp.h"
-#include "vision/grid.h"
-#include "vision/picture_encode.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/exif_xmp.h"
+#include "vision/pictures/grid.h"
+#include "vision/pictures/picture_codec.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::testing {
 namespace {

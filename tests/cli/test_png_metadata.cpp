@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
-#include "vision/picture_encode.h"
-#include "vision/png_metadata.h"
+#include "vision/pictures/picture_codec.h"
+#include "vision/pictures/png_metadata.h"
 
 namespace bifrons::testing {
 namespace {

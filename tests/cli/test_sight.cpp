@@ -8,8 +8,8 @@
 #include "tests/cli/run_program.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_directory.h"
-#include "vision/picture_file.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/picture_file.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::testing {
 namespace {

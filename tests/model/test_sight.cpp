@@ -13,7 +13,7 @@
 #include "src/weights/checkpoint.h"
 #include "tests/support/differences.h"
 #include "tests/support/golden.h"
-#include "vision/tower_input.h"
+#include "vision/networks/tower_input.h"
 
 namespace bifrons {
 namespace {

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "vision/picture.h"
+#include "vision/pictures/picture.h"
 
 namespace bifrons::testing {
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "src/batch/store.h"
 #include "src/io/sha256.h"
+#include "src/store/store.h"
 
 namespace bifrons {
 namespace {

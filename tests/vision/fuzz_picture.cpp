@@ -1,6 +1,6 @@
 // Fuzz entry: any picture, both ways up.
 #include "tests/weights/fuzz_entry.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/picture_read.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return bifrons::testing::fuzz(data, size, [](const std::string& bytes) {

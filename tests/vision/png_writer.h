@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vision/bytes.h"
+#include "vision/pictures/bytes.h"
 
 namespace bifrons::testing {
 

@@ -12,9 +12,9 @@
 
 #include "kernels/error.h"
 #include "tests/vision/tiny_font.h"
-#include "vision/font_face.h"
-#include "vision/shaping.h"
-#include "vision/typesetter.h"
+#include "vision/pictures/font_face.h"
+#include "vision/pictures/shaping.h"
+#include "vision/pictures/typesetter.h"
 
 namespace bifrons::testing {
 namespace {

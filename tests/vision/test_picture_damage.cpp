@@ -5,8 +5,8 @@
 
 #include "tests/vision/png_writer.h"
 #include "tests/weights/expect_error.h"
-#include "vision/picture_encode.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/picture_codec.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::testing {
 namespace {

@@ -5,11 +5,11 @@
 
 #include "tests/vision/png_writer.h"
 #include "tests/weights/expect_error.h"
-#include "vision/exif_xmp.h"
-#include "vision/jpeg_metadata.h"
-#include "vision/picture_encode.h"
-#include "vision/picture_file.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/exif_xmp.h"
+#include "vision/pictures/jpeg_metadata.h"
+#include "vision/pictures/picture_codec.h"
+#include "vision/pictures/picture_file.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::testing {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "vision/psnr_ssim.h"
+#include "vision/pictures/psnr_ssim.h"
 
 namespace bifrons {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "kernels/error.h"
 #include "tests/support/pillow_golden.h"
-#include "vision/resize.h"
-#include "vision/tower_input.h"
+#include "vision/networks/tower_input.h"
+#include "vision/pictures/resize.h"
 
 namespace bifrons {
 namespace {

@@ -4,8 +4,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "vision/shaping.h"
-#include "vision/typesetter.h"
+#include "vision/pictures/shaping.h"
+#include "vision/pictures/typesetter.h"
 
 namespace bifrons {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/bytes.h"
+#include "vision/pictures/bytes.h"
 
 namespace bifrons::testing {
 

@@ -12,11 +12,11 @@
 #include <fstream>
 #include <vector>
 
-#include "src/batch/store.h"
 #include "src/batch/writer_threads.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
-#include "vision/picture_file.h"
+#include "src/store/store.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "kernels/threads.h"
 #include "src/batch/candidates.h"
-#include "src/batch/gallery.h"
-#include "src/batch/random_base.h"
 #include "src/engine/seeds.h"
 #include "src/io/quote.h"
+#include "src/store/gallery.h"
+#include "src/store/random_base.h"
 #include "tools/bifrons/batch_options.h"
 #include "tools/bifrons/batch_place.h"
 #include "tools/bifrons/batch_sheet.h"
@@ -134,25 +134,25 @@ class Batch {
     }
   }
 
-  JobStream jobs(bool with_remarks, const BatchPlace& place) {
+  JobStream jobs(bool with_warnings, const BatchPlace& place) {
     return jobs(
-        with_remarks, [&place](const PictureJob& job) { return place.random_base(job); },
+        with_warnings, [&place](const PictureJob& job) { return place.random_base(job); },
         [&place](std::string_view name) { return place.lists(name); });
   }
 
   // Lines to pictures and bad lines: what a run, --strict and --dry-run all see.
-  JobStream jobs(bool with_remarks, std::function<uint64_t(const PictureJob&)> random_base,
+  JobStream jobs(bool with_warnings, std::function<uint64_t(const PictureJob&)> random_base,
                  std::function<bool(std::string_view)> is_listed) {
-    std::function<void(const std::string&)> remark;
-    if (with_remarks) {
-      remark = [this](const std::string& text) { note(arguments_.talk, text); };
+    std::function<void(const std::string&)> warn;
+    if (with_warnings) {
+      warn = [this](const std::string& text) { note(arguments_.talk, text); };
     }
     JobOptions options = job_options_;
     options.random_base = std::move(random_base);
     options.is_listed = std::move(is_listed);
     options.fault = [this](const PictureJob& job) { return faults_->of(job); };
     options.stop = stop_requested;
-    return {source_.reader(remark, arguments_.comments), std::move(options)};
+    return {source_.reader(warn, arguments_.comments), std::move(options)};
   }
 
   void open_engines() {
@@ -364,7 +364,7 @@ class Batch {
 
   void save_line_sheets() {
     LineSheets::Options options{arguments_.output, arguments_.overwrite, arguments_.metadata};
-    options.remark = [this](const std::string& text) { note(arguments_.talk, text); };
+    options.warn = [this](const std::string& text) { note(arguments_.talk, text); };
     options.stop = stop_requested;
     const int64_t sheets = line_sheets_.save(options);
     note(arguments_.talk,

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "src/batch/store.h"
+#include "src/store/store.h"
 #include "tools/bifrons/arguments.h"
 
 namespace CLI {

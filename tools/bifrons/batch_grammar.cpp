@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "src/batch/picture_name.h"
-#include "src/batch/prompt_reader.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/picture_name.h"
+#include "src/prompts/prompt_reader.h"
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/grammar.h"

@@ -1,12 +1,12 @@
 // Only reads: the store, which writes, has the same words for the same things.
 #include "tools/bifrons/batch_place.h"
 
-#include "src/batch/random_base.h"
+#include "src/store/random_base.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/settings.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
 

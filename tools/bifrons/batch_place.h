@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "src/batch/job_stream.h"
-#include "src/batch/store.h"
 #include "src/bifrons.h"
+#include "src/store/store.h"
 
 namespace bifrons::cli {
 

@@ -1,13 +1,13 @@
 // Reads pictures back: only files that the manifest vouches for, by size and hash.
 #include "tools/bifrons/batch_sheet.h"
 
-#include "src/batch/listing.h"
 #include "src/io/sha256.h"
+#include "src/store/listing.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
-#include "vision/grid.h"
-#include "vision/picture_file.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/grid.h"
+#include "vision/pictures/picture_file.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::cli {
 

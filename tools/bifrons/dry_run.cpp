@@ -7,9 +7,9 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "src/batch/listing.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
+#include "src/store/listing.h"
 #include "src/understand.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"

@@ -14,7 +14,7 @@
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/tokens_file.h"
-#include "vision/psnr_ssim.h"
+#include "vision/pictures/psnr_ssim.h"
 
 namespace bifrons::cli {
 namespace {

@@ -11,7 +11,7 @@
 #include "src/io/quote.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
-#include "vision/font_face.h"
+#include "vision/pictures/font_face.h"
 
 namespace bifrons::cli {
 namespace {

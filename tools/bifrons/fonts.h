@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/typesetter.h"
+#include "vision/pictures/typesetter.h"
 
 namespace bifrons::cli {
 

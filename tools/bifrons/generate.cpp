@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "src/batch/template.h"
 #include "src/engine/seeds.h"
 #include "src/io/durable_file.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/template.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/judged.h"
 #include "tools/bifrons/like.h"
@@ -19,7 +19,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/tokens_file.h"
-#include "vision/grid.h"
+#include "vision/pictures/grid.h"
 
 namespace bifrons::cli {
 namespace {
@@ -63,7 +63,7 @@ Settings complete_settings(const GenerateArguments& arguments) {
     }
     const LikeSettings like = settings_like(info.metadata, name);
     fill_from(settings, like.settings);
-    if (!like.remark.empty()) note(arguments.talk, like.remark);
+    if (!like.warning.empty()) note(arguments.talk, like.warning);
     if (!settings.prompt) {
       throw Error(ErrorKind::kData, name + ": there is no prompt in it; say with -p what to draw");
     }

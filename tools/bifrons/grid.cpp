@@ -13,7 +13,7 @@
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
-#include "vision/captioned_grid.h"
+#include "vision/pictures/captioned_grid.h"
 
 namespace bifrons::cli {
 namespace {

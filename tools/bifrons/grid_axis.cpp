@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "src/batch/prompt_line.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/prompt_line.h"
 #include "tools/bifrons/csv_list.h"
 #include "tools/bifrons/settings.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "src/bifrons.h"
-#include "vision/captioned_grid.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/captioned_grid.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
 

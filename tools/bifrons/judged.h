@@ -4,7 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "src/understand.h"
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
 

@@ -112,7 +112,7 @@ class Taking {
     found.settings.temperature = line_.temperature;
     found.settings.top_k = line_.top_k;
     found.settings.top_p = line_.top_p;
-    found.remark =
+    found.warning =
         fmt::format("{} has the settings of another program; taken: {}{}", name_, joined(taken_),
                     left_.empty() ? "" : "; out of range and left: " + joined(left_));
     return found;

@@ -9,7 +9,7 @@ namespace bifrons::cli {
 
 struct LikeSettings {
   Settings settings;
-  std::string remark;  // what was taken from another program's text; empty: it is our own picture
+  std::string warning;  // what was taken from another program's text; empty: it is our own picture
 };
 
 // Our record, when the picture has one. Else the text that A1111 and those after it call

@@ -10,18 +10,18 @@
 #include <unordered_map>
 
 #include "kernels/error.h"
-#include "src/batch/files.h"
-#include "src/batch/manifest.h"
-#include "src/batch/store.h"
 #include "src/io/durable_file.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
+#include "src/store/manifest.h"
+#include "src/store/store.h"
+#include "src/store/store_files.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
-#include "vision/grid.h"
-#include "vision/picture_file.h"
-#include "vision/picture_read.h"
+#include "vision/pictures/grid.h"
+#include "vision/pictures/picture_file.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::cli {
 namespace {
@@ -135,7 +135,7 @@ int64_t LineSheets::save(const Options& options) const {
     const auto [known, is_new] = saved.emplace(without_case(line.name), &line);
     if (!is_new) {
       if (known->second->files == line.files) continue;
-      options.remark(
+      options.warn(
           fmt::format("line {} has no sheet of its own, for that of line {} is named {} "
                       "already; give it another id",
                       line.number, known->second->number, quote(line.name, 60)));
@@ -150,7 +150,7 @@ int64_t LineSheets::save(const Options& options) const {
     }
   }
   if (incomplete > 0) {
-    options.remark(
+    options.warn(
         fmt::format("{} lines have no sheet, because not all of their pictures are "
                     "drawn; the same command makes it when they are",
                     incomplete));

@@ -22,7 +22,7 @@ class LineSheets {
     std::string directory;   // of the batch
     bool overwrite = false;  // of files that are not sheets of ours
     bool metadata = true;    // sheets say that they are some, and can be told from other files
-    std::function<void(const std::string&)> remark{};
+    std::function<void(const std::string&)> warn{};
     std::function<bool()> stop{};
   };
 

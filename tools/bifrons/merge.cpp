@@ -1,11 +1,11 @@
 // `bifrons merge` and `bifrons gallery`: what comes after a batch.
-#include "src/batch/merge.h"
+#include "src/store/merge.h"
 
 #include <fmt/format.h>
 
-#include "src/batch/gallery.h"
 #include "src/io/directory.h"
 #include "src/io/quote.h"
+#include "src/store/gallery.h"
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"

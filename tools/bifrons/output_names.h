@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "vision/picture_file.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
 

@@ -1,4 +1,4 @@
-// Pictures a user names: the file's bytes, then vision/picture_read.h.
+// Pictures a user names: the file's bytes, then vision/pictures/picture_read.h.
 #include "tools/bifrons/picture_input.h"
 
 #include "src/bifrons.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "vision/picture_read.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::cli {
 
@@ -11,7 +11,8 @@ namespace bifrons::cli {
 // else as read_file() and read_stdin() do.
 std::string picture_bytes(const std::string& path);
 
-// A regular file, or - for stdin. Throws Error naming it: missing, or data (vision/picture_read.h).
+// A regular file, or - for stdin. Throws Error naming it: missing, or data
+// (vision/pictures/picture_read.h).
 Picture read_picture_file(const std::string& path,
                           Orientation orientation = Orientation::kAsStored);
 

@@ -133,20 +133,18 @@ PromptFile PromptFiles::open(const Entry& entry) const {
   return file;
 }
 
-PromptReader PromptFiles::reader(std::function<void(const std::string&)> remark, bool comments) {
+PromptReader PromptFiles::reader(std::function<void(const std::string&)> warn, bool comments) {
   if (several_) {
     const auto next = [this, at = size_t{0}]() mutable -> std::optional<PromptFile> {
       return at < entries_.size() ? std::optional(open(entries_[at++])) : std::nullopt;
     };
-    return {next, std::move(remark), comments};
+    return {next, std::move(warn), comments};
   }
   PromptFile file = open(entries_.front());
-  if (remark) {
-    remark = [remark, name = file.name](const std::string& sentence) {
-      remark(name + ": " + sentence);
-    };
+  if (warn) {
+    warn = [warn, name = file.name](const std::string& sentence) { warn(name + ": " + sentence); };
   }
-  return {std::move(file.stream), file.format,           std::move(remark),
+  return {std::move(file.stream), file.format,           std::move(warn),
           std::move(file.name),   std::move(file.ready), comments};
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "src/batch/prompt_reader.h"
+#include "src/prompts/prompt_reader.h"
 #include "tools/bifrons/prompt_source.h"
 
 namespace bifrons::cli {
@@ -18,9 +18,9 @@ class PromptFiles {
   // usage (no format, stdin twice), missing, data (no .txt in a folder, or too many), interrupted.
   PromptFiles(const std::vector<std::string>& paths, const std::string& format, bool read_again);
 
-  // Reads from the start. `remark` hears sentences that begin with the file's name. Of `this`,
+  // Reads from the start. `warn` hears sentences that begin with the file's name. Of `this`,
   // which must stay where it is.
-  PromptReader reader(std::function<void(const std::string&)> remark, bool comments);
+  PromptReader reader(std::function<void(const std::string&)> warn, bool comments);
   // Throws Error (data): the header of a table cannot be used. Pipes are not looked at.
   void check_headers(bool comments);
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "src/batch/prompt_line_reader.h"
 #include "src/io/directory.h"
+#include "src/prompts/prompt_line_reader.h"
 
 namespace bifrons::cli {
 

@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "kernels/error.h"
-#include "src/batch/setting_names.h"
 #include "src/io/text.h"
+#include "src/prompts/setting_names.h"
 
 namespace bifrons::cli {
 namespace {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "src/batch/prompt_line.h"
 #include "src/bifrons.h"
-#include "vision/picture_file.h"
+#include "src/prompts/prompt_line.h"
+#include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
 

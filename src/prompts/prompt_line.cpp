@@ -1,0 +1,178 @@
+// Names and values of a prompt file's fields, checked as strictly as those of the command line.
+#include "src/prompts/prompt_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+#include "src/io/text.h"
+#include "src/prompts/name_rules.h"
+#include "src/prompts/picture_name.h"
+
+namespace bifrons {
+namespace {
+
+constexpr std::array kManifestMembers =
+    std::to_array<std::string_view>({"file_name",     "text",
+                                     "template",      "id",
+                                     "line",          "index",
+                                     "number",        "seed",
+                                     "large_seed",    "cfg",
+                                     "temperature",   "top_k",
+                                     "top_p",         "negative_prompt",
+                                     "allow_special", "rope",
+                                     "model",         "model_hash",
+                                     "program",       "device",
+                                     "seconds",       "tokens_sha256",
+                                     "width",         "height",
+                                     "bytes",         "sha256",
+                                     "key",           "crc32",
+                                     "best_of",       "repeated"});
+
+std::string normal(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '-' || c == ' ') c = '_';
+  }
+  return out;
+}
+
+[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
+
+// parse_whole() and parse_real() speak of usage; here a file is wrong.
+template <typename F>
+auto as_data(F parse) {
+  try {
+    return parse();
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kData, error.what());
+  }
+}
+
+// Without the fraction that spreadsheets and pandas give to whole numbers: 7.0, 7.00, 7.000000.
+// Three zeros stay, for 1.000 is a thousand in half of the world, and so do exponents: what a
+// spreadsheet writes as 1.23457E+09 has lost digits.
+std::string without_zero_fraction(const std::string& text) {
+  const size_t dot = text.find('.');
+  if (dot == std::string::npos || dot == 0) return text;
+  const size_t zeros = text.size() - dot - 1;
+  const bool plain = text.find_first_not_of("0123456789") == dot &&
+                     text.find_first_not_of('0', dot + 1) == std::string::npos;
+  return plain && zeros > 0 && zeros != 3 ? text.substr(0, dot) : text;
+}
+
+// The same for JSON, where 7.0 and 7e0 are the number 7. Above 2^53 reals skip whole numbers.
+std::string whole_text(const Json& value) {
+  constexpr double kExact = 9007199254740992;
+  const std::string text = value.dump();
+  if (text.find_first_not_of("0123456789") == std::string::npos) return text;
+  const double real = value.real("");
+  if (real < 0 || real > kExact || real != std::floor(real)) return text;
+  return std::to_string(static_cast<uint64_t>(real));
+}
+
+bool is_whole(Field field) {
+  return field == Field::kSeed || field == Field::kCount || field == Field::kBatchSize ||
+         field == Field::kBatches || field == Field::kTopK;
+}
+
+bool is_text(Field field) {
+  return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kId ||
+         field == Field::kOutput;
+}
+
+}  // namespace
+
+bool is_manifest_member(std::string_view name) {
+  return std::find(kManifestMembers.begin(), kManifestMembers.end(), name) !=
+         kManifestMembers.end();
+}
+
+bool is_size(std::string_view name) {
+  const std::string wanted = normal(name);
+  return wanted == "width" || wanted == "height" || wanted == "size" || wanted == "img_size";
+}
+
+void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text) {
+  const auto whole = [&](uint64_t least, uint64_t most) {
+    const std::string digits = without_zero_fraction(text);
+    return as_data([&] { return parse_whole(name, digits, least, most); });
+  };
+  const auto pictures = [&] { return static_cast<int64_t>(whole(1, kMostPicturesOfALine)); };
+  const auto real = [&](double most, bool above) {
+    return as_data([&] { return parse_real(name, text, 0, most, above); });
+  };
+  switch (field) {
+    case Field::kPrompt:
+      line.prompt = text;
+      break;
+    case Field::kNegativePrompt:
+      if (!text.empty()) line.negative_prompt = text;
+      break;
+    case Field::kSeed:
+      line.random_seed = text == "-1" || text == "-1.0";
+      line.seed.reset();
+      if (!line.random_seed) line.seed = whole(0, std::numeric_limits<uint64_t>::max());
+      break;
+    case Field::kCount:
+      line.count = pictures();
+      break;
+    case Field::kBatchSize:
+      line.batch_size = pictures();
+      break;
+    case Field::kBatches:
+      line.batches = pictures();
+      break;
+    case Field::kGuidance:
+      line.guidance = real(kLargestGuidance, false);
+      break;
+    case Field::kTemperature:
+      line.temperature = real(kLargestTemperature, false);
+      break;
+    case Field::kTopK:
+      line.top_k = static_cast<int64_t>(whole(0, kLargestTopK));
+      break;
+    case Field::kTopP:
+      line.top_p = real(1, true);
+      break;
+    case Field::kId:
+      check_id(text);
+      line.id = text;
+      break;
+    case Field::kOutput:
+      check_output_name(text);
+      line.output = text;
+      break;
+  }
+}
+
+void set_field(PromptLine& line, Field field, std::string_view name, const Json& value) {
+  if (value.is_null()) return;
+  if (is_text(field) || (field == Field::kSeed && value.is_string())) {
+    // An id may be a number, as it is in many sets.
+    if (field == Field::kId && value.is_number()) return set_field(line, field, name, value.dump());
+    return set_field(line, field, name, value.text(name));
+  }
+  if (!value.is_number()) refuse(fmt::format("{} is {}, not a number", name, value.kind()));
+  set_field(line, field, name, is_whole(field) ? whole_text(value) : value.dump());
+}
+
+void settle_count(PromptLine& line) {
+  if (!line.batch_size && !line.batches) return;
+  if (line.count) {
+    refuse("the number of pictures stands there twice: by itself, and as batches and their size");
+  }
+  const int64_t pictures = line.batch_size.value_or(1) * line.batches.value_or(1);
+  if (pictures > kMostPicturesOfALine) {
+    refuse(fmt::format("{} pictures; a line gives at most {}", pictures, kMostPicturesOfALine));
+  }
+  line.count = pictures;
+}
+
+}  // namespace bifrons

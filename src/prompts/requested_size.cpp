@@ -1,0 +1,50 @@
+// Sizes as other programs write them: 384, 384.0, 384x384, 384 × 384.
+#include "src/prompts/requested_size.h"
+
+#include <fmt/format.h>
+
+#include "kernels/error.h"
+#include "src/io/quote.h"
+
+namespace bifrons {
+namespace {
+
+// Whether `value` is `number`, also with the fraction that pandas gives to whole numbers: 384.0.
+bool is_number(std::string_view value, std::string_view number) {
+  if (!value.starts_with(number)) return false;
+  value.remove_prefix(number.size());
+  return value.empty() || (value.size() > 1 && value[0] == '.' &&
+                           value.find_first_not_of('0', 1) == std::string_view::npos);
+}
+
+// "384x384", however the sign between is written.
+bool is_square(std::string_view value, std::string_view side) {
+  std::string plain;
+  for (const char c : value) {
+    if (c != ' ') plain += c;
+  }
+  for (const char* times : {"x", "X", "*", "\xc3\x97"}) {
+    if (plain == fmt::format("{}{}{}", side, times, side)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void check_size(const PromptLine& line, int64_t side) {
+  const auto refuse = [&](const std::string& name, std::string_view value) {
+    throw Error(ErrorKind::kData, fmt::format("{} is {}, but this model draws {} x {} pixels",
+                                              quote(name, 60), quote(value, 60), side, side));
+  };
+  for (const auto& [name, json] : line.extras) {
+    if (side == 0 || !is_size(name)) continue;
+    std::string_view value = json;
+    if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+    const std::string wanted = std::to_string(side);
+    const size_t cross = value.find_first_not_of("0123456789");
+    if (value.empty() || cross == 0) continue;  // "auto", null and the like
+    if (!is_number(value, wanted) && !is_square(value, wanted)) refuse(name, value);
+  }
+}
+
+}  // namespace bifrons

@@ -1,0 +1,214 @@
+// The files come first, then the one manifest, and only then the old manifests go.
+#include "src/store/merge.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "kernels/error.h"
+#include "src/io/durable_file.h"
+#include "src/io/paths.h"
+#include "src/io/quote.h"
+#include "src/store/completeness.h"
+#include "src/store/listing.h"
+#include "src/store/random_base.h"
+#include "src/store/store.h"
+#include "src/store/store_files.h"
+
+namespace bifrons {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostProblems = 1000;
+
+std::string shown(const ListedPicture& picture) {
+  return quote(picture.directory + "/" + picture.entry.file_name, 160);
+}
+
+// Why a listed file is not what its line says; empty when it is.
+std::string fault_of(const ListedPicture& picture) {
+  const std::string path = picture.directory + "/" + picture.entry.file_name;
+  const auto status = status_of(path);
+  if (!status || !S_ISREG(status->st_mode)) return shown(picture) + " is missing";
+  if (status->st_size != picture.entry.bytes) {
+    return shown(picture) + " has another size than listed";
+  }
+  if (sha256_of_file(path) != picture.entry.sha256) {
+    return shown(picture) + " has another SHA-256 than listed";
+  }
+  return {};
+}
+
+void heed(const std::function<bool()>& stop) {
+  if (stop && stop()) {
+    throw Error(ErrorKind::kInterrupted, "stopped; the same command begins again");
+  }
+}
+
+void complain(MergeReport& report, std::string problem) {
+  if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(problem));
+}
+
+// Holds the whole-directory lock where that can be had, so that nobody writes meanwhile.
+UniqueFd hold(const std::string& directory) {
+  const std::string path = directory + "/.bifrons/lock";
+  UniqueFd file = std::move(open_regular(path, O_RDWR | O_NOFOLLOW).file);
+  if (file.get() >= 0 && flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw Error(ErrorKind::kCannotWrite,
+                quote(directory) + " is being written by a bifrons; wait for it");
+  }
+  return file;
+}
+
+// Brings the file to `output`. False when another picture has its name there, or the name leads out
+// of there.
+bool bring(const ListedPicture& picture, const std::string& output) {
+  const std::string from = picture.directory + "/" + picture.entry.file_name;
+  const fs::path to = output + "/" + picture.entry.file_name;
+  if (!stays_inside(output, picture.entry.file_name)) return false;
+  make_directories(to.parent_path());
+  if (link(from.c_str(), to.c_str()) == 0) return true;
+  if (errno == EEXIST) {  // a link to such a picture is not the picture
+    const auto there = status_of(to.string());
+    return there && S_ISREG(there->st_mode) && sha256_of_file(to.string()) == picture.entry.sha256;
+  }
+  const auto content = content_of(from, picture.entry.bytes);
+  if (!content) throw Error(ErrorKind::kMissing, "cannot read " + quote(from));
+  return write_durably(to, {reinterpret_cast<const uint8_t*>(content->data()), content->size()},
+                       IfExists::kRefuse);
+}
+
+// A batch that goes on in `target` finds there what its random seeds are made from, where all of it
+// comes from one number.
+void carry_random_base(const std::vector<std::string>& sources, const std::string& target) {
+  std::set<uint64_t> bases;
+  for (const std::string& source : sources) {
+    try {
+      if (const auto base = read_random_base(source)) bases.insert(*base);
+    } catch (const Error&) {
+      return;  // a damaged one is told of when it is needed
+    }
+  }
+  if (bases.size() == 1) keep_random_base(target, *bases.begin());
+}
+
+std::string plain(std::string directory) {
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  return directory;
+}
+
+bool same_directory(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error);
+}
+
+}  // namespace
+
+MergeReport check_batches(const std::vector<std::string>& directories,
+                          const std::function<bool()>& stop) {
+  MergeReport report;
+  std::map<std::string, std::string> sums;  // by name
+  std::set<fs::path> checked;
+  for (const std::string& each : directories) {
+    if (!checked.insert(whole_path(each)).second) continue;
+    std::vector<std::string> problems;
+    const auto pictures = list_pictures(plain(each), &problems);
+    for (std::string& problem : problems) complain(report, std::move(problem));
+    for (const ListedPicture& picture : pictures) {
+      heed(stop);
+      ++report.pictures;
+      if (std::string fault = fault_of(picture); !fault.empty()) complain(report, std::move(fault));
+      const auto [known, is_new] = sums.emplace(picture.entry.file_name, picture.entry.sha256);
+      if (!is_new && known->second != picture.entry.sha256) {
+        complain(report, shown(picture) + " has the name of another picture");
+      }
+    }
+  }
+  std::vector<std::string> judged;
+  for (const std::string& each : directories) judged.push_back(plain(each));
+  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
+  return report;
+}
+
+MergeReport merge_batches(const std::vector<std::string>& directories, const std::string& output,
+                          const std::function<bool()>& stop) {
+  MergeReport report;
+  const std::string target = plain(output);
+  std::vector<std::string> sources{target};
+  bool in_place = false;
+  std::set<fs::path> taken;  // one that is named twice would wait for its own lock
+  for (const std::string& each : directories) {
+    if (same_directory(each, target)) {
+      in_place = true;
+    } else if (taken.insert(whole_path(each)).second) {
+      sources.push_back(plain(each));
+    }
+  }
+  // What an earlier merge brought there is judged where it came from.
+  std::vector<std::string> judged = sources;
+  if (!in_place && is_merge_of_others(target)) judged.erase(judged.begin());
+  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
+  // Takes the lock and sweeps up after a killed writer; the manifest stays as it is until the new
+  // one is there, so that what is wrong with it is reported however often a merge breaks off.
+  Store store({.directory = target, .draws = false});
+  std::vector<UniqueFd> held;
+  for (const std::string& source : sources) {
+    if (source != target) held.push_back(hold(source));
+  }
+  std::vector<ListedPicture> all;
+  std::set<std::string> names;
+  std::set<fs::path> places;
+  bool lost = false;  // from the target itself
+  for (const std::string& source : sources) {
+    std::vector<std::string> problems;
+    auto pictures = list_pictures(source, &problems);
+    lost = lost || (source == target && !problems.empty());
+    for (std::string& problem : problems) complain(report, std::move(problem));
+    for (ListedPicture& picture : pictures) {
+      heed(stop);
+      if (std::string fault = fault_of(picture); !fault.empty()) {
+        complain(report, std::move(fault));
+        lost = lost || source == target;
+      } else if (source != target && !bring(picture, target)) {
+        complain(report,
+                 shown(picture) + " has the name of something else in " + quote(target, 160));
+      } else if (names.insert(listing_of(picture.entry)).second) {
+        places.insert((fs::path(target) / picture.entry.file_name).parent_path());
+        all.push_back(std::move(picture));
+      }
+    }
+  }
+  for (const fs::path& place : places) sync_directory(place.string());
+  std::sort(all.begin(), all.end(), [](const ListedPicture& a, const ListedPicture& b) {
+    return std::tie(a.index, a.entry.file_name, a.entry.repeat) <
+           std::tie(b.index, b.entry.file_name, b.entry.repeat);
+  });
+  std::string text;
+  for (const ListedPicture& picture : all) text.append(renewed_line(picture.line)).push_back('\n');
+  write_durably(store.manifest_path(), {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+                IfExists::kReplace);
+  const auto listed = static_cast<int64_t>(all.size());
+  carry_random_base(sources, target);
+  record_merge(target, listed,
+               report.problems.empty() ? MergeOutcome::kWhole
+               : lost                  ? MergeOutcome::kLost
+                                       : MergeOutcome::kIncomplete);
+  for (const std::string& name : manifests_in(target)) {
+    const std::string path = target + "/" + name;
+    if (name != kManifestName && is_of_batch(path) && unlink(path.c_str()) != 0) {
+      fail_to_write(path, errno);
+    }
+  }
+  report.pictures = listed;
+  return report;
+}
+
+}  // namespace bifrons

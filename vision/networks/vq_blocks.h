@@ -1,0 +1,76 @@
+// Building blocks of both halves of the visual tokenizer: residual and attention blocks, and the
+// areas of scratch memory that the maps of one picture rotate through (docs/janus-pro.md 3.1).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/backend.h"
+#include "kernels/weight_visitor.h"
+#include "vision/networks/vq_config.h"
+
+namespace bifrons {
+
+// y = conv2(silu(norm2(conv1(silu(norm1(x)))))) + shortcut(x).
+struct ResidualBlockWeights {
+  int64_t in = 0;
+  int64_t out = 0;
+  Norm norm1;            // [in]
+  Convolution conv1;     // 3x3 in -> out
+  Norm norm2;            // [out]
+  Convolution conv2;     // 3x3 out -> out
+  Convolution shortcut;  // 1x1 in -> out; only when in != out
+};
+
+// y = x + project(attention(q, k, v)) with one head over all channels.
+struct AttentionBlockWeights {
+  Norm norm;       // [C]
+  Linear qkv;      // [3 C, C]
+  Linear project;  // [C, C]
+};
+
+// Names of the original form (docs/janus-pro.md 2.1), with the prefix `name`.
+void visit(ResidualBlockWeights& weights, const std::string& name, int64_t in, int64_t out,
+           WeightVisitor& visitor);
+void visit(AttentionBlockWeights& weights, const std::string& name, int64_t channels,
+           WeightVisitor& visitor);
+
+class VqBlocks {
+ public:
+  // largest_map: elements of the largest map [side, side, C]. attended: elements of the largest map
+  // on which attention works. Maps are in the `activation` dtype.
+  VqBlocks(const VqConfig& config, int64_t largest_map, int64_t attended, DType activation)
+      : groups_(config.norm_groups),
+        eps_(config.norm_eps),
+        largest_map_((largest_map + kMapUnit - 1) / kMapUnit * kMapUnit),
+        attended_(attended),
+        activation_(activation) {}
+
+  int64_t bytes() const;
+  void allocate(Backend& b) { scratch_ = b.allocate(bytes()); }
+  bool allocated() const { return scratch_.data() != nullptr; }
+
+  // Area 0, 1 or 2 as a map [side, side, channels].
+  Tensor area(int index, int64_t side, int64_t channels) const;
+  // The next rotating area after the one that holds `busy`.
+  int next_area(const Tensor& busy) const;
+
+  // x [side, side, in] in one of the areas -> [side, side, out] in another one; x is overwritten.
+  Tensor residual_block(Backend& b, const Tensor& x, const ResidualBlockWeights& w) const;
+  // Changes x [side, side, C], in one of the areas, in place.
+  void attention_block(Backend& b, const Tensor& x, const AttentionBlockWeights& w) const;
+  // Returns y [side, side, C] = silu(norm(x)) in another area.
+  Tensor normed(Backend& b, const Tensor& x, const Norm& norm) const;
+
+ private:
+  static constexpr int64_t kMapUnit = 128;  // elements: areas are aligned for vectors
+
+  int64_t groups_;
+  double eps_;
+  int64_t largest_map_;
+  int64_t attended_;
+  DType activation_;
+  Buffer scratch_;
+};
+
+}  // namespace bifrons

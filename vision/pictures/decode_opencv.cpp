@@ -1,0 +1,59 @@
+// decode_pixels through OpenCV, whose codecs are libpng, libjpeg-turbo and libwebp.
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+
+#include "kernels/error.h"
+#include "kernels/headroom.h"
+#include "vision/pictures/picture_codec.h"
+
+namespace bifrons {
+namespace {
+
+// A row of 1, 3 (blue first) or 4 channels of T to RGB; of 16 bits the high eight.
+template <typename T>
+void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
+  constexpr int kShift = 8 * (sizeof(T) - 1);
+  for (int64_t x = 0; x < width; ++x, from += channels, rgb += 3) {
+    for (int c = 0; c < 3; ++c) {
+      const uint32_t value = from[channels == 1 ? 0 : 2 - c] >> kShift;
+      rgb[c] = static_cast<uint8_t>(channels == 4 ? over_white(value, from[3] >> kShift) : value);
+    }
+  }
+}
+
+}  // namespace
+
+Picture decode_pixels(const StrippedPicture& bare) {
+  // A codec that runs out of memory blames the file.
+  require_memory(static_cast<int64_t>(bare.file.size()) + bare.width * bare.height * 16 +
+                 (int64_t{8} << 20));
+  cv::Mat pixels;
+  if (bare.channels > 0) {  // what a damaged JPEG leaves out is black, not what memory held before
+    pixels = cv::Mat::zeros(static_cast<int>(bare.height), static_cast<int>(bare.width),
+                            CV_8UC(static_cast<int>(bare.channels)));
+  }
+  try {
+    const cv::Mat decoded = cv::imdecode(bare.file, cv::IMREAD_UNCHANGED, &pixels);
+    if (decoded.empty()) pixels.release();
+  } catch (const cv::Exception&) {
+    pixels.release();
+  }
+  if (pixels.empty() || (pixels.depth() != CV_8U && pixels.depth() != CV_16U) ||
+      pixels.cols != bare.width || pixels.rows != bare.height ||
+      (pixels.channels() != 1 && pixels.channels() != 3 && pixels.channels() != 4)) {
+    throw Error(ErrorKind::kData, "its pixels cannot be decoded");
+  }
+  Picture picture{bare.width, bare.height,
+                  std::vector<uint8_t>(static_cast<size_t>(bare.width * bare.height * 3))};
+  for (int y = 0; y < pixels.rows; ++y) {
+    uint8_t* rgb = picture.rgb.data() + y * bare.width * 3;
+    if (pixels.depth() == CV_8U) {
+      convert_row(pixels.ptr<uint8_t>(y), pixels.channels(), bare.width, rgb);
+    } else {
+      convert_row(pixels.ptr<uint16_t>(y), pixels.channels(), bare.width, rgb);
+    }
+  }
+  return picture;
+}
+
+}  // namespace bifrons

@@ -1,0 +1,207 @@
+// EXIF and XMP blocks, written in one fixed form and read leniently.
+#include "vision/pictures/exif_xmp.h"
+
+#include <array>
+#include <utility>
+
+#include "vision/pictures/bytes.h"
+
+namespace bifrons {
+namespace {
+
+constexpr uint32_t kExifPointerTag = 0x8769;
+constexpr uint32_t kUserCommentTag = 0x9286;
+constexpr uint32_t kOrientationTag = 0x0112;
+constexpr std::string_view kUnicode("UNICODE\0", 8);
+constexpr std::string_view kAscii("ASCII\0\0\0", 8);
+constexpr std::string_view kMark =
+    "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+constexpr std::string_view kSettingsOpen = "<bifrons:settings>";
+constexpr std::string_view kSettingsClose = "</bifrons:settings>";
+constexpr std::array<std::pair<char, std::string_view>, 4> kXmlEscapes = {
+    {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}}};
+
+// The code point at `i`, which moves past it; U+FFFD for a byte that begins none.
+uint32_t next_code_point(std::string_view text, size_t& i) {
+  const uint8_t first = static_cast<uint8_t>(text[i++]);
+  if (first < 0x80) return first;
+  const int more = first >= 0xf0 && first < 0xf5   ? 3
+                   : first >= 0xe0 && first < 0xf0 ? 2
+                   : first >= 0xc2 && first < 0xe0 ? 1
+                                                   : 0;
+  if (more == 0 || i + more > text.size()) return 0xfffd;
+  uint32_t code = first & (0x3f >> more);
+  for (int k = 0; k < more; ++k) {
+    const uint8_t byte = static_cast<uint8_t>(text[i + k]);
+    if ((byte & 0xc0) != 0x80) return 0xfffd;
+    code = code << 6 | (byte & 0x3f);
+  }
+  i += more;
+  return code;
+}
+
+void append_utf8(std::string& out, uint32_t code) {
+  if (code < 0x80) {
+    out.push_back(static_cast<char>(code));
+    return;
+  }
+  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  constexpr uint8_t kFirst[] = {0, 0xc0, 0xe0, 0xf0};
+  out.push_back(static_cast<char>(kFirst[more] | code >> (6 * more)));
+  for (int k = more - 1; k >= 0; --k) {
+    out.push_back(static_cast<char>(0x80 | (code >> (6 * k) & 0x3f)));
+  }
+}
+
+// A TIFF image file directory, read with every access inside the block.
+struct TiffReader {
+  ByteView block;
+  bool big = true;
+
+  bool holds(size_t at, size_t size) const {
+    return at <= block.size() && block.size() - at >= size;
+  }
+  uint32_t number(size_t at, int width) const {
+    return big ? read_big(block, at, width) : read_little(block, at, width);
+  }
+  // Where the 12-byte entry of `tag` in the directory at `at` is; 0 when it is not there.
+  size_t entry(size_t at, uint32_t tag) const {
+    if (!holds(at, 2)) return 0;
+    const uint32_t count = number(at, 2);
+    for (uint32_t i = 0; i < count && holds(at + 2 + 12 * i, 12); ++i) {
+      if (number(at + 2 + 12 * i, 2) == tag) return at + 2 + 12 * i;
+    }
+    return 0;
+  }
+};
+
+}  // namespace
+
+std::vector<uint8_t> exif_with_comment(std::string_view utf8) {
+  Bytes comment;
+  append(comment, kUnicode);
+  for (size_t i = 0; i < utf8.size();) {
+    const uint32_t code = next_code_point(utf8, i);
+    if (code < 0x10000) {
+      append_big(comment, code, 2);
+    } else {
+      append_big(comment, 0xd800 | (code - 0x10000) >> 10, 2);
+      append_big(comment, 0xdc00 | ((code - 0x10000) & 0x3ff), 2);
+    }
+  }
+  Bytes tiff = {'M', 'M', 0, 0x2a};
+  append_big(tiff, 8, 4);                // the first directory
+  append_big(tiff, 1, 2);                // of one entry:
+  append_big(tiff, kExifPointerTag, 2);  // the EXIF directory
+  append_big(tiff, 4, 2);                // as a 32-bit number,
+  append_big(tiff, 1, 4);                // one of them:
+  append_big(tiff, 26, 4);               // it begins here
+  append_big(tiff, 0, 4);                // no further directory
+  append_big(tiff, 1, 2);
+  append_big(tiff, kUserCommentTag, 2);
+  append_big(tiff, 7, 2);  // bytes
+  append_big(tiff, static_cast<uint32_t>(comment.size()), 4);
+  append_big(tiff, 44, 4);
+  append_big(tiff, 0, 4);
+  append(tiff, comment);
+  return tiff;
+}
+
+std::string exif_comment(std::span<const uint8_t> tiff) {
+  TiffReader reader{tiff};
+  if (tiff.size() < 8) return {};
+  reader.big = starts_with(tiff, 0, "MM");
+  const size_t pointer = reader.entry(reader.number(4, 4), kExifPointerTag);
+  if (pointer == 0) return {};
+  const size_t entry = reader.entry(reader.number(pointer + 8, 4), kUserCommentTag);
+  if (entry == 0) return {};
+  const size_t size = reader.number(entry + 4, 4);
+  const size_t at = reader.number(entry + 8, 4);
+  if (size < kUnicode.size() || !reader.holds(at, size)) return {};
+  std::string text;
+  if (starts_with(tiff, at, kAscii)) {
+    for (size_t i = at + kAscii.size(); i < at + size && tiff[i] != 0; ++i) {
+      append_utf8(text, tiff[i] < 0x80 ? tiff[i] : 0xfffd);
+    }
+    return text;
+  }
+  if (!starts_with(tiff, at, kUnicode)) return {};
+  for (size_t i = at + kUnicode.size(); i + 1 < at + size; i += 2) {
+    uint32_t code = read_big(tiff, i, 2);
+    if (code >= 0xd800 && code < 0xdc00 && i + 3 < at + size) {
+      const uint32_t low = read_big(tiff, i + 2, 2);
+      if (low >= 0xdc00 && low < 0xe000) {
+        code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
+        i += 2;
+      }
+    }
+    append_utf8(text, code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
+  }
+  return text;
+}
+
+int exif_orientation(std::span<const uint8_t> tiff) {
+  TiffReader reader{tiff};
+  if (tiff.size() < 8) return 1;
+  reader.big = starts_with(tiff, 0, "MM");
+  const size_t entry = reader.entry(reader.number(4, 4), kOrientationTag);
+  if (entry == 0) return 1;
+  const uint32_t value = reader.number(entry + 8, 2);  // a 16-bit number lies in the entry itself
+  return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+}
+
+std::string xmp_packet(std::string_view settings) {
+  std::string packet =
+      "<?xpacket begin=\"\xef\xbb\xbf\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
+      "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n"
+      " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
+      "  <rdf:Description rdf:about=\"\"\n"
+      "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n"
+      "    xmlns:bifrons=\"urn:bifrons:1\">\n"
+      "   <Iptc4xmpExt:DigitalSourceType>";
+  packet += kMark;
+  packet += "</Iptc4xmpExt:DigitalSourceType>\n";
+  if (!settings.empty()) {
+    packet += "   ";
+    packet += kSettingsOpen;
+    for (char c : settings) {
+      std::string_view escaped(&c, 1);
+      for (const auto& [raw, escape] : kXmlEscapes) {
+        if (c == raw) escaped = escape;
+      }
+      packet += escaped;
+    }
+    packet += kSettingsClose;
+    packet += "\n";
+  }
+  packet += "  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"r\"?>";
+  return packet;
+}
+
+bool xmp_marks_generated(std::string_view packet) {
+  return packet.find(kMark) != std::string_view::npos;
+}
+
+std::string xmp_settings(std::string_view packet) {
+  const size_t open = packet.find(kSettingsOpen);
+  if (open == std::string_view::npos) return {};
+  const size_t from = open + kSettingsOpen.size();
+  const size_t close = packet.find(kSettingsClose, from);
+  if (close == std::string_view::npos) return {};
+  std::string settings;
+  for (size_t i = from; i < close;) {
+    bool escaped = false;
+    for (const auto& [raw, escape] : kXmlEscapes) {
+      if (packet.substr(i, escape.size()) == escape) {
+        settings.push_back(raw);
+        i += escape.size();
+        escaped = true;
+        break;
+      }
+    }
+    if (!escaped) settings.push_back(packet[i++]);
+  }
+  return settings;
+}
+
+}  // namespace bifrons
