@@ -11,10 +11,10 @@ packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
   ocl-icd-opencl-dev)  # libdnnl-dev's CMake file asks for OpenCL but its package does not depend on it
 
 if [[ ${1:-} == --tests || ${1:-} == --all ]]; then
-  packages+=(clang-format-14)  # the one version that tools/check_format.sh takes
+  packages+=(clang-format-14 clang-tidy-16)  # the versions that tools/check_format.sh and check_tidy.sh take
 fi
 if [[ ${1:-} == --all ]]; then
-  packages+=(clang-16 clang-tidy-16 libclang-rt-16-dev)
+  packages+=(clang-16 libclang-rt-16-dev)
 fi
 # Ubuntu has Chromium only as a snap.
 if [[ ${1:-} == --tests || ${1:-} == --all ]] && grep -qx 'ID=debian' /etc/os-release; then

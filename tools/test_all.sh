@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # The long test run: tools/test.sh, then every other configuration, and a minute of each fuzzer.
-#   tools/test_all.sh [STAGE...]    stages: test odr debug asan tsan minimal clang fuzz; default all
+#   tools/test_all.sh [STAGE...]    stages: test tidy odr debug asan tsan minimal clang fuzz; default all
 # The first stage that fails ends the run. BIFRONS_FUZZ_SECONDS=N fuzzes each reader for N seconds (60).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
-[[ $# -gt 0 ]] || stages=(test odr debug asan tsan minimal clang fuzz)
+[[ $# -gt 0 ]] || stages=(test tidy odr debug asan tsan minimal clang fuzz)
 
 # Builds and tests a preset of CMakePresets.json.
 tested() {
-  cmake --preset "$1"
+  cmake --preset "$1" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
   cmake --build --preset "$1" --parallel 2
   ctest --preset "$1" --parallel 2
 }
@@ -19,6 +19,7 @@ for stage in "${stages[@]}"; do
   echo "== $stage"
   case $stage in
     test) bash tools/test.sh ;;
+    tidy) bash tools/check_tidy.sh ;;
     odr)  # two types or functions of one name: the linker sees all of them only with LTO
       cmake --preset odr
       cmake --build --preset odr --parallel 2 --target bifrons
