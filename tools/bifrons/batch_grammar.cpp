@@ -11,6 +11,7 @@
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/grammar.h"
 #include "tools/bifrons/setting_aliases.h"
+#include "tools/bifrons/setting_options.h"
 
 namespace bifrons::cli {
 namespace {

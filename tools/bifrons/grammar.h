@@ -44,8 +44,7 @@ struct Grammar {
 // Throws Error (usage): a text of the command line, called `name` for people, is not UTF-8.
 void check_text(std::string_view name, const std::string& text);
 
-// What commands that draw have in common. `seed` is what their help says of --seed.
-void add_setting_options(CLI::App& command, Settings& settings, const char* seed);
+// What commands that draw have in common.
 void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of, std::string& question);
 void add_talk_options(CLI::App& command, Talk& talk);
 // One or more plain arguments, each taken as it is: a plain vector would split "[a, b]".
