@@ -10,7 +10,7 @@ import sys
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
 
 # Which of our own folders a folder may include.
-SRC_ORDER = ["io", "weights", "tokenizer", "model", "engine", "prompts", "store", "batch"]
+SRC_ORDER = ["io", "weights", "tokenizer", "model", "settings", "engine", "prompts", "store", "batch"]
 ALLOWED = {"kernels": ["kernels"], "vision": ["kernels", "vision"]}
 # Inside vision: networks read pictures, never the other way round.
 PICTURES = ["kernels/error.h", "kernels/headroom.h", "kernels/bytes.h", "kernels/utf8.h", "vision/pictures"]

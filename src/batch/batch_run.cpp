@@ -55,14 +55,10 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   const auto add = [&out](std::string_view name, const std::string& json) {
     out += fmt::format(",{}:{}", json_text(name), json);
   };
-  out += "," + seed_member("seed", r.seed);
-  add("cfg", real_json(r.guidance));
-  add("temperature", real_json(r.temperature));
-  add("top_k", std::to_string(r.top_k));
-  add("top_p", real_json(r.top_p));
+  out += number_members(r);
   if (r.negative_prompt) add("negative_prompt", json_text(*r.negative_prompt));
   add("allow_special", r.allow_special ? "true" : "false");
-  add("rope", setup.rope == RopeMode::kBf16 ? "\"bf16\"" : "\"f32\"");
+  add("rope", json_text(rope_name(setup.rope)));
   add("model", json_text(setup.model.name));
   add("program", json_text("bifrons " + build_info().version));
   add("device", json_text(setup.device));

@@ -41,9 +41,10 @@ bool is_random(const PromptLine& line, const JobOptions& options) {
 
 // Of everything in a request that decides pixels and differs from line to line.
 uint64_t hash_of(const DrawRequest& r) {
-  return ManifestIndex::hash(fmt::format(
-      "{} {} {} {} {} {} {}\n{}\n{}", r.prompt.size(), r.negative_prompt.has_value(), r.seed,
-      r.guidance, r.temperature, r.top_k, r.top_p, r.prompt, r.negative_prompt.value_or("")));
+  std::string text = fmt::format("{} {}", r.prompt.size(), r.negative_prompt.has_value());
+  for_each_number([&](const auto& setting) { text += fmt::format(" {}", r.*setting.value); });
+  return ManifestIndex::hash(
+      fmt::format("{}\n{}\n{}", text, r.prompt, r.negative_prompt.value_or("")));
 }
 
 }  // namespace
@@ -109,14 +110,8 @@ void JobStream::begin_line(PromptLine line) {
 }
 
 DrawRequest JobStream::request_of_line() const {
-  const PromptLine& line = current_->line;
   DrawRequest request = options_.defaults;
-  request.prompt = *line.prompt;
-  if (line.negative_prompt) request.negative_prompt = line.negative_prompt;
-  if (line.guidance) request.guidance = *line.guidance;
-  if (line.temperature) request.temperature = *line.temperature;
-  if (line.top_k) request.top_k = *line.top_k;
-  if (line.top_p) request.top_p = *line.top_p;
+  apply(current_->line, request);
   return request;
 }
 

@@ -8,6 +8,7 @@
 #include "src/io/json.h"
 #include "src/io/sha256.h"
 #include "src/io/text.h"
+#include "src/settings/settings.h"
 #include "src/understand.h"
 
 namespace bifrons {
@@ -29,18 +30,24 @@ std::string automatic_name(const PictureJob& job, const std::string& slug_of_pro
                      ending_of(job.format));
 }
 
+// The text that is hashed must stay as it is: directories of earlier versions are resumed by it. So
+// a newer setting stands in it only where it differs from its default, and so does best-of.
 std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
-  // Only where it says something, so that directories without it keep their keys.
-  const std::string choice =
-      options.best_of == 0 ? std::string()
-                           : fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
-                                         json_text(question_about(options.question, r.prompt)));
+  std::string numbers, more;
+  for_each_number([&](const auto& setting) {
+    if (!setting.always_in_records && is_default(setting, r)) return;
+    (setting.always_in_records ? numbers : more) +=
+        fmt::format(R"(,"{}":{})", setting.name, r.*setting.value);
+  });
+  if (options.best_of != 0) {
+    more += fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
+                        json_text(question_about(options.question, r.prompt)));
+  }
   return sha256(fmt::format(
-      R"({{"v":1,"prompt":{},"negative":{},"seed":{},"cfg":{},"temperature":{},"top_k":{},)"
-      R"("top_p":{},"special":{},"rope":{},"format":"{}","metadata":{}{}}})",
-      json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", r.seed,
-      r.guidance, r.temperature, r.top_k, r.top_p, r.allow_special,
-      options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format), options.metadata, choice));
+      R"({{"v":1,"prompt":{},"negative":{}{},"special":{},"rope":{},"format":"{}","metadata":{}{}}})",
+      json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", numbers,
+      r.allow_special, options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format),
+      options.metadata, more));
 }
 
 std::string former_name(const PictureJob& job) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
@@ -17,22 +16,12 @@
 namespace bifrons {
 namespace {
 
-constexpr std::array kManifestMembers =
-    std::to_array<std::string_view>({"file_name",     "text",
-                                     "template",      "id",
-                                     "line",          "index",
-                                     "number",        "seed",
-                                     "large_seed",    "cfg",
-                                     "temperature",   "top_k",
-                                     "top_p",         "negative_prompt",
-                                     "allow_special", "rope",
-                                     "model",         "model_hash",
-                                     "program",       "device",
-                                     "seconds",       "tokens_sha256",
-                                     "width",         "height",
-                                     "bytes",         "sha256",
-                                     "key",           "crc32",
-                                     "best_of",       "repeated"});
+// Members of a manifest's line beside the settings.
+constexpr std::array kManifestMembers = std::to_array<std::string_view>(
+    {"file_name", "text",          "template", "id",         "line",    "index",
+     "number",    "large_seed",    "model",    "model_hash", "program", "device",
+     "seconds",   "tokens_sha256", "width",    "height",     "bytes",   "sha256",
+     "key",       "crc32",         "best_of",  "repeated"});
 
 std::string normal(std::string_view name) {
   std::string out(name);
@@ -78,8 +67,11 @@ std::string whole_text(const Json& value) {
 }
 
 bool is_whole(Field field) {
-  return field == Field::kSeed || field == Field::kCount || field == Field::kBatchSize ||
-         field == Field::kBatches || field == Field::kTopK;
+  bool whole = field == Field::kCount || field == Field::kBatchSize || field == Field::kBatches;
+  for_each_number([&]<typename T>(const Setting<T>& setting) {
+    whole = whole || (setting.field == field && !std::same_as<T, double>);
+  });
+  return whole;
 }
 
 bool is_text(Field field) {
@@ -87,11 +79,32 @@ bool is_text(Field field) {
          field == Field::kOutput;
 }
 
+// A seed of -1 is a random one.
+void set_seed(PromptLine& line, std::string_view name, const std::string& text) {
+  line.random_seed = text == "-1" || text == "-1.0";
+  line.seed.reset();
+  if (line.random_seed) return;
+  const std::string digits = without_zero_fraction(text);
+  line.seed = as_data([&] { return parse_setting(settings::kSeed, name, digits); });
+}
+
+void set_number(PromptLine& line, Field field, std::string_view name, const std::string& text) {
+  for_each_number([&]<typename T>(const Setting<T>& setting) {
+    if (setting.field != field) return;
+    const std::string digits = std::same_as<T, double> ? text : without_zero_fraction(text);
+    line.*setting.given = as_data([&] { return parse_setting(setting, name, digits); });
+  });
+}
+
 }  // namespace
 
 bool is_manifest_member(std::string_view name) {
-  return std::find(kManifestMembers.begin(), kManifestMembers.end(), name) !=
-         kManifestMembers.end();
+  bool member =
+      std::find(kManifestMembers.begin(), kManifestMembers.end(), name) != kManifestMembers.end();
+  for_each_setting([&](const auto& setting) {
+    member = member || (setting.in_manifest && setting.name == name);
+  });
+  return member;
 }
 
 bool is_size(std::string_view name) {
@@ -100,13 +113,10 @@ bool is_size(std::string_view name) {
 }
 
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text) {
-  const auto whole = [&](uint64_t least, uint64_t most) {
+  const auto pictures = [&] {
     const std::string digits = without_zero_fraction(text);
-    return as_data([&] { return parse_whole(name, digits, least, most); });
-  };
-  const auto pictures = [&] { return static_cast<int64_t>(whole(1, kMostPicturesOfALine)); };
-  const auto real = [&](double most, bool above) {
-    return as_data([&] { return parse_real(name, text, 0, most, above); });
+    return static_cast<int64_t>(
+        as_data([&] { return parse_whole(name, digits, 1, uint64_t{kMostPicturesOfALine}); }));
   };
   switch (field) {
     case Field::kPrompt:
@@ -116,9 +126,7 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
       if (!text.empty()) line.negative_prompt = text;
       break;
     case Field::kSeed:
-      line.random_seed = text == "-1" || text == "-1.0";
-      line.seed.reset();
-      if (!line.random_seed) line.seed = whole(0, std::numeric_limits<uint64_t>::max());
+      set_seed(line, name, text);
       break;
     case Field::kCount:
       line.count = pictures();
@@ -129,18 +137,6 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
     case Field::kBatches:
       line.batches = pictures();
       break;
-    case Field::kGuidance:
-      line.guidance = real(kLargestGuidance, false);
-      break;
-    case Field::kTemperature:
-      line.temperature = real(kLargestTemperature, false);
-      break;
-    case Field::kTopK:
-      line.top_k = static_cast<int64_t>(whole(0, kLargestTopK));
-      break;
-    case Field::kTopP:
-      line.top_p = real(1, true);
-      break;
     case Field::kId:
       check_id(text);
       line.id = text;
@@ -149,6 +145,8 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
       check_output_name(text);
       line.output = text;
       break;
+    default:
+      set_number(line, field, name, text);
   }
 }
 

@@ -1,4 +1,4 @@
-// One line of a prompt file: a prompt, and the settings it brings along.
+// One line of a prompt file: a prompt, its settings and further fields.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,17 @@
 
 namespace bifrons {
 
-// The widest values that mean anything; larger ones are slips of the finger.
-constexpr double kLargestGuidance = 100;
-constexpr double kLargestTemperature = 100;
-constexpr uint64_t kLargestTopK = 1'000'000;
 constexpr int64_t kMostPicturesOfALine = 100'000;
 
-// What is not there is left to the defaults of the batch.
-struct PromptLine {
+// A missing setting is taken from the defaults of the batch.
+struct PromptLine : PartialRequest {
   int64_t number = 0;  // of the line in its file, from 1; in a JSON array, of the entry
   std::string file{};  // where the line stands, as messages name it; empty: there is one file only
-  std::optional<std::string> prompt{};
-  std::optional<std::string> negative_prompt{};
-  std::optional<uint64_t> seed{};
-  bool random_seed = false;  // a seed of -1
   std::optional<int64_t> count{};
   std::optional<int64_t> batch_size{}, batches{};  // settle_count() makes a count of them
-  std::optional<double> guidance{};
-  std::optional<double> temperature{};
-  std::optional<int64_t> top_k{};
-  std::optional<double> top_p{};
-  std::string id;      // checked by check_id(); empty: none
+  std::string id;                                  // checked by check_id(); empty: none
   std::string output;  // a pattern, checked by check_output_name(); empty: none
-  // Names and JSON texts of what is not ours; they are kept and copied to the manifest.
+  // Names and JSON texts of fields that are not ours; they are copied to the manifest.
   std::vector<std::pair<std::string, std::string>> extras{};
 };
 
@@ -46,12 +34,11 @@ struct LinePlace {
   bool operator==(const LinePlace&) const = default;
 };
 
-// Whether the lines of a manifest have a member of that name themselves: one that a prompt file
-// brings along is not copied.
+// Whether the lines of a manifest have a member of that name themselves. A field of a prompt file
+// with such a name is not copied.
 bool is_manifest_member(std::string_view name);
 
-// "width", "height", "size" or "img_size": how large the picture shall be, which JobStream looks
-// at.
+// "width", "height", "size" or "img_size": the size of the picture, which JobStream checks.
 bool is_size(std::string_view name);
 
 // Sets a field from text as it stands in a file; 7.0 is a whole number. A seed of -1 is a random

@@ -1,4 +1,4 @@
-// One table of names, and two looser ways to compare with it.
+// Names and the two looser ways to compare with them.
 #include "src/prompts/setting_names.h"
 
 #include <algorithm>
@@ -14,106 +14,57 @@ struct FieldName {
   Field field;
 };
 
-constexpr std::array kNames = std::to_array<FieldName>({
-    {"prompt", Field::kPrompt},
-    {"text", Field::kPrompt},
-    {"caption", Field::kPrompt},
-    {"positive_prompt", Field::kPrompt},
-    {"negative_prompt", Field::kNegativePrompt},
-    {"negative", Field::kNegativePrompt},
-    {"neg_prompt", Field::kNegativePrompt},
-    {"neg", Field::kNegativePrompt},
-    {"negative_text", Field::kNegativePrompt},
-    {"negative_caption", Field::kNegativePrompt},
-    {"uncond", Field::kNegativePrompt},
-    {"uncond_prompt", Field::kNegativePrompt},
-    {"unconditional_prompt", Field::kNegativePrompt},
-    {"seed", Field::kSeed},
-    {"random_seed", Field::kSeed},
-    {"rng_seed", Field::kSeed},
-    {"noise_seed", Field::kSeed},
-    {"manual_seed", Field::kSeed},
-    {"generator_seed", Field::kSeed},
-    {"large_seed", Field::kSeed},  // of a manifest: one that its readers' integers do not hold
-    {"count", Field::kCount},
-    {"n", Field::kCount},
-    {"parallel_size", Field::kCount},
-    {"num_images_per_prompt", Field::kCount},
-    {"images_per_prompt", Field::kCount},
-    {"num_images", Field::kCount},
-    {"n_images", Field::kCount},
-    {"number_of_images", Field::kCount},
-    {"num_samples", Field::kCount},
-    {"num_samples_per_prompt", Field::kCount},
-    {"samples_per_prompt", Field::kCount},
-    {"number_of_samples", Field::kCount},
-    {"num_outputs", Field::kCount},
-    {"num_generations", Field::kCount},
-    {"num_return_sequences", Field::kCount},  // of transformers
-    {"num_pictures", Field::kCount},
-    {"number_of_pictures", Field::kCount},
-    {"batch_size", Field::kBatchSize},
-    {"n_samples", Field::kBatchSize},
-    {"n_iter", Field::kBatches},
-    {"num_iter", Field::kBatches},
-    {"batch_count", Field::kBatches},
-    {"num_batches", Field::kBatches},
-    {"cfg", Field::kGuidance},
-    {"cfg_scale", Field::kGuidance},
-    {"cfg_weight", Field::kGuidance},
-    {"cfg_guidance", Field::kGuidance},
-    {"cfg_guidance_scale", Field::kGuidance},
-    {"cfg_strength", Field::kGuidance},
-    {"guidance", Field::kGuidance},
-    {"guidance_scale", Field::kGuidance},
-    {"guidance_weight", Field::kGuidance},
-    {"guidance_strength", Field::kGuidance},
-    {"classifier_free_guidance", Field::kGuidance},
-    {"classifier_free_guidance_scale", Field::kGuidance},
-    {"temperature", Field::kTemperature},
-    {"temp", Field::kTemperature},
-    {"sampling_temperature", Field::kTemperature},
-    {"top_k", Field::kTopK},
-    {"top_p", Field::kTopP},
-    {"id", Field::kId},
-    {"custom_id", Field::kId},
-    {"output", Field::kOutput},
-    {"file_name", Field::kOutput},
+// Names of the fields that are no settings, the first one ours, separated by blanks; and beginnings
+// of other names that mean the field.
+struct FieldWords {
+  Field field;
+  std::string_view names, beginnings;
+};
+
+constexpr std::array kOtherFields = std::to_array<FieldWords>({
+    {Field::kCount,
+     "count n parallel_size num_images_per_prompt images_per_prompt num_images n_images "
+     "number_of_images num_samples num_samples_per_prompt samples_per_prompt number_of_samples "
+     "num_outputs num_generations num_return_sequences num_pictures number_of_pictures",
+     "num_images num_samples number_of_images number_of_samples images_per samples_per num_img "
+     "num_picture num_return pictures_per imgs_per image_count repeat parallel_size"},
+    {Field::kBatchSize, "batch_size n_samples", "batch_size n_samples"},
+    {Field::kBatches, "n_iter num_iter batch_count num_batches", "batch_count n_iter"},
+    {Field::kId, "id custom_id", ""},
+    {Field::kOutput, "output file_name", ""},
 });
 
-// Beginnings of names that speak of a setting, and the setting.
-constexpr std::array kBeginnings = std::to_array<FieldName>({
-    {"cfg", Field::kGuidance},
-    {"guidance", Field::kGuidance},
-    {"seed", Field::kSeed},
-    {"negative", Field::kNegativePrompt},
-    {"neg_prompt", Field::kNegativePrompt},
-    {"temperature", Field::kTemperature},
-    {"top_k", Field::kTopK},
-    {"topk", Field::kTopK},
-    {"top_p", Field::kTopP},
-    {"topp", Field::kTopP},
-    {"num_images", Field::kCount},
-    {"num_samples", Field::kCount},
-    {"number_of_images", Field::kCount},
-    {"number_of_samples", Field::kCount},
-    {"images_per", Field::kCount},
-    {"samples_per", Field::kCount},
-    {"num_img", Field::kCount},
-    {"num_picture", Field::kCount},
-    {"num_return", Field::kCount},
-    {"pictures_per", Field::kCount},
-    {"imgs_per", Field::kCount},
-    {"image_count", Field::kCount},
-    {"repeat", Field::kCount},
-    {"parallel_size", Field::kCount},
-    {"batch_size", Field::kBatchSize},
-    {"batch_count", Field::kBatches},
-    {"n_iter", Field::kBatches},
-    {"n_samples", Field::kBatchSize},
-});
+void add_words(std::vector<FieldName>& names, Field field, std::string_view words) {
+  while (!words.empty()) {
+    const size_t end = std::min(words.find(' '), words.size());
+    names.push_back({words.substr(0, end), field});
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+}
 
-// Words that speak of a setting wherever they stand in a name.
+// All names, those of settings first.
+const std::vector<FieldName>& known_names() {
+  static const std::vector<FieldName> kNames = [] {
+    std::vector<FieldName> names;
+    for_each_setting([&](const auto& each) { add_words(names, each.field, each.names); });
+    for (const FieldWords& each : kOtherFields) add_words(names, each.field, each.names);
+    return names;
+  }();
+  return kNames;
+}
+
+// Beginnings of names that mean a field.
+const std::vector<FieldName>& known_beginnings() {
+  static const std::vector<FieldName> kBeginnings = [] {
+    std::vector<FieldName> names;
+    for_each_setting([&](const auto& each) { add_words(names, each.field, each.beginnings); });
+    for (const FieldWords& each : kOtherFields) add_words(names, each.field, each.beginnings);
+    return names;
+  }();
+  return kBeginnings;
+}
+
+// Words that mean a setting wherever they stand in a name.
 constexpr std::array kWords = std::to_array<FieldName>(
     {{"cfg", Field::kGuidance}, {"guidance", Field::kGuidance}, {"seed", Field::kSeed}});
 
@@ -143,8 +94,8 @@ std::string without_underscores(std::string_view name) {
   return out;
 }
 
-// Ids and names of files are not ours alone: "filename" is a column of many a table, so those are
-// taken word for word.
+// Many tables have columns such as "filename" that mean something else, so names of ids and files
+// are compared word for word.
 bool is_of_file(Field field) { return field == Field::kOutput || field == Field::kId; }
 
 bool same_name(const FieldName& known, std::string_view name, const std::string& plain) {
@@ -153,7 +104,7 @@ bool same_name(const FieldName& known, std::string_view name, const std::string&
                     [](char a, char b) { return a == (b == '-' || b == ' ' ? '_' : lower(b)); });
 }
 
-// Whether two neighbours have changed places.
+// Whether two neighbouring letters are exchanged.
 bool swapped(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   const auto [at, other] = std::mismatch(a.begin(), a.end(), b.begin());
@@ -161,8 +112,8 @@ bool swapped(std::string_view a, std::string_view b) {
   return at[0] == other[1] && at[1] == other[0] && std::equal(at + 2, a.end(), other + 2);
 }
 
-// Short words are near each other by chance ("test" and "text"): there a letter must be missing or
-// one too many. Long ones of some settings may have two slips.
+// Short words are near each other by chance ("test" and "text"): in them only a missing or an
+// additional letter counts. Long names of some settings may have two errors.
 bool mistyped(std::string_view known, std::string_view name, Field field) {
   if (known.size() < 4 || name.size() < 4) return false;
   if (known.size() == 4 && known.size() == name.size()) return false;
@@ -192,7 +143,7 @@ bool begins(std::string_view name, std::string_view beginning) {
 std::optional<Field> field_of(std::string_view name) {
   if (name.size() > kLongestName) return std::nullopt;
   const std::string plain = without_underscores(normal(name));
-  for (const FieldName& each : kNames) {
+  for (const FieldName& each : known_names()) {
     if (same_name(each, name, plain)) return each.field;
   }
   return std::nullopt;
@@ -205,13 +156,13 @@ bool is_prompt_itself(std::string_view name) {
 std::string_view nearly_field(std::string_view name) {
   if (name.size() > kLongestName || field_of(name)) return {};
   const std::string wanted = normal(name), plain = without_underscores(wanted);
-  for (const FieldName& each : kNames) {
+  for (const FieldName& each : known_names()) {
     if (mistyped(each.name, wanted, each.field) ||
         mistyped(without_underscores(each.name), plain, each.field)) {
       return each.name;
     }
   }
-  for (const FieldName& each : kBeginnings) {
+  for (const FieldName& each : known_beginnings()) {
     if (begins(wanted, each.name)) return names_of(each.field).front();
   }
   for (const FieldName& each : kWords) {
@@ -222,7 +173,7 @@ std::string_view nearly_field(std::string_view name) {
 
 std::vector<std::string_view> names_of(Field field) {
   std::vector<std::string_view> names;
-  for (const FieldName& each : kNames) {
+  for (const FieldName& each : known_names()) {
     if (each.field == field) names.push_back(each.name);
   }
   return names;

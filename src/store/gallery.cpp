@@ -2,12 +2,14 @@
 #include "src/store/gallery.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "kernels/error.h"
 #include "src/io/durable_file.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
+#include "src/settings/settings.h"
 #include "src/store/gallery_page.h"
 #include "src/store/listing.h"
 
@@ -25,6 +27,21 @@ std::string with_exact_seed(std::string line) {
   line.insert(to, "\"");
   line.insert(from, "\"");
   return line;
+}
+
+// Lines of the page's script: the options of a command for the settings that are numbers. The seed
+// is always given and stands in the page.
+std::string option_lines() {
+  std::string lines;
+  for_each_number([&](const auto& setting) {
+    if (setting.field == Field::kSeed) return;
+    // A newer setting is missing in older lines, and where it has its default.
+    const std::string there =
+        setting.always_in_records ? "" : fmt::format("p.{} !== undefined && ", setting.name);
+    lines += fmt::format("  if ({}p.{} !== {}) words += \" {} \" + p.{};\n", there, setting.name,
+                         DrawRequest{}.*setting.value, option_of(setting.flags), setting.name);
+  });
+  return lines;
 }
 
 // Inside a script element only "<" could end it or open a comment.
@@ -70,6 +87,8 @@ int64_t write_gallery(const std::string& directory) {
     page += without_tags(with_exact_seed(pictures[i].line));
     page += i + 1 < pictures.size() ? ",\n" : "\n";
   }
+  page += kGalleryScript;
+  page += option_lines();
   page += kGalleryTail;
   write_durably(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()},
                 IfExists::kReplace);

@@ -33,7 +33,8 @@ code { display: block; white-space: pre-wrap; padding: .6em; background: #8882; 
 <script id="data" type="application/json">[
 )html";
 
-inline constexpr std::string_view kGalleryTail = R"html(]</script>
+// Between the next two stand the lines of JavaScript that add a number's option to a command.
+inline constexpr std::string_view kGalleryScript = R"html(]</script>
 <script>
 "use strict";
 const all = JSON.parse(document.getElementById("data").textContent);
@@ -48,11 +49,10 @@ let shown = [], next = 0;
 function command(p) {
   let words = "bifrons generate -p " + quoted(p.text) + " -s " + p.seed;
   if (p.negative_prompt !== undefined) words += " -n " + quoted(p.negative_prompt);
-  if (p.cfg !== 5) words += " --cfg " + p.cfg;
-  if (p.temperature !== 1) words += " --temp " + p.temperature;
-  if (p.top_k !== 0) words += " --top-k " + p.top_k;
-  if (p.top_p !== 1) words += " --top-p " + p.top_p;
-  if (p.rope !== "f32") words += " --rope " + p.rope;
+)html";
+
+inline constexpr std::string_view kGalleryTail =
+    R"html(  if (p.rope !== "f32") words += " --rope " + p.rope;
   if (p.allow_special) words += " --allow-special";
   return p.model === "storybook" ? words : words + " -m " + quoted("/path/to/" + p.model);
 }

@@ -11,6 +11,7 @@
 #include "kernels/error.h"
 #include "src/io/json.h"
 #include "src/prompts/prompt_line.h"
+#include "src/settings/settings.h"
 
 namespace bifrons {
 namespace {
@@ -83,7 +84,11 @@ std::string real_from(std::string_view json) {
 }
 
 bool is_real_member(std::string_view name) {
-  return name == "cfg" || name == "temperature" || name == "top_p";
+  bool real = false;
+  for_each_number([&]<typename T>(const Setting<T>& setting) {
+    real = real || (std::same_as<T, double> && setting.name == name);
+  });
+  return real;
 }
 
 // A member of our own, as an earlier version wrote it.
@@ -145,6 +150,22 @@ std::string real_json(double value) { return real_from(fmt::format("{}", value))
 std::string seed_member(std::string_view name, uint64_t seed) {
   return seed <= kLargestInteger ? fmt::format("\"{}\":{}", name, seed)
                                  : fmt::format("\"large_{}\":\"{}\"", name, seed);
+}
+
+std::string number_members(const DrawRequest& request) {
+  std::string members;
+  for_each_number([&]<typename T>(const Setting<T>& setting) {
+    const T value = request.*setting.value;
+    if (!setting.always_in_records && is_default(setting, request)) return;
+    if constexpr (std::same_as<T, uint64_t>) {
+      members += "," + seed_member(setting.name, value);
+    } else if constexpr (std::same_as<T, double>) {
+      members += fmt::format(",\"{}\":{}", setting.name, real_json(value));
+    } else {
+      members += fmt::format(",\"{}\":{}", setting.name, value);
+    }
+  });
+  return members;
 }
 
 std::string best_of_json(std::string_view choice) {

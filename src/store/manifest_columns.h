@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "src/bifrons.h"
+
 namespace bifrons {
 
 // A column that a prompt file brings along, as a JSON string: a string stays as it is, every other
@@ -28,6 +30,9 @@ std::string real_json(double value);
 
 // "name":7, or "large_name":"18446744073709551615" from 2^63 on, where Arrow's integers end.
 std::string seed_member(std::string_view name, uint64_t seed);
+
+// The settings that are numbers, each with a comma before it: ,"seed":7,"cfg":5.0
+std::string number_members(const DrawRequest& request);
 
 // The member `best_of` of a line, of what choice_json() gives or an earlier version wrote.
 std::string best_of_json(std::string_view choice);

@@ -10,6 +10,7 @@
 #include "tools/bifrons/batch.h"
 #include "tools/bifrons/environment.h"
 #include "tools/bifrons/grammar.h"
+#include "tools/bifrons/grid_axis.h"
 #include "tools/bifrons/setting_aliases.h"
 #include "tools/bifrons/setting_options.h"
 
@@ -221,9 +222,9 @@ void add_grid(CLI::App& app, std::function<int()>& chosen) {
   command
       .add_option(
           "-x,--across", state->x,
-          "seed=1..4, cfg=3,5,7, temp=0.5,1, top-k=..., top-p=..., or words=red,blue,green: "
-          "the first word in the prompt is replaced by the others; a value with a comma stands in "
-          "double quotes")
+          axis_examples() +
+              ": the first word in the prompt is replaced by the others; a value with a comma "
+              "stands in double quotes")
       ->type_name("AXIS")
       ->multi_option_policy(CLI::MultiOptionPolicy::Throw)  // the first would be lost
       ->required();

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/bifrons/grid_axis.h"
+
 namespace bifrons::cli {
 namespace {
 
@@ -35,11 +37,9 @@ struct Choices {
 
 // Options that take one of a few words. The same option of two commands takes the same words.
 constexpr Choices kChoices[] = {
-    {"--across", "seed= cfg= temp= top-k= top-p= words="},
     {"--decode", "auto between beside"},
     {"--device", "auto cpu cuda"},
     {"--devices", "auto cpu cuda"},
-    {"--down", "seed= cfg= temp= top-k= top-p= words="},
     {"--format", "txt jsonl json csv tsv"},
     {"--only", "decode draw prefill vq"},
     {"--progress", "auto bar line none"},
@@ -56,13 +56,14 @@ std::string_view values_of_type(std::string_view type) {
   return type == "DIR" ? kDirectories : kNothing;
 }
 
-std::string_view values_of(const CLI::Option& option) {
+std::string values_of(const CLI::Option& option) {
   for (const std::string& name : option.get_lnames()) {
+    if (name == "across" || name == "down") return axis_words();
     for (const Choices& each : kChoices) {
-      if (each.option == "--" + name) return each.words;
+      if (each.option == "--" + name) return std::string(each.words);
     }
   }
-  return values_of_type(option.get_type_name());
+  return std::string(values_of_type(option.get_type_name()));
 }
 
 std::string joined(const std::vector<std::string>& words, std::string_view between = " ") {

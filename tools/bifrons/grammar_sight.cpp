@@ -19,17 +19,18 @@ void add_reply_options(CLI::App& command, SightArguments& sight) {
   add_text(command, "--temp,--temperature",
            "0 takes the likeliest word (default), 1 draws as trained",
            [&reply](const std::string& text) {
-             reply.temperature = parse_real("--temp", text, 0, kLargestTemperature);
+             reply.temperature = parse_setting(settings::kTemperature, "--temp", text);
            })
       .type_name("NUMBER");
   add_text(command, "--top-k", "Draw among the K likeliest tokens; 0 is off (default)",
            [&reply](const std::string& text) {
-             reply.top_k = static_cast<int64_t>(parse_whole("--top-k", text, 0, kLargestTopK));
+             reply.top_k = parse_setting(settings::kTopK, "--top-k", text);
            })
       .type_name("NUMBER");
-  add_text(
-      command, "--top-p", "Draw among the likeliest tokens of mass P; 1 is off (default)",
-      [&reply](const std::string& text) { reply.top_p = parse_real("--top-p", text, 0, 1, true); })
+  add_text(command, "--top-p", "Draw among the likeliest tokens of mass P; 1 is off (default)",
+           [&reply](const std::string& text) {
+             reply.top_p = parse_setting(settings::kTopP, "--top-p", text);
+           })
       .type_name("NUMBER");
   add_text(command, "-s,--seed", "Seed of drawn replies; -1 is random (default 0)",
            [&reply](const std::string& text) { reply.seed = parse_seed("--seed", text); })

@@ -8,7 +8,8 @@
 
 #include "src/io/quote.h"
 #include "src/io/text.h"
-#include "src/prompts/prompt_line.h"
+#include "src/prompts/setting_names.h"
+#include "src/settings/settings.h"
 #include "tools/bifrons/csv_list.h"
 #include "tools/bifrons/settings.h"
 
@@ -96,22 +97,18 @@ AxisValue setting(const std::string& name, T DrawRequest::*member, T value) {
 }
 
 AxisValue numeric(Field field, const std::string& name, const std::string& value) {
-  switch (field) {
-    case Field::kSeed:
-      return setting<uint64_t>(name, &DrawRequest::seed, parse_seed(name, value));
-    case Field::kGuidance:
-      return setting<double>(name, &DrawRequest::guidance,
-                             parse_real(name, value, 0, kLargestGuidance));
-    case Field::kTemperature:
-      return setting<double>(name, &DrawRequest::temperature,
-                             parse_real(name, value, 0, kLargestTemperature));
-    case Field::kTopK:
-      return setting<int64_t>(name, &DrawRequest::top_k,
-                              static_cast<int64_t>(parse_whole(name, value, 0, kLargestTopK)));
-    default:
-      return setting<double>(name, &DrawRequest::top_p, parse_real(name, value, 0, 1, true));
-  }
+  AxisValue result;
+  for_each_number([&]<typename T>(const Setting<T>& each) {
+    if (each.field != field) return;
+    const T number = each.field == Field::kSeed ? static_cast<T>(parse_seed(name, value))
+                                                : parse_setting(each, name, value);
+    result = setting<T>(name, each.value, number);
+  });
+  return result;
 }
+
+// "top-k" of the option --top-k.
+std::string_view axis_name(std::string_view flags) { return option_of(flags).substr(2); }
 
 std::vector<AxisValue> words_axis(const std::string& list, const std::string& prompt) {
   const std::vector<std::string> words = split_csv(list);
@@ -131,21 +128,19 @@ std::vector<AxisValue> words_axis(const std::string& list, const std::string& pr
 // The axis of a setting by its name or an alias of it; empty for anything else.
 std::string_view setting_name(std::string_view text) {
   const std::optional<Field> field = field_of(text);
-  if (!field) return {};
-  switch (*field) {
-    case Field::kSeed:
-      return "seed";
-    case Field::kGuidance:
-      return "cfg";
-    case Field::kTemperature:
-      return "temp";
-    case Field::kTopK:
-      return "top-k";
-    case Field::kTopP:
-      return "top-p";
-    default:
-      return {};
-  }
+  std::string_view name;
+  for_each_number([&](const auto& each) {
+    if (each.field == field) name = axis_name(each.flags);
+  });
+  return name;
+}
+
+bool is_whole(Field field) {
+  bool whole = false;
+  for_each_number([&]<typename T>(const Setting<T>& each) {
+    whole = whole || (each.field == field && !std::same_as<T, double>);
+  });
+  return whole;
 }
 
 // Where `word` begins in `prompt`, one behind the other.
@@ -160,23 +155,38 @@ std::vector<size_t> places_of(const std::string& word, const std::string& prompt
 
 }  // namespace
 
+std::string axis_words() {
+  std::string words;
+  for_each_number([&](const auto& each) { words += fmt::format("{}= ", axis_name(each.flags)); });
+  return words + "words=";
+}
+
+std::string axis_examples() {
+  std::string examples;
+  for_each_number([&](const auto& each) {
+    examples += fmt::format("{}={}, ", axis_name(each.flags), each.example);
+  });
+  return examples + "or words=red,blue,green";
+}
+
 Axis parse_axis(const std::string& text, const std::string& prompt) {
   const size_t equals = text.find('=');
   Axis axis{std::string(setting_name(text.substr(0, equals))), {}};
   if (text.starts_with("words=")) axis.name = "words";
   if (equals == std::string::npos || axis.name.empty()) {
-    refuse(
-        "an axis is seed, cfg, temp, top-k, top-p or words with = and values, such as cfg=3,5,7, "
-        "not " +
-        quote(text, 60));
+    std::string names;
+    for_each_number([&](const auto& each) {
+      names += (names.empty() ? "" : ", ") + std::string(axis_name(each.flags));
+    });
+    refuse("an axis is " + names + " or words with = and values, such as cfg=3,5,7, not " +
+           quote(text, 60));
   }
   const std::string list = text.substr(equals + 1);
   if (axis.of_words()) {
     axis.values = words_axis(list, prompt);
   } else {
     const Field field = *field_of(axis.name);
-    const bool whole = field == Field::kSeed || field == Field::kTopK;
-    for (const std::string& value : numbers(axis.name, list, whole)) {
+    for (const std::string& value : numbers(axis.name, list, is_whole(field))) {
       axis.values.push_back(numeric(field, axis.name, value));
     }
   }

@@ -17,16 +17,21 @@ struct AxisValue {
 };
 
 struct Axis {
-  std::string name;  // seed, cfg, temp, top-k, top-p or words
+  std::string name;  // of the setting's option without hyphens (seed, cfg, top-k), or words
   std::vector<AxisValue> values;
   bool of_words() const { return name == "words"; }
 };
 
-// "seed=1..4", "cfg=3,5,7", "temp=0..1+0.25", "top-k=...", "top-p=..." or an alias of these that
-// prompt files know, or "words=red,blue", whose first word must stand in `prompt` and is replaced
-// by each of them. A value with a comma stands in double quotes, a quote in it doubled. Throws
-// Error (usage): no such axis, a value that the setting does not take, or one that stands there
-// twice.
+// All axes: "seed= cfg= ... words=".
+std::string axis_words();
+// The same with values for the help: "seed=1..4, cfg=3,5,7, ... or words=red,blue,green".
+std::string axis_examples();
+
+// "seed=1..4", "cfg=3,5,7", "temp=0..1+0.25" and so on for each setting that is a number, by any
+// name that prompt files know, or "words=red,blue", whose first word must stand in `prompt` and is
+// replaced by each of them. A value with a comma stands in double quotes, a quote in it doubled.
+// Throws Error (usage): no such axis, a value that the setting does not take, or one that stands
+// there twice.
 Axis parse_axis(const std::string& text, const std::string& prompt);
 
 // What drawing a cell needs: the base request with one value of every axis. All words are replaced

@@ -19,16 +19,16 @@ std::string parameters_text(const std::string& of_first, const json& shared, con
   const size_t last = of_first.rfind("\nSteps: ");
   std::string text = of_first.substr(0, last + 1);
   text += fmt::format("Steps: {}", model.image_tokens);
-  const auto say = [&](const char* label, const char* member) {
-    if (shared.contains(member)) {
-      text += fmt::format(", {}: {}", label, shared[member].dump());
-    }
+  const auto say = [&](const auto& setting) {
+    const std::string member(setting.name);
+    if (!shared.contains(member)) return;
+    text += fmt::format(", {}: {}", setting.label, shared[member].dump());
   };
-  say("CFG scale", "cfg");
-  say("Seed", "seed");
-  say("Temperature", "temperature");
-  say("Top K", "top_k");
-  say("Top P", "top_p");
+  say(settings::kGuidance);  // before the seed, as A1111 writes it
+  say(settings::kSeed);
+  for_each_number([&](const auto& setting) {
+    if (setting.field != Field::kGuidance && setting.field != Field::kSeed) say(setting);
+  });
   text += fmt::format(", Size: {}x{}, Model hash: {}, Script: grid", model.image_size,
                       model.image_size, model.weights_hash);
   const auto quoted = [&](const char* member) {

@@ -9,6 +9,7 @@
 
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/prompt_line.h"
 #include "tools/bifrons/untrusted_json.h"
 
 namespace bifrons::cli {
@@ -105,13 +106,8 @@ class Taking {
                       "can read");
     }
     LikeSettings found;
-    found.settings.prompt = line_.prompt;
-    found.settings.negative_prompt = line_.negative_prompt;
-    found.settings.seed = line_.seed;
-    found.settings.guidance = line_.guidance;
-    found.settings.temperature = line_.temperature;
-    found.settings.top_k = line_.top_k;
-    found.settings.top_p = line_.top_p;
+    static_cast<PartialRequest&>(found.settings) = line_;
+    found.settings.random_seed = false;  // a seed of -1 is not taken
     found.warning =
         fmt::format("{} has the settings of another program; taken: {}{}", name_, joined(taken_),
                     left_.empty() ? "" : "; out of range and left: " + joined(left_));
@@ -120,9 +116,9 @@ class Taking {
 
  private:
   static bool is_of_drawing(Field field) {
-    return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kSeed ||
-           field == Field::kGuidance || field == Field::kTemperature || field == Field::kTopK ||
-           field == Field::kTopP;
+    bool found = false;
+    for_each_setting([&](const auto& each) { found = found || each.field == field; });
+    return found;
   }
   static std::string with_blanks(std::string text) {
     std::replace(text.begin(), text.end(), '_', ' ');

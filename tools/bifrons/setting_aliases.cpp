@@ -51,7 +51,7 @@ void add_hidden(CLI::App& command, Field field, const TakeText& take) {
 }
 
 // Hands values to `own` as if they had been given to it.
-void add_aliases_of(CLI::App& command, Field field, const char* own_name) {
+void add_aliases_of(CLI::App& command, Field field, const std::string& own_name) {
   CLI::Option* own = command.get_option_no_throw(own_name);
   if (own == nullptr) return;
   const auto before = std::make_shared<std::string>(own_name);
@@ -71,12 +71,10 @@ struct Product {
 }  // namespace
 
 void add_setting_aliases(CLI::App& command) {
-  add_aliases_of(command, Field::kNegativePrompt, "--negative-prompt");
-  add_aliases_of(command, Field::kSeed, "--seed");
-  add_aliases_of(command, Field::kGuidance, "--cfg");
-  add_aliases_of(command, Field::kTemperature, "--temp");
-  add_aliases_of(command, Field::kTopK, "--top-k");
-  add_aliases_of(command, Field::kTopP, "--top-p");
+  for_each_setting([&](const auto& setting) {
+    const std::string own(option_of(setting.flags));
+    if (!own.empty()) add_aliases_of(command, setting.field, own);
+  });
 }
 
 void add_count_aliases(CLI::App& command, int64_t& count, int64_t most) {

@@ -1,53 +1,74 @@
-// Values are checked as they are read, so a refusal names the option.
+// One option for each row of the table of settings. A value is checked where it is read, so the
+// error names the option.
 #include "tools/bifrons/setting_options.h"
 
+#include <fmt/format.h>
+
 #include "src/io/quote.h"
-#include "src/io/text.h"
 #include "tools/bifrons/setting_aliases.h"
 
 namespace bifrons::cli {
+namespace {
+
+// Adds the option of a setting, by the type of its value.
+struct OptionAdder {
+  CLI::App& command;
+  Settings& settings;
+  const char* seed;  // the help of --seed
+
+  void operator()(const Setting<std::string>&) const {}  // each command takes its prompt itself
+  void operator()(const Setting<std::vector<int32_t>>&) const {}  // `vary` makes them
+  void operator()(const Setting<std::string, std::optional<std::string>>& setting) const {
+    add(setting, "TEXT", [](const std::string& text) { return text; });
+  }
+  template <Number T>
+  void operator()(const Setting<T>& setting) const {
+    add(setting, "NUMBER", [&setting, &settings = settings](const std::string& text) -> T {
+      const std::string option(option_of(setting.flags));
+      if (setting.field != Field::kSeed) return parse_setting(setting, option, text);
+      settings.random_seed = text == "-1";
+      return static_cast<T>(parse_seed(option, text));
+    });
+  }
+  void operator()(const Setting<RopeMode>& setting) const {
+    add(setting, "NAME", [&setting](const std::string& text) {
+      if (const auto rope = rope_mode(text)) return *rope;
+      throw Error(ErrorKind::kUsage, fmt::format("{} takes f32 or bf16, not {}",
+                                                 option_of(setting.flags), quote(text, 60)));
+    });
+  }
+  void operator()(const Setting<bool>& setting) const {
+    command.add_flag_callback(
+        std::string(setting.flags),
+        [&setting, &settings = settings] { settings.*setting.given = true; },
+        std::string(setting.help));
+  }
+
+  template <typename T, typename Stored>
+  std::string help_of(const Setting<T, Stored>& setting) const {
+    if (setting.field == Field::kSeed) return seed;
+    if constexpr (Number<T>) {
+      return fmt::format(fmt::runtime(setting.help), DrawRequest{}.*setting.value);
+    } else {
+      return std::string(setting.help);
+    }
+  }
+  void add(const auto& setting, const char* type, auto parse) const {
+    command
+        .add_option_function<std::string>(
+            std::string(setting.flags),
+            [&setting, &settings = settings, parse](const std::string& text) {
+              settings.*setting.given = parse(text);
+            },
+            help_of(setting))
+        ->type_name(type);
+  }
+};
+
+}  // namespace
 
 void add_setting_options(CLI::App& command, Settings& settings, const char* seed) {
-  command
-      .add_option_function<std::string>(
-          "-n,--negative-prompt",
-          [&settings](const std::string& text) { settings.negative_prompt = text; },
-          "What to steer away from")
-      ->type_name("TEXT");
-  add_number<uint64_t>(command, "-s,--seed", seed, settings.seed,
-                       [&settings](const std::string& text) {
-                         settings.random_seed = text == "-1";
-                         return parse_seed("--seed", text);
-                       });
-  add_number<double>(
-      command, "--cfg,--cfg-scale,--guidance", "How hard the prompt steers (default 5)",
-      settings.guidance,
-      [](const std::string& text) { return parse_real("--cfg", text, 0, kLargestGuidance); });
-  add_number<double>(
-      command, "--temp,--temperature", "1 draws as trained, 0 takes the likeliest (default 1)",
-      settings.temperature,
-      [](const std::string& text) { return parse_real("--temp", text, 0, kLargestTemperature); });
-  add_number<int64_t>(command, "--top-k", "Draw among the K likeliest codes; 0 is off (default)",
-                      settings.top_k, [](const std::string& text) {
-                        return static_cast<int64_t>(parse_whole("--top-k", text, 0, kLargestTopK));
-                      });
-  add_number<double>(
-      command, "--top-p", "Draw among the likeliest codes of mass P; 1 is off", settings.top_p,
-      [](const std::string& text) { return parse_real("--top-p", text, 0, 1, true); });
-  command
-      .add_option_function<std::string>(
-          "--rope",
-          [&settings](const std::string& text) {
-            settings.rope = rope_mode(text);
-            if (!settings.rope) {
-              throw Error(ErrorKind::kUsage, "--rope takes f32 or bf16, not " + quote(text, 60));
-            }
-          },
-          "Precision of rotary frequencies: f32 or bf16 (default f32)")
-      ->type_name("NAME");
-  command.add_flag_callback(
-      "--allow-special", [&settings] { settings.allow_special = true; },
-      "Special tokens written in the prompt count as such");
+  for_each_setting(OptionAdder{command, settings, seed});
   add_setting_aliases(command);
 }
 

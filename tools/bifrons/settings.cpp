@@ -1,4 +1,4 @@
-// Two dialects of the same facts: the text that other tools read and the JSON that we read back.
+// Metadata in two forms: the A1111 text that other tools read, and the JSON that we read back.
 #include "tools/bifrons/settings.h"
 
 #include <fmt/format.h>
@@ -18,12 +18,7 @@ using nlohmann::json;
 constexpr int kSchema = 1;
 constexpr std::string_view kNegativePrefix = "Negative prompt:";
 
-template <typename T>
-void fill(std::optional<T>& value, const std::optional<T>& fallback) {
-  if (!value) value = fallback;
-}
-
-// A prompt's line that would begin the negative part for an A1111 reader gets a backslash.
+// A line of the prompt that an A1111 reader would take for the negative prompt gets a backslash.
 std::string escaped_lines(std::string_view prompt) {
   std::string out;
   size_t from = 0;
@@ -50,24 +45,33 @@ std::string parameter_value(const std::string& value) {
   return json(value).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string rope_name(RopeMode rope) { return rope == RopeMode::kBf16 ? "bf16" : "f32"; }
-
 std::string device_kind(const std::string& device) { return device.substr(0, device.find(',')); }
+
+// CFG scale and seed stand before the size in the text of A1111 itself.
+bool stands_before_size(Field field) { return field == Field::kGuidance || field == Field::kSeed; }
 
 std::string parameters_text(const DrawRequest& request, RopeMode rope, const ModelInfo& model) {
   std::string text = escaped_lines(request.prompt) + "\n";
   if (request.negative_prompt) {
     text += fmt::format("{} {}\n", kNegativePrefix, *request.negative_prompt);
   }
-  text += fmt::format("Steps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model: {}",
-                      model.image_tokens, request.temperature == 0 ? "greedy" : "multinomial",
-                      request.guidance, request.seed, model.image_size, model.image_size,
-                      parameter_value(model.name));
-  text += fmt::format(", Model hash: {}, Temperature: {}", model.weights_hash, request.temperature);
-  if (request.top_k != 0) text += fmt::format(", Top K: {}", request.top_k);
-  if (request.top_p != 1) text += fmt::format(", Top P: {}", request.top_p);
-  if (rope == RopeMode::kBf16) text += ", Rope: bf16";
-  if (!request.fixed.empty()) text += fmt::format(", Kept tokens: {}", kept_tokens(request));
+  text +=
+      fmt::format("Steps: {}, Sampler: {}, {}: {}, {}: {}, Size: {}x{}, Model: {}",
+                  model.image_tokens, request.temperature == 0 ? "greedy" : "multinomial",
+                  settings::kGuidance.label, request.guidance, settings::kSeed.label, request.seed,
+                  model.image_size, model.image_size, parameter_value(model.name));
+  text += fmt::format(", Model hash: {}", model.weights_hash);
+  for_each_number([&](const auto& setting) {
+    if (stands_before_size(setting.field)) return;
+    if (!setting.always_in_text && is_default(setting, request)) return;
+    text += fmt::format(", {}: {}", setting.label, request.*setting.value);
+  });
+  if (rope != RopeMode::kF32) {
+    text += fmt::format(", {}: {}", settings::kRope.label, rope_name(rope));
+  }
+  if (!request.fixed.empty()) {
+    text += fmt::format(", {}: {}", settings::kFixed.label, kept_tokens(request));
+  }
   text += fmt::format(", RNG: philox4x32-10, Version: bifrons {}", build_info().version);
   return text;
 }
@@ -85,15 +89,26 @@ std::string text_member(const json& object, const std::string& key, const std::s
   return text;
 }
 
-double real_member(const json& object, const std::string& key, double most,
-                   const std::string& name) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0) ||
-      found->get<double>() > most) {
-    throw Error(ErrorKind::kData,
-                fmt::format("{}: {} must be a number from 0 to {}", name, key, most));
+// A number in the range of `setting`.
+template <Number T>
+T number_member(const Setting<T>& setting, const json& object, const std::string& name) {
+  const std::string key(setting.name);
+  const Limits<T>& limits = setting.limits;
+  if constexpr (!std::same_as<T, double>) {
+    return static_cast<T>(whole_member(object, key, static_cast<uint64_t>(limits.most), name));
+  } else {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_number() || !(found->get<T>() >= limits.least) ||
+        found->get<T>() > limits.most) {
+      throw Error(ErrorKind::kData, fmt::format("{}: {} must be a number from {} to {}", name, key,
+                                                limits.least, limits.most));
+    }
+    if (limits.above && found->get<T>() == limits.least) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("{}: {} must be above {}", name, key, limits.least));
+    }
+    return found->get<T>();
   }
-  return found->get<double>();
 }
 
 // Codes of a varied picture, -1 where it was drawn.
@@ -113,6 +128,40 @@ std::vector<int32_t> fixed_member(const json& array, const std::string& name) {
   return fixed;
 }
 
+// Puts the settings of a picture's JSON into a PartialRequest, each by the type of its value.
+struct SettingReader {
+  PartialRequest& settings;
+  const json& object;
+  const std::string& name;  // of the picture, for errors
+
+  template <Number T>
+  void operator()(const Setting<T>& setting) const {
+    if (!setting.always_in_records && !has(setting.name)) return;
+    settings.*setting.given = number_member(setting, object, name);
+  }
+  void operator()(const Setting<std::string>& setting) const {
+    settings.*setting.given = text_member(object, std::string(setting.name), name);
+  }
+  void operator()(const Setting<std::string, std::optional<std::string>>& setting) const {
+    if (!has(setting.name)) return;
+    settings.*setting.given = text_member(object, std::string(setting.name), name);
+  }
+  void operator()(const Setting<RopeMode>& setting) const {
+    settings.*setting.given = rope_mode(text_member(object, std::string(setting.name), name));
+    if (settings.*setting.given) return;
+    throw Error(ErrorKind::kData, name + ": rope must be f32 or bf16");
+  }
+  void operator()(const Setting<bool>& setting) const {
+    const auto found = object.find(setting.name);
+    settings.*setting.given = found != object.end() && found->is_boolean() && found->get<bool>();
+  }
+  void operator()(const Setting<std::vector<int32_t>>& setting) const {
+    if (!has(setting.name)) return;
+    settings.*setting.given = fixed_member(object[std::string(setting.name)], name);
+  }
+  bool has(std::string_view key) const { return object.contains(key); }
+};
+
 }  // namespace
 
 int64_t kept_tokens(const DrawRequest& request) {
@@ -121,60 +170,39 @@ int64_t kept_tokens(const DrawRequest& request) {
 }
 
 void fill_from(Settings& settings, const Settings& fallback) {
-  fill(settings.prompt, fallback.prompt);
-  fill(settings.negative_prompt, fallback.negative_prompt);
-  fill(settings.seed, fallback.seed);
-  fill(settings.guidance, fallback.guidance);
-  fill(settings.temperature, fallback.temperature);
-  fill(settings.top_k, fallback.top_k);
-  fill(settings.top_p, fallback.top_p);
-  fill(settings.rope, fallback.rope);
-  fill(settings.allow_special, fallback.allow_special);
-  fill(settings.fixed, fallback.fixed);
+  fill_from(static_cast<PartialRequest&>(settings), static_cast<const PartialRequest&>(fallback));
   if (settings.model_name.empty()) settings.model_name = fallback.model_name;
   if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
 }
 
 DrawRequest request_of(const Settings& settings) {
   DrawRequest request;
-  request.prompt = settings.prompt.value_or("");
-  request.negative_prompt = settings.negative_prompt;
-  request.seed = settings.seed.value_or(request.seed);
-  request.guidance = settings.guidance.value_or(request.guidance);
-  request.temperature = settings.temperature.value_or(request.temperature);
-  request.top_k = settings.top_k.value_or(request.top_k);
-  request.top_p = settings.top_p.value_or(request.top_p);
-  request.allow_special = settings.allow_special.value_or(request.allow_special);
-  request.fixed = settings.fixed.value_or(request.fixed);
+  apply(settings, request);
   return request;
 }
 
 uint64_t parse_seed(std::string_view option, const std::string& text) {
   if (text == "-1") return random_seed();
   try {
-    return parse_whole(option, text, 0, kLargestSeed);
+    return parse_setting(settings::kSeed, option, text);
   } catch (const Error& error) {
     throw Error(error.kind(), std::string(error.what()) + "; -1 is a random one");
   }
 }
 
-std::optional<RopeMode> rope_mode(std::string_view name) {
-  for (const RopeMode rope : {RopeMode::kF32, RopeMode::kBf16}) {
-    if (name == rope_name(rope)) return rope;
-  }
-  return std::nullopt;
-}
-
 json shared_settings(const DrawRequest& request, RopeMode rope) {
   json settings = {{"schema", kSchema},
-                   {"prompt", request.prompt},
-                   {"cfg", request.guidance},
-                   {"temperature", request.temperature},
-                   {"top_k", request.top_k},
-                   {"top_p", request.top_p},
-                   {"allow_special", request.allow_special},
-                   {"rope", rope_name(rope)}};
-  if (request.negative_prompt) settings["negative_prompt"] = *request.negative_prompt;
+                   {settings::kPrompt.name, request.prompt},
+                   {settings::kAllowSpecial.name, request.allow_special},
+                   {settings::kRope.name, rope_name(rope)}};
+  for_each_number([&](const auto& setting) {
+    if (setting.field == Field::kSeed) return;
+    if (!setting.always_in_records && is_default(setting, request)) return;
+    settings[std::string(setting.name)] = request.*setting.value;
+  });
+  if (request.negative_prompt) {
+    settings[std::string(settings::kNegativePrompt.name)] = *request.negative_prompt;
+  }
   return settings;
 }
 
@@ -213,21 +241,7 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
                     "bifrons info --json lists them, --like takes one picture");
   }
   Settings settings;
-  settings.prompt = text_member(object, "prompt", name);
-  if (object.contains("negative_prompt")) {
-    settings.negative_prompt = text_member(object, "negative_prompt", name);
-  }
-  settings.seed = whole_member(object, "seed", std::numeric_limits<uint64_t>::max(), name);
-  settings.guidance = real_member(object, "cfg", kLargestGuidance, name);
-  settings.temperature = real_member(object, "temperature", kLargestTemperature, name);
-  settings.top_k = static_cast<int64_t>(whole_member(object, "top_k", kLargestTopK, name));
-  settings.top_p = real_member(object, "top_p", 1, name);
-  if (*settings.top_p == 0) throw Error(ErrorKind::kData, name + ": top_p must be above 0");
-  settings.rope = rope_mode(text_member(object, "rope", name));
-  if (!settings.rope) throw Error(ErrorKind::kData, name + ": rope must be f32 or bf16");
-  const auto special = object.find("allow_special");
-  settings.allow_special = special != object.end() && special->is_boolean() && special->get<bool>();
-  if (object.contains("fixed")) settings.fixed = fixed_member(object["fixed"], name);
+  for_each_setting(SettingReader{settings, object, name});
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
     settings.model_name = text_member(*model, "name", name);
     settings.weights_hash = text_member(*model, "hash", name);
