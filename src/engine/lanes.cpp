@@ -225,7 +225,8 @@ void Lanes::upload(std::span<const Lane> lanes) {
   const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
   std::vector<int32_t> sequence, position, ids, seed, step, top_k, forced;
   std::vector<float> temperature, top_p, guidance;
-  const GuidedPrompt padding{.temperature = 0};
+  GuidedPrompt padding;
+  padding.temperature = 0;
   for (int64_t i = 0; i < n; ++i) {
     const Lane* lane = i < static_cast<int64_t>(lanes.size()) ? &lanes[i] : nullptr;
     const GuidedPrompt& p = lane ? lane->picture.prompt : padding;
@@ -238,10 +239,10 @@ void Lanes::upload(std::span<const Lane> lanes) {
     seed.push_back(static_cast<int32_t>(static_cast<uint32_t>(p.seed)));
     seed.push_back(static_cast<int32_t>(static_cast<uint32_t>(p.seed >> 32)));
     step.push_back(static_cast<int32_t>(drawn));
-    top_k.push_back(p.top_k);
-    temperature.push_back(p.temperature);
-    top_p.push_back(p.top_p);
-    guidance.push_back(p.guidance);
+    top_k.push_back(static_cast<int32_t>(p.top_k));
+    temperature.push_back(static_cast<float>(p.temperature));
+    top_p.push_back(static_cast<float>(p.top_p));
+    guidance.push_back(static_cast<float>(p.guidance));
     forced.insert(forced.end(), p.fixed.begin(), p.fixed.end());
     if (p.fixed.empty()) forced.insert(forced.end(), config_.image_tokens(), -1);
   }

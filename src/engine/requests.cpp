@@ -1,29 +1,15 @@
-// Checks of a request's settings and of its length in tokens.
+// Checks of the settings, the codes to keep and the length in tokens of a request.
 #include "src/engine/requests.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "src/settings/settings.h"
 #include "src/tokenizer/prompt.h"
 
 namespace bifrons {
 namespace {
-
-void require(bool holds, const char* sentence) {
-  if (!holds) throw Error(ErrorKind::kUsage, sentence);
-}
-
-// All comparisons fail for NaN, so NaN is refused.
-void check_settings(const DrawRequest& r) {
-  constexpr double kLargest = 1e6;
-  require(std::abs(r.guidance) <= kLargest, "guidance must be a number from -1000000 to 1000000");
-  require(r.temperature >= 0 && r.temperature <= kLargest,
-          "temperature must be a number from 0 to 1000000");
-  require(r.top_k >= 0, "top_k must not be negative");
-  require(r.top_p > 0 && r.top_p <= 1, "top_p must be a number above 0 and at most 1");
-}
 
 void check_fixed(const DrawRequest& r, const Config& config) {
   if (r.fixed.empty()) return;
@@ -46,7 +32,7 @@ void check_fixed(const DrawRequest& r, const Config& config) {
 
 GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
                            const DrawRequest& request) {
-  check_settings(request);
+  check_ranges(request);
   check_fixed(request, config);
   GuidedPrompt p;
   p.prompted = drawing_prompt(tokenizer, request.prompt, request.allow_special);
@@ -58,12 +44,10 @@ GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
         fmt::format("the prompt has {} tokens, but this model takes at most {}", length, most));
   }
   p.unprompted = unguided_prompt(tokenizer, p.prompted, request.negative_prompt.value_or(""));
-  p.seed = request.seed;
-  p.guidance = static_cast<float>(request.guidance);
-  p.temperature = static_cast<float>(request.temperature);
-  p.top_k = static_cast<int32_t>(std::min<int64_t>(request.top_k, config.vq.codebook));
-  p.top_p = static_cast<float>(request.top_p);
-  p.fixed = request.fixed;
+  static_cast<DrawRequest&>(p) = request;
+  p.prompt.clear();
+  p.negative_prompt.reset();
+  p.top_k = std::min(request.top_k, config.vq.codebook);
   return p;
 }
 

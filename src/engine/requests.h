@@ -10,17 +10,12 @@
 
 namespace bifrons {
 
-// A picture to draw, as token ids with classifier-free guidance: the conditional row (prompted) and
-// the unconditional row (unprompted) have the same length L (docs/janus-pro.md 4.3).
-struct GuidedPrompt {
+// A picture to draw: a request whose prompts are token ids, with classifier-free guidance. The
+// conditional row (prompted) and the unconditional row (unprompted) have the same length L
+// (docs/janus-pro.md 4.3).
+struct GuidedPrompt : DrawRequest {  // prompt and negative_prompt are empty
   std::vector<int32_t> prompted;
   std::vector<int32_t> unprompted;
-  uint64_t seed = 0;
-  float guidance = 5.0f;
-  float temperature = 1.0f;
-  int32_t top_k = 0;
-  float top_p = 1.0f;
-  std::vector<int32_t> fixed;  // empty, or a code or -1 for each image token
 };
 
 // Throws Error: usage (a setting out of range, a prompt too long for the model), data (invalid

@@ -10,6 +10,7 @@
 #include "src/engine/text_decoder.h"
 #include "src/io/quote.h"
 #include "src/model/chat_words.h"
+#include "src/settings/settings.h"
 #include "src/tokenizer/chat_prompt.h"
 #include "src/understand.h"
 #include "src/weights/checkpoint.h"
@@ -25,14 +26,11 @@ double seconds_since(Clock::time_point start) {
 }
 
 void check_options(const ReplyOptions& options) {
-  const auto demand = [](bool holds, const char* sentence) {
-    if (!holds) throw Error(ErrorKind::kUsage, sentence);
-  };
-  demand(std::isfinite(options.temperature) && options.temperature >= 0,
-         "the temperature of a reply must be a number of at least 0");
-  demand(options.top_k >= 0, "top-k must be at least 0");
-  demand(options.top_p > 0 && options.top_p <= 1, "top-p must be above 0 and at most 1");
-  demand(options.max_tokens >= 1, "a reply has at least one token");
+  check_range(settings::kTemperature, options.temperature);
+  check_range(settings::kTopK, options.top_k);
+  check_range(settings::kTopP, options.top_p);
+  if (options.max_tokens >= 1) return;
+  throw Error(ErrorKind::kUsage, "a reply has at least one token");
 }
 
 }  // namespace
