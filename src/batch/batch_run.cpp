@@ -1,4 +1,4 @@
-// Locks are never held while files are written.
+// No lock is held while a file is written.
 #include "src/batch/batch_run.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@
 namespace bifrons {
 namespace {
 
-// Where there are several prompt files; `line` is that of this one.
+// Written when there are several prompt files; `line` counts in this one.
 constexpr std::string_view kFileMember = "prompt_file";
 
 std::string tokens_sha256(const std::vector<int32_t>& tokens) {
@@ -91,15 +91,15 @@ void BatchRun::note_asked(const PictureJob& job, const ManifestEntry& entry) {
   const std::lock_guard lock(mutex_);
   counts_.listed += listed;
   if (job.repeat > 0) return;
-  // Random seeds are another directory's own, and shards may have one each.
+  // Random seeds differ between directories, so they are not part of the hash.
   const std::string drawn =
       job.random_seed ? fmt::format("{} random", job.index) : former_name(job) + " " + job.key;
   counts_.jobs = ManifestIndex::hash(fmt::format("{:x} {}", counts_.jobs, drawn));
 }
 
-// The next picture that has to be drawn; without `waits`, only as far as the prompt file is there.
+// The next picture to draw. Without `waits` it reads only what is available of the prompt file.
 std::optional<BatchJob> BatchRun::find_job(bool waits) {
-  // Those who draw meanwhile get on with it now and then, so that few repeats wait for a picture.
+  // Return now and then: repeats are listed only after their pictures have been drawn.
   constexpr int kMostRepeats = 256;
   int repeats = 0;
   while (!dry_ && !writers_.broken() && !(setup_.stop && setup_.stop())) {

@@ -1,5 +1,5 @@
-// One run of a batch: gives an engine what is left to draw, and makes what it drew durable on
-// threads of its own.
+// One run of a batch: gives the missing pictures to an engine and writes the results on threads of
+// its own.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,15 @@
 
 namespace bifrons {
 
-// Pictures of this run's shard, lines of the whole file.
+// Pictures are those of this run's shard, lines those of the whole file.
 struct BatchCounts {
   int64_t lines = 0;
   int64_t bad_lines = 0;
-  int64_t done_before = 0;  // skipped
-  int64_t taken = 0;        // given to an engine
-  int64_t drawn = 0;        // durable
-  int64_t failed = 0;       // given to an engine without becoming a picture, or a repeat of one
-  int64_t duplicates = 0;
+  int64_t done_before = 0;     // skipped, because an earlier run drew them
+  int64_t taken = 0;           // given to an engine
+  int64_t drawn = 0;           // durable
+  int64_t failed = 0;          // given to an engine without becoming a picture, or a repeat of one
+  int64_t duplicates = 0;      // repeats of pictures of earlier lines
   int64_t failed_repeats = 0;  // of the duplicates, and of those failed
   int64_t changed = 0;         // of those taken: drawn before with other settings
   int64_t damaged = 0;         // of those taken: drawn before, file gone or not what was listed
@@ -37,14 +37,14 @@ struct BatchCounts {
   uint64_t jobs = 0;  // a hash of all shards' pictures so far, and of the model
 };
 
-// What a job became. Where candidates were judged, the request's seed is that of the one kept.
+// The result of a job. With --best-of the request's seed is that of the kept candidate.
 struct DrawnPicture {
   PictureJob job;
   Drawing drawing;
-  std::optional<Choice> choice{};  // nothing: drawn once and not judged
+  std::optional<Choice> choice{};  // not set: one drawing without candidates
 };
 
-// The same on disk, for those who watch.
+// The same with the path of its file, for callbacks.
 struct FinishedPicture {
   const DrawnPicture& drawn;
   std::string path;
@@ -59,17 +59,17 @@ struct BatchSetup {
   int writers = 2;
   // Pixels to the bytes of a file, metadata and all. Several threads at once.
   std::function<std::vector<uint8_t>(const DrawnPicture&)> encode;
-  // Called by one thread at a time, in no particular order.
+  // Called by one thread at a time; the order of pictures is not defined.
   std::function<void(const FinishedPicture&)> on_picture{};
   std::function<void(const LinePlace& place, const std::string& reason)> on_failure{};
-  std::function<bool()> stop{};  // true: give out no more pictures
+  std::function<bool()> stop{};  // true: give no more pictures to engines
   // Called for every picture that the file asks for, of all shards and in order, drawn or not.
   std::function<void(const PictureJob&)> on_asked{};
 };
 
 // The JSON members of a manifest's line that come from the line of the prompt file.
 std::string line_members(const PictureJob& job);
-// JSON members that say everything that is needed to draw the picture again, and what came of it.
+// JSON members with all settings of the picture and the result, such as its size.
 std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup);
 
 class BatchRun {
@@ -79,19 +79,19 @@ class BatchRun {
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
-  // A source and a sink for Engine::draw_batch(); several engines may share them.
+  // Source and sink of Engine::draw_batch(). Several engines may share them.
   std::optional<BatchJob> take();
-  // Whether take() would not wait for more of the prompt file, by itself or behind another engine.
+  // Whether take() returns without waiting for the prompt file or for another engine's call.
   bool ready();
-  // Waits while too many pictures wait to be written. Throws what a writer threw.
+  // Blocks while the queue of the writers is full. Throws what a writer threw.
   void deliver(BatchResult result);
   // The same for a job whose candidates were drawn elsewhere (Candidates).
   void deliver(uint64_t id, ChosenDrawing chosen);
 
-  // Waits until everything delivered is durable, and lists what repeats it. Throws what a writer
-  // threw. Called once, by whoever has seen to it that nobody takes or delivers any more.
+  // Waits until all delivered pictures are on disk, then lists their repeats. Throws what a writer
+  // threw. Call it once, when no thread calls take() or deliver() any more.
   void finish();
-  // Whether a writer has failed: nothing more will be kept.
+  // Whether a writer has failed. Then no further picture is written.
   bool broken() const { return writers_.broken(); }
   BatchCounts counts() const;
 
@@ -108,17 +108,17 @@ class BatchRun {
   Store& store_;
   BatchSetup setup_;
 
-  std::mutex source_mutex_;  // of jobs_ and the three below
+  std::mutex source_mutex_;  // guards jobs_ and the three members below
   RepeatedLines repeats_;
   bool dry_ = false;
-  std::optional<BatchJob> found_;  // by ready(), for whoever takes next
+  std::optional<BatchJob> found_;  // found by ready(), for the next take()
 
-  mutable std::mutex mutex_;                          // of the two below
-  std::unordered_map<uint64_t, PictureJob> pending_;  // with an engine, by index
+  mutable std::mutex mutex_;                          // guards the two members below
+  std::unordered_map<uint64_t, PictureJob> pending_;  // given to an engine, by index
   BatchCounts counts_;
 
   std::mutex event_mutex_;
-  WriterThreads writers_;  // last: its tasks use the rest
+  WriterThreads writers_;  // last: its tasks use the other members
 };
 
 }  // namespace bifrons

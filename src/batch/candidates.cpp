@@ -1,4 +1,4 @@
-// Groups of candidates; only the queue of delivered ones is shared between threads.
+// Groups of candidates. Only the queue of delivered ones is shared between threads.
 #include "src/batch/candidates.h"
 
 #include <chrono>
@@ -7,7 +7,7 @@
 namespace bifrons {
 namespace {
 
-// What is wrong with a picture or its question, as opposed to the machine.
+// Whether an error concerns one picture or its question, and not the machine.
 bool is_its_own_fault(const Error& error) {
   return error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kData;
 }
@@ -30,7 +30,7 @@ std::optional<BatchJob> Candidates::take() {
     Choosing choosing(question_about(options_.question, job->request.prompt), count);
     groups_.emplace(number, Group{std::move(*job), std::move(choosing), options_.count});
   }
-  // A group is there while candidates of it have not been given out.
+  // A group exists as long as some of its candidates have not been given out.
   BatchJob candidate{next_id_++, groups_.at(number).job.request};
   candidate.request.seed += index;
   return candidate;

@@ -1,5 +1,5 @@
-// Best of N in a batch: every picture is drawn several times, side by side with others, and the
-// model keeps the drawing that it finds to match best.
+// Best of N in a batch: every picture is drawn N times, and the drawing with the best score of the
+// model is kept.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,17 @@ namespace bifrons {
 struct CandidateOptions {
   int64_t count = 1;     // of each picture
   std::string question;  // asked of each, as question_about() takes it
-  // Understanding::judge() of the engine that draws. What it throws of kind kUsage or kData is the
-  // fault of this candidate.
+  // Understanding::judge() of the engine that draws. An error of kind kUsage or kData concerns this
+  // candidate only.
   std::function<Judgement(const Picture&, std::string_view question)> judge;
-  std::function<bool()> stop{};  // true: give out and judge no more
+  std::function<bool()> stop{};  // true: give out and score no more candidates
 };
 
-// Stands between a run and one engine. An engine's Understanding shares its backend, so judging
-// happens where the engine draws: on its thread, between two steps, when it asks for the next job.
-// Only the best drawing of a picture is kept; the rest is judged at the next question for a job, so
-// that never more wait than the engine draws at once and its output thread holds.
+// Stands between a run and one engine. An engine's Understanding shares its backend, so candidates
+// are scored on the engine's thread, between two steps, when the engine asks for the next job. So
+// at most lanes + output queue images are held. Of each picture only the best drawing is kept.
 //
-// What is kept depends on the job alone: not on lanes, nor on the order in which drawings come.
+// Which one is kept depends on the job alone, not on lanes or on the order of drawings.
 class Candidates {
  public:
   // The run must outlive it.
@@ -38,25 +37,24 @@ class Candidates {
   Candidates(const Candidates&) = delete;
   Candidates& operator=(const Candidates&) = delete;
 
-  // A source for Engine::draw_batch(): judges what was delivered, then gives candidate after
-  // candidate of picture after picture, with seeds from the request's on. Throws what judging and
+  // Source of Engine::draw_batch(): scores the delivered candidates, then returns the next one.
+  // Candidate i of a picture has the request's seed + i. Throws what scoring and
   // BatchRun::deliver() throw.
   std::optional<BatchJob> take();
-  // Whether take() would not wait for more of the prompt file. Judges what was delivered, as it
-  // does.
+  // Whether take() returns without waiting for the prompt file. Scores delivered candidates, too.
   bool ready();
-  // A sink for it. Never waits. A candidate with an error is left out of the choice; a picture
-  // fails with its first candidate's error when all of them have one.
+  // Sink of Engine::draw_batch(). Never blocks. A candidate with an error is left out; when all of
+  // them have one, the picture fails with the error of its first candidate.
   void deliver(BatchResult result);
-  // Judges what is left, after draw_batch() has returned and on the same thread.
+  // Scores the remaining candidates, after draw_batch() has returned and on the same thread.
   void finish();
 
  private:
-  // A picture whose candidates are not all judged yet.
+  // A picture of which some candidates have no score yet.
   struct Group {
     BatchJob job;
     Choosing choosing;
-    int64_t missing;               // candidates not judged yet
+    int64_t missing;               // candidates without a score
     std::optional<Error> error{};  // of the failed candidate with the lowest index
     uint64_t failed_index = 0;
   };
@@ -67,11 +65,11 @@ class Candidates {
 
   BatchRun& run_;
   const CandidateOptions options_;
-  // The engine's thread alone. Candidate i of group g has id g * count + i.
+  // Used by the engine's thread only. Candidate i of group g has id g * count + i.
   std::map<uint64_t, Group> groups_;
   uint64_t next_id_ = 0;
 
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;  // guards delivered_
   std::deque<BatchResult> delivered_;
 };
 

@@ -1,4 +1,4 @@
-// Pictures are made one at a time, so that a line of 100,000 costs no more memory than one.
+// Pictures are made one at a time, so a line of 100,000 pictures needs no more memory than one.
 #include "src/batch/job_stream.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@
 namespace bifrons {
 namespace {
 
-// What is wrong with a prompt that a template gave, such as a value of a wildcard file.
+// The fault of a prompt made from a template, for example of a value from a wildcard file.
 std::string fault_of_filled(const DrawRequest& request) {
   for (const std::string& text : {request.prompt, request.negative_prompt.value_or("")}) {
     const auto control = control_character(text, true);
@@ -30,7 +30,7 @@ std::string fault_of_filled(const DrawRequest& request) {
   return blank ? "the filled-in template is an empty prompt" : "";
 }
 
-// What lies between the seeds of a line's pictures.
+// The difference between the seeds of two successive pictures of a line.
 uint64_t stride(const JobOptions& options) {
   return static_cast<uint64_t>(std::max<int64_t>(1, options.best_of));
 }
@@ -39,7 +39,7 @@ bool is_random(const PromptLine& line, const JobOptions& options) {
   return line.random_seed || (!line.seed && options.random_seed);
 }
 
-// Of everything in a request that decides pixels and differs from line to line.
+// A hash of every setting that a line can change.
 uint64_t hash_of(const DrawRequest& r) {
   std::string text = fmt::format("{} {}", r.prompt.size(), r.negative_prompt.has_value());
   for_each_number([&](const auto& setting) { text += fmt::format(" {}", r.*setting.value); });
@@ -121,14 +121,14 @@ uint64_t JobStream::random_seed_of_line() {
     c.first_seed = seed_of_prompt(*c.line.prompt);
     const PictureJob as_before = make(0);
     c.offset = 0;
-    is_broken_ = true;  // what goes wrong with the directory is not the line's fault
+    is_broken_ = true;  // an error here concerns the directory, not the line
     random_base_ = options_.random_base ? options_.random_base(as_before) : 0;
     is_broken_ = false;
   }
   return seed_of_prompt(*c.line.prompt, *random_base_);
 }
 
-// Where its seeds begin, and whether they make way for those of lines before it.
+// Chooses the first seed, and whether the line avoids the seeds of earlier lines.
 void JobStream::choose_seeds() {
   Current& c = *current_;
   const PromptLine& line = c.line;
@@ -154,11 +154,11 @@ void JobStream::choose_seeds() {
   c.has_own_name = own.has_value();
   if (!own || !names_.contains(name)) return;
   c.follows = true;
-  c.steps_aside = false;  // it asks for a file that is there, not for another one
+  c.steps_aside = false;  // it names an existing picture
 }
 
-// Gives a picture of such a line the seed of the one that has its name. Where none has, the line
-// asks for more pictures than that before it, and those make way like any.
+// Gives a picture of such a line the seed of the earlier picture with the same name. If there is
+// none, the line has more pictures than the earlier one, and these avoid used seeds.
 void JobStream::follow(PictureJob& job, int64_t number) {
   Current& c = *current_;
   const uint64_t name = ManifestIndex::hash(without_case(name_of(job)));
@@ -168,8 +168,8 @@ void JobStream::follow(PictureJob& job, int64_t number) {
   fill_in(job.request, number, c.offset);
 }
 
-// The name that the line itself asks for, of its first picture and in small letters; nothing where
-// the name comes of the batch, or of the seed.
+// The name of the line's first picture in lower case, if the line itself gives it; nullopt if the
+// name comes from the batch or depends on the seed.
 std::optional<std::string> JobStream::own_name() {
   const PromptLine& line = current_->line;
   const bool by_id = !line.id.empty() &&
@@ -189,7 +189,7 @@ PictureFormat JobStream::format_of_line() const {
   return picture_format_of(output.empty() ? options_.name : output).value_or(options_.format);
 }
 
-// The seed of the drawings at that offset, and the prompts that are drawn with it.
+// Sets the seed at that offset and the prompts that belong to it.
 void JobStream::fill_in(DrawRequest& request, int64_t number, int64_t offset) {
   Current& c = *current_;
   const uint64_t step = static_cast<uint64_t>(offset) * stride(options_);
@@ -199,7 +199,7 @@ void JobStream::fill_in(DrawRequest& request, int64_t number, int64_t offset) {
   if (!options_.combinatorial) {
     // The same prompts whether or not there are candidates, or a negative prompt.
     const uint64_t seed = c.first_seed + static_cast<uint64_t>(offset);
-    constexpr uint64_t kOther = 0x6e65676174697665;  // a negative prompt draws for itself
+    constexpr uint64_t kOther = 0x6e65676174697665;  // independent draws for negative prompts
     c.prompt = c.expansion->random(seed, number);
     if (c.negative) c.negative_prompt = c.negative->random(seed ^ kOther, number);
   } else if (number % c.per_prompt == 0) {
@@ -237,9 +237,9 @@ PictureJob JobStream::make(int64_t number) {
   return job;
 }
 
-// The line's own name, numbered when it gives several pictures; else one made from what decides the
-// picture, so that it is the same wherever the line stands.
-// A line's output comes before the batch's pattern, and that before an id.
+// A line's output comes before the batch's pattern, and that before an id. The name is numbered
+// when the line gives several pictures. Without any of these the name is made from the settings, so
+// it does not depend on the position of the line.
 std::string JobStream::name_of(const PictureJob& job) const {
   const PromptLine& line = current_->line;
   std::string pattern = line.output.empty() ? options_.name : line.output;
@@ -266,7 +266,7 @@ std::string JobStream::name_of(const PictureJob& job) const {
   return name;
 }
 
-// Whether one file would have to be a folder, too.
+// Whether a path would have to be both a file and a folder.
 bool JobStream::is_below_a_picture(std::string_view file_name) {
   const std::string name = without_case(file_name);
   if (folders_.contains(ManifestIndex::hash(name))) return true;
@@ -278,7 +278,7 @@ bool JobStream::is_below_a_picture(std::string_view file_name) {
   return false;
 }
 
-// Why whoever draws would refuse it. Of a line's pictures only the prompts may differ.
+// Why the engine would refuse it. Pictures of a line can differ in their prompts only.
 std::string JobStream::fault_of(const PictureJob& job) {
   Current& c = *current_;
   if (!options_.fault) return {};
@@ -293,20 +293,20 @@ std::string JobStream::fault_of(const PictureJob& job) {
   return c.fault;
 }
 
-// Once a line; the rest of its pictures may be good.
+// Reports a line once; its other pictures may be good.
 std::optional<BadLine> JobStream::report(const PictureJob& job, std::string reason) {
   if (std::exchange(current_->reported, true)) return std::nullopt;
   return BadLine{job.line, std::move(reason), job.id};
 }
 
-// Gives the picture its place among all, if it can be drawn.
+// Gives the picture its index, if it can be drawn.
 std::optional<JobStream::Item> JobStream::place(PictureJob job) {
   if (std::string fault = fault_of_filled(job.request); !fault.empty()) {
     return report(job, std::move(fault));
   }
-  // A repeat has the same file, to the letter.
+  // A repeat has exactly the same file name.
   const uint64_t key = ManifestIndex::hash(job.key + job.file_name);
-  // Without regard to case: there are file systems for which A.png is a.png.
+  // Case is ignored: for some file systems A.png is a.png.
   const uint64_t name = ManifestIndex::hash(without_case(job.file_name));
   const auto [known, is_new] = names_.emplace(name, Known{key, index_});
   if (!is_new && known->second.key != key) {

@@ -1,4 +1,4 @@
-// From lines of a prompt file to single pictures: counts, templates, seeds and repeats.
+// Turns lines of a prompt file into single pictures: counts, templates, seeds and repeats.
 #pragma once
 
 #include <cstdint>
@@ -17,33 +17,33 @@
 
 namespace bifrons {
 
-// Two integers that split a batch: picture k belongs to shard k mod `count`.
+// A part of a batch: picture k belongs to shard k mod `count`.
 struct Shard {
   int64_t index = 0;
   int64_t count = 1;
 };
 
-// Where lines repeat each other, no picture that was asked for is lost: a line without a seed takes
-// the first seeds, counted up from its own, with which no line before it gives the same prompt and
-// settings. So the first of equal lines has the seed it always had, and a further one goes on where
-// the last one stopped. A line that says its seed, or asks for a file of its own that an equal line
-// has asked for, gives the same picture again: that is a repeat, which is listed but not drawn. A
-// name that the batch's pattern makes without the line's id is no file of its own.
+// Equal lines without a seed give different pictures: a line takes the first seeds, counted up from
+// its own, that no earlier line uses with the same prompt and settings. The first of equal lines
+// keeps its seed, and a further one continues where the last one stopped. A line with a seed, or
+// with a file name of its own that an equal line has, gives the same picture again: a repeat, which
+// is listed but not drawn. A name that the batch's pattern makes without the line's id is not a
+// name of its own.
 class JobStream {
  public:
   using Item = std::variant<PictureJob, BadLine>;
 
   JobStream(PromptReader reader, JobOptions options);
 
-  // The next picture, repeat or bad line; nothing at the end. A line that gives several bad
-  // pictures is told of once. Throws what the reader throws, and Error (interrupted).
+  // The next picture, repeat or bad line; nullopt at the end. A line with several bad pictures is
+  // reported once. Throws what the reader throws, and Error (interrupted).
   std::optional<Item> next();
 
-  int64_t lines() const { return lines_; }            // that were not blank
+  int64_t lines() const { return lines_; }            // without blank ones
   int64_t duplicates() const { return duplicates_; }  // repeats
   int64_t bytes_read() const { return reader_.bytes_read(); }
 
-  // Whether next() would not wait for more of the file.
+  // Whether next() returns without waiting for the file.
   bool ready() { return current_.has_value() || reader_.ready(); }
   // Reads the header of a file that has one. Throws as next() does.
   void begin() { reader_.begin(); }
@@ -55,17 +55,17 @@ class JobStream {
     std::optional<Template> negative;  // the negative prompt as a template
     int64_t next = 0, count = 0;
     int64_t per_prompt = 1;               // pictures of each combination
-    std::string prompt, negative_prompt;  // the combination drawn now
-    bool reported = false;                // that a picture of it is bad
+    std::string prompt, negative_prompt;  // the current combination
+    bool reported = false;                // a bad picture of it has been reported
     uint64_t first_seed = 0;
     int64_t offset = 0;        // of the next picture's seed from the first, in drawings
-    bool steps_aside = false;  // for pictures that lines before it give
+    bool steps_aside = false;  // takes seeds that earlier lines do not use
     bool has_stepped = false;
-    bool follows = false;  // it asks for files that a line before it gives
+    bool follows = false;  // it has the file names of an earlier line
     bool has_own_name = false;
     uint64_t kind = 0;  // hash of prompt and settings
     std::optional<DrawRequest> checked{};
-    std::string fault;  // of that one
+    std::string fault;  // of `checked`
   };
   struct Known {
     uint64_t key = 0;  // hash of it and the name
@@ -95,8 +95,8 @@ class JobStream {
   JobOptions options_;
   Wildcards wildcards_;
   std::optional<uint64_t> random_base_;
-  bool is_broken_ = false;  // there was no telling the random base
-  std::string file_;        // of current_, or of the line before
+  bool is_broken_ = false;  // the random base could not be read
+  std::string file_;        // of current_, or of the previous line
   std::optional<Current> current_;
   std::unordered_set<uint64_t> folders_;           // hashes: of all pictures so far, and above
   std::unordered_map<uint64_t, Known> names_;      // by hash, of all pictures so far

@@ -1,4 +1,4 @@
-// Both names and keys are functions of the job alone, so that they stay wherever its line moves.
+// Names and keys are functions of the job alone: they do not depend on the position of its line.
 #include "src/batch/picture_job.h"
 
 #include <fmt/format.h>
@@ -43,11 +43,12 @@ std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOpt
     more += fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
                         json_text(question_about(options.question, r.prompt)));
   }
-  return sha256(fmt::format(
-      R"({{"v":1,"prompt":{},"negative":{}{},"special":{},"rope":{},"format":"{}","metadata":{}{}}})",
-      json_text(r.prompt), r.negative_prompt ? json_text(*r.negative_prompt) : "null", numbers,
-      r.allow_special, options.rope == RopeMode::kBf16 ? 16 : 32, ending_of(format),
-      options.metadata, more));
+  return sha256(fmt::format(R"({{"v":1,"prompt":{},"negative":{}{},"special":{},"rope":{},)"
+                            R"("format":"{}","metadata":{}{}}})",
+                            json_text(r.prompt),
+                            r.negative_prompt ? json_text(*r.negative_prompt) : "null", numbers,
+                            r.allow_special, options.rope == RopeMode::kBf16 ? 16 : 32,
+                            ending_of(format), options.metadata, more));
 }
 
 std::string former_name(const PictureJob& job) {

@@ -1,4 +1,4 @@
-// What a drawing says of itself is copied from the picture's own line of the manifest.
+// The settings of a repeat are copied from the picture's own line of the manifest.
 #include "src/batch/repeated_lines.h"
 
 #include <algorithm>
@@ -9,9 +9,8 @@
 namespace bifrons {
 namespace {
 
-// The members of a manifest's line that come of drawing, from the seed on, which follows the
-// number, and end in front of those of its entry. Ours come after everything a prompt file can
-// bring along. Empty: not such a line.
+// The members of a manifest's line from the seed (behind the number) up to those of its entry.
+// Columns of the prompt file stand before them. Empty: not such a line.
 std::string_view drawing_of(std::string_view line) {
   const size_t index = line.rfind(",\"index\":");
   const size_t number = index == line.npos ? line.npos : line.find(",\"number\":", index);
@@ -32,7 +31,7 @@ void RepeatedLines::add(RepeatedLine line) {
   waiting_.emplace(name, std::move(line));
   if (waiting_.size() < most_) return;
   list_what_can_be();
-  most_ = std::max(most_, 2 * waiting_.size());  // so that few reads do for many lines
+  most_ = std::max(most_, 2 * waiting_.size());  // few reads serve many lines
 }
 
 std::vector<RepeatedLine> RepeatedLines::finish() {

@@ -1,5 +1,5 @@
-// Lines that ask for a picture that a line before them gives: it is drawn once, and listed once
-// more for each of them, with what the line brings along.
+// Lines that ask for a picture of an earlier line. It is drawn once, and listed once more for each
+// of them, with the line's own columns.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@
 namespace bifrons {
 
 struct RepeatedLine {
-  Listing listing;  // as far as it is known before the picture is there
+  Listing listing;  // what is known before the picture is drawn
   LinePlace place;
   std::string id;
   int64_t index = 0;  // PictureJob::index
 };
 
-// What is said of such a line whose picture could not be drawn.
+// The error of such a line whose picture could not be drawn.
 std::string fault_of_repeat(const std::string& file_name);
 
 class RepeatedLines {
@@ -27,9 +27,9 @@ class RepeatedLines {
   // `store` must outlive it.
   explicit RepeatedLines(Store& store) : store_(store) {}
 
-  // Takes a line that is not listed yet. Once in a while lists those whose pictures are.
+  // Takes a line that is not listed yet. Now and then lists those whose pictures are listed.
   void add(RepeatedLine line);
-  // Lists all whose pictures are listed, and gives back the others.
+  // Lists all lines whose pictures are listed, and returns the others.
   std::vector<RepeatedLine> finish();
 
  private:

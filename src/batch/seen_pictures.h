@@ -1,4 +1,4 @@
-// Which pictures lines have asked for so far, for a file of any length: 64 bits of each.
+// The pictures that lines have asked for so far: a 64-bit hash of each.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// A bounded queue; its lock is never held while a task runs.
+// A bounded queue. Its lock is never held while a task runs.
 #include "src/batch/writer_threads.h"
 
 #include "kernels/threads.h"
@@ -23,7 +23,7 @@ void WriterThreads::add(std::function<void()> task) {
   changed_.notify_all();
 }
 
-// One after the other, as callers on several threads may rely on nothing else.
+// One at a time: several threads may call add().
 void WriterThreads::do_now(const std::function<void()>& task) {
   const std::lock_guard lock(alone_);
   if (broken()) finish();

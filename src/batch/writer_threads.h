@@ -1,4 +1,4 @@
-// Threads that write pictures beside drawing.
+// Threads that write pictures while the engine draws.
 #pragma once
 
 #include <condition_variable>
@@ -11,15 +11,15 @@
 
 namespace bifrons {
 
-// Tasks begin in the order they came and end in any. Once one of them has thrown, those that wait
-// are dropped: nothing more can be kept.
+// Tasks start in the order of add() and end in any order. After one has thrown, the waiting ones
+// are dropped.
 class WriterThreads {
  public:
-  // With fewer threads where the system does not give as many; without any, add() does the task.
+  // If the system gives fewer threads, fewer are used; with none, add() runs the task itself.
   explicit WriterThreads(int threads);
   WriterThreads(const WriterThreads&) = delete;
   WriterThreads& operator=(const WriterThreads&) = delete;
-  ~WriterThreads();  // after what waits has been done
+  ~WriterThreads();  // after the waiting tasks
 
   // Waits while two tasks for each thread are waiting. Any thread. Throws what a task threw.
   void add(std::function<void()> task);
@@ -33,12 +33,12 @@ class WriterThreads {
   void work();
   void close();
 
-  mutable std::mutex mutex_;  // of all below but the threads
+  mutable std::mutex mutex_;  // guards all members below except the threads
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;
   bool closed_ = false;
   std::exception_ptr failure_;
-  std::mutex alone_;  // of the tasks, where there is no thread
+  std::mutex alone_;  // guards tasks when there is no thread
   std::vector<std::thread> threads_;
 };
 

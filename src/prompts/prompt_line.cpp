@@ -34,7 +34,7 @@ std::string normal(std::string_view name) {
 
 [[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
-// parse_whole() and parse_real() speak of usage; here a file is wrong.
+// parse_whole() and parse_real() throw errors of usage; here the file is wrong.
 template <typename F>
 auto as_data(F parse) {
   try {
@@ -44,9 +44,9 @@ auto as_data(F parse) {
   }
 }
 
-// Without the fraction that spreadsheets and pandas give to whole numbers: 7.0, 7.00, 7.000000.
-// Three zeros stay, for 1.000 is a thousand in half of the world, and so do exponents: what a
-// spreadsheet writes as 1.23457E+09 has lost digits.
+// Removes the fraction that spreadsheets and pandas give to whole numbers: 7.0, 7.00, 7.000000.
+// Three zeros stay, because 1.000 is a thousand in many countries. Exponents stay, because a
+// spreadsheet that writes 1.23457E+09 has lost digits.
 std::string without_zero_fraction(const std::string& text) {
   const size_t dot = text.find('.');
   if (dot == std::string::npos || dot == 0) return text;
@@ -56,7 +56,7 @@ std::string without_zero_fraction(const std::string& text) {
   return plain && zeros > 0 && zeros != 3 ? text.substr(0, dot) : text;
 }
 
-// The same for JSON, where 7.0 and 7e0 are the number 7. Above 2^53 reals skip whole numbers.
+// The same for JSON, where 7.0 and 7e0 are the number 7. Above 2^53 reals are not exact.
 std::string whole_text(const Json& value) {
   constexpr double kExact = 9007199254740992;
   const std::string text = value.dump();

@@ -1,4 +1,4 @@
-// Chooses the parser and keeps a bad line from being more than that.
+// Chooses the parser, and turns errors of a line into a BadLine.
 #include "src/prompts/prompt_reader.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace {
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\n") == text.npos; }
 
-// A parser may make control characters of escapes that the line itself does not hold.
+// An escape in a line may give a control character that the line itself does not hold.
 void refuse_controls(std::string_view what, const std::optional<std::string>& text) {
   const auto control = text ? control_character(*text, true) : std::nullopt;
   if (!control) return;
@@ -23,8 +23,8 @@ void refuse_controls(std::string_view what, const std::optional<std::string>& te
                           control->code, control->at));
 }
 
-// After the file that a caption stands in: by its id, or by its output where no id may be called
-// so.
+// Names a picture after the file of its caption: as its id, or as its output if the name cannot be
+// an id.
 void name_picture(PromptLine& line, const std::string& name) {
   try {
     set_field(line, Field::kId, "the file's name", name);
@@ -113,7 +113,7 @@ bool PromptReader::open_next() {
   return true;
 }
 
-// What is wrong with the whole file is said with its name.
+// Adds the file's name to errors about the whole file.
 template <typename F>
 auto PromptReader::naming_file(F read) {
   try {

@@ -7,9 +7,9 @@
 
 namespace bifrons {
 
-// Prompt files of other programs may say how large a picture is to be; a model draws one size.
-// Throws Error (data) when the line asks for another one than `side` x `side` pixels. A side of 0
-// is not known: nothing is looked at.
+// Prompt files of other programs may give the size of a picture, but a model draws one size. Throws
+// Error (data) when the line asks for other than `side` x `side` pixels. 0: the side is not known,
+// and nothing is checked.
 void check_size(const PromptLine& line, int64_t side);
 
 }  // namespace bifrons

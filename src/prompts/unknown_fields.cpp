@@ -1,4 +1,4 @@
-// Names that set nothing, in one sentence each.
+// One sentence for each name that sets nothing.
 #include "src/prompts/unknown_fields.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Things worth saying once about a file, however often they occur in it.
+// Warnings about a file, each given once however often its reason occurs.
 #pragma once
 
 #include <functional>
@@ -11,9 +11,9 @@ class WarnOnce {
  public:
   explicit WarnOnce(std::function<void(const std::string&)> say) : say_(std::move(say)) {}
 
-  // Silent after twenty: the file is of another kind than we think, and memory stays bounded.
+  // Silent after twenty warnings: then the file is of another kind, and memory stays bounded.
   void once(const std::string& sentence) { about(sentence, sentence); }
-  // Only the first sentence about a thing, be it said in other words the next time.
+  // Only the first sentence about a `thing` is given, even if the next one has other words.
   void about(const std::string& thing, const std::string& sentence) {
     if (said_.size() < 20 && said_.insert(thing).second && say_) say_(sentence);
   }

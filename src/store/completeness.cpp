@@ -125,7 +125,7 @@ void record_merge(const std::string& directory, int64_t listed, MergeOutcome out
   const std::vector<RunRecord> runs = read_runs(directory, damaged);
   RunRecord merged{.finished = outcome == MergeOutcome::kWhole, .listed = listed, .merged = true};
   if (outcome == MergeOutcome::kIncomplete) {
-    // Of generation 0: the parts go on being judged by their own records, where they have any.
+    // Generation 0: the records of the parts still decide, if there are any.
     for (const RunRecord& run : runs) {
       if (run.shards == 1 && !run.merged) merged = run;
     }

@@ -1,10 +1,9 @@
-// Whether the runs of a batch have drawn all of it, told from the records they leave.
+// Whether a batch is complete, according to the records of its runs.
 //
-// A directory is judged by its newest records alone: a run that splits the batch in another way
-// than the newest before it begins a new generation (RunRecord), and what older ones left undone is
-// its business now. It is complete when every part of a newest split has finished and all of them
-// drew the same pictures, which their hashes of the prompt file's jobs tell. Newest parts that are
-// spread over several directories are put together.
+// Only the newest records of a directory count: a run with another shard count starts a new
+// generation (RunRecord) and takes over everything unfinished in older ones. A batch is complete
+// when every part of the newest split has finished and all parts drew from the same prompt file, by
+// their hashes of its jobs. The parts may be in several directories.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +14,8 @@
 
 namespace bifrons {
 
-// Sentences about parts that have not finished, do not fit together or had lines that failed; none
-// when all is complete. A directory without manifests and records is no batch and not asked.
+// Sentences about parts that have not finished, do not fit together or had lines that failed; empty
+// when all is complete. A directory without manifests and records is ignored.
 std::vector<std::string> missing_parts(const std::vector<std::string>& directories);
 
 // Whether the newest record of a directory is that of a merge: its parts are elsewhere.
@@ -24,11 +23,11 @@ bool is_merge_of_others(const std::string& directory);
 
 enum class MergeOutcome {
   kWhole,       // everything is in the directory
-  kIncomplete,  // as far as it has been drawn; finished parts need not be run again
+  kIncomplete,  // what has been drawn is there; finished parts need not run again
   kLost,        // the directory has lost pictures: it has to be run again
 };
 
-// What is to be known of a directory whose manifest lists the pictures of all others, which go.
+// Writes the record of a directory whose manifest now lists the pictures of all parts.
 void record_merge(const std::string& directory, int64_t listed, MergeOutcome outcome);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// The manifest's lines go into the page as data; its script makes elements of them, never HTML.
+// The page holds the manifest's lines as data. Its script makes elements of them, never HTML.
 #include "src/store/gallery.h"
 
 #include <fcntl.h>
@@ -16,8 +16,8 @@
 namespace bifrons {
 namespace {
 
-// JavaScript's numbers are exact up to 2^53: larger seeds become texts. Ours is the last member of
-// that name, for what a prompt file brings along stands before it.
+// JavaScript's numbers are exact up to 2^53, so larger seeds become texts. Our own member is the
+// last one of that name: columns of the prompt file stand before it.
 std::string with_exact_seed(std::string line) {
   constexpr std::string_view kSeed = ",\"seed\":";
   const size_t name = line.rfind(kSeed);
@@ -44,7 +44,7 @@ std::string option_lines() {
   return lines;
 }
 
-// Inside a script element only "<" could end it or open a comment.
+// In a script element only "<" can end the element or open a comment.
 std::string without_tags(const std::string& json) {
   std::string out;
   for (const char c : json) {

@@ -1,4 +1,4 @@
-// A page to look at what a batch drew.
+// An HTML page with the pictures of a batch.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,11 @@
 namespace bifrons {
 
 // Writes <directory>/index.html: every listed picture with its settings, a search, and the command
-// that draws it again. The page needs nothing but the pictures beside it. Returns how many. Throws
-// Error: missing (no manifest there), cannot write (an index.html that is not from here).
+// that draws it again. The page needs only the pictures beside it. Returns the number of pictures.
+// Throws Error: missing (no manifest), cannot write (an index.html of another program exists).
 int64_t write_gallery(const std::string& directory);
 
-// Throws Error (cannot write) when an index.html is there that is not from here.
+// Throws Error (cannot write): an index.html of another program exists.
 void check_gallery_place(const std::string& directory);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// The gallery's page around its data.
+// The parts of the gallery's page around its data.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// What the manifests of a directory list, all of it at once: about a kilobyte a picture.
+// Everything that the manifests of a directory list, in memory: about a kilobyte for each picture.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ struct ListedPicture {
   std::string line;       // of the manifest, without line end
 };
 
-// Every name once, and once more for each repeat of it, by index and then name. Where several lines
-// name one file, the one whose checksum the file has counts. What is wrong with the manifests
-// themselves is left out of it and a sentence in `problems`: lines that are damaged or torn, each
-// with its number, and lines that are not there any more, by the number that a finished run left.
+// Every name once, and once more for each repeat of it, sorted by index, then by name. If several
+// lines name one file, the one with the file's checksum counts. Damaged or torn lines are left out
+// and reported in `problems` with their numbers; so are missing lines, by the count in the record
+// of a finished run.
 std::vector<ListedPicture> list_pictures(const std::string& directory,
                                          std::vector<std::string>* problems = nullptr);
 
-// SHA-256 of a regular file; empty when it is none, or cannot be read.
+// SHA-256 of a regular file; empty for anything else.
 std::string sha256_of_file(const std::string& path);
 
 }  // namespace bifrons

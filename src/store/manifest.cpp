@@ -1,4 +1,4 @@
-// Lines are read from both ends by position: their checksum has been compared before.
+// Lines are read by position, after their checksum has been compared.
 #include "src/store/manifest.h"
 
 #include <fcntl.h>
@@ -84,7 +84,7 @@ bool is_manifest_name(std::string_view name) {
              name.substr(kBefore.size(), name.size() - kBefore.size() - kBehind.size()));
 }
 
-// Cuts what is read into rows, of which it keeps no more than the longest line of ours.
+// Cuts the bytes into rows; at most the longest line that this program writes is kept.
 class LineSplitter {
  public:
   explicit LineSplitter(const std::function<void(const ManifestRow&)>& each) : each_(each) {}
@@ -112,7 +112,7 @@ class LineSplitter {
       line_.append(piece);
     }
   }
-  // A line that is too long was never one of ours, not even the beginning of one.
+  // A line that is too long is not from this program, not even its beginning.
   void give(bool at_end) {
     const int64_t begin = offset_ - static_cast<int64_t>(line_.size());
     each_({begin, line_, at_end && !too_long_, ++number_});
@@ -208,7 +208,7 @@ bool can_be_torn_line(std::string_view text) {
   text = text.substr(0, text.find('\0'));
   if (!text.starts_with(kStart.substr(0, text.size()))) return false;
   if (read_manifest_line(text)) return true;  // only the line end is missing
-  // Where all braces are closed again, nothing is torn: other programs write such lines.
+  // A line with all braces closed is not torn: another program wrote it.
   try {
     Json::parse(text, "line", {.depth = 100});
     return false;
@@ -218,13 +218,13 @@ bool can_be_torn_line(std::string_view text) {
 }
 
 bool is_of_batch(const std::string& path) {
-  bool whole = false, foreign = false;
+  bool whole = false, others = false;
   read_manifest(path, [&](const ManifestRow& row) {
     if (whole) return;
     whole = read_manifest_line(row.text).has_value();
-    foreign = foreign || !row.torn || !can_be_torn_line(row.text);
+    others = others || !row.torn || !can_be_torn_line(row.text);
   });
-  return whole || !foreign;
+  return whole || !others;
 }
 
 std::vector<std::string> manifests_in(const std::string& directory) {

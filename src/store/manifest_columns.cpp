@@ -1,4 +1,4 @@
-// Values are told apart by their first character: they are JSON already.
+// The first character of a value tells its type, because values are JSON already.
 #include "src/store/manifest_columns.h"
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kPrefix = "original_";
 constexpr uint64_t kLargestInteger = std::numeric_limits<int64_t>::max();  // of Arrow
 
-// A member as it stands in a line: the name as JSON in its quotes, the value as JSON.
+// A member of a line: the name as JSON with its quotes, the value as JSON.
 struct RawMember {
   std::string_view name, value;
 };
@@ -55,7 +55,7 @@ size_t end_of_value(std::string_view text, size_t from) {
   return depth == 0 ? i : std::string_view::npos;
 }
 
-// Of compact JSON without its closing brace, as lines of a manifest are; nothing for other text.
+// The members of compact JSON without its closing brace, as in manifests; nullopt for other text.
 std::optional<std::vector<RawMember>> raw_members(std::string_view body) {
   std::vector<RawMember> members;
   if (!body.starts_with('{')) return std::nullopt;
@@ -71,7 +71,7 @@ std::optional<std::vector<RawMember>> raw_members(std::string_view body) {
   }
 }
 
-// Of a JSON string; most names hold no escape, and there are a million lines.
+// The text of a JSON string. Most names hold no escape, and there may be a million lines.
 std::string text_of_json(std::string_view json) {
   if (json.find('\\') == json.npos) return std::string(json.substr(1, json.size() - 2));
   return Json::parse(json, "manifest").text("manifest");
@@ -91,7 +91,7 @@ bool is_real_member(std::string_view name) {
   return real;
 }
 
-// A member of our own, as an earlier version wrote it.
+// Converts a member of our own from the form of an earlier version.
 std::string own_member(const std::string& name, std::string_view value) {
   if (is_real_member(name)) return fmt::format("\"{}\":{}", name, real_from(value));
   if (name == "best_of") return fmt::format("\"{}\":{}", name, best_of_json(value));
@@ -109,7 +109,7 @@ uint64_t whole_number(const Json& json) {
   return value;
 }
 
-// `name` or, from 2^63 on, `large_name`; nothing when there is neither.
+// `name` or, from 2^63 on, `large_name`; empty when there is neither.
 std::string seed_again(const Json& object, const std::string& name) {
   if (const Json* seed = object.find(name)) return seed_member(name, whole_number(*seed));
   const Json* large = object.find("large_" + name);
@@ -132,7 +132,7 @@ std::string column_name(std::string_view name) {
 }
 
 std::string column_members(const std::vector<std::pair<std::string, std::string>>& extras) {
-  std::unordered_map<std::string_view, size_t> last;  // by name: the place of its last value
+  std::unordered_map<std::string_view, size_t> last;  // by name: the index of its last value
   for (size_t i = 0; i < extras.size(); ++i) last[extras[i].first] = i;
   std::string members;
   for (size_t i = 0; i < extras.size(); ++i) {

@@ -1,5 +1,5 @@
-// The columns of a manifest: every one has the same type in every line, whatever prompt files bring
-// along, so that column stores such as Arrow, which Hugging Face's `datasets` reads with, take it.
+// The columns of a manifest. Each has the same type in every line, whatever a prompt file holds, so
+// that column stores can read it, such as Arrow, which Hugging Face's `datasets` uses.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@
 
 namespace bifrons {
 
-// A column that a prompt file brings along, as a JSON string: a string stays as it is, every other
-// value becomes the text of its JSON. The rule looks at one value alone, so types cannot differ.
+// A column of a prompt file as a JSON string: a string stays as it is, any other value becomes the
+// text of its JSON. The rule needs no other line, so types cannot differ.
 std::string column_value(std::string_view json);
 
-// Under what name it stands there: `image`, `file_names` and what ends in _file_name or
-// _file_names, by which the imagefolder loader finds pictures, become `original_image`,
-// `original_file_names_`, `original_x_file_name_`; a NUL, which ends a name there, becomes U+FFFD.
+// The name of the column: `image`, `file_names` and names that end in _file_name or _file_names, by
+// which the imagefolder loader finds pictures, become `original_image`, `original_file_names_`,
+// `original_x_file_name_`; a NUL, which ends a name there, becomes U+FFFD.
 std::string column_name(std::string_view name);
 
-// Members of a line without braces, each with a comma before it: what a prompt file brings along
-// but for names that the manifest has itself. Of two columns of one name the last one stays.
+// Members of a line without braces, each with a comma before it: the columns of a prompt file whose
+// names the manifest does not use itself. Of two columns with one name the last one is written.
 std::string column_members(const std::vector<std::pair<std::string, std::string>>& extras);
 
-// A real number that is never taken for an integer: 5.0.
+// A real number that no reader takes for an integer: 5.0.
 std::string real_json(double value);
 
 // "name":7, or "large_name":"18446744073709551615" from 2^63 on, where Arrow's integers end.
@@ -34,12 +34,12 @@ std::string seed_member(std::string_view name, uint64_t seed);
 // The settings that are numbers, each with a comma before it: ,"seed":7,"cfg":5.0
 std::string number_members(const DrawRequest& request);
 
-// The member `best_of` of a line, of what choice_json() gives or an earlier version wrote.
+// The member `best_of` of a line, from choice_json() or from a line of an earlier version.
 std::string best_of_json(std::string_view choice);
 
-// The members of a line of an earlier version, or of this one, as this version writes them; `body`
-// is {"file_name":...,"text":... without checksum and closing brace. A body of another form stays
-// as it is.
+// Converts the members of a line of an earlier version to the form of this one. `body` is
+// {"file_name":...,"text":... without checksum and closing brace. A body of another form stays as
+// it is.
 std::string todays_body(std::string_view body);
 
 }  // namespace bifrons

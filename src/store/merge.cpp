@@ -132,9 +132,9 @@ MergeReport check_batches(const std::vector<std::string>& directories,
       }
     }
   }
-  std::vector<std::string> judged;
-  for (const std::string& each : directories) judged.push_back(plain(each));
-  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
+  std::vector<std::string> parts;
+  for (const std::string& each : directories) parts.push_back(plain(each));
+  for (std::string& each : missing_parts(parts)) complain(report, std::move(each));
   return report;
 }
 
@@ -152,10 +152,10 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
       sources.push_back(plain(each));
     }
   }
-  // What an earlier merge brought there is judged where it came from.
-  std::vector<std::string> judged = sources;
-  if (!in_place && is_merge_of_others(target)) judged.erase(judged.begin());
-  for (std::string& each : missing_parts(judged)) complain(report, std::move(each));
+  // Pictures of an earlier merge are checked in the directories they came from.
+  std::vector<std::string> parts = sources;
+  if (!in_place && is_merge_of_others(target)) parts.erase(parts.begin());
+  for (std::string& each : missing_parts(parts)) complain(report, std::move(each));
   // Takes the lock and sweeps up after a killed writer; the manifest stays as it is until the new
   // one is there, so that what is wrong with it is reported however often a merge breaks off.
   Store store({.directory = target, .draws = false});

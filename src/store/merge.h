@@ -1,4 +1,4 @@
-// Directories that shards of a batch wrote, made one.
+// Joins the directories that the shards of a batch wrote.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ struct MergeReport {
   std::vector<std::string> problems;  // sentences, each about one file or shard
 };
 
-// Compares every listed file with its size and SHA-256, the manifests with what finished runs said
-// of them, and the shards with what they say of each other (missing_parts()). Changes nothing.
-// Throws Error (interrupted) once `stop`, which is asked before every file, says so.
+// Compares every listed file with its size and SHA-256, the manifests with the records of finished
+// runs, and these records with each other (missing_parts()). Changes nothing. Throws Error
+// (interrupted) when `stop` is true; it is called before every file.
 MergeReport check_batches(const std::vector<std::string>& directories,
                           const std::function<bool()>& stop = {});
 

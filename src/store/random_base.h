@@ -8,11 +8,11 @@
 
 namespace bifrons {
 
-// Nothing where none has been chosen. Throws Error (data): something else is there.
+// nullopt: none has been chosen. Throws Error (data): the file holds something else.
 std::optional<uint64_t> read_random_base(const std::string& directory);
 
-// The same number where there is one, else `wanted`, which is kept: of several processes at once
-// the first decides. Throws Error: data, cannot write.
+// The number of the directory; if there is none, `wanted` is stored. Of several processes at once
+// the first one decides. Throws Error: data, cannot write.
 uint64_t keep_random_base(const std::string& directory, uint64_t wanted);
 
 // A random one.

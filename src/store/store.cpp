@@ -1,4 +1,4 @@
-// The order of system calls is the point; every one of them is looked at.
+// The order of system calls gives the guarantees of store.h; every result is checked.
 #include "src/store/store.h"
 
 #include <fcntl.h>
@@ -34,14 +34,14 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + reason);
 }
 
-// A file of ours for writing: regular, and not behind a link.
+// Opens a file of this program for writing: regular, and not behind a link.
 UniqueFd open_own(const std::string& path, int flags) {
   RegularFile opened = open_regular(path, flags | O_CREAT | O_NOFOLLOW);
   if (!opened.problem.empty()) fail_to_write(path, opened.problem);
   return std::move(opened.file);
 }
 
-// Whether the name still leads to the file that is held open.
+// Whether the name still names the open file.
 bool is_at(const UniqueFd& held, const std::string& path) {
   struct stat status = {};
   return fstat(held.get(), &status) == 0 && same_file(status, status_of(path));
@@ -53,7 +53,7 @@ bool is_at(const UniqueFd& held, const std::string& path) {
       quote(path) + " is a symbolic link; take it away, for what is in it would be removed");
 }
 
-// Behind a symbolic link the files that are swept away would be somebody else's.
+// Behind a symbolic link recovery would remove files of others.
 void make_own_directory(const std::string& path) {
   make_directories(path);
   const auto status = status_of(path);
@@ -119,7 +119,7 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   refuse_odd_files(options_.directory);
   // Looked at before anything is made, where no batch has been yet.
   if (!status_of(hidden_) && status_of(manifest_path()) && !is_of_batch(manifest_path())) {
-    refuse_foreign_manifest(manifest_path());
+    refuse_other_manifest(manifest_path());
   }
   make_directories(options_.directory);
   make_own_directory(hidden_);
@@ -170,7 +170,7 @@ void Store::check_place(const StoreOptions& options) {
     refuse_second_writer(directory, lock);
   }
   if (options.resume != Resume::kFresh || options.shards > 1) read_random_base(directory);
-  if (status_of(manifest) && !is_of_batch(manifest)) refuse_foreign_manifest(manifest);
+  if (status_of(manifest) && !is_of_batch(manifest)) refuse_other_manifest(manifest);
 }
 
 std::string Store::taken(const std::string& path) {

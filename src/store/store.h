@@ -1,8 +1,8 @@
-// The directory a batch writes to: one writer, whole files, and a manifest that never lies.
+// The directory that a batch writes to: one writer, complete files, a manifest of complete files.
 //
-// A picture is written to .bifrons/parts, synced, linked to its name, its directory synced, and
-// only then listed in the manifest; the part goes last. So after a kill at any point a file that is
-// not listed yet can be told from somebody else's: it is the same inode as its part.
+// A picture is written to .bifrons/parts, synced and linked to its name; then its directory is
+// synced, and only then the manifest lists it. The part is removed last. So after a kill at any
+// point an unlisted file of this program can be recognised: it has the same inode as its part.
 #pragma once
 
 #include <cstdint>
@@ -29,20 +29,20 @@ struct StoreOptions {
   std::string directory;          // made when it is not there
   int64_t shard = 0, shards = 1;  // with more than one, each has a manifest of its own
   Resume resume = Resume::kTrust;
-  bool overwrite = false;  // files that are not from here may be replaced
-  bool draws = true;       // false: a merge, which replaces the manifest as a whole by itself
+  bool overwrite = false;  // files of other programs may be replaced
+  bool draws = true;       // false: a merge, which replaces the whole manifest itself
 };
 
-// What became of recovery and of the manifests found, for a note to the user.
+// Results of recovery and of reading the manifests, for a message to the user.
 struct StoreHistory {
   int64_t listed = 0;         // pictures the manifests list
   int64_t damaged_lines = 0;  // dropped from this writer's manifest
-  bool torn_line = false;     // the last one, as a kill leaves it
+  bool torn_line = false;     // the last line was incomplete, as after a kill
   int64_t swept = 0;          // unfinished pictures removed
   int64_t removed = 0;        // pictures removed because of kFresh
 };
 
-// Why a picture has to be drawn, or not.
+// Whether and why a picture has to be drawn.
 enum class PictureState {
   kDone,
   kNew,
@@ -50,22 +50,22 @@ enum class PictureState {
   kDamaged,  // listed, but the file is gone or not what was listed
 };
 
-// What all manifests in a directory list.
-// `stop` true ends it: Error (interrupted).
+// All pictures that the manifests of a directory list. Throws Error (interrupted) when `stop` is
+// true.
 ManifestIndex read_manifests(const std::string& directory, const std::function<bool()>& stop = {});
 
-// What is known of a picture of which `known` is listed (nullptr: nothing). An empty wanted.model
+// The state of a picture for which `known` is listed (nullptr: nothing). An empty wanted.model
 // stands for every model.
 PictureState state_of_picture(const ManifestIndex::Known* known, const std::string& directory,
                               const ManifestEntry& wanted, Resume resume);
 
-// What a line of a manifest is made of: manifest_line().
+// The parts of a line of a manifest: manifest_line().
 struct Listing {
   ManifestEntry entry;
   std::string members;
 };
 
-// Thrown by Store::add() for a name that is taken: a matter of this picture alone.
+// Thrown by Store::add() when the name is taken. Only this picture is affected.
 class NameTaken : public Error {
  public:
   using Error::Error;
@@ -81,20 +81,20 @@ class Store {
   Store& operator=(const Store&) = delete;
   ~Store();
 
-  // Throws what the constructor would, as far as that can be told without changing anything: for
-  // those who have long work to do before they open the store, or never do.
+  // Throws what the constructor would throw, as far as it can be found without changing anything.
+  // Callers use it before long work.
   static void check_place(const StoreOptions& options);
 
   // What add() would refuse that file name with, as far as it is known before the picture is there;
   // empty when it would not. `listed`: whether a manifest lists the name.
   static std::string fault_of_name(const StoreOptions& options, const std::string& file_name,
                                    bool listed);
-  // The file that a picture's name stands for is there, and none of the batch's.
+  // The file of that name exists and is not of the batch.
   static std::string taken(const std::string& path);
 
   const StoreHistory& history() const { return history_; }
   PictureState state_of(const ManifestEntry& wanted) const;
-  // Whether that listing_of() an entry is there, whatever it is.
+  // Whether the manifests hold that listing_of() an entry.
   bool lists(std::string_view listing) const;
 
   // Makes the picture durable, then lists it. `entry` needs file_name, model and key; `members` are
@@ -127,7 +127,7 @@ class Store {
   struct Target;
   void lock();
   void recover_manifest();
-  [[noreturn]] static void refuse_foreign_manifest(const std::string& path);
+  [[noreturn]] static void refuse_other_manifest(const std::string& path);
   void sweep_parts();
   void begin_record();
   void read_other_manifests();

@@ -1,4 +1,4 @@
-// Every outcome is looked at; the order of calls is the callers'.
+// Every result is checked. The callers choose the order of calls.
 #include "src/store/store_files.h"
 
 #include <fcntl.h>

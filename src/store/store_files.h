@@ -1,4 +1,4 @@
-// The system calls of a batch's directory, with sentences for what goes wrong.
+// System calls on a batch's directory, with sentences as errors.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,17 +14,17 @@ namespace bifrons {
 // Throws Error (cannot write): "cannot write `path`: why".
 [[noreturn]] void fail_to_write(const std::string& path, int error_number);
 
-// All of a regular file of at most `most` bytes; nothing when it is none, or cannot be read.
+// The content of a regular file of at most `most` bytes; nullopt for anything else.
 std::optional<std::string> content_of(const std::string& path, int64_t most);
 
-// Of the name itself, links not followed; nothing when there is none.
+// The status of the name itself, links not followed; nullopt when it does not exist.
 std::optional<struct stat> status_of(const std::string& path);
 
-// Whether both are there and are names of one file.
+// Whether both exist and are names of one file.
 bool same_file(const std::optional<struct stat>& a, const std::optional<struct stat>& b);
 
-// Whether none of the directories that `name`, a relative path, has below `directory` is a symbolic
-// link, which could lead anywhere; those that are not there yet are none.
+// Whether no directory of the relative path `name` below `directory` is a symbolic link, which
+// could lead anywhere. Directories that do not exist yet are not links.
 bool stays_inside(const std::string& directory, const std::string& name);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// What a writer finds when it begins: manifests, parts of a killed writer, superseded lines.
+// Recovery when a writer starts: manifests, parts of a killed writer, superseded lines.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,23 +54,23 @@ PictureState state_of_picture(const ManifestIndex::Known* known, const std::stri
   return PictureState::kDone;
 }
 
-void Store::refuse_foreign_manifest(const std::string& path) {
+void Store::refuse_other_manifest(const std::string& path) {
   throw Error(
       ErrorKind::kCannotWrite,
       quote(path) + " is not of a batch, or wholly damaged; move it away or use another directory");
 }
 
-// Lines that are damaged go; a torn last one, which is what a kill leaves, is cut off. Lines of
-// earlier versions are renewed, so that all of them have the same columns.
+// Damaged lines are removed. A torn last line, left by a kill, is cut off. Lines of earlier
+// versions are converted, so that all lines have the same columns.
 void Store::recover_manifest() {
   int64_t good = 0, end_of_good = 0;
-  bool good_after_bad = false, foreign = false, renews = false;
+  bool good_after_bad = false, others = false, renews = false;
   read_manifest(manifest_path(), [&](const ManifestRow& row) {
     const auto entry = read_row(row, options_.directory);
     if (!entry) {
       if (row.torn) {
         history_.torn_line = true;
-        foreign = !can_be_torn_line(row.text);
+        others = !can_be_torn_line(row.text);
       } else {
         ++history_.damaged_lines;
       }
@@ -83,8 +83,8 @@ void Store::recover_manifest() {
     ++good;
     end_of_good = row.offset + static_cast<int64_t>(row.text.size()) + 1;
   });
-  if (good == 0 && (foreign || history_.damaged_lines > 0)) {
-    refuse_foreign_manifest(manifest_path());
+  if (good == 0 && (others || history_.damaged_lines > 0)) {
+    refuse_other_manifest(manifest_path());
   }
   const bool whole = history_.damaged_lines == 0 && !history_.torn_line;
   if ((whole && !renews) || !options_.draws) return;
@@ -103,8 +103,8 @@ void Store::recover_manifest() {
                 IfExists::kReplace);
 }
 
-// A part that is left means that its picture was not listed, or that it was and only the part did
-// not go any more.
+// A remaining part means that its picture was not listed, or that it was listed and only the part
+// was not removed any more.
 void Store::sweep_parts() {
   const std::string parts = hidden_ + "/parts" + suffix_;
   std::error_code error;
@@ -129,7 +129,7 @@ void Store::sweep_parts() {
   if (error) fail_to_write(parts, error.value());
 }
 
-// The writer of the whole begins again with the shards' pictures too; a shard with its own.
+// The writer of the whole batch also removes the shards' pictures, a shard only its own.
 void Store::remove_listed() {
   std::vector<std::string> paths{manifest_path()};
   if (suffix_.empty()) {
@@ -160,7 +160,7 @@ void Store::remove_listed() {
   superseded_ = false;
 }
 
-// Other shards' lines count as done too, so that the number of shards may change between runs.
+// Lines of other shards count as done, too: the number of shards may change between runs.
 void Store::read_other_manifests() {
   for (const std::string& name : manifests_in(options_.directory)) {
     const std::string path = options_.directory + "/" + name;
@@ -173,7 +173,7 @@ void Store::read_other_manifests() {
   }
 }
 
-// How many names are listed. A repeat of what a picture was before goes too.
+// Counts the listed names. Repeats of an earlier version of a picture are removed, too.
 int64_t Store::drop_superseded() {
   std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
   const auto is_stale = [this](const ManifestEntry& entry) {

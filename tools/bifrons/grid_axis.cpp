@@ -43,7 +43,7 @@ std::optional<Range> range_of(const std::string& text) {
   refuse(name + " takes ranges such as 1..4 or 1..9+2, from the lower to the higher end");
 }
 
-// Whole numbers, without rounding up to the last of 64 bits.
+// Whole numbers, exact in all 64 bits.
 std::vector<std::string> whole_range(const std::string& name, const Range& range) {
   const auto whole = [&](const std::string& part) {
     return parse_whole(name, part, 0, std::numeric_limits<uint64_t>::max());
@@ -63,7 +63,7 @@ std::vector<std::string> real_range(const std::string& name, const Range& range)
   const double first = real(range.first), last = real(range.last), step = real(range.step);
   if (!(step > 0) || last < first) refuse_range(name);
   std::vector<std::string> values;
-  // Each from the first, so that steps do not add up their rounding.
+  // Computed from the first value, so that rounding errors do not add up.
   for (size_t i = 0;; ++i) {
     const double value = first + static_cast<double>(i) * step;
     if (value > last + step * 1e-9) return values;

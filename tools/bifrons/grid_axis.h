@@ -1,4 +1,4 @@
-// An axis of `bifrons grid`: what changes from one column or row to the next.
+// An axis of `bifrons grid`: the setting or word that changes from column to column or row to row.
 #pragma once
 
 #include <functional>
@@ -9,11 +9,11 @@
 
 namespace bifrons::cli {
 
-// A caption says the value that is drawn, as the picture's record writes it.
+// A caption shows the value that is drawn, as the picture's record writes it.
 struct AxisValue {
   std::string caption;
   std::function<void(DrawRequest&)> apply;  // empty on an axis of words
-  std::string word;                         // on an axis of words: what takes the first one's place
+  std::string word;                         // on an axis of words: what replaces the first one
 };
 
 struct Axis {
@@ -34,13 +34,13 @@ std::string axis_examples();
 // there twice.
 Axis parse_axis(const std::string& text, const std::string& prompt);
 
-// What drawing a cell needs: the base request with one value of every axis. All words are replaced
-// in the prompt as it was given, so that no axis changes what another one put there.
+// The request of a cell: the base request with one value of every axis. All words are replaced in
+// the original prompt, so no axis changes a word that another one inserted.
 DrawRequest cell_request(const DrawRequest& base,
                          const std::vector<std::pair<const Axis*, const AxisValue*>>& values);
 
-// Throws Error (usage): both axes set the same thing, or replace words in the same place of
-// `prompt`, so that a caption would not be true.
+// Throws Error (usage): both axes change the same setting, or replace words at the same place of
+// `prompt`. Then a caption would be wrong.
 void check_axes(const Axis& across, const Axis& down, const std::string& prompt);
 
 }  // namespace bifrons::cli

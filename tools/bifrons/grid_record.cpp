@@ -1,4 +1,4 @@
-// Made of the records of the cells, so that it says of each what its picture would.
+// Built from the records of the cells.
 #include "tools/bifrons/grid_record.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// The text of other tools: its last line says what is the same for all.
+// The A1111 text: its last line has the settings that are equal in all cells.
 std::string parameters_text(const std::string& of_first, const json& shared, const json& grid,
                             const ModelInfo& model) {
   const size_t last = of_first.rfind("\nSteps: ");

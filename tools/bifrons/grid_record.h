@@ -1,4 +1,4 @@
-// What a grid says about itself: it has no settings of its own, but those of its cells.
+// The metadata of a grid, made from the settings of its cells.
 #pragma once
 
 #include <span>
@@ -11,8 +11,8 @@
 namespace bifrons::cli {
 
 // `cells` row by row, at least one. The record is that of a picture with the settings that all
-// cells share; `cells` lists for each what it has besides, `grid` the axes as they were asked for
-// and the captions. A1111's text leaves out what differs.
+// cells share. Its member `cells` lists the other settings of each cell, `grid` the axes as given
+// and the captions. The A1111 text leaves out settings that differ.
 PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::string& prompt,
                               const GridCaptions& captions, const std::string& across,
                               const std::string& down, RopeMode rope, const ModelInfo& model,

@@ -1,5 +1,5 @@
-// The text of other programs: a prompt, a line that begins "Negative prompt:", and a last line of
-// "Name: value" pairs.
+// Reads the text of other programs: a prompt, a line that begins "Negative prompt:", and a last
+// line of "Name: value" pairs.
 #include "tools/bifrons/like.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kNegativePrefix = "Negative prompt:";
-constexpr size_t kFewestPairs = 3;  // that tell a line of settings from one of a prompt
+constexpr size_t kFewestPairs = 3;  // of a line of settings; fewer may be part of a prompt
 constexpr size_t kLongestText = size_t{1} << 20;
 
 struct Pair {
@@ -61,7 +61,7 @@ std::vector<Pair> pairs_of(std::string_view line) {
   return pairs;
 }
 
-// Whether a line is one of settings and no part of a prompt such as "a fox: red, a hat: blue".
+// Whether a line holds settings and is not part of a prompt such as "a fox: red, a hat: blue".
 bool is_settings(const std::vector<Pair>& pairs) {
   return pairs.size() >= kFewestPairs ||
          std::any_of(pairs.begin(), pairs.end(), [](const Pair& pair) {
@@ -75,7 +75,7 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// What was found, setting by setting, and what came of it.
+// Collects the settings that were found, and those that were out of range.
 class Taking {
  public:
   explicit Taking(const std::string& name) : name_(name) {}
@@ -220,7 +220,7 @@ std::string linked_text(const json& graph, const json& link) {
   return {};
 }
 
-// The first node that samples says seed and guidance, and leads to both prompts.
+// The first node that samples has seed and guidance, and links to both prompts.
 void take_graph(Taking& taking, const json& graph) {
   for (const auto& [id, node] : graph.items()) {
     if (!node.is_object()) continue;

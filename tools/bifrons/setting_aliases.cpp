@@ -1,4 +1,4 @@
-// CLI11 calls options in the order of their making, ours before these.
+// CLI11 calls options in the order in which they were added, ours before these.
 #include "tools/bifrons/setting_aliases.h"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ std::string spelled(std::string_view name, std::string_view between) {
   return option;
 }
 
-// One hidden option a name, so that a refusal can say which it was.
+// One hidden option for each name, so that an error can name it.
 void add_hidden(CLI::App& command, Field field, const TakeText& take) {
   for (const std::string_view name : names_of(field)) {
     if (name.size() == 1) continue;  // -n is a negative prompt here
@@ -50,7 +50,7 @@ void add_hidden(CLI::App& command, Field field, const TakeText& take) {
   throw Error(ErrorKind::kUsage, fmt::format("{} and {} say the same; give one of them", a, b));
 }
 
-// Hands values to `own` as if they had been given to it.
+// Passes values to `own` as if they had been given to it.
 void add_aliases_of(CLI::App& command, Field field, const std::string& own_name) {
   CLI::Option* own = command.get_option_no_throw(own_name);
   if (own == nullptr) return;

@@ -39,7 +39,7 @@ std::string escaped_lines(std::string_view prompt) {
   }
 }
 
-// A1111 quotes a value as JSON when it holds one of the signs that separate values.
+// A1111 quotes a value as JSON when it holds a character that separates values.
 std::string parameter_value(const std::string& value) {
   if (value.find_first_of(",:\n\"") == std::string::npos) return value;
   return json(value).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -111,7 +111,7 @@ T number_member(const Setting<T>& setting, const json& object, const std::string
   }
 }
 
-// Codes of a varied picture, -1 where it was drawn.
+// Codes of a varied picture; -1: sampled.
 std::vector<int32_t> fixed_member(const json& array, const std::string& name) {
   constexpr size_t kMost = 1 << 20;
   const Error fault(ErrorKind::kData, name + ": fixed must be an array of image codes and -1");

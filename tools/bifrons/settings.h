@@ -24,11 +24,11 @@ void fill_from(Settings& settings, const Settings& fallback);
 // Everything but the prompt at its default; the prompt stays empty when it is missing.
 DrawRequest request_of(const Settings& settings);
 
-// How many of the picture's codes are not drawn.
+// The number of codes that are not sampled.
 int64_t kept_tokens(const DrawRequest& request);
 
-// A seed as a command line says it: a whole number, or -1 for one drawn by chance. Throws Error
-// (usage) naming `option`.
+// A seed of the command line: a whole number, or -1 for a random one. Throws Error (usage) naming
+// `option`.
 uint64_t parse_seed(std::string_view option, const std::string& text);
 
 // The settings that all pictures of one call share, as JSON.
@@ -39,7 +39,7 @@ nlohmann::json shared_settings(const DrawRequest& request, RopeMode rope);
 PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
                          const std::string& device);
 
-// The settings in a picture's JSON. Throws Error (data) naming `name`.
+// Reads the settings in a picture's JSON. Throws Error (data) naming `name`.
 Settings settings_of_picture(const PictureMetadata& metadata, const std::string& name);
 
 }  // namespace bifrons::cli
