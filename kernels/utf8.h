@@ -39,8 +39,8 @@ constexpr Utf8Front decode_utf8(std::string_view text) {
   const uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
   char32_t point = lead & (0x7fu >> length);
   for (size_t i = 1; i < length; ++i) {
-    const bool well_formed = i < text.size() && byte(i) >= (i == 1 ? low : 0x80) &&
-                             byte(i) <= (i == 1 ? high : 0xbf);
+    const bool well_formed =
+        i < text.size() && byte(i) >= (i == 1 ? low : 0x80) && byte(i) <= (i == 1 ? high : 0xbf);
     if (!well_formed) return {.bytes = i};
     point = point << 6 | (byte(i) & 0x3fu);
   }
@@ -58,7 +58,7 @@ constexpr std::optional<size_t> invalid_utf8(std::string_view text) {
 }
 
 // `code`: at most U+10FFFF and no surrogate.
-constexpr void append_utf8(std::string& text, char32_t code) {
+inline void append_utf8(std::string& text, char32_t code) {
   const auto add = [&](char32_t byte) { text += static_cast<char>(static_cast<uint8_t>(byte)); };
   const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
   constexpr uint8_t kLead[] = {0, 0xc0, 0xe0, 0xf0};

@@ -9,9 +9,6 @@
 namespace bifrons {
 namespace {
 
-// U+FFFD, which may stand for an unfinished character.
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
 // Number of bytes at the end of `text` that may be the beginning of `stop`.
 size_t begun(std::string_view text, std::string_view stop) {
   for (size_t n = std::min(text.size(), stop.size() - 1); n > 0; --n) {
@@ -59,9 +56,10 @@ std::string ReplyText::give(std::string_view whole, bool last) {
     size_t held = 0;
     for (const std::string& stop : stop_) held = std::max(held, begun(whole, stop));
     end -= held;
+    // U+FFFD may stand for an unfinished character.
     // A character has at most four bytes, so at most three incomplete ones are held back.
-    for (int i = 0; i < 3 && whole.substr(0, end).ends_with(kReplacement); ++i) {
-      end -= kReplacement.size();
+    for (int i = 0; i < 3 && whole.substr(0, end).ends_with(kReplacementCharacter); ++i) {
+      end -= kReplacementCharacter.size();
     }
   }
   const std::string_view certain = python_strip(whole.substr(0, end));

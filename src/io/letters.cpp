@@ -2,10 +2,10 @@
 #include "src/io/letters.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <span>
 
+#include "kernels/utf8.h"
 #include "src/io/letter_tables.h"
 
 namespace bifrons {
@@ -44,43 +44,16 @@ LetterKind letter_kind(char32_t point) {
 
 char32_t lower_letter(char32_t point) { return changed(kLowerLetters, point); }
 
-DecodedPoint decode_point(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {};
-  char32_t point = lead & (0x7fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    point = (point << 6) | (byte(i) & 0x3fu);
-  }
-  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-  if (point < kSmallest[length] || point > 0x10ffff || surrogate) return {};
-  return {point, length};
-}
-
-void append_point(std::string& text, char32_t point) {
-  const auto add = [&](uint32_t byte) { text += static_cast<char>(byte); };
-  const auto value = static_cast<uint32_t>(point);
-  if (value < 0x80) return add(value);
-  const int more = value < 0x800 ? 1 : value < 0x10000 ? 2 : 3;
-  constexpr std::array<uint32_t, 4> kLead{0, 0xc0, 0xe0, 0xf0};
-  add(kLead[static_cast<size_t>(more)] | (value >> (6 * more)));
-  for (int i = more - 1; i >= 0; --i) add(0x80 | ((value >> (6 * i)) & 0x3f));
-}
-
 std::string without_case(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const DecodedPoint next = decode_point(text);
-    if (next.bytes == 0) {
-      out += text[0];
+    const Utf8Front next = decode_utf8(text);
+    if (next.valid) {
+      append_utf8(out, changed(kSameLetters, lower_letter(next.point)));
     } else {
-      append_point(out, changed(kSameLetters, lower_letter(next.point)));
+      out += text[0];
     }
-    text.remove_prefix(std::max<size_t>(1, next.bytes));
+    text.remove_prefix(next.step());
   }
   return out;
 }

@@ -18,16 +18,6 @@ LetterKind letter_kind(char32_t point);
 // The small letter of a large one; anything else as it is.
 char32_t lower_letter(char32_t point);
 
-// The first code point of a text that is not empty, and how many bytes it takes; 0 bytes: they are
-// not UTF-8.
-struct DecodedPoint {
-  char32_t point = 0;
-  size_t bytes = 0;
-};
-DecodedPoint decode_point(std::string_view text);
-
-void append_point(std::string& text, char32_t point);
-
 // What two file names have in common that are one where case does not matter: valid UTF-8.
 std::string without_case(std::string_view text);
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "src/io/letters.h"
+#include "kernels/utf8.h"
 
 namespace bifrons {
 namespace {
@@ -57,10 +57,10 @@ std::string quote(std::string_view text, size_t max_columns) {
   size_t columns = 0;
   size_t cut = shown.size();  // where the text ends if an ellipsis has to follow
   while (!text.empty()) {
-    const DecodedPoint next = decode_point(text);
+    const Utf8Front next = decode_utf8(text);
     std::string piece;
     size_t width = 0;
-    if (next.bytes == 0) {
+    if (!next.valid) {
       piece = fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
       width = piece.size();
     } else if (must_escape(next.point) || next.point == '"' || next.point == '\\') {
@@ -70,7 +70,7 @@ std::string quote(std::string_view text, size_t max_columns) {
       piece = text.substr(0, next.bytes);
       width = columns_of(next.point);
     }
-    const bool last = text.size() <= (next.bytes == 0 ? 1 : next.bytes);
+    const bool last = text.size() <= next.step();
     if (columns + width > room + (last ? 1 : 0)) {
       shown.resize(cut);
       shown += kEllipsis;
@@ -79,7 +79,7 @@ std::string quote(std::string_view text, size_t max_columns) {
     shown += piece;
     columns += width;
     if (columns <= room) cut = shown.size();
-    text.remove_prefix(next.bytes == 0 ? 1 : next.bytes);
+    text.remove_prefix(next.step());
   }
   shown += '"';
   return shown;
@@ -96,19 +96,18 @@ std::string plain_json(std::string_view json) {
   std::string out;
   out.reserve(json.size());
   while (!json.empty()) {
-    const DecodedPoint next = decode_point(json);
-    const size_t bytes = next.bytes == 0 ? 1 : next.bytes;
-    if (next.bytes == 0) {
-      out += "\xef\xbf\xbd";  // U+FFFD, as JSON is UTF-8
+    const Utf8Front next = decode_utf8(json);
+    if (!next.valid) {
+      out += kReplacementCharacter;  // JSON is UTF-8
     } else if (next.point < 0x7f || !must_escape(next.point)) {
-      out += json.substr(0, bytes);  // line ends of JSON itself stay
+      out += json.substr(0, next.bytes);  // line ends of JSON itself stay
     } else if (next.point <= 0xffff) {
       out += fmt::format("\\u{:04x}", static_cast<uint32_t>(next.point));
     } else {  // a surrogate pair
       const uint32_t rest = static_cast<uint32_t>(next.point) - 0x10000;
       out += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10), 0xdc00 + (rest & 0x3ff));
     }
-    json.remove_prefix(bytes);
+    json.remove_prefix(next.step());
   }
   return out;
 }

@@ -1,4 +1,4 @@
-// UTF-8 checks, spelling help, slugs and strict numbers.
+// Control characters, spelling help, slugs and strict numbers.
 #include "src/io/text.h"
 
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/utf8.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
 
@@ -50,30 +51,6 @@ std::optional<ControlCharacter> control_character(std::string_view text, bool li
   return std::nullopt;
 }
 
-std::optional<size_t> invalid_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const uint8_t first = static_cast<uint8_t>(text[i]);
-    size_t length = 1;
-    if (first >= 0x80) {
-      if (first < 0xc2 || first > 0xf4) return i;
-      length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    }
-    if (i + length > text.size()) return i;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<uint8_t>(text[i + k]) & 0xc0) != 0x80) return i;
-    }
-    if (length > 2) {  // overlong forms, surrogates, beyond U+10FFFF
-      const uint8_t second = static_cast<uint8_t>(text[i + 1]);
-      if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-          (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) {
-        return i;
-      }
-    }
-    i += length;
-  }
-  return std::nullopt;
-}
-
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
   if (word.size() > 64) return {};
   std::string_view best;
@@ -95,13 +72,13 @@ std::string slug(std::string_view prompt) {
   size_t last_letter = 0;  // where it begins
   bool after_letter = false;
   while (!prompt.empty()) {
-    const DecodedPoint next = decode_point(prompt);
-    prompt.remove_prefix(std::max<size_t>(1, next.bytes));
-    const LetterKind kind = next.bytes == 0 ? LetterKind::kOther : letter_kind(next.point);
+    const Utf8Front next = decode_utf8(prompt);
+    prompt.remove_prefix(next.step());
+    const LetterKind kind = next.valid ? letter_kind(next.point) : LetterKind::kOther;
     if (kind == LetterKind::kInvisible || (kind == LetterKind::kMark && !after_letter)) continue;
     const size_t before = out.size();
     if (kind == LetterKind::kMark || kind == LetterKind::kLetter) {
-      append_point(out, lower_letter(next.point));
+      append_utf8(out, lower_letter(next.point));
     } else if (!out.empty() && out.back() != '-') {
       out.push_back('-');
     }

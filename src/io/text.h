@@ -9,9 +9,6 @@
 
 namespace bifrons {
 
-// Offset of the first byte that is not part of well-formed UTF-8.
-std::optional<size_t> invalid_utf8(std::string_view text);
-
 // A code point that a text must not hold: C0 but for tabs, DEL or C1.
 struct ControlCharacter {
   size_t at = 0;  // its first byte

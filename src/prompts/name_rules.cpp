@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernels/error.h"
+#include "kernels/utf8.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
 
@@ -63,8 +64,8 @@ std::string fault_of_name(std::string_view part, size_t longest) {
   if (part.size() > longest) return fmt::format("is longer than {} bytes", longest);
   char32_t last = 0;
   for (std::string_view rest = part; !rest.empty();) {
-    const DecodedPoint next = decode_point(rest);
-    if (next.bytes == 0) return "is not UTF-8";
+    const Utf8Front next = decode_utf8(rest);
+    if (!next.valid) return "is not UTF-8";
     if (std::string fault = fault_of_point(next.point); !fault.empty()) return fault;
     const bool first = rest.size() == part.size();
     if (first && (is_blank(next.point) || letter_kind(next.point) == LetterKind::kMark ||
@@ -99,13 +100,13 @@ std::string fault_of_path(std::string_view path) {
 std::string harmless_value(std::string_view value, bool begins, bool ends) {
   std::string out;
   while (!value.empty()) {
-    const DecodedPoint next = decode_point(value);
-    value.remove_prefix(std::max<size_t>(1, next.bytes));
-    if (next.bytes != 0 && is_unseen(next.point)) continue;
-    if (next.bytes == 0 || !fault_of_point(next.point).empty()) {
+    const Utf8Front next = decode_utf8(value);
+    value.remove_prefix(next.step());
+    if (next.valid && is_unseen(next.point)) continue;
+    if (!next.valid || !fault_of_point(next.point).empty()) {
       out += '-';
     } else {
-      append_point(out, next.point);
+      append_utf8(out, next.point);
     }
   }
   if (begins) out.erase(0, std::min(out.find_first_not_of(kNoBeginning), out.size()));

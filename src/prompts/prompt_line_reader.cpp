@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/error.h"
+#include "kernels/utf8.h"
 #include "src/io/text.h"
 
 namespace bifrons {

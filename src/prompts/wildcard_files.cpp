@@ -9,6 +9,7 @@
 #include <set>
 
 #include "kernels/error.h"
+#include "kernels/utf8.h"
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"

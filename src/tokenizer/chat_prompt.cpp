@@ -81,7 +81,7 @@ class Writer {
 };
 
 std::string_view stripped(std::string_view text, std::string_view what) {
-  if (const std::optional<size_t> bad = invalid_utf8_at(text)) {
+  if (const std::optional<size_t> bad = invalid_utf8(text)) {
     throw Error(ErrorKind::kData, fmt::format("{} is not valid UTF-8 at byte {}", what, *bad));
   }
   return python_strip(text);

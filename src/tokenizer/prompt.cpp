@@ -15,7 +15,7 @@ namespace {
 
 // Stripping walks characters, so the text must be known to be UTF-8 first.
 void refuse_invalid(std::string_view prompt) {
-  if (const std::optional<size_t> bad = invalid_utf8_at(prompt)) {
+  if (const std::optional<size_t> bad = invalid_utf8(prompt)) {
     throw Error(ErrorKind::kData, fmt::format("the prompt is not valid UTF-8 at byte {}", *bad));
   }
 }

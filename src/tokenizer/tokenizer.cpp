@@ -90,7 +90,7 @@ std::vector<int32_t> Tokenizer::encode_guarded(std::string_view text, size_t beg
     throw Error(ErrorKind::kData,
                 fmt::format("the text is longer than {} MiB", kLongestText >> 20));
   }
-  if (const std::optional<size_t> bad = invalid_utf8_at(text)) {
+  if (const std::optional<size_t> bad = invalid_utf8(text)) {
     throw Error(ErrorKind::kData, fmt::format("the text is not valid UTF-8 at byte {}", *bad));
   }
   const TokenizerLayout& layout = state_->layout;

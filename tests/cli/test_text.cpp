@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/error.h"
+#include "kernels/utf8.h"
 #include "src/io/text.h"
 #include "tests/weights/expect_error.h"
 #include "tools/bifrons/progress_bar.h"

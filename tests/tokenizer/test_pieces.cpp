@@ -38,13 +38,13 @@ TEST(PreTokenize, DigitsAloneOrInRuns) {
 }
 
 TEST(Unicode, FindsTheFirstIllFormedByte) {
-  EXPECT_FALSE(invalid_utf8_at("plain \xE2\x82\xAC \xF4\x8F\xBF\xBF"));
-  EXPECT_EQ(invalid_utf8_at("ab\x80"), 2u);
-  EXPECT_EQ(invalid_utf8_at("\xC0\xAF"), 0u);          // overlong
-  EXPECT_EQ(invalid_utf8_at("a\xED\xA0\x80"), 1u);     // surrogate
-  EXPECT_EQ(invalid_utf8_at("\xF4\x90\x80\x80"), 0u);  // above U+10FFFF
-  EXPECT_EQ(invalid_utf8_at("abc\xE2\x82"), 3u);       // cut short
-  EXPECT_EQ(invalid_utf8_at(std::string_view("\0\xFF", 2)), 1u);
+  EXPECT_FALSE(invalid_utf8("plain \xE2\x82\xAC \xF4\x8F\xBF\xBF"));
+  EXPECT_EQ(invalid_utf8("ab\x80"), 2u);
+  EXPECT_EQ(invalid_utf8("\xC0\xAF"), 0u);          // overlong
+  EXPECT_EQ(invalid_utf8("a\xED\xA0\x80"), 1u);     // surrogate
+  EXPECT_EQ(invalid_utf8("\xF4\x90\x80\x80"), 0u);  // above U+10FFFF
+  EXPECT_EQ(invalid_utf8("abc\xE2\x82"), 3u);       // cut short
+  EXPECT_EQ(invalid_utf8(std::string_view("\0\xFF", 2)), 1u);
 }
 
 TEST(Unicode, ReplacesEachMaximalIllFormedPart) {
@@ -58,7 +58,7 @@ TEST(Unicode, EveryCodepointSurvivesEncoding) {
     if (code >= 0xD800 && code < 0xE000) continue;
     std::string text;
     append_utf8(text, code);
-    ASSERT_FALSE(invalid_utf8_at(text));
+    ASSERT_FALSE(invalid_utf8(text));
     ASSERT_EQ(codepoint_at(text, 0), code);
     ASSERT_EQ(utf8_length(text[0]), text.size());
   }

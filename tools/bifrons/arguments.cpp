@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "kernels/utf8.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/completion.h"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kernels/utf8.h"
 #include "src/engine/seeds.h"
 #include "src/io/durable_file.h"
 #include "src/io/paths.h"

@@ -1,6 +1,7 @@
 // `bifrons grid`: one prompt over one or two axes, as a captioned table.
 #include <fmt/format.h>
 
+#include "kernels/utf8.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/batch.h"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/utf8.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "src/prompts/prompt_line.h"

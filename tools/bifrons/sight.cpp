@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "kernels/utf8.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "tools/bifrons/commands.h"

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "kernels/utf8.h"
 #include "src/io/text.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/model_place.h"

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "kernels/utf8.h"
 #include "src/bifrons.h"
 #include "src/io/descriptor.h"
 #include "src/io/input_file.h"
@@ -93,7 +94,7 @@ std::string harmless(std::string_view text) {
     const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
                     static_cast<unsigned char>(text[i + 1]) < 0xA0;  // U+0080 to U+009F
     if (c0 || c1) {
-      out += "\xEF\xBF\xBD";
+      out += kReplacementCharacter;
     } else {
       out += text[i];
     }

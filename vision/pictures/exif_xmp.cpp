@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "kernels/utf8.h"
 #include "vision/pictures/bytes.h"
 
 namespace bifrons {
@@ -20,38 +21,6 @@ constexpr std::string_view kSettingsOpen = "<bifrons:settings>";
 constexpr std::string_view kSettingsClose = "</bifrons:settings>";
 constexpr std::array<std::pair<char, std::string_view>, 4> kXmlEscapes = {
     {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}}};
-
-// The code point at `i`, which moves past it; U+FFFD for a byte that begins none.
-uint32_t next_code_point(std::string_view text, size_t& i) {
-  const uint8_t first = static_cast<uint8_t>(text[i++]);
-  if (first < 0x80) return first;
-  const int more = first >= 0xf0 && first < 0xf5   ? 3
-                   : first >= 0xe0 && first < 0xf0 ? 2
-                   : first >= 0xc2 && first < 0xe0 ? 1
-                                                   : 0;
-  if (more == 0 || i + more > text.size()) return 0xfffd;
-  uint32_t code = first & (0x3f >> more);
-  for (int k = 0; k < more; ++k) {
-    const uint8_t byte = static_cast<uint8_t>(text[i + k]);
-    if ((byte & 0xc0) != 0x80) return 0xfffd;
-    code = code << 6 | (byte & 0x3f);
-  }
-  i += more;
-  return code;
-}
-
-void append_utf8(std::string& out, uint32_t code) {
-  if (code < 0x80) {
-    out.push_back(static_cast<char>(code));
-    return;
-  }
-  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  constexpr uint8_t kFirst[] = {0, 0xc0, 0xe0, 0xf0};
-  out.push_back(static_cast<char>(kFirst[more] | code >> (6 * more)));
-  for (int k = more - 1; k >= 0; --k) {
-    out.push_back(static_cast<char>(0x80 | (code >> (6 * k) & 0x3f)));
-  }
-}
 
 // A TIFF image file directory, read with every access inside the block.
 struct TiffReader {
@@ -80,8 +49,10 @@ struct TiffReader {
 std::vector<uint8_t> exif_with_comment(std::string_view utf8) {
   Bytes comment;
   append(comment, kUnicode);
-  for (size_t i = 0; i < utf8.size();) {
-    const uint32_t code = next_code_point(utf8, i);
+  while (!utf8.empty()) {
+    const Utf8Front next = decode_utf8(utf8);
+    utf8.remove_prefix(next.step());
+    const uint32_t code = next.point;
     if (code < 0x10000) {
       append_big(comment, code, 2);
     } else {
