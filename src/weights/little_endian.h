@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
 
 namespace bifrons {
@@ -28,12 +29,7 @@ class LittleEndian {
     rest_.remove_prefix(count);
     return front;
   }
-  uint64_t number(size_t count) {
-    const std::string_view raw = take(count);
-    uint64_t value = 0;
-    for (size_t i = count; i-- > 0;) value = (value << 8) | static_cast<unsigned char>(raw[i]);
-    return value;
-  }
+  uint64_t number(size_t count) { return little_endian(take(count)); }
 
   std::string_view rest_;
 };

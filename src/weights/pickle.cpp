@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/bytes.h"
 #include "src/io/byte_source.h"
 #include "src/weights/container.h"
 #include "src/weights/pickle_machine.h"
@@ -59,12 +60,7 @@ std::string_view PickleMachine::take(size_t count) {
   return taken;
 }
 
-uint64_t PickleMachine::take_number(size_t count) {
-  const std::string_view raw = take(count);
-  uint64_t value = 0;
-  for (size_t i = count; i-- > 0;) value = (value << 8) | static_cast<unsigned char>(raw[i]);
-  return value;
-}
+uint64_t PickleMachine::take_number(size_t count) { return little_endian(take(count)); }
 
 std::string_view PickleMachine::take_line() {
   const size_t end = bytes_.substr(position_, kMaxLine + 1).find('\n');

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
 #include "src/io/json.h"
 #include "src/io/other_kind.h"
@@ -60,10 +61,7 @@ std::string read_header(const ByteSource& file) {
   if (file.size() < kLengthBytes + 2) {
     refuse(file.name(), fmt::format("{} bytes are too few for a safetensors file", file.size()));
   }
-  std::array<std::byte, kLengthBytes> raw;
-  file.read(0, raw);
-  uint64_t length = 0;
-  for (size_t i = raw.size(); i-- > 0;) length = (length << 8) | std::to_integer<uint64_t>(raw[i]);
+  const uint64_t length = little_endian(file.read_text(0, kLengthBytes));
   const auto available = static_cast<uint64_t>(file.size() - kLengthBytes);
   if (length > static_cast<uint64_t>(kMaxHeader)) {
     refuse(file.name(), fmt::format("the header is declared to have {} bytes; at most {} are read "

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vision/pictures/bytes.h"
+#include "kernels/bytes.h"
 
 namespace bifrons::testing {
 

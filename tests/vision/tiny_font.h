@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/pictures/bytes.h"
+#include "kernels/bytes.h"
 
 namespace bifrons::testing {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "kernels/bytes.h"
 #include "kernels/utf8.h"
-#include "vision/pictures/bytes.h"
 
 namespace bifrons {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <new>
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
-#include "vision/pictures/bytes.h"
 #include "vision/pictures/font_face.h"
 
 namespace bifrons {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
-#include "vision/pictures/bytes.h"
 #include "vision/pictures/font_face.h"
 #include "vision/pictures/outline_ink.h"
 

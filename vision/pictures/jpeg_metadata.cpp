@@ -1,8 +1,8 @@
 // JPEG segments up to the first scan; nothing behind it is looked at.
 #include "vision/pictures/jpeg_metadata.h"
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
-#include "vision/pictures/bytes.h"
 
 namespace bifrons {
 namespace {

@@ -1,8 +1,8 @@
 // One interface to the three formats.
 #include "vision/pictures/picture_file.h"
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
-#include "vision/pictures/bytes.h"
 #include "vision/pictures/exif_xmp.h"
 #include "vision/pictures/jpeg_metadata.h"
 #include "vision/pictures/picture_codec.h"

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "vision/pictures/bytes.h"
+#include "kernels/bytes.h"
 
 namespace bifrons {
 

@@ -3,8 +3,8 @@
 
 #include <optional>
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
-#include "vision/pictures/bytes.h"
 #include "vision/pictures/png_chunks.h"
 
 namespace bifrons {

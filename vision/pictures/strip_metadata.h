@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "vision/pictures/bytes.h"
+#include "kernels/bytes.h"
 #include "vision/pictures/picture.h"
 
 namespace bifrons {

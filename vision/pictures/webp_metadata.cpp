@@ -1,8 +1,8 @@
 // RIFF chunks of a WebP file.
 #include "vision/pictures/webp_metadata.h"
 
+#include "kernels/bytes.h"
 #include "kernels/error.h"
-#include "vision/pictures/bytes.h"
 
 namespace bifrons {
 namespace {

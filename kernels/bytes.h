@@ -1,4 +1,4 @@
-// Fixed-width integers in byte strings, both byte orders, for the headers of picture files.
+// Fixed-width integers in byte strings, both byte orders, for the headers of files.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,16 @@ inline void append_little(Bytes& out, uint32_t value, int width) {
   for (int i = 0; i < width; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
 
+// All of `bytes`, at most eight, as a number, least significant first.
+inline uint64_t little_endian(ByteView bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | bytes[i];
+  return value;
+}
+inline uint64_t little_endian(std::string_view bytes) {
+  return little_endian({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
 // The caller has made sure that [at, at + width) lies inside `bytes`.
 inline uint32_t read_big(ByteView bytes, size_t at, int width) {
   uint32_t value = 0;
@@ -35,9 +45,7 @@ inline uint32_t read_big(ByteView bytes, size_t at, int width) {
   return value;
 }
 inline uint32_t read_little(ByteView bytes, size_t at, int width) {
-  uint32_t value = 0;
-  for (int i = width - 1; i >= 0; --i) value = value << 8 | bytes[at + i];
-  return value;
+  return static_cast<uint32_t>(little_endian(bytes.subspan(at, static_cast<size_t>(width))));
 }
 
 inline bool starts_with(ByteView bytes, size_t at, std::string_view text) {
