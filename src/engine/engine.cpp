@@ -12,6 +12,7 @@
 #include "src/engine/open_device.h"
 #include "src/engine/parts.h"
 #include "src/engine/scheduler.h"
+#include "src/io/fnv1a.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/tokenizer.h"
@@ -23,11 +24,9 @@ namespace {
 // FNV-1a over every tensor's name, dtype, shape and first bytes (at most 64): distinguishes
 // checkpoints without reading gigabytes.
 std::string hash_checkpoint(const Checkpoint& checkpoint) {
-  uint64_t hash = 0xcbf29ce484222325ull;
+  uint64_t hash = kFnv1aStart;
   const auto mix = [&hash](const void* data, size_t n) {
-    for (size_t i = 0; i < n; ++i) {
-      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3ull;
-    }
+    hash = fnv1a({static_cast<const char*>(data), n}, hash);
   };
   for (const StoredTensor& tensor : checkpoint.tensors()) {
     mix(tensor.name.data(), tensor.name.size());

@@ -14,6 +14,7 @@
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
+#include "src/io/fnv1a.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
 
@@ -35,9 +36,7 @@ std::string part_name(const std::filesystem::path& path) {
   if (name.size() <= kLongestKept && path.native().size() <= kLongestPath) {
     return "." + name + ".part";
   }
-  uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return fmt::format(".{:016x}.part", hash);
+  return fmt::format(".{:016x}.part", fnv1a(name));
 }
 
 // The locked `.part` file of one path. Gone again when it goes out of scope, unless renamed.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/error.h"
+#include "src/io/fnv1a.h"
 #include "src/prompts/template_parse.h"
 
 namespace bifrons {
@@ -12,9 +13,7 @@ namespace {
 // SplitMix64: 64 random bits from a counter, the same on every machine.
 class Chance {
  public:
-  Chance(std::string_view text, uint64_t seed) : state_(seed) {
-    for (const char c : text) state_ = (state_ ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  }
+  Chance(std::string_view text, uint64_t seed) : state_(fnv1a(text, seed)) {}
   // In [0, 1).
   double next() {
     uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);

@@ -14,6 +14,7 @@
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
+#include "src/io/fnv1a.h"
 #include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/prompts/name_rules.h"
@@ -240,8 +241,7 @@ std::vector<std::string> manifests_in(const std::string& directory) {
 }
 
 uint64_t ManifestIndex::hash(std::string_view text) {
-  uint64_t h = 0xcbf29ce484222325ull;
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  const uint64_t h = fnv1a(text);
   return h ^ (h >> 29);
 }
 

@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "kernels/utf8.h"
+#include "src/io/fnv1a.h"
 #include "src/io/text.h"
 #include "tests/weights/expect_error.h"
 #include "tools/bifrons/progress_bar.h"
@@ -25,6 +26,14 @@ TEST(Text, FindsTheFirstByteThatIsNotUtf8) {
         "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe7\x8c\x2e"}) {
     EXPECT_EQ(invalid_utf8(std::string("ab") + std::string(bad)), 2u);
   }
+}
+
+// Test vectors of the FNV reference code.
+TEST(Text, Fnv1a) {
+  EXPECT_EQ(fnv1a(""), 0xcbf29ce484222325u);
+  EXPECT_EQ(fnv1a("a"), 0xaf63dc4c8601ec8cu);
+  EXPECT_EQ(fnv1a("foobar"), 0x85944171f73967e8u);
+  EXPECT_EQ(fnv1a("bar", fnv1a("foo")), fnv1a("foobar"));
 }
 
 TEST(Text, NearestWord) {

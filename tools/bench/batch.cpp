@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "src/io/fnv1a.h"
 #include "src/io/quote.h"
 #include "tools/bench/durability.h"
 
@@ -42,11 +43,9 @@ struct Run {
 
 // FNV-1a over the codes of all pictures in the order of their jobs.
 uint64_t hash_of(const std::map<uint64_t, std::vector<int32_t>>& codes) {
-  uint64_t hash = 0xcbf29ce484222325ull;
+  uint64_t hash = kFnv1aStart;
   for (const auto& [id, tokens] : codes) {
-    for (int32_t token : tokens) {
-      hash = (hash ^ static_cast<uint32_t>(token)) * 0x100000001b3ull;
-    }
+    for (int32_t token : tokens) hash = fnv1a_step(hash, static_cast<uint32_t>(token));
   }
   return hash;
 }
