@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "src/io/text.h"
+
 namespace bifrons {
 namespace {
 
@@ -32,14 +34,6 @@ constexpr std::array<Beginning, 7> kArchives{{
 constexpr std::array<std::string_view, 7> kServerErrors{
     "entry not found", "repository not found", "invalid username", "access to model",
     "not found",       "{\"error\"",           "unauthorized"};
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
 
 std::string_view without_leading_space(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);

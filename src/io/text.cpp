@@ -51,6 +51,14 @@ std::optional<ControlCharacter> control_character(std::string_view text, bool li
   return std::nullopt;
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
   if (word.size() > 64) return {};
   std::string_view best;
@@ -97,8 +105,7 @@ std::string slug(std::string_view prompt) {
 
 std::string former_slug(std::string_view prompt) {
   std::string out;
-  for (char c : prompt) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const char c : lower_case(prompt)) {
     const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (kept) {
       out.push_back(c);

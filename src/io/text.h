@@ -18,6 +18,9 @@ struct ControlCharacter {
 // The first one of `text`, which is valid UTF-8; `line_ends`: \n is none.
 std::optional<ControlCharacter> control_character(std::string_view text, bool line_ends = false);
 
+// With small ASCII letters for large ones; every other byte as it is.
+std::string lower_case(std::string_view text);
+
 // Letters to insert, delete or replace to make one of the other; `enough` stands for that and more.
 size_t edit_distance(std::string_view a, std::string_view b, size_t enough);
 

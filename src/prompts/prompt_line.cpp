@@ -24,9 +24,8 @@ constexpr std::array kManifestMembers = std::to_array<std::string_view>(
      "key",       "crc32",         "best_of",  "repeated"});
 
 std::string normal(std::string_view name) {
-  std::string out(name);
+  std::string out = lower_case(name);
   for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (c == '-' || c == ' ') c = '_';
   }
   return out;

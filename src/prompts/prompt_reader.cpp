@@ -66,10 +66,7 @@ bool is_comment(std::string_view line) {
 std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
   const size_t dot = file_name.rfind('.');
   if (dot == std::string_view::npos) return std::nullopt;
-  std::string ending(file_name.substr(dot + 1));
-  for (char& c : ending) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string ending = lower_case(file_name.substr(dot + 1));
   if (ending == "txt") return PromptFormat::kText;
   if (ending == "jsonl" || ending == "ndjson") return PromptFormat::kJsonLines;
   if (ending == "json") return PromptFormat::kJson;

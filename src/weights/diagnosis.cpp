@@ -7,6 +7,7 @@
 #include <array>
 
 #include "src/io/quote.h"
+#include "src/io/text.h"
 
 namespace bifrons {
 namespace {
@@ -98,13 +99,6 @@ std::optional<std::string> model_below(const Directory& directory,
                        quote(names[i]));
   }
   return std::nullopt;
-}
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
 }
 
 }  // namespace

@@ -36,6 +36,10 @@ TEST(Text, Fnv1a) {
   EXPECT_EQ(fnv1a("bar", fnv1a("foo")), fnv1a("foobar"));
 }
 
+TEST(Text, LowerCaseKnowsAsciiAlone) {
+  EXPECT_EQ(lower_case("@AZ[`az{ \xc3\x84 9"), "@az[`az{ \xc3\x84 9");
+}
+
 TEST(Text, NearestWord) {
   const std::vector<std::string_view> ops = {"generate", "decode", "info", "bench"};
   EXPECT_EQ(nearest("genrate", ops), "generate");

@@ -58,13 +58,6 @@ void refuse_late_command(const std::vector<std::string>& words, const CLI::App& 
   }
 }
 
-std::string lower_case(std::string word) {
-  for (char& c : word) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return word;
-}
-
 [[noreturn]] void refuse_word(const std::string& word, bool alone, const CLI::App& app) {
   std::string sentence = "unknown command " + quote(word, 60);
   const std::vector<std::string_view> subcommands = subcommand_names(app);

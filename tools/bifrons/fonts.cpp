@@ -9,6 +9,7 @@
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 #include "vision/pictures/font_face.h"
@@ -52,8 +53,7 @@ std::vector<fs::path> font_files(const std::string& home) {
              at(place, fs::directory_options::skip_permission_denied, error),
          end;
          !error && at != end; at.increment(error)) {
-      std::string ending = at->path().extension().string();
-      for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      const std::string ending = lower_case(at->path().extension().string());
       if (ending == ".ttf" || ending == ".otf" || ending == ".ttc") found.push_back(at->path());
     }
   }
