@@ -18,6 +18,9 @@ struct ControlCharacter {
 // The first one of `text`, which is valid UTF-8; `line_ends`: \n is none.
 std::optional<ControlCharacter> control_character(std::string_view text, bool line_ends = false);
 
+// `text` without the characters of `blanks` at both ends.
+std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n");
+
 // With small ASCII letters for large ones; every other byte as it is.
 std::string lower_case(std::string_view text);
 

@@ -37,12 +37,6 @@ constexpr std::array<std::string_view, 16> kWithoutMeaning = {"steps",
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Where the first option begins: "--" and a letter, at the start or after a blank.
 size_t first_option(std::string_view line) {
   for (size_t at = line.find("--"); at != line.npos; at = line.find("--", at + 1)) {
@@ -141,7 +135,7 @@ class TextParser : public LineParser {
     }
     warn_other_dashes(text.text, warn_);
     const size_t options = first_option(text.text);
-    const std::string_view head = trimmed(std::string_view(text.text).substr(0, options));
+    const std::string_view head = trimmed(std::string_view(text.text).substr(0, options), " \t");
     if (!head.empty()) line.prompt = head;
     if (options != std::string_view::npos) {
       take_options(line, shell_words(std::string_view(text.text).substr(options)));

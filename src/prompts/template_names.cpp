@@ -5,6 +5,7 @@
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "src/prompts/template_parse.h"
 
 namespace bifrons {
@@ -20,11 +21,7 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-std::string_view stripped(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
-}
+std::string_view stripped(std::string_view text) { return trimmed(text, " \t\n"); }
 
 bool is_variable_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && !is_digit(name[0]) &&

@@ -55,14 +55,6 @@ bool is_structured(const fs::path& path) {
   return path.extension() == ".yaml" || path.extension() == ".yml" || path.extension() == ".json";
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\f' || c == '\v'; }
-
-std::string_view stripped(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 void WildcardFiles::list() {
@@ -160,7 +152,7 @@ std::vector<std::string> WildcardFiles::lines_of(const std::string& name) const 
   std::vector<std::string> values;
   while (!rest.empty()) {
     const size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
-    const std::string_view line = stripped(rest.substr(0, end));
+    const std::string_view line = trimmed(rest.substr(0, end), " \t\f\v");
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (!line.empty() && line[0] != '#') values.emplace_back(line);
   }

@@ -40,6 +40,13 @@ TEST(Text, LowerCaseKnowsAsciiAlone) {
   EXPECT_EQ(lower_case("@AZ[`az{ \xc3\x84 9"), "@az[`az{ \xc3\x84 9");
 }
 
+TEST(Text, TrimmedTakesBlanksOffBothEnds) {
+  EXPECT_EQ(trimmed(" \t\r\na b\n "), "a b");
+  EXPECT_EQ(trimmed("\na \n", " "), "\na \n");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(trimmed(""), "");
+}
+
 TEST(Text, NearestWord) {
   const std::vector<std::string_view> ops = {"generate", "decode", "info", "bench"};
   EXPECT_EQ(nearest("genrate", ops), "generate");

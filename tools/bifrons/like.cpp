@@ -26,13 +26,6 @@ struct Pair {
   std::string name, value;
 };
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
-}
-
 // Up to the next comma, or a JSON string, which may hold commas.
 std::string take_value(std::string_view line, size_t& at) {
   size_t end = line.find(',', at);
