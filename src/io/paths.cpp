@@ -32,6 +32,11 @@ int obstacle_at(const fs::path& path) {
   return errno;
 }
 
+std::string without_slashes(std::string directory) {
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  return directory;
+}
+
 fs::path whole_path(const fs::path& path) {
   std::error_code error;
   const fs::path from_root = fs::absolute(path, error);

@@ -21,6 +21,9 @@ bool is_there(const std::filesystem::path& path);
 // say, be it that there is nothing.
 int obstacle_at(const std::filesystem::path& path);
 
+// `directory` without slashes at its end; "/" stays.
+std::string without_slashes(std::string directory);
+
 // `path` from the root on, without "." and "..", with links followed as far as they lead. As good
 // as can be where the current directory is gone or links go in circles.
 std::filesystem::path whole_path(const std::filesystem::path& path);

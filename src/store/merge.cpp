@@ -100,11 +100,6 @@ void carry_random_base(const std::vector<std::string>& sources, const std::strin
   if (bases.size() == 1) keep_random_base(target, *bases.begin());
 }
 
-std::string plain(std::string directory) {
-  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
-  return directory;
-}
-
 bool same_directory(const std::string& a, const std::string& b) {
   std::error_code error;
   return fs::equivalent(a, b, error);
@@ -120,7 +115,7 @@ MergeReport check_batches(const std::vector<std::string>& directories,
   for (const std::string& each : directories) {
     if (!checked.insert(whole_path(each)).second) continue;
     std::vector<std::string> problems;
-    const auto pictures = list_pictures(plain(each), &problems);
+    const auto pictures = list_pictures(without_slashes(each), &problems);
     for (std::string& problem : problems) complain(report, std::move(problem));
     for (const ListedPicture& picture : pictures) {
       heed(stop);
@@ -133,7 +128,7 @@ MergeReport check_batches(const std::vector<std::string>& directories,
     }
   }
   std::vector<std::string> parts;
-  for (const std::string& each : directories) parts.push_back(plain(each));
+  for (const std::string& each : directories) parts.push_back(without_slashes(each));
   for (std::string& each : missing_parts(parts)) complain(report, std::move(each));
   return report;
 }
@@ -141,7 +136,7 @@ MergeReport check_batches(const std::vector<std::string>& directories,
 MergeReport merge_batches(const std::vector<std::string>& directories, const std::string& output,
                           const std::function<bool()>& stop) {
   MergeReport report;
-  const std::string target = plain(output);
+  const std::string target = without_slashes(output);
   std::vector<std::string> sources{target};
   bool in_place = false;
   std::set<fs::path> taken;  // one that is named twice would wait for its own lock
@@ -149,7 +144,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
     if (same_directory(each, target)) {
       in_place = true;
     } else if (taken.insert(whole_path(each)).second) {
-      sources.push_back(plain(each));
+      sources.push_back(without_slashes(each));
     }
   }
   // Pictures of an earlier merge are checked in the directories they came from.

@@ -60,11 +60,6 @@ void make_own_directory(const std::string& path) {
   if (!status || !S_ISDIR(status->st_mode)) refuse_own_directory(path);
 }
 
-std::string without_slashes(std::string directory) {
-  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
-  return directory;
-}
-
 // Of a picture, in the directory of unfinished ones: its name without directories, for the sweep to
 // tell what it is a part of. Of a name that would become too long only a hash is left, and the
 // sweep takes the part away.

@@ -44,6 +44,12 @@ TEST_F(Paths, QuestionsNeverThrow) {
   EXPECT_EQ(obstacle_at(scratch / "none/deeper"), 0);
 }
 
+TEST_F(Paths, SlashesAtTheEndGo) {
+  EXPECT_EQ(without_slashes("a/b//"), "a/b");
+  EXPECT_EQ(without_slashes("//"), "/");
+  EXPECT_EQ(without_slashes(""), "");
+}
+
 TEST_F(Paths, DirectoriesThatCannotBeMadeAreSentences) {
   for (const auto& [path, error_number] : hopeless()) {
     try {
