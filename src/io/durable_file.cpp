@@ -104,15 +104,6 @@ class Part {
   bool renamed_ = false;
 };
 
-void sync_directory(const std::filesystem::path& path) {
-  const int directory = open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return;  // may be searchable but not readable; the file itself is synced
-  const bool synced = fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
-  const int error_number = errno;
-  close(directory);
-  if (!synced) fail(path, reason_of(error_number));
-}
-
 }  // namespace
 
 // What would make the rename fail, or take away what is no regular file: a device or a pipe, or a
@@ -131,7 +122,7 @@ bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> b
   Part part(path);
   part.write_all(bytes);
   if (!part.rename_to_path(if_exists)) return false;
-  sync_directory(path);
+  sync_directory(directory_of(path), path.string());
   return true;
 }
 

@@ -45,13 +45,16 @@ fs::path whole_path(const fs::path& path) {
   return error ? plain : found;
 }
 
-void sync_directory(const std::string& path) {
+void sync_directory(const std::string& path, const std::string& shown) {
   const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0 && errno == EACCES) return;
   if (directory.get() >= 0 &&
       (fsync(directory.get()) == 0 || errno == EINVAL || errno == ENOTSUP)) {
     return;
   }
-  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + reason_of(errno));
+  const int error_number = errno;
+  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(shown.empty() ? path : shown) +
+                                           ": " + reason_of(error_number));
 }
 
 void make_directories(const fs::path& path) {
@@ -66,8 +69,7 @@ void make_directories(const fs::path& path) {
                     (error_number == EEXIST ? std::string("something else has that name")
                                             : reason_of(error_number)));
   }
-  const std::string holder = path.has_parent_path() ? above.string() : ".";
-  if (access(holder.c_str(), R_OK) == 0) sync_directory(holder);  // else it cannot be opened
+  sync_directory(path.has_parent_path() ? above.string() : ".");
 }
 
 RegularFile open_regular(const std::string& path, int flags) {

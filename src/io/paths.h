@@ -32,8 +32,9 @@ std::filesystem::path whole_path(const std::filesystem::path& path);
 // that may be read. Throws Error (cannot write).
 void make_directories(const std::filesystem::path& path);
 
-// fsync of a directory. Throws Error (cannot write).
-void sync_directory(const std::string& path);
+// fsync of a directory; nothing where it may not be read, as it cannot be opened then. Throws Error
+// (cannot write) that names `shown`, or the directory where that is empty.
+void sync_directory(const std::string& path, const std::string& shown = {});
 
 struct RegularFile {
   UniqueFd file;        // closed when there is a problem
