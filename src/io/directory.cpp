@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "kernels/error.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -30,14 +31,6 @@ FileIdentity identity_of(const struct stat& status) {
   return {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
           static_cast<int64_t>(status.st_size),
           static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
-}
-
-// What stands in the place of a regular file.
-std::string_view kind_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "a directory";
-  if (S_ISFIFO(mode)) return "a pipe";
-  if (S_ISSOCK(mode)) return "a socket";
-  return "a device";
 }
 
 // What an entry that cannot be opened is when it is a link that leads nowhere.
@@ -129,7 +122,7 @@ File Directory::open_file(const std::string& name) const {
                 fmt::format("{}: {}", shown(name), reason));
   }
   if (!S_ISREG(status.st_mode)) {
-    refuse(shown(name), fmt::format("is {}, not a regular file", kind_of(status.st_mode)));
+    refuse(shown(name), fmt::format("is {}, not a regular file", kind_of_file(status.st_mode)));
   }
   if (status.st_size == 0) refuse(shown(name), "empty file (0 bytes); download it again");
   return {std::move(fd), shown(name), identity_of(status)};

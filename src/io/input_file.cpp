@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "kernels/error.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -23,15 +24,8 @@ bool is_null_device(const struct stat& status) {
   return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
-std::string_view kind_of(const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) return "a directory";
-  if (S_ISFIFO(status.st_mode)) return "a pipe";
-  if (S_ISSOCK(status.st_mode)) return "a socket";
-  return "a device";
-}
-
 [[noreturn]] void refuse(const std::string& path, const struct stat& status, InputKind kind) {
-  throw Error(ErrorKind::kData, quote(path) + " is " + std::string(kind_of(status)) +
+  throw Error(ErrorKind::kData, quote(path) + " is " + std::string(kind_of_file(status.st_mode)) +
                                     (kind == InputKind::kFile ? ", not a regular file"
                                                               : ", not a regular file or pipe"));
 }

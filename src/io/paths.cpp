@@ -72,15 +72,24 @@ void make_directories(const fs::path& path) {
   sync_directory(path.has_parent_path() ? above.string() : ".");
 }
 
+std::string_view kind_of_file(mode_t mode) {
+  if (S_ISREG(mode)) return "a regular file";
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
 RegularFile open_regular(const std::string& path, int flags) {
   RegularFile opened;
   UniqueFd file(open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666));
   struct stat status = {};
   if (file.get() < 0 || fstat(file.get(), &status) != 0) {
     opened.absent = errno == ENOENT;
-    // ENXIO: a socket, or a pipe opened for writing that nobody reads.
-    opened.problem = errno == ENXIO ? "it is not a regular file" : reason_of(errno);
+    opened.other_kind = errno == ENXIO;  // a socket, or a pipe for writing that nobody reads
+    opened.problem = opened.other_kind ? "it is not a regular file" : reason_of(errno);
   } else if (!S_ISREG(status.st_mode)) {
+    opened.other_kind = true;
     opened.problem = S_ISDIR(status.st_mode) ? "it is a directory" : "it is not a regular file";
   } else {
     opened.bytes = static_cast<int64_t>(status.st_size);

@@ -2,9 +2,12 @@
 // exception of the standard library, be the name too long, a loop of links or out of reach.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "src/io/descriptor.h"
 
@@ -36,11 +39,15 @@ void make_directories(const std::filesystem::path& path);
 // (cannot write) that names `shown`, or the directory where that is empty.
 void sync_directory(const std::string& path, const std::string& shown = {});
 
+// What a file that is not regular is, for messages: "a directory", "a pipe", ...
+std::string_view kind_of_file(mode_t mode);
+
 struct RegularFile {
-  UniqueFd file;        // closed when there is a problem
-  int64_t bytes = 0;    // its size at opening
-  bool absent = false;  // the problem: there is no such file
-  std::string problem;  // why it is not open, without its name; empty when it is
+  UniqueFd file;            // closed when there is a problem
+  int64_t bytes = 0;        // its size at opening
+  bool absent = false;      // the problem: there is no such file
+  bool other_kind = false;  // the problem: it is not regular
+  std::string problem;      // why it is not open, without its name; empty when it is
 };
 
 // Opens a regular file with the flags of open(2). Never waits, as a pipe without a writer would
