@@ -48,8 +48,7 @@ uint64_t keep_random_base(const std::string& directory, uint64_t wanted) {
   const std::string path = path_in(directory);
   // A name of its own for each of the shards that may be here at the same time.
   const std::string part = fmt::format("{}.{:x}", path, wanted);
-  UniqueFd file(open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (file.get() < 0) fail_to_write(path, errno);
+  const UniqueFd file = open_own(part, O_WRONLY | O_CREAT | O_TRUNC);
   int error_number = write_all(file.get(), fmt::format("{{\"base\":{}}}\n", wanted));
   if (error_number == 0 && fsync(file.get()) != 0) error_number = errno;
   if (error_number == 0 && link(part.c_str(), path.c_str()) != 0 && errno != EEXIST) {

@@ -30,17 +30,6 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-[[noreturn]] void fail_to_write(const std::string& path, const std::string& reason) {
-  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + reason);
-}
-
-// Opens a file of this program for writing: regular, and not behind a link.
-UniqueFd open_own(const std::string& path, int flags) {
-  RegularFile opened = open_regular(path, flags | O_CREAT | O_NOFOLLOW);
-  if (!opened.problem.empty()) fail_to_write(path, opened.problem);
-  return std::move(opened.file);
-}
-
 // Whether the name still names the open file.
 bool is_at(const UniqueFd& held, const std::string& path) {
   struct stat status = {};
@@ -127,8 +116,8 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   read_other_manifests();
   history_.listed = static_cast<int64_t>(index_.size());
   if (!options_.draws) return;
-  errors_ = open_own(errors_path(), O_WRONLY | O_TRUNC | O_APPEND);
-  manifest_ = open_own(manifest_path(), O_WRONLY | O_APPEND);
+  errors_ = open_own(errors_path(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+  manifest_ = open_own(manifest_path(), O_WRONLY | O_CREAT | O_APPEND);
   manifest_bytes_ = lseek(manifest_.get(), 0, SEEK_END);
   if (manifest_bytes_ < 0) fail_to_write(manifest_path(), errno);
   sync_directory(options_.directory);
@@ -198,13 +187,13 @@ std::string Store::errors_path() const { return hidden_ + "/errors" + suffix_ + 
 // Shards share the directory with each other, but not with a writer of the whole.
 void Store::lock() {
   const std::string shared = hidden_ + "/lock", own = hidden_ + "/lock" + suffix_;
-  shared_lock_ = open_own(shared, O_RDWR);
+  shared_lock_ = open_own(shared, O_RDWR | O_CREAT);
   const bool whole = suffix_.empty();
   if (!try_lock(shared_lock_, whole ? LOCK_EX : LOCK_SH, shared)) {
     refuse_second_writer(options_.directory, shared);
   }
   if (!whole) {
-    own_lock_ = open_own(own, O_RDWR);
+    own_lock_ = open_own(own, O_RDWR | O_CREAT);
     if (!try_lock(own_lock_, LOCK_EX, own)) refuse_second_writer(options_.directory, own);
   }
   const UniqueFd& mine = whole ? shared_lock_ : own_lock_;

@@ -12,9 +12,18 @@
 
 namespace bifrons {
 
+void fail_to_write(const std::string& path, const std::string& why) {
+  throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + why);
+}
+
 void fail_to_write(const std::string& path, int error_number) {
-  throw Error(ErrorKind::kCannotWrite,
-              "cannot write " + quote(path) + ": " + reason_of(error_number));
+  fail_to_write(path, reason_of(error_number));
+}
+
+UniqueFd open_own(const std::string& path, int flags) {
+  RegularFile opened = open_regular(path, flags | O_NOFOLLOW);
+  if (!opened.problem.empty()) fail_to_write(path, opened.problem);
+  return std::move(opened.file);
 }
 
 std::optional<std::string> content_of(const std::string& path, int64_t most) {

@@ -12,7 +12,12 @@
 namespace bifrons {
 
 // Throws Error (cannot write): "cannot write `path`: why".
+[[noreturn]] void fail_to_write(const std::string& path, const std::string& why);
 [[noreturn]] void fail_to_write(const std::string& path, int error_number);
+
+// A file of the batch for writing, opened with the flags of open(2): regular, and not behind a
+// symbolic link. Throws Error (cannot write).
+UniqueFd open_own(const std::string& path, int flags);
 
 // The content of a regular file of at most `most` bytes; nullopt for anything else.
 std::optional<std::string> content_of(const std::string& path, int64_t most);

@@ -89,8 +89,8 @@ void Store::recover_manifest() {
   const bool whole = history_.damaged_lines == 0 && !history_.torn_line;
   if ((whole && !renews) || !options_.draws) return;
   if (!good_after_bad && !renews) {
-    const UniqueFd file(open(manifest_path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (file.get() < 0 || ftruncate(file.get(), end_of_good) != 0 || fsync(file.get()) != 0) {
+    const UniqueFd file = open_own(manifest_path(), O_WRONLY);
+    if (ftruncate(file.get(), end_of_good) != 0 || fsync(file.get()) != 0) {
       fail_to_write(manifest_path(), errno);
     }
     return;

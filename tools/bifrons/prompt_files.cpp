@@ -12,6 +12,7 @@
 
 #include "kernels/error.h"
 #include "src/io/directory.h"
+#include "src/io/paths.h"
 #include "src/io/quote.h"
 
 namespace bifrons::cli {
@@ -47,11 +48,10 @@ std::string caption_name(const std::string& file) {
 // What stands in a folder may be anything: nothing but a regular file is read, and opening one must
 // not wait. The reason why it cannot be, or nothing and the file.
 std::string open_caption(const std::string& path, UniqueFd& file) {
-  file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return "cannot be opened: " + reason_of(errno);
-  struct stat status = {};
-  if (fstat(file.get(), &status) != 0) return "cannot be read: " + reason_of(errno);
-  return S_ISREG(status.st_mode) ? "" : "is not a regular file";
+  RegularFile opened = open_regular(path, O_RDONLY);
+  file = std::move(opened.file);
+  if (opened.other_kind) return "is not a regular file";
+  return opened.problem.empty() ? "" : "cannot be opened: " + opened.problem;
 }
 
 }  // namespace
