@@ -55,8 +55,9 @@ class Part {
       }
       struct stat held = {};
       struct stat named = {};
-      if (fstat(file_, &held) == 0 && S_ISREG(held.st_mode) && lstat(part_.c_str(), &named) == 0 &&
-          held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
+      if (fstat(file_, &held) == 0 && S_ISREG(held.st_mode) && held.st_nlink == 1 &&
+          lstat(part_.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+          held.st_dev == named.st_dev) {
         return;
       }
       close(file_);

@@ -82,7 +82,9 @@ std::string_view kind_of_file(mode_t mode) {
 
 RegularFile open_regular(const std::string& path, int flags) {
   RegularFile opened;
-  UniqueFd file(open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666));
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+  const int safe_flags = (flags & ~O_TRUNC) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  UniqueFd file(open(path.c_str(), safe_flags, 0666));
   struct stat status = {};
   if (file.get() < 0 || fstat(file.get(), &status) != 0) {
     opened.absent = errno == ENOENT;
@@ -91,7 +93,13 @@ RegularFile open_regular(const std::string& path, int flags) {
   } else if (!S_ISREG(status.st_mode)) {
     opened.other_kind = true;
     opened.problem = S_ISDIR(status.st_mode) ? "it is a directory" : "it is not a regular file";
+  } else if (writes && status.st_nlink > 1) {
+    opened.problem =
+        "it is a hard link: the file has another name too; copy it, so that it has one";
+  } else if ((flags & O_TRUNC) != 0 && ftruncate(file.get(), 0) != 0) {
+    opened.problem = reason_of(errno);
   } else {
+    if ((flags & O_TRUNC) != 0) status.st_size = 0;
     opened.bytes = static_cast<int64_t>(status.st_size);
     opened.file = std::move(file);
   }

@@ -51,7 +51,8 @@ struct RegularFile {
 };
 
 // Opens a regular file with the flags of open(2). Never waits, as a pipe without a writer would
-// have it, and refuses everything that is not regular: a device has no end.
+// have it, and refuses everything that is not regular: a device has no end. For writing it refuses
+// a file that has hard links, before O_TRUNC, as it would change under its other names too.
 RegularFile open_regular(const std::string& path, int flags);
 
 }  // namespace bifrons

@@ -135,6 +135,30 @@ TEST_F(CliSymlinks, WhatABatchWritesBesideItsPictures) {
   }
 }
 
+// A file with a second name would change under that name too.
+TEST_F(CliSymlinks, HardLinksAreNotWrittenTo) {
+  scratch.write("p.txt", "a fox --id a\n");
+  scratch.write("more.txt", "a fox --id a\na cat --id b\n");
+  for (const std::string name : {".bifrons/lock", ".bifrons/errors.jsonl", "metadata.jsonl"}) {
+    SCOPED_TRACE(name);
+    fs::remove_all(scratch / "out");
+    ASSERT_EQ(batch("p.txt").exit_code, 0);
+    fs::remove(scratch / "twin");
+    if (name == ".bifrons/errors.jsonl") scratch.write("out/" + name, "what was\n");
+    fs::create_hard_link(scratch / "out" / name, scratch / "twin");
+    const std::string before = scratch.read("twin");
+    const Outcome refused = batch("more.txt");
+    EXPECT_EQ(refused.exit_code, 73) << refused.err;
+    EXPECT_NE(refused.err.find("hard link"), std::string::npos) << refused.err;
+    EXPECT_EQ(scratch.read("twin"), before);
+    EXPECT_FALSE(fs::exists(scratch / "out/b.png"));
+  }
+  fs::create_hard_link(scratch / "outside/mine", scratch / ".x.png.part");
+  const Outcome refused = run({"a fox", "-m", toy_model(), "-o", "x.png"});
+  EXPECT_EQ(refused.exit_code, 73) << refused.err;
+  expect_outside_untouched();
+}
+
 TEST_F(CliSymlinks, GalleriesSheetsAndMerges) {
   scratch.write("p.txt", "a fox --id a\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);
