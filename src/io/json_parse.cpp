@@ -11,15 +11,37 @@
 #include "src/io/json.h"
 #include "src/io/other_kind.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 
 namespace bifrons {
+
+namespace {
+
+// "NaN", "-Infinity" and their like around byte `at`, where the parser stopped: other programs
+// write them, and JSON has none.
+std::optional<std::string_view> word_of_no_number(std::string_view text, size_t at) {
+  constexpr std::string_view kSigns = "+-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  constexpr size_t kLongest = 9;
+  at = std::min(at, text.size());
+  const std::string_view before = text.substr(0, at);
+  const size_t last = before.find_last_not_of(kSigns);
+  const size_t begin = last == std::string_view::npos ? 0 : last + 1;
+  const std::string_view rest = text.substr(begin);
+  const std::string_view word = rest.substr(0, rest.find_first_not_of(kSigns));
+  if (word.size() > kLongest || (begin > 0 && text[begin - 1] == '"')) return std::nullopt;
+  std::string name = lower_case(word);
+  if (name.starts_with('-') || name.starts_with('+')) name.erase(0, 1);
+  if (name != "nan" && name != "inf" && name != "infinity") return std::nullopt;
+  return word;
+}
+
+}  // namespace
 
 // Receives nlohmann's events and builds the tree; the reason of a refusal is kept in `reason`.
 class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  // text_bytes: where the text ends.
-  JsonBuilder(int64_t max_values, size_t text_bytes)
-      : values_left_(max_values), text_bytes_(text_bytes) {}
+  // `text`: what is parsed.
+  JsonBuilder(int64_t max_values, std::string_view text) : values_left_(max_values), text_(text) {}
 
   bool null() override { return add(Json()); }
   bool boolean(bool value) override { return add(Json(Json::Value(value))); }
@@ -50,14 +72,8 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool end_object() override;
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
-    // nlohmann's own sentence repeats untrusted text; the place is what helps.
-    const size_t at = position == 0 ? 0 : position - 1;
-    return fail(
-        fmt::format("not JSON at byte {}{}", at,
-                    at >= text_bytes_ ? ", where it ends in the middle: it is cut off" : ""));
-  }
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::detail::exception& error) override;
 
   Json take() { return std::move(root_); }
   const std::string& reason() const { return reason_; }
@@ -70,7 +86,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool add(Json value);
 
   int64_t values_left_;
-  size_t text_bytes_;
+  std::string_view text_;
   Json root_;
   // Arrays and objects that are not closed. The innermost alone grows, so the others stay put.
   std::vector<Json*> open_;
@@ -91,6 +107,24 @@ bool JsonBuilder::add(Json value) {
   }
   if (opens) open_.push_back(place);
   return true;
+}
+
+// nlohmann's own sentence repeats untrusted text; the place is what helps.
+bool JsonBuilder::parse_error(std::size_t position, const std::string& token,
+                              const nlohmann::detail::exception& error) {
+  constexpr int kNumberOutOfRange = 406;
+  if (error.id == kNumberOutOfRange) {
+    return fail(fmt::format("the number {} at byte {} is too large", quote(token, 40),
+                            position - std::min(position, token.size())));
+  }
+  const size_t at = position == 0 ? 0 : position - 1;
+  if (const auto word = word_of_no_number(text_, at)) {
+    return fail(fmt::format("{} at byte {} is no number of JSON", quote(*word),
+                            word->data() - text_.data()));
+  }
+  return fail(
+      fmt::format("not JSON at byte {}{}", at,
+                  at >= text_.size() ? ", where it ends in the middle: it is cut off" : ""));
 }
 
 bool JsonBuilder::end_object() {
@@ -141,7 +175,7 @@ Json Json::parse(std::string_view text, const std::string& name, const JsonLimit
   if (const auto hazard = find_hazard(text, limits)) {
     refuse(name, other_kind_of_file(text, "JSON").value_or(*hazard));
   }
-  JsonBuilder builder(limits.values, text.size());
+  JsonBuilder builder(limits.values, text);
   bool good = false;
   try {
     good = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);

@@ -46,6 +46,25 @@ TEST(Json, IntegersAreDigitsAlone) {
   }
 }
 
+TEST(Json, NumbersThatNoDoubleHoldsAreNamed) {
+  expect_contains(refusal_of([] { parse(R"({"a":1e400})"); }),
+                  "the number \"1e400\" at byte 5 is too large");
+  expect_contains(refusal_of([] { parse("[1, -1e999]"); }),
+                  "the number \"-1e999\" at byte 4 is too large");
+  parse("[1e-400]");  // 0
+}
+
+TEST(Json, NotANumberIsNamed) {
+  for (const std::string word : {"NaN", "nan", "Infinity", "-Infinity", "-inf", "inf", "-NaN"}) {
+    expect_contains(refusal_of([&] { parse("{\"a\": " + word + "}"); }),
+                    "\"" + word + "\" at byte 6 is no number of JSON");
+    expect_contains(refusal_of([&] { parse(word); }),
+                    "\"" + word + "\" at byte 0 is no number of JSON");
+  }
+  expect_contains(refusal_of([] { parse("[naan]"); }), "not JSON at byte");
+  expect_contains(refusal_of([] { parse("[\"NaN"); }), "not JSON at byte");
+}
+
 TEST(Json, RefusesNamesThatStandTwice) {
   expect_contains(refusal_of([] { parse(R"({"a":1,"b":2,"a":3})"); }), "\"a\" stands twice");
   expect_contains(refusal_of([] { parse(R"({"x":{"a":1,"\u0061":2}})"); }), "\"a\" stands twice");

@@ -8,8 +8,8 @@
 
 namespace bifrons::cli {
 
-// Throws Error (data) naming `name`: not JSON, or nested deeper than our own files ever are (found
-// before parsing, so that depth costs no stack).
+// Throws Error (data) naming `name` as Json::parse() does, of depth for what is nested deeper than
+// our own files ever are.
 nlohmann::json parse_untrusted_json(std::string_view text, const std::string& name);
 
 // A whole number in [0, most] under `key`. Throws Error (data) for anything else.
