@@ -289,7 +289,11 @@ std::unique_ptr<Backend> make_cpu_backend(int threads = 0, std::string_view isa 
 // device: index of the GPU. Throws Error (unavailable) with the reason when it cannot be used, also
 // in a build without CUDA (kernels/devices.h tells beforehand).
 // low_priority: work of other backends on the same GPU runs first.
-std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool low_priority = false);
+// pdl: whether a kernel may begin while the one before it ends (programmatic dependent launch),
+// from compute capability 9.0 on; not set: each captured step keeps what is faster. Never changes a
+// result.
+std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool low_priority = false,
+                                           std::optional<bool> pdl = {});
 
 // Instruction sets that this machine and build can run, best first: of "amx", "avx512_bf16",
 // "avx512", "avx2" and "portable".

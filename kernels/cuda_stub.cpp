@@ -13,7 +13,7 @@ CudaStatus cuda_status() {
 
 std::string_view cuda_library() { return {}; }
 
-std::unique_ptr<Backend> make_cuda_backend(int, bool) {
+std::unique_ptr<Backend> make_cuda_backend(int, bool, std::optional<bool>) {
   throw Error(ErrorKind::kUnavailable,
               "cannot use the GPU: this build has no CUDA backend (build with BIFRONS_CUDA=ON)");
 }

@@ -30,6 +30,9 @@ struct EngineOptions {
   // on a device; no on a CPU, where decoding runs between steps, because all cores are busy in
   // either case. Never changes a picture.
   std::optional<bool> decode_beside{};
+  // On a GPU: whether a kernel may begin while the one before it ends (programmatic dependent
+  // launch). If not set: where that is faster. Never changes a picture.
+  std::optional<bool> pdl{};
 };
 
 // Everything that decides a picture. Of several pictures of one prompt, picture i has seed + i.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the layers: arrows point down only, and heavy headers stay in the files meant for them.
+"""Holds the layers: arrows point down only, heavy headers stay in the files meant for them, and the
+library asks the environment for nothing.
 
 usage: check_layers.py [ROOT]      prints every violation; exit status 1 when there is one
 """
@@ -51,7 +52,10 @@ def violations():
             if path.suffix not in (".h", ".cpp", ".cu", ".cuh"):
                 continue
             name = path.relative_to(ROOT)
+            library = top != "tools" or name.parts[1] == "bench"
             for number, line in enumerate(path.read_text().splitlines(), 1):
+                if library and re.search(r"\bgetenv\b", line):
+                    yield f"{name}:{number}: the command line reads the environment, no library does"
                 match = re.match(r'\s*#\s*include\s+([<"])([^>"]+)', line)
                 if not match:
                     continue

@@ -1,7 +1,6 @@
 // Loads weights into the layouts of the CUDA kernels and forwards every op to its function.
 #include "kernels/cuda/cuda_backend.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -33,19 +32,17 @@ class CudaEvent final : public Event {
   cudaEvent_t event_ = nullptr;
 };
 
-// Programmatic dependent launch (PDL) where it is faster; BIFRONS_PDL=0 turns it off, 1 always on.
-// Code for older GPUs has no grid_dependency_wait(), also when a later GPU runs it, so it never
-// uses PDL.
-PdlMode pdl_mode(int code) {
-  const char* asked = std::getenv("BIFRONS_PDL");
-  const std::string_view answer = asked ? asked : "";
-  if (code < 90 || answer == "0") return PdlMode::kNever;
-  return answer == "1" ? PdlMode::kAlways : PdlMode::kIfFaster;
+// Programmatic dependent launch (PDL) as the caller asks, else where it is faster. Code for older
+// GPUs has no grid_dependency_wait(), also when a later GPU runs it, so it never uses PDL.
+PdlMode pdl_mode(int code, std::optional<bool> asked) {
+  if (code < 90) return PdlMode::kNever;
+  if (!asked) return PdlMode::kIfFaster;
+  return *asked ? PdlMode::kAlways : PdlMode::kNever;
 }
 
 }  // namespace
 
-CudaBackend::CudaBackend(int device, bool low_priority) : device_(device) {
+CudaBackend::CudaBackend(int device, bool low_priority, std::optional<bool> pdl) : device_(device) {
   description_ = open_device(device);
   const int code = code_generation();
   if (!CudnnConvolutions::name().empty()) {
@@ -56,7 +53,7 @@ CudaBackend::CudaBackend(int device, bool low_priority) : device_(device) {
   must(cudaStreamCreateWithPriority(&stream_.handle, cudaStreamNonBlocking,
                                     low_priority ? least : greatest),
        "making a stream");
-  pdl_ = pdl_mode(code);
+  pdl_ = pdl_mode(code, pdl);
   stream_.pdl = pdl_ == PdlMode::kAlways;
   int shared = 0;
   must(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),

@@ -15,7 +15,7 @@ namespace bifrons::cuda {
 class CudaBackend final : public Backend {
  public:
   // Throws Error (unavailable) when the device cannot be used.
-  CudaBackend(int device, bool low_priority);
+  CudaBackend(int device, bool low_priority, std::optional<bool> pdl);
   ~CudaBackend() override;
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;

@@ -81,8 +81,8 @@ CudaStatus cuda_status() {
 
 std::string_view cuda_library() { return cuda::CudnnConvolutions::name(); }
 
-std::unique_ptr<Backend> make_cuda_backend(int device, bool low_priority) {
-  return std::make_unique<cuda::CudaBackend>(device, low_priority);
+std::unique_ptr<Backend> make_cuda_backend(int device, bool low_priority, std::optional<bool> pdl) {
+  return std::make_unique<cuda::CudaBackend>(device, low_priority, pdl);
 }
 
 namespace cuda {

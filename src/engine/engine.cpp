@@ -106,7 +106,7 @@ Engine Engine::open(const EngineOptions& options) {
   const Checkpoint checkpoint = Checkpoint::open(options.model);
   // Verified before any drawing, because torch does not verify the checksums that it writes.
   checkpoint.verify_checksums(threads_for(options.threads));
-  OpenDevice opened = open_device(options.device, options.threads);
+  OpenDevice opened = open_device(options.device, options.threads, false, options.pdl);
   s->backend = std::move(opened.backend);
   s->fallback = std::move(opened.fallback);
   check_fits(s->backend->free_bytes(), s->config,
@@ -115,7 +115,7 @@ Engine Engine::open(const EngineOptions& options) {
   if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
     // Decoding gets low priority: it fills the gaps that drawing leaves. The duration of a run
     // depends on drawing.
-    s->decode_backend = open_device(opened.name, options.threads, true).backend;
+    s->decode_backend = open_device(opened.name, options.threads, true, options.pdl).backend;
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,

@@ -24,13 +24,14 @@ std::optional<int> cuda_index(const std::string& name) {
   return index;
 }
 
-OpenDevice open_best(int threads, bool low_priority) {
+OpenDevice open_best(int threads, bool low_priority, std::optional<bool> pdl) {
   const CudaStatus status = cuda_status();
   std::string why = status.problem;
   for (const CudaDevice& device : status.devices) {
     if (device.problem.empty()) {
-      return {
-          make_cuda_backend(device.index, low_priority), fmt::format("cuda:{}", device.index), {}};
+      return {make_cuda_backend(device.index, low_priority, pdl),
+              fmt::format("cuda:{}", device.index),
+              {}};
     }
     if (why.empty()) why = device.name + ": " + device.problem;
   }
@@ -40,12 +41,14 @@ OpenDevice open_best(int threads, bool low_priority) {
 
 }  // namespace
 
-OpenDevice open_device(const std::string& name, int threads, bool low_priority) {
-  if (name == "auto") return open_best(threads, low_priority);
+OpenDevice open_device(const std::string& name, int threads, bool low_priority,
+                       std::optional<bool> pdl) {
+  if (name == "auto") return open_best(threads, low_priority, pdl);
   if (name == "cpu") return {make_cpu_backend(threads), name, {}};
   if (name.starts_with("cpu:")) return {make_cpu_backend(threads, name.substr(4)), name, {}};
-  if (const auto index = cuda_index(name))
-    return {make_cuda_backend(*index, low_priority), name, {}};
+  if (const auto index = cuda_index(name)) {
+    return {make_cuda_backend(*index, low_priority, pdl), name, {}};
+  }
   throw Error(ErrorKind::kUnavailable,
               fmt::format("no device {}: there are auto, cpu, cpu:ISA and cuda:N", quote(name)));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kernels/backend.h"
@@ -16,7 +17,8 @@ struct OpenDevice {
 
 // name: auto, cpu, cpu:ISA (one of cpu_instruction_sets), cuda or cuda:N. "auto" takes the first
 // GPU that works, otherwise the CPU. Throws Error (unavailable): there is no such device, or it
-// cannot be used. low_priority: see make_cuda_backend.
-OpenDevice open_device(const std::string& name, int threads, bool low_priority = false);
+// cannot be used. low_priority and pdl: see make_cuda_backend.
+OpenDevice open_device(const std::string& name, int threads, bool low_priority = false,
+                       std::optional<bool> pdl = {});
 
 }  // namespace bifrons

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
@@ -46,7 +47,7 @@ TEST_P(LibraryConvolution, AgreesWithOurOwn) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   if (cuda::CudnnConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
   const auto [side, in, out, kernel] = GetParam();
-  cuda::CudaBackend b(0, false);
+  cuda::CudaBackend b(0, false, std::nullopt);
   cuda::CudnnConvolutions library;
   const int64_t terms = in * kernel * kernel;
   const HostValues weight(spread(1, out * terms, kType), kType, out, terms);
@@ -74,7 +75,7 @@ TEST_P(LibraryConvolution, AgreesWithOurOwn) {
 TEST(CudnnConvolutions, RefusesMapsThatBeginBetweenVectors) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   if (cuda::CudnnConvolutions::name().empty()) GTEST_SKIP() << "built without cuDNN";
-  cuda::CudaBackend b(0, false);
+  cuda::CudaBackend b(0, false, std::nullopt);
   cuda::CudnnConvolutions library;
   const HostValues weight(spread(1, 64, kType), kType, 8, 8),
       bias(spread(2, 8, kType), kType, 1, 8);

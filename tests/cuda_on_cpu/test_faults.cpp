@@ -2,7 +2,6 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 
 #include "kernels/backend.h"
 #include "kernels/devices.h"
@@ -14,7 +13,8 @@ namespace cuda_kernels_on_cpu {
 bool has_code_for(std::string_view architectures, int major, int minor);
 }
 
-std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool low_priority);
+std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool low_priority,
+                                                  std::optional<bool> pdl = {});
 CudaStatus cuda_on_cpu_status();
 
 namespace testing {
@@ -113,16 +113,14 @@ TEST_F(Faults, WhatABuildHasCodeFor) {
 
 // A kernel compiled by the driver from PTX for older GPUs has no grid_dependency_wait().
 TEST_F(Faults, PdlNeedsCodeThatWaits) {
-  setenv("BIFRONS_PDL", "1", 1);
   for (const int code : {80, 90}) {
     machine.major = 12;
     machine.code = code;
-    const auto b = make_cuda_on_cpu_backend(0, false);
+    const auto b = make_cuda_on_cpu_backend(0, false, true);
     const int64_t before = cuda_on_cpu::pdl_kernels();
     testing::linear_once(*b);
     EXPECT_EQ(cuda_on_cpu::pdl_kernels() - before, code == 90 ? 1 : 0) << code;
   }
-  unsetenv("BIFRONS_PDL");
 }
 
 TEST_F(Faults, MemoryThatDoesNotSuffice) {

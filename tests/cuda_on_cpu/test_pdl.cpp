@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -127,17 +126,9 @@ class Layer {
   std::unique_ptr<CapturedStep> captured_;
 };
 
-// A backend that uses PDL always ("1"), never ("0"), or where it is faster.
-std::unique_ptr<Backend> backend_with_pdl(const char* when) {
-  setenv("BIFRONS_PDL", when, 1);
-  auto backend = backend_under_test();
-  unsetenv("BIFRONS_PDL");
-  return backend;
-}
-
 // With few rows, for which ops are fused, and with many, which use the tiled GEMM.
 TEST(Pdl, AStepIsTheSame) {
-  const auto in_turn = backend_with_pdl("0"), early = backend_with_pdl("1");
+  const auto in_turn = backend_under_test(false), early = backend_under_test(true);
   for (const int64_t rows : {2, 40}) {
     Layer expected(*in_turn, rows), layer(*early, rows);
     Values before;
@@ -152,7 +143,7 @@ TEST(Pdl, AStepIsTheSame) {
 
 TEST(Pdl, AStepIsTriedBothWaysAndTheFasterStays) {
   constexpr int kTried = kernels::AbTimer::kTurns, kMore = 3;
-  const auto in_turn = backend_with_pdl("0"), free = backend_with_pdl("");
+  const auto in_turn = backend_under_test(false), free = backend_under_test();
   for (const bool faster : {false, true}) {
     cuda_on_cpu::machine().pdl_milliseconds = faster ? 0.99f : 1.01f;
     Layer expected(*in_turn, 2), layer(*free, 2);

@@ -54,7 +54,7 @@ BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
 
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say) {
-  const auto backend = open_device(options.device, options.threads).backend;
+  const auto backend = open_device(options.device, options.threads, false, options.pdl).backend;
   std::unique_ptr<Model> model;
   std::string name = options.model;
   if (options.model.empty()) {

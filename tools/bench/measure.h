@@ -23,6 +23,7 @@ struct BenchOptions {
   std::optional<bool> whole;           // draw them whole, or some steps; absent: not on a CPU
   std::string device = "cpu";          // as EngineOptions names it
   int threads = 0;
+  std::optional<bool> pdl;  // as in EngineOptions
   int repeats = 15;
   std::chrono::steady_clock::time_point until{std::chrono::steady_clock::duration::max()};
   bool decode = true;

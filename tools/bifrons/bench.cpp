@@ -14,6 +14,7 @@
 #include "tools/bench/batch.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/measure.h"
+#include "tools/bifrons/environment.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
@@ -83,6 +84,7 @@ struct Chosen {
     using Clock = std::chrono::steady_clock;
     if (seconds > 0) options.until = Clock::now() + std::chrono::seconds(seconds);
     if (whole) options.whole = true;
+    options.pdl = pdl_from_environment();
     if (!parts.empty()) {
       const auto has = [this](const char* part) {
         return std::find(parts.begin(), parts.end(), part) != parts.end();
@@ -108,6 +110,7 @@ struct ChosenBatch {
 
   int run() {
     options.engine.model = find_model(model).directory;
+    options.engine.pdl = pdl_from_environment();
     if (decode != "auto") options.engine.decode_beside = decode == "beside";
     if (!prompts.empty()) {
       options.prompts = read_prompts(read_file(prompts, kLongestFile), prompts);

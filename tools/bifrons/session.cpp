@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "src/io/quote.h"
+#include "tools/bifrons/environment.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -14,8 +15,9 @@ void note(const Talk& talk, const std::string& line) {
   if (!talk.quiet) say("bifrons: " + line + "\n");
 }
 
-Engine open_engine(const EngineOptions& options, bool built_in, const Talk& talk) {
+Engine open_engine(EngineOptions options, bool built_in, const Talk& talk) {
   if (built_in) note(talk, built_in_note());
+  options.pdl = pdl_from_environment();
   Engine engine = Engine::open(options);
   if (!engine.fallback().empty()) note(talk, engine.fallback() + "; drawing on the CPU");
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");

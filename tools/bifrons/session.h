@@ -15,7 +15,7 @@ namespace bifrons::cli {
 void note(const Talk& talk, const std::string& line);
 
 // Opens the model, saying which when it is the built-in one.
-Engine open_engine(const EngineOptions& options, bool built_in, const Talk& talk);
+Engine open_engine(EngineOptions options, bool built_in, const Talk& talk);
 
 // The last part of a directory, as file names may say it.
 std::string model_name(const std::string& directory);

@@ -85,7 +85,7 @@ case $name in
   bench-1b) bench janus-pro-1b --rows 2,8,32,128 ;;
   bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
   vq) bench janus-pro-1b --only vq ;;
-  early-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:Fused*:*Recording*' ;;
+  early-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:Fused*:CapturedStep*' ;;
   in-turn-1b) BIFRONS_PDL=0 bench janus-pro-1b --only draw --pictures 1 --pictures 4 ;;
   in-turn-7b) BIFRONS_PDL=0 bench janus-pro-7b --only draw --pictures 1 --pictures 4 ;;
   peers-1b) peers janus-pro-1b ;;
