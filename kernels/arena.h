@@ -32,4 +32,12 @@ class Arena {
   int64_t bytes_ = 0;
 };
 
+// Bytes of what `lay_out(Arena&)` takes.
+template <typename LayOut>
+int64_t arena_bytes(const LayOut& lay_out) {
+  Arena counted;
+  lay_out(counted);
+  return counted.bytes();
+}
+
 }  // namespace bifrons

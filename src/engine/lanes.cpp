@@ -79,9 +79,8 @@ void Lanes::reserve(int64_t count) {
   head_activations_ = head_.make_activations(b_, count);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
-  Arena counted;
-  Controls::lay_out(counted, count, config_.image_tokens());
-  controls_ = b_.allocate(counted.bytes());
+  controls_ = b_.allocate(
+      arena_bytes([&](Arena& arena) { Controls::lay_out(arena, count, config_.image_tokens()); }));
   id_ring_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   count_ = count;
 }

@@ -38,9 +38,7 @@ ImageHeadActivations ImageHead::lay_out(Arena& arena, int64_t pictures) const {
 }
 
 int64_t ImageHead::activation_bytes(int64_t pictures) const {
-  Arena counted;
-  lay_out(counted, pictures);
-  return counted.bytes();
+  return arena_bytes([&](Arena& arena) { lay_out(arena, pictures); });
 }
 
 ImageHeadActivations ImageHead::make_activations(Backend& b, int64_t pictures) const {

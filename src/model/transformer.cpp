@@ -62,9 +62,7 @@ TransformerActivations Transformer::lay_out(Arena& arena, int64_t rows) const {
 }
 
 int64_t Transformer::activation_bytes(int64_t rows) const {
-  Arena counted;
-  lay_out(counted, rows);
-  return counted.bytes();
+  return arena_bytes([&](Arena& arena) { lay_out(arena, rows); });
 }
 
 TransformerActivations Transformer::make_activations(Backend& b, int64_t rows) const {

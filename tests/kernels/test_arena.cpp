@@ -30,6 +30,11 @@ TEST(Arena, TensorsFollowEachOtherAligned) {
   EXPECT_EQ(arena.bytes(), counted.bytes());
 }
 
+TEST(Arena, BytesOfALayout) {
+  EXPECT_EQ(arena_bytes([](Arena& arena) { taken_from(arena); }), 64 + 64 + 128);
+  EXPECT_EQ(arena_bytes([](Arena&) {}), 0);
+}
+
 TEST(Arena, ABufferThatIsTooSmallIsABrokenContract) {
   const auto backend = make_cpu_backend(1);
   const Buffer buffer = backend->allocate(64);

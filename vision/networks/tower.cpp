@@ -18,9 +18,7 @@ TowerActivations VisionTower::lay_out(Arena& arena) const {
 }
 
 int64_t VisionTower::scratch_bytes() const {
-  Arena counted;
-  lay_out(counted);
-  return counted.bytes();
+  return arena_bytes([&](Arena& arena) { lay_out(arena); });
 }
 
 void VisionTower::allocate(Backend& b) {
