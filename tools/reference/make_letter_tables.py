@@ -4,6 +4,8 @@ usage: make_letter_tables.py > src/io/letter_tables.h
 """
 import unicodedata
 
+from code_tables import print_table, runs_of
+
 # Marks and letters that show nothing by themselves (Default_Ignorable_Code_Point).
 INVISIBLE = [(0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
              (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
@@ -11,15 +13,8 @@ INVISIBLE = [(0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x
 
 
 def ranges_of(wanted):
-    found = []
-    for code in range(0x110000):
-        if any(first <= code <= last for first, last in INVISIBLE) or unicodedata.category(chr(code))[0] not in wanted:
-            continue
-        if found and found[-1][1] == code - 1:
-            found[-1][1] = code
-        else:
-            found.append([code, code])
-    return found
+    return runs_of(code for code in range(0x110000) if unicodedata.category(chr(code))[0] in wanted
+                   and not any(first <= code <= last for first, last in INVISIBLE))
 
 
 def mapped(change):
@@ -42,32 +37,20 @@ def mapped(change):
     return found
 
 
-def table(comment, kind, name, rows):
-    print(f'\n// {comment}\ninline constexpr {kind} {name}[] = {{')
-    line = '   '
-    for row in rows:
-        item = ' {' + ', '.join(f'0x{n:X}' if i < 2 else str(n) for i, n in enumerate(row)) + '},'
-        if len(line) + len(item) > 100:
-            print(line)
-            line = '   '
-        line += item
-    print(line + '\n};')
-
-
 def main():
     print('// Sorted ranges of code points, made by tools/reference/make_letter_tables.py with Unicode '
           f'{unicodedata.unidata_version}.\n#pragma once\n\n#include <cstdint>\n\nnamespace bifrons {{\n\n'
           'struct LetterRange {\n  char32_t first, last;\n};\n\n'
           '// Every `step`-th code point from first to last becomes the one at that distance.\n'
           'struct LetterChange {\n  char32_t first, last;\n  int32_t step, distance;\n};')
-    table('Letters and numbers (L*, N*) that can be seen.', 'LetterRange', 'kNameLetters', ranges_of('LN'))
-    table('Combining marks (M*) that can be seen.', 'LetterRange', 'kNameMarks', ranges_of('M'))
-    table('What shows nothing by itself.', 'LetterRange', 'kNameInvisible', INVISIBLE)
+    print_table('Letters and numbers (L*, N*) that can be seen.', 'LetterRange', 'kNameLetters', ranges_of('LN'))
+    print_table('Combining marks (M*) that can be seen.', 'LetterRange', 'kNameMarks', ranges_of('M'))
+    print_table('What shows nothing by itself.', 'LetterRange', 'kNameInvisible', INVISIBLE)
     # The Turkish capital I with a dot alone becomes two; its simple mapping is i.
-    table('Large letters to small ones.', 'LetterChange', 'kLowerLetters',
-          mapped(lambda c: 'i' if c == '\u0130' else c.lower()))
-    table('What else counts as the same letter where file names ignore case.', 'LetterChange', 'kSameLetters',
-          mapped(lambda c: c.casefold() if c.lower() == c else c))
+    print_table('Large letters to small ones.', 'LetterChange', 'kLowerLetters',
+                mapped(lambda c: 'i' if c == '\u0130' else c.lower()))
+    print_table('What else counts as the same letter where file names ignore case.', 'LetterChange', 'kSameLetters',
+                mapped(lambda c: c.casefold() if c.lower() == c else c))
     print('\n}  // namespace bifrons')
 
 

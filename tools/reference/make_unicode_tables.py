@@ -11,19 +11,13 @@ import json
 import sys
 
 import tokenizers
+from code_tables import print_table, runs_of
 from tokenizers import Regex, pre_tokenizers
 
 
 def ranges_of(splitter):
-    found = []
-    for code in range(0x110000):
-        if 0xD800 <= code < 0xE000 or len(splitter.pre_tokenize_str('q' + chr(code) + 'q')) == 1:
-            continue
-        if found and found[-1][1] == code - 1:
-            found[-1][1] = code
-        else:
-            found.append([code, code])
-    return found
+    return runs_of(code for code in range(0x110000)
+                   if not 0xD800 <= code < 0xE000 and len(splitter.pre_tokenize_str('q' + chr(code) + 'q')) > 1)
 
 
 def ranges_in(bracket):
@@ -36,18 +30,6 @@ def ranges_in(bracket):
     return found
 
 
-def table(comment, name, rows):
-    print(f'\n// {comment}\ninline constexpr CodeRange {name}[] = {{')
-    line = '   '
-    for first, last in rows:
-        item = f' {{0x{first:X}, 0x{last:X}}},'
-        if len(line) + len(item) > 100:
-            print(line)
-            line = '   '
-        line += item
-    print(line + '\n};')
-
-
 def main():
     letters = json.load(open(sys.argv[1], encoding='utf-8'))[1]
     prefix, suffix = '\\s?[', ']+'
@@ -55,12 +37,12 @@ def main():
     print('// Sorted ranges of codepoints the pre-tokenizer asks about; made by\n'
           f'// tools/reference/make_unicode_tables.py with tokenizers {tokenizers.__version__}.\n'
           '#pragma once\n\n#include "src/tokenizer/unicode.h"\n\nnamespace bifrons {')
-    table('The letters of the second pattern, one row for each item of its bracket.', 'kLetters',
-          ranges_in(letters[len(prefix):-len(suffix)]))
-    table('Rust\'s char::is_numeric, which the Digits pre-tokenizer asks.', 'kNumeric',
-          ranges_of(pre_tokenizers.Digits(individual_digits=True)))
-    table('\\p{N} of the regular expression engine, an older Unicode than the table above.',
-          'kPropertyN', ranges_of(pre_tokenizers.Split(Regex(r'\p{N}'), 'isolated')))
+    print_table('The letters of the second pattern, one row for each item of its bracket.', 'CodeRange', 'kLetters',
+                ranges_in(letters[len(prefix):-len(suffix)]))
+    print_table('Rust\'s char::is_numeric, which the Digits pre-tokenizer asks.', 'CodeRange', 'kNumeric',
+                ranges_of(pre_tokenizers.Digits(individual_digits=True)))
+    print_table('\\p{N} of the regular expression engine, an older Unicode than the table above.', 'CodeRange',
+                'kPropertyN', ranges_of(pre_tokenizers.Split(Regex(r'\p{N}'), 'isolated')))
     print('\n}  // namespace bifrons')
 
 
