@@ -349,13 +349,7 @@ class Batch {
   }
 
   void save_sheet() {
-    // Absolute: "." has no name of its own.
-    std::error_code error;  // the current directory may be gone
-    const std::filesystem::path given = arguments_.output + "/.";
-    const std::filesystem::path whole = std::filesystem::absolute(given, error);
-    const std::filesystem::path directory =
-        (error ? given : whole).lexically_normal().parent_path();
-    const auto path = directory.parent_path() / (directory.filename().string() + "-grid.png");
+    const auto path = beside_batch(arguments_.output, "-grid.png");
     const auto sheet = batch_sheet(arguments_.output);
     if (sheet.empty()) return;
     note(arguments_.talk,

@@ -1,6 +1,8 @@
 // Reads pictures back: only files that the manifest vouches for, by size and hash.
 #include "tools/bifrons/batch_sheet.h"
 
+#include <system_error>
+
 #include "src/io/sha256.h"
 #include "src/store/listing.h"
 #include "tools/bifrons/session.h"
@@ -10,6 +12,16 @@
 #include "vision/pictures/picture_read.h"
 
 namespace bifrons::cli {
+
+namespace fs = std::filesystem;
+
+fs::path beside_batch(const std::string& directory, std::string_view ending) {
+  // Absolute: "." has no name of its own.
+  std::error_code error;  // the current directory may be gone
+  const fs::path given = directory + "/.", from_root = fs::absolute(given, error);
+  const fs::path whole = (error ? given : from_root).lexically_normal().parent_path();
+  return whole.parent_path() / (whole.filename().string() + std::string(ending));
+}
 
 std::vector<uint8_t> batch_sheet(const std::string& directory) {
   constexpr size_t kMost = 64;

@@ -17,6 +17,7 @@
 #include "src/store/manifest.h"
 #include "src/store/store.h"
 #include "src/store/store_files.h"
+#include "tools/bifrons/batch_sheet.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 #include "vision/pictures/grid.h"
@@ -99,11 +100,7 @@ void save_sheet(const std::string& directory, const std::string& name,
 }  // namespace
 
 std::string line_sheets_directory(const std::string& directory) {
-  // Absolute: "." has no name of its own.
-  std::error_code error;  // the current directory may be gone
-  const fs::path given = directory + "/.", from_root = fs::absolute(given, error);
-  const fs::path whole = (error ? given : from_root).lexically_normal().parent_path();
-  return (whole.parent_path() / (whole.filename().string() + "-grids")).string();
+  return beside_batch(directory, "-grids").string();
 }
 
 void check_line_sheets_place(const std::string& directory) {
