@@ -181,6 +181,25 @@ TEST_F(CliBatch, LinesOfOneIdHaveOneSheet) {
   EXPECT_EQ(pictures("out-grids").size(), 1u);
 }
 
+TEST_F(CliBatch, LinesOfSeveralFilesAreToldApartBySheets) {
+  scratch.write("a.jsonl", "{\"prompt\":\"a fox\",\"id\":\"x\"}\n");
+  scratch.write("b.jsonl", "{\"prompt\":\"a cat\",\"id\":\"X\"}\n");
+  const Outcome outcome =
+      batch("a.jsonl", {"b.jsonl", "--grid-per-prompt", "--name", "{seed}.png"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("b.jsonl:1 has no sheet of its own, for that of a.jsonl:1 is named"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(CliBatch, SheetsThatShowTheFirstPicturesSaySo) {
+  scratch.write("p.txt", "a fox --id fox --count 65\na cat --id cat --count 64\n");
+  const Outcome outcome = batch("p.txt", {"--grid-per-prompt"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("1 sheet shows only the first 64 pictures"), std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(CliBatch, SheetsOfShardsComeWithTheLastOne) {
   scratch.write("p.txt", "a fox --id fox --count 3\n");
   const Outcome first = batch("p.txt", {"--grid-per-prompt", "--shard", "0/2"});

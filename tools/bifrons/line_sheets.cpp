@@ -66,6 +66,12 @@ std::vector<Picture> listed_pictures(const std::string& directory,
   return pictures;
 }
 
+// As messages name it.
+std::string shown(const LinePlace& place) {
+  return place.file.empty() ? fmt::format("line {}", place.line)
+                            : fmt::format("{}:{}", place.file, place.line);
+}
+
 bool is_sheet(const std::string& file) {
   try {
     return read_picture_info(bytes_of(file)).metadata.parameters.starts_with(kMark);
@@ -111,18 +117,23 @@ void check_line_sheets_place(const std::string& directory) {
 }
 
 void LineSheets::add(const PictureJob& job) {
-  // Of several files, every one has a first line.
-  const bool is_new = lines_.empty() || job.number == 1 || lines_.back().number != job.line ||
+  const LinePlace place{job.file, job.line};
+  const bool is_new = lines_.empty() || job.number == 1 || lines_.back().place != place ||
                       lines_.back().id != job.id;
-  if (is_new) lines_.push_back({job.line, job.id, name_of_line(job), {}});
-  if (lines_.back().files.size() < kMostPictures) lines_.back().files.push_back(job.file_name);
+  if (is_new) lines_.push_back({place, job.id, name_of_line(job), {}});
+  Line& line = lines_.back();
+  if (line.files.size() < kMostPictures) {
+    line.files.push_back(job.file_name);
+  } else {
+    line.cut = true;
+  }
 }
 
 int64_t LineSheets::save(const Options& options) const {
   const std::string directory = line_sheets_directory(options.directory);
   const ManifestIndex index = read_manifests(options.directory, options.stop);
   std::unordered_map<std::string, const Line*> saved;  // by name
-  int64_t incomplete = 0;
+  int64_t incomplete = 0, cut = 0;
   for (const Line& line : lines_) {
     if (options.stop && options.stop()) {
       throw Error(ErrorKind::kInterrupted,
@@ -133,14 +144,15 @@ int64_t LineSheets::save(const Options& options) const {
     if (!is_new) {
       if (known->second->files == line.files) continue;
       options.warn(
-          fmt::format("line {} has no sheet of its own, for that of line {} is named {} "
-                      "already; give it another id",
-                      line.number, known->second->number, quote(line.name, 60)));
+          fmt::format("{} has no sheet of its own, for that of {} is named {} already; give it "
+                      "another id",
+                      shown(line.place), shown(known->second->place), quote(line.name, 60)));
       continue;
     }
     const auto pictures = listed_pictures(options.directory, line.files, index);
     if (!pictures.empty()) {
       save_sheet(directory, line.name, pictures, options);
+      cut += line.cut;
     } else {
       saved.erase(known);
       ++incomplete;
@@ -151,6 +163,10 @@ int64_t LineSheets::save(const Options& options) const {
         fmt::format("{} lines have no sheet, because not all of their pictures are "
                     "drawn; the same command makes it when they are",
                     incomplete));
+  }
+  if (cut > 0) {
+    options.warn(fmt::format("{} {} only the first {} pictures of a line that has more", cut,
+                             cut == 1 ? "sheet shows" : "sheets show", kMostPictures));
   }
   return static_cast<int64_t>(saved.size());
 }

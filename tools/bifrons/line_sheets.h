@@ -30,15 +30,17 @@ class LineSheets {
   void add(const PictureJob& job);
 
   // Writes a sheet of every line whose pictures are all drawn, named by name_of_line(), without
-  // gaps; the others are left out, and said. Returns how many sheets there are now. Throws Error:
-  // cannot write, also a file that is not from here; interrupted.
+  // gaps; the others are left out, and said, as is how many sheets do not show all pictures.
+  // Returns how many sheets there are now. Throws Error: cannot write, also a file that is not from
+  // here; interrupted.
   int64_t save(const Options& options) const;
 
  private:
   struct Line {
-    int64_t number = 0;
+    LinePlace place;
     std::string id, name;
     std::vector<std::string> files;
+    bool cut = false;  // there are more pictures
   };
   std::vector<Line> lines_;
 };
