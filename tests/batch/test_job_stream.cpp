@@ -3,32 +3,10 @@
 
 #include <map>
 
-#include "src/batch/job_stream.h"
-#include "tests/support/byte_streams.h"
+#include "tests/batch/listed_jobs.h"
 
 namespace bifrons::testing {
 namespace {
-
-struct Jobs {
-  std::vector<PictureJob> jobs;
-  std::vector<BadLine> bad;
-  int64_t duplicates = 0;
-};
-
-Jobs jobs_of(const std::string& text, const JobOptions& options = {},
-             PromptFormat format = PromptFormat::kText) {
-  JobStream stream(PromptReader(stream_of(text), format, {}), options);
-  Jobs all;
-  while (auto item = stream.next()) {
-    if (auto* bad = std::get_if<BadLine>(&*item)) {
-      all.bad.push_back(std::move(*bad));
-    } else {
-      all.jobs.push_back(std::move(std::get<PictureJob>(*item)));
-    }
-  }
-  all.duplicates = stream.duplicates();
-  return all;
-}
 
 std::map<std::string, std::string> names_and_keys(const std::string& text) {
   std::map<std::string, std::string> found;

@@ -8,6 +8,7 @@
 #include "src/store/listing.h"
 #include "src/store/merge.h"
 #include "src/store/random_base.h"
+#include "tests/batch/listed_jobs.h"
 #include "tests/batch/pretended.h"
 #include "tests/support/byte_streams.h"
 #include "tests/support/temporary_directory.h"
@@ -15,7 +16,8 @@
 namespace bifrons::testing {
 namespace {
 
-struct Jobs {
+// What is drawn, and what is listed once more.
+struct Drawn {
   std::vector<PictureJob> drawn;
   std::vector<PictureJob> repeats;
   std::vector<BadLine> bad;
@@ -27,19 +29,14 @@ struct Jobs {
   }
 };
 
-Jobs jobs_of(const std::string& text, const JobOptions& options = {},
-             PromptFormat format = PromptFormat::kText) {
-  JobStream stream(PromptReader(stream_of(text), format, {}), options);
-  Jobs all;
-  while (auto item = stream.next()) {
-    if (auto* bad = std::get_if<BadLine>(&*item)) {
-      all.bad.push_back(std::move(*bad));
-      continue;
-    }
-    PictureJob& job = std::get<PictureJob>(*item);
+Drawn drawn_of(const std::string& text, const JobOptions& options = {},
+               PromptFormat format = PromptFormat::kText) {
+  Jobs listed = jobs_of(text, options, format);
+  Drawn all{{}, {}, std::move(listed.bad)};
+  for (PictureJob& job : listed.jobs) {
     (job.repeat > 0 ? all.repeats : all.drawn).push_back(std::move(job));
   }
-  EXPECT_EQ(stream.duplicates(), std::ssize(all.repeats));
+  EXPECT_EQ(listed.duplicates, std::ssize(all.repeats));
   return all;
 }
 
@@ -47,21 +44,21 @@ using Seeds = std::vector<uint64_t>;
 
 TEST(Repeats, CountOnFromThePromptsOwnSeed) {
   const uint64_t fox = seed_of_prompt("a fox"), cat = seed_of_prompt("a cat");
-  EXPECT_EQ(jobs_of("a fox\na cat\na fox\na fox\n").seeds(), (Seeds{fox, cat, fox + 1, fox + 2}));
-  EXPECT_EQ(jobs_of("a fox --count 4\na fox --count 4\n").seeds(),
-            jobs_of("a fox --count 8\n").seeds());
+  EXPECT_EQ(drawn_of("a fox\na cat\na fox\na fox\n").seeds(), (Seeds{fox, cat, fox + 1, fox + 2}));
+  EXPECT_EQ(drawn_of("a fox --count 4\na fox --count 4\n").seeds(),
+            drawn_of("a fox --count 8\n").seeds());
   const JobOptions given{.seed = 7};
-  EXPECT_EQ(jobs_of("a fox\na cat\na fox\n", given).seeds(), (Seeds{7, 7, 8}));
+  EXPECT_EQ(drawn_of("a fox\na cat\na fox\n", given).seeds(), (Seeds{7, 7, 8}));
   const JobOptions judged{.seed = 7, .best_of = 4};
-  EXPECT_EQ(jobs_of("a fox\na fox\n", judged).seeds(), (Seeds{7, 11}));
+  EXPECT_EQ(drawn_of("a fox\na fox\n", judged).seeds(), (Seeds{7, 11}));
 }
 
 TEST(Repeats, InAnyFormatAndUnderAnyName) {
   const uint64_t fox = seed_of_prompt("a fox");
-  const Jobs table = jobs_of("id,prompt\nx,a fox\ny,a fox\n", {}, PromptFormat::kCsv);
+  const Drawn table = drawn_of("id,prompt\nx,a fox\ny,a fox\n", {}, PromptFormat::kCsv);
   EXPECT_EQ(table.seeds(), (Seeds{fox, fox + 1}));
   EXPECT_EQ(table.drawn.at(1).file_name, "y.png");
-  const Jobs lines = jobs_of(
+  const Drawn lines = drawn_of(
       "{\"prompt\":\"a fox\",\"output\":\"d/x.jpg\"}\n{\"caption\":\"a "
       "fox\",\"n\":2,\"id\":\"y\"}\n",
       {}, PromptFormat::kJsonLines);
@@ -71,8 +68,8 @@ TEST(Repeats, InAnyFormatAndUnderAnyName) {
 // Other settings make another picture of the same seed: no repeat.
 TEST(Repeats, AreOfPromptAndSettings) {
   const uint64_t fox = seed_of_prompt("a fox");
-  EXPECT_EQ(jobs_of("a fox\na fox --cfg 4\na fox --temp 0.5\na fox --negative_prompt x\n"
-                    "a fox --cfg 4\n")
+  EXPECT_EQ(drawn_of("a fox\na fox --cfg 4\na fox --temp 0.5\na fox --negative_prompt x\n"
+                     "a fox --cfg 4\n")
                 .seeds(),
             (Seeds{fox, fox, fox, fox, fox + 1}));
 }
@@ -81,12 +78,12 @@ TEST(Repeats, AreOfPromptAndSettings) {
 TEST(Repeats, StepAsideForSeedsThatWereSaid) {
   const JobOptions given{.seed = 1};
   EXPECT_EQ(
-      jobs_of("a fox --seed 1\na fox --seed 2\na fox\na fox --seed 3\na fox\n", given).seeds(),
+      drawn_of("a fox --seed 1\na fox --seed 2\na fox\na fox --seed 3\na fox\n", given).seeds(),
       (Seeds{1, 2, 3, 4}));
 }
 
 TEST(Repeats, WithTheSameSeedAreListedNotDrawn) {
-  const Jobs all = jobs_of("a fox --seed 7\na fox --seed 7 --count 2\na fox --seed 8\n");
+  const Drawn all = drawn_of("a fox --seed 7\na fox --seed 7 --count 2\na fox --seed 8\n");
   EXPECT_EQ(all.seeds(), (Seeds{7, 8}));
   ASSERT_EQ(all.repeats.size(), 2u);
   EXPECT_EQ(all.repeats[0].file_name, all.drawn[0].file_name);
@@ -94,7 +91,7 @@ TEST(Repeats, WithTheSameSeedAreListedNotDrawn) {
   EXPECT_EQ(all.repeats[0].line, 2);
   EXPECT_EQ(all.repeats[1].drawn_index, all.drawn[1].index);
   // Under another name it is a file of its own.
-  const Jobs named = jobs_of("a fox --seed 7 --id x\na fox --seed 7 --id y\n");
+  const Drawn named = drawn_of("a fox --seed 7 --id x\na fox --seed 7 --id y\n");
   EXPECT_EQ(named.drawn.size(), 2u);
   EXPECT_EQ(named.drawn[0].key, named.drawn[1].key);
 }
@@ -104,13 +101,13 @@ TEST(Repeats, UnderPatterns) {
   const uint64_t fox = seed_of_prompt("a fox");
   const std::string equal = "a fox --id x\na fox --id x\n";
   const auto jobs = [](const std::string& text, const std::string& pattern) {
-    return jobs_of(text, {.name = pattern});
+    return drawn_of(text, {.name = pattern});
   };
   for (const char* apart : {"{index}.png", "{seed}.png", "{id}-{index}.png", "{id}-{seed}.png"}) {
     EXPECT_EQ(jobs(equal, apart).seeds(), (Seeds{fox, fox + 1})) << apart;
   }
   EXPECT_EQ(jobs(equal, "{id}/{number:04}.png").repeats.size(), 1u);
-  const Jobs clash = jobs(equal, "{slug}.png");
+  const Drawn clash = jobs(equal, "{slug}.png");
   EXPECT_EQ(clash.seeds(), Seeds{fox});
   ASSERT_EQ(clash.bad.size(), 1u);
   EXPECT_NE(clash.bad[0].reason.find("already gives a picture named \"a-fox.png\""),
@@ -119,7 +116,7 @@ TEST(Repeats, UnderPatterns) {
 
   const auto outputs = [](const std::string& output) {
     const std::string line = "{\"prompt\":\"a fox\",\"output\":\"" + output + "\"}\n";
-    return jobs_of(line + line, {}, PromptFormat::kJsonLines);
+    return drawn_of(line + line, {}, PromptFormat::kJsonLines);
   };
   EXPECT_EQ(outputs("{seed}.png").seeds(), (Seeds{fox, fox + 1}));
   EXPECT_EQ(outputs("{line}.png").seeds(), (Seeds{fox, fox + 1}));
@@ -129,12 +126,12 @@ TEST(Repeats, UnderPatterns) {
 // Prompt and negative prompt as they are drawn.
 TEST(Repeats, OfFilledInTemplates) {
   const JobOptions options{.seed = 1, .expand = true, .combinatorial = true};
-  const Jobs all = jobs_of(
+  const Drawn all = drawn_of(
       "a {fox|cat} --negative_prompt {x|y}\na fox --negative_prompt y\na fox --negative_prompt z\n",
       options);
   EXPECT_EQ(all.seeds(), (Seeds{1, 2, 3, 4, 1, 1}));
-  const Jobs again =
-      jobs_of("a {fox|cat} --negative_prompt {x|y}\na fox --negative_prompt y --seed 2\n", options);
+  const Drawn again = drawn_of(
+      "a {fox|cat} --negative_prompt {x|y}\na fox --negative_prompt y --seed 2\n", options);
   EXPECT_EQ(again.repeats.size(), 1u);
 }
 
@@ -164,8 +161,8 @@ TEST(Repeats, OverSeveralFiles) {
 // Who asks for the same file again asks for no other picture.
 TEST(Repeats, OfANameThatIsAskedForAgain) {
   const uint64_t fox = seed_of_prompt("a fox");
-  const Jobs all =
-      jobs_of("a fox --id x\na fox --id y\na fox --id x\na fox --id y\na fox\na fox --id Y\n");
+  const Drawn all =
+      drawn_of("a fox --id x\na fox --id y\na fox --id x\na fox --id y\na fox\na fox --id Y\n");
   EXPECT_EQ(all.seeds(), (Seeds{fox, fox + 1, fox + 2}));
   EXPECT_EQ(all.repeats.size(), 2u);
   EXPECT_EQ(all.bad.size(), 1u) << "Y.png would be y.png on some disks";
@@ -176,7 +173,7 @@ TEST(Repeats, OfANameThatIsAskedForAgainWithMore) {
   const uint64_t fox = seed_of_prompt("a fox");
   const std::string lines =
       "a fox --id x --count 2\na fox --id y\na fox --id x --count 4\na fox --id z\n";
-  const Jobs all = jobs_of(lines + "a fox --id x --count 5\n");
+  const Drawn all = drawn_of(lines + "a fox --id x --count 5\n");
   EXPECT_EQ(all.seeds(), (Seeds{fox, fox + 1, fox + 2, fox + 3, fox + 4, fox + 5, fox + 6}));
   EXPECT_EQ(all.repeats.size(), 6u);
   EXPECT_TRUE(all.bad.empty()) << all.bad.front().reason;
@@ -190,21 +187,21 @@ TEST(Repeats, OfANameThatIsAskedForAgainWithMore) {
 
 TEST(Repeats, OfTemplates) {
   JobOptions options{.expand = true};
-  const auto prompts = [](const Jobs& jobs) {
+  const auto prompts = [](const Drawn& jobs) {
     std::vector<std::string> found;
     for (const PictureJob& job : jobs.drawn) found.push_back(job.request.prompt);
     return found;
   };
   const std::string line = "a {red|blue|green} fox --count 5\n";
-  const Jobs twice = jobs_of(line + line, options);
-  const Jobs once = jobs_of("a {red|blue|green} fox --count 10\n", options);
+  const Drawn twice = drawn_of(line + line, options);
+  const Drawn once = drawn_of("a {red|blue|green} fox --count 10\n", options);
   EXPECT_EQ(twice.seeds(), once.seeds());
   EXPECT_EQ(prompts(twice), prompts(once));
 
   options.combinatorial = true;
   options.seed = 1;
   // Templates that come out equal: a red fox of seed 1 is there before.
-  const Jobs all = jobs_of("a red fox\na {red|blue} fox\na {red|blue} fox\n", options);
+  const Drawn all = drawn_of("a red fox\na {red|blue} fox\na {red|blue} fox\n", options);
   EXPECT_EQ(prompts(all), (std::vector<std::string>{"a red fox", "a red fox", "a blue fox",
                                                     "a red fox", "a blue fox"}));
   std::set<std::pair<std::string, uint64_t>> distinct;
@@ -225,17 +222,17 @@ TEST(Repeats, AMillionEqualLinesAreAMillionPictures) {
 
 TEST(Repeats, SeedsNeverWrap) {
   const std::string last = std::to_string(kLargestSeed);
-  const Jobs all = jobs_of("a --seed " + last + "\nb --seed " + last + " --count 2\n");
+  const Drawn all = drawn_of("a --seed " + last + "\nb --seed " + last + " --count 2\n");
   EXPECT_EQ(all.seeds(), (Seeds{kLargestSeed}));
   ASSERT_EQ(all.bad.size(), 1u);
   EXPECT_NE(all.bad[0].reason.find("go past the largest one; take a seed up to "
                                    "18446744073709551614"),
             std::string::npos)
       << all.bad[0].reason;
-  const Jobs given = jobs_of("a\na\n", {.seed = kLargestSeed});
+  const Drawn given = drawn_of("a\na\n", {.seed = kLargestSeed});
   EXPECT_EQ(given.drawn.size(), 1u);
   EXPECT_EQ(given.bad.size(), 1u) << "there is no seed left for another picture";
-  const Jobs judged = jobs_of("a --seed 18446744073709551613\n", {.best_of = 4});
+  const Drawn judged = drawn_of("a --seed 18446744073709551613\n", {.best_of = 4});
   EXPECT_EQ(judged.bad.size(), 1u);
 }
 
@@ -243,22 +240,22 @@ TEST(Repeats, ASeedOfMinusOneIsRandomButTheDirectorysOwn) {
   JobOptions options{.seed = 5};
   const std::string text = "a fox --seed -1\na fox --seed -1 --count 2\na cat\n";
   options.random_base = [](const PictureJob&) { return 12345; };
-  const Seeds seeds = jobs_of(text, options).seeds();
+  const Seeds seeds = drawn_of(text, options).seeds();
   ASSERT_EQ(seeds.size(), 4u);
   EXPECT_EQ(seeds[3], 5u);
   EXPECT_NE(seeds[0], seed_of_prompt("a fox"));
   EXPECT_EQ(std::set(seeds.begin(), seeds.end()).size(), 4u);
-  EXPECT_EQ(jobs_of(text, options).seeds(), seeds);
+  EXPECT_EQ(drawn_of(text, options).seeds(), seeds);
   options.random_base = [](const PictureJob&) { return 54321; };
-  EXPECT_NE(jobs_of(text, options).seeds()[0], seeds[0]);
+  EXPECT_NE(drawn_of(text, options).seeds()[0], seeds[0]);
   options.random_base = [](const PictureJob& as_before) {
     EXPECT_EQ(as_before.request.seed, seed_of_prompt("a fox"));
     return 0;
   };
-  EXPECT_EQ(jobs_of(text, options).seeds()[0], seed_of_prompt("a fox")) << "as it was before";
+  EXPECT_EQ(drawn_of(text, options).seeds()[0], seed_of_prompt("a fox")) << "as it was before";
   options.random_seed = true;
   options.random_base = [](const PictureJob&) { return 12345; };
-  EXPECT_NE(jobs_of(text, options).seeds()[3], 5u);
+  EXPECT_NE(drawn_of(text, options).seeds()[3], 5u);
 }
 
 }  // namespace
