@@ -327,8 +327,8 @@ class Batch {
     watch.note(summary_of(counts, seconds));
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
       watch.note(
-          fmt::format("{} pictures of earlier runs, which nothing in {} asks for now, "
-                      "stay there and are listed; --fresh removes them",
+          fmt::format("{} pictures of earlier runs that {} no longer asks for stay there and are "
+                      "listed; --fresh removes them",
                       others, source_.name()));
     }
     if (failed > 0) watch.note("what failed is in " + quote(store.errors_path()));
