@@ -1,6 +1,10 @@
 // The stop flag and the way out for the impatient.
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "tools/bifrons/signals.h"
 
@@ -19,6 +23,31 @@ TEST(StopSignalsDeathTest, FirstAsksSecondInterruptStops) {
         raise(SIGINT);
       },
       ::testing::ExitedWithCode(130), "");
+}
+
+// Line editing switches echo off while it waits.
+TEST(StopSignals, TheSecondInterruptGivesTheTerminalBack) {
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    install_stop_signals();
+    termios raw = {};
+    tcgetattr(STDIN_FILENO, &raw);
+    raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
+    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    raise(SIGINT);
+    raise(SIGINT);
+    _exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  termios left = {};
+  ASSERT_EQ(tcgetattr(terminal, &left), 0);
+  EXPECT_NE(left.c_lflag & ECHO, 0u);
+  EXPECT_NE(left.c_lflag & ICANON, 0u);
+  close(terminal);
 }
 
 TEST(StopSignalsDeathTest, IgnoredSignalsStayIgnored) {

@@ -28,10 +28,17 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 bool has_terminal = false;  // stdin, with these settings when the program began
 termios terminal;
 
+void restore_terminal() {  // line editing may have changed it
+  if (!has_terminal) return;
+  signal(SIGTTOU, SIG_IGN);
+  tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+}
+
 void on_stop_signal(int signal_number) {
   if (stop.exchange(true)) {
-    if (signal_number == SIGINT) _exit(kExitOfSecondInterrupt);
-    return;
+    if (signal_number != SIGINT) return;
+    restore_terminal();
+    _exit(kExitOfSecondInterrupt);
   }
   const int error_number = errno;
   const itimerval once{.it_interval = {0, 0}, .it_value = {0, kPatience}};
@@ -40,10 +47,7 @@ void on_stop_signal(int signal_number) {
 }
 
 void on_end_of_patience(int) {
-  if (has_terminal) {  // line editing may have changed them
-    signal(SIGTTOU, SIG_IGN);
-    tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
-  }
+  restore_terminal();
   constexpr std::string_view kSentence = "bifrons: stopped\n";
   // A stderr that does not listen is no reason to stay.
   if (write(STDERR_FILENO, kSentence.data(), kSentence.size()) < 0) errno = 0;
