@@ -47,9 +47,11 @@ PublishedTensors::PublishedTensors(const Checkpoint& checkpoint) : checkpoint_(c
   std::string_view prefix = prefixes[0];
   const bool own = prefix.empty() || (hugging_face_ && prefix == kInner);
   if (!own && prefixes.size() > 1) {
-    throw Error(ErrorKind::kData,
-                fmt::format("the weights hold two models, one under {} and one under {}; keep one",
-                            quote(prefix, 80), quote(prefixes[1], 80)));
+    throw Error(
+        ErrorKind::kData,
+        fmt::format("{}: the weights hold two models, one under {} and one under {}; keep "
+                    "one",
+                    quote(checkpoint.directory()), quote(prefix, 80), quote(prefixes[1], 80)));
   }
   if (hugging_face_) {
     bare_inner_ = !prefix.ends_with(kInner);

@@ -29,6 +29,7 @@ struct Checkpoint::State {
     std::optional<size_t> copy;  // index into copies, which is read in place of the file
   };
 
+  std::string directory;
   std::vector<std::string> names;  // of files
   std::vector<File> files;
   std::vector<std::vector<Checksum>> checksums;  // of each file
@@ -138,6 +139,7 @@ Checkpoint Checkpoint::open(const std::string& directory_path) {
     const Directory directory = Directory::open(directory_path);
     const WeightFiles weights = find_weight_files(directory);
     auto state = std::make_unique<State>();
+    state->directory = directory_path;
     state->names = weights.files;
     std::vector<Container> containers;
     for (const std::string& name : weights.files) {
@@ -166,6 +168,7 @@ Checkpoint::~Checkpoint() = default;
 
 std::span<const StoredTensor> Checkpoint::tensors() const { return state_->tensors; }
 std::span<const SkippedTensor> Checkpoint::skipped() const { return state_->skipped; }
+const std::string& Checkpoint::directory() const { return state_->directory; }
 std::vector<std::string> Checkpoint::files() const { return state_->names; }
 
 const StoredTensor* Checkpoint::find(std::string_view name) const {

@@ -58,6 +58,8 @@ class Checkpoint {
   // Reads whole files and compares the checksums written in them, on `threads` threads; returns how
   // many there were (none in safetensors). Throws Error (data) naming a span that differs.
   int64_t verify_checksums(int threads = 1) const;
+  // As open() was given it.
+  const std::string& directory() const;
   // Files that were opened, relative to the directory.
   std::vector<std::string> files() const;
 

@@ -103,6 +103,7 @@ TEST_F(ModelForms, PrefixesOfWrappersAreLookedThrough) {
   EXPECT_EQ(fault(), "");  // a copy beside the model itself
   rename(
       [&](const std::string& name) { return name.starts_with("ema.") ? name : "module." + name; });
+  EXPECT_TRUE(fault().starts_with("\"" + directory_.path().string() + "\": ")) << fault();
   EXPECT_NE(fault().find("two models, one under \"ema.\" and one under \"module.\""),
             std::string::npos)
       << fault();
