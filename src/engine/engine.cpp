@@ -104,6 +104,7 @@ Engine Engine::open(const EngineOptions& options) {
                     quote(options.model), s->tokenizer->size(), s->config.transformer.vocabulary));
   }
   const Checkpoint checkpoint = Checkpoint::open(options.model);
+  check_model(s->config, checkpoint, options.model);  // files may be large: whose, comes first
   // Verified before any drawing, because torch does not verify the checksums that it writes.
   checkpoint.verify_checksums(threads_for(options.threads));
   OpenDevice opened = open_device(options.device, options.threads, false, options.pdl);

@@ -17,17 +17,30 @@ DType weights_dtype(const PublishedTensors& published, const std::string& direct
               fmt::format("{}: {} is missing: not a Janus model", quote(directory), name));
 }
 
+namespace {
+
+void check_model(Model& model, const PublishedTensors& published, const Config& config,
+                 const std::string& directory) {
+  TensorList needed;
+  model.visit_weights(needed);
+  check_tensors(published, needed.tensors(), directory);
+  check_surplus(config, published, directory);
+}
+
+}  // namespace
+
+void check_model(const Config& config, const Checkpoint& checkpoint, const std::string& directory) {
+  const PublishedTensors published(checkpoint);
+  Model model(config, activation_for(weights_dtype(published, directory)));
+  check_model(model, published, config, directory);
+}
+
 std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,
                                   const Checkpoint& checkpoint, const std::string& directory) {
   const PublishedTensors published(checkpoint);
   const DType activation = activation_for(weights_dtype(published, directory));
   auto model = std::make_unique<Model>(config, activation);
-
-  TensorList needed;
-  model->visit_weights(needed);
-  check_tensors(published, needed.tensors(), directory);
-  check_surplus(config, published, directory);
-
+  check_model(*model, published, config, directory);
   {
     WeightLoader loader(backend, published, activation);
     visit(model->transformer.weights(), config.transformer, loader);

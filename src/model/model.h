@@ -46,6 +46,10 @@ inline DType activation_for(DType weights) {
 // absent.
 DType weights_dtype(const PublishedTensors& published, const std::string& directory);
 
+// Compares names and shapes of all tensors that drawing needs with the config; reads no weights.
+// Throws Error (data).
+void check_model(const Config& config, const Checkpoint& checkpoint, const std::string& directory);
+
 // Checks every tensor against the config, then loads the weights that drawing needs. The VQ decoder
 // goes to `decoding`, which may be the same backend. Throws Error (data).
 std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Config& config,

@@ -83,5 +83,25 @@ TEST_F(Damage, AFlippedBitInATorchFileIsFound) {
   }
 }
 
+// Checksums take as long as the files are, also where those are the holes of a sparse file.
+TEST_F(Damage, NamesAndShapesComeBeforeChecksums) {
+  for (const char* name : {"model.safetensors", "config.json"}) fs::remove(directory_ / name);
+  for (const char* name : {"config.json", "pytorch_model.bin", "tokenizer.json"}) {
+    fs::copy_file(golden::directory() + "wide-head/" + name, directory_ / name,
+                  fs::copy_options::overwrite_existing);
+  }
+  std::string bytes = directory_.read("pytorch_model.bin");
+  char& middle = bytes[bytes.size() / 2];
+  middle = static_cast<char>(middle ^ 1);
+  directory_.write("pytorch_model.bin", bytes);
+  ASSERT_NE(fault().find("checksum"), std::string::npos) << fault();
+  auto config = nlohmann::json::parse(directory_.read("config.json"));
+  auto& layers = config["language_config"]["num_hidden_layers"];
+  layers = layers.get<int>() + 1;
+  directory_.write("config.json", config.dump());
+  EXPECT_EQ(fault().find("checksum"), std::string::npos) << fault();
+  EXPECT_NE(fault().find("is missing"), std::string::npos) << fault();
+}
+
 }  // namespace
 }  // namespace bifrons::testing
