@@ -62,6 +62,20 @@ TEST(Settings, ComeBackExactly) {
   for (char c : metadata.settings) EXPECT_TRUE(c >= 0x20 && c < 0x7f);  // fits any carrier
 }
 
+// What can be drawn can be drawn again.
+TEST(Settings, ControlCharactersOfAPromptComeBack) {
+  DrawRequest request = full_request();
+  request.prompt = "a\x01\x1b[31m fox\x7f\r\xc2\x85";
+  request.negative_prompt = "\x07";
+  const Settings settings =
+      settings_of_picture(describe(request, RopeMode::kF32, toy_model(), "cpu"), "x");
+  EXPECT_EQ(settings.prompt, request.prompt);
+  EXPECT_EQ(settings.negative_prompt, request.negative_prompt);
+  request.prompt.push_back('\0');
+  EXPECT_THROW(settings_of_picture(describe(request, RopeMode::kF32, toy_model(), "cpu"), "x"),
+               Error);
+}
+
 TEST(Settings, ThreadsLeaveNoTrace) {
   const DrawRequest request = full_request();
   EXPECT_EQ(describe(request, RopeMode::kF32, toy_model(), "cpu avx2, 2 threads").settings,
