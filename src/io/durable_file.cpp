@@ -127,6 +127,14 @@ bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> b
   return true;
 }
 
+void sweep_part(const std::filesystem::path& path) {
+  if (!is_there(path.parent_path() / part_name(path))) return;
+  try {
+    const Part taken_over(path);
+  } catch (const Error&) {  // in use, or not a file of ours
+  }
+}
+
 void check_writable(const std::filesystem::path& path) {
   refuse_obstacles(path);
   const Part part(path);

@@ -17,6 +17,9 @@ enum class IfExists { kReplace, kRefuse };
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
                    IfExists if_exists);
 
+// Removes the part of `path` that a killed process left. One that is being written stays.
+void sweep_part(const std::filesystem::path& path);
+
 // Throws the Error for what stands at `path` and may not be replaced, without writing anything.
 void refuse_obstacles(const std::filesystem::path& path);
 

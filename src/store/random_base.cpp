@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
+#include <filesystem>
 #include <random>
+#include <string_view>
+#include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
@@ -17,6 +21,8 @@
 
 namespace bifrons {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr int64_t kLargestFile = 1000;
 
@@ -60,6 +66,21 @@ uint64_t keep_random_base(const std::string& directory, uint64_t wanted) {
   if (error_number != 0) fail_to_write(path, error_number);
   sync_directory(directory + "/.bifrons");
   return read_random_base(directory).value_or(wanted);
+}
+
+void sweep_random_base(const std::string& directory, bool alone) {
+  constexpr time_t kOldSeconds = 3600;
+  constexpr std::string_view kPrefix = "random.json.";
+  std::error_code error;  // what cannot be listed or removed harms nobody
+  for (fs::directory_iterator at(directory + "/.bifrons", error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    const bool ours = name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
+                      name.find_first_not_of("0123456789abcdef", kPrefix.size()) == name.npos;
+    const auto status = ours ? status_of(at->path().string()) : std::nullopt;
+    if (!status || !S_ISREG(status->st_mode)) continue;
+    if (alone || status->st_mtime < time(nullptr) - kOldSeconds) unlink(at->path().c_str());
+  }
 }
 
 uint64_t new_random_base() {

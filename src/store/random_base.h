@@ -18,6 +18,10 @@ uint64_t keep_random_base(const std::string& directory, uint64_t wanted);
 // A random one.
 uint64_t new_random_base();
 
+// Removes what killed processes left on the way to it. `alone`: no other process writes to the
+// directory, so that all of it is such; else what is older than an hour.
+void sweep_random_base(const std::string& directory, bool alone);
+
 // Throws Error (cannot write).
 void remove_random_base(const std::string& directory);
 

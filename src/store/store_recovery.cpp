@@ -127,6 +127,12 @@ void Store::sweep_parts() {
     if (unlink(part.c_str()) != 0) fail_to_write(part, errno);
   }
   if (error) fail_to_write(parts, error.value());
+  for (const std::string& whole :
+       {manifest_path(), run_path(options_.directory, options_.shard, options_.shards),
+        options_.directory + "/index.html"}) {
+    sweep_part(whole);
+  }
+  sweep_random_base(options_.directory, suffix_.empty());
 }
 
 // The writer of the whole batch also removes the shards' pictures, a shard only its own.

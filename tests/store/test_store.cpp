@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -48,6 +49,36 @@ TEST_F(StoreTest, ChangedPicturesReplaceAndTheirOldLineGoes) {
   ASSERT_EQ(listed.size(), 3u);
   const std::string manifest = read("metadata.jsonl");
   EXPECT_EQ(std::count(manifest.begin(), manifest.end(), '\n'), 3);
+}
+
+// What stands under the names that a killed writer leaves goes when the next one begins.
+TEST_F(StoreTest, LeftoversOfKilledWritersGo) {
+  fill(1);
+  const std::vector<std::string> leftovers = {".metadata.jsonl.part", ".index.html.part",
+                                              ".bifrons/.run.json.part",
+                                              ".bifrons/random.json.1a2b3c"};
+  for (const std::string& name : leftovers) write(name, "half");
+  write(".bifrons/random.json.mine", "mine");
+  write(".mine.part", "mine");
+  const Store store(options());
+  for (const std::string& name : leftovers)
+    EXPECT_FALSE(fs::exists(scratch / "out" / name)) << name;
+  EXPECT_EQ(read(".bifrons/random.json.mine"), "mine");
+  EXPECT_EQ(read(".mine.part"), "mine");
+}
+
+// Another shard may be writing what is new.
+TEST_F(StoreTest, AShardSweepsWhatIsOld) {
+  fill(1);
+  write(".bifrons/random.json.1a", "half");
+  write(".bifrons/random.json.2b", "half");
+  fs::last_write_time(scratch / "out/.bifrons/random.json.1a",
+                      fs::file_time_type::clock::now() - std::chrono::hours(2));
+  StoreOptions shard = options();
+  shard.shards = 2;
+  const Store store(shard);
+  EXPECT_FALSE(fs::exists(scratch / "out/.bifrons/random.json.1a"));
+  EXPECT_TRUE(fs::exists(scratch / "out/.bifrons/random.json.2b"));
 }
 
 TEST_F(StoreTest, GoneAndTamperedFilesAreFound) {
