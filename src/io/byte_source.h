@@ -1,4 +1,4 @@
-// What the readers of containers ask of a file: its name, its size, and bytes at an offset.
+// Random access to the bytes of a file, as the readers of weight containers need it.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,15 @@ class ByteSource {
  public:
   virtual ~ByteSource() = default;
 
-  // Ready to be shown: quoted, one line.
+  // The file name, quoted for messages, on one line.
   virtual const std::string& name() const = 0;
-  // Bytes.
+  // Size in bytes.
   virtual int64_t size() const = 0;
-  // Fills `destination` from byte `offset` on. Throws Error (data) where the bytes are not all
-  // there or cannot be read; never a signal.
+  // Fills `destination` with the bytes from `offset` on. Throws Error (data) if the bytes are not
+  // all there or cannot be read. Never raises a signal.
   virtual void read(int64_t offset, std::span<std::byte> destination) const = 0;
 
-  // `count` bytes from `offset` on.
+  // Returns `count` bytes from `offset` on.
   std::string read_text(int64_t offset, int64_t count) const {
     std::string text(static_cast<size_t>(count), '\0');
     read(offset, std::as_writable_bytes(std::span(text)));

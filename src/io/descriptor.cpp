@@ -1,4 +1,4 @@
-// A call that a signal broke off is made again; every other failure is the caller's to tell.
+// Calls interrupted by a signal (EINTR) are repeated. All other errors go to the caller.
 #include "src/io/descriptor.h"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// File descriptors: closed by themselves, written to the end, errors in words.
+// File descriptors: closing (RAII), complete writes, error texts.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace bifrons {
 
-// A file descriptor that closes itself.
+// A file descriptor that is closed by its destructor.
 class UniqueFd {
  public:
   UniqueFd() = default;
@@ -24,10 +24,11 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-// What the system calls an error number.
+// The system's text for an error number.
 std::string reason_of(int error_number);
 
-// Writes all of it, however often that takes. 0, or the error number of the write that failed.
+// Writes all bytes, in as many calls as needed. Returns 0, or the error number of the write that
+// failed.
 int write_all(int file, std::string_view bytes);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// A directory held open, and the regular files in it.
+// An open directory and the regular files in it.
 #include "src/io/directory.h"
 
 #include <dirent.h>
@@ -33,7 +33,7 @@ FileIdentity identity_of(const struct stat& status) {
           static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
-// What an entry that cannot be opened is when it is a link that leads nowhere.
+// Describes a symbolic link whose target does not exist. Returns nullopt for other entries.
 std::optional<std::string> dangling_link(int directory, const std::string& name) {
   std::array<char, 4096> target;
   const ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
@@ -81,7 +81,7 @@ Directory Directory::open(const std::string& path) {
 }
 
 std::vector<std::string> Directory::names() const {
-  // A new description, so that the position of this listing belongs to it alone.
+  // A second open file description: this listing has its own read position.
   const int copy = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : ::fdopendir(copy),
                                                     ::closedir);
@@ -107,13 +107,13 @@ bool Directory::contains(std::string_view name) const {
 File Directory::open_file(const std::string& name) const {
   check(!name.empty() && name.find_first_of(std::string_view("/\0", 2)) == std::string::npos,
         "directory: the name of a file has no slash");
-  // O_NONBLOCK: opening a pipe without a writer would wait for one. It changes nothing for the
-  // regular files that pass below.
+  // O_NONBLOCK: without it, opening a pipe that has no writer would wait. It has no effect on the
+  // regular files that are accepted below.
   UniqueFd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status {};
   if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) {
     const int code = errno;
-    const bool odd = code == ENXIO;  // a socket, or a device without a driver
+    const bool odd = code == ENXIO;  // socket, or device without a driver
     const std::string reason = odd ? "not a regular file"
                                : code != ENOENT
                                    ? system_message(code)

@@ -1,4 +1,4 @@
-// A directory held open, and the regular files in it.
+// An open directory and the regular files in it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace bifrons {
 
-// What tells that a file is still the one that was opened.
+// Identity and state of an open file, to notice later changes.
 struct FileIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
@@ -33,8 +33,8 @@ class File : public ByteSource {
   void read(int64_t offset, std::span<std::byte> destination) const override;
 
   int descriptor() const { return fd_.get(); }
-  // Throws Error (data) when size or modification time are no longer those of the opening. A file
-  // that was replaced by rename passes: the descriptor keeps the old one, whole.
+  // Throws Error (data) if size or modification time changed since the file was opened. A file that
+  // was replaced by rename passes, because the descriptor still refers to the complete old file.
   void verify_unchanged() const;
 
  private:
@@ -43,23 +43,25 @@ class File : public ByteSource {
   FileIdentity identity_;
 };
 
-// Files are opened relative to the descriptor, so that a rename of the directory or of one above it
-// cannot lead elsewhere half-way. Symbolic links are followed, because the hub's cache stores them.
+// Files are opened relative to the directory's descriptor, so renaming the directory or one of its
+// parents has no effect. Symbolic links are followed, because the cache of the Hugging Face hub
+// uses them.
 class Directory {
  public:
-  // Throws Error (missing): no such directory, or not a directory.
+  // Throws Error (missing) if `path` does not exist or is not a directory.
   static Directory open(const std::string& path);
 
   const std::string& path() const { return path_; }
   // Names of the entries, sorted, without "." and "..".
   std::vector<std::string> names() const;
-  // Whether there is an entry of that name, of whatever kind; dangling links count.
+  // Whether an entry of any kind has this name. A dangling link counts.
   bool contains(std::string_view name) const;
   // `name` has no slash. Throws Error (missing: no such file; data: empty, or not a regular file).
   File open_file(const std::string& name) const;
-  // The whole of a file of at most `max_bytes` bytes. Throws as open_file does; data if larger.
+  // Reads a whole file of at most `max_bytes` bytes. Throws as open_file does, and Error (data) if
+  // the file is larger.
   std::string read_file(const std::string& name, int64_t max_bytes) const;
-  // `name` as shown in messages: directory and name, quoted.
+  // Directory and `name` for messages, quoted.
   std::string shown(std::string_view name) const;
 
  private:

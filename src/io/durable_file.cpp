@@ -1,4 +1,4 @@
-// Temporary name, fsync, rename, fsync of the directory.
+// Writes a temporary file, syncs it, renames it and syncs the directory.
 #include "src/io/durable_file.h"
 
 #include <fcntl.h>
@@ -29,9 +29,10 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-// Of a name so long that ".part" might not fit any more only a hash is left (FNV-1a).
+// Name of the temporary file. If the name is so long that ".part" might not fit, a hash of it
+// (FNV-1a) is used instead.
 std::string part_name(const std::filesystem::path& path) {
-  constexpr size_t kLongestKept = 100, kLongestPath = 4000;  // bytes; limits are 255 and 4095
+  constexpr size_t kLongestKept = 100, kLongestPath = 4000;  // bytes; the limits are 255 and 4095
   const std::string name = path.filename().string();
   if (name.size() <= kLongestKept && path.native().size() <= kLongestPath) {
     return "." + name + ".part";
@@ -39,13 +40,14 @@ std::string part_name(const std::filesystem::path& path) {
   return fmt::format(".{:016x}.part", fnv1a(name));
 }
 
-// The locked `.part` file of one path. Gone again when it goes out of scope, unless renamed.
+// The locked `.part` file of a path. The destructor removes it unless it was renamed.
 class Part {
  public:
   explicit Part(const std::filesystem::path& path)
       : path_(path), part_(path.parent_path() / part_name(path)) {
-    // A part left by a killed process is taken over. After locking, the name must still mean the
-    // file we hold: its former owner may just have renamed it to a finished picture.
+    // A `.part` file that a killed process left is reused. After locking, the name must still refer
+    // to the locked file: the process that held the lock may just have renamed it to the final
+    // name.
     for (int attempt = 0; attempt < 100; ++attempt) {
       file_ = open(part_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
       if (file_ < 0) fail(path_, reason_of(errno));
@@ -79,7 +81,7 @@ class Part {
     if (fsync(file_) != 0) fail(path_, reason_of(errno));
   }
 
-  // False when `path` exists and may not be replaced.
+  // Returns false if `path` exists and must not be replaced.
   bool rename_to_path(IfExists if_exists) {
     int result = 0;
     if (if_exists == IfExists::kReplace) {
@@ -107,12 +109,12 @@ class Part {
 
 }  // namespace
 
-// What would make the rename fail, or take away what is no regular file: a device or a pipe, or a
-// link to one such as /dev/stdout. Any other link is replaced and never followed.
+// Refuses what would make the rename fail, and what the rename must not remove: a device, a pipe,
+// or a link to one such as /dev/stdout. Every other link is replaced and not followed.
 void refuse_obstacles(const std::filesystem::path& path) {
   if (leads_to_directory(path)) fail(path, "it is a directory");
   if (const int obstacle = obstacle_at(path); obstacle != 0) fail(path, reason_of(obstacle));
-  std::error_code error;  // nothing there, or a loop of links, which is replaced
+  std::error_code error;  // no such file, or a loop of links, which is replaced
   const auto status = std::filesystem::status(path, error);
   if (exists(status) && !is_regular_file(status)) fail(path, "it is not a regular file");
 }

@@ -1,4 +1,4 @@
-// Files that are either whole or not there, whatever happens while they are written.
+// Atomic, durable file writes: a file is complete or does not exist, whatever interrupts the write.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +9,22 @@ namespace bifrons {
 
 enum class IfExists { kReplace, kRefuse };
 
-// Writes `.<name>.part` (of a long name: a hash of it) beside `path`, syncs it, renames it to
-// `path` and syncs the directory. A symbolic link at `path` is replaced, not followed; a device,
-// pipe or directory is refused. On any failure the part is removed and Error (cannot write) names
-// the file and the reason. With kRefuse an existing file is left untouched and the answer is false,
-// even when it appears at the last moment; otherwise the answer is true.
+// Writes the temporary file `.<name>.part` (a hash for a long name) next to `path`, syncs it,
+// renames it to `path` and syncs the directory. A symbolic link at `path` is replaced and not
+// followed. A device, pipe or directory is refused. On failure the temporary file is removed, and
+// Error (cannot write) names the file and the reason. With kRefuse an existing file is not changed
+// and the result is false, even if the file appears just before the rename. Otherwise the result is
+// true.
 bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> bytes,
                    IfExists if_exists);
 
 // Removes the part of `path` that a killed process left. One that is being written stays.
 void sweep_part(const std::filesystem::path& path);
 
-// Throws the Error for what stands at `path` and may not be replaced, without writing anything.
+// Throws the Error that write_durably() would throw because of what is at `path`. Writes nothing.
 void refuse_obstacles(const std::filesystem::path& path);
 
-// Makes and removes the part that write_durably() would write: throws the same Error, early.
+// Creates and removes the temporary file of write_durably(), so the same Error is thrown early.
 void check_writable(const std::filesystem::path& path);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// stat() comes before open() only to name a socket; what was opened is looked at again.
+// stat() before open() is only needed to recognise a socket. The opened file is checked again.
 #include "src/io/input_file.h"
 
 #include <fcntl.h>
@@ -15,7 +15,8 @@
 namespace bifrons {
 namespace {
 
-// Descriptors by name: at the other end of such a pipe somebody is writing already.
+// Whether `path` names an open descriptor, as a shell passes it. Another process already writes to
+// such a pipe.
 bool is_handed_over(std::string_view path) {
   return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
 }
@@ -30,7 +31,7 @@ bool is_null_device(const struct stat& status) {
                                                               : ", not a regular file or pipe"));
 }
 
-// Reads of it wait for data from here on.
+// Clears O_NONBLOCK: later reads wait for data.
 void wait_for_data(const UniqueFd& fd) {
   const int flags = fcntl(fd.get(), F_GETFL);
   if (flags >= 0) fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
@@ -41,8 +42,8 @@ void wait_for_data(const UniqueFd& fd) {
 InputFile open_input(const std::string& path, InputKind kind, bool (*stopped)()) {
   struct stat before = {};
   const bool known = stat(path.c_str(), &before) == 0;
-  if (known && S_ISSOCK(before.st_mode)) refuse(path, before, kind);  // open() says less of it
-  // O_NONBLOCK: a pipe without a writer would make open() wait for one.
+  if (known && S_ISSOCK(before.st_mode)) refuse(path, before, kind);  // open() only gives ENXIO
+  // O_NONBLOCK: without it, open() would wait for the writer of a pipe.
   InputFile file;
   while (true) {
     file.fd = UniqueFd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));

@@ -1,4 +1,4 @@
-// Files that a user names to be read: opened without waiting, and refused by kind and size.
+// Input files named by the user: opened without waiting, checked for kind and size.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +8,20 @@
 
 namespace bifrons {
 
-// What may stand in the place of a regular file.
+// Which kinds of files are accepted besides a regular file.
 enum class InputKind {
-  kFile,   // a pipe only where a shell handed it over: /dev/stdin, /dev/fd/N, as of <(command)
-  kLines,  // any pipe, be there a writer or not yet; /dev/null
+  kFile,   // a pipe only if a shell passed it: /dev/stdin, /dev/fd/N, as of <(command)
+  kLines,  // every pipe, with or without a writer; /dev/null
 };
 
 struct InputFile {
   UniqueFd fd;
-  int64_t bytes = -1;  // of a regular file; -1: a pipe, unknown
+  int64_t bytes = -1;  // size of a regular file; -1 for a pipe
 };
 
-// Symbolic links are followed. Throws Error: missing when it cannot be opened, data when it is a
-// directory, a device, a socket or a pipe that is not allowed, interrupted when `stopped` says so
-// after a signal broke off the waiting.
+// Symbolic links are followed. Throws Error: missing if the file cannot be opened; data for a
+// directory, a device, a socket or a pipe that is not accepted; interrupted if `stopped` returns
+// true after a signal interrupted the wait.
 InputFile open_input(const std::string& path, InputKind kind, bool (*stopped)());
 
 }  // namespace bifrons

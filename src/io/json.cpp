@@ -1,4 +1,4 @@
-// A tree of JSON values, asked for what they should be.
+// JSON values with checked access.
 #include "src/io/json.h"
 
 #include <fmt/format.h>

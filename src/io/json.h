@@ -1,5 +1,5 @@
-// Untrusted JSON: bounded before it is parsed, and asked for values with a sentence when they are
-// not what they should be.
+// Untrusted JSON: size limits are checked before parsing. Access to a value of the wrong kind
+// throws an error that names the field.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +15,20 @@ namespace bifrons {
 
 struct JsonLimits {
   int64_t bytes = 32 << 20;    // of text
-  int depth = 16;              // of arrays and objects within each other
-  int64_t values = 4'000'000;  // of all kinds, names not counted
+  int depth = 16;              // nesting of arrays and objects
+  int64_t values = 4'000'000;  // of all kinds; names are not counted
 };
 
-// One value and all below it. Integers without sign, fraction and exponent are kept exactly up to
-// 2^64 - 1; all other numbers are reals, apart from negative integers above -2^63.
+// A JSON value with all values below it. Integers without sign, fraction and exponent are exact up
+// to 2^64 - 1, and negative integers down to -2^63. All other numbers are doubles.
 class Json {
  public:
   using Array = std::vector<Json>;
   using Member = std::pair<std::string, Json>;
   struct Object;
 
-  // Throws Error (data) "<name>: <reason>": too large or too deep (found before parsing), not JSON,
-  // a name twice in an object ("a" and "\u0061" are one name).
+  // Throws Error (data) "<name>: <reason>": too large or too deep (checked before parsing), not
+  // JSON, or a duplicate name in an object ("a" and "\u0061" are the same name).
   static Json parse(std::string_view text, const std::string& name, const JsonLimits& limits = {});
 
   Json();  // null
@@ -40,23 +40,23 @@ class Json {
   bool is_string() const { return std::holds_alternative<std::string>(value_); }
   bool is_array() const { return std::holds_alternative<std::unique_ptr<Array>>(value_); }
   bool is_object() const { return std::holds_alternative<std::unique_ptr<Object>>(value_); }
-  // What it is, for messages: "null", "a string", ...
+  // The kind of the value for messages: "null", "a string", ...
   std::string_view kind() const;
 
-  // The member of that name; nullptr when there is none, or when this is no object.
+  // The member with this name; nullptr if there is none, or if the value is not an object.
   const Json* find(std::string_view name) const;
 
-  // The value itself, or Error (data) "<where> is <kind>, not <what was asked for>"; `where` names
-  // file and field.
+  // These return the value, or throw Error (data) "<where> is <kind>, not <expected kind>". `where`
+  // names file and field.
   std::span<const Json> items(std::string_view where) const;      // of an array
   std::span<const Member> members(std::string_view where) const;  // of an object, in file order
   const std::string& text(std::string_view where) const;
   bool boolean(std::string_view where) const;
-  int64_t unsigned_integer(std::string_view where) const;  // 0 to 2^63 - 1, written as such
+  int64_t unsigned_integer(std::string_view where) const;  // 0 to 2^63 - 1, without a sign
   double real(std::string_view where) const;               // any number; finite
   bool is_number() const { return kind() == "a number"; }
 
-  // Compact JSON text of it: UTF-8, numbers in the fewest digits that read back as the same.
+  // Compact JSON text in UTF-8. Numbers have the fewest digits that give the same value when read.
   std::string dump() const;
 
  private:
@@ -67,12 +67,12 @@ class Json {
   Value value_;
 };
 
-// `text`, which is UTF-8, as a JSON string in quotes. Control characters and DEL become escapes.
+// Returns UTF-8 `text` as a quoted JSON string. Control characters and DEL are escaped.
 std::string json_text(std::string_view text);
 
 struct Json::Object {
   std::vector<Member> members;   // in file order
-  std::vector<uint32_t> sorted;  // positions in `members`, by name
+  std::vector<uint32_t> sorted;  // indices into `members`, sorted by name
 };
 
 }  // namespace bifrons

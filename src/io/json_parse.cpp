@@ -1,4 +1,4 @@
-// From the text of untrusted JSON to a tree; nothing is parsed before depth and size are known.
+// Parser for untrusted JSON. Depth and size are checked before parsing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,7 +88,8 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   int64_t values_left_;
   std::string_view text_;
   Json root_;
-  // Arrays and objects that are not closed. The innermost alone grows, so the others stay put.
+  // Arrays and objects that are not closed yet. Only the innermost one grows, so pointers to the
+  // others stay valid.
   std::vector<Json*> open_;
   std::string reason_;
 };
@@ -143,7 +144,7 @@ bool JsonBuilder::end_object() {
 
 namespace {
 
-// What must not reach the parser: depth, and NUL, which nlohmann takes for the end of the text.
+// Checks before parsing: size, depth, and NUL, which nlohmann treats as the end of the text.
 std::optional<std::string> find_hazard(std::string_view text, const JsonLimits& limits) {
   if (std::cmp_greater(text.size(), limits.bytes)) {
     return fmt::format("{} bytes of JSON; at most {} are read", text.size(), limits.bytes);

@@ -9,13 +9,13 @@ struct LetterRange {
   char32_t first, last;
 };
 
-// Every `step`-th code point from first to last becomes the one at that distance.
+// Every `step`-th code point from `first` to `last` maps to the code point at this distance.
 struct LetterChange {
   char32_t first, last;
   int32_t step, distance;
 };
 
-// Letters and numbers (L*, N*) that can be seen.
+// Visible letters and numbers (L*, N*).
 inline constexpr LetterRange kNameLetters[] = {
     {0x30, 0x39},       {0x41, 0x5A},       {0x61, 0x7A},       {0xAA, 0xAA},
     {0xB2, 0xB3},       {0xB5, 0xB5},       {0xB9, 0xBA},       {0xBC, 0xBE},
@@ -203,7 +203,7 @@ inline constexpr LetterRange kNameLetters[] = {
     {0x2B820, 0x2CEA1}, {0x2CEB0, 0x2EBE0}, {0x2F800, 0x2FA1D}, {0x30000, 0x3134A},
 };
 
-// Combining marks (M*) that can be seen.
+// Visible combining marks (M*).
 inline constexpr LetterRange kNameMarks[] = {
     {0x300, 0x34E},     {0x350, 0x36F},     {0x483, 0x489},     {0x591, 0x5BD},
     {0x5BF, 0x5BF},     {0x5C1, 0x5C2},     {0x5C4, 0x5C5},     {0x5C7, 0x5C7},
@@ -281,7 +281,7 @@ inline constexpr LetterRange kNameMarks[] = {
     {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E8D0, 0x1E8D6}, {0x1E944, 0x1E94A},
 };
 
-// What shows nothing by itself.
+// Code points that are invisible by themselves.
 inline constexpr LetterRange kNameInvisible[] = {
     {0xAD, 0xAD},       {0x34F, 0x34F},     {0x61C, 0x61C},   {0x115F, 0x1160}, {0x17B4, 0x17B5},
     {0x180B, 0x180F},   {0x200B, 0x200F},   {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
@@ -289,7 +289,7 @@ inline constexpr LetterRange kNameInvisible[] = {
     {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
 };
 
-// Large letters to small ones.
+// Upper case to lower case.
 inline constexpr LetterChange kLowerLetters[] = {
     {0x41, 0x5A, 1, 32},         {0xC0, 0xD6, 1, 32},         {0xD8, 0xDE, 1, 32},
     {0x100, 0x12E, 2, 1},        {0x130, 0x130, 1, -199},     {0x132, 0x136, 2, 1},
@@ -354,7 +354,7 @@ inline constexpr LetterChange kLowerLetters[] = {
     {0x16E40, 0x16E5F, 1, 32},   {0x1E900, 0x1E921, 1, 34},
 };
 
-// What else counts as the same letter where file names ignore case.
+// Further code points that are equal where file names ignore case.
 inline constexpr LetterChange kSameLetters[] = {
     {0xB5, 0xB5, 1, 775},       {0x17F, 0x17F, 1, -268},     {0x345, 0x345, 1, 116},
     {0x3C2, 0x3C2, 1, 1},       {0x3D0, 0x3D0, 1, -30},      {0x3D1, 0x3D1, 1, -25},

@@ -1,4 +1,4 @@
-// Tables of ranges, searched by halves; what is ASCII needs none.
+// Binary search in tables of ranges. ASCII is handled without tables.
 #include "src/io/letters.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace bifrons {
 namespace {
 
-// The range that may hold `point`; nullptr when there is none.
+// The range that may contain `point`; nullptr if there is none.
 template <typename Range>
 const Range* range_of(std::span<const Range> table, char32_t point) {
   const auto behind = std::upper_bound(table.begin(), table.end(), point,

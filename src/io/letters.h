@@ -1,4 +1,4 @@
-// Letters of every script, as far as file names go.
+// Letters of all scripts, for file names.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,15 @@ namespace bifrons {
 enum class LetterKind {
   kLetter,     // or a number
   kMark,       // combines with the letter before it
-  kInvisible,  // shows nothing by itself: joiners, bidi controls, variation selectors
-  kOther,      // blanks, signs, pictographs, controls
+  kInvisible,  // invisible by itself: joiners, bidi controls, variation selectors
+  kOther,      // spaces, signs, pictographs, controls
 };
 LetterKind letter_kind(char32_t point);
 
-// The small letter of a large one; anything else as it is.
+// Lower case of `point`; `point` itself if it has none.
 char32_t lower_letter(char32_t point);
 
-// What two file names have in common that are one where case does not matter: valid UTF-8.
+// Case folding of valid UTF-8: two file names that differ only in case give the same result.
 std::string without_case(std::string_view text);
 
 }  // namespace bifrons

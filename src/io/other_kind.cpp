@@ -1,4 +1,4 @@
-// What a file is that stands where another was expected, told by how it begins.
+// Recognises a wrong file by its first bytes.
 #include "src/io/other_kind.h"
 
 #include <fmt/format.h>
@@ -30,7 +30,7 @@ constexpr std::array<Beginning, 7> kArchives{{
     {"Rar!"sv, "rar"},
 }};
 
-// What the hub and its mirrors answer in place of a file, in lower case.
+// Error texts that the Hugging Face hub and its mirrors send instead of a file, in lower case.
 constexpr std::array<std::string_view, 7> kServerErrors{
     "entry not found", "repository not found", "invalid username", "access to model",
     "not found",       "{\"error\"",           "unauthorized"};

@@ -1,4 +1,4 @@
-// What a file is that stands where another was expected, told by how it begins.
+// Recognises a wrong file by its first bytes.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,12 @@
 
 namespace bifrons {
 
-// So many bytes of a file are enough to tell.
+// Number of bytes needed to recognise a file.
 inline constexpr size_t kTellingBytes = 512;
 
-// For a file that begins with `front` and is not what it should be, which is `wanted` ("weights",
-// "JSON"): a clause to follow its name, with what to do. Nothing when it is not known.
+// `front` is the beginning of a file that is not a valid `wanted` ("weights", "JSON"). Returns a
+// clause for the message: what the file is, and what to do. The clause follows the file name.
+// Returns nullopt if the kind is unknown.
 std::optional<std::string> other_kind_of_file(std::string_view front, std::string_view wanted);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// System calls where std::filesystem has functions that throw.
+// System calls replace functions of std::filesystem that throw.
 #include "src/io/paths.h"
 
 #include <fcntl.h>

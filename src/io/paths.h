@@ -1,5 +1,5 @@
-// Questions about names, and directories made: the answers of a file system never become an
-// exception of the standard library, be the name too long, a loop of links or out of reach.
+// Path queries and creation of directories. No call throws a standard exception, even if a path is
+// too long, in a loop of links or not accessible.
 #pragma once
 
 #include <sys/types.h>
@@ -13,26 +13,26 @@
 
 namespace bifrons {
 
-// Whether `path`, links followed, is a directory. False also where that cannot be told.
+// Whether `path` is a directory; links are followed. Also false if that cannot be determined.
 bool leads_to_directory(const std::filesystem::path& path);
 
-// Whether something has that name, links not followed. False also where that cannot be told.
+// Whether `path` exists; links are not followed. Also false if that cannot be determined.
 bool is_there(const std::filesystem::path& path);
 
-// The error number that keeps the system from saying whether something has that name (too long,
-// a loop of links, a directory that may not be searched, a file in place of one); 0 when it can
-// say, be it that there is nothing.
+// The error number that prevents the check for existence (name too long, loop of links, directory
+// that may not be searched, file in place of a directory). 0 if the check works, even if nothing
+// exists at `path`.
 int obstacle_at(const std::filesystem::path& path);
 
 // `directory` without slashes at its end; "/" stays.
 std::string without_slashes(std::string directory);
 
-// `path` from the root on, without "." and "..", with links followed as far as they lead. As good
-// as can be where the current directory is gone or links go in circles.
+// Absolute path without "." and ".."; links are resolved as far as possible. Best effort if the
+// current directory was deleted or links form a loop.
 std::filesystem::path whole_path(const std::filesystem::path& path);
 
-// Makes `path` and what is missing above it, each synced into the directory that holds it, where
-// that may be read. Throws Error (cannot write).
+// Creates `path` and its missing parents. Each new directory is synced into its parent if the
+// parent is readable. Throws Error (cannot write).
 void make_directories(const std::filesystem::path& path);
 
 // fsync of a directory; nothing where it may not be read, as it cannot be opened then. Throws Error
@@ -50,9 +50,8 @@ struct RegularFile {
   std::string problem;      // why it is not open, without its name; empty when it is
 };
 
-// Opens a regular file with the flags of open(2). Never waits, as a pipe without a writer would
-// have it, and refuses everything that is not regular: a device has no end. For writing it refuses
-// a file that has hard links, before O_TRUNC, as it would change under its other names too.
+// Opens a regular file with the flags of open(2). Never waits, even for a pipe without a writer.
+// Refuses every other kind of file: a device, for example, has no end.
 RegularFile open_regular(const std::string& path, int flags);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// Makes untrusted text safe to show in one line of a terminal.
+// Makes untrusted text safe for one line of a terminal.
 #include "src/io/quote.h"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kEllipsis = "…";
 
-// Controls, and what changes the order or the visibility of the text around it.
+// Control characters, and characters that change the order or visibility of the text around them.
 bool must_escape(char32_t c) {
   const auto within = [c](char32_t low, char32_t high) { return c >= low && c <= high; };
   return c < 0x20 || within(0x7f, 0x9f) || c == 0xad || c == 0x61c || c == 0x180e ||
@@ -40,7 +40,7 @@ std::string escape(char32_t c) {
   return value <= 0xffff ? fmt::format("\\u{:04x}", value) : fmt::format("\\U{:08x}", value);
 }
 
-// Wide East Asian characters and pictographs fill two columns; a rough table is enough here.
+// East Asian wide characters and pictographs are two columns wide. An approximate table is enough.
 size_t columns_of(char32_t c) {
   const bool wide = (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
                     (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
@@ -52,10 +52,10 @@ size_t columns_of(char32_t c) {
 }  // namespace
 
 std::string quote(std::string_view text, size_t max_columns) {
-  const size_t room = max_columns < 3 ? 0 : max_columns - 3;  // two quotes and the ellipsis
+  const size_t room = max_columns < 3 ? 0 : max_columns - 3;  // for two quotes and the ellipsis
   std::string shown = "\"";
   size_t columns = 0;
-  size_t cut = shown.size();  // where the text ends if an ellipsis has to follow
+  size_t cut = shown.size();  // where the text is cut if an ellipsis must follow
   while (!text.empty()) {
     const Utf8Front next = decode_utf8(text);
     std::string piece;

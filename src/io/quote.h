@@ -1,4 +1,4 @@
-// Makes untrusted text safe to show in one line of a terminal.
+// Makes untrusted text safe for one line of a terminal.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +7,18 @@
 
 namespace bifrons {
 
-// `text` in double quotes with C0, C1, DEL, bidi and zero-width characters, quotes, backslashes and
-// invalid UTF-8 bytes written as escapes; cut to `max_columns` with an ellipsis.
+// Returns `text` in double quotes. C0, C1, DEL, bidi and zero-width characters, quotes, backslashes
+// and invalid UTF-8 bytes are written as escapes. The result is cut to `max_columns` with an
+// ellipsis.
 std::string quote(std::string_view text, size_t max_columns = 200);
 
-// The text as it is where quote() would escape nothing of it, else quote()'s, uncut both times: for
-// names that stand among others in a line.
+// Returns `text` unchanged if quote() would escape nothing, else its quoted form. The result is
+// never cut. For names in a list.
 std::string quote_if_needed(std::string_view text);
 
-// JSON text with what quote() escapes beyond ASCII written as \u escapes, and bytes that are not
-// UTF-8 as U+FFFD. A reader gets the same strings; a terminal shows them in order.
+// Returns JSON text in which the non-ASCII characters that quote() escapes are \u escapes and
+// invalid UTF-8 bytes are U+FFFD. A JSON reader gets the same strings, and a terminal shows them in
+// order.
 std::string plain_json(std::string_view json);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// SHA-256 by the book: 64 rounds over blocks of 16 big-endian words.
+// SHA-256 as in FIPS 180-4: 64 rounds over blocks of 16 big-endian words.
 #include "src/io/sha256.h"
 
 #include <fmt/format.h>
@@ -80,7 +80,7 @@ void Sha256::add(std::string_view text) { add(bytes_of(text)); }
 std::string Sha256::finish() {
   const uint64_t bits = bytes_ * 8;
   constexpr std::array<uint8_t, 64> kPadding{0x80};
-  add(std::span(kPadding).first(1 + (119 - filled_) % 64));  // up to 8 bytes before a block's end
+  add(std::span(kPadding).first(1 + (119 - filled_) % 64));  // the length needs 8 bytes more
   std::array<uint8_t, 8> length;
   for (int i = 0; i < 8; ++i) length[i] = static_cast<uint8_t>(bits >> (56 - 8 * i));
   add(length);

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) of bytes that are at hand or come in pieces.
+// SHA-256 (FIPS 180-4), also for bytes that arrive in pieces.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ class Sha256 {
  public:
   void add(std::span<const uint8_t> bytes);
   void add(std::string_view text);
-  // The digest in 64 hex digits; nothing may be added afterwards.
+  // Returns the digest as 64 hex digits. No bytes may be added afterwards.
   std::string finish();
 
  private:
@@ -22,7 +22,7 @@ class Sha256 {
   std::array<uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<uint8_t, 64> block_{};
-  size_t filled_ = 0;  // bytes of block_ that wait
+  size_t filled_ = 0;  // bytes in block_ that are not hashed yet
   uint64_t bytes_ = 0;
 };
 

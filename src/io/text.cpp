@@ -1,4 +1,4 @@
-// Control characters, spelling help, slugs and strict numbers.
+// UTF-8 checks, spelling suggestions, slugs and strict number parsing.
 #include "src/io/text.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@
 namespace bifrons {
 namespace {
 
-constexpr size_t kMostSlugLetters = 40;  // and hyphens
+constexpr size_t kMostSlugLetters = 40;  // letters and hyphens
 constexpr size_t kMostSlugBytes = 100;
 
 }  // namespace
@@ -79,11 +79,11 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
-// A letter that does not fit goes with the marks that belong to it.
+// A letter that does not fit is dropped together with its marks.
 std::string slug(std::string_view prompt) {
   std::string out;
   size_t letters = 0;
-  size_t last_letter = 0;  // where it begins
+  size_t last_letter = 0;  // where the last letter begins
   bool after_letter = false;
   while (!prompt.empty()) {
     const Utf8Front next = decode_utf8(prompt);
@@ -143,16 +143,16 @@ uint64_t parse_whole(std::string_view option, const std::string& text, uint64_t 
 
 namespace {
 
-// A decimal number as from_chars takes them, however small; nothing for anything else.
+// Parses a decimal number as from_chars does, however small. Returns nullopt for anything else.
 std::optional<double> decimal(const std::string& text) {
   double value = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
   if (result.ptr != end || text.empty()) return std::nullopt;
-  // Out of range is too near to zero as well as too large, and only strtod() tells which.
+  // "Out of range" means too small or too large; only strtod() distinguishes the two.
   if (result.ec == std::errc::result_out_of_range) value = std::strtod(text.c_str(), nullptr);
   if (!std::isfinite(value)) return std::nullopt;
-  return value + 0.0;  // -0 is 0
+  return value + 0.0;  // -0 becomes 0
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ def main():
     print('// Sorted ranges of code points, made by tools/reference/make_letter_tables.py with Unicode '
           f'{unicodedata.unidata_version}.\n#pragma once\n\n#include <cstdint>\n\nnamespace bifrons {{\n\n'
           'struct LetterRange {\n  char32_t first, last;\n};\n\n'
-          '// Every `step`-th code point from first to last becomes the one at that distance.\n'
+          '// Every `step`-th code point from `first` to `last` maps to the code point at this distance.\n'
           'struct LetterChange {\n  char32_t first, last;\n  int32_t step, distance;\n};')
     print_table('Letters and numbers (L*, N*) that can be seen.', 'LetterRange', 'kNameLetters', ranges_of('LN'))
     print_table('Combining marks (M*) that can be seen.', 'LetterRange', 'kNameMarks', ranges_of('M'))
