@@ -1,4 +1,4 @@
-// Tokens a tokenizer file adds to the model's vocabulary: found in text before anything else.
+// Added tokens of a tokenizer file: matched in the text before anything else.
 #include "src/tokenizer/added_tokens.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ uint64_t child_key(int32_t node, char byte) {
   return static_cast<uint64_t>(node) << 8 | static_cast<uint8_t>(byte);
 }
 
-// Where the white space that ends `text` begins.
+// Start of the white space at the end of `text`.
 size_t space_before(std::string_view text) {
   size_t begin = text.size();
   while (begin > 0) {
@@ -24,7 +24,7 @@ size_t space_before(std::string_view text) {
   return begin;
 }
 
-// Where the white space at `from` ends.
+// End of the white space that begins at `from`.
 size_t space_after(std::string_view text, size_t from) {
   while (from < text.size() && is_white_space(codepoint_at(text, from))) {
     from += utf8_length(text[from]);
@@ -91,7 +91,7 @@ void AddedTokens::split_by(const Trie& trie, std::string_view text, ByteRange gu
     const AddedToken& token = tokens_[index];
     size_t begin = at;
     size_t end = at + token.content.size();
-    at = end;  // a token that counts as text still hides those inside it, as in `tokenizers`
+    at = end;  // even a token that counts as text hides tokens inside it, as in `tokenizers`
     if (token.special && begin < guarded.end && end > guarded.begin) continue;
     if (token.left_strip) begin = std::max(done, space_before(text.substr(0, begin)));
     if (token.right_strip) end = space_after(text, end);

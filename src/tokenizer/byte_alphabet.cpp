@@ -1,4 +1,4 @@
-// The printable characters that byte-level vocabularies write bytes with.
+// The byte-to-character alphabet of byte-level BPE vocabularies.
 #include "src/tokenizer/byte_alphabet.h"
 
 #include "src/tokenizer/unicode.h"
@@ -6,7 +6,7 @@
 namespace bifrons {
 namespace {
 
-// The bytes Latin-1 has no visible character for, as three runs.
+// The bytes without a visible Latin-1 character, as three ranges.
 constexpr int kControls = 0x21;    // 00..20
 constexpr int kUpperFirst = 0x7F;  // 7F..A0
 constexpr int kUpperLast = 0xA0;

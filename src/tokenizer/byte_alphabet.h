@@ -1,4 +1,4 @@
-// The printable characters that byte-level vocabularies write bytes with.
+// The byte-to-character alphabet of byte-level BPE vocabularies.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,12 @@
 
 namespace bifrons {
 
-// The character that stands for `byte`: itself where Latin-1 shows one, else U+0100 and up, in
-// order.
+// The character for `byte`: the Latin-1 character if it is visible, else the next one from U+0100
+// on.
 char32_t letter_of_byte(uint8_t byte);
 
-// The bytes a vocabulary entry (valid UTF-8) stands for; nothing if a character of it is no byte's.
+// The bytes of a vocabulary entry (valid UTF-8); nullopt if one of its characters stands for no
+// byte.
 std::optional<std::string> bytes_of_letters(std::string_view letters);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// Byte pair merging: the byte-level BPE model of a tokenizer file.
+// Byte pair encoding: the byte-level BPE model of a tokenizer file.
 #include "src/tokenizer/byte_pairs.h"
 
 #include <functional>
@@ -9,7 +9,7 @@ namespace bifrons {
 namespace {
 
 constexpr int32_t kNone = -1;
-constexpr int32_t kRemoved = -2;  // the id of a symbol its left neighbour has taken in
+constexpr int32_t kRemoved = -2;  // id of a symbol that was merged into its left neighbour
 
 struct Symbol {
   int32_t id;
@@ -17,7 +17,8 @@ struct Symbol {
   int32_t next;
 };
 
-// A merge that was possible when it was queued; whether it still is, is asked when its turn comes.
+// A merge that was possible when it was queued. It is checked again when it is taken from the
+// queue.
 struct Candidate {
   int32_t rank;
   int32_t position;
@@ -73,7 +74,8 @@ void BytePairs::encode(std::string_view piece, std::vector<int32_t>& ids) const 
     if (left.id == kRemoved || left.next == kNone) continue;
     Symbol& right = symbols[left.next];
     const Merge* merge = find(left.id, right.id);
-    // `tokenizers` compares the outcome here and not the rank; so do we, to agree in every case.
+    // `tokenizers` compares the resulting id here and not the rank. This code does the same, so
+    // both agree in every case.
     if (merge == nullptr || merge->merged != top.merged) continue;
     left.id = top.merged;
     left.next = right.next;

@@ -1,4 +1,4 @@
-// Byte pair merging: the byte-level BPE model of a tokenizer file.
+// Byte pair encoding: the byte-level BPE model of a tokenizer file.
 #pragma once
 
 #include <array>
@@ -11,18 +11,18 @@ namespace bifrons {
 
 class BytePairs {
  public:
-  // The id of each byte's own token; -1 for a byte that has none and is left out of every text.
+  // Token id of each byte; -1 for a byte without a token, which is left out of every text.
   using ByteIds = std::array<int32_t, 256>;
 
   BytePairs() { byte_ids_.fill(-1); }
   explicit BytePairs(const ByteIds& byte_ids, size_t merges);
 
-  // The next merge in order of rank: `left` and `right` become `merged`. False if that pair has
-  // one.
+  // Adds the merge of `left` and `right` to `merged`; merges are added in order of rank. Returns
+  // false if the pair already has one.
   bool add(int32_t left, int32_t right, int32_t merged);
 
-  // Appends the ids of one piece: merges of lowest rank first, leftmost among equals. Time is
-  // O(n log n) in the piece's bytes.
+  // Appends the ids of one piece. The merge of lowest rank is applied first; among equal ranks the
+  // leftmost. Takes O(n log n) time in the bytes of the piece.
   void encode(std::string_view piece, std::vector<int32_t>& ids) const;
 
  private:
@@ -32,7 +32,7 @@ class BytePairs {
   };
   struct PairHash {
     size_t operator()(uint64_t pair) const {
-      pair *= 0x9E3779B97F4A7C15;  // both ids are small: spread them over the high bits
+      pair *= 0x9E3779B97F4A7C15;  // ids are small: spread them over the high bits
       return pair ^ pair >> 32;
     }
   };

@@ -1,4 +1,5 @@
-// The whole conversation is one text; special tokens cut it, what lies between is encoded at once.
+// Special tokens split the text of the conversation. The text between two of them is encoded at
+// once.
 #include "src/tokenizer/chat_prompt.h"
 
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ class Writer {
 
   void text(std::string_view words) { pending_ += words; }
 
-  // Words in which special tokens count.
+  // Text in which special tokens are matched.
   void special_text(std::string_view words) {
     flush();
     append(tokenizer_.encode(words, SpecialTokens::kMatch));
@@ -53,7 +54,7 @@ class Writer {
     flush();
     prompt_.ids.push_back(special_.begin_of_image);
     prompt_.pictures.push_back(static_cast<int64_t>(prompt_.ids.size()));
-    // What stands here is never looked up. Janus-1.3B's vocabulary lacks the token.
+    // The embedding of this id is never looked up. The vocabulary of Janus-1.3B lacks the token.
     const int32_t placeholder = tokenizer_.id_of("<image_placeholder>").value_or(special_.pad);
     prompt_.ids.insert(prompt_.ids.end(), picture_tokens_, placeholder);
     prompt_.ids.push_back(*end);

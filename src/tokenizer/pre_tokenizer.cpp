@@ -1,5 +1,4 @@
-// The splits that cut text into pieces before byte pairs are merged (DeepSeek-LLM's,
-// docs/janus-pro.md 6.2).
+// The pre-tokenizer of DeepSeek-LLM: splits text into pieces before BPE (docs/janus-pro.md 6.2).
 #include "src/tokenizer/pre_tokenizer.h"
 
 #include <algorithm>
@@ -11,14 +10,15 @@
 namespace bifrons {
 namespace {
 
-// The brackets of the other patterns, one row for each item, in the pattern's order. `:-~` includes
-// the Latin letters, so this split cuts "für" in three after the one before has kept it whole.
+// The character classes of the other patterns, one row per item, in the order of the pattern. `:-~`
+// includes the Latin letters, so this split cuts "für" into three pieces; the split before it keeps
+// "für" whole.
 constexpr CodeRange kPunctuation[] = {
     {'!', '/'}, {':', '~'}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF5E}, {0x2018, 0x201F}, {0x3000, 0x3002},
 };
 constexpr CodeRange kIdeographs[] = {{0x4E00, 0x9FA5}, {0x800, 0x4E00}, {0xAC00, 0xD7FF}};
 
-// The splits in the order they are applied.
+// The splits in the order in which they are applied.
 enum Split : int { kNewline, kLetter, kPunctuationMark, kTrailingSpace, kIdeograph, kDigit, kDone };
 
 bool in_any(std::span<const CodeRange> ranges, char32_t c) {
@@ -78,7 +78,7 @@ class Splitter {
     }
   }
 
-  // The first match at or after `from`; an empty one at the end of the text when there is none.
+  // The first match at or after `from`; an empty match at the end of the text if there is none.
   Match next(std::string_view text, size_t from, int by) const {
     const bool takes_space = by == kLetter || by == kPunctuationMark;
     const bool single = by == kNewline || (by == kDigit && (digits_ == DigitSplit::kEachNumeric ||
@@ -101,8 +101,7 @@ class Splitter {
     return {text.size(), text.size()};
   }
 
-  // `\s+$`: line ends are pieces of their own by now, so `$` is the end of the piece and nothing
-  // else.
+  // `\s+$`: line breaks are already separate pieces here, so `$` only matches the end of the piece.
   static Match trailing_space(std::string_view text, size_t from) {
     size_t begin = text.size();
     while (begin > from) {

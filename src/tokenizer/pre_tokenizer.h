@@ -1,5 +1,4 @@
-// The splits that cut text into pieces before byte pairs are merged (DeepSeek-LLM's,
-// docs/janus-pro.md 6.2).
+// The pre-tokenizer of DeepSeek-LLM: splits text into pieces before BPE (docs/janus-pro.md 6.2).
 #pragma once
 
 #include <cstddef>
@@ -11,7 +10,7 @@
 
 namespace bifrons {
 
-// How the sixth split treats numerals; tokenizer files differ in how they say it.
+// How the sixth split treats digits. Tokenizer files specify it in different ways.
 enum class DigitSplit {
   kEachNumeric,    // Digits, individual_digits true
   kNumericRuns,    // Digits, individual_digits false
@@ -19,14 +18,14 @@ enum class DigitSplit {
   kPropertyNRuns,  // \p{N}+
 };
 
-// The spellings accepted for the pattern of split `index` (0 to 4) of a tokenizer file. Only these
-// exact strings are: nothing here interprets a regular expression.
+// Accepted spellings of the pattern of split `index` (0 to 4) in a tokenizer file. Only these exact
+// strings are accepted, because this code has no regular expression engine.
 std::vector<std::string> split_patterns(size_t index);
 inline constexpr size_t kPatternSplits = 5;
 
-// Cuts valid UTF-8 into pieces and hands them on in order; empty pieces never occur. Each split
-// isolates its matches within every piece of the split before. Time is linear in the text, but for
-// the logarithm of the tables' length.
+// Splits valid UTF-8 into pieces and calls `piece` for each in order. No piece is empty. Each split
+// isolates its matches within the pieces of the split before. Time is linear in the text, times the
+// logarithm of the table sizes.
 void pre_tokenize(std::string_view text, DigitSplit digits,
                   const std::function<void(std::string_view)>& piece);
 

@@ -1,4 +1,5 @@
-// Prompts as Janus models are trained on them (docs/janus-pro.md 4.1 and 4.2), as token ids.
+// Drawing prompts as token ids, in the format of the training data of Janus models
+// (docs/janus-pro.md 4.1 and 4.2).
 #include "src/tokenizer/prompt.h"
 
 #include <fmt/format.h>
@@ -13,7 +14,7 @@
 namespace bifrons {
 namespace {
 
-// Stripping walks characters, so the text must be known to be UTF-8 first.
+// python_strip() reads characters, so the text is checked for valid UTF-8 first.
 void refuse_invalid(std::string_view prompt) {
   if (const std::optional<size_t> bad = invalid_utf8(prompt)) {
     throw Error(ErrorKind::kData, fmt::format("the prompt is not valid UTF-8 at byte {}", *bad));

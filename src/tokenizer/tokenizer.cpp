@@ -22,7 +22,8 @@ constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 constexpr int64_t kLargestFile = int64_t{32} << 20;
 
-// Throws Error (missing) when there is none, naming what other programs have in its place.
+// Throws Error (missing) if there is no tokenizer.json. The message names the tokenizer files of
+// other formats.
 void check_tokenizer_there(const Directory& folder) {
   if (folder.contains(kTokenizerFile)) return;
   for (const char* other : {"tokenizer.model", "vocab.json", "merges.txt"}) {
@@ -43,7 +44,7 @@ struct Tokenizer::State {
   std::string name;
   TokenizerLayout layout;
   AddedTokens added;
-  std::vector<bool> special;  // by id
+  std::vector<bool> special;  // per id
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<const State> state) : state_(std::move(state)) {}

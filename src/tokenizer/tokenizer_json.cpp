@@ -1,4 +1,4 @@
-// Reads tokenizer.json: checks that it has the one layout this engine speaks, and takes it apart.
+// Reads tokenizer.json and refuses every layout but the one of DeepSeek-LLM.
 #include "src/tokenizer/tokenizer_json.h"
 
 #include <fmt/format.h>
@@ -44,7 +44,7 @@ class LayoutReader {
   }
 
   bool adds_bos(const Json& root) const {
-    root.members(where("the document"));  // or it is no object, and says so
+    root.members(where("the document"));  // throws if it is not an object
     if (flag(root, "add_eos_token", false, "")) {
       fail("add_eos_token", "must be false: a prompt does not end a sentence");
     }
@@ -225,7 +225,8 @@ class LayoutReader {
       if (!seen.insert(token.content).second) {
         fail(path + "content", fmt::format("{} is added twice", quote(token.content)));
       }
-      // `tokenizers` numbers tokens itself, in the order of the file; another id would disagree.
+      // `tokenizers` assigns ids in the order of the file. An entry with another id would disagree
+      // with it, so it is refused.
       const auto next = static_cast<int32_t>(layout.texts.size());
       const auto [place, fresh] = layout.ids.try_emplace(token.content, next);
       if (token.id != place->second) {
@@ -294,8 +295,8 @@ class LayoutReader {
     }
   }
 
-  // ByteLevel changes no ids; a template may only put the beginning of a sentence in front, which
-  // is done here whether it says so or not (see Tokenizer::adds_bos).
+  // ByteLevel changes no ids. A template may only add BOS in front; Tokenizer::adds_bos() decides
+  // that, with or without the template.
   void check_post_processor(const Json& root) const {
     if (is_absent(root, "post_processor")) return;
     const Json& processor = member(root, "post_processor", "");

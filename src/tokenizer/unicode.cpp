@@ -1,4 +1,4 @@
-// Characters of UTF-8 text, and the few questions about codepoints a tokenizer asks.
+// UTF-8 and the character properties that the tokenizer needs.
 #include "src/tokenizer/unicode.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Sorted ranges of codepoints the pre-tokenizer asks about; made by
+// Sorted ranges of codepoints for the pre-tokenizer; made by
 // tools/reference/make_unicode_tables.py with tokenizers 0.23.3.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace bifrons {
 
-// The letters of the second pattern, one row for each item of its bracket.
+// The letters of the second pattern, one row per item of its character class.
 inline constexpr CodeRange kLetters[] = {
     {0x41, 0x5A},       {0x61, 0x7A},       {0xB5, 0xB5},       {0xC0, 0xD6},
     {0xD8, 0xF6},       {0xF8, 0x1BA},      {0x1BC, 0x1BF},     {0x1C4, 0x293},
@@ -32,7 +32,7 @@ inline constexpr CodeRange kLetters[] = {
     {0x10CC0, 0x10CF2}, {0x118A0, 0x118DF}, {0x1E900, 0x1E943},
 };
 
-// Rust's char::is_numeric, which the Digits pre-tokenizer asks.
+// Rust's char::is_numeric, which the Digits pre-tokenizer uses.
 inline constexpr CodeRange kNumeric[] = {
     {0x30, 0x39},       {0xB2, 0xB3},       {0xB9, 0xB9},       {0xBC, 0xBE},
     {0x660, 0x669},     {0x6F0, 0x6F9},     {0x7C0, 0x7C9},     {0x966, 0x96F},
@@ -73,7 +73,7 @@ inline constexpr CodeRange kNumeric[] = {
     {0x1F100, 0x1F10C}, {0x1FBF0, 0x1FBF9},
 };
 
-// \p{N} of the regular expression engine, an older Unicode than the table above.
+// \p{N} of the regex engine, from an older Unicode version than the table above.
 inline constexpr CodeRange kPropertyN[] = {
     {0x30, 0x39},       {0xB2, 0xB3},       {0xB9, 0xB9},       {0xBC, 0xBE},
     {0x660, 0x669},     {0x6F0, 0x6F9},     {0x7C0, 0x7C9},     {0x966, 0x96F},

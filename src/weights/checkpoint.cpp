@@ -1,4 +1,4 @@
-// The tensors of a model directory, whatever container and naming scheme they come in.
+// The tensors of a model directory, independent of container format and naming scheme.
 #include "src/weights/checkpoint.h"
 
 #include <fmt/format.h>
@@ -25,18 +25,18 @@ namespace bifrons {
 struct Checkpoint::State {
   struct Origin {
     size_t file = 0;
-    int64_t offset = 0;          // in that file
-    std::optional<size_t> copy;  // index into copies, which is read in place of the file
+    int64_t offset = 0;          // in this file
+    std::optional<size_t> copy;  // index into copies, which replaces the bytes in the file
   };
 
   std::string directory;
   std::vector<std::string> names;  // of files
   std::vector<File> files;
-  std::vector<std::vector<Checksum>> checksums;  // of each file
+  std::vector<std::vector<Checksum>> checksums;  // per file
   std::vector<StoredTensor> tensors;             // sorted by name
-  std::vector<Origin> origins;                   // of each tensor
+  std::vector<Origin> origins;                   // per tensor
   std::vector<SkippedTensor> skipped;            // sorted by name
-  std::vector<std::vector<std::byte>> copies;    // tensors with permuted strides
+  std::vector<std::vector<std::byte>> copies;    // tensors whose strides were permuted
 
   const Origin& origin(const StoredTensor& tensor) const;
   void add(size_t file, const TensorEntry& entry, int64_t& copied_bytes);
@@ -49,7 +49,7 @@ struct Found {
   TensorEntry entry;
 };
 
-// All tensors of all files, sorted by name; every name once.
+// All tensors of all files, sorted by name. Throws Error (data) for a duplicate name.
 std::vector<Found> gather(const std::vector<File>& files, std::vector<Container>& containers) {
   std::vector<Found> all;
   for (size_t f = 0; f < containers.size(); ++f) {
@@ -67,7 +67,7 @@ std::vector<Found> gather(const std::vector<File>& files, std::vector<Container>
   return all;
 }
 
-// What the index says and what the files hold must be the same, in both directions.
+// The index and the files must list the same tensors; both directions are checked.
 void compare_with_index(const WeightFiles& weights, const std::vector<Found>& all) {
   if (weights.index_name.empty()) return;
   size_t i = 0;
@@ -111,8 +111,8 @@ const Checkpoint::State::Origin& Checkpoint::State::origin(const StoredTensor& t
   return origins[static_cast<size_t>(&tensor - tensors.data())];
 }
 
-// `copied_bytes` of this file so far: more than the file has would mean that tensors share a
-// storage only to fill the memory.
+// `copied_bytes`: bytes copied from this file so far. More than the file size means that permuted
+// tensors share a storage; a hostile file could fill the memory that way.
 void Checkpoint::State::add(size_t file, const TensorEntry& entry, int64_t& copied_bytes) {
   if (!entry.dtype) {
     skipped.push_back({entry.name, entry.stored_type, entry.shape});
@@ -207,13 +207,14 @@ int64_t Checkpoint::verify_checksums(int threads) const {
     for (size_t i = next++; i < all.size(); i = next++)
       verify_checksum(*all[i].first, *all[i].second);
   };
-  // Futures hand over what a thread threw; those that are left wait for their threads.
+  // A future rethrows the exception of its thread. The destructors of the remaining futures wait
+  // for their threads.
   std::vector<std::future<void>> others;
   try {
     for (size_t i = 1; i < std::min<size_t>(std::max(threads, 1), all.size()); ++i) {
       others.push_back(std::async(std::launch::async, work));
     }
-  } catch (const std::system_error&) {  // no more threads to be had: those there are do it all
+  } catch (const std::system_error&) {  // no further thread available: the existing ones do all
   }
   work();
   for (std::future<void>& other : others) other.get();

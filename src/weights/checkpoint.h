@@ -1,4 +1,4 @@
-// The tensors of a model directory, whatever container and naming scheme they come in.
+// The tensors of a model directory, independent of container format and naming scheme.
 #pragma once
 
 #include <cstddef>
@@ -14,30 +14,35 @@
 
 namespace bifrons {
 
-// One stored tensor, contiguous in memory order of its shape; Checkpoint::read() has its elements.
+// A stored tensor, contiguous in the order of its shape. Checkpoint::read() reads its elements.
 struct StoredTensor {
-  std::string name;  // as published in the file
+  std::string name;  // the published name in the file
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
   int64_t bytes = 0;
 };
 
-// A stored tensor of a type that no weight of ours has (I64, BoolStorage, ...): listed, never read.
+// A stored tensor of a dtype that no weight of the model has (I64, BoolStorage, ...). It is listed
+// but never read.
 struct SkippedTensor {
   std::string name;
-  std::string stored_type;  // as the file calls it
+  std::string stored_type;  // name in the file
   std::vector<int64_t> shape;
 };
 
-// Opens `*.safetensors` (single, or sharded with an index) or `pytorch_model*.bin`; safetensors
-// wins when both are there, even when it is empty or damaged: nothing is chosen silently. Within
-// one format the first of these is taken: model.safetensors, model.safetensors.index.json, a single
-// other file or all parts of one set (x-00001-of-00002.safetensors); pytorch_model.bin,
-// pytorch_model.bin.index.json, a single pytorch_model*.bin or all parts of one set. All headers
-// are read and checked here, no weights are, but for tensors with permuted strides.
+// Opens `*.safetensors` (a single file, or sharded with an index) or `pytorch_model*.bin`. If both
+// formats exist, safetensors is used, even if its files are empty or damaged: there is no silent
+// fallback. Within a format, the first that exists is used:
+// - model.safetensors; model.safetensors.index.json; a single other file, or all shards of one set
+//   (x-00001-of-00002.safetensors)
+// - pytorch_model.bin; pytorch_model.bin.index.json; a single pytorch_model*.bin, or all shards of
+//   one set
+//
+// All headers are read and checked here. No weights are read, except for tensors with permuted
+// strides.
 class Checkpoint {
  public:
-  // Throws Error (missing: no such directory, or no weights in it; data: file, tensor and reason).
+  // Throws Error (missing: no such directory, or it has no weights; data: file, tensor and reason).
   static Checkpoint open(const std::string& directory);
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -45,22 +50,22 @@ class Checkpoint {
 
   // Sorted by name.
   std::span<const StoredTensor> tensors() const;
-  // nullptr when there is none of that (published) name.
+  // nullptr if no tensor has this (published) name.
   const StoredTensor* find(std::string_view name) const;
-  // Those left out of tensors(), sorted by name.
+  // The tensors that tensors() leaves out, sorted by name.
   std::span<const SkippedTensor> skipped() const;
-  // Copies bytes [offset, offset + destination.size()) of a tensor of tensors(). Nothing is mapped:
-  // a file that is shortened or breaks meanwhile is an Error (data), where touching a mapped page
-  // of it would be a SIGBUS.
+  // Copies bytes [offset, offset + destination.size()) of a tensor of tensors(). Files are read,
+  // not memory-mapped: if a file is truncated or damaged meanwhile, the result is an Error (data).
+  // With a mapping it would be a SIGBUS.
   void read(const StoredTensor& tensor, int64_t offset, std::span<std::byte> destination) const;
-  // Throws Error (data) when a file is not what it was at opening; call it after loading.
+  // Throws Error (data) if a file changed since it was opened. Call it after loading.
   void verify_unchanged() const;
-  // Reads whole files and compares the checksums written in them, on `threads` threads; returns how
-  // many there were (none in safetensors). Throws Error (data) naming a span that differs.
+  // Reads all files on `threads` threads and compares the checksums stored in them. Returns the
+  // number of checksums (none in safetensors). Throws Error (data) with the span that differs.
   int64_t verify_checksums(int threads = 1) const;
   // As open() was given it.
   const std::string& directory() const;
-  // Files that were opened, relative to the directory.
+  // The opened files, relative to the directory.
   std::vector<std::string> files() const;
 
  private:

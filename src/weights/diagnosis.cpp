@@ -1,4 +1,4 @@
-// What a directory without weights that can be read holds instead, and what to do about it.
+// Diagnosis of a directory without readable weights: what it holds, and what to do.
 #include "src/weights/diagnosis.h"
 
 #include <fmt/format.h>
@@ -12,13 +12,13 @@
 namespace bifrons {
 namespace {
 
-constexpr size_t kMostFolders = 1000;  // that are looked into
+constexpr size_t kMostFolders = 1000;  // limit of folders that are searched
 
 constexpr std::string_view kTakeOthers = "take the model's .safetensors or .bin files";
 
 struct Ending {
   std::string_view ending;
-  std::string_view clause;  // after the file's name
+  std::string_view clause;  // follows the file name
 };
 
 constexpr std::array<Ending, 10> kOtherFormats{{
@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 11> kArchives{".zip",    ".tar",     ".ta
 
 constexpr std::array<std::string_view, 4> kTorchFiles{".pth", ".pt", ".ckpt", ".pkl"};
 
-// The first name with one of these endings, and the ending.
+// The first name with one of these endings, and that ending.
 template <typename Endings>
 std::optional<std::pair<std::string, std::string_view>> ending_with(
     const std::vector<std::string>& names, const Endings& endings) {
@@ -56,7 +56,7 @@ std::optional<std::pair<std::string, std::string_view>> ending_with(
   return std::nullopt;
 }
 
-// Folders of programs that keep models in a way of their own.
+// Recognises the folders of programs that store models in their own layout.
 std::optional<std::string> other_program(const std::vector<std::string>& names) {
   const auto has = [&](std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
@@ -89,7 +89,7 @@ std::optional<std::string> other_program(const std::vector<std::string>& names) 
   return std::nullopt;
 }
 
-// A model one folder further down, as archives and downloads leave it.
+// Finds a model in a subfolder, as archives and downloads leave it.
 std::optional<std::string> model_below(const Directory& directory,
                                        const std::vector<std::string>& names) {
   if (directory.contains("config.json")) return std::nullopt;

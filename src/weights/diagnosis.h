@@ -1,4 +1,4 @@
-// What a directory without weights that can be read holds instead, and what to do about it.
+// Diagnosis of a directory without readable weights: what it holds, and what to do.
 #pragma once
 
 #include <optional>
@@ -10,15 +10,16 @@
 
 namespace bifrons {
 
-// A clause to follow the directory's name when it is no model directory: "holds a LoRA adapter;
-// ...". Nothing when it is not known. Only names are looked at.
+// Recognises a directory that is not a model directory. Returns a clause that follows the
+// directory's name: "holds a LoRA adapter; ...". Returns nullopt if the kind is unknown. Only file
+// names are examined.
 std::optional<std::string> other_kind_of_directory(const Directory& directory);
 
-// The same of a directory with a config, but without weights under a name that is read, of which
-// `other_kind_of_directory` knows nothing.
+// The same for a directory with a config but without weights under a name that is read. Call it if
+// other_kind_of_directory() returned nullopt.
 std::optional<std::string> oddly_named_weights(const Directory& directory);
 
-// A file `<stem>-00002-of-00005<suffix>`.
+// The parsed name of a shard: `<stem>-00002-of-00005<suffix>`.
 struct PartName {
   std::string stem;
   int64_t part = 0;
@@ -28,7 +29,7 @@ struct PartName {
 std::optional<PartName> parse_part_name(std::string_view name);
 std::string part_name(const PartName& like, int64_t part);
 
-// Whether a downloader left a note that `name` is not finished beside it: the note's name.
+// If a downloader left a file which says that `name` is incomplete, returns the name of that file.
 std::optional<std::string> unfinished_download(const Directory& directory, const std::string& name);
 
 }  // namespace bifrons

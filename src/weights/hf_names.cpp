@@ -1,4 +1,4 @@
-// The two published naming schemes of the same tensors (docs/janus-pro.md 2.3).
+// The two published naming schemes of the tensors (docs/janus-pro.md 2.3).
 #include "src/weights/hf_names.h"
 
 #include <array>
@@ -11,7 +11,7 @@ struct Rename {
   std::string_view to;
 };
 
-// Beginnings of names, up to a dot. The longer of two that overlap stands first.
+// Prefixes of names, up to a dot. If one prefix begins with another, the longer one comes first.
 constexpr std::array<Rename, 15> kBeginnings{{
     {"language_model.lm_head.", "lm_head."},
     {"language_model.model.", "model.language_model."},
@@ -32,7 +32,7 @@ constexpr std::array<Rename, 15> kBeginnings{{
     {"vision_model.", "model.vision_model."},
 }};
 
-// Parts of the names of SigLIP's blocks.
+// Parts of the names in the SigLIP blocks.
 constexpr std::array<Rename, 4> kTowerParts{{
     {".norm1.", ".layer_norm1."},
     {".norm2.", ".layer_norm2."},
@@ -40,7 +40,8 @@ constexpr std::array<Rename, 4> kTowerParts{{
     {".attn.", ".self_attn."},
 }};
 
-// Parts of the names of the visual tokenizer: ".res." is said in one half, ".mid." in the other.
+// Parts of the names in the visual tokenizer. A name has ".res." (blocks of the levels) or ".mid."
+// (blocks between the levels and the latent), never both.
 constexpr std::array<Rename, 6> kTokenizerParts{{
     {"encoder.conv_blocks.", "encoder.down."},
     {"decoder.conv_blocks.", "decoder.up."},

@@ -1,4 +1,4 @@
-// Numbers of file formats, least significant byte first, whatever their alignment.
+// Reader for little-endian numbers of file formats, of any alignment.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace bifrons {
 
-// Reads one number after the other from the front of `bytes`, which must outlive it. Asking for
-// more than left() breaks the contract: files of too few bytes are refused before.
+// Reads numbers one after another from the front of `bytes`, which must outlive the reader. Reading
+// more than left() breaks the contract: callers refuse short files first.
 class LittleEndian {
  public:
   explicit LittleEndian(std::string_view bytes) : rest_(bytes) {}

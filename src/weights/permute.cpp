@@ -1,4 +1,4 @@
-// Brings the elements of a tensor with permuted strides into the order of its shape.
+// Copies a tensor with permuted strides into contiguous order.
 #include "src/weights/permute.h"
 
 #include <cstring>
@@ -13,7 +13,7 @@ std::vector<std::byte> to_contiguous(std::span<const std::byte> raw,
   check(shape.size() == strides.size() && !shape.empty(), "permute: a stride for each dimension");
   std::vector<std::byte> ordered(raw.size());
   std::vector<int64_t> index(shape.size(), 0);
-  int64_t from = 0;  // element in `raw`
+  int64_t from = 0;  // index of the element in `raw`
   const auto width = static_cast<size_t>(element_bytes);
   for (size_t to = 0; to < ordered.size(); to += width) {
     const auto source = static_cast<size_t>(from * element_bytes);

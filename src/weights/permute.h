@@ -1,4 +1,4 @@
-// Brings the elements of a tensor with permuted strides into the order of its shape.
+// Copies a tensor with permuted strides into contiguous order.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace bifrons {
 
-// `raw`: all elements of the tensor, of `element_bytes` each, in the order they lie in memory;
-// `strides` in elements, one of each dimension of `shape`, a permutation of contiguous ones.
-// Returns as many bytes, the last dimension contiguous.
+// `raw`: all elements of the tensor in memory order, `element_bytes` each. `strides` in elements,
+// one per dimension of `shape`; they are a permutation of contiguous strides. Returns the same
+// number of bytes, with the last dimension contiguous.
 std::vector<std::byte> to_contiguous(std::span<const std::byte> raw,
                                      const std::vector<int64_t>& shape,
                                      const std::vector<int64_t>& strides, int64_t element_bytes);

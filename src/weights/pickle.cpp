@@ -1,4 +1,4 @@
-// The instructions of a pickle, one after the other.
+// Decoder for the opcodes of a pickle.
 #include "src/weights/pickle.h"
 
 #include <fmt/format.h>
@@ -11,12 +11,12 @@
 namespace bifrons {
 namespace {
 
-constexpr size_t kMaxPickle = 16 << 20;          // that of the 7B model has 0.2 MB
-constexpr int64_t kMaxInstructions = 2'000'000;  // 7B: 0.04 million; bounds what tables may take
-constexpr size_t kMaxStack = 100'000;            // torch sets a thousand items at a time
+constexpr size_t kMaxPickle = 16 << 20;          // bytes; the 7B model's pickle has 0.2 MB
+constexpr int64_t kMaxInstructions = 2'000'000;  // 7B: 0.04 million; this bounds the tables
+constexpr size_t kMaxStack = 100'000;            // torch: a thousand items per SETITEMS
 constexpr size_t kMaxLine = 256;
 
-// Pickle's names for the 27 instructions.
+// Names of the 27 opcodes, as in Python's pickletools.
 enum Instruction : uint8_t {
   kMark = '(',
   kEmptyTuple = ')',

@@ -1,4 +1,4 @@
-// What the instructions of a pickle build: strings, tuples, dicts, storages, tensors.
+// Values that the opcodes of a pickle build: strings, tuples, dicts, storages, tensors.
 #include "src/weights/pickle_machine.h"
 
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ constexpr std::array<StorageType, 10> kStorageTypes{{
     {"BoolStorage", 1},
 }};
 
-// Globals as numbers: the two functions, then the storage types.
+// Globals as numbers: first the two functions, then the storage types.
 constexpr int64_t kOrderedDict = 0;
 constexpr int64_t kRebuildTensor = 1;
 constexpr int64_t kFirstStorage = 2;
@@ -112,7 +112,7 @@ std::vector<int64_t> PickleMachine::integers_of(const Value& value, std::string_
   return numbers;
 }
 
-// ('storage', torch.XStorage, key, location, elements); the location is a device nobody asks for.
+// ('storage', torch.XStorage, key, location, elements). The location is a device, which is ignored.
 void PickleMachine::push_storage() {
   const Value id = pop();
   const Tuple& tuple = tuple_of(id, "a persistent id");
@@ -180,8 +180,8 @@ void PickleMachine::set_items(const std::vector<Value>& items) {
   push(target.kind, target.number);
 }
 
-// Only {'_metadata': ...} is ever attached, to the outer OrderedDict; it says nothing about
-// tensors.
+// Torch only ever attaches {'_metadata': ...}, to the outer OrderedDict. It has no information
+// about tensors.
 void PickleMachine::build() {
   pop(Kind::kDict, "a dict of attributes");
   const Value target = pop(Kind::kDict, "an OrderedDict to give attributes to");

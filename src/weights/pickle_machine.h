@@ -1,4 +1,4 @@
-// The stack machine behind read_pickle: values, memo, and what the three globals build.
+// Stack machine of read_pickle(): values, memo, and the results of the three globals.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@
 
 namespace bifrons {
 
-// A value is a number or an index into one of the machine's tables, so copying one costs the same
-// whatever it holds: a pickle cannot grow by referring to itself.
+// A value is a number or an index into a table of the machine. Copying a value therefore costs the
+// same for every kind, and a pickle cannot grow by referring to itself.
 struct PickleValue {
   enum class Kind : uint8_t {
     kMark,
@@ -46,7 +46,7 @@ class PickleMachine {
   };
   struct Dict {
     bool ordered = false;
-    std::vector<std::pair<int64_t, Value>> items;  // names as indices into strings_
+    std::vector<std::pair<int64_t, Value>> items;  // names are indices into strings_
   };
 
   // Input (pickle.cpp).
@@ -64,7 +64,7 @@ class PickleMachine {
   void memoise(uint64_t slot);
   void recall(uint64_t slot);
 
-  // Instructions that build something (pickle_machine.cpp).
+  // Opcodes that build a value (pickle_machine.cpp).
   void push_string();
   void push_long();
   void push_global();
@@ -85,7 +85,7 @@ class PickleMachine {
   std::string_view bytes_;
   const std::string& where_;
   size_t position_ = 0;
-  size_t instruction_ = 0;  // where the current one begins
+  size_t instruction_ = 0;  // where the current opcode begins
   std::vector<Value> stack_;
   std::unordered_map<uint64_t, Value> memo_;
   std::vector<std::string> strings_;

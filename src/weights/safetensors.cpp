@@ -1,4 +1,4 @@
-// The safetensors container: a length, a JSON header, the data.
+// The safetensors container: header length, JSON header, data.
 #include "src/weights/safetensors.h"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 namespace bifrons {
 namespace {
 
-// The format allows 100 MB; the header of the largest published shard has about 0.1 MB.
+// The format allows 100 MB. The largest header of a published shard has about 0.1 MB.
 constexpr int64_t kMaxHeader = 8 << 20;
 constexpr int64_t kLengthBytes = 8;
 
@@ -56,7 +56,7 @@ void refuse_other_kinds(const ByteSource& file) {
   if (const auto other = other_kind_of_file(front, "weights")) refuse(file.name(), *other);
 }
 
-// Header bytes, after its length was checked against the file.
+// Reads the header after checking its length against the file size.
 std::string read_header(const ByteSource& file) {
   if (file.size() < kLengthBytes + 2) {
     refuse(file.name(), fmt::format("{} bytes are too few for a safetensors file", file.size()));
@@ -86,7 +86,8 @@ const Json& require(const Json& object, std::string_view field, const std::strin
   return *value;
 }
 
-// `data_begin`: file offset of the data part. Whether the data end in the file is left open.
+// `data_begin`: file offset of the data section. The caller checks that the data end within the
+// file.
 TensorEntry read_entry(const std::string& name, const Json& json, const std::string& where,
                        int64_t data_begin) {
   if (json.members(where).size() != 3)
@@ -123,8 +124,9 @@ TensorEntry read_entry(const std::string& name, const Json& json, const std::str
   return entry;
 }
 
-// Every byte of the data belongs to exactly one tensor: no room for a second meaning of the file.
-// That data follow each other is looked at first, so that only a well-made file is called cut off.
+// Each byte of the data section must belong to exactly one tensor, so the file has only one
+// interpretation. Gaps and overlaps are checked first, so only a well-formed file is reported as
+// truncated.
 void check_tiling(const ByteSource& file, const std::vector<TensorEntry>& tensors, int64_t begin) {
   std::vector<const TensorEntry*> order;
   for (const TensorEntry& t : tensors) order.push_back(&t);

@@ -1,4 +1,4 @@
-// The safetensors container: a length, a JSON header, the data.
+// The safetensors container: header length, JSON header, data.
 #pragma once
 
 #include "src/io/byte_source.h"
@@ -7,8 +7,8 @@
 namespace bifrons {
 
 // Reads and checks the header; no weights are read. Throws Error (data): header too large or not
-// the JSON it must be, a tensor named twice, an unknown type, bytes that do not fit the shape, a
-// hole, an overlap, or data that does not end where the file ends.
+// the expected JSON, duplicate tensor, unknown dtype, byte count that does not match the shape,
+// gap, overlap, or data that do not end at the end of the file.
 Container read_safetensors(const ByteSource& file);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// Which files of a model directory hold its weights.
+// Chooses the files of a model directory that hold its weights.
 #include "src/weights/shards.h"
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ constexpr int64_t kMaxIndexBytes = 16 << 20;
 constexpr size_t kMaxShards = 1000;
 constexpr size_t kMaxName = 255;
 
-// [A-Za-z0-9][A-Za-z0-9._-]*: no way out of the directory, nothing hidden.
+// Matches [A-Za-z0-9][A-Za-z0-9._-]*: a name that cannot leave the directory and is not hidden.
 bool is_plain_name(std::string_view name) {
   const auto alphanumeric = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -30,11 +30,11 @@ bool is_plain_name(std::string_view name) {
                      [&](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
 }
 
-// How one format's files are called.
+// File names of a format.
 struct Naming {
   ContainerFormat format;
-  std::string_view single;  // and its index: this with ".index.json"
-  std::string_view prefix;  // of other files that may stand alone
+  std::string_view single;  // its index: this with ".index.json" appended
+  std::string_view prefix;  // of other files that may be a model by themselves
   std::string_view suffix;
 };
 
@@ -43,8 +43,8 @@ constexpr Naming kSafetensorsNaming{ContainerFormat::kSafetensors, "model.safete
 constexpr Naming kTorchNaming{ContainerFormat::kTorch, "pytorch_model.bin", "pytorch_model",
                               ".bin"};
 
-// Files that may stand alone, or are parts that say by their names that they are all there. An
-// adapter is no model, whatever stands beside it.
+// Single files, or shards whose names show that the set is complete. The file of a LoRA adapter is
+// skipped, because it is not a model.
 std::vector<std::string> files_without_index(const Directory& directory, const Naming& naming) {
   std::vector<std::string> found;
   for (const std::string& name : directory.names()) {
@@ -56,7 +56,7 @@ std::vector<std::string> files_without_index(const Directory& directory, const N
   return found;
 }
 
-// Throws Error: missing, naming a part that is not there; data, when it is not one set of parts.
+// Throws Error: missing, with the name of a missing shard; data, if the files are not one set.
 void check_set(const Directory& directory, const std::vector<std::string>& files,
                const std::string& index_name) {
   const std::optional<PartName> first = parse_part_name(files[0]);
@@ -77,7 +77,7 @@ void check_set(const Directory& directory, const std::vector<std::string>& files
   }
 }
 
-// Throws Error (missing) when an index names files that are not there.
+// Throws Error (missing) if a file in the index does not exist.
 void check_there(const Directory& directory, const WeightFiles& weights) {
   std::vector<std::string> missing;
   for (const std::string& file : weights.files) {
@@ -100,7 +100,7 @@ void check_there(const Directory& directory, const WeightFiles& weights) {
                        : std::string("download it")));
 }
 
-// nullopt when nothing of this format is there.
+// nullopt if the directory has no file of this format.
 std::optional<WeightFiles> find_format(const Directory& directory, const Naming& naming) {
   const std::string single(naming.single);
   if (directory.contains(single)) return WeightFiles{naming.format, {single}, {}, {}};
@@ -157,7 +157,8 @@ WeightFiles find_weight_files(const Directory& directory) {
   for (const Naming& naming : {kSafetensorsNaming, kTorchNaming}) {
     std::optional<WeightFiles> files = find_format(directory, naming);
     if (!files) continue;
-    // aria2 gives a file its whole size and name at once, and notes beside it what it lacks.
+    // aria2 creates a file with its final size and name, and keeps a list of missing parts next to
+    // it.
     for (const std::string& file : files->files) {
       if (!directory.contains(file + ".aria2")) continue;
       refuse(directory.shown(file),

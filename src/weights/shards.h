@@ -1,4 +1,4 @@
-// Which files of a model directory hold its weights.
+// Chooses the files of a model directory that hold its weights.
 #pragma once
 
 #include <string>
@@ -13,17 +13,17 @@ enum class ContainerFormat { kSafetensors, kTorch };
 struct WeightFiles {
   ContainerFormat format = ContainerFormat::kSafetensors;
   std::vector<std::string> files;  // sorted, relative to the directory, no slashes
-  // Of an index: (tensor, position in `files`), sorted by tensor; empty without an index.
+  // Content of the index: (tensor, position in `files`), sorted by tensor; empty without an index.
   std::vector<std::pair<std::string, size_t>> index;
-  std::string index_name;  // as shown in messages; empty without an index
+  std::string index_name;  // for messages; empty without an index
 };
 
-// Chooses as Checkpoint describes and reads the index if there is one. Throws Error (missing: no
-// weights; data: what is wrong with the index).
+// Chooses as described at Checkpoint, and reads the index if there is one. Throws Error (missing:
+// no weights; data: what is wrong with the index).
 WeightFiles find_weight_files(const Directory& directory);
 
-// An index's text: {"weight_map": {tensor: file}}. File names must be plain, that is without
-// slashes or leading dots, and end in `suffix`. `shown_name` stands for the index in messages.
+// Parses an index: {"weight_map": {tensor: file}}. File names must be plain (no slash, no leading
+// dot) and end in `suffix`. `shown_name` is the name of the index in messages.
 WeightFiles parse_index(std::string_view text, std::string_view suffix,
                         const std::string& shown_name);
 

@@ -1,4 +1,4 @@
-// The file that torch.save writes: a ZIP of one pickle and raw storages.
+// Reader for torch.save files: a ZIP archive with one pickle and raw storages.
 #include "src/weights/torch_file.h"
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ constexpr std::string_view kConvert =
     "load it with a trusted PyTorch and save its state_dict() again with torch.save, or as "
     "safetensors";
 
-// Entries by their name below the one folder that all of them are in.
+// Entries by name; the name is relative to the one folder that contains all entries.
 using Entries = std::unordered_map<std::string_view, const ZipEntry*>;
 
 void refuse_other_formats(const ByteSource& file) {
@@ -61,7 +61,7 @@ Entries index_entries(const ByteSource& file, const std::vector<ZipEntry>& entri
   return by_name;
 }
 
-// The text of a small entry, or `absent` when there is none.
+// Text of a small entry; `absent` if the archive does not have it.
 std::string read_note(const ByteSource& file, const Entries& entries, std::string_view name,
                       std::string_view absent) {
   const auto at = entries.find(name);
@@ -96,8 +96,8 @@ std::optional<DType> weight_type(std::string_view storage_type) {
 
 enum class Layout { kContiguous, kPermuted, kOther };
 
-// Strides of dimensions of size 1 mean nothing. The others, from the smallest on, must each be the
-// number of elements that the ones before cover.
+// Strides of dimensions of size 1 are ignored. The other strides are checked in ascending order:
+// each must equal the number of elements covered by the dimensions before it.
 Layout layout_of(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
   std::vector<size_t> order;
   for (size_t d = 0; d < shape.size(); ++d) {
@@ -118,7 +118,7 @@ TensorEntry place_tensor(const NamedPickledTensor& named, const PickledStorage& 
                          const ZipEntry& data, const std::string& where) {
   const PickledTensor& tensor = named.tensor;
   const auto count = element_count(tensor.shape);
-  // Both below 2^48, so the sum cannot overflow.
+  // Both are below 2^48, so the sum cannot overflow.
   if (!count || tensor.offset + *count > storage.elements) {
     refuse(where,
            fmt::format("does not lie within the {} elements of its storage", storage.elements));
@@ -154,7 +154,7 @@ Container read_torch_file(const ByteSource& file) {
   const PickledTensors pickled =
       read_pickle(file.read_text(pickle->second->offset, pickle->second->bytes), file.name());
 
-  std::vector<const ZipEntry*> data;  // of each storage
+  std::vector<const ZipEntry*> data;  // per storage
   for (const PickledStorage& storage : pickled.storages) {
     const auto at = entries.find("data/" + storage.key);
     if (at == entries.end()) refuse(file.name(), fmt::format("storage {} is missing", storage.key));
@@ -173,13 +173,14 @@ Container read_torch_file(const ByteSource& file) {
     const size_t s = named.tensor.storage;
     container.tensors.push_back(place_tensor(named, pickled.storages[s], *data[s], where));
   }
-  // Of what is read alone: more may be in an archive, and be as large as it likes.
+  // Only entries that are read have their checksum verified. An archive may have further entries of
+  // any size.
   std::unordered_set<const ZipEntry*> read(data.begin(), data.end());
   for (const std::string_view note : {"data.pkl", "version", "byteorder"}) {
     if (const auto at = entries.find(note); at != entries.end()) read.insert(at->second);
   }
   for (const ZipEntry& entry : directory) {
-    if (entry.crc32 == 0) continue;  // written without, as torch can be told to
+    if (entry.crc32 == 0) continue;  // written without a checksum, which torch allows
     if (!read.contains(&entry)) continue;
     container.checksums.push_back({entry.name, entry.offset, entry.bytes, entry.crc32});
   }

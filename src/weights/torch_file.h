@@ -1,4 +1,4 @@
-// The file that torch.save writes: a ZIP of one pickle and raw storages.
+// Reader for torch.save files: a ZIP archive with one pickle and raw storages.
 #pragma once
 
 #include "src/io/byte_source.h"
@@ -6,10 +6,11 @@
 
 namespace bifrons {
 
-// Reads directory and pickle and checks that every tensor lies within its storage and every storage
-// is the entry it says; no weights are read. Tensors whose strides are a permutation of contiguous
-// ones (channels-last) carry them; all other views are refused. Throws Error (data); files of
-// PyTorch before 1.6, tar files and TorchScript are refused with a way to convert them.
+// Reads the ZIP directory and the pickle; no weights are read. Checks that each tensor lies within
+// its storage and that each storage matches its ZIP entry. Tensors keep strides that are a
+// permutation of contiguous strides (channels-last); all other views are refused. Throws Error
+// (data). Files from before PyTorch 1.6, tar files and TorchScript are refused with a hint how to
+// convert them.
 Container read_torch_file(const ByteSource& file);
 
 }  // namespace bifrons

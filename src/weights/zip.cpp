@@ -1,4 +1,4 @@
-// The directory of a ZIP file as PyTorch writes it.
+// The central directory of a ZIP file as PyTorch writes it.
 #include "src/weights/zip.h"
 
 #include <fmt/format.h>
@@ -27,31 +27,31 @@ constexpr int64_t kLocalBytes = 30;
 constexpr uint32_t kFull16 = 0xffff;
 constexpr uint32_t kFull32 = 0xffffffff;
 constexpr uint16_t kExtra64 = 1;
-constexpr uint32_t kFlagDescriptor = 0x0008;  // sizes follow the data, not in the local header
+constexpr uint32_t kFlagDescriptor = 0x0008;  // data descriptor: sizes follow the data
 constexpr uint32_t kFlagUtf8 = 0x0800;
 constexpr uint64_t kMaxEntries = kMaxTensors + 100;
 constexpr int64_t kMaxDirectory = 8 << 20;
 
-// Where the central directory lies, and how many entries it is said to have.
+// Position of the central directory, and its stated number of entries.
 struct Extent {
   uint64_t entries = 0;
   uint64_t offset = 0;
   uint64_t bytes = 0;
-  int64_t end = 0;  // where the end record begins, the 64-bit one if there is one
+  int64_t end = 0;  // start of the end record, or of the 64-bit one if there is one
 };
 
 struct CentralEntry {
-  ZipEntry entry;  // offset not yet known
+  ZipEntry entry;  // its offset is not known yet
   uint64_t local_offset = 0;
   uint32_t flags = 0;
 };
 
-// A field of the short end record must repeat the long one or say that it cannot.
+// A field of the 32-bit end record must equal the 64-bit field, or be the value for "see ZIP64".
 bool agrees(uint64_t narrow, uint64_t wide, uint64_t full) {
   return narrow == wide || narrow == full;
 }
 
-// Reads the 64-bit end record in front of its locator, which begins at `locator`.
+// Reads the 64-bit end record. It lies before its locator, which begins at `locator`.
 Extent read_end64(const ByteSource& file, int64_t locator, const Extent& narrow) {
   const int64_t at = locator - kEnd64Bytes;
   const std::string pointer = file.read_text(locator, kLocator64Bytes);
@@ -143,8 +143,8 @@ bool is_plain_path(std::string_view name) {
   return true;
 }
 
-// The payload of the ZIP64 field of an entry; empty when there is none, nullopt when the extra
-// fields are not well formed.
+// Payload of the ZIP64 extra field of an entry; empty if there is none, nullopt if the extra fields
+// are malformed.
 std::optional<std::string_view> find_extra64(std::string_view extra) {
   std::string_view found;
   while (!extra.empty()) {
@@ -162,7 +162,7 @@ std::optional<std::string_view> find_extra64(std::string_view extra) {
   return found;
 }
 
-// What the directory and an entry's own header say in the same order.
+// Fields that the central directory entry and the local header have in the same order.
 struct EntryFields {
   uint32_t flags = 0;
   uint32_t method = 0;
@@ -194,7 +194,7 @@ CentralEntry take_central(const ByteSource& file, std::string_view& rest) {
   LittleEndian r(rest);
   if (r.u32() != kCentralSignature) damaged();
   CentralEntry central;
-  r.skip(2);  // the version that wrote it
+  r.skip(2);  // version made by
   EntryFields fields = read_fields(r);
   central.flags = fields.flags;
   central.entry.crc32 = fields.crc32;
@@ -211,7 +211,7 @@ CentralEntry take_central(const ByteSource& file, std::string_view& rest) {
 
   if (!is_plain_path(central.entry.name)) refuse(where, "is not a plain relative path");
   if (!extra || comment_length != 0 || disk != 0) refuse(where, "is damaged in the directory");
-  // The 64-bit field holds those values that did not fit, in this order.
+  // The ZIP64 extra field holds the values that did not fit in 32 bits, in this order.
   LittleEndian wide(*extra);
   for (uint64_t* value : {&fields.bytes, &fields.stored, &central.local_offset}) {
     if (*value != kFull32) continue;
@@ -230,8 +230,8 @@ CentralEntry take_central(const ByteSource& file, std::string_view& rest) {
   return central;
 }
 
-// Compares the local header with the directory and finds the data behind it, which must end before
-// `limit`, the start of the directory.
+// Compares the local header with the directory entry and finds the data after it. The data must end
+// before `limit`, the start of the directory.
 void locate(const ByteSource& file, CentralEntry& central, int64_t limit) {
   ZipEntry& entry = central.entry;
   const std::string where = fmt::format("{}: ZIP entry {}", file.name(), quote(entry.name));

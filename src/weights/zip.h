@@ -1,4 +1,4 @@
-// The directory of a ZIP file as PyTorch writes it: entries stored, sizes possibly of 64 bits.
+// The central directory of a ZIP file as PyTorch writes it: stored entries, 32-bit or 64-bit sizes.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,16 @@ namespace bifrons {
 
 struct ZipEntry {
   std::string name;
-  int64_t offset = 0;  // of the data, bytes from the start of the file
+  int64_t offset = 0;  // of the data, in bytes from the start of the file
   int64_t bytes = 0;
-  uint32_t crc32 = 0;  // 0: not given, unless the entry is empty
+  uint32_t crc32 = 0;  // 0 if not given, or if the entry is empty
 };
 
-// All entries, in the order of the directory. Throws Error (data) wherever two readers of ZIP might
-// disagree: anything but one end record at the very end, directory and data that overlap or leave
-// the file, compression, encryption, unknown flags, names that are not plain relative paths or
-// stand twice, local headers that differ from the directory.
+// Returns all entries in the order of the directory. Throws Error (data) for everything that ZIP
+// readers could interpret differently: anything but one end record at the end of the file; a
+// directory or data that overlap or leave the file; compression, encryption or unknown flags; a
+// name that is duplicate or not a plain relative path; a local header that differs from the
+// directory.
 std::vector<ZipEntry> read_zip_directory(const ByteSource& file);
 
 }  // namespace bifrons

@@ -34,7 +34,7 @@ def main():
     letters = json.load(open(sys.argv[1], encoding='utf-8'))[1]
     prefix, suffix = '\\s?[', ']+'
     assert letters.startswith(prefix) and letters.endswith(suffix)
-    print('// Sorted ranges of codepoints the pre-tokenizer asks about; made by\n'
+    print('// Sorted ranges of codepoints for the pre-tokenizer; made by\n'
           f'// tools/reference/make_unicode_tables.py with tokenizers {tokenizers.__version__}.\n'
           '#pragma once\n\n#include "src/tokenizer/unicode.h"\n\nnamespace bifrons {')
     print_table('The letters of the second pattern, one row for each item of its bracket.', 'CodeRange', 'kLetters',
