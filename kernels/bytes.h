@@ -1,4 +1,4 @@
-// Fixed-width integers in byte strings, both byte orders, for the headers of files.
+// Fixed-width integers in byte strings, big- and little-endian, for the headers of picture files.
 #pragma once
 
 #include <cstddef>
@@ -19,11 +19,11 @@ inline void append(Bytes& out, ByteView bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-// The low `width` bytes of `value`, most significant first.
+// Appends the low `width` bytes of `value`, most significant byte first.
 inline void append_big(Bytes& out, uint32_t value, int width) {
   for (int i = width - 1; i >= 0; --i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
-// The low `width` bytes of `value`, least significant first.
+// Appends the low `width` bytes of `value`, least significant byte first.
 inline void append_little(Bytes& out, uint32_t value, int width) {
   for (int i = 0; i < width; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
@@ -38,7 +38,7 @@ inline uint64_t little_endian(std::string_view bytes) {
   return little_endian({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
-// The caller has made sure that [at, at + width) lies inside `bytes`.
+// The caller ensures that [at, at + width) lies inside `bytes`.
 inline uint32_t read_big(ByteView bytes, size_t at, int width) {
   uint32_t value = 0;
   for (int i = 0; i < width; ++i) value = value << 8 | bytes[at + i];

@@ -10,7 +10,7 @@
 
 namespace bifrons {
 
-// W width, M mlp_width.
+// W: width, M: mlp_width.
 struct TowerBlockWeights {
   Norm norm1;      // [W]
   Linear qkv;      // [3 W, W], bias
@@ -52,8 +52,8 @@ class VisionTower {
   int64_t scratch_bytes() const;
   void allocate(Backend& b);
 
-  // The memory for a picture's patches, [tokens, 3 patch^2] (vision/networks/tower_input.h); upload
-  // them here.
+  // Memory for the patches of a picture, [tokens, 3 patch^2] (vision/networks/tower_input.h).
+  // Upload them here before encode().
   Tensor patches() const;
   // patches() -> features [tokens, W] after the final norm (docs/janus-pro.md 5.3), valid until the
   // next call.

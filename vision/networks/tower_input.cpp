@@ -1,4 +1,4 @@
-// Preprocessing as in the original (docs/janus-pro.md 5.1), step by step.
+// Preprocessing, step by step as in the original (docs/janus-pro.md 5.1).
 #include "vision/networks/tower_input.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ int64_t scaled(int64_t side, int64_t longest, int64_t size) {
   return std::clamp(pixels, std::min(kShortestSide, size), size);
 }
 
-// The value of every byte: rescaled in double, rounded to float, then normalised in float.
+// The value of each byte: rescaled in double, rounded to float, then normalised in float.
 std::array<float, 256> values_of_bytes() {
   std::array<float, 256> values{};
   for (int i = 0; i < 256; ++i) {

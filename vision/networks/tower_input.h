@@ -10,13 +10,13 @@
 
 namespace bifrons {
 
-// Scales the picture so that its long side is `size`, as the original does (docs/janus-pro.md 5.1):
-// the same sizes and the same bytes as Pillow's bicubic filter, centred on a square of grey 127.
-// The picture must have at least one pixel.
+// Scales the picture so that its longer side is `size`, as the original does (docs/janus-pro.md
+// 5.1), and centres it on a square of grey 127. Sizes and bytes are the same as with Pillow's
+// bicubic filter. The picture must have at least one pixel.
 Picture squared(const Picture& picture, int64_t size);
 
-// The input values of the tower for a squared picture, x / 255 * 2 - 1 rounded as in the original:
-// [tokens, 3 patch^2], patches in raster order, each channel by channel.
+// Input values of the tower for a squared picture: x / 255 * 2 - 1, rounded as in the original.
+// [tokens, 3 patch^2], patches in raster order, channel by channel within a patch.
 std::vector<float> patches_of(const Picture& squared, const TowerConfig& config);
 
 }  // namespace bifrons

@@ -1,11 +1,11 @@
-// Residual and attention blocks as ops, and the memory in which they work.
+// Residual and attention blocks as ops, and the scratch memory they use.
 #include "vision/networks/vq_blocks.h"
 
 namespace bifrons {
 namespace {
 
 // Number of rotating areas. A residual block has x in one area and writes a normalised map and a
-// convolved map to the two others. Attention has its q, k, v in a separate area.
+// convolved map to the other two. The q, k and v of attention have their own area.
 constexpr int kRotating = 3;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Building blocks of both halves of the visual tokenizer: residual and attention blocks, and the
-// areas of scratch memory that the maps of one picture rotate through (docs/janus-pro.md 3.1).
+// Building blocks of the VQ encoder and decoder: residual and attention blocks, and the rotating
+// areas of scratch memory for the maps of a picture (docs/janus-pro.md 3.1).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct ResidualBlockWeights {
   Convolution conv1;     // 3x3 in -> out
   Norm norm2;            // [out]
   Convolution conv2;     // 3x3 out -> out
-  Convolution shortcut;  // 1x1 in -> out; only when in != out
+  Convolution shortcut;  // 1x1 in -> out; only if in != out
 };
 
 // y = x + project(attention(q, k, v)) with one head over all channels.
@@ -38,7 +38,7 @@ void visit(AttentionBlockWeights& weights, const std::string& name, int64_t chan
 class VqBlocks {
  public:
   // largest_map: elements of the largest map [side, side, C]. attended: elements of the largest map
-  // on which attention works. Maps are in the `activation` dtype.
+  // with an attention block. Maps have the `activation` dtype.
   VqBlocks(const VqConfig& config, int64_t largest_map, int64_t attended, DType activation)
       : groups_(config.norm_groups),
         eps_(config.norm_eps),
@@ -55,15 +55,15 @@ class VqBlocks {
   // The next rotating area after the one that holds `busy`.
   int next_area(const Tensor& busy) const;
 
-  // x [side, side, in] in one of the areas -> [side, side, out] in another one; x is overwritten.
+  // x [side, side, in] in one area -> [side, side, out] in another; x is overwritten.
   Tensor residual_block(Backend& b, const Tensor& x, const ResidualBlockWeights& w) const;
-  // Changes x [side, side, C], in one of the areas, in place.
+  // Changes x [side, side, C], which is in one of the areas, in place.
   void attention_block(Backend& b, const Tensor& x, const AttentionBlockWeights& w) const;
-  // Returns y [side, side, C] = silu(norm(x)) in another area.
+  // y = silu(norm(x)), [side, side, C], in another area than x.
   Tensor normed(Backend& b, const Tensor& x, const Norm& norm) const;
 
  private:
-  static constexpr int64_t kMapUnit = 128;  // elements: areas are aligned for vectors
+  static constexpr int64_t kMapUnit = 128;  // elements; aligns areas for vector access
 
   int64_t groups_;
   double eps_;

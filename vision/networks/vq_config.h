@@ -6,10 +6,10 @@
 
 namespace bifrons {
 
-// Sizes of the convolutional visual tokenizer, VQ-16 (docs/janus-pro.md 3). The defaults are those
+// Sizes of the convolutional visual tokenizer VQ-16 (docs/janus-pro.md 3). The defaults are those
 // of the original code.
 struct VqConfig {
-  int64_t codebook = 16384;  // codes
+  int64_t codebook = 16384;  // number of codes
   int64_t code_dim = 8;      // components of a code
   int64_t latent_channels = 256;
   int64_t base_channels = 128;

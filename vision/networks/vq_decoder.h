@@ -47,7 +47,7 @@ class VqDecoder {
   const VqConfig& config() const { return config_; }
   int64_t image_size() const;
 
-  // Scratch memory of one decode in bytes: the rotating maps plus q, k, v and the result of
+  // Scratch memory of one decode in bytes: the rotating areas, and q, k, v and the result of
   // attention.
   int64_t scratch_bytes() const { return blocks_.bytes(); }
   void allocate(Backend& b);
@@ -55,10 +55,10 @@ class VqDecoder {
   // codes i32 [grid^2] in raster order -> pixels u8 [size, size, 3]. Not reentrant.
   void decode(Backend& b, const Tensor& pixels, const Tensor& codes);
   // Whether the network's output was finite in every decode() since the last call. Waits for the
-  // device and copies one word.
+  // device and copies one word to the host.
   bool was_finite(Backend& b);
-  // As decode(), but returns the network's output x, [size, size, 3] in the activation dtype, about
-  // -1..1.
+  // Like decode(), but returns the network's output x [size, size, 3] in the activation dtype,
+  // about -1..1.
   Tensor decode_to_signal(Backend& b, const Tensor& codes);
 
  private:
@@ -68,7 +68,7 @@ class VqDecoder {
   int64_t grid_;
   VqDecoderWeights weights_;
   VqBlocks blocks_;
-  Buffer not_finite_;  // i32 [1], as Backend::to_pixels() leaves it
+  Buffer not_finite_;  // i32 [1], written by Backend::to_pixels()
 };
 
 }  // namespace bifrons

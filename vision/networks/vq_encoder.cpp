@@ -108,8 +108,8 @@ std::vector<int32_t> VqEncoder::nearest(std::span<const float> z) const {
   const int64_t d = config_.code_dim;
   std::vector<int32_t> codes(z.size() / d);
   for (size_t i = 0; i < codes.size(); ++i) {
-    // The codebook has rows of unit length, so the nearest code has the largest dot product, for
-    // any length of z.
+    // Rows of the codebook have unit length. The nearest code is therefore the one with the largest
+    // dot product, whatever the length of z.
     double best = -INFINITY;
     for (int64_t code = 0; code < codebook_.rows; ++code) {
       double product = 0;

@@ -40,22 +40,23 @@ class VqEncoder {
   VqEncoder(const VqConfig& config, int64_t grid, DType activation);
 
   VqEncoderWeights& weights() { return weights_; }
-  // f32 [codes, code_dim], rows of unit length: the nearest code is chosen in f32 whatever dtype
-  // the network computes in. The caller binds it.
+  // f32 [codes, code_dim], rows of unit length. The nearest code is chosen in f32, whatever the
+  // dtype of the network. The caller binds it.
   Table& codebook() { return codebook_; }
   int64_t image_size() const;
 
   int64_t scratch_bytes() const { return blocks_.bytes(); }
-  // Call after the weights are bound.
+  // Call it after the weights are bound.
   void allocate(Backend& b);
 
   // Encodes a picture of image_size x image_size to codes in raster order, [grid^2]. Not reentrant.
-  // Throws Error (data): the network's output is not finite.
+  // Throws Error (data) if the network's output is not finite.
   std::vector<int32_t> encode(Backend& b, const Picture& picture);
   // x [size, size, 3] in the activation dtype, -1..1 -> z f32 [grid^2, code_dim], valid until the
   // next call.
   Tensor latents(Backend& b, const Tensor& x);
-  // For each row of z [n, code_dim] the code with the nearest direction; the lowest code of equals.
+  // For each row of z [n, code_dim], the code with the nearest direction; among equals the lowest
+  // code.
   std::vector<int32_t> nearest(std::span<const float> z) const;
 
  private:

@@ -1,4 +1,4 @@
-// White paper, captions in black, pictures copied row by row.
+// Lays out a captioned grid: white background, black captions, pictures copied row by row.
 #include "vision/pictures/captioned_grid.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace bifrons {
 namespace {
 
-// Lines of words that fit; a word that is wider than the room stands alone.
+// Breaks `text` into lines of at most `room` pixels. A word wider than that gets its own line.
 std::vector<std::string> wrapped(const std::string& text, int64_t room, int64_t size,
                                  const Typesetter& typesetter) {
   std::vector<std::string> lines;
@@ -36,11 +36,11 @@ void paste(Picture& sheet, const Picture& picture, int64_t left, int64_t top) {
   }
 }
 
-// Where everything lies, in pixels.
+// Layout of the grid, in pixels.
 struct Layout {
-  int64_t gap = 0, size = 0, line = 0;  // between pictures; of letters; of lines
-  int64_t left = 0, pitch = 0;          // of the first column; from column to column
-  int64_t head = 0, top = 0;            // of the columns' captions; of the first row
+  int64_t gap = 0, size = 0, line = 0;  // gap between pictures; height of letters; height of a line
+  int64_t left = 0, pitch = 0;          // left edge of the first column; distance of two columns
+  int64_t head = 0, top = 0;            // top edge of the column captions; of the first row
   std::vector<std::string> title;
   SheetSize sheet;
 };
@@ -57,7 +57,7 @@ Layout layout_of(int64_t count, int64_t width, int64_t height, const GridCaption
   for (const std::string& row : captions.rows) {
     at.left = std::max(at.left, typesetter.width(row, at.size) + 2 * at.gap);
   }
-  // Columns are as wide as their captions need.
+  // A column is at least as wide as its caption.
   int64_t widest = width;
   for (const std::string& column : captions.columns) {
     widest = std::max(widest, typesetter.width(column, at.size));

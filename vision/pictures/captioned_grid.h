@@ -1,4 +1,4 @@
-// A table of pictures with captions above its columns and beside its rows.
+// A grid of pictures with captions above the columns and to the left of the rows.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@
 namespace bifrons {
 
 struct GridCaptions {
-  std::string title;                 // above everything, in as many lines as it takes
-  std::vector<std::string> columns;  // one a column
-  std::vector<std::string> rows;     // one a row; empty: no captions there
+  std::string title;                 // above the grid, in as many lines as needed
+  std::vector<std::string> columns;  // one per column
+  std::vector<std::string> rows;     // one per row; empty: no row captions
 };
 
 struct SheetSize {
   int64_t width = 0, height = 0;
 };
 
-// How large captioned_grid() makes `count` pictures of width x height.
+// Size of the sheet that captioned_grid() makes from `count` pictures of width x height.
 SheetSize captioned_size(int64_t count, int64_t width, int64_t height, const GridCaptions& captions,
                          const Typesetter& typesetter);
 
-// `pictures` row by row, all of one size, columns.size() in each row.
+// `pictures` in row-major order, all of one size; each row has columns.size() pictures.
 Picture captioned_grid(std::span<const Picture> pictures, const GridCaptions& captions,
                        const Typesetter& typesetter);
 

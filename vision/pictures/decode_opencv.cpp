@@ -1,4 +1,4 @@
-// decode_pixels through OpenCV, whose codecs are libpng, libjpeg-turbo and libwebp.
+// decode_pixels with OpenCV, whose codecs are libpng, libjpeg-turbo and libwebp.
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 
@@ -9,7 +9,8 @@
 namespace bifrons {
 namespace {
 
-// A row of 1, 3 (blue first) or 4 channels of T to RGB; of 16 bits the high eight.
+// Converts a row of 1, 3 (BGR) or 4 (BGRA) channels of T to RGB. Of 16-bit values the high byte is
+// used.
 template <typename T>
 void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
   constexpr int kShift = 8 * (sizeof(T) - 1);
@@ -24,11 +25,11 @@ void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
 }  // namespace
 
 Picture decode_pixels(const StrippedPicture& bare) {
-  // A codec that runs out of memory blames the file.
+  // Without memory, a codec reports a damaged file. The memory is therefore checked first.
   require_memory(static_cast<int64_t>(bare.file.size()) + bare.width * bare.height * 16 +
                  (int64_t{8} << 20));
   cv::Mat pixels;
-  if (bare.channels > 0) {  // what a damaged JPEG leaves out is black, not what memory held before
+  if (bare.channels > 0) {  // what a damaged JPEG lacks is black, not old memory
     pixels = cv::Mat::zeros(static_cast<int>(bare.height), static_cast<int>(bare.width),
                             CV_8UC(static_cast<int>(bare.channels)));
   }

@@ -1,4 +1,4 @@
-// decode_pixels for builds without OpenCV: PNG and JPEG through stb_image.
+// decode_pixels for builds without OpenCV: PNG and JPEG with stb_image.
 #include <cstdlib>
 #include <memory>
 
@@ -7,7 +7,7 @@
 #define STBI_NO_STDIO
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
-// Zeroed, so that what a damaged file leaves out is never what memory held before.
+// calloc: pixels that a damaged file lacks are zero, not old memory.
 #define STBI_MALLOC(size) std::calloc(1, size)
 #define STBI_REALLOC(data, size) std::realloc(data, size)
 #define STBI_FREE(data) std::free(data)

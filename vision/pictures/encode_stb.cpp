@@ -1,4 +1,4 @@
-// encode_pixels for builds without OpenCV: PNG and JPEG through stb_image_write.
+// encode_pixels for builds without OpenCV: PNG and JPEG with stb_image_write.
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_STATIC

@@ -1,4 +1,4 @@
-// EXIF and XMP blocks, written in one fixed form and read leniently.
+// EXIF and XMP blocks: written in one fixed form, read leniently.
 #include "vision/pictures/exif_xmp.h"
 
 #include <array>
@@ -22,7 +22,7 @@ constexpr std::string_view kSettingsClose = "</bifrons:settings>";
 constexpr std::array<std::pair<char, std::string_view>, 4> kXmlEscapes = {
     {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}}};
 
-// A TIFF image file directory, read with every access inside the block.
+// Reader for TIFF image file directories. Every access is checked against the block.
 struct TiffReader {
   ByteView block;
   bool big = true;
@@ -33,7 +33,7 @@ struct TiffReader {
   uint32_t number(size_t at, int width) const {
     return big ? read_big(block, at, width) : read_little(block, at, width);
   }
-  // Where the 12-byte entry of `tag` in the directory at `at` is; 0 when it is not there.
+  // Offset of the 12-byte entry of `tag` in the directory at `at`; 0 if there is none.
   size_t entry(size_t at, uint32_t tag) const {
     if (!holds(at, 2)) return 0;
     const uint32_t count = number(at, 2);
@@ -61,16 +61,16 @@ std::vector<uint8_t> exif_with_comment(std::string_view utf8) {
     }
   }
   Bytes tiff = {'M', 'M', 0, 0x2a};
-  append_big(tiff, 8, 4);                // the first directory
-  append_big(tiff, 1, 2);                // of one entry:
-  append_big(tiff, kExifPointerTag, 2);  // the EXIF directory
-  append_big(tiff, 4, 2);                // as a 32-bit number,
-  append_big(tiff, 1, 4);                // one of them:
-  append_big(tiff, 26, 4);               // it begins here
+  append_big(tiff, 8, 4);                // offset of the first directory
+  append_big(tiff, 1, 2);                // its number of entries
+  append_big(tiff, kExifPointerTag, 2);  // tag: the EXIF directory
+  append_big(tiff, 4, 2);                // type: 32-bit number
+  append_big(tiff, 1, 4);                // count
+  append_big(tiff, 26, 4);               // value: offset of the EXIF directory
   append_big(tiff, 0, 4);                // no further directory
   append_big(tiff, 1, 2);
   append_big(tiff, kUserCommentTag, 2);
-  append_big(tiff, 7, 2);  // bytes
+  append_big(tiff, 7, 2);  // type: bytes
   append_big(tiff, static_cast<uint32_t>(comment.size()), 4);
   append_big(tiff, 44, 4);
   append_big(tiff, 0, 4);
@@ -117,7 +117,7 @@ int exif_orientation(std::span<const uint8_t> tiff) {
   reader.big = starts_with(tiff, 0, "MM");
   const size_t entry = reader.entry(reader.number(4, 4), kOrientationTag);
   if (entry == 0) return 1;
-  const uint32_t value = reader.number(entry + 8, 2);  // a 16-bit number lies in the entry itself
+  const uint32_t value = reader.number(entry + 8, 2);  // a 16-bit value is in the entry itself
   return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
 }
 

@@ -1,7 +1,7 @@
-// Glyphs from FreeType, whose readers are made for fonts from anyone. No hinting: programs inside
+// Glyphs from FreeType, whose parsers are made for untrusted fonts. Hinting is off, so programs in
 // fonts are not run.
 #include <ft2build.h>
-// Not found but through the macros of ft2build.h in older releases.
+// Older releases only find these headers through the macros of ft2build.h.
 #include FT_FREETYPE_H
 #include FT_OUTLINE_H
 
@@ -19,7 +19,7 @@ namespace {
   throw Error(ErrorKind::kData, "a glyph cannot be read");
 }
 
-// FreeType knows more kinds of files than we want to hear of.
+// FreeType reads more file formats than are accepted here.
 bool is_sfnt(std::span<const uint8_t> file) {
   using namespace std::string_view_literals;
   for (const std::string_view magic : {"\0\1\0\0"sv, "true"sv, "OTTO"sv, "ttcf"sv}) {
@@ -46,7 +46,7 @@ class FreeTypeFace final : public FontFace {
     }
     return FT_IS_SFNT(face_) && FT_IS_SCALABLE(face_) && face_->units_per_EM > 0 &&
            face_->ascender > face_->descender &&
-           face_->units_per_EM <= height() * kLargestGlyph;  // else sizes run over
+           face_->units_per_EM <= height() * kLargestGlyph;  // else sizes could overflow
   }
 
   int glyph_of(int point) const override {
@@ -63,7 +63,7 @@ class FreeTypeFace final : public FontFace {
 
   GlyphInk draw(int glyph, int64_t size) const override {
     FT_Size_RequestRec request = {};
-    request.type = FT_SIZE_REQUEST_TYPE_REAL_DIM;  // height() is `size` pixels
+    request.type = FT_SIZE_REQUEST_TYPE_REAL_DIM;  // height() equals `size` pixels
     request.height = static_cast<FT_Long>(size * 64);
     if (const FT_Error error = FT_Request_Size(face_, &request)) refuse(error);
     const FT_Error error =

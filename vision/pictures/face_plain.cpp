@@ -1,4 +1,4 @@
-// Fonts without FreeType.
+// Stub for builds without FreeType: face_truetype.cpp reads the fonts.
 #include "vision/pictures/font_face.h"
 
 namespace bifrons {

@@ -1,5 +1,5 @@
-// TrueType as the OpenType specification has it: cmap of formats 4 and 12, glyf, loca, hmtx. Every
-// read is held against its table.
+// TrueType reader after the OpenType specification: cmap formats 4 and 12, glyf, loca, hmtx. Every
+// read is checked against the bounds of its table.
 #include <algorithm>
 #include <cmath>
 
@@ -12,11 +12,11 @@ namespace bifrons {
 namespace {
 
 constexpr int kDeepestComposite = 8;
-constexpr size_t kMostPoints = 50'000;  // of a glyph with all its parts
+constexpr size_t kMostPoints = 50'000;  // per glyph with all its parts
 
 [[noreturn]] void refuse() { throw Error(ErrorKind::kData, "a glyph cannot be read"); }
 
-// Bytes of the file; reads outside of them are errors.
+// Bytes of the file. A read outside of them throws.
 class Table {
  public:
   Table() = default;
@@ -41,7 +41,7 @@ class Table {
   ByteView bytes_;
 };
 
-// Where a composite glyph puts a part: x' = a x + c y + dx, y' = b x + d y + dy.
+// Affine transformation of a part in a composite glyph: x' = a x + c y + dx, y' = b x + d y + dy.
 struct Placement {
   double a = 1, b = 0, c = 0, d = 1, dx = 0, dy = 0;
 
@@ -120,7 +120,7 @@ class TrueTypeFace final : public FontFace {
   }
 
  private:
-  // A Unicode map; the one with all planes before the one with the first only.
+  // Chooses a Unicode map. A map of all planes is preferred to a map of the first plane.
   void choose_map(const Table& cmap) {
     for (int i = 0; i < cmap.u16(2); ++i) {
       const size_t record = 4 + 8 * static_cast<size_t>(i);
@@ -178,7 +178,7 @@ class TrueTypeFace final : public FontFace {
   void add_glyph(int glyph, const Placement& place, int depth, std::vector<Contour>& contours,
                  size_t& points) const {
     const Table data = data_of(glyph);
-    if (data.size() == 0) return;  // a blank
+    if (data.size() == 0) return;  // a blank glyph
     const int count = data.i16(0);
     if (count < 0) return add_parts(data, place, depth + 1, contours, points);
     add_contours(data, static_cast<size_t>(count), place, contours, points);
@@ -195,7 +195,7 @@ class TrueTypeFace final : public FontFace {
     points += total;
     if (points > kMostPoints) refuse();
     size_t at = 10 + 2 * count;
-    at += 2 + static_cast<size_t>(data.u16(at));  // over the instructions
+    at += 2 + static_cast<size_t>(data.u16(at));  // skip the instructions
     std::vector<int> flags;
     while (flags.size() < total) {
       const int flag = data.u8(at++);
@@ -241,7 +241,7 @@ class TrueTypeFace final : public FontFace {
       at += 4;
       Placement part;
       const bool words = (flags & 1) != 0;
-      if ((flags & 2) != 0) {  // else points are matched, which no font here does
+      if ((flags & 2) != 0) {  // otherwise points are matched, which is not supported
         part.dx = words ? data.i16(at) : static_cast<int8_t>(data.u8(at));
         part.dy = words ? data.i16(at + 2) : static_cast<int8_t>(data.u8(at + 1));
       }
@@ -260,13 +260,13 @@ class TrueTypeFace final : public FontFace {
         part.d = fraction(at + 6);
         at += 8;
       }
-      points += 1;  // a part without points counts, or empty ones would nest without end
+      points += 1;  // each part counts at least one, so empty parts cannot nest without end
       if (points > kMostPoints) refuse();
       add_glyph(glyph, under(place, part), depth, contours, points);
     }
   }
 
-  // First `part`, then `place`.
+  // Composition: first `part`, then `place`.
   static Placement under(const Placement& place, const Placement& part) {
     return {place.a * part.a + place.c * part.b,
             place.b * part.a + place.d * part.b,
@@ -287,7 +287,7 @@ std::unique_ptr<FontFace> open_truetype(std::vector<uint8_t> file) {
   auto face = std::make_unique<TrueTypeFace>(std::move(file));
   try {
     return face->open() ? std::move(face) : nullptr;
-  } catch (const Error&) {  // a table is cut off or missing
+  } catch (const Error&) {  // a table is truncated or missing
     return nullptr;
   }
 }

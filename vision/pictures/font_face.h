@@ -1,4 +1,4 @@
-// One font file, read as data from anyone: any bytes give glyphs, no font, or an Error.
+// A font file from an untrusted source: any bytes give glyphs, no font, or an Error.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace bifrons {
 
-// The ink of a glyph, 0 to 255 a pixel; its upper left corner lies at (left, top) from the pen, y
-// downwards.
+// Coverage of a glyph, 0 to 255 per pixel. Its upper left corner is at (left, top) relative to the
+// pen, y downwards.
 struct GlyphInk {
   int width = 0, height = 0, left = 0, top = 0;
   std::vector<uint8_t> ink;  // width * height
@@ -24,28 +24,29 @@ class FontFace {
   FontFace& operator=(const FontFace&) = delete;
 
   std::span<const uint8_t> file() const { return file_; }
-  // 0: the font does not have the code point.
+  // 0 if the font lacks the code point.
   virtual int glyph_of(int point) const = 0;
-  virtual int advance_of(int glyph) const = 0;  // font units; 0 for a glyph that is not there
-  // From the lowest descender to the highest ascender, in font units; at least 1.
+  virtual int advance_of(int glyph) const = 0;  // font units; 0 for an invalid glyph
+  // Distance from the lowest descender to the highest ascender in font units; at least 1.
   virtual int height() const = 0;
-  // `size` pixels are height() units. Throws Error (data): the glyph is damaged, or more than
-  // kLargestGlyph times as large as the font says its letters are.
+  // Draws the glyph so that height() is `size` pixels. Throws Error (data) if the glyph is damaged,
+  // or more than kLargestGlyph times as large as height().
   virtual GlyphInk draw(int glyph, int64_t size) const = 0;
 
  private:
   std::vector<uint8_t> file_;
 };
 
-// Of height(): no sign of any script is wider, and a damaged font asks for gigabytes.
+// In units of height(). No glyph of any script is wider, and a damaged font could ask for
+// gigabytes.
 constexpr int kLargestGlyph = 32;
 
-// The first font of the file. Null: this is no font that this build can draw; drawable_fonts() says
-// which it can. CMake picks face_freetype.cpp or face_plain.cpp.
+// Opens the first font of the file. Returns null if this build cannot draw it; drawable_fonts()
+// names the formats that it can. CMake compiles face_freetype.cpp or face_plain.cpp.
 std::unique_ptr<FontFace> open_font(std::vector<uint8_t> file);
 std::string_view drawable_fonts();
 
-// Our own reader, for builds without FreeType: TrueType outlines, alone or in a collection.
+// The reader for builds without FreeType: TrueType outlines, single fonts or collections.
 std::unique_ptr<FontFace> open_truetype(std::vector<uint8_t> file);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// Contact sheets are copies of rows: no codec and no scaling.
+// Contact sheets: rows of pixels are copied, without codec or scaling.
 #include "vision/pictures/grid.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Several pictures in one contact sheet.
+// Contact sheet of several pictures.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 
 namespace bifrons {
 
-// The pictures, all of one size, row by row in as square a sheet as their count allows, with white
-// gaps of so many pixels, thin ones unless said; places left over stay white. At least one picture.
+// Places the pictures (at least one, all of one size) in row-major order on a sheet that is as
+// square as possible. White gaps of `gap` pixels separate them; by default gaps are thin. Unused
+// cells are white.
 Picture contact_sheet(std::span<const Picture> pictures, std::optional<int64_t> gap = {});
 
 }  // namespace bifrons

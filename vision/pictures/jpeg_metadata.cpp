@@ -1,4 +1,4 @@
-// JPEG segments up to the first scan; nothing behind it is looked at.
+// Reads JPEG segments up to the first scan; the rest of the file is not read.
 #include "vision/pictures/jpeg_metadata.h"
 
 #include "kernels/bytes.h"
@@ -19,7 +19,7 @@ void append_segment(Bytes& out, std::string_view name, ByteView data) {
   append(out, data);
 }
 
-// Start-of-frame markers of every coding; C4, C8 and CC are other things in the same range.
+// Start-of-frame markers of all codings. C4, C8 and CC are other markers in the same range.
 bool is_frame(uint32_t marker) {
   return marker >= 0xffc0 && marker <= 0xffcf && marker != 0xffc4 && marker != 0xffc8 &&
          marker != 0xffcc;

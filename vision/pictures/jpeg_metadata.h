@@ -1,4 +1,4 @@
-// EXIF and XMP in a JPEG file: APP1 segments put in behind any encoder, and read back.
+// EXIF and XMP in JPEG files: APP1 segments, inserted after encoding and read back.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +8,19 @@
 
 namespace bifrons {
 
-// Puts both blocks right after the start-of-image marker. A block that does not fit the 64 KiB of
-// a segment is left out: a lost comment is better than a lost picture.
+// Inserts both blocks after the start-of-image marker. A block larger than a segment (64 KiB) is
+// left out: losing a comment is better than losing the picture.
 void insert_jpeg_blocks(std::vector<uint8_t>& jpeg, std::span<const uint8_t> exif,
                         std::string_view xmp);
 
 struct JpegBlocks {
   int64_t width = 0;
   int64_t height = 0;
-  std::span<const uint8_t> exif;  // views into the file
+  std::span<const uint8_t> exif;  // views of the file
   std::string_view xmp;
 };
 
-// Throws Error (data) for what is not a JPEG or ends before its pixels.
+// Throws Error (data) if the file is not a JPEG or ends before its pixels.
 JpegBlocks read_jpeg_blocks(std::span<const uint8_t> jpeg);
 
 }  // namespace bifrons

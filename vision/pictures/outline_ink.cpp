@@ -1,5 +1,5 @@
-// Exact areas: every line adds what lies to its right to the pixels of its rows, and a sum along
-// each row gives how often a pixel is wound around.
+// Exact area coverage. Each line segment adds the area to its right to the pixels of its rows. The
+// running sum along a row is the winding number of each pixel.
 #include "vision/pictures/outline_ink.h"
 
 #include <algorithm>
@@ -11,11 +11,11 @@ namespace {
 class Areas {
  public:
   Areas(int width, int height) : width_(width), height_(height) {
-    // One column more on the right, and one for what a line at the right edge spills.
+    // One extra column on the right, and one for the spill of a line at the right edge.
     sums_.assign(static_cast<size_t>(width + 2) * height, 0.0);
   }
 
-  // y downwards, inside [0, width] x [0, height].
+  // y downwards, within [0, width] x [0, height].
   void line(double x0, double y0, double x1, double y1) {
     if (y0 == y1) return;
     const double sign = y0 < y1 ? 1 : -1;
@@ -48,7 +48,7 @@ class Areas {
  private:
   size_t at(int row, int column) const { return static_cast<size_t>(row) * (width_ + 2) + column; }
 
-  // A line from x0 to x1 inside one row, over `rise` of its height.
+  // A segment from x0 to x1 within one row; `rise` is its height in that row.
   void span(int row, double x0, double x1, double rise) {
     if (x0 > x1) std::swap(x0, x1);
     x0 = std::clamp<double>(x0, 0, width_);
@@ -57,7 +57,7 @@ class Areas {
     for (int column = first; column <= last; ++column) {
       const double a = std::max<double>(x0, column), b = std::min<double>(x1, column + 1);
       const double part = x1 > x0 ? rise * (b - a) / (x1 - x0) : rise;
-      const double right = column + 1 - (a + b) / 2;  // of this pixel, how much lies to the right
+      const double right = column + 1 - (a + b) / 2;  // part of this pixel right of the segment
       sums_[at(row, column)] += part * right;
       sums_[at(row, column + 1)] += part * (1 - right);
     }
@@ -71,7 +71,7 @@ OutlinePoint middle(const OutlinePoint& a, const OutlinePoint& b) {
   return {(a.x + b.x) / 2, (a.y + b.y) / 2, true};
 }
 
-// The contour with every point between two off the curve, beginning on it.
+// The contour with its implied on-curve points; it begins at an on-curve point.
 Contour with_all_points(const Contour& contour) {
   Contour out;
   for (size_t i = 0; i < contour.size(); ++i) {
@@ -80,13 +80,13 @@ Contour with_all_points(const Contour& contour) {
     if (!contour[i].on_curve && !next.on_curve) out.push_back(middle(contour[i], next));
   }
   const auto first = std::find_if(out.begin(), out.end(), [](auto& p) { return p.on_curve; });
-  if (first == out.end()) return {};  // a single point off the curve
+  if (first == out.end()) return {};  // a single off-curve point
   std::rotate(out.begin(), first, out.end());
   out.push_back(out.front());
   return out;
 }
 
-// Calls line(from, to) along a contour; curves become lines that differ by less than a 50th pixel.
+// Calls line(from, to) along a contour. Curves become lines that deviate by less than 1/50 pixel.
 template <typename F>
 void walk(const Contour& contour, F line) {
   const Contour all = with_all_points(contour);

@@ -1,4 +1,4 @@
-// Closed outlines of straight lines and quadratic curves to ink.
+// Rasterises closed outlines of lines and quadratic curves.
 #pragma once
 
 #include <vector>
@@ -11,11 +11,11 @@ struct OutlinePoint {
   double x = 0, y = 0;
   bool on_curve = true;
 };
-// Points of TrueType: between two that are off the curve lies one that is on it.
+// A TrueType contour: two consecutive off-curve points imply an on-curve point between them.
 using Contour = std::vector<OutlinePoint>;
 
-// How much of each pixel lies inside, for coordinates in pixels, y upwards. All must be finite and
-// lie within a few thousand pixels of the pen.
+// Coverage of each pixel. Coordinates are in pixels, y upwards; they must be finite and within a
+// few thousand pixels of the pen.
 GlyphInk ink_of(const std::vector<Contour>& contours);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// A picture in memory, and picture files with their metadata.
+// A picture in memory, and the picture file formats.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace bifrons {
 
-// 8-bit RGB, rows top to bottom, no padding: rgb[(y * width + x) * 3 + channel].
+// 8-bit RGB, rows from top to bottom, no padding: rgb[(y * width + x) * 3 + channel].
 struct Picture {
   int64_t width = 0;
   int64_t height = 0;

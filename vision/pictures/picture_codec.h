@@ -1,4 +1,4 @@
-// Pixels to the bytes of a picture file and back, by the codec this build was given; no metadata.
+// Pixels to the bytes of a picture file and back, without metadata, by the codec of this build.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,15 @@
 
 namespace bifrons {
 
-// Deterministic for one codec version. Throws Error (usage) for a format this build cannot write.
+// Encodes pixels. The bytes are deterministic for one codec version. Throws Error (usage) for a
+// format that this build cannot write.
 std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format);
 
-// As stored: orientation is the caller's. Throws Error (data) when the decoder gives up or finds
-// another size than the container said, or for a format this build cannot read.
+// Decodes pixels as stored; the caller applies the orientation. Throws Error (data) if the decoder
+// fails, if the size differs from that of the container, or if this build cannot read the format.
 Picture decode_pixels(const StrippedPicture& bare);
 
-// A value seen through `alpha` on a white ground, rounded.
+// Blends a value with a white background by `alpha`, rounded.
 constexpr uint8_t over_white(uint32_t value, uint32_t alpha) {
   return static_cast<uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255);
 }

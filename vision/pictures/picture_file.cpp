@@ -1,4 +1,4 @@
-// One interface to the three formats.
+// Dispatch to the three formats.
 #include "vision/pictures/picture_file.h"
 
 #include "kernels/bytes.h"

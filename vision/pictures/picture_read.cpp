@@ -1,4 +1,4 @@
-// From the first bytes to upright pixels.
+// Detects the format, decodes the picture and applies its orientation.
 #include "vision/pictures/picture_read.h"
 
 #include <array>
@@ -11,7 +11,7 @@
 namespace bifrons {
 namespace {
 
-// Formats that people take for pictures too: where their mark stands, the mark, their name.
+// Other picture formats, for messages: offset of the signature, the signature, the name.
 struct OtherFormat {
   size_t at;
   std::string_view mark;
@@ -47,13 +47,13 @@ StrippedPicture stripped_picture(ByteView file) {
   refuse_format(file);
 }
 
-// The picture that EXIF's orientation means: 2 to 4 keep the sides, 5 to 8 exchange them.
+// Applies the EXIF orientation: 2 to 4 keep width and height, 5 to 8 exchange them.
 Picture turned(const Picture& from, int orientation) {
   if (orientation == 1) return from;
   const bool exchanged = orientation >= 5;
   Picture to{exchanged ? from.height : from.width, exchanged ? from.width : from.height,
              std::vector<uint8_t>(from.rgb.size())};
-  // Whether the stored x, y run against those of the upright picture.
+  // Whether the stored x or y runs in the opposite direction in the upright picture.
   const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   for (int64_t y = 0; y < to.height; ++y) {

@@ -1,4 +1,4 @@
-// Pictures from files that anyone may have written.
+// Reads pictures from untrusted files.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,15 @@ inline constexpr size_t kMostPictureBytes = size_t{64} << 20;
 inline constexpr int64_t kMostPicturePixels = int64_t{64} << 20;
 inline constexpr int64_t kMostPictureSide = 16384;
 
-// What to do with the turn or flip that EXIF asks for. The reference implementation ignores it.
+// Whether to apply the EXIF orientation (a turn or flip). The reference implementation ignores it.
 enum class Orientation { kAsStored, kApply };
 
-// A PNG, JPEG or WebP file (still, 8-bit RGB or grey JPEG; any PNG) as 8-bit RGB: transparent
-// pixels over white, grey spread to three channels, of 16 bits the high eight, colour profiles and
-// gamma ignored. The container is checked and its size held against the limits before any pixel is
-// decoded, and the decoder sees only the parts that pixels need. Damage that neither a checksum nor
-// a length shows (JPEG data) gives some picture. Throws Error (data) for everything else, with a
-// sentence that does not name the file.
+// Reads a PNG, JPEG or WebP file as 8-bit RGB: any PNG, 8-bit RGB or grey JPEG, still WebP.
+// Transparent pixels are blended with white, grey becomes three equal channels, of 16 bits the high
+// 8 are used, colour profiles and gamma are ignored. The container is checked, and its size
+// compared with the limits, before any pixel is decoded. The decoder only gets the parts that
+// pixels need. Damage that no checksum or length reveals (JPEG data) gives some picture. Throws
+// Error (data) for everything else; the message does not name the file.
 Picture read_picture(std::span<const uint8_t> file,
                      Orientation orientation = Orientation::kAsStored);
 

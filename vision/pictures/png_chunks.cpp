@@ -1,4 +1,4 @@
-// The chunks of a PNG file, with their checksums looked at.
+// Reads PNG chunks and verifies their checksums.
 #include "vision/pictures/png_chunks.h"
 
 #include <zlib.h>

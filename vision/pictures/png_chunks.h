@@ -1,4 +1,4 @@
-// The chunks of a PNG file: length, name, data, checksum.
+// Chunks of a PNG file: length, name, data, checksum.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,13 @@ namespace bifrons {
 inline constexpr std::string_view kPngSignature("\x89PNG\r\n\x1a\n", 8);
 
 struct PngChunk {
-  size_t at = 0;          // offset of its length
-  std::string_view name;  // views into the file
+  size_t at = 0;          // offset of its length field
+  std::string_view name;  // views of the file
   ByteView data;
 };
 
-// The chunk at `at`, which moves behind it. Throws Error (data) when the file ends within the chunk
-// or its checksum is wrong.
+// Returns the chunk at `at` and moves `at` past it. Throws Error (data) if the file ends within the
+// chunk or the checksum is wrong.
 PngChunk next_png_chunk(ByteView png, size_t& at);
 
 void append_png_chunk(Bytes& out, std::string_view name, ByteView data);

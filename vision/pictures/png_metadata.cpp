@@ -1,4 +1,5 @@
-// PNG chunk surgery. IHDR always ends at byte 33, so text can be spliced in behind any encoder.
+// Inserts and reads PNG text chunks. IHDR always ends at byte 33, so chunks can be inserted there
+// after any encoder.
 #include "vision/pictures/png_metadata.h"
 
 #include <optional>
@@ -13,7 +14,7 @@ namespace {
 constexpr size_t kAfterHeader = 33;  // signature 8, IHDR: length 4, name 4, 13 bytes, checksum 4
 constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
 
-// `text` in Latin-1 if it has only printable characters of it and line feeds.
+// `text` in Latin-1; nullopt if it has other characters than printable Latin-1 and line feeds.
 std::optional<std::string> latin1(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -46,11 +47,12 @@ std::string utf8_of_latin1(std::string_view text) {
   return out;
 }
 
-// Keyword, NUL, compressed? and method (two zero bytes), language, NUL, translated keyword, NUL.
+// Fields: keyword, NUL, compression flag and method (two zero bytes), language, NUL, translated
+// keyword, NUL, text.
 std::optional<TextChunk> parse_international(std::string_view data) {
   const size_t keyword_end = data.find('\0');
   if (keyword_end == std::string_view::npos || data.size() < keyword_end + 5) return std::nullopt;
-  if (data[keyword_end + 1] != 0) return std::nullopt;  // compressed: not ours
+  if (data[keyword_end + 1] != 0) return std::nullopt;  // compressed: not read
   const size_t language_end = data.find('\0', keyword_end + 3);
   if (language_end == std::string_view::npos) return std::nullopt;
   const size_t translated_end = data.find('\0', language_end + 1);

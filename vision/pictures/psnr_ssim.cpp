@@ -1,4 +1,4 @@
-// Sums in double precision; the window is separable.
+// PSNR and SSIM. Sums are in double precision, and the Gaussian window is separable.
 #include "vision/pictures/psnr_ssim.h"
 
 #include <algorithm>
@@ -49,7 +49,8 @@ std::vector<double> window(int64_t size) {
   return weights;
 }
 
-// Windowed means where the window lies inside: first along rows, then, turned, along columns.
+// Windowed means along rows, transposed; only windows that lie inside. Calling it twice gives the
+// two-dimensional means.
 Plane along_rows_turned(const Plane& from, const std::vector<double>& weights) {
   const int64_t size = static_cast<int64_t>(weights.size());
   Plane to{from.height, from.width - size + 1, {}};

@@ -1,6 +1,6 @@
-// Pillow's two passes, across and then down, with its fixed-point weights, so that bytes are equal.
-// Pillow 12.2 and later take some tall pictures down first; the models were made with the order
-// here.
+// Pillow's two passes, horizontal and then vertical, with its fixed-point weights, so the bytes are
+// equal. Pillow 12.2 and later resize some tall pictures vertically first. The models were made
+// with the order used here.
 #include "vision/pictures/resize.h"
 
 #include <algorithm>
@@ -11,9 +11,10 @@
 namespace bifrons {
 namespace {
 
-// Weights are whole numbers of 2^-22: 32 bits less 8 of a pixel and 2 for overshoot.
+// Weights are fixed-point numbers with 22 fraction bits: 32 bits minus 8 for the pixel and 2 for
+// overshoot.
 constexpr int kWeightBits = 22;
-constexpr double kReach = 2.0;  // of the filter, in pixels of the smaller grid
+constexpr double kReach = 2.0;  // radius of the filter, in pixels of the smaller grid
 
 double cubic(double x) {
   constexpr double a = -0.5;
@@ -23,13 +24,13 @@ double cubic(double x) {
   return 0.0;
 }
 
-// What one pixel of the result is made of: pixels first, first + 1 .. of a line.
+// Filter taps of one output pixel: weights of input pixels first, first + 1, .. of a line.
 struct Taps {
   int64_t first = 0;
   std::vector<int32_t> weights;
 };
 
-// Those of pixels begin .. begin + count - 1 of the result.
+// Taps of output pixels begin .. begin + count - 1.
 std::vector<Taps> taps_for(int64_t from, int64_t to, int64_t begin, int64_t count) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   const double stretch = std::max(scale, 1.0);
@@ -55,7 +56,7 @@ std::vector<Taps> taps_for(int64_t from, int64_t to, int64_t begin, int64_t coun
   return all;
 }
 
-// One pixel: three sums over pixels that lie `step` bytes apart.
+// Computes one output pixel: weighted sums of three channels. Input pixels are `step` bytes apart.
 void blend(uint8_t* to, const uint8_t* from, int64_t step, const std::vector<int32_t>& weights) {
   int32_t sum[3] = {1 << (kWeightBits - 1), 1 << (kWeightBits - 1), 1 << (kWeightBits - 1)};
   for (const int32_t weight : weights) {
@@ -67,7 +68,7 @@ void blend(uint8_t* to, const uint8_t* from, int64_t step, const std::vector<int
   }
 }
 
-// Lines `first` to `end` of the picture, each made of the taps; the first becomes line 0.
+// Horizontal pass over lines `first` to `end`; line `first` becomes line 0 of the result.
 Picture resize_across(const Picture& picture, const std::vector<Taps>& taps, int64_t first,
                       int64_t end) {
   const auto width = static_cast<int64_t>(taps.size());
@@ -82,7 +83,7 @@ Picture resize_across(const Picture& picture, const std::vector<Taps>& taps, int
   return out;
 }
 
-// The taps are of a picture whose line `first` is line 0 here.
+// Vertical pass. The taps refer to a picture whose line `first` is line 0 of `picture`.
 Picture resize_down(const Picture& picture, const std::vector<Taps>& taps, int64_t first) {
   const auto height = static_cast<int64_t>(taps.size());
   const int64_t pitch = picture.width * 3;
@@ -96,7 +97,7 @@ Picture resize_down(const Picture& picture, const std::vector<Taps>& taps, int64
   return out;
 }
 
-// Columns of some lines as they are.
+// Copies a part of the picture.
 Picture cut_out(const Picture& picture, const Window& window) {
   Picture out{window.width, window.height, {}};
   out.rgb.reserve(window.width * window.height * 3);
@@ -122,7 +123,8 @@ Picture resize_bicubic(const Picture& picture, int64_t width, int64_t height,
   check(window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0 &&
             window.left + window.width <= width && window.top + window.height <= height,
         "resize: the window lies inside");
-  // A side that keeps its length is not filtered; of the other pass only what it needs is made.
+  // A dimension that keeps its length is not filtered. The horizontal pass only computes the lines
+  // that the vertical pass needs.
   const bool down = height != picture.height;
   int64_t first = window.top, end = window.top + window.height;
   std::vector<Taps> rows;

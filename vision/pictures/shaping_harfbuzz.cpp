@@ -1,5 +1,4 @@
-// Letters joined and stacked by HarfBuzz, runs put in order by FriBidi (the Unicode bidirectional
-// algorithm, UAX 9).
+// Shaping with HarfBuzz. FriBidi orders the runs (the Unicode bidirectional algorithm, UAX 9).
 #include <fribidi.h>
 #include <hb.h>
 
@@ -12,7 +11,7 @@
 namespace bifrons {
 namespace {
 
-// Code points [begin, end) of one direction, script and font.
+// Code points [begin, end) with the same direction, script and font.
 struct Run {
   size_t begin, end;
   FriBidiLevel level;
@@ -28,10 +27,10 @@ std::vector<FriBidiLevel> levels_of(std::span<const int> points) {
   std::vector<FriBidiLevel> levels(text.size());
   fribidi_get_bidi_types(text.data(), n, types.data());
   fribidi_get_bracket_types(text.data(), n, types.data(), brackets.data());
-  FriBidiParType direction = FRIBIDI_PAR_ON;  // of the first letter that has one
+  FriBidiParType direction = FRIBIDI_PAR_ON;  // of the first letter with a direction
   if (fribidi_get_par_embedding_levels_ex(types.data(), brackets.data(), n, &direction,
                                           levels.data()) == 0) {
-    throw std::bad_alloc();  // the one way in which it fails
+    throw std::bad_alloc();  // the only way it can fail
   }
   return levels;
 }
@@ -45,7 +44,7 @@ std::vector<Run> runs_of(std::span<const int> points, const FontList& fonts) {
     size_t font = fonts.font_of(points[i]);
     const bool shared = script == HB_SCRIPT_COMMON || script == HB_SCRIPT_INHERITED;
     if (shared && !runs.empty()) {
-      // Blanks, signs and accents go with the letters before them.
+      // Spaces, signs and accents belong to the run of the letters before them.
       script = runs.back().script;
       const size_t before = runs.back().font;
       if (before < fonts.count() && fonts.glyph_of(before, points[i]) != 0) font = before;
@@ -60,7 +59,8 @@ std::vector<Run> runs_of(std::span<const int> points, const FontList& fonts) {
   return runs;
 }
 
-// Rule L2: from the highest level down, what lies at a level or above is turned round.
+// Rule L2 of UAX 9: from the highest level down, reverse every sequence of runs at that level or
+// above.
 void put_in_order(std::vector<Run>& runs) {
   FriBidiLevel highest = 0;
   for (const Run& run : runs) highest = std::max(highest, run.level);
@@ -89,12 +89,12 @@ void shape(std::vector<PlacedGlyph>& line, const Run& run, std::span<const int> 
   const std::unique_ptr<hb_buffer_t, decltype(&hb_buffer_destroy)> buffer(hb_buffer_create(),
                                                                           hb_buffer_destroy);
   const std::vector<hb_codepoint_t> text(points.begin(), points.end());
-  // The whole line, so that the letters around a run are known.
+  // HarfBuzz gets the whole line, because the letters around a run matter.
   hb_buffer_add_codepoints(buffer.get(), text.data(), static_cast<int>(text.size()),
                            static_cast<unsigned>(run.begin), static_cast<int>(run.end - run.begin));
   hb_buffer_set_direction(buffer.get(), run.level % 2 ? HB_DIRECTION_RTL : HB_DIRECTION_LTR);
   hb_buffer_set_script(buffer.get(), run.script);
-  hb_buffer_guess_segment_properties(buffer.get());  // the language
+  hb_buffer_guess_segment_properties(buffer.get());  // sets the language
   hb_shape(font.get(), buffer.get(), nullptr, 0);
   unsigned count = 0;
   const hb_glyph_info_t* info = hb_buffer_get_glyph_infos(buffer.get(), &count);

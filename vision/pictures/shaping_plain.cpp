@@ -1,4 +1,4 @@
-// A glyph for each code point, side by side from left to right.
+// Stub for builds without HarfBuzz: one glyph per code point, from left to right.
 #include "vision/pictures/shaping.h"
 
 namespace bifrons {

@@ -1,4 +1,4 @@
-// JPEG: the chain of segments from start to end, and only those that pixels need.
+// JPEG: checks the chain of segments and copies only those that pixels need.
 #include <string>
 
 #include "kernels/error.h"
@@ -9,13 +9,14 @@ namespace bifrons {
 namespace {
 
 constexpr std::string_view kExifName("Exif\0\0", 6);
-// A whole JFIF segment, version 1.1, square pixels, no thumbnail.
+// A complete JFIF segment: version 1.1, square pixels, no thumbnail.
 constexpr std::string_view kJfif("\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", 18);
 constexpr uint32_t kFirstFrame = 0xc0, kHuffman = 0xc4, kExtension = 0xc8, kArithmetic = 0xcc,
                    kLastFrame = 0xcf, kRestart = 0xd0, kStart = 0xd8, kEnd = 0xd9, kScan = 0xda,
                    kQuantisation = 0xdb, kRestartInterval = 0xdd, kApp0 = 0xe0, kApp1 = 0xe1,
                    kApp14 = 0xee;
-// A progressive picture has about ten; a decoder goes over all coefficients for each.
+// Limit of scans. A progressive picture has about ten, and a decoder processes all coefficients in
+// each.
 constexpr int kMostScans = 100;
 
 [[noreturn]] void refuse(size_t at) {
@@ -33,7 +34,7 @@ bool is_frame(uint32_t marker) {
          marker != kExtension && marker != kArithmetic;
 }
 
-// Precision, height, width, then three bytes a component.
+// Frame header: precision, height, width, then three bytes per component.
 void read_frame(StrippedPicture& bare, uint32_t marker, ByteView data, size_t at) {
   if (bare.channels != 0 || data.size() < 6) refuse(at);
   if (marker > kFirstFrame + 2) refuse_kind("lossless, hierarchical or arithmetic-coded");
@@ -53,12 +54,12 @@ void read_frame(StrippedPicture& bare, uint32_t marker, ByteView data, size_t at
   }
 }
 
-// Tables of a class and number, 16 counts of codes by length, and a value for each code: at most
-// 256 and never more than prefix codes of those lengths can be.
+// A Huffman segment: tables with class and number, 16 counts of codes by length, and a value per
+// code. A table has at most 256 codes, and never more than a prefix code of those lengths allows.
 void check_huffman_tables(ByteView data, size_t at) {
   while (!data.empty()) {
     if (data.size() < 17) refuse(at);
-    size_t codes = 0, taken = 0;  // of the 2^16 codes of 16 bits
+    size_t codes = 0, taken = 0;  // codes; space taken, in units of 2^-16
     for (size_t length = 1; length <= 16; ++length) {
       codes += data[length];
       taken += size_t{data[length]} << (16 - length);
@@ -68,14 +69,15 @@ void check_huffman_tables(ByteView data, size_t at) {
   }
 }
 
-// Adobe's segment says how colours are coded; so does JFIF's being there at all.
+// The Adobe segment says how colours are coded, and so does the presence of JFIF.
 bool pixels_need(uint32_t marker, ByteView data) {
   return is_frame(marker) || marker == kHuffman || marker == kQuantisation ||
          marker == kRestartInterval || marker == kScan ||
          (marker == kApp14 && starts_with(data, 0, "Adobe"));
 }
 
-// Past the coded data of a scan: to the first marker that is neither a stuffed FF nor a restart.
+// Returns the end of the coded data of a scan: the first marker that is neither a stuffed FF nor a
+// restart marker.
 size_t end_of_scan(ByteView file, size_t at) {
   for (; at + 1 < file.size(); ++at) {
     if (file[at] != 0xff || file[at + 1] == 0) continue;
@@ -94,7 +96,7 @@ StrippedPicture strip_jpeg(ByteView file) {
     if (at + 2 > file.size()) throw Error(ErrorKind::kData, "the JPEG file ends early");
     if (file[at] != 0xff) refuse(at);
     const uint32_t marker = file[at + 1];
-    if (marker == 0xff) {  // a fill byte
+    if (marker == 0xff) {  // fill byte
       ++at;
       continue;
     }

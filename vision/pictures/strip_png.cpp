@@ -1,4 +1,5 @@
-// PNG: every checksum, the header's rules, and that the compressed pixels are as many as it says.
+// PNG: checks all checksums, the fields of the header, and that the compressed pixels have the size
+// that the header says.
 #include <zlib.h>
 
 #include <algorithm>
@@ -43,7 +44,7 @@ int64_t samples_of(uint32_t colour) {
   return colour == kRgb ? 3 : colour == kGreyAlpha ? 2 : colour == kRgbAlpha ? 4 : 1;
 }
 
-// Inflates the pixels without keeping them, and counts rows and their filters.
+// Inflates the pixels without storing them, and counts rows and filter bytes.
 class PixelCheck {
  public:
   explicit PixelCheck(const Header& h) {
@@ -75,7 +76,7 @@ class PixelCheck {
   ~PixelCheck() { inflateEnd(&stream_); }
 
   void take(ByteView compressed) {
-    stream_.next_in = const_cast<Bytef*>(compressed.data());  // zlib does not write there
+    stream_.next_in = const_cast<Bytef*>(compressed.data());  // zlib does not write to it
     stream_.avail_in = static_cast<uInt>(compressed.size());
     std::array<uint8_t, 1 << 15> block;
     while (!ended_) {
@@ -119,10 +120,10 @@ class PixelCheck {
   bool ended_ = false;
   std::vector<Rows> rows_;
   size_t pass_ = 0;
-  int64_t at_ = 0;  // bytes of the current row so far
+  int64_t at_ = 0;  // bytes of the current row read so far
 };
 
-// Black where the file has no entry, so that no index can point past the end.
+// Entries missing in the file are black, so every index is valid.
 Bytes full_palette(ByteView stored, const Header& h) {
   if (stored.empty() || stored.size() % 3 != 0 || stored.size() > (size_t{3} << h.depth)) {
     refuse("its palette does not fit");
@@ -132,8 +133,8 @@ Bytes full_palette(ByteView stored, const Header& h) {
   return palette;
 }
 
-// Grey with one transparent shade is the same picture as a palette of greys, which every decoder
-// gives an alpha channel. The compressed pixels stay as they are.
+// Converts grey with one transparent value into a palette of greys, for which every decoder gives
+// an alpha channel. The picture is the same, and the compressed pixels do not change.
 void become_palette(Header& h, uint32_t key, Bytes& palette, Bytes& alpha) {
   const uint32_t shades = 1u << h.depth;
   for (uint32_t i = 0; i < shades; ++i) {
@@ -196,7 +197,7 @@ StrippedPicture strip_png(ByteView file) {
   if (h.colour == kPalette && palette.empty()) refuse("it has no palette");
   if (h.colour == kGrey && !alpha.empty()) {
     const uint32_t key = read_big(alpha, 0, 2);
-    alpha.clear();  // 16-bit grey: the one shade of 65,536 stays opaque
+    alpha.clear();  // 16-bit grey: the one transparent value stays opaque
     if (h.depth <= 8) become_palette(h, key, palette, alpha);
   }
 

@@ -1,4 +1,4 @@
-// WebP: the RIFF chunks of one still picture, lossy or lossless, with or without transparency.
+// WebP: checks the RIFF chunks of a still picture, lossy or lossless, with or without alpha.
 #include "kernels/error.h"
 #include "vision/pictures/exif_xmp.h"
 #include "vision/pictures/strip_metadata.h"
@@ -19,7 +19,7 @@ void append_chunk(Bytes& out, std::string_view name, ByteView data) {
   if (data.size() % 2) out.push_back(0);
 }
 
-// The sizes that the two codings say themselves, which is what a decoder allocates.
+// Reads the size from the lossy or lossless bitstream. A decoder allocates memory for this size.
 void read_size(StrippedPicture& bare, bool lossless, ByteView data) {
   if (lossless) {
     if (data.size() < 5 || data[0] != 0x2f) refuse("its pixels do not begin as they should");

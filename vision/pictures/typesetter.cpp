@@ -1,4 +1,4 @@
-// Glyphs of font_face.h, placed by shaping.h.
+// Draws text: glyphs of font_face.h at the positions of shaping.h.
 #include "vision/pictures/typesetter.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace bifrons {
 namespace {
 
-// Code points of valid UTF-8.
+// The code points of valid UTF-8.
 std::vector<int> points_of(std::string_view text) {
   std::vector<int> points;
   for (size_t i = 0; i < text.size();) {
@@ -42,7 +42,7 @@ struct Typesetter::Fonts final : FontList {
   int advance_of(size_t font, int glyph) const override {
     return all[font].face->advance_of(glyph);
   }
-  // Pixels of a font unit.
+  // Pixels per font unit.
   double scale(size_t font, int64_t size) const {
     return static_cast<double>(size) / all[font].face->height();
   }
@@ -51,7 +51,7 @@ struct Typesetter::Fonts final : FontList {
     throw Error(ErrorKind::kData, "the font " + all[font].name + " is damaged: " + why);
   }
 
-  // What a damaged font says of places and widths ends here.
+  // Shapes a line and refuses invalid positions and advances of a damaged font.
   std::vector<PlacedGlyph> line(std::string_view text) const {
     std::vector<PlacedGlyph> glyphs = shaped(points_of(text), *this);
     for (const PlacedGlyph& g : glyphs) {

@@ -1,4 +1,4 @@
-// Captions: UTF-8 drawn into pictures with TrueType and OpenType fonts.
+// Captions: draws UTF-8 text into pictures with TrueType and OpenType fonts.
 #pragma once
 
 #include <cstdint>
@@ -11,25 +11,27 @@
 
 namespace bifrons {
 
-// Lines are set as their scripts ask for where HarfBuzz and FriBidi are built in; else signs stand
-// side by side from left to right, each by itself.
+// With HarfBuzz and FriBidi, lines are shaped as their scripts require. Without them, each code
+// point is one glyph, from left to right.
 class Typesetter {
  public:
   Typesetter();
   ~Typesetter();
   Typesetter(Typesetter&&) noexcept;
 
-  // Any bytes. False when they are no font that this build can draw. Messages call it `name`.
+  // Accepts any bytes. Returns false if this build cannot draw the font. `name` is its name in
+  // messages.
   bool add_font(std::vector<uint8_t> file, std::string name = "given");
-  // Whether the fonts together have every sign of a valid UTF-8 text.
+  // Whether the fonts together have all code points of a valid UTF-8 text.
   bool covers(std::string_view text) const;
 
-  // Draws every glyph of a text for nothing, so that a damaged font is found before it is needed.
-  // Throws Error (data), as the next two do, saying which font is damaged.
+  // Draws all glyphs of a text and discards them, to find a damaged font before it is needed. This
+  // function and the next two throw Error (data) with the name of a damaged font.
   void try_out(std::string_view text, int64_t size) const;
-  // In pixels, for letters `size` high.
+  // In pixels, for letters of height `size`.
   int64_t width(std::string_view text, int64_t size) const;
-  // Black on what is there, with the left end of the baseline at (x, y); outside parts are cut off.
+  // Draws in black over the picture. (x, y) is the left end of the baseline. Parts outside of the
+  // picture are clipped.
   void draw(Picture& picture, int64_t x, int64_t y, std::string_view text, int64_t size) const;
 
  private:

@@ -1,4 +1,4 @@
-// RIFF chunks of a WebP file.
+// Inserts and reads RIFF chunks of WebP files.
 #include "vision/pictures/webp_metadata.h"
 
 #include "kernels/bytes.h"
