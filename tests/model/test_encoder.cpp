@@ -1,4 +1,4 @@
-// The VQ encoder against what two reference implementations made of the same pictures.
+// The VQ encoder compared with two reference implementations on the same pictures.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ struct ToyEncoder {
     backend->download(values.data(), z);
     return values;
   }
-  // What belongs to picture `p` of an expected tensor.
+  // The part of an expected tensor that belongs to picture `p`.
   std::vector<float> of(const std::string& name, int64_t p) const {
     const auto all = expected.values<float>(name);
     const size_t one = all.size() / pictures;
@@ -50,7 +50,7 @@ struct ToyEncoder {
   std::vector<float> expected_latents(int64_t p) const { return of("encode.latents", p); }
 };
 
-// How far apart two vectors are when both have length one.
+// Distance of two vectors after scaling both to unit length.
 double angle(const float* a, const float* b, size_t size) {
   double aa = 0, bb = 0, off = 0;
   for (size_t i = 0; i < size; ++i) {
@@ -77,7 +77,7 @@ TEST(Encoder, LatentsAndCodesOfTheReferences) {
   }
 }
 
-// The measure is the reference's own distance from f32, as in test_goldens.cpp.
+// The tolerance is the reference's own distance from f32, as in test_goldens.cpp.
 TEST(Encoder, LatentsInBf16AreAsNearAsTheReferences) {
   ToyEncoder toy(DType::kBf16);
   for (int64_t p = 0; p < toy.pictures; ++p) {
@@ -90,8 +90,8 @@ TEST(Encoder, LatentsInBf16AreAsNearAsTheReferences) {
   }
 }
 
-// A direction that is off by e moves the squared distances to two codes by at most 4 e against each
-// other: where the gap is larger the code must be that of the exact latents.
+// If a direction has an error e, the squared distances to two codes change by at most 4 e relative
+// to each other. If their gap is larger, the code must be that of the exact latents.
 TEST(Encoder, CodesInBf16AreTheReferencesWhereTheyAreNotNearlyTies) {
   ToyEncoder toy(DType::kBf16);
   int64_t sure = 0, all = 0;
@@ -115,7 +115,7 @@ TEST(Encoder, NearnessIsOfDirections) {
   std::vector<float> longer;
   for (const float v : z) longer.push_back(1000 * v);
   EXPECT_EQ(toy.encoder->nearest(longer), toy.encoder->nearest(z));
-  // A point on a code is that code.
+  // A latent equal to a code gives that code.
   std::vector<float> rows(toy.encoder->codebook().rows * toy.encoder->codebook().cols);
   toy.backend->download(rows.data(), toy.encoder->codebook().tensor());
   const auto found = toy.encoder->nearest(rows);

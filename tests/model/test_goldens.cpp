@@ -1,5 +1,5 @@
-// The loaded toy models against what two reference implementations made of them
-// (tools/reference/README.md says which values are which).
+// The loaded toy models compared with two reference implementations (tools/reference/README.md
+// explains the values).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace bifrons {
 namespace {
 
-// A toy model computing in `activation`, whatever its weights are stored in.
+// A toy model that computes in `activation`, whatever the dtype of its stored weights.
 struct Toy {
   std::string directory;
   std::unique_ptr<Backend> backend = testing::backend_under_test();
@@ -38,7 +38,7 @@ struct Toy {
     model->decoder.allocate(*backend);
   }
 
-  // Logits [T, 2, C] when the model is fed `codes`; step 0 is the prefill.
+  // Logits [T, 2, C] when the model is given `codes`; step 0 is the prefill.
   std::vector<float> forced_logits(const std::vector<int32_t>& prompt,
                                    const std::vector<int32_t>& null,
                                    const std::vector<int32_t>& codes, bool rope_bf16) {
@@ -88,8 +88,8 @@ struct Toy {
   }
 };
 
-// f32 sums of a few hundred terms through a dozen layers: some hundred units of 2^-24 relative to
-// the largest value. The two references differ from each other by about 1e-6.
+// f32 sums of a few hundred terms through a dozen layers: some hundred times 2^-24, relative to the
+// largest value. The two references differ from each other by about 1e-6.
 constexpr double kF32Tolerance = 2e-5;
 
 class Goldens : public ::testing::TestWithParam<const char*> {
@@ -141,7 +141,7 @@ TEST_P(Goldens, GreedyCodesInF32) {
     pictures[i].prompt.unprompted = toy.expected.values<int32_t>(draw + ".null_ids");
     pictures[i].prompt.temperature = 0;
   }
-  lanes.admit(std::move(pictures));  // both at once: a batch changes nothing
+  lanes.admit(std::move(pictures));  // both in one batch, which changes no result
   for (int64_t i = 1; i < toy.model->config.image_tokens(); ++i) lanes.step();
   for (const LanePicture& picture : lanes.take_finished()) {
     EXPECT_EQ(picture.codes,
@@ -163,9 +163,9 @@ TEST_P(GoldensOfF32Models, RopeOfTheOriginalScripts) {
       << "the two modes must differ";
 }
 
-// In bf16 every order of summation gives other roundings, so the reference's own distance from f32
-// is the measure: ours may be no farther from f32, and no farther from the reference than two such
-// distances.
+// In bf16, every order of summation rounds differently. The tolerance is therefore the reference's
+// own distance from f32: our result may not be farther from f32 than that, and not farther from the
+// reference than twice that distance.
 TEST_P(GoldensOfBf16Models, Logits) {
   Toy toy(GetParam(), DType::kBf16);
   for (const std::string draw : {"draw0", "draw1"}) {

@@ -1,4 +1,5 @@
-// The table of inputs equals gen_embed and gen_aligner, bit for bit, whatever stands beside a code.
+// The table of precomputed inputs equals gen_embed and gen_aligner, bit for bit, for any codes in a
+// batch.
 #include <gtest/gtest.h>
 
 #include "src/model/model.h"
@@ -23,7 +24,7 @@ Config small(int64_t codebook) {
   return config;
 }
 
-// Random weights of the image head alone.
+// The image head alone, with random weights.
 class Face {
  public:
   Face(Backend& b, const Config& config, DType dtype) : b_(b), hidden_(config.transformer.hidden) {
@@ -31,7 +32,7 @@ class Face {
     activation_ = activation_for(dtype);
   }
 
-  // The inputs that `codes` become, side by side.
+  // The inputs for `codes`, one after another.
   std::vector<std::byte> inputs(const std::vector<int32_t>& codes) const {
     const int64_t rows = static_cast<int64_t>(codes.size());
     const ImageHeadActivations all = image_head->make_activations(b_, (rows + 1) / 2);
@@ -59,13 +60,13 @@ TEST_P(PrecomputedInputs, AreWhatTheAlignerMakes) {
   if (const std::string why = testing::no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = testing::backend_under_test();
   for (const int64_t codebook :
-       {5, 256, 600}) {  // less than a round of precompute_inputs(), one, more
+       {5, 256, 600}) {  // less than a round of precompute_inputs(), one round, more
     Face plain(*b, small(codebook), GetParam()), precomputed(*b, small(codebook), GetParam());
     precomputed.image_head->precompute_inputs(*b);
     const auto last = static_cast<int32_t>(codebook - 1);
     std::vector<int32_t> all(codebook);
     for (int32_t i = 0; i <= last; ++i) all[i] = last - i;
-    // -1 is a code that could not be drawn.
+    // -1 is a code that could not be sampled.
     for (const std::vector<int32_t>& codes :
          {all, std::vector<int32_t>{0}, {last}, {3, 3, -1, last, 0}}) {
       EXPECT_EQ(plain.inputs(codes), precomputed.inputs(codes)) << codebook << ", " << codes.size();

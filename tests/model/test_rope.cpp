@@ -1,4 +1,4 @@
-// Rotary frequencies against the values of docs/janus-pro.md 4.5.
+// RoPE frequencies compared with the values of docs/janus-pro.md 4.5.
 #include <gtest/gtest.h>
 
 #include <cmath>

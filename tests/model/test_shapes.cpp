@@ -1,5 +1,5 @@
-// The list of weights against the published counts (docs/janus-pro.md 8.1), and the memory plan
-// against it.
+// The list of weights compared with the published parameter counts (docs/janus-pro.md 8.1), and the
+// memory plan compared with the list.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -68,8 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& toy) { return toy.index == 0 ? "OneB" : "SevenB"; });
 
 TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
-  // docs/janus-pro.md 8.1: 2.636 GB for 1B without the token embedding (0.419 GB); 8.3: 196,608
-  // bytes of keys and values a token and row, here in pages of 16 tokens.
+  // docs/janus-pro.md 8.1: 2.636 GB for 1B without the token embedding (0.419 GB). 8.3: 196,608
+  // bytes of keys and values per token and row; here in pages of 16 tokens.
   const auto plan = memory_plan(shape_named("janus-pro-1b"), DType::kBf16, 1, 64);
   std::map<std::string, int64_t> bytes;
   for (const MemoryItem& item : plan) bytes[item.name] = item.bytes;
@@ -81,8 +81,8 @@ TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
   EXPECT_EQ(bytes["keys and values"], 2 * 40 * 16 * 196'608);
 }
 
-// A row of 639 tokens takes 40 pages; 48 of the 63 tokens that unprompted rows begin with are whole
-// pages, which all have in common. A device has one page for rows that only fill a step up.
+// A row of 639 tokens needs 40 pages. Unconditional rows begin with the same 63 tokens: 48 of them
+// fill whole pages, which all rows share. A device has one more page, for padding rows.
 TEST(MemoryPlan, CountsWhatLanesShareOnce) {
   const auto pages = [](int64_t pictures, MemorySpace space) {
     for (const MemoryItem& item :
@@ -96,7 +96,7 @@ TEST(MemoryPlan, CountsWhatLanesShareOnce) {
   EXPECT_EQ(pages(1, MemorySpace::kDevice), 2 * 40);
 }
 
-// What the kernels of a GPU take beside tensors; a text embedding of 419 MB stays with the host.
+// Scratch memory of the kernels of a GPU. The token embedding of 419 MB stays in host memory.
 TEST(MemoryPlan, OfAGpuCountsItsScratch) {
   const auto bytes = [](int64_t pictures, const std::string& name, int64_t prompt = 64) {
     for (const MemoryItem& item : memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures,
@@ -106,9 +106,9 @@ TEST(MemoryPlan, OfAGpuCountsItsScratch) {
     return int64_t{-1};
   };
   EXPECT_EQ(bytes(1, "text embedding"), 0);
-  // Parts of products; or 256 rows of 16 heads, each with 10 chunks of 128 positions, in f32; or of
-  // 200 pictures' codes 8 bytes each and two codes of every block. Beside it the decoder's scores.
-  // Four times, because it grows.
+  // The largest of: partial sums of GEMMs; for attention, 256 rows of 16 heads with 10 chunks of
+  // 128 positions in f32; for 200 pictures, 8 bytes per code and two codes per block. In addition
+  // the scores of the decoder. Times four, because the scratch memory grows.
   const int64_t decoder = 576 * (576 + 512) * 2;
   EXPECT_EQ(bytes(1, "kernels' scratch"), 4 * ((16 << 20) + decoder));
   EXPECT_EQ(bytes(1, "kernels' scratch", 640), 4 * (256 * 16 * 10 * (128 + 2) * 4 + decoder));

@@ -1,4 +1,4 @@
-// What the toy models see in pictures and say about them, against two reference implementations
+// Understanding with toy models, compared with two reference implementations
 // (tools/reference/make_understanding_goldens.py).
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@
 namespace bifrons {
 namespace {
 
-// As in test_goldens.cpp; the references differ from each other by less than a tenth of it.
+// As in test_goldens.cpp. The references differ from each other by less than a tenth of it.
 constexpr double kF32Tolerance = 2e-5;
 
 std::vector<float> floats_of(Backend& b, const Tensor& t) {
@@ -33,7 +33,7 @@ std::vector<float> floats_of(Backend& b, const Tensor& t) {
   return values;
 }
 
-// A toy model computing in `activation`, whatever its weights are stored in.
+// A toy model that computes in `activation`, whatever the dtype of its stored weights.
 struct Toy {
   std::string directory;
   std::unique_ptr<Backend> backend = make_cpu_backend(2);
@@ -100,7 +100,7 @@ struct Toy {
     return all;
   }
 
-  // Logits [steps, V] behind conversation `ask` when the model is fed its tokens.
+  // Logits [steps, V] after conversation `ask` when the model is given its tokens.
   std::vector<float> forced_logits(const std::string& ask) {
     Backend& b = *backend;
     const TransformerConfig& t = model->config.transformer;
@@ -170,7 +170,7 @@ TEST_P(Sight, FeaturesAndRowsInF32) {
   EXPECT_LE(largest_difference(toy.rows(), rows), kF32Tolerance * largest(rows));
 }
 
-// The measure is the reference's own distance from f32, as in test_goldens.cpp.
+// The tolerance is the reference's own distance from f32, as in test_goldens.cpp.
 TEST_P(SightOfBf16Models, FeaturesAndRows) {
   Toy toy(GetParam(), DType::kBf16);
   for (const auto& [name, values] :
@@ -219,7 +219,7 @@ TEST_P(Sight, GreedyTokensInF32) {
   }
 }
 
-// The conversations as the script has them; their ids are compared with the text's as a whole.
+// The conversations of the script. Ids are compared with those of the whole text.
 TEST_P(Sight, PromptIds) {
   const std::string directory = golden::directory() + GetParam();
   const golden::Tensors expected(directory + "/expected/understanding.safetensors");
@@ -246,7 +246,7 @@ TEST_P(Sight, PromptIds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Toys, Sight, testing::ValuesIn(golden::kToys), golden::test_name);
-// Those whose goldens have tensors in bf16.
+// The toys whose goldens have bf16 tensors.
 INSTANTIATE_TEST_SUITE_P(Toys, SightOfBf16Models,
                          testing::ValuesIn(golden::toys_with("understanding.safetensors",
                                                              "see.features_bf16")),

@@ -1,4 +1,4 @@
-// The tokenizers the tests run on, and what `tokenizers` says about them.
+// Tokenizers for the tests, and the results of `tokenizers` for them.
 #include "tests/tokenizer/fixture.h"
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// The tokenizers the tests run on, and what `tokenizers` says about them.
+// Tokenizers for the tests, and the results of `tokenizers` for them.
 #pragma once
 
 #include <cstdint>
@@ -12,22 +12,23 @@
 
 namespace bifrons {
 
-// A file below tests/golden/tokenizer.
+// Path of a file in tests/golden/tokenizer.
 std::string golden_path(const std::string& name);
 std::string read_file(const std::string& path);
 
-// The small tokenizer the golden script trained, committed beside its goldens.
+// The small tokenizer that the golden script trained; it is committed next to the goldens.
 Tokenizer small_tokenizer();
 std::string small_tokenizer_json();
 
-// What `tokenizers` gives for `variant`: "small", "A" (Janus-Pro-7B's ids) or "B" (Janus-Pro-1B's).
+// Results of `tokenizers` for `variant`: "small", "A" (ids of Janus-Pro-7B) or "B" (ids of
+// Janus-Pro-1B).
 nlohmann::json goldens(const std::string& variant);
 
-// The tokenizer of that variant. A and B are too large to commit: they are looked for in the
-// directories A and B of $BIFRONS_PUBLISHED_TOKENIZERS; nothing when it is not set.
+// The tokenizer of the variant. A and B are too large to commit: they are read from the directories
+// A and B of $BIFRONS_PUBLISHED_TOKENIZERS. nullopt if that is not set.
 std::optional<Tokenizer> variant_tokenizer(const std::string& variant);
 
-// The numbers of the golden script: a linear congruential generator's upper half.
+// The random numbers of the golden script: the upper half of a linear congruential generator.
 class Random {
  public:
   explicit Random(uint64_t seed) : state_(seed) {}

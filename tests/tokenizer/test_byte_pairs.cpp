@@ -1,4 +1,4 @@
-// Merging against the obvious method: look for the best pair everywhere, merge, begin again.
+// BPE compared with the obvious method: find the best pair in the whole piece, merge it, repeat.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -11,7 +11,7 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-// Bytes 'a' to 'd' are ids 0 to 3; merges make new ids at random.
+// Bytes 'a' to 'd' have ids 0 to 3; random merges make new ids.
 struct Toy {
   BytePairs pairs;
   std::map<std::pair<int32_t, int32_t>, std::pair<int32_t, int32_t>> merges;  // to rank and id

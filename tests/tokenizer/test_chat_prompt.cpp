@@ -1,4 +1,4 @@
-// Conversations: the same ids as the whole text at once, with pictures in their places.
+// Chat prompts: the same ids as for the whole text at once, with pictures at their positions.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ Tokenizer without_roles() {
   return Tokenizer::parse(json.dump(), "old");
 }
 
-// The ids of a text in which special tokens count, with each placeholder made a picture's.
+// Ids of a text in which special tokens are matched; each placeholder becomes those of a picture.
 Ids whole(const Tokenizer& tokenizer, const std::string& text) {
   const int32_t placeholder = *tokenizer.id_of("<image_placeholder>");
   Ids ids;

@@ -1,4 +1,4 @@
-// Ids and texts are those of `tokenizers`, on the small tokenizer and on the published layouts.
+// Ids and texts equal those of `tokenizers`, for the small tokenizer and the published layouts.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -57,7 +57,7 @@ TEST_P(Goldens, Prompts) {
   }
 }
 
-// Thousands of random texts from the script's list of awkward strings, one hash for every block.
+// Thousands of random texts from the script's list of difficult strings; one hash per block.
 TEST_P(Goldens, MixedTexts) {
   const std::vector<std::string> atoms = goldens_["atoms"];
   const auto mixed_text = [&](Random& random) {
@@ -80,7 +80,7 @@ TEST_P(Goldens, MixedTexts) {
   }
 }
 
-// Every codepoint, after and before letters, spaces, digits, itself and the end of a line.
+// Every codepoint after and before letters, spaces, digits, itself and a line break.
 TEST_P(Goldens, EveryCodepoint) {
   const auto block_size = goldens_["plane_block"].get<char32_t>();
   for (char32_t first = 0; first < 0x110000; first += block_size) {
@@ -101,7 +101,7 @@ TEST_P(Goldens, EveryCodepoint) {
 INSTANTIATE_TEST_SUITE_P(Variants, Goldens, testing::Values("small", "A", "B"),
                          [](const auto& instance) { return std::string(instance.param); });
 
-// The list of docs/janus-pro.md 6.5, whose sources are other programs.
+// The list of docs/janus-pro.md 6.5, which comes from other programs.
 TEST(PublishedTokenizer, KnownEncodings) {
   const std::optional<Tokenizer> pro_7b = variant_tokenizer("A");
   const std::optional<Tokenizer> pro_1b = variant_tokenizer("B");

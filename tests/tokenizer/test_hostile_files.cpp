@@ -1,4 +1,4 @@
-// Tokenizer files that are not what they should be: one sentence each, naming file and field.
+// Invalid tokenizer files: each error message names file and field.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 struct Damage {
-  const char* field;  // named in the sentence
+  const char* field;  // named in the message
   std::function<void(Json&)> apply;
 };
 
@@ -73,7 +73,7 @@ const std::vector<Damage>& damages() {
          j["model"]["merges"][2] = {"a", 7};
        }},
       {"model.merges[3]", [](Json& j) { j["model"]["merges"][3] = "zzz a"; }},
-      {"model.merges[4]", [](Json& j) { j["model"]["merges"][4] = "~ ~"; }},  // outcome unknown
+      {"model.merges[4]", [](Json& j) { j["model"]["merges"][4] = "~ ~"; }},  // result unknown
       {"model.merges[5]", [](Json& j) { j["model"]["merges"][5] = j["model"]["merges"][0]; }},
       {"added_tokens", [](Json& j) { j["added_tokens"] = 1; }},
       {"added_tokens[0].id", [](Json& j) { j["added_tokens"][0]["id"] = 0; }},
@@ -144,7 +144,7 @@ TEST(HostileTokenizer, DeepNestingIsRefused) {
   }
 }
 
-// Whatever the bytes, the file either works or is refused with an Error.
+// Any bytes either work or are refused with an Error.
 TEST(HostileTokenizer, FlippedBytesOnlyEverThrowError) {
   const std::string good = small_tokenizer_json();
   Random random(11);

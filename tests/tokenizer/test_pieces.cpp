@@ -1,4 +1,4 @@
-// The splits before merging, and the questions about characters they rest on.
+// The pre-tokenizer, and the character properties that it uses.
 #include <gtest/gtest.h>
 
 #include "src/tokenizer/byte_alphabet.h"
@@ -31,7 +31,7 @@ TEST(PreTokenize, DigitsAloneOrInRuns) {
   EXPECT_EQ(pieces("42½"), (Pieces{"4", "2", "½"}));
   EXPECT_EQ(pieces("42½", DigitSplit::kNumericRuns), (Pieces{"42½"}));
   EXPECT_EQ(pieces("42", DigitSplit::kPropertyNRuns), (Pieces{"42"}));
-  // A digit of Unicode 17, which the regular expression engine does not know yet.
+  // A digit of Unicode 17, which the regex engine does not know yet.
   EXPECT_EQ(pieces("\U00011DE5\U00011DE5"), (Pieces{"\U00011DE5", "\U00011DE5"}));
   EXPECT_EQ(pieces("\U00011DE5\U00011DE5", DigitSplit::kEachPropertyN),
             (Pieces{"\U00011DE5\U00011DE5"}));
@@ -66,7 +66,7 @@ TEST(Unicode, EveryCodepointSurvivesEncoding) {
 
 TEST(Unicode, StripsAsPythonDoes) {
   EXPECT_EQ(python_strip("\x1C\t a b\xC2\xA0\xE2\x80\xA8\x1F"), "a b");
-  EXPECT_EQ(python_strip("\xE2\x80\x8B x"), "\xE2\x80\x8B x");  // a zero-width space stays
+  EXPECT_EQ(python_strip("\xE2\x80\x8B x"), "\xE2\x80\x8B x");  // a zero-width space is kept
   EXPECT_EQ(python_strip(" \n"), "");
 }
 

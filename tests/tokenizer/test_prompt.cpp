@@ -1,4 +1,5 @@
-// Prompts: the template's own tokens count, the user's do not, and the unguided row is as long.
+// Prompts: special tokens of the template are matched, those of the user are text, and the
+// unconditional row has the same length.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +13,11 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-// The small tokenizer without the conversation's tokens, as Janus-1.3B has it.
+// The small tokenizer without <
+// User
+// > and <
+// Assistant
+// >, like that of Janus-1.3B.
 Tokenizer without_roles() {
   nlohmann::json json = nlohmann::json::parse(small_tokenizer_json());
   auto& added = json["added_tokens"];

@@ -29,7 +29,7 @@ TEST(Tokenizer, DecodingGivesTheTextBack) {
   for (const auto& item : golden["cases"]) {
     const std::string text = item["text"];
     const Ids ids = tokenizer.encode(text, SpecialTokens::kMatch);
-    bool byte_letters = false;  // stand for single bytes, see Tokenizer::decode
+    bool byte_letters = false;  // tokens of single bytes, see Tokenizer::decode
     for (const int32_t id : ids) {
       byte_letters |= id >= *tokenizer.id_of("ø") && id <= *tokenizer.id_of("ü");
     }
@@ -63,7 +63,7 @@ TEST(Tokenizer, GuardedBytesHoldNoSpecialTokens) {
   EXPECT_THROW(tokenizer.encode_guarded(text, 5, 99), ContractError);
 }
 
-// A quadratic step anywhere would take hours on these.
+// An algorithm with quadratic time would take hours on these inputs.
 TEST(Tokenizer, LongRunsAreNoTrouble) {
   const Tokenizer tokenizer = small_tokenizer();
   for (const std::string unit : {"a", " ", "\n", "1", "<", "<image_", "你", "🙂", "é", "ab", "! ",
@@ -71,7 +71,7 @@ TEST(Tokenizer, LongRunsAreNoTrouble) {
     std::string text;
     while (text.size() < (size_t{1} << 20)) text += unit;
     const Ids ids = tokenizer.encode(text, SpecialTokens::kAsText);
-    if (unit == "ü") continue;  // a token that decodes to no valid UTF-8
+    if (unit == "ü") continue;  // a token that decodes to invalid UTF-8
     EXPECT_EQ(tokenizer.decode(ids, false), text) << unit;
   }
 }

@@ -1,4 +1,4 @@
-// Fuzz entry: any picture, both ways up.
+// Fuzz entry for picture files, with and without orientation.
 #include "tests/weights/fuzz_entry.h"
 #include "vision/pictures/picture_read.h"
 

@@ -1,4 +1,4 @@
-// PNG files of every kind, written plainly.
+// Writer of PNG files for tests.
 #include "tests/vision/png_writer.h"
 
 #include <zlib.h>
@@ -34,7 +34,7 @@ Bytes png_of(const PngParts& parts) {
   if (!parts.palette.empty()) append_chunk(file, "PLTE", parts.palette);
   if (!parts.transparency.empty()) append_chunk(file, "tRNS", parts.transparency);
   if (!parts.extra_name.empty()) append_chunk(file, parts.extra_name, parts.extra);
-  const size_t half = packed.size() / 2;  // pixels may come in pieces
+  const size_t half = packed.size() / 2;  // pixels in two IDAT chunks
   append_chunk(file, "IDAT", ByteView(packed).first(half));
   append_chunk(file, "IDAT", ByteView(packed).subspan(half));
   append_chunk(file, "IEND", {});

@@ -1,4 +1,4 @@
-// PNG files of every kind, and pictures by name, for tests of reading.
+// Writer of all variants of PNG files, for tests of the reader.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace bifrons::testing {
 
-// What a PNG says; `rows` are the samples as they lie before filtering, rows padded to bytes.
+// Content of a PNG file. `rows` are the samples before filtering, each row padded to whole bytes.
 struct PngParts {
   uint32_t width = 0;
   uint32_t height = 0;
@@ -19,15 +19,15 @@ struct PngParts {
   std::vector<Bytes> rows;
   Bytes palette{};
   Bytes transparency{};
-  bool interlaced = false;   // then `rows` are those of the passes, one after another
-  uint8_t filter = 0;        // written before every row, applied to none
-  std::string extra_name{};  // a further chunk before the pixels
+  bool interlaced = false;   // if so, `rows` are the rows of all passes, in order
+  uint8_t filter = 0;        // filter byte of every row; no filter is applied
+  std::string extra_name{};  // an additional chunk before the pixels
   Bytes extra{};
 };
 
 Bytes png_of(const PngParts& parts);
 
-// A chunk with a right checksum.
+// Appends a chunk with a correct checksum.
 void append_chunk(Bytes& out, std::string_view name, ByteView data);
 
 }  // namespace bifrons::testing

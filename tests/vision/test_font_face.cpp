@@ -1,4 +1,4 @@
-// Both readers of fonts give the same glyphs, and no bytes stop the program.
+// Both font readers give the same glyphs, and no input crashes the program.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ Bytes installed_font() {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Ink as an area in pixels.
+// Area of the ink in pixels.
 double area(const GlyphInk& glyph) {
   return std::accumulate(glyph.ink.begin(), glyph.ink.end(), 0.0) / 255;
 }
@@ -45,10 +45,10 @@ TEST(FontFace, ReadsTheTinyFont) {
     EXPECT_EQ(face->advance_of(1), 600);
     EXPECT_EQ(face->height(), 1000);
     const GlyphInk a = face->draw(1, 100);
-    // 40 x 60, and under the curve two thirds of the triangle 40 x 30.
+    // 40 x 60, plus the area under the curve: two thirds of the triangle 40 x 30.
     EXPECT_NEAR(area(a), 2400 + 2.0 / 3 * 40 * 30 / 2, 4);
     EXPECT_EQ(a.left, 10);
-    // Two of it, 30 apart, overlap on 10 of 40 columns.
+    // Two of these, 30 pixels apart, overlap in 10 of 40 columns.
     EXPECT_GT(area(face->draw(2, 100)), area(a) * 1.6);
     EXPECT_EQ(face->draw(2, 100).left, 10);
     EXPECT_EQ(area(face->draw(0, 100)), 0);
@@ -98,11 +98,11 @@ TEST(FontFace, OtherFilesAreNoFonts) {
 TEST(FontFace, WhatIsDamagedIsSaid) {
   for (const auto& [name, open] : kReaders) {
     SCOPED_TRACE(name);
-    const auto loop = open(TinyFont{.part_of_b = 2}.bytes());  // B is made of itself
+    const auto loop = open(TinyFont{.part_of_b = 2}.bytes());  // B contains itself
     ASSERT_NE(loop, nullptr);
     EXPECT_THROW(loop->draw(2, 40), Error);
     EXPECT_THROW(loop->draw(77, 40), Error);
-    // Letters of 1,000 units that say that all of them fit in five.
+    // Letters of 1,000 units in a font whose stated height is 5 units.
     EXPECT_EQ(open(TinyFont{.ascender = 5, .descender = 0}.bytes()), nullptr);
     EXPECT_EQ(open(TinyFont{.ascender = -800, .descender = 200}.bytes()), nullptr);
   }
@@ -125,7 +125,7 @@ TEST(FontFace, TypesetterNamesADamagedFont) {
   }
 }
 
-// Changes a few bytes or cuts the end off, mostly in the first part, where the tables are listed.
+// Changes some bytes or truncates the file; mostly in the first part, where the tables are listed.
 Bytes damaged(const Bytes& whole, uint32_t seed) {
   Bytes file = whole;
   std::mt19937 chance(seed);
@@ -162,7 +162,7 @@ void draw_with(const Bytes& file) {
   }
 }
 
-// In child processes of fifty files each, so that a crash is a failure that names them.
+// Runs fifty files per child process, so a crash is a test failure that names the files.
 void survives(const Bytes& whole, uint32_t seeds) {
   for (uint32_t from = 0; from < seeds; from += 50) {
     const pid_t child = fork();

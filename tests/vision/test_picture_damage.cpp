@@ -1,4 +1,4 @@
-// Pictures that lie, break off or ask for too much: one sentence each, and quickly.
+// Damaged, truncated and oversized pictures: each is refused with one message, quickly.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -29,7 +29,8 @@ TEST(PictureDamage, WhatIsNoPicture) {
 }
 
 TEST(PictureDamage, SizesAreHeldAgainstTheLimitsBeforePixels) {
-  // None of these has the pixels it speaks of: a reader that looked for them would say so.
+  // These files do not have the pixels that their headers state. A reader that looked for the
+  // pixels would report that instead.
   expect_contains(refusal(png_of(grey(16385, 1, 0))), "16385x1 pixels, but a side");
   expect_contains(refusal(png_of(grey(1, 16385, 0))), "a side may have at most 16384");
   expect_contains(refusal(png_of(grey(8193, 8192, 0))), "at most 67108864 in all");
@@ -62,12 +63,12 @@ TEST(PictureDamage, PngThatLies) {
                                   .extra = {1}})),
                   "of an unknown kind");
   Bytes good = png_of(grey(4, 4, 4));
-  ++good[good.size() - 20];  // within the second piece of the pixels
+  ++good[good.size() - 20];  // in the second chunk of the pixels
   expect_contains(refusal(good), "wrong checksum");
 }
 
 TEST(PictureDamage, PixelsThatGrowOnDecompression) {
-  // Compressed zeros that stand for megabytes stop at the header's 16 bytes.
+  // Compressed zeros for megabytes of pixels: decompression stops at the header's 16 bytes.
   PngParts bomb = grey(4, 4, 4);
   bomb.rows.push_back(Bytes(size_t{16} << 20));
   expect_contains(refusal(png_of(bomb)), "more pixels than its header says");
@@ -100,7 +101,7 @@ TEST(PictureDamage, JpegTablesWithMoreCodesThanThereCanBe) {
     return file;
   };
   expect_contains(refusal(tables(255, 3)), "damaged near byte 2");  // 258 codes, three of one bit
-  // Two bytes of 255 and 2 codes: 257 in all, all of 15 and 16 bits.
+  // Two entries of 255 and 2 codes, all of 15 and 16 bits: 257 codes in total.
   Bytes many = tables(255, 0);
   many[8 + 13] = 2;
   expect_contains(refusal(many), "damaged near byte 2");
@@ -108,7 +109,7 @@ TEST(PictureDamage, JpegTablesWithMoreCodesThanThereCanBe) {
 
 TEST(PictureDamage, JpegWithTooManyScans) {
   Bytes file = encode_pixels({8, 8, Bytes(192, 50)}, PictureFormat::kJpeg);
-  size_t scan = 2;  // each segment says where the next one is
+  size_t scan = 2;  // each segment states where the next one is
   while (file[scan + 1] != 0xda) scan += 2 + read_big(file, scan + 2, 2);
   const Bytes scans(file.begin() + static_cast<std::ptrdiff_t>(scan), file.end() - 2);
   file.resize(file.size() - 2);
@@ -123,8 +124,8 @@ TEST(PictureDamage, AnimatedWebp) {
   expect_contains(refusal(webp), "animated");
 }
 
-// Every shorter version of a file, and many with a byte changed: a picture of the same size or one
-// sentence. (The sanitizers' builds see what the decoders touch.)
+// Every truncation of a file, and many copies with a changed byte: the result is a picture of the
+// same size or one error message. Sanitizer builds check the memory accesses of the decoders.
 TEST(PictureDamage, EveryCutAndManyChanges) {
   Picture picture{24, 16, {}};
   std::mt19937 random(7);
@@ -134,7 +135,7 @@ TEST(PictureDamage, EveryCutAndManyChanges) {
     Bytes file;
     try {
       file = encode_pixels(picture, format);
-    } catch (const Error&) {  // a build without WebP
+    } catch (const Error&) {  // a build without WebP support
       continue;
     }
     for (size_t n = 0; n < file.size(); ++n) {

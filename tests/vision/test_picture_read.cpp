@@ -1,4 +1,4 @@
-// What pictures become when they are read: kinds of PNG, JPEG and WebP, alpha, orientation.
+// Reading pictures: variants of PNG, JPEG and WebP, alpha, orientation.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -42,7 +42,7 @@ TEST(PictureRead, JpegAndWebpComeClose) {
     std::vector<uint8_t> file;
     try {
       file = encode_picture(picture, format, &metadata);
-    } catch (const Error&) {  // a build without WebP
+    } catch (const Error&) {  // a build without WebP support
       continue;
     }
     const Picture read = read_picture(file);
@@ -54,7 +54,7 @@ TEST(PictureRead, JpegAndWebpComeClose) {
 }
 
 TEST(PictureRead, GreyOfEveryDepth) {
-  // 3x1: darkest, lightest, something between.
+  // 3x1 pixels: black, white, and (from 2 bits on) a grey between them.
   EXPECT_EQ(read_picture(png_of({3, 1, 1, 0, {{0b01000000}}})).rgb,
             (Bytes{0, 0, 0, 255, 255, 255, 0, 0, 0}));
   EXPECT_EQ(read_picture(png_of({3, 1, 2, 0, {{0b00111000}}})).rgb,
@@ -94,14 +94,14 @@ TEST(PictureRead, Palettes) {
   EXPECT_EQ(read_picture(png_of({3, 1, 2, 3, {{0b00011000}}, palette})).rgb, palette);
   EXPECT_EQ(read_picture(png_of({3, 1, 8, 3, {{0, 1, 2}}, palette, {255, 0}})).rgb,
             (Bytes{255, 0, 0, 255, 255, 255, 0, 0, 255}));
-  // An index behind the palette's end is black.
+  // An index beyond the palette is black.
   EXPECT_EQ(read_picture(png_of({2, 1, 8, 3, {{2, 200}}, palette})).rgb,
             (Bytes{0, 0, 255, 0, 0, 0}));
 }
 
 TEST(PictureRead, Interlaced) {
-  // 3x3: pass 1 has (0,0), pass 4 (2,0), pass 5 the row (0,2) (2,2), pass 6 (1,0) and (1,2), pass 7
-  // the row y = 1. Passes 2 and 3 are empty.
+  // 3x3 pixels. Pass 1 has (0,0), pass 4 (2,0), pass 5 the row (0,2) (2,2), pass 6 (1,0) and (1,2),
+  // pass 7 the row y = 1. Passes 2 and 3 are empty.
   const PngParts parts{.width = 3,
                        .height = 3,
                        .depth = 8,
@@ -126,7 +126,7 @@ TEST(PictureRead, ProfilesAndTextsAreNotLookedAt) {
             (Bytes{1, 2, 3}));
 }
 
-// A big-endian EXIF block that says an orientation and nothing else.
+// A big-endian EXIF block with an orientation only.
 Bytes oriented_exif(int orientation) {
   Bytes tiff{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1};
   append_big(tiff, static_cast<uint32_t>(orientation), 2);
@@ -136,7 +136,7 @@ Bytes oriented_exif(int orientation) {
 }
 
 TEST(PictureRead, OrientationIsAppliedOnlyWhenAsked) {
-  // Stored: a b c / d e f.
+  // Stored pixels: a b c / d e f.
   const auto stored = [](int orientation) {
     return png_of({.width = 3,
                    .height = 2,
@@ -174,7 +174,7 @@ TEST(PictureRead, OrientationOfAJpeg) {
   const Picture turned = read_picture(file, Orientation::kApply);
   EXPECT_EQ(turned.width, 8);
   EXPECT_EQ(turned.height, 16);
-  EXPECT_EQ(turned.rgb[3 * 7], stored.rgb[0]);  // top left went to the top right
+  EXPECT_EQ(turned.rgb[3 * 7], stored.rgb[0]);  // the top left pixel is now at the top right
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// PSNR and SSIM against what they are by definition.
+// PSNR and SSIM compared with their definitions.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@ Picture noise(int64_t width, int64_t height, uint32_t state) {
   return picture;
 }
 
-// Every window by itself, not separated.
+// SSIM window by window, without using separability.
 double ssim_by_definition(const Picture& a, const Picture& b) {
   const auto luma = [](const Picture& p, int64_t x, int64_t y) {
     const uint8_t* rgb = &p.rgb[3 * (y * p.width + x)];

@@ -1,4 +1,4 @@
-// Preprocessing against Pillow (tools/reference/make_resize_goldens.py), and its laws.
+// Preprocessing compared with Pillow (tools/reference/make_resize_goldens.py), and its laws.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -30,7 +30,8 @@ TEST(TowerInput, PatchesComeInRasterOrderChannelByChannel) {
   Picture picture{4, 4, {}};
   for (int i = 0; i < 48; ++i) picture.rgb.push_back(static_cast<uint8_t>(i));
   const auto patches = patches_of(picture, {.image_size = 4, .patch = 2});
-  // The second patch begins at x = 2; its first channel's pixels are (2, 0) (3, 0) (2, 1) (3, 1).
+  // The second patch begins at x = 2. Its first channel has the pixels
+  // (2, 0) (3, 0) (2, 1) (3, 1).
   const auto byte = [&](size_t i) { return std::lround((patches[i] + 1) * 127.5); };
   EXPECT_EQ(byte(12), 6);
   EXPECT_EQ(byte(13), 9);
@@ -41,7 +42,7 @@ TEST(TowerInput, PatchesComeInRasterOrderChannelByChannel) {
 }
 
 TEST(TowerInput, LongSideIsAlwaysTheWholeSize) {
-  // 47, 94, 147 .. are the sides that a size computed the other way round makes one pixel short.
+  // For sides 47, 94, 147, .. a size computed in another order would be one pixel too short.
   for (int64_t side : {1, 2, 47, 94, 147, 173, 294, 321, 637}) {
     Picture white{side, (side + 1) / 2, {}};
     white.rgb.assign(white.width * white.height * 3, 255);
@@ -70,7 +71,7 @@ TEST(Resize, FlatPicturesStayFlat) {
   }
 }
 
-// Every window of every combination of passes is that part of the whole.
+// Every window, with every combination of passes, equals that part of the whole result.
 TEST(Resize, AWindowIsAPartOfTheWhole) {
   const Picture picture = made_picture(31, 17);
   for (const auto& [width, height] : {std::pair{11, 23}, {31, 9}, {31, 17}, {50, 17}, {62, 5}}) {

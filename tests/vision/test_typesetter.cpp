@@ -1,4 +1,4 @@
-// Lines as their scripts ask for, with a font that most machines have.
+// Text shaping, with a font that most machines have.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -30,7 +30,7 @@ class TypesetterTest : public ::testing::Test {
   Typesetter letters;
 };
 
-// Ink in columns [begin, end).
+// The ink in columns [begin, end).
 std::vector<uint8_t> columns(const Picture& picture, int64_t begin, int64_t end) {
   std::vector<uint8_t> out;
   for (int64_t y = 0; y < picture.height; ++y) {
@@ -50,7 +50,7 @@ TEST_F(TypesetterTest, LatinStandsSideBySide) {
   EXPECT_EQ(drawn("\u72d0").rgb, drawn("").rgb) << "a sign that no font has";
 }
 
-// U+202D makes what follows run from left to right whatever it is.
+// U+202D forces the direction of the following text to left-to-right.
 TEST_F(TypesetterTest, HebrewRunsFromRightToLeft) {
   if (!shapes_scripts()) GTEST_SKIP() << "built without HarfBuzz and FriBidi";
   EXPECT_NE(drawn("\u05d0\u05d1\u05d2").rgb, drawn("\u05d2\u05d1\u05d0").rgb);
@@ -59,7 +59,7 @@ TEST_F(TypesetterTest, HebrewRunsFromRightToLeft) {
 
 TEST_F(TypesetterTest, MixedLinesKeepTheirOrder) {
   if (!shapes_scripts()) GTEST_SKIP() << "built without HarfBuzz and FriBidi";
-  // English with a Hebrew word, and Hebrew with an English one; numbers keep their own order.
+  // English with a Hebrew word, and Hebrew with an English word; numbers keep their own order.
   EXPECT_EQ(drawn("ab \u05d0\u05d1 cd").rgb, drawn("\u202d"
                                                    "ab \u05d1\u05d0 cd")
                                                  .rgb);
@@ -72,7 +72,7 @@ TEST_F(TypesetterTest, ArabicLettersJoin) {
   if (!shapes_scripts()) GTEST_SKIP() << "built without HarfBuzz and FriBidi";
   EXPECT_LT(width("\u0628\u0628\u0628"), 2 * width("\u0628")) << "beh: alone it has a long tail";
   EXPECT_LT(width("\u0644\u0627"), width("\u0644") + width("\u0627") - 2) << "lam and alef are one";
-  // A presentation form is the letter as it stands at the beginning of a word.
+  // The presentation form is the shape of the letter at the beginning of a word.
   EXPECT_EQ(drawn("\u0628\u0640").rgb, drawn("\ufe91\u0640").rgb);
 }
 

@@ -1,5 +1,5 @@
-// A TrueType font of three glyphs, made here so that machines without fonts test what reads them:
-// nothing, A a square with a curve at the top, B two of A side by side.
+// A TrueType font of three glyphs, built in memory so that the tests need no installed font: an
+// empty glyph; A, a square with a curve at the top; B, two copies of A side by side.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace bifrons::testing {
 
 struct TinyFont {
   int units = 1000, ascender = 800, descender = -200, advance = 600;
-  int part_of_b = 1;  // the glyph that B is made of
+  int part_of_b = 1;  // the glyph that B consists of
 
-  // Signed numbers as two's complement.
+  // Signed 16-bit numbers in two's complement.
   static Bytes words(std::initializer_list<int> values) {
     Bytes out;
     for (const int value : values) append_big(out, static_cast<uint32_t>(value), 2);
@@ -28,7 +28,7 @@ struct TinyFont {
   }
 
   Bytes bytes() const {
-    // Points (100,0) (500,0) (500,600), then (300,900) off the curve, (100,600).
+    // Points (100,0) (500,0) (500,600), the off-curve point (300,900), (100,600).
     const Bytes flags = {1, 1, 1, 0, 1};
     Bytes a = joined({words({1, 100, 0, 500, 900, 4, 0}), flags, words({100, 400, 0, -200, -200}),
                       words({0, 0, 600, 300, -300})});
@@ -44,7 +44,7 @@ struct TinyFont {
         words({1, 0, ascender, descender, 0, advance, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3});
     tables["maxp"] = words({1, 0, 3, 20, 4, 20, 4, 1, 0, 0, 0, 0, 0, 0, 2, 2});
     tables["hmtx"] = words({advance, 0, advance, 100, advance, 100});
-    // One segment from A to B, and the one that ends every map.
+    // One segment from A to B, and the final segment that every map has.
     tables["cmap"] = words(
         {0, 1, 3, 1, 0, 12, 4, 32, 0, 4, 4, 1, 0, 'B', 0xffff, 0, 'A', 0xffff, 1 - 'A', 1, 0, 0});
     Bytes file = joined({words({1, 0, static_cast<int>(tables.size()), 128, 3, 0})});

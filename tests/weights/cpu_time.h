@@ -1,11 +1,11 @@
-// Processor time, so that limits hold on a machine that is busy with other things.
+// CPU time, for time limits that hold on a busy machine.
 #pragma once
 
 #include <ctime>
 
 namespace bifrons::testing {
 
-// Seconds of processor time of this process that `body` takes.
+// Seconds of CPU time of this process while `body` runs.
 template <typename Body>
 double cpu_seconds_of(Body&& body) {
   const std::clock_t start = std::clock();

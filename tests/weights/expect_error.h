@@ -1,4 +1,4 @@
-// Refusals as tests see them: the sentence, or what came instead.
+// Helpers for tests of error messages.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 
 namespace bifrons::testing {
 
-// The sentence of the Error that `body` throws; a test failure and "" if it throws none. A
-// ContractError passes through: no file may make one.
+// Runs `body` and returns the message of the Error it throws. If it throws none, the test fails and
+// the result is "". A ContractError passes through, because no file may cause one.
 template <typename Body>
 std::string refusal_of(Body&& body, ErrorKind kind = ErrorKind::kData) {
   try {
@@ -31,7 +31,7 @@ inline void expect_contains(const std::string& text, std::string_view part) {
   EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" is not in: " << text;
 }
 
-// Whether `body` ends well; Error is the only exception it may throw.
+// Whether `body` returns normally. Error is the only exception it may throw.
 template <typename Body>
 bool accepts(Body&& body) {
   try {

@@ -1,4 +1,4 @@
-// Writers of weight files that tests can bend.
+// Writers of weight files with changeable fields.
 #include "tests/weights/file_writers.h"
 
 #include <zlib.h>
@@ -23,7 +23,7 @@ std::string u64(uint64_t value) { return little_endian(value, 8); }
 
 std::string local_header(const ZipPart& part, size_t at) {
   const std::string name = part.local_name.value_or(part.name);
-  // Padding up to a multiple of 64, as torch has it.
+  // Padding to a multiple of 64 bytes, as torch writes it.
   const size_t pad = (64 - (at + 30 + name.size() + 4) % 64) % 64;
   const std::string extra = "FB" + u16(pad) + std::string(pad, 'Z');
   const uint64_t bytes = part.local_bytes;

@@ -1,4 +1,4 @@
-// Fuzz entry: any config.json.
+// Fuzz entry for config.json.
 #include "src/model/config.h"
 #include "tests/weights/fuzz_entry.h"
 

@@ -1,6 +1,6 @@
-// Stands in for libFuzzer where the compiler has none: fuzz_READER RUNS SEED FILE... runs every
-// file as it is and then RUNS damaged copies, the same ones for the same seed. With
-// BIFRONS_FUZZ_SECONDS=N it goes on until N seconds are over, from a seed that it prints.
+// Replaces libFuzzer if the compiler has none. Usage: fuzz_READER RUNS SEED FILE... Runs every file
+// unchanged, then RUNS damaged copies; the same seed gives the same copies. With
+// BIFRONS_FUZZ_SECONDS=N it runs for N seconds, from a seed that it prints.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -20,7 +20,8 @@ void run(const std::string& bytes) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
 }
 
-// One small change: a byte, a number, a piece lost, repeated or taken from another file.
+// One small change: a byte, a number, or a piece that is removed, repeated or copied from another
+// file.
 void damage(std::string& bytes, const std::string& other, std::mt19937_64& random) {
   const size_t at = bytes.empty() ? 0 : random() % bytes.size();
   const size_t count = std::min<size_t>(1 + random() % 64, bytes.size() - at);

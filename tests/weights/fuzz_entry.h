@@ -1,4 +1,4 @@
-// What every fuzz entry does with its bytes: the reader takes them or says no with an Error.
+// Body of all fuzz entries: the reader accepts the bytes or throws Error.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ int fuzz(const uint8_t* data, size_t size, const auto& read) {
   std::string bytes(reinterpret_cast<const char*>(data), size);
   try {
     read(std::move(bytes));
-  } catch (const Error&) {  // the only exception a file may cause
+  } catch (const Error&) {  // the only exception that a file may cause
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-// Fuzz entry: any index of shards.
+// Fuzz entry for the index of a sharded checkpoint.
 #include "src/weights/shards.h"
 #include "tests/weights/fuzz_entry.h"
 

@@ -1,4 +1,4 @@
-// Fuzz entry: any pickle.
+// Fuzz entry for pickles.
 #include "src/weights/pickle.h"
 #include "tests/weights/fuzz_entry.h"
 

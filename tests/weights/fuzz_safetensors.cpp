@@ -1,4 +1,4 @@
-// Fuzz entry: any safetensors file.
+// Fuzz entry for safetensors files.
 #include "src/weights/safetensors.h"
 #include "tests/weights/fuzz_entry.h"
 #include "tests/weights/memory_source.h"

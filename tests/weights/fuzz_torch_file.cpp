@@ -1,4 +1,4 @@
-// Fuzz entry: any archive of torch.save.
+// Fuzz entry for torch.save archives.
 #include "src/weights/torch_file.h"
 #include "tests/weights/fuzz_entry.h"
 #include "tests/weights/memory_source.h"

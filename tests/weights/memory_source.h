@@ -1,4 +1,4 @@
-// A file that is only memory, for readers that are fed thousands of damaged ones.
+// A file in memory, for tests that read thousands of damaged files.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class MemorySource : public ByteSource {
   const std::string& name() const override { return name_; }
   int64_t size() const override { return static_cast<int64_t>(bytes_.size()); }
   void read(int64_t offset, std::span<std::byte> destination) const override {
-    // A reader that asks outside of the file is wrong, whatever the file says.
+    // A read outside of the file is a bug of the reader, whatever the file contains.
     check(
         offset >= 0 && offset <= size() && std::cmp_less_equal(destination.size(), size() - offset),
         "memory source: read outside of the file");

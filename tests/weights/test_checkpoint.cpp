@@ -1,4 +1,4 @@
-// A model directory's weights: which files are taken, and how shards and index must agree.
+// Weights of a model directory: which files are chosen, and agreement of shards and index.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@ std::string refusal(const TemporaryDirectory& directory, ErrorKind kind = ErrorK
   return refusal_of([&] { Checkpoint::open(directory.path()); }, kind);
 }
 
-// A file with one byte tensor of that name.
+// A file with one tensor of this name, one byte long.
 std::string shard(const std::string& name) {
   return safetensors_file(
       fmt::format(R"({{"{}":{{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}}})", name), "xy");
@@ -138,7 +138,7 @@ TEST(Checkpoint, PartsSayByTheirNamesWhatIsMissing) {
   expect_contains(refusal(directory, ErrorKind::kMissing),
                   "/model-00001-of-00002.safetensors\": part 1 of 2 is missing; download it");
   directory.write("model-00001-of-00002.safetensors", shard("a"));
-  EXPECT_EQ(Checkpoint::open(directory.path()).tensors().size(), 2u);  // all are there
+  EXPECT_EQ(Checkpoint::open(directory.path()).tensors().size(), 2u);  // the set is complete
   directory.write("other-00001-of-00002.safetensors", shard("c"));
   expect_contains(refusal(directory), "that says what belongs together");
 

@@ -1,4 +1,4 @@
-// config.json in both published forms, each default, and each number out of its range.
+// config.json in both published forms: every default, and every number out of range.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ using nlohmann::json;
 using testing::expect_contains;
 using testing::refusal_of;
 
-// What the 7B model publishes: nearly everything is a default.
+// The config of the published 7B model; nearly all values are defaults.
 json original() {
   return json::parse(R"({
     "model_type": "multi_modality", "torch_dtype": "bfloat16",
@@ -54,7 +54,7 @@ json hugging_face() {
 
 Config parse(const json& document) { return parse_config(document.dump(), "\"config.json\""); }
 
-// The refusal after the value at `path` (a JSON pointer) was replaced by one written in JSON.
+// The error message after the value at `path` (a JSON pointer) was replaced by `value`, in JSON.
 std::string refusal(json document, const char* path, const std::string& value) {
   document[json::json_pointer(path)] = json::parse(value);
   SCOPED_TRACE(fmt::format("{} = {}", path, value));
@@ -138,7 +138,7 @@ TEST(Config, HeadsNeedNotFillTheWidth) {
   document["text_config"]["num_key_value_heads"] = 4;
   EXPECT_EQ(parse(document).transformer.head_dim, 64);
   EXPECT_EQ(parse(document).transformer.kv_heads, 4);
-  document["text_config"]["head_dim"] = nullptr;  // absent
+  document["text_config"]["head_dim"] = nullptr;  // null counts as absent
   EXPECT_EQ(parse(document).transformer.head_dim, 128);
 }
 
@@ -187,7 +187,7 @@ TEST(Config, RefusesWhatTheNetworkHasNot) {
                   "mlp_gelu");
 }
 
-// No number may be off by anything without a sentence that names it.
+// Each number out of range gives an error that names the field.
 TEST(Config, RefusesNumbersOutOfRange) {
   const std::vector<std::string> bad{"0",
                                      "-1",
@@ -327,7 +327,8 @@ TEST(Config, RefusesTowersThatCannotBe) {
   expect_contains(refusal(unnamed, "/vision_config/params/layers", "null"), "layers is missing");
 }
 
-// transformers overwrites num_patches with the tower's patches a side, which are the image tokens.
+// transformers sets num_patches to the tower's patches per side, which is also the number of image
+// tokens per side.
 TEST(Config, TokensASideAreTheTowersPatches) {
   json document = hugging_face();
   for (const int patches : {1, 16, 32, 576}) {

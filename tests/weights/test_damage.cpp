@@ -1,4 +1,4 @@
-// Damage of every kind to good files: the outcome is tensors or Error, soon, and nothing else.
+// Damaged copies of valid files: the result is tensors or Error, within a time limit.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -21,8 +21,7 @@ namespace {
 using testing::accepts;
 using testing::MemorySource;
 
-// What an accepted container promises: every tensor lies in the file and has the bytes of its
-// shape.
+// Checks an accepted container: every tensor lies in the file, and its bytes match its shape.
 void check_container(const Container& container, int64_t file_bytes) {
   for (const TensorEntry& t : container.tensors) {
     ASSERT_GE(t.offset, 0);
@@ -47,7 +46,8 @@ std::string golden_archive() {
       .read_file("pytorch_model.bin", 1 << 20);
 }
 
-// The pickle of the archive above, found by its beginning and STOP before the next local header.
+// The pickle in the golden archive. It is found by its first bytes, and by STOP before the next
+// local header.
 std::string golden_pickle() {
   const std::string archive = golden_archive();
   const size_t begin = archive.find(
@@ -128,7 +128,7 @@ TEST_P(Damage, RandomFlips) {
       accepted(bad);
     }
   });
-  EXPECT_LT(seconds, 120);  // one second here, half a minute under ThreadSanitizer
+  EXPECT_LT(seconds, 120);  // one second on two cores, half a minute with ThreadSanitizer
 }
 
 TEST_P(Damage, RandomPiecesRemovedRepeatedAndOverwritten) {

@@ -1,4 +1,4 @@
-// Files of a directory: regular, not empty, and nothing that makes opening wait.
+// Files of a directory: only regular, non-empty files are opened, and opening never waits.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -25,7 +25,7 @@ TEST(Directory, ReadsRegularFiles) {
   temporary.write("a", "x");
   const Directory directory = Directory::open(temporary.path());
   EXPECT_EQ(directory.names(), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(directory.names().size(), 2u);  // a second listing starts anew
+  EXPECT_EQ(directory.names().size(), 2u);  // a second listing starts at the beginning
   EXPECT_TRUE(directory.contains("a"));
   EXPECT_FALSE(directory.contains("c"));
   const File file = directory.open_file("b");
@@ -121,7 +121,7 @@ TEST(Directory, AnOpenFileNoticesThatItChanged) {
   refusal_of([&] { other.verify_unchanged(); });
 }
 
-// As the hub's cache and installers replace files: under a new inode.
+// The cache of the hub and installers replace a file this way: the name gets a new inode.
 TEST(Directory, AFileThatWasReplacedStaysWhole) {
   const TemporaryDirectory temporary;
   temporary.write("f", "0123456789");

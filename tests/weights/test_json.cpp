@@ -1,4 +1,4 @@
-// Untrusted JSON: what is refused before and after the parser, and how values are asked for.
+// Untrusted JSON: refusals before and after parsing, and checked access.
 #include <gtest/gtest.h>
 
 #include "src/io/json.h"
@@ -28,7 +28,7 @@ TEST(Json, HoldsValues) {
   EXPECT_TRUE(items[5].is_null());
   EXPECT_EQ(root.find("nothing"), nullptr);
   EXPECT_EQ(items[0].find("b"), nullptr);
-  EXPECT_EQ(root.members("root")[0].first, "z");  // order of the file
+  EXPECT_EQ(root.members("root")[0].first, "z");  // file order
   expect_contains(refusal_of([&] { root.find("a")->find("b")->unsigned_integer("\"f\": b"); }),
                   "\"f\": b is 18446744073709551615, which is too large");
 }
@@ -86,7 +86,7 @@ TEST(Json, RefusesWhatIsNotJson) {
 TEST(Json, RefusesDepthBeforeParsing) {
   parse("[[[1]]]", {100, 3, 100});
   expect_contains(refusal_of([] { parse("[[[[1]]]]", {100, 3, 100}); }), "nested deeper than 3");
-  parse(R"(["[[[[[[\"[[[[["])", {100, 1, 100});  // brackets in strings are text
+  parse(R"(["[[[[[[\"[[[[["])", {100, 1, 100});  // brackets in strings do not count
   for (const char open : {'[', '{'}) {
     const std::string text(10'000'000, open);
     EXPECT_LT(cpu_seconds_of([&] { refusal_of([&] { parse(text); }); }), 1);

@@ -1,4 +1,4 @@
-// hugging_face_name() over every tensor of both published sizes.
+// hugging_face_name() for all tensors of both published sizes.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -29,7 +29,8 @@ void attention_block(const std::string& a, const std::string& b, const Pair& pai
     with_bias(a + part, b + part, pair);
 }
 
-// Half of the visual tokenizer. `channels`: of the levels; a shortcut stands where they change.
+// Adds the names of one half of the visual tokenizer. `channels`: per level; a level with another
+// number than the one before has a shortcut.
 void half(const std::string& side, const std::string& levels, int blocks,
           const std::vector<int>& channels, size_t attention_level, const std::string& sampler,
           const Pair& pair) {
@@ -85,7 +86,7 @@ void language_model(int layers, const Pair& pair) {
   }
 }
 
-// Every tensor that maps one to one.
+// Adds all tensors that map one to one.
 void all_names(int layers, const Pair& pair) {
   vision_tower(pair);
   language_model(layers, pair);
@@ -111,12 +112,12 @@ TEST_P(Names, MapOneToOne) {
     EXPECT_EQ(hugging_face_name(original), hugging_face);
     EXPECT_TRUE(seen.insert(hugging_face).second) << hugging_face;
   });
-  // All but merged qkv (2 of each of 24 blocks), attn_pool (13) and codebook_used.
+  // All tensors without merged qkv (2 in each of 24 blocks), attn_pool (13) and codebook_used.
   EXPECT_EQ(seen.size(), (GetParam() == 24 ? 882u : 936u) - 48 - 13 - 1);
 }
 
-// The names as published, in both forms (tools/reference/make_name_goldens.py). They are of 30
-// layers; the smaller model has the first 24.
+// The published names in both forms (tools/reference/make_name_goldens.py). They have 30 layers;
+// the smaller model has the first 24 of them.
 TEST_P(Names, AgreeWithThePublishedFiles) {
   std::map<std::string, std::string> generated;
   all_names(GetParam(), [&](const std::string& original, const std::string& hugging_face) {

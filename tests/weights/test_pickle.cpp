@@ -1,4 +1,4 @@
-// The pickle machine: 27 instructions, three globals, and no way to anything else.
+// Pickle reader: accepts 27 opcodes and three globals, and nothing else.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -42,11 +42,12 @@ TEST(Pickle, ReadsTensors) {
 }
 
 TEST(Pickle, ReadsEveryForm) {
-  // OrderedDict with attributes, one item at a time.
+  // An OrderedDict with attributes, built item by item.
   const std::string metadata = "}" + text("_metadata") + kOrderedDict + "sb";
   const std::string ordered = kOrderedDict + "q\x05" + text("a") + good_tensor() + "s" + metadata;
   EXPECT_EQ(read(body(ordered)).tensors.size(), 1u);
-  // Memo of both widths, tuples of one to three, LONG1, NEWTRUE, NONE as an attribute.
+  // Both widths of memo indices, tuples of one to three items, LONG1, NEWTRUE, NONE as an
+  // attribute.
   const std::string zero("K\0", 2);
   const std::string rebuild = global("torch._utils", "_rebuild_tensor_v2");
   const std::string four = "\x8a\x01\x04";
@@ -57,7 +58,7 @@ TEST(Pickle, ReadsEveryForm) {
                            integer(2) + integer(1) + "\x86\x89}tRs" + text("c") + rebuild + "(j" +
                            little_endian(1000, 4) + zero + integer(1) + integer(2) + integer(2) +
                            "\x87(" + four + integer(2) + integer(1) + "t\x89}tRs";
-  expect_contains(refusal(body(wide + "0")), "instruction 0x30");  // POP is none of the 27
+  expect_contains(refusal(body(wide + "0")), "instruction 0x30");  // POP is not one of the 27
   const PickledTensors result = read(body(wide));
   ASSERT_EQ(result.tensors.size(), 3u);
   EXPECT_EQ(result.storages.size(), 1u);
@@ -207,21 +208,21 @@ double seconds_of(const std::string& bytes) {
 }
 
 TEST(Pickle, BombsStaySmall) {
-  // Every step doubles what the value before would be if it were copied.
+  // Each step would double the value before it, if values were copied.
   std::string doubling = "\x80\x02)q";
   doubling += '\0';
   for (int i = 0; i < 200; ++i) {
     doubling += fmt::format("h{0}h{0}\x86q{1}", static_cast<char>(i), static_cast<char>(i + 1));
   }
   EXPECT_LT(seconds_of(doubling + "."), 0.5);
-  // A dict that holds itself, through the memo.
+  // A dict that contains itself, through the memo.
   refusal(body("}q\x01" + text("a") + "h\x01s"));
   for (const char* flood : {"(", ")", "}", "N", "\x88", "})b"}) {
     std::string bytes = "\x80\x02";
     while (bytes.size() < (15 << 20)) bytes += flood;
     EXPECT_LT(seconds_of(bytes), 5.0) << flood;
   }
-  // Below the limit of the stack again and again.
+  // Fills the stack almost to its limit, again and again.
   std::string waves = "\x80\x02";
   while (waves.size() < (15 << 20)) waves += "(" + std::string(90'000, ')') + "t";
   EXPECT_LT(seconds_of(waves), 5.0);

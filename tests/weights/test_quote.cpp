@@ -1,4 +1,4 @@
-// quote(): nothing that leaves the line, hides or reorders text reaches a terminal.
+// quote(): text cannot leave its line, and cannot hide or reorder other text in a terminal.
 #include <gtest/gtest.h>
 
 #include "src/io/quote.h"
@@ -19,7 +19,7 @@ TEST(Quote, EscapesWhatCouldDeceive) {
   EXPECT_EQ(quote(std::string_view("\0", 1)), R"("\x00")");
   EXPECT_EQ(quote("\u009b"), R"("\u009b")");                  // C1
   EXPECT_EQ(quote("\u202egpj.exe"), R"("\u202egpj.exe")");    // right-to-left override
-  EXPECT_EQ(quote("a\u200bb\ufeff"), R"("a\u200bb\ufeff")");  // zero width
+  EXPECT_EQ(quote("a\u200bb\ufeff"), R"("a\u200bb\ufeff")");  // zero-width
   EXPECT_EQ(quote("\u2028"), R"("\u2028")");                  // line separator
   EXPECT_EQ(quote("\U000e0041"), R"("\U000e0041")");          // tag character
 }
@@ -29,7 +29,7 @@ TEST(Quote, EscapesInvalidUtf8ByteByByte) {
   EXPECT_EQ(quote("\xc0\xaf"), R"("\xc0\xaf")");                  // overlong
   EXPECT_EQ(quote("\xed\xa0\x80"), R"("\xed\xa0\x80")");          // surrogate
   EXPECT_EQ(quote("\xf4\x90\x80\x80"), R"("\xf4\x90\x80\x80")");  // above U+10FFFF
-  EXPECT_EQ(quote("a\xe7\x8c"), R"("a\xe7\x8c")");                // cut off
+  EXPECT_EQ(quote("a\xe7\x8c"), R"("a\xe7\x8c")");                // truncated
 }
 
 TEST(Quote, OnlyWhereItIsNeeded) {

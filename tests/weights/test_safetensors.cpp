@@ -1,4 +1,4 @@
-// safetensors headers, true and hostile.
+// safetensors headers, valid and hostile.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ TEST(Safetensors, ReadsTensors) {
 }
 
 TEST(Safetensors, ReadsWhatTheFormatAllows) {
-  // Metadata, padding, any order, a scalar, an empty tensor, a type that is not used.
+  // Metadata, padding, any order, a scalar, an empty tensor, an unused dtype.
   const std::string header =
       R"({"__metadata__":{"format":"pt"},"z":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},)"
       R"("s":{"data_offsets":[12,16],"shape":[],"dtype":"F32"},)"
@@ -90,7 +90,7 @@ TEST(Safetensors, RefusesFields) {
   refusal(R"({"__metadata__":[]})", 0);
 }
 
-// Every boundary number in every place of a number.
+// All boundary numbers, for every number in a header.
 TEST(Safetensors, BoundaryNumbersNeverWrap) {
   for (const char* n :
        {"1", "2147483647", "2147483648", "2147483649", "4294967295", "4294967296", "4294967297",
@@ -104,7 +104,7 @@ TEST(Safetensors, BoundaryNumbersNeverWrap) {
     refusal(one("\"F32\"", "[2]", fmt::format("[0,{}]", n)), 8);
     refusal(one("\"F32\"", "[2]", fmt::format("[{0},{0}]", n)), 8);
   }
-  // The products that wrap to nothing.
+  // Products that would wrap to zero.
   refusal(one("\"F32\"", "[4294967296,4294967296]", "[0,0]"), 0);
   refusal(one("\"F32\"", "[4611686018427387904]", "[0,0]"), 0);
 }

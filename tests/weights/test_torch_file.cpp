@@ -1,4 +1,4 @@
-// Archives of torch.save as a whole: pickle and storages must say the same.
+// torch.save archives: pickle and storages must agree.
 #include <gtest/gtest.h>
 
 #include "src/weights/torch_file.h"
@@ -25,7 +25,7 @@ std::string refusal(const std::vector<ZipPart>& parts) {
   return refusal_of([&] { read(zip_file(parts)); });
 }
 
-// One tensor "a" of a storage of 24 floats.
+// An archive with one tensor "a" in a storage of 24 floats.
 std::vector<ZipPart> one(int64_t offset, const std::vector<int64_t>& shape,
                          const std::vector<int64_t>& strides, int64_t elements = 24,
                          size_t bytes = 96) {
@@ -73,7 +73,7 @@ TEST(TorchFile, AcceptsPermutationsOfContiguous) {
     return read(zip_file(one(0, shape, strides))).tensors[0].strides;
   };
   EXPECT_TRUE(strides_of({2, 3, 4}, {12, 4, 1}).empty());
-  EXPECT_TRUE(strides_of({1, 24, 1}, {7, 1, 99}).empty());  // strides of one element mean nothing
+  EXPECT_TRUE(strides_of({1, 24, 1}, {7, 1, 99}).empty());  // strides of size 1 are ignored
   EXPECT_TRUE(strides_of({0, 5}, {9, 9}).empty());
   EXPECT_TRUE(strides_of({}, {}).empty());
   EXPECT_EQ(strides_of({2, 3, 2, 2}, {12, 1, 6, 3}), (std::vector<int64_t>{12, 1, 6, 3}));

@@ -1,4 +1,4 @@
-// Files that the real torch.save wrote (tools/reference/make_torch_files.py).
+// Files written by the real torch.save (tools/reference/make_torch_files.py).
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -23,7 +23,7 @@ float element(const StoredTensor& tensor, const std::byte* at) {
   return tensor.dtype == DType::kBf16 ? to_float(Bf16{bits}) : to_float(F16{bits});
 }
 
-// Every tensor holds the same ramp in the order of its shape.
+// Every tensor has the same ramp of values, in the order of its shape.
 void expect_ramp(const Checkpoint& checkpoint, const StoredTensor& tensor) {
   std::vector<std::byte> bytes(static_cast<size_t>(tensor.bytes));
   checkpoint.read(tensor, 0, bytes);
@@ -60,7 +60,7 @@ TEST(TorchGolden, OneFileOfEverything) {
   ASSERT_EQ(checkpoint.skipped().size(), 2u);
   EXPECT_EQ(checkpoint.skipped()[1].name, "statistic.i64");
   EXPECT_EQ(checkpoint.skipped()[1].stored_type, "LongStorage");
-  EXPECT_NE(checkpoint.find("tied.a"), checkpoint.find("tied.b"));  // one storage, two tensors
+  EXPECT_NE(checkpoint.find("tied.a"), checkpoint.find("tied.b"));  // two tensors with one storage
   EXPECT_GT(checkpoint.verify_checksums(), 10);
 }
 

@@ -1,4 +1,5 @@
-// ZIP directories: what torch.save writes, and each way in which two readers could disagree.
+// ZIP directories: what torch.save writes, and every difference that two readers could interpret
+// differently.
 #include <gtest/gtest.h>
 
 #include "src/weights/zip.h"
@@ -33,7 +34,7 @@ std::string refusal(const std::vector<ZipPart>& bent, const ZipShape& shape = {}
   return refusal_of([&] { read(zip_file(bent, shape)); });
 }
 
-// The refusal after `bend` changed the second part.
+// The error message after `bend` changed the second entry.
 template <typename Bend>
 std::string refusal_with(Bend&& bend) {
   std::vector<ZipPart> bent = parts();
@@ -57,7 +58,7 @@ TEST(Zip, ReadsShortAndLongForms) {
   std::vector<ZipPart> wide = parts();
   wide[0].zip64 = wide[1].zip64 = true;
   expect_the_parts(zip_file(wide));
-  std::vector<ZipPart> complete = parts();  // sizes in the local header, no descriptor
+  std::vector<ZipPart> complete = parts();  // sizes in the local header, no data descriptor
   complete[0].flags = 0;
   complete[0].crc32 = complete[0].local_crc32 = 0x3610a686;
   complete[0].local_bytes = 5;
@@ -91,7 +92,7 @@ TEST(Zip, RefusesEndRecords) {
 
 TEST(Zip, RefusesTwoEndRecordsThatDisagree) {
   std::string file = zip_file(parts());
-  file[file.size() - 22 + 12] ^= 1;  // bytes of the directory, short record
+  file[file.size() - 22 + 12] ^= 1;  // size of the directory in the 32-bit record
   expect_contains(refusal_of([&] { read(file); }), "disagree");
 }
 
@@ -145,7 +146,7 @@ TEST(Zip, RefusesOverlaps) {
   same[1] = same[0];
   expect_contains(refusal(same), "stands twice");
   std::vector<ZipPart> long_first = parts();
-  long_first[0].bytes = 60;  // reaches into the second
+  long_first[0].bytes = 60;  // reaches into the second entry
   expect_contains(refusal(long_first), "overlaps");
   std::vector<ZipPart> into_directory = parts();
   into_directory[1].bytes = 130;
