@@ -38,13 +38,13 @@ struct Barrier {
 struct Fiber {
   void* stack = nullptr;
   bool done = false;
-  const Barrier* waits = nullptr;  // null: it may run
+  const Barrier* waits = nullptr;  // null: it can run
   int64_t generation = 0;
   struct Copy {
     void* to;
     const void* from;
   };
-  std::deque<std::vector<Copy>> copies;  // cp.async groups not waited for yet; the last one is open
+  std::deque<std::vector<Copy>> copies;  // cp.async groups in flight; the last one is still open
 
   bool ready() const { return !done && (!waits || waits->generation != generation); }
 };
@@ -63,7 +63,7 @@ struct Block {
   int threads = 0, alive = 0, current = 0;
   int counted = 0, count = 0;  // of __syncthreads_count: so far, and the last result
   const std::function<void()>* kernel = nullptr;
-  const char* failure = nullptr;  // the first mistake of a thread
+  const char* failure = nullptr;  // the first error of a thread
   std::vector<std::byte> shared;
   const std::function<void()>* before = nullptr;  // with PDL: work to do before it; null when done
   bool pdl = false, waited = false, before_wanted = false;
@@ -137,7 +137,7 @@ class Switch {
 };
 #endif
 
-// A kernel that waits for another one (PDL) runs it nested, one level deeper.
+// A kernel that waits for another kernel (PDL) runs that kernel nested, one level deeper.
 struct Level {
   Block block;
   Switch switcher;
@@ -152,7 +152,7 @@ Level*& level() {
 Block& block() { return level()->block; }
 Switch& switcher() { return level()->switcher; }
 
-// The next level; kept because its stacks are reused.
+// The next deeper level. It is kept, because its stacks are reused.
 Level& inner_level() {
   static std::map<Level*, std::unique_ptr<Level>> all;
   std::unique_ptr<Level>& inner = all[level()];
@@ -168,7 +168,7 @@ void wait_at(const Barrier& barrier, int64_t generation) {
   fiber.waits = nullptr;
 }
 
-// Ends the launch, because an exception could not leave the fiber's stack.
+// Ends the launch with an error. An exception cannot leave the stack of the fiber.
 void fail(const char* why) {
   block().failure = why;
   while (true) switcher().to_scheduler(block().current);
@@ -222,8 +222,8 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
   b.shared.assign(shared_bytes + 16, std::byte{0xff});
 }
 
-// Runs the work that the running kernel waits for, one level deeper. Not on the fiber's stack,
-// which an exception could not leave.
+// Runs the work that the running kernel waits for, one level deeper. It does not run on the fiber's
+// stack, which an exception could not leave.
 void do_before() {
   const std::function<void()>& before = *std::exchange(block().before, nullptr);
   block().before_wanted = false;

@@ -1,5 +1,5 @@
-// CUDA threads as fibers: the threads of a block take turns and switch only where they synchronise;
-// blocks run one after another.
+// CUDA threads as fibers. The threads of a block take turns and switch only where they synchronise.
+// Blocks run one after another.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -8,13 +8,13 @@
 
 namespace cuda_on_cpu {
 
-// Runs `kernel` once for every thread of the grid. Throws std::logic_error for a launch that no GPU
-// accepts, and for threads that wait for each other in different places.
+// Runs `kernel` once for each thread of the grid. Throws std::logic_error for a launch that every
+// GPU refuses, and for a deadlock: threads that wait for each other in different places.
 void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes, const std::function<void()>& kernel);
 
-// The same for a kernel with programmatic dependent launch (PDL): the earlier work is done only
-// when its first thread calls grid_dependency_wait(). Throws std::logic_error for a block that ends
-// without having waited.
+// The same for a kernel launched with programmatic dependent launch (PDL). The earlier work
+// `before` runs only when the first thread calls grid_dependency_wait(). Throws std::logic_error if
+// a block ends without having called it.
 void run_grid_pdl(dim3 blocks, dim3 threads, int64_t shared_bytes,
                   const std::function<void()>& kernel, const std::function<void()>& before);
 
@@ -28,11 +28,11 @@ void cp_async_commit();
 void cp_async_wait(int groups_under_way);
 bool& copies_at_once();
 
-// The block's dynamic shared memory; full of NaN when a block begins.
+// The block's dynamic shared memory; filled with NaN when a block begins.
 std::byte* shared_memory();
 
-// Runs the work now, or adds it to the graph that `stream` is capturing. A kernel that may begin
-// early (PDL) gets the work before it as an argument.
+// Runs the work now, or adds it to the graph that `stream` is capturing. A kernel launched with PDL
+// gets the work before it as an argument.
 void submit(cudaStream_t stream, std::function<void()> work);
 void submit_kernel(cudaStream_t stream, std::function<void()> work);
 void submit_pdl_kernel(cudaStream_t stream,

@@ -1,5 +1,5 @@
-// A CUDA runtime whose device is this machine: memory is on the heap. Work is done at once, kept in
-// a graph, or delayed until something waits for it.
+// A CUDA runtime that simulates a device on this machine; device memory is heap memory. Work is
+// done at once, added to a graph, or delayed until something waits for it.
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -24,7 +24,7 @@ struct FakeGraph {
   bool pdl = false;  // whether one of them is launched with PDL
 };
 
-// Work is numbered from 1; the first `done` items are done.
+// Work items are numbered from 1; items 1 to `done` are done.
 struct FakeStream {
   FakeGraph* capturing = nullptr;
   int priority = 0;
@@ -116,7 +116,7 @@ void submit_kernel(cudaStream_t stream, std::function<void()> work) {
   submit(stream, std::move(work), true);
 }
 
-// In a graph it replaces the kernel before it, and runs that one nested.
+// In a graph, the node replaces the kernel before it and runs that kernel nested.
 void submit_pdl_kernel(cudaStream_t stream,
                        std::function<void(const std::function<void()>&)> work) {
   ++pdl_count();
@@ -156,7 +156,7 @@ const char* cudaGetErrorString(cudaError_t status) {
   return status == cudaErrorIllegalAddress ? "an illegal memory access was encountered"
                                            : "a fake error";
 }
-// Errors are kept for cudaGetLastError(), as in the real runtime.
+// The last error is kept for cudaGetLastError(), as in the real runtime.
 static cudaError_t last_error = cudaSuccess;
 static cudaError_t said(cudaError_t status) {
   if (status != cudaSuccess) last_error = status;
@@ -309,7 +309,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   ++cuda_on_cpu::graphs_left();
-  // As on a device, it may be destroyed before it has run.
+  // As on a device, the graph may be destroyed before it has run.
   if (executable->pdl) ++cuda_on_cpu::pdl_graphs_count();
   cuda_on_cpu::submit(stream, [stream, graph = *executable] {
     const cuda_on_cpu::Machine& card = machine();

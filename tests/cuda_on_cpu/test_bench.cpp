@@ -1,4 +1,4 @@
-// `bifrons bench` on a device: whole pictures, and a GPU that is too small for some of them.
+// `bifrons bench` on a device: whole pictures, and a GPU without memory for some of them.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ TEST_F(Bench, DrawsWholePicturesAsFarAsTheyFit) {
   EXPECT_EQ(all.rows[0].name, "1 picture");
   EXPECT_EQ(all.rows[1].name, "drawing step, 1 picture");
 
-  // Memory for one picture of this model, not for 256.
+  // Memory for one picture of this model, but not for 256.
   const int64_t total = cuda_on_cpu::machine().memory;
   cuda_on_cpu::machine().memory = total - *b->free_bytes() + (int64_t{4} << 20);
   options.pictures = {256, 1};

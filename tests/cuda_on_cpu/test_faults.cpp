@@ -102,7 +102,7 @@ TEST_F(Faults, WhatABuildHasCodeFor) {
         << all;
   }
   EXPECT_FALSE(has_code_for("86", 8, 0));
-  // As built on a machine with one kind of GPU.
+  // CUDA architectures of a build for one kind of GPU.
   EXPECT_TRUE(has_code_for("90a-real", 9, 0));
   EXPECT_FALSE(has_code_for("90a-real", 10, 0));
   EXPECT_FALSE(has_code_for("90a-real", 8, 6));
@@ -111,7 +111,7 @@ TEST_F(Faults, WhatABuildHasCodeFor) {
   EXPECT_FALSE(has_code_for("", 9, 0));
 }
 
-// A kernel compiled by the driver from PTX for older GPUs has no grid_dependency_wait().
+// A kernel that the driver compiles from PTX for older GPUs has no grid_dependency_wait().
 TEST_F(Faults, PdlNeedsCodeThatWaits) {
   for (const int code : {80, 90}) {
     machine.major = 12;
@@ -140,7 +140,7 @@ TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
                [&] { b->synchronize(); });
 }
 
-// An error that was caught is not thrown again by the next kernel.
+// An error that was handled is not reported again by the next kernel.
 TEST_F(Faults, AFailureThatWasBorneIsOver) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   machine.failure = cudaErrorMemoryAllocation;

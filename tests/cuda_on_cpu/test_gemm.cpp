@@ -28,7 +28,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
  protected:
   Gemm() { cudaStreamCreateWithFlags(&stream_.handle, 0); }
 
-  // With the given tile.
+  // The result with the given tile.
   Values as(const kernels::GemmPlan& plan) {
     const Guarded y(*b_, DType::kF32, {n_, m_}, Values(n_ * m_, 0.5));
     const kernels::TiledWeights a{static_cast<const uint4*>(weight_.storage.data()),
@@ -49,7 +49,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
     return y.values();
   }
 
-  // One column at a time, as in the kernel for few columns.
+  // The result one column at a time, as in the kernel for few columns.
   Values one_by_one() {
     Values all;
     for (int64_t n = 0; n < n_; ++n) {
@@ -76,7 +76,7 @@ TEST_P(Gemm, EveryWayHasTheSameBits) {
     for (const bool split : {false, true}) {
       if (split && !groups) continue;
       const kernels::GemmPlan plan = kernels::plan_of(tile, split, m_, n_);
-      // For the second run the counters must be zero again.
+      // The counters must be zero again for the second run.
       for (const bool at_once : {false, true}) {
         cuda_on_cpu::copies_at_once() = at_once;
         EXPECT_EQ(difference(as(plan), expected), "") << name_of(plan);
@@ -123,15 +123,15 @@ std::string planned(int64_t m, int64_t n, int64_t k, bool may_split_k) {
   return name_of(kernels::plan_gemm(m, n, k, may_split_k, 1, kLargeCard));
 }
 
-// 64 pictures at once: the tiles of the smallest layers of 1B and 7B do not occupy a GPU, so
-// split-K is used.
+// Batch of 64 pictures: the smallest layers of 1B and 7B have too few tiles for a GPU, so split-K
+// is used.
 TEST(GemmPlan, SplitsWhereTilesAreFew) {
   EXPECT_EQ(planned(2048, 128, 2048, true), "128 x 128 split");
   EXPECT_EQ(planned(4096, 128, 11008, true), "128 x 128 split");
   EXPECT_EQ(planned(22016, 128, 4096, true), "128 x 128");
 }
 
-// A convolution to RGB: most of a larger tile would be computed for nothing.
+// Convolution to RGB: a larger tile would mostly compute unused rows.
 TEST(GemmPlan, FewOutputsTakeTheSmallestTile) {
   EXPECT_EQ(planned(3, 147456, 1152, false), "64 x 32");
   EXPECT_EQ(planned(128, 147456, 1152, false), "128 x 128");

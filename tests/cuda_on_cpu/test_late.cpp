@@ -1,4 +1,5 @@
-// A device that delays all work until something waits for it: shows what the host must not assume.
+// A device that delays all work until something waits for it. It reveals wrong assumptions of the
+// host code.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -28,8 +29,8 @@ class Late : public ::testing::Test {
   testing::LaneToy toy{*backend, "toy-f32"};
 };
 
-// A device runs the next step while the host reads the previous one; the codes are those of a
-// device that waits after every step.
+// The device runs the next step while the host reads the previous one. The codes are the same as
+// with a device that waits after every step.
 TEST_F(Late, LanesRunAheadAndDrawTheSame) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(3);
@@ -67,7 +68,7 @@ TEST_F(Late, WhoEntersInFlightChangesNothing) {
   EXPECT_EQ(finished, 2u);
 }
 
-// Steps whose results are not needed do not disturb the pictures that come after them.
+// Steps whose results are not needed do not affect later pictures.
 TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
@@ -80,7 +81,7 @@ TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
   EXPECT_EQ(lanes.take_finished().at(0).codes, toy.alone(toy.picture(2)));
 }
 
-// Stopping after any number of steps waits for the step in flight; nothing is freed before.
+// Stopping after any number of steps waits for the step in flight before memory is freed.
 TEST_F(Late, StoppingWaitsForOneStep) {
   for (int steps = 1; steps < 5; ++steps) {
     {
@@ -94,8 +95,8 @@ TEST_F(Late, StoppingWaitsForOneStep) {
   }
 }
 
-// A picture with numbers that are not finite is noticed one step late and removed; the step in
-// flight still has the rows of its neighbours.
+// A picture with numbers that are not finite is noticed one step late and removed. The step in
+// flight still has the rows of the other lanes.
 TEST_F(Late, ALaneThatFailsTakesNobodyAlong) {
   // A picture and a guidance scale with which the numbers overflow only in a later step.
   const std::unique_ptr<Backend> fast = make_cpu_backend(1);

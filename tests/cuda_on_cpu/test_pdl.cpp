@@ -1,6 +1,6 @@
-// Programmatic dependent launch (PDL): kernels that begin before the previous one has ended. Here
-// the previous kernel does not even begin until it is waited for, so a kernel that reads its
-// results too early gets the old ones.
+// Programmatic dependent launch (PDL): a kernel may begin before the previous one has ended. In
+// this simulation, the previous kernel does not begin until it is waited for. A kernel that reads
+// its results too early therefore gets old data.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ TEST(Pdl, EveryBlockMustWait) {
                    [] {}),
                std::logic_error);
   int threads = 0;
-  cuda_on_cpu::run_grid({1}, {32}, 0, [&] { ++threads; });  // others need not
+  cuda_on_cpu::run_grid({1}, {32}, 0, [&] { ++threads; });  // kernels without PDL need not wait
   EXPECT_EQ(threads, 32);
 }
 
@@ -55,8 +55,8 @@ TEST(Pdl, WhatFailsBeforeItFailsTheLaunch) {
                std::logic_error);
 }
 
-// A captured transformer layer: every op that may use PDL, after one that changes its input. The
-// first id changes from run to run.
+// A captured transformer layer. Each op that may use PDL comes after one that changes its input.
+// The first id changes from run to run.
 class Layer {
  public:
   Layer(Backend& b, int64_t rows) : b_(b), rows_(rows) {
@@ -126,7 +126,7 @@ class Layer {
   std::unique_ptr<CapturedStep> captured_;
 };
 
-// With few rows, for which ops are fused, and with many, which use the tiled GEMM.
+// Few rows, for which ops are fused, and many rows, which use the tiled GEMM.
 TEST(Pdl, AStepIsTheSame) {
   const auto in_turn = backend_under_test(false), early = backend_under_test(true);
   for (const int64_t rows : {2, 40}) {
@@ -166,7 +166,7 @@ TEST(Pdl, AContestIsDecidedByMedians) {
   while (const std::optional<int> way = timer.next()) ways.push_back(*way);
   EXPECT_EQ(static_cast<int>(ways.size()), kernels::AbTimer::kTurns);
   EXPECT_EQ(std::count(ways.begin(), ways.end(), 1), kernels::AbTimer::kTurns / 2);
-  // Variant 1 is a little faster, except in two runs that were disturbed.
+  // Variant 1 is slightly faster, except in two disturbed runs.
   for (size_t turn = 0; turn < ways.size(); ++turn) {
     EXPECT_FALSE(timer.winner());
     const bool disturbed = turn == 1 || turn == 6;

@@ -1,4 +1,4 @@
-// A small model that a test may damage.
+// A copy of a small model that a test may damage.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace bifrons::testing {
 
 namespace fs = std::filesystem;
 
-// A copy of toy-f32 in a temporary directory that a test may damage.
+// Fixture: a copy of toy-f32 in a temporary directory that the test may damage.
 class DamagedModel : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -29,7 +29,7 @@ class DamagedModel : public ::testing::Test {
     }
   }
 
-  // Changes the header of model.safetensors and keeps its data at the same offsets.
+  // Changes the header of model.safetensors; its data keep their offsets.
   void edit_header(const std::function<void(nlohmann::ordered_json&)>& edit) const {
     std::string bytes = directory_.read("model.safetensors");
     uint64_t length = 0;
@@ -42,13 +42,13 @@ class DamagedModel : public ::testing::Test {
     std::memcpy(out.data(), &length, 8);
     directory_.write("model.safetensors", out + text + data);
   }
-  // The header, and where the data begin.
+  // The header, and the file offset of the data.
   std::pair<nlohmann::ordered_json, size_t> header_of(const std::string& bytes) const {
     uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
     return {nlohmann::ordered_json::parse(bytes.substr(8, length)), 8 + length};
   }
-  // Another toy in the place of toy-f32.
+  // Replaces toy-f32 by another toy.
   void use(const std::string& toy) const {
     for (const std::string& name : directory_.names()) fs::remove(directory_ / name);
     for (const auto& entry : fs::directory_iterator(golden::directory() + toy)) {
@@ -56,7 +56,7 @@ class DamagedModel : public ::testing::Test {
       fs::copy_file(entry.path(), directory_ / entry.path().filename().string());
     }
   }
-  // Its tensors by name, with the files that they are in.
+  // The tensors of the model: name -> file.
   std::map<std::string, std::string> tensors() const {
     std::map<std::string, std::string> found;
     for (const std::string& file : directory_.names()) {
@@ -68,8 +68,8 @@ class DamagedModel : public ::testing::Test {
     }
     return found;
   }
-  // Makes the first number of a tensor one of these bits of f32, of which bf16 has the upper half.
-  // Returns the file as it was.
+  // Sets the first number of a tensor to these f32 bits (for bf16, the upper half of them). Returns
+  // the old contents of the file.
   std::string put(const std::string& tensor, uint32_t bits) const {
     const std::string file = tensors().at(tensor);
     const std::string good = directory_.read(file);
@@ -82,7 +82,7 @@ class DamagedModel : public ::testing::Test {
     directory_.write(file, bytes);
     return good;
   }
-  // Adds a tensor with the shape and the elements of another one.
+  // Adds a tensor with the shape and the elements of tensor `like`.
   void add(const std::string& like, const std::string& name) const {
     std::string bytes = directory_.read("model.safetensors");
     const auto [header, begin] = header_of(bytes);
@@ -110,7 +110,7 @@ class DamagedModel : public ::testing::Test {
     const DrawRequest request{.prompt = "a cat", .seed = 1};
     return std::move(engine.draw({&request, 1}).front());
   }
-  // The sentence opening (and drawing) fails with; empty when it works.
+  // The error message of opening (and drawing); empty if both work.
   std::string fault(ErrorKind* kind = nullptr) const {
     try {
       Engine engine = Engine::open({.model = directory_.path(), .threads = 1});

@@ -69,8 +69,8 @@ TEST(Batch, EveryJobGetsOneResultAndAFaultIsItsOwn) {
   }
 }
 
-// The embedding of one letter is NaN. Only jobs with this letter fail, after a second attempt, and
-// they leave no trace in the lanes.
+// The embedding of one letter is NaN. Only jobs with this letter fail, after a second attempt. They
+// change nothing for other pictures in the same lanes.
 TEST(Batch, NotANumberIsTriedTwiceAndTouchesNobodyElse) {
   const std::string original = golden::directory() + "toy-f32";
   const testing::TemporaryDirectory directory;

@@ -82,7 +82,8 @@ TEST(Memory, WhatWouldFitIsSaid) {
 }
 
 TEST(Devices, LanesAreAsManyAsFitUpToWhatIsWorthWhile) {
-  const Config config = shape_named("janus-pro-1b");  // a lane: 639 positions, twice 192 KiB each
+  // A lane has two rows of 639 positions, 192 KiB each.
+  const Config config = shape_named("janus-pro-1b");
   const auto lanes = [&](int64_t bytes) { return lanes_that_fit(bytes, config, DType::kBf16); };
   EXPECT_EQ(lanes(int64_t{80} << 30), 64);
   EXPECT_EQ(lanes(int64_t{10} << 30), 32);

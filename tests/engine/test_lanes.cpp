@@ -40,7 +40,7 @@ TEST(Lanes, APromptThatNobodyMadeRoomForIsABrokenContract) {
   EXPECT_THROW(lanes.admit(std::move(entering)), ContractError);
 }
 
-// Lanes above the new number could not free their pages for others.
+// Lanes above the new number of lanes could not free their pages for others.
 TEST(Lanes, FewerLanesRememberNothingOfMore) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
@@ -103,8 +103,8 @@ TEST(Lanes, PicturesOfOnePromptShareItsPages) {
   EXPECT_EQ(pages_of(true), 8 * pages_for(positions) - 6 * 3);
 }
 
-// Long prompts fill a pool that was made for short ones: some pictures wait, and all are the same
-// as alone.
+// Long prompts fill a page pool made for short ones: some pictures wait, and all equal the pictures
+// drawn alone.
 TEST(Lanes, WhatFindsNoMemoryWaits) {
   const auto backend = make_cpu_backend(1);
   Small small(*backend);
@@ -117,7 +117,7 @@ TEST(Lanes, WhatFindsNoMemoryWaits) {
       GuidedPrompt p = toy.picture(id).prompt;
       const auto length = static_cast<size_t>(100 + 7 * id);
       p.prompted.assign(length, static_cast<int32_t>(20 + id));
-      p.unprompted.assign(length, static_cast<int32_t>(40 + id));  // nothing in common
+      p.unprompted.assign(length, static_cast<int32_t>(40 + id));  // no common prefix
       p.fixed.clear();
       return p;
     };
@@ -192,7 +192,7 @@ TEST(Lanes, APictureThatCannotBeDecodedCostsItselfAlone) {
   }
 }
 
-// A fault of the machine in one draw: that picture is drawn again and comes out as ever.
+// A temporary fault while sampling one code: the picture is drawn again, with the same result.
 TEST(Lanes, ABrokenDrawIsTriedOnceMore) {
   for (int64_t draw : {0, 3}) {
     const auto backend = make_cpu_backend(1);

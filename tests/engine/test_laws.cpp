@@ -92,8 +92,9 @@ TEST_P(Laws, OrderAndEarlierPicturesChangeNothing) {
   }
 }
 
-// The law behind batches: a picture depends only on its job. Tried: batch sizes x orders x jobs
-// already drawn by an earlier run (any subset) x threads x where pictures are decoded.
+// The law of batches: a picture depends only on its job. Tested for combinations of batch size,
+// order, jobs already drawn by an earlier run (any subset), number of threads, and the thread that
+// decodes.
 TEST_P(Laws, BatchOrderResumeAndThreadsChangeNoPicture) {
   const auto requests = mixed_requests();
   std::vector<Drawing> alone;

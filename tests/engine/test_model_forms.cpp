@@ -1,4 +1,4 @@
-// Configs and tensors that do not belong together, and forms of them that do.
+// Configs and tensors that do not match, and variants of both that do.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -11,7 +11,8 @@ namespace {
 
 class ModelForms : public DamagedModel {};
 
-// More of a known part than config.json says: it would draw, but something else.
+// The files have more layers than config.json says. Without a check the model would draw other
+// pictures.
 TEST_F(ModelForms, PartsThatTheConfigDeniesAreRefused) {
   const std::string good = directory_.read("model.safetensors");
   const struct {
@@ -56,7 +57,7 @@ TEST_F(ModelForms, PartsThatTheConfigDeniesAreRefused) {
   }
 }
 
-// Fewer layers in config.json than in the files.
+// config.json has fewer layers than the files.
 TEST_F(ModelForms, AConfigOfAnotherModelIsRefused) {
   std::string config = directory_.read("config.json");
   const std::string two = "\"num_hidden_layers\": 2";
@@ -77,7 +78,7 @@ TEST_F(ModelForms, WhatFilesCarryBesideTheNetworkIsHarmless) {
         "gen_vision_model.loss.discriminator.main.0.bias", "model_ema.gen_embed_weight",
         "gen_vision_model.decoder.ema_conv_out.bias", "lm_head.weight", "another_head.0.bias",
         "dit.layers.0.bias", "logit_scale"}) {
-    if (tensors().contains(name)) continue;  // the toy has it as the published files do
+    if (tensors().contains(name)) continue;  // the toy has it, as the published files do
     add("gen_vision_model.decoder.conv_out.bias", name);
   }
   EXPECT_EQ(fault(), "");
@@ -86,7 +87,7 @@ TEST_F(ModelForms, WhatFilesCarryBesideTheNetworkIsHarmless) {
   EXPECT_EQ(drawing.picture.rgb, plain.picture.rgb);
 }
 
-// Words of wrappers before every name.
+// Prefixes that wrappers such as DataParallel add to all names.
 TEST_F(ModelForms, PrefixesOfWrappersAreLookedThrough) {
   const Drawing plain = drawn();
   const std::string good = directory_.read("model.safetensors");
@@ -100,7 +101,7 @@ TEST_F(ModelForms, PrefixesOfWrappersAreLookedThrough) {
     directory_.write("model.safetensors", good);
   }
   add("gen_embed.weight", "ema.gen_embed.weight");
-  EXPECT_EQ(fault(), "");  // a copy beside the model itself
+  EXPECT_EQ(fault(), "");  // an EMA copy next to the model itself
   rename(
       [&](const std::string& name) { return name.starts_with("ema.") ? name : "module." + name; });
   EXPECT_TRUE(fault().starts_with("\"" + directory_.path().string() + "\": ")) << fault();
@@ -109,11 +110,11 @@ TEST_F(ModelForms, PrefixesOfWrappersAreLookedThrough) {
       << fault();
 }
 
-// Numbers of other types, and what stands in the place of a matrix in quantised files.
+// Tensors with other dtypes, and the tensors that replace a matrix in quantised files.
 TEST_F(ModelForms, TypesThatAreNotReadAreNamed) {
   const std::string good = directory_.read("model.safetensors");
   const std::string type = "is not supported; bf16, f16 and f32 are";
-  for (const char* dtype : {"I32", "U32"}) {  // of as many bytes
+  for (const char* dtype : {"I32", "U32"}) {  // with as many bytes
     edit_header([&](nlohmann::ordered_json& header) {
       header["language_model.model.layers.0.mlp.up_proj.weight"]["dtype"] = dtype;
     });
@@ -139,7 +140,7 @@ TEST_F(ModelForms, TypesThatAreNotReadAreNamed) {
   EXPECT_NE(fault().find("LoRA adapter that is not merged"), std::string::npos) << fault();
 }
 
-// What transformers writes of a model whose head is tied: no lm_head.weight.
+// What transformers writes for a model with tied embeddings: no lm_head.weight.
 TEST_F(ModelForms, ATiedHeadIsTheTokenEmbedding) {
   use("toy-sees");
   const auto said = [&] {

@@ -1,4 +1,4 @@
-// Numbers that are not finite, in any tensor, are refused: no picture, code or word comes of them.
+// A NaN or infinity in any tensor is refused: no picture, codes or text are made from it.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -22,7 +22,8 @@ TEST_F(NotFinite, NotANumberInTheWeightsIsReportedNotDrawn) {
 
 constexpr uint32_t kNotFinite[] = {0x7fc00000u, 0x7f800000u, 0xff800000u};  // NaN, inf, -inf
 
-// One odd number in any tensor between codes and pixels: no picture, whatever the kind of layer.
+// NaN or infinity in a tensor between codes and pixels, for all kinds of layers: no picture is
+// made.
 TEST_F(NotFinite, NoPictureIsDecodedFromNumbersThatAreNotFinite) {
   for (const std::string toy : {"toy-f32", "toy-hf"}) {
     use(toy);
@@ -75,7 +76,7 @@ TEST_F(NotFinite, NoCodesAreMadeFromNumbersThatAreNotFinite) {
   }
 }
 
-// The tower and the aligner: no words.
+// The same in the vision tower and the aligner: no text is made.
 TEST_F(NotFinite, NothingIsSaidFromNumbersThatAreNotFinite) {
   for (const std::string toy : {"toy-f32", "toy-sees"}) {
     use(toy);
@@ -107,7 +108,7 @@ TEST_F(NotFinite, NothingIsSaidFromNumbersThatAreNotFinite) {
   }
 }
 
-// A batch hears of each picture, on whichever thread it is decoded.
+// A batch reports the failed pictures, on whichever thread they are decoded.
 TEST_F(NotFinite, ABatchSaysWhichPicturesAreNotFinite) {
   put("gen_vision_model.decoder.conv_out.bias", 0x7fc00000u);
   for (const bool beside : {false, true}) {

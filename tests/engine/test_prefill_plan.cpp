@@ -37,7 +37,7 @@ class FakeMemory {
     }
     return true;
   }
-  // The codes that a picture writes after its prompt.
+  // Writes codes after the prompt, as a picture does.
   void scribble(int32_t sequence, size_t from) {
     for (size_t t = from; t < from + 5; ++t) write(sequence, static_cast<int64_t>(t), 77);
   }
@@ -136,7 +136,7 @@ TEST(PrefillPlan, SequencesHoldTheirPromptsWhateverIsShared) {
       std::vector<WantedPrompt> wanted;
       for (int32_t sequence = 0; sequence < sequences; ++sequence) {
         if (below(2) == 0) continue;
-        TokenIds ids(1 + below(24), 0);  // long common beginnings of zeros, ended by a few letters
+        TokenIds ids(1 + below(24), 0);  // long common prefixes of zeros, then a few letters
         for (size_t t = below(24); t < ids.size(); ++t) ids[t] = below(2);
         prompts.push_back(ids);
         asked += static_cast<int64_t>(ids.size());

@@ -15,7 +15,7 @@ struct Heard {
   bool stopped = false;
 };
 
-// All pieces that a listener gets for the tokens of `text`, special ones included.
+// All pieces that a listener gets for the tokens of `text`, including special tokens.
 Heard hear(const std::string& text, std::vector<std::string> stop = {}) {
   const Tokenizer words = tokenizer();
   ReplyText reply(words, std::move(stop));

@@ -1,5 +1,5 @@
 // Conversations with a toy model: the prefix cache changes no result, and every error is one
-// sentence.
+// message.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -48,7 +48,7 @@ ReplyOptions at_most(int64_t tokens) {
 }
 
 TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
-  // An f32 model: in bf16 a near tie may go either way.
+  // An f32 model: bf16 rounding may decide a near tie either way.
   for (const char* name : {"toy-f32"}) {
     const std::string directory = golden::directory() + name;
     const golden::Tensors expected(directory + "/expected/understanding.safetensors");
@@ -61,7 +61,7 @@ TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
     size_t ask = expected.has("ask0.ids") ? 0 : 1;
     for (const auto& conversation : json["conversations"]) {
       const std::string prefix = "ask" + std::to_string(ask++);
-      if (conversation["turns"].size() != 1) continue;  // replies of the reference script
+      if (conversation["turns"].size() != 1) continue;  // replies written by the reference script
       understanding.reset();
       understanding.set_system_prompt(conversation["system"]);
       for (int number : conversation["turns"][0]["pictures"]) {
@@ -88,10 +88,10 @@ TEST(Understanding, ARememberedConversationIsTheSameAsANewOne) {
   const Reply second = sees.understanding.say("and this?", at_most(6));
   EXPECT_GT(second.cached_tokens, 16) << "the first picture is not looked at again";
 
-  Sees fresh;  // the same words in one go, without anything in the cache
+  Sees fresh;  // the same conversation with an empty cache
   fresh.understanding.show(picture(1));
   EXPECT_EQ(fresh.understanding.say("what is it?", at_most(6)).tokens, first.tokens);
-  fresh.understanding.judge(picture(3), "is it?");  // throws the cache away
+  fresh.understanding.judge(picture(3), "is it?");  // clears the cache
   fresh.understanding.show(picture(2));
   const Reply again = fresh.understanding.say("and this?", at_most(6));
   EXPECT_LT(again.cached_tokens, second.cached_tokens);
@@ -176,7 +176,7 @@ TEST(Understanding, TheBestOfSeveralIsOneOfThem) {
   EXPECT_EQ(alone[0].picture.rgb, chosen.drawing.picture.rgb);
 }
 
-// A drawing that can be identified.
+// A drawing that a test can recognise.
 Drawing drawing_of(int32_t number) {
   Drawing drawing;
   drawing.tokens = {number};
@@ -188,7 +188,7 @@ TEST(Choosing, TheOrderOfTheCandidatesChangesNothing) {
   const std::vector<Judgement> judgements = {{0.1, 0.3}, {0.3, 0.1}, {0.6, 0.2}, {0.2, 0.2}};
   std::vector<size_t> order = {0, 1, 2, 3};
   do {
-    Choosing choosing("is it?", 6);  // two never come
+    Choosing choosing("is it?", 6);  // two candidates never arrive
     for (const size_t i : order) {
       choosing.add(i + 1, 50 + i, judgements[i], drawing_of(static_cast<int32_t>(i)));
     }

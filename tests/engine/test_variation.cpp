@@ -15,7 +15,7 @@ namespace {
 
 using Codes = std::vector<int32_t>;
 
-// The toy that has an encoder.
+// The toy model with a VQ encoder.
 Engine open_toy(int pictures_at_once = 1) {
   return Engine::open({.model = golden::directory() + "toy-hf",
                        .device = "cpu",
@@ -148,7 +148,7 @@ TEST(Variation, SharesAreExactNestedAndOfTheSeed) {
 }
 
 TEST(Variation, WhiteCellsOfTheMaskAreDrawn) {
-  // 2x2 cells of 2x2 pixels: black, white, half (white wins), a quarter.
+  // 2x2 cells of 2x2 pixels: black; white; half white, which counts as white; a quarter white.
   const uint8_t rows[4][4] = {{0, 0, 255, 255}, {0, 0, 255, 255}, {255, 0, 255, 0}, {0, 255, 0, 0}};
   Picture mask{4, 4, {}};
   for (const auto& row : rows) {
@@ -157,7 +157,7 @@ TEST(Variation, WhiteCellsOfTheMaskAreDrawn) {
   EXPECT_EQ(keep_dark(Codes{1, 2, 3, 4}, mask), (Codes{1, -1, -1, 4}));
 }
 
-// Also where one side is many times the other.
+// The bytes are those of Pillow, also for extreme aspect ratios.
 TEST(Fitted, EveryByteIsPillows) { testing::expect_pillows_bytes("fitted.json", fitted); }
 
 TEST(Fitted, MiddleOfTheLongSide) {
@@ -181,7 +181,7 @@ TEST(Fitted, EverySizeGivesTheModelsOwn) {
     EXPECT_EQ(square.height, 96);
     EXPECT_EQ(square.rgb.size(), 96u * 96 * 3);
   }
-  // Scaling a picture of one colour keeps the colour.
+  // Resizing a picture of one colour keeps the colour.
   EXPECT_EQ(fitted({700, 50, std::vector<uint8_t>(700 * 50 * 3, 77)}, 96).rgb,
             std::vector<uint8_t>(96 * 96 * 3, 77));
 }

@@ -27,8 +27,9 @@ OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
       .run = [](Backend& b,
                 Workbench& w) { b.rms_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
       .expect = [=] { return reference::rms_norm(x(), weight(), 1e-6, dtype); },
-      // Two roundings, the first of which may go to the other side of a tie. Also the roundings of
-      // the sum of squares (16 or more partial sums, and their sum), halved by the root.
+      // Two roundings; the first may go to the other side of a tie. In addition, half the rounding
+      // errors of the sum of squares (16 or more partial sums, and their total), because of the
+      // square root.
       .tolerance = {4 * half_step(dtype) + (cols / 16 + 48) / 2.0 * half_step(DType::kF32), 0.0},
       .bytes = 2 * rows * cols * size + 4 * cols,
       .flops = 4 * rows * cols};
@@ -85,7 +86,7 @@ OpCase swiglu_case(DType dtype, int64_t rows, int64_t half) {
   const auto x = [=] {
     Values values = spread(4, rows * 2 * half, dtype);
     for (double& v : values) v *= 8.0;
-    values[0] = -100.0;  // where the exponential overflows
+    values[0] = -100.0;  // its exponential overflows
     return values;
   };
   return {.name = fmt::format("swiglu_{}_{}x{}", name_of(dtype), rows, half),
@@ -161,7 +162,7 @@ struct LinearSize {
   int64_t rows, out, in;
 };
 
-// Two stacked parts, with or without a bias. `wide`: y is f32 whatever x is.
+// Two stacked weights, with or without a bias. `wide`: y is f32, whatever the dtype of x.
 OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool add, bool wide) {
   const auto [rows, out, in] = size;
   const DType result = wide ? DType::kF32 : dtype;
@@ -187,8 +188,8 @@ OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool a
     w.in.emplace_back(b, dtype, std::vector{rows, in}, x(), kGap);
     w.out.emplace_back(b, result, std::vector{rows, out}, start(), kGap);
   };
-  // Sums of `in` products below 1: the rounding of the sum, and once the product's own rounding
-  // before the add.
+  // Sums of `in` products below 1: rounding of the sum, and with `add` also rounding of the
+  // product.
   const double reach = 3.0 * std::sqrt(static_cast<double>(in));
   const double sum = 0x1p-24 * reach * reach + (add ? 2 * half_step(result) * reach : 0.0);
   return {
@@ -221,7 +222,7 @@ std::vector<OpCase> row_cases() {
       cases.push_back(rms_norm_case(dtype, 3, cols, kGap));
       if (cols > 1) cases.push_back(layer_norm_case(dtype, 3, cols));
     }
-    // Rows that are whole vectors.
+    // Rows that consist of whole vectors.
     for (int64_t cols : {8, 2048, 4104}) cases.push_back(rms_norm_case(dtype, 3, cols, 8));
     for (int64_t cols : {1, 8, 31, 2048}) {
       for (DType stored : {DType::kF32, DType::kBf16, DType::kF16}) {

@@ -76,7 +76,7 @@ Values logits(uint32_t seed, int64_t n) {
   return values;
 }
 
-// Values that many codes share, so that top-k and top-p end among equal values.
+// Values that many codes share, so that the limits of top-k and top-p fall among equal values.
 Values coarse_logits(uint32_t seed, int64_t n) {
   Values values = logits(seed, n);
   for (double& v : values) v = std::floor(v);
@@ -116,7 +116,8 @@ std::vector<Draw> all_draws() {
   return draws;
 }
 
-// Temperatures whose quotients no float holds, of logits above and below zero, small ones too.
+// Extreme temperatures: most quotients leave the range of f32. Logits are above zero, below zero or
+// tiny.
 OpCase extreme_case(int64_t codes) {
   const std::vector<double> temperatures{1e-45, 3e-39, 1.17549435e-38, 2e-38, 1e-30, 1e-6, 1e6};
   std::vector<Draw> draws;

@@ -18,7 +18,7 @@ OpCase group_norm_case(DType dtype, Size size, int64_t channels, int64_t groups,
   const std::vector shape{size.height, size.width, channels};
   const auto x = [=] {
     Values values = spread(41, n, dtype);
-    // Means far from zero must not cost precision.
+    // A mean far from zero must not cost precision.
     for (double& v : values) v = reference::rounded(v + 3.0, dtype);
     return values;
   };
@@ -67,8 +67,8 @@ OpCase upsample_case(DType dtype, Size size, int64_t channels) {
       .flops = 0};
 }
 
-// `odd` NaN or infinite, or not: it stands where the last thread looks. Below it are all edges of
-// the clamp.
+// `odd` is a NaN or infinity, if given. It is in the last element. The other values include all
+// edges of the clamp.
 OpCase pixels_case(DType dtype, int64_t height, int64_t width, std::optional<double> odd = {}) {
   const auto x = [=] {
     Values values = spread(45, height * width * 3, dtype);
@@ -147,7 +147,7 @@ OpCase convolution_case(DType dtype, DType stored, const Shape& shape, bool add)
               },
           .tolerance = {half_step(dtype),
                         0x1p-24 * reach * reach + (add ? 2 * half_step(dtype) * reach : 0.0)},
-          .bytes = out * taps * (stored == DType::kBf16 ? 2 : 4) +  // f16 is kept as f32
+          .bytes = out * taps * (stored == DType::kBf16 ? 2 : 4) +  // f16 is stored as f32
                    size.height * size.width * in * size_of(dtype) +
                    (add ? 2 : 1) * n * size_of(dtype),
           .flops = 2 * height * width * out * taps + (add ? n : 0)};

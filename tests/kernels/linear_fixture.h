@@ -1,4 +1,4 @@
-// Random matrices with traps around them, for the tests of linear layers.
+// Random matrices in poisoned memory, for the tests of linear layers.
 #pragma once
 
 #include <cmath>
@@ -23,7 +23,7 @@ inline float widened(const std::byte* at, DType dtype) {
   return dtype == DType::kBf16 ? to_float(Bf16{bits}) : to_float(F16{bits});
 }
 
-// A matrix as in a file: it begins at an odd address, as safetensors allows.
+// A weight matrix as in a file: it begins at an odd address, which safetensors allows.
 class Weights {
  public:
   Weights(DType dtype, int64_t rows, int64_t cols, uint32_t seed)
@@ -51,7 +51,7 @@ class Weights {
   HostArray array_;
 };
 
-// A strided matrix in the middle of memory full of NaN.
+// A strided matrix in the middle of memory that is filled with NaN.
 class Guarded {
  public:
   Guarded(DType dtype, int64_t rows, int64_t cols)
@@ -73,7 +73,7 @@ class Guarded {
       for (int64_t i = 0; i < tensor_.cols(); ++i) set(m, i, normal(random));
     }
   }
-  // Whether everything outside the matrix is as it was.
+  // Whether everything outside of the matrix is unchanged.
   bool guards_intact() const {
     for (int64_t i = 0; i < static_cast<int64_t>(bytes_.size()) / size_of(dtype_); ++i) {
       const int64_t m = i / pitch_ - 1;

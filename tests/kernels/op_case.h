@@ -13,10 +13,10 @@
 
 namespace bifrons::testing {
 
-// Operands of a call; they live as long as it runs.
+// Operands of a call; they must live while it runs.
 struct Workbench {
-  std::deque<Guarded> in;   // must stay untouched
-  std::deque<Guarded> out;  // compared with what is expected, one after another
+  std::deque<Guarded> in;   // must not change
+  std::deque<Guarded> out;  // compared with the expected values, in order
   Norm norm;
   Linear linear;
   Convolution convolution;

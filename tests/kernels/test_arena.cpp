@@ -1,4 +1,4 @@
-// An arena counts what it hands out, and hands out what it counted.
+// Arena: counting without memory gives the same sizes and offsets as allocation.
 #include <gtest/gtest.h>
 
 #include "kernels/arena.h"

@@ -45,7 +45,8 @@ class Fused : public ::testing::TestWithParam<DType> {
     return b->make_norm(HostValues(spread(3, n, DType::kF32), DType::kF32, 1, n).array, nullptr);
   }
 
-  // How often the device's fused kernel has run since; the CPU has none.
+  // Checks how often the fused kernel of the device ran since `before`. The CPU has no fused
+  // kernels.
   void expect_fused(const Shape& s, Op op, int64_t before) {
     const bool expected =
         s.fuses && GetParam() == DType::kBf16 && b->memory_space() == MemorySpace::kDevice;
@@ -76,7 +77,7 @@ TEST_P(Fused, NormLinearSwiglu) {
                           both.tensor());
     b->time_ops(nullptr);
     expect_fused(s, Op::kNormLinearSwiglu, before);
-    // The kernel that ran was timed, or otherwise the parts.
+    // The fused kernel was timed if it ran, otherwise its parts.
     const bool ran_fused = b->meter().of(Op::kNormLinearSwiglu).calls > before;
     EXPECT_EQ(times.of(Op::kNormLinearSwiglu) > 0, ran_fused);
     EXPECT_EQ(times.of(Op::kLinear) > 0, !ran_fused);

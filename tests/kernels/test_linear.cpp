@@ -17,8 +17,8 @@ struct Expected {
   double tolerance = 0;
 };
 
-// K multiply-adds in f32 err by at most K eps of the sum of magnitudes (eps = 2^-24, one more for
-// the bias); the bf16 dot product takes subnormals as zero.
+// Error bound: K multiply-adds in f32 err by at most K eps times the sum of magnitudes (eps =
+// 2^-24; one more for the bias). The bf16 dot product flushes subnormals to zero.
 Expected product(const Weights& w, const Guarded& x, int64_t m, int64_t o, double bias) {
   const int64_t in = w.array().cols;
   double sum = bias, magnitude = std::abs(bias);
@@ -30,7 +30,7 @@ Expected product(const Weights& w, const Guarded& x, int64_t m, int64_t o, doubl
   return {sum, (terms + 2) * 0x1p-24 * magnitude + 3 * terms * 0x1p-126};
 }
 
-// Rounding to the destination adds half a unit in its last place.
+// Rounding to the destination dtype adds half an ulp.
 Expected rounded(Expected e, DType dtype) {
   e.tolerance += (dtype == DType::kBf16 ? 0x1p-8 : 0x1p-24) * (std::abs(e.value) + e.tolerance);
   return e;

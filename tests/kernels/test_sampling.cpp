@@ -12,7 +12,7 @@ namespace {
 
 using Words = std::array<uint32_t, 4>;
 
-// The known answers published with Random123 (kat_vectors).
+// The known-answer vectors published with Random123 (kat_vectors).
 TEST(Sampling, PhiloxGivesTheKnownAnswers) {
   EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   const uint32_t ones = 0xffffffff;
@@ -35,7 +35,7 @@ TEST(Sampling, LogarithmIsAccurate) {
     const float x = std::bit_cast<float>(bits);
     worst = std::max(worst, steps_apart(fixed_log(x), std::log(static_cast<double>(x))));
   }
-  for (uint32_t i = 0; i < 1u << 20; ++i) {  // around 1, where the logarithm is small
+  for (uint32_t i = 0; i < 1u << 20; ++i) {  // around 1, where the logarithm is near zero
     const float x = std::bit_cast<float>(0x3f780000 + i);
     if (x == 1.0f) continue;
     worst = std::max(worst, steps_apart(fixed_log(x), std::log(static_cast<double>(x))));

@@ -1,4 +1,4 @@
-// The number of threads changes no result of the CPU's ops.
+// The number of threads does not change the result of any CPU op.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/op_case.h"

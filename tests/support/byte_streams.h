@@ -1,4 +1,4 @@
-// Prompt files that exist only in memory, and everything in them.
+// Prompt files in memory, and the prompts read from them.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace bifrons::testing {
 
-// `text` in pieces of at most `piece` bytes.
+// A stream of `text` in pieces of at most `piece` bytes.
 inline ByteStream stream_of(std::string text, size_t piece = 1u << 20) {
   return [text = std::move(text), piece, at = size_t{0}](std::span<char> room) mutable {
     const size_t n = std::min({room.size(), piece, text.size() - at});

@@ -1,4 +1,4 @@
-// How far two arrays of numbers are from each other.
+// Distances between two arrays of numbers.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ inline double largest_difference(const std::vector<float>& a, const std::vector<
   return m;
 }
 
-// Root of the mean square difference.
+// Root mean square difference.
 inline double distance(const std::vector<float>& a, const std::vector<float>& b) {
   EXPECT_EQ(a.size(), b.size());
   double sum = 0;

@@ -1,4 +1,4 @@
-// Every op, forwarded.
+// Forwards every op.
 #include "tests/support/forwarding_backend.h"
 
 namespace bifrons {

@@ -1,12 +1,12 @@
-// A backend that hands every op to another one: a base for tests that watch or break some of them.
+// A backend that forwards every op to another one. Tests derive from it to observe or break ops.
 #pragma once
 
 #include "kernels/backend.h"
 
 namespace bifrons {
 
-// Forwards to `inner`, which must outlive it. It offers no fused kernels, so that every part of
-// them passes through here.
+// Forwards to `inner`, which must outlive it. It has no fused kernels, so the parts of fused ops
+// also pass through it.
 class ForwardingBackend : public Backend {
  public:
   explicit ForwardingBackend(Backend& inner) : inner_(inner) {}

@@ -1,4 +1,4 @@
-// Reads expected values: a small safetensors reader that shares nothing with the shipped one.
+// Reads expected values with a small safetensors reader that shares no code with src/weights.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ class Tensors {
     return header_.at(name).at("shape").get<std::vector<int64_t>>();
   }
 
-  // The values of a tensor whose element is T: float F32, int32_t I32, uint8_t U8.
+  // Values of a tensor with element type T: float for F32, int32_t for I32, uint8_t for U8.
   template <typename T>
   std::vector<T> values(const std::string& name) const {
     const nlohmann::json& entry = header_.at(name);
@@ -56,7 +56,8 @@ class Tensors {
 inline constexpr const char* kToys[] = {"toy-f32", "toy-hf", "grouped-query", "wide-head",
                                         "toy-sees"};
 
-// The toys whose expected/FILE holds that tensor: it depends on the type of their weights.
+// The toys whose expected/FILE has this tensor. Which toys have it depends on the dtype of their
+// weights.
 inline std::vector<const char*> toys_with(const std::string& file, const std::string& tensor) {
   std::vector<const char*> found;
   for (const char* toy : kToys) {
@@ -65,7 +66,7 @@ inline std::vector<const char*> toys_with(const std::string& file, const std::st
   return found;
 }
 
-// A toy's name as part of a test's name.
+// Name of a toy as part of a test name.
 inline std::string test_name(const ::testing::TestParamInfo<const char*>& toy) {
   std::string name = toy.param;
   for (char& c : name) c = c == '-' ? '_' : c;

@@ -1,4 +1,4 @@
-// Guard bands and poison.
+// Guard bands and poison values.
 #include "tests/support/guarded.h"
 
 #include <algorithm>
@@ -9,10 +9,10 @@
 namespace bifrons::testing {
 namespace {
 
-// A multiple of 64 bytes for every dtype, so that tensors keep their alignment.
+// Elements. A multiple of 64 bytes for every dtype, so tensors keep their alignment.
 constexpr int64_t kGuard = 64;
 
-// Quiet NaNs with a payload; for integers a number that no test uses.
+// Quiet NaNs with a payload. As an integer, a number that no test uses.
 constexpr uint32_t kPoison32 = 0x7fc0dead;
 constexpr uint16_t kPoison16 = 0x7fed;  // NaN as bf16 and as f16
 constexpr uint8_t kPoison8 = 0xa5;
@@ -29,7 +29,7 @@ T get(const std::byte* from) {
   return value;
 }
 
-// Exact for numbers that f16 can hold; slow and plain.
+// Exact for numbers that f16 can represent; slow and simple.
 uint16_t half_bits(double x) {
   if (x == 0.0) return std::signbit(x) ? 0x8000 : 0;
   const int exponent = std::max(std::ilogb(x), -14);

@@ -1,4 +1,4 @@
-// Tensors for tests, with guard bands around them and poison in what must not be read or written.
+// Tensors for tests, with guard bands around them and poison where nothing may be read or written.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +12,15 @@ namespace bifrons::testing {
 
 using reference::Values;
 
-// n numbers evenly spread over [-1, 1) that a dtype can hold; the same for the same seed.
+// n numbers spread evenly over [-1, 1) that the dtype can represent; the same seed gives the same
+// numbers.
 Values spread(uint32_t seed, int64_t n, DType dtype);
 
-// Elements of a dtype as bytes, exactly, and back. NaN becomes the poison pattern.
+// Converts elements of a dtype to bytes and back, exactly. NaN becomes the poison pattern.
 std::vector<std::byte> encode(const Values& values, DType dtype);
 Values decode(const std::vector<std::byte>& bytes, DType dtype);
 
-// Bytes kept alive for a HostArray [rows, cols].
+// Owns the bytes of a HostArray [rows, cols].
 struct HostValues {
   std::vector<std::byte> bytes;
   HostArray array;
@@ -31,16 +32,17 @@ struct HostValues {
 
 class Guarded {
  public:
-  // Rows lie `gap` poisoned elements apart. Without values everything is poison: an output.
+  // Rows are separated by `gap` poisoned elements. Without values all elements are poison: for an
+  // output.
   Guarded(Backend& b, DType dtype, const std::vector<int64_t>& shape, const Values& values = {},
           int64_t gap = 0);
 
   const Tensor& tensor() const { return tensor_; }
-  // What the tensor holds now.
+  // The current values of the tensor.
   Values values() const;
-  // Whether the guard bands and the gaps between rows are as they were.
+  // Whether the guard bands and the gaps between rows are unchanged.
   bool guards_hold() const;
-  // Whether nothing at all changed.
+  // Whether all bytes are unchanged.
   bool untouched() const { return download() == before_; }
 
  private:

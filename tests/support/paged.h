@@ -1,4 +1,4 @@
-// Caches of the oracle, [sequences, kv_heads, capacity, size], in the pages of a KvCache.
+// Converts the oracle's cache [sequences, kv_heads, capacity, size] to the pages of a KvCache.
 #pragma once
 
 #include <cmath>
@@ -10,7 +10,7 @@
 
 namespace bifrons::testing {
 
-// Where the positions of every sequence lie: in no order, and nobody's page is the first one.
+// A page table for all sequences: pages are in random order, and no sequence uses the first page.
 class Paging {
  public:
   explicit Paging(const reference::Heads& heads)
@@ -21,8 +21,8 @@ class Paging {
     return {heads_.kv_heads, pages(), kPageTokens, heads_.size};
   }
   std::vector<int64_t> table_shape() const { return {heads_.sequences, of_sequence_}; }
-  // -1 where a sequence has no position up to its entry of `last`; an entry of -1: it has none at
-  // all.
+  // The page table. -1 for positions after a sequence's entry of `last`; if that entry is -1, the
+  // sequence has no positions.
   reference::Values table(const reference::Values& last) const {
     reference::Values table;
     for (int64_t sequence = 0; sequence < heads_.sequences; ++sequence) {
@@ -33,7 +33,7 @@ class Paging {
     }
     return table;
   }
-  // NaN, the poison of tests/support/guarded.h, where there is no position.
+  // The pages. Unused positions are NaN, the poison of tests/support/guarded.h.
   reference::Values paged(const reference::Values& flat) const {
     reference::Values all(pages() * heads_.kv_heads * kPageTokens * heads_.size, NAN);
     for (size_t i = 0; i < flat.size(); ++i) {

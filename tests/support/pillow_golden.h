@@ -1,5 +1,5 @@
-// Goldens of tools/reference/make_resize_goldens.py: pictures that are a formula, and what Pillow
-// makes of them.
+// Goldens of tools/reference/make_resize_goldens.py: pictures computed by a formula, and Pillow's
+// results for them.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ inline nlohmann::json pillow_golden(const std::string& name) {
   return nlohmann::json::parse(file);
 }
 
-// The script's picture: every byte is a function of its place.
+// The picture of the script: each byte is a function of its position.
 inline Picture made_picture(int64_t width, int64_t height) {
   Picture picture{width, height, {}};
   for (int64_t y = 0; y < height; ++y) {
@@ -46,11 +46,11 @@ inline std::string checksum(const std::vector<uint8_t>& data) {
   return fmt::format("{:016x}", hash);
 }
 
-// Each case of the file: prepare(picture, size) is a square with Pillow's bytes. The few bytes that
-// the file holds say roughly what is wrong where the checksum differs.
+// For each case of the file, prepare(picture, size) must be a square with Pillow's bytes. If the
+// checksum differs, the few bytes stored in the file show roughly what is wrong.
 template <typename Prepare>
 void expect_pillows_bytes(const std::string& file, const Prepare& prepare) {
-  const nlohmann::json all = pillow_golden(file);  // outlives the loop
+  const nlohmann::json all = pillow_golden(file);  // must outlive the loop
   for (const auto& c : all["cases"]) {
     const int64_t width = c["width"], height = c["height"], size = c["size"], step = c["step"];
     const std::string name = fmt::format("{}x{} to {}", width, height, size);

@@ -1,4 +1,4 @@
-// A directory of one test's own, gone with it, and the files in it.
+// A temporary directory for a test; the destructor removes it with all files.
 #pragma once
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ class TemporaryDirectory {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
-  // Names of everything directly inside.
+  // Names of all entries.
   std::set<std::string> names() const {
     std::set<std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator(path_)) {
@@ -39,12 +39,12 @@ class TemporaryDirectory {
     return found;
   }
 
-  // The whole of a file inside; empty when there is none.
+  // Contents of a file; empty if it does not exist.
   std::string read(std::string_view name) const {
     std::ifstream file(path_ / name, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
-  // Replaces what was there.
+  // Writes a file, replacing an existing one.
   void write(std::string_view name, std::string_view bytes) const {
     std::ofstream(path_ / name, std::ios::binary) << bytes;
   }

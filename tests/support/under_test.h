@@ -1,4 +1,4 @@
-// The backend a test program is about: tests that hold on every device are linked once for each.
+// The backend under test. Tests that hold for every device are linked once for each device.
 #pragma once
 
 #include <memory>
@@ -9,13 +9,14 @@
 
 namespace bifrons::testing {
 
-// Why there is none on this machine; empty when there is one.
+// Why this machine has no such backend; empty if it has one.
 std::string no_backend_because();
 
 // pdl: see make_cuda_backend.
 std::unique_ptr<Backend> backend_under_test(std::optional<bool> pdl = {});
 
-// Whether it is a device played by a host, thousands of times slower: laws try fewer cases then.
+// Whether the device is simulated on the CPU and thousands of times slower. Laws test fewer cases
+// then.
 bool backend_is_emulated();
 
 }  // namespace bifrons::testing

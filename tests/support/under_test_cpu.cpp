@@ -1,4 +1,4 @@
-// The CPU is always there.
+// Backend under test: the CPU, which every machine has.
 #include "tests/support/under_test.h"
 
 namespace bifrons::testing {

@@ -1,4 +1,4 @@
-// The first GPU, if this machine has one.
+// Backend under test: the first GPU, if the machine has one.
 #include <cstdlib>
 #include <string_view>
 

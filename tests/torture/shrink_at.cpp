@@ -1,6 +1,6 @@
-// Shortens a file while a program reads: preloaded into it, before its k-th pread.
+// Preloaded library that truncates a file before the k-th pread of the program.
 //
-// SHRINK_AT=k, SHRINK_FILE=path, SHRINK_TO=bytes; SHRINK_COUNT=path gets the number of calls so
+// SHRINK_AT=k, SHRINK_FILE=path, SHRINK_TO=bytes. SHRINK_COUNT=path gets the number of calls so
 // far.
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// A batch of five small pictures without an engine, for the harness that kills it: on one thread,
-// so that the k-th system call is the same one in every run.
+// A batch of five small pictures without an engine, which kill_points.py kills. It uses one thread,
+// so that the k-th system call is the same in every run.
 //
 // usage: torture_subject DIRECTORY SETTING [naive]
 #include <fcntl.h>
@@ -41,8 +41,8 @@ void write_batch(const std::string& directory, const std::string& setting) {
   store.finish(0);
 }
 
-// What the harness has to catch: files under their final names from the first byte, and a manifest
-// that says so before they are on disk.
+// A wrong implementation that the harness must detect: files have their final names from the first
+// byte, and the manifest lists them before they are on disk.
 void write_naively(const std::string& directory, const std::string& setting) {
   std::filesystem::create_directories(directory);
   for (int i = 0; i < 5; ++i) {

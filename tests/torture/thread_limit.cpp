@@ -1,6 +1,5 @@
-// Preloaded into a program: from the BIFRONS_TEST_FIRST_REFUSED-th call of pthread_create on, or
-// for that one call alone with BIFRONS_TEST_REFUSE_ONE, the system has no thread to give. Every
-// call adds a byte to the file BIFRONS_TEST_CALLS.
+// Preloaded library: pthread_create fails from call BIFRONS_TEST_FIRST_REFUSED on, or only for that
+// call with BIFRONS_TEST_REFUSE_ONE. Every call appends a byte to the file BIFRONS_TEST_CALLS.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>

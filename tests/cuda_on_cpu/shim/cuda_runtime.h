@@ -1,5 +1,5 @@
-// The CUDA language and runtime for the host, as far as kernels/cuda uses them. The kernels'
-// threads run in tests/cuda_on_cpu/fibers.h.
+// The part of the CUDA language and runtime that kernels/cuda uses, for the host.
+// tests/cuda_on_cpu/fibers.h runs the threads of the kernels.
 #pragma once
 
 #include <algorithm>
@@ -38,8 +38,8 @@ inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace cuda_on_cpu {
 
-// Barrier of all threads of the block, or of the warp. `kind` distinguishes operations, so that
-// threads of one warp that wait in different places are found.
+// Barrier of all threads of the block, or of the warp. `kind` identifies the operation, so that
+// threads of one warp waiting in different places are detected.
 void block_barrier();
 void warp_barrier(int kind);
 
@@ -128,11 +128,11 @@ struct Machine {
   int driver = 13000;
   int devices = 1;
   int major = 9;
-  int code = 90;  // what the build's kernels were compiled for; 0: for other machines
+  int code = 90;  // compute capability of the compiled kernels; 0: for other machines
   size_t memory = size_t{8} << 30;    // total bytes
   int shared_memory = 227 << 10;      // bytes per block
   cudaError_t failure = cudaSuccess;  // returned by every call that waits for the device
-  // Whether work is delayed until something waits for it: the host must be correct when it runs
+  // Whether work is delayed until something waits for it. The host must be correct when it runs
   // ahead.
   bool late = false;
   // Milliseconds of a graph, and of a graph with PDL launches.

@@ -1,4 +1,4 @@
-// Oracle of rotary positions and both kinds of attention.
+// Oracle of RoPE and of both kinds of attention.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +14,7 @@ size_t at(const Heads& heads, double sequence, int64_t head, double position, in
   return static_cast<size_t>(row * heads.size + c);
 }
 
-// Element c of a rotated head that begins at x[first].
+// Element c of a head after RoPE; the head begins at x[first].
 double rotated(const Values& x, size_t first, int64_t c, const Values& cos, const Values& sin,
                double position, int64_t size, DType dtype) {
   const int64_t half = size / 2, pair = c % half;

@@ -1,6 +1,6 @@
-// The oracle: every op of kernels/backend.h once more, in double precision and obvious loops. It
-// shares nothing with the shipped code. Only the rounding points that a contract names inside a
-// op are kept; results are not rounded, so a test compares them within half a step of the dtype.
+// The oracle: every op of kernels/backend.h, implemented in double precision with simple loops. It
+// shares no code with the kernels. It only rounds where the contract of an op requires it. Results
+// are not rounded, so a test compares them within half a rounding step of the dtype.
 #pragma once
 
 #include <array>
@@ -14,10 +14,10 @@ namespace bifrons::reference {
 
 using Values = std::vector<double>;
 
-// The nearest number of a dtype, ties to even; f32, bf16 and f16.
+// Rounds to the nearest number of a dtype (f32, bf16, f16), ties to even.
 double rounded(double x, DType dtype);
 
-// x and results are [rows, cols], row by row.
+// x and results are [rows, cols], row-major.
 Values gather(const Values& table, int64_t cols, const Values& ids);
 Values rms_norm(const Values& x, const Values& weight, double eps, DType dtype);
 Values layer_norm(const Values& x, const Values& weight, const Values& bias, double eps);
@@ -28,7 +28,7 @@ Values swiglu(const Values& gate_up, int64_t half, DType dtype);
 Values gelu(const Values& x);
 Values guide(const Values& logits, const Values& scale, int64_t codes);
 
-// Sizes of a cache [sequences, kv_heads, capacity, size] and of the rows that use it.
+// Shape of a cache [sequences, kv_heads, capacity, size], and of the rows that use it.
 struct Heads {
   int64_t sequences = 0;
   int64_t heads = 0;
@@ -37,7 +37,7 @@ struct Heads {
   int64_t size = 0;
 };
 
-// Changes k and v, returns q. cos and sin are [capacity, size / 2].
+// Changes k and v and returns q. cos and sin are [capacity, size / 2].
 Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
                    const Values& sequence, const Values& position, const Heads& heads, DType dtype);
 Values attention(const Values& q, const Values& k, const Values& v, const Values& sequence,
@@ -52,13 +52,13 @@ struct Size {
 };
 Values group_norm(const Values& x, const Values& weight, const Values& bias, int64_t groups,
                   double eps, bool silu, DType dtype);
-// weight [out, in, kernel, kernel]; residual empty for conv2d.
+// weight [out, in, kernel, kernel]; residual is empty for conv2d.
 Values conv2d(const Values& x, const Values& weight, const Values& bias, const Values& residual,
               Size size, int64_t in, int64_t out, int64_t kernel, Padding padding, DType dtype);
 Values upsample2x(const Values& x, Size size, int64_t channels);
 Values to_pixels(const Values& x);
 
-// How one picture is drawn, see SampleControls.
+// Sampling settings of one picture, see SampleControls.
 struct Draw {
   double temperature = 1.0;
   int64_t top_k = 0;
@@ -69,11 +69,11 @@ struct Draw {
 
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 double gumbel(uint32_t bits);
-// Codes that may be drawn, ascending.
+// Codes that may be sampled, in ascending order.
 std::vector<int64_t> top_k_top_p(const Values& guided, const Draw& draw);
-// The score of every code, -infinity where it may not be drawn.
+// Score of each code; -infinity if it may not be sampled.
 Values scores(const Values& guided, const Draw& draw);
-// The id drawn, -1 for values that cannot be drawn from.
+// The sampled id; -1 if the values cannot be sampled from.
 int64_t sample(const Values& guided, const Draw& draw);
 
 }  // namespace bifrons::reference

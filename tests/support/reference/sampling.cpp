@@ -1,4 +1,4 @@
-// Oracle of the drawing of image tokens.
+// Oracle of the sampler for image tokens.
 #include <algorithm>
 #include <cmath>
 

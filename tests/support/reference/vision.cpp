@@ -77,7 +77,7 @@ Values to_pixels(const Values& x) {
       pixels.push_back(0.0);
       continue;
     }
-    // The contract's arithmetic is f32, and truncation makes its rounding visible.
+    // The contract requires f32 arithmetic, and truncation makes its rounding visible.
     const double half = rounded(rounded(v + 1.0, DType::kF32) / 2.0, DType::kF32);
     pixels.push_back(std::trunc(std::fmin(std::fmax(rounded(half * 255.0, DType::kF32), 0), 255)));
   }

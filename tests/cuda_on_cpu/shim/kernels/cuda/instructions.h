@@ -1,4 +1,4 @@
-// The functions of kernels/cuda/instructions.h in plain loops (cp.async, mma.m16n8k16, PDL).
+// The functions of kernels/cuda/instructions.h as plain loops (cp.async, mma.m16n8k16, PDL).
 #pragma once
 
 #include <cuda_runtime.h>
@@ -33,7 +33,7 @@ inline uint32_t round_pair(float low, float high) {
 inline void grid_dependency_wait() { cuda_on_cpu::grid_dependency_wait(); }
 inline void trigger_dependents() {}
 
-// A lane's share of both operands.
+// The part of both operands that a lane holds.
 struct Operands {
   uint4 a;
   uint32_t b0, b1;

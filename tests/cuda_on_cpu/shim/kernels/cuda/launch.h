@@ -1,4 +1,4 @@
-// Launches a kernel: now, or when the graph that is being captured runs.
+// Launches a kernel: now, or when the captured graph runs.
 #pragma once
 
 #include <cuda_runtime.h>
