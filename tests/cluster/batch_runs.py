@@ -1,4 +1,5 @@
-"""What the tests of the cluster samples share: a prompt file, the toy model, a run in one piece, folders compared."""
+"""Common parts of the tests of the cluster samples: prompt file, toy model, a single run,
+comparison of folders."""
 import json
 import os
 import pathlib
@@ -10,18 +11,19 @@ ROOT = pathlib.Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "cluster"
 PROGRAM = pathlib.Path(os.environ.get("BIFRONS_BINARY", ROOT / "build" / "release" / "bifrons"))
 
-# How long a picture took, and the line's checksum over that.
+# The time of a picture, and the checksum of the line, which covers the time.
 PASSING = ("seconds", "crc32")
 
 
 def manifest(folder):
-    """The lines of a manifest in order, without what differs between runs."""
+    """The lines of a manifest in order, without the fields that differ between runs."""
     lines = (folder / "metadata.jsonl").read_text().splitlines()
     return [{key: value for key, value in json.loads(line).items() if key not in PASSING} for line in lines]
 
 
 class BatchRuns(unittest.TestCase):
-    """A scratch folder with bifrons on the PATH, one thread a process, and `prompts` prompts."""
+    """A temporary folder with bifrons on the PATH, one thread per process, and `prompts`
+    prompts."""
 
     prompts = 40
 
@@ -45,8 +47,9 @@ class BatchRuns(unittest.TestCase):
         return done.stdout
 
     def compare_with_one_run(self, merged):
-        """`merged` holds the files of a single run, byte for byte, and its manifest says the same about them. A run lists
-        pictures as they are done, a merge as they stand in the prompt file: so the single run is merged, too."""
+        """Checks that `merged` has the same files as a single run, byte for byte, and that its
+        manifest says the same. A run lists pictures in order of completion, a merge in order of the
+        prompt file. Therefore the single run is merged too."""
         single = self.folder / "single"
         self.call("bifrons", "batch", self.file, "-o", single, "--quiet")
         self.call("bifrons", "merge", single)

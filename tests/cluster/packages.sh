@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Unpacks Debian packages into a folder, with what they need and this machine lacks; nothing is installed.
+# Unpacks Debian packages into a folder, with those dependencies that this machine lacks. Nothing is
+# installed.
 #
-# usage: packages.sh FOLDER PACKAGE...    exit 77, with the reason, where they cannot be had
+# usage: packages.sh FOLDER PACKAGE...    exit 77 with the reason if they are not available
 set -euo pipefail
 
 folder=$1
@@ -24,7 +25,7 @@ fi
 rm -rf "$folder"
 mkdir -p "$folder/debs"
 if [[ -n $names ]]; then
-  # Run as it is by root, apt would warn that its own user cannot write here.
+  # As root, apt would warn that its own user cannot write here.
   (cd "$folder/debs" && xargs apt-get -o APT::Sandbox::User=root download >download.log 2>&1 <<<"$names") ||
     skip "cannot download $*: $(tail -n 1 "$folder/debs/download.log")"
   for package in "$folder"/debs/*.deb; do dpkg-deb -x "$package" "$folder"; done

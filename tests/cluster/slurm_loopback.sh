@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command beside a Slurm cluster of two nodes on this machine: loopback alone, no root, nothing installed, nothing left.
+# Runs a command with a Slurm cluster of two nodes on this machine: loopback network only, without
+# root. Nothing is installed, and nothing is left behind.
 #
 # usage: slurm_loopback.sh PACKAGES COMMAND...    PACKAGES is a folder to unpack Slurm into, kept for the next time;
 #                                                 exit 77, with the reason, where Slurm cannot be had
@@ -11,7 +12,7 @@ shift
 bash "$here/packages.sh" "$packages" slurmctld slurmd slurm-client munge
 packages=$(cd "$packages" && pwd)
 
-# Where each file is: unpacked, or installed on this machine.
+# Path of each file: unpacked, or installed on this machine.
 place() {
   local path
   for path in "$packages/$1" "/$1"; do
@@ -24,7 +25,7 @@ libraries=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "
 plugins=$(place "$libraries/slurm-wlm")
 
 scratch=$(mktemp -d /tmp/slurm-loopback.XXXXXX)
-chmod 711 "$scratch"  # munged wants every directory above its socket to be open to all
+chmod 711 "$scratch"  # munged requires that all users can enter each directory above its socket
 mkdir -p "$scratch"/{bin,log,run,state,spool}
 processes=()
 cleanup() {
@@ -44,7 +45,7 @@ start() {
   processes+=($!)
 }
 
-# The daemons look at the name they are called by, and Debian's are called slurmctld-wlm and so on.
+# The daemons check the name they are called by, and Debian calls them slurmctld-wlm and so on.
 for daemon in slurmctld slurmd slurmstepd; do
   ln -s "$(place usr/sbin/$daemon-wlm 2>/dev/null || place usr/sbin/$daemon)" "$scratch/bin/$daemon"
 done
@@ -92,7 +93,7 @@ NodeName=n1 NodeHostname=localhost Port=${ports[1]} CPUs=2 RealMemory=2000 Gres=
 NodeName=n2 NodeHostname=localhost Port=${ports[2]} CPUs=2 RealMemory=2000 Gres=gpu:1
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 EOF
-# Two devices that every machine has stand for GPUs.
+# Two devices that every machine has, in place of GPUs.
 printf 'NodeName=n1 Name=gpu File=/dev/zero\nNodeName=n2 Name=gpu File=/dev/full\n' >"$scratch/gres.conf"
 
 (umask 077 && head -c 64 /dev/urandom >"$scratch/munge.key")

@@ -1,4 +1,5 @@
-"""The Indexed Job: its fields fit together, and its command draws the whole batch, one index after another."""
+"""The Indexed Job: its fields are consistent, and its command draws the whole batch, index by
+index."""
 import re
 import unittest
 
@@ -29,7 +30,7 @@ class IndexedJob(BatchRuns):
         self.assertLessEqual(set(spec), {"completionMode", "completions", "parallelism", "backoffLimit", "template"})
         self.assertEqual(spec["completionMode"], "Indexed")
         self.assertGreaterEqual(spec["completions"], spec["parallelism"])
-        self.assertIn(self.pod["restartPolicy"], ("OnFailure", "Never"))  # a Job takes no other
+        self.assertIn(self.pod["restartPolicy"], ("OnFailure", "Never"))  # a Job accepts no other
         self.assertLessEqual(set(self.pod), {"restartPolicy", "terminationGracePeriodSeconds", "containers", "volumes"})
         self.assertLessEqual(set(self.container), {"name", "image", "command", "env", "resources", "volumeMounts"})
         self.assertRegex(self.container["image"], r"^[a-z0-9./-]+:[\w.-]+$")

@@ -1,4 +1,4 @@
-"""The GNU parallel script, run for real, also over a folder that an earlier call left half done."""
+"""Runs the GNU parallel script, also over a folder that an earlier run left half finished."""
 import unittest
 
 from batch_runs import SAMPLES, BatchRuns
@@ -6,7 +6,7 @@ from batch_runs import SAMPLES, BatchRuns
 
 class Parallel(BatchRuns):
     def test_script(self):
-        merged = self.folder / "the pictures"  # a space: quoting is right
+        merged = self.folder / "the pictures"  # the space tests quoting
         self.call("bifrons", "batch", self.file, "-o", merged, "--shard", "1/3", "--quiet")
         (victim, *_) = sorted(merged.glob("*.png"))
         before = victim.stat().st_mtime_ns
@@ -16,7 +16,7 @@ class Parallel(BatchRuns):
         self.compare_with_one_run(merged)
 
     def test_a_failure_is_not_lost(self):
-        self.file.write_text("a fox\n--seed x --prompt y\n")  # one bad line, in somebody's part
+        self.file.write_text("a fox\n--seed x --prompt y\n")  # one bad line, in one of the parts
         self.call("bash", SAMPLES / "parallel.sh", 2, self.file, "-o", self.folder / "pictures", "--strict", expect=2)
 
 

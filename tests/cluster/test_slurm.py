@@ -1,4 +1,5 @@
-"""The Slurm script on a real cluster: an array of four, one task killed in the middle and requeued, then the merge."""
+"""The Slurm script on a real cluster: an array of four tasks; one is killed while it draws and is
+requeued; then the merge."""
 import re
 import time
 import unittest
@@ -12,7 +13,7 @@ class Array(BatchRuns):
     victim = 1
 
     def states(self, job):
-        """Of every task of the array that has begun: its number and state."""
+        """Number and state of every task of the array that has started."""
         shown = self.call("scontrol", "-o", "show", "job", job)
         return {int(task): state for task, state in re.findall(r"ArrayTaskId=(\d+) .*?JobState=(\w+)", shown)}
 
@@ -25,7 +26,7 @@ class Array(BatchRuns):
         self.fail("Slurm: " + self.call("squeue", "-o", "%i %T %r"))
 
     def lines(self):
-        """Pictures that the victim has in its manifest."""
+        """Pictures that the killed task has in its manifest."""
         path = self.merged / f"metadata.{self.victim:05}-of-{self.tasks:05}.jsonl"
         return path.read_text().count("\n") if path.exists() else 0
 
@@ -40,10 +41,11 @@ class Array(BatchRuns):
         kept = self.lines()
         self.assertLess(kept, self.prompts // self.tasks, "the task was done before it was killed")
 
-        # A node refuses to start what it has just killed, and compares the two times in whole seconds.
+        # A node refuses to start a task that it has just killed; it compares the two times in whole
+        # seconds.
         time.sleep(2)
         self.call("scontrol", "requeue", task)
-        self.call("scontrol", "update", f"JobId={task}", "StartTime=now")  # else it waits for two minutes
+        self.call("scontrol", "update", f"JobId={task}", "StartTime=now")  # default: 2 minutes later
         self.call("sbatch", "--wait", f"--dependency=afterany:{job}", "--wrap",
                   f"bifrons merge --check {self.merged} && bifrons merge {self.merged}")
         self.assertEqual(self.states(job), {i: "COMPLETED" for i in range(self.tasks)})

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Holds the pages to the tree: every path and preset that they name exists, every link leads
-somewhere, and every section of docs/janus-pro.md that a comment cites is there.
+"""Checks the documentation: every path and preset that it names exists, every link has a target,
+and every section of docs/janus-pro.md that a comment cites exists.
 
-usage: check_paths.py [ROOT]      prints every violation; exit status 1 when there is one
+usage: check_paths.py [ROOT]      prints every violation; exit status 1 if there is one
 """
 import json
 import pathlib
@@ -13,7 +13,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/*.
 CODE = ["kernels", "src", "vision", "tools", "tests"]
 CODE_ENDINGS = {".h", ".cpp", ".cu", ".py", ".txt"}
 
-# A path begins with a folder of ours; a comma, a full stop or a bracket ends it.
+# A path begins with a folder of this repository and ends before a comma, a full stop or a bracket.
 PATH = re.compile(
     r"(?<![\w./-])((?:kernels|src|vision|tools|tests|samples|docs|\.github)/[\w.*+/-]*[\w*/])")
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]+)?\)")
@@ -31,7 +31,7 @@ def exists(root: pathlib.Path, path: str) -> bool:
 
 
 def anchor(heading: str) -> str:
-    """A heading's anchor as GitHub makes it."""
+    """The anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
@@ -46,7 +46,7 @@ def faults_of_page(root: pathlib.Path, page: pathlib.Path):
     known = presets(root)
     name = page.relative_to(root)
     for number, line in enumerate(text.splitlines(), 1):
-        # A link is relative to its page, and not a path from the root.
+        # A link is relative to its page, not a path from the root.
         for match in PATH.finditer(LINK.sub("]", line)):
             if not exists(root, match.group(1)):
                 yield f"{name}:{number}: there is no {match.group(1)}"

@@ -1,4 +1,4 @@
-"""check_paths.py finds what it is there to find, in a tree made for it."""
+"""check_paths.py finds each kind of violation, in a tree made for the test."""
 import pathlib
 import tempfile
 import unittest

@@ -1,4 +1,4 @@
-"""docs/library.md shows the sample as it is, and the sample draws.
+"""docs/library.md contains the sample unchanged, and the sample draws a picture.
 
 usage: test_library.py PROGRAM      the built samples/library/draw.cpp
 """

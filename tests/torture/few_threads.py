@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Refuses a command its k-th thread, and all from the k-th on, for every k: it must come to the same end.
+"""Runs a command while the system refuses its k-th thread, or all threads from the k-th on, for
+every k.
 
 usage: few_threads.py PROGRAM MODEL THREAD_LIMIT_LIBRARY [--only COMMAND]
 
-Every run must end with 0 and write the files that the undisturbed run writes, or end with 69 and a
-sentence.
+Every run must end with 0 and the same files as an undisturbed run, or with 69 and a message.
 """
 import argparse
 import os
@@ -24,7 +24,7 @@ class Refusals:
         self.wrong: list[str] = []
 
     def run(self, words: list[str], **variables: str) -> tuple[int, str, dict[str, bytes]]:
-        """Exit code, what it said, and the pictures it wrote."""
+        """Returns the exit code, the output, and the pictures that were written."""
         out = self.scratch / "out"
         shutil.rmtree(out, ignore_errors=True)
         calls = self.scratch / "calls"

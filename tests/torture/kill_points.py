@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Breaks a batch at its every system call, lets it go on, and looks at what is left.
+"""Interrupts a batch at each of its system calls, resumes it, and checks the result.
 
-For each kind of system call the batch makes, strace breaks the k-th one, for every k: with SIGKILL,
-and with the errors that a disk gives. Right afterwards every line of the manifest must name a whole
-file; after one more, undisturbed run everything must be there once, and nothing else. Two scenes: an
-empty directory, and one whose pictures are all replaced because a setting changed.
+For each kind of system call, strace interrupts the k-th call, for every k: with SIGKILL, and with
+the errors of a disk. Immediately afterwards, every line of the manifest must name a complete file.
+After one more undisturbed run, every picture must exist once, and nothing else. There are two
+scenes: an empty directory, and a directory whose pictures are all replaced because a setting
+changed.
 
 usage: kill_points.py SUBJECT [--every N] [--naive]
-  --every N  only every N-th point, starting with a different one for each kind
-  --naive    break the writer that does it wrong; the exit status is 0 when that is noticed
+  --every N  only every N-th call, starting with a different one for each kind
+  --naive    test the wrong writer of subject.cpp; the exit status is 0 if its errors are detected
 
-Exit status 77: strace is not there or may not trace.
+Exit status 77: strace is not installed or not permitted to trace.
 """
 import argparse
 import json
@@ -34,7 +35,7 @@ def content_of(name: str, setting: str) -> bytes:
 
 
 def manifest_lines(directory: pathlib.Path) -> list[dict]:
-    """The lines whose checksum holds."""
+    """The lines with a valid checksum."""
     path = directory / "metadata.jsonl"
     if not path.exists():
         return []
@@ -61,7 +62,7 @@ class Torture:
         return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 
     def begin(self, scene: str) -> None:
-        """A fresh directory, or one that is full of pictures drawn with another setting."""
+        """Prepares an empty directory, or one with pictures drawn with another setting."""
         shutil.rmtree(self.scratch / "out", ignore_errors=True)
         (self.scratch / "out").mkdir()
         (self.scratch / "out" / FOREIGN).write_text("mine")
@@ -69,12 +70,13 @@ class Torture:
             self.run("before")
 
     def points_of(self, scene: str) -> dict[str, range]:
-        """By kind of call: the numbers of those made once the program is at work in the directory."""
+        """For each kind of call: the numbers of the calls after the program first touches the
+        directory."""
         self.begin(scene)
         log = self.scratch / "log"
         self.run("now", ["-o", str(log), "-e", "trace=" + ",".join(map(optional, CALLS))])
         seen = {call: 0 for call in CALLS}
-        before: dict[str, int] | None = None  # the loader's, which are no concern of ours
+        before: dict[str, int] | None = None  # calls of the dynamic loader, which are not tested
         for line in log.read_text(errors="replace").splitlines():
             name = line.partition("(")[0]
             if before is None and str(self.scratch / "out") in line:
@@ -84,13 +86,13 @@ class Torture:
         return {call: range((before or seen)[call] + 1, seen[call] + 1) for call in CALLS}
 
     def check_lines(self) -> list[str]:
-        """What must hold at any moment, also between a crash and the next run."""
+        """Checks what must hold at any moment, also between a crash and the next run."""
         out = self.scratch / "out"
         wrong = []
         latest = {line["file_name"]: line for line in manifest_lines(out)}
         for name, line in latest.items():
             path = out / name
-            # A replaced picture may already be gone or new; then the next run has to notice.
+            # A replaced picture may already be deleted or new; the next run must notice it.
             now, before = content_of(name, "now"), content_of(name, "before")
             if path.exists() and path.read_bytes() not in (now, before):
                 wrong.append(f"{name} is listed but torn")
@@ -101,7 +103,7 @@ class Torture:
         return wrong
 
     def check_end(self, code: int, swept: bool = True) -> list[str]:
-        """What must hold after an undisturbed run."""
+        """Checks what must hold after an undisturbed run."""
         out = self.scratch / "out"
         wrong = [] if code == 0 else [f"the second run ended with {code}"]
         for name in PICTURES:
@@ -116,7 +118,8 @@ class Torture:
         left = {p.name for p in out.iterdir()} - {*PICTURES, FOREIGN, "metadata.jsonl", ".bifrons"}
         if left:
             wrong.append(f"left over: {left}")
-        # A part that could not be removed is a second name of a whole file; the next run removes it.
+        # A temporary file that could not be removed is a second name of a complete file; the next
+        # run removes it.
         if swept and not self.naive and any((out / ".bifrons/parts").iterdir()):
             wrong.append("parts are left over")
         return wrong
@@ -142,7 +145,7 @@ class Torture:
 
 
 def optional(call: str) -> str:
-    """Names that this machine's architecture may lack."""
+    """Marks system calls that this architecture may lack."""
     return ",".join("?" + name for name in call.split(","))
 
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Runs commands with less and less address space (`ulimit -v`): each is done, or says 69.
+"""Runs commands with less and less address space (`ulimit -v`): each run succeeds or ends with 69.
 
-The sweep begins where `bifrons --version` works: below, the dynamic loader and the constructors of
-libraries fail before our main(), which nothing of ours can mend. From there it goes up in steps until
-the command has worked four times in a row. Every run must end with 0, or with 69 and a sentence.
+The sweep starts at the least memory with which `bifrons --version` works. With less, the dynamic
+loader and the constructors of libraries fail before main(), and Bifrons cannot prevent that. From
+there the memory grows in steps until the command has worked four times in a row. Every run must end
+with 0, or with 69 and a message.
 
 usage: little_memory.py PROGRAM MODEL [--step MEGABYTES] [--only COMMAND]
 
@@ -39,7 +40,7 @@ class Sweep:
         return done.returncode, done.stderr.decode(errors="replace")
 
     def least(self) -> int:
-        """Megabytes with which the program comes to its main()."""
+        """The least megabytes with which the program reaches main()."""
         low, high = 1, MOST
         while low < high:
             middle = (low + high) // 2
@@ -84,7 +85,7 @@ class Sweep:
             except subprocess.TimeoutExpired:
                 code, said = -1000, "no end"
             in_a_row = in_a_row + 1 if code == 0 else 0
-            # The doctor's report says it and goes on.
+            # `doctor` reports the problem and goes on.
             fine = code == 0 or (code == 69 and "memory" in said) or (name == "doctor" and code == 69)
             if not fine:
                 self.wrong.append(f"{name} with {megabytes} MB: {code}, {said.strip()[-300:]!r}")

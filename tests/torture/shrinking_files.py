@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Shortens a model's files while the program reads them, before its k-th read, for many k.
+"""Truncates a model's files while the program reads them, before its k-th read, for many k.
 
-Whenever it happens, the program must end with 65 or 66 and one sentence, and write nothing; or with
-0, when nothing was left to read of that file. Never with a signal: a page of a mapped file that is
-gone would be one.
+The program must end with 65 or 66 and one message and write nothing, or with 0 if it had already
+read the whole file. It must never end with a signal, which would happen for a truncated
+memory-mapped file.
 
 usage: shrinking_files.py BIFRONS PRELOAD MODELS [--every N]
   PRELOAD    the library of shrink_at.cpp
@@ -24,7 +24,7 @@ DESCRIBE = ["describe", "-m", "m", "picture.png", "--max-tokens", "1", "--thread
 INSPECT = ["inspect", "-m", "m"]
 DOCTOR = ["doctor", "-m", "m"]
 
-# Model, the file that is shortened, the command.
+# Model, truncated file, command.
 SCENES = [
     ("toy-f32", "model.safetensors", DRAW),
     ("toy-hf", "model-00002-of-00003.safetensors", ENCODE),
@@ -72,7 +72,7 @@ class Shrinking:
         self.runs += 1
         self.refused += done.returncode in (65, 66)
         where = f"{command[0]}, {model}/{file} cut to {to} at read {at}"
-        said = (done.stderr + done.stdout).strip()  # doctor's lines are its output
+        said = (done.stderr + done.stdout).strip()  # doctor writes its messages to standard output
         if done.returncode not in (0, 65, 66):
             self.violations.append(f"{where}: ended with {done.returncode}: {said[-300:]}")
         elif done.returncode != 0 and self.written():

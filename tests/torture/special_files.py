@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Puts what is no regular file, or cannot be reached, behind every name that a command reads or writes.
+"""Puts special or unreachable files behind every name that a command reads or writes.
 
-Kinds: a pipe that nobody writes, /dev/zero, a directory, a link to itself, a name of 256 bytes, a
-file in place of a directory, a directory that may not be searched (as another user; left out where
-that user cannot be had), and a current directory that is gone. Every command must end, with a code of
-its own and one sentence that is not "unexpected failure" and does not spell out kilobytes of a name.
+Kinds: a pipe without a writer, /dev/zero, a directory, a link to itself, a name of 256 bytes, a
+file in place of a directory, a directory that may not be searched (as another user; left out if
+that user is not available), and a deleted current directory. Every command must end with one of its
+own exit codes and one message. The message must not be "unexpected failure" and must not repeat a
+name of kilobytes.
 
 usage: special_files.py PROGRAM MODEL [--every N]
 """
@@ -23,9 +24,9 @@ LONGEST_SENTENCE = 3000
 CODES = {0, 2, 3, 65, 66, 73}
 NOBODY = 65534
 
-KINDS = ["pipe", "zero", "directory", "loop",  # in the place of something
+KINDS = ["pipe", "zero", "directory", "loop",  # in place of an existing file
          "long", "below-file", "below-loop", "locked"]
-# What reads one name, and what writes one: "@" stands for it.
+# Commands that read one name, and commands that write one; "@" stands for the name.
 READERS = [
     ["info", "@"], ["a fox", "--like", "@", "-o", "x.png", "-y"], ["decode", "@", "-o", "x.png", "-y"],
     ["encode", "@", "-o", "x.json", "-y"], ["describe", "@"], ["ask", "@", "Is it a fox?"],
@@ -46,7 +47,7 @@ WRITERS = [
     ["batch", "p.txt", "-o", "@"], ["batch", "p.txt", "-o", "@", "--dry-run"], ["batch", "p.txt", "-o", "@", "--strict"],
     ["batch", "p.txt", "-o", "@/deeper"], ["merge", "batch", "-o", "@"], ["doctor", "-o", "@"],
 ]
-# What a batch's directory leads to, and who comes upon it.
+# Files in a batch directory, and the commands that meet them.
 INSIDE = ["metadata.jsonl", "metadata.00000-of-00002.jsonl", "index.html", "a.png", ".bifrons", ".bifrons/lock",
           ".bifrons/lock.00000-of-00002", ".bifrons/run.json", ".bifrons/run.00000-of-00002.json",
           ".bifrons/errors.jsonl", ".bifrons/parts", ".bifrons/parts/b.png", ".metadata.jsonl.part",
@@ -73,12 +74,12 @@ class Special:
                                   env=self.environment, stdin=subprocess.DEVNULL, timeout=SECONDS)
         except subprocess.TimeoutExpired:
             return -1000, "no end"
-        # The doctor's report is what it has to say.
+        # The output of `doctor` is its message.
         said = done.stderr + (done.stdout if words[0] == "doctor" else b"")
         return done.returncode, said.decode(errors="replace")
 
     def prepare(self) -> None:
-        """A directory with a batch, a picture and its codes, to be copied for every run."""
+        """Makes a directory with a batch, a picture and its codes; each run gets a copy."""
         base = self.scratch / "base"
         base.mkdir()
         (base / "p.txt").write_text("a fox --id a\na cat --id b\n")
@@ -95,7 +96,8 @@ class Special:
         self.as_nobody = as_nobody
 
     def put(self, kind: str, path: pathlib.Path) -> pathlib.Path | None:
-        """Makes it in the place of `path`; the name by which it is reached, None when it cannot be."""
+        """Makes it in place of `path`. Returns the name by which it is reached, None if it cannot
+        be made."""
         if kind in ("long", "below-file", "below-loop", "locked"):
             if kind == "long":
                 return path.parent / ("\u202e" + "n" * 253)
@@ -147,7 +149,7 @@ class Special:
 
     def names(self, command: list[str], kind: str) -> None:
         if command[:2] == ["batch", "@"] and kind in ("pipe", "zero"):
-            return  # a prompt file may be a pipe or a device, as /dev/stdin is, and goes on as it does
+            return  # a prompt file may be a pipe or a device, as /dev/stdin is
         work = self.fresh()
         slot = "@"
         for suffix in (".png", ".json"):
@@ -156,7 +158,7 @@ class Special:
         name = self.put(kind, work / slot.replace("@", "subject"))
         if name is None:
             return
-        if "around" in command:  # the wildcard file in it, not the directory
+        if "around" in command:  # the wildcard file in the directory, not the directory
             (work / "around").mkdir()
             self.put(kind, work / "around/thing.txt")
         shown = str(name.relative_to(work))
@@ -172,7 +174,7 @@ class Special:
         self.judge(f"{kind} at {name}", visitor, work)
 
     def without_directory(self, command: list[str]) -> None:
-        """The current directory is removed by a shell that goes on to the program."""
+        """A shell removes the current directory and then starts the program."""
         gone = self.scratch / "gone"
         gone.mkdir(exist_ok=True)
         words = [word.replace("@", "subject") for word in command]
@@ -184,7 +186,7 @@ class Special:
         cases += [(self.inside, case) for case in itertools.product(INSIDE, VISITORS, KINDS[:4])]
         cases += [(self.without_directory, (command,)) for command in commands]
         for number, (case, values) in enumerate(cases):
-            if (number + number // every) % every == 0:  # not always the same kind
+            if (number + number // every) % every == 0:  # another kind for each command
                 case(*values)
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Gives every option and argument that names an input what is no ordinary file there.
+"""Gives special files to every option and argument that names an input.
 
-Pipes without a writer, sockets, devices without end, directories, loops of links and files too large to be read must each be
-refused with one line on standard error, before anything is read to its end. What a shell hands over, <(command) and
-/dev/stdin, is read.
+Pipes without a writer, sockets, endless devices, directories, loops of links and oversized files
+must each be refused with one line on standard error, before they are read to the end. What a shell
+passes, <(command) and /dev/stdin, must be read.
 
 usage: special_inputs.py BIFRONS
 """
@@ -16,11 +16,12 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-DRAWS = ROOT / "tests/golden/models/toy-hf"  # has an encoder
+DRAWS = ROOT / "tests/golden/models/toy-hf"  # has a VQ encoder
 SEES = ROOT / "tests/golden/models/toy-sees"
-SECONDS = 60  # of a machine under load; what hangs does so for good
+SECONDS = 60  # for a busy machine; a hanging command never ends
 
-# Commands with INPUT where the odd file is named; a picture, a prompt or tokens stand behind other names.
+# Commands; INPUT is replaced by the special file. Other names are valid pictures, prompts or
+# tokens.
 PICTURES = [
     ["info", "INPUT"],
     ["info", "good.png", "INPUT"],
@@ -59,7 +60,7 @@ class Trial:
         self.sockets: list[socket.socket] = []
 
     def prepare(self) -> dict[str, str]:
-        """Makes what is odd; gives the names of it by what it is."""
+        """Makes the special files. Returns their names by kind."""
         here = self.place
         os.mkfifo(here / "pipe")
         (here / "to-pipe").symlink_to("pipe")
@@ -103,13 +104,13 @@ class Trial:
             for words in DIRECTORIES:
                 if what != "a directory":
                     self.expect(what, words, self.run(words, name), (2, 3, 65, 66))
-            if what not in ("a pipe", "a link to a pipe"):  # somebody may write to these yet
+            if what not in ("a pipe", "a link to a pipe"):  # a writer might still come
                 self.expect(what, PROMPTS, self.run(PROMPTS, name), (65, 66))
             self.expect(what, WILDCARDS, self.run(WILDCARDS, name), (3, 65, 66))
             shutil.rmtree(self.place / "out", ignore_errors=True)
 
     def endless(self) -> None:
-        """What standard input and a shell's pipe give without end."""
+        """Endless data on standard input and from a shell's pipe."""
         for words in PICTURES + OTHERS:
             if words[0] in ("generate", "chat", "grid") or "good.png" in words:
                 continue

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Sends every command a stop signal, early and at random moments: it ends soon, with 75, or 0 when it was done.
+"""Sends a stop signal to every command, early and at random moments. The command ends soon, with
+75, or with 0 if it was done.
 
-The earliest moment is when the kernel says that the program catches SIGTERM; before, a signal ends a
-process as it ends any. Commands marked as long could not be done by then: they must end with 75.
+The earliest moment is when the kernel reports that the program catches SIGTERM. Before that, a
+signal ends the process as usual. Commands marked as long cannot be done so early and must end with
+75.
 
 usage: stops.py PROGRAM MODEL [--moments N] [--seed N] [--only COMMAND]
 """
@@ -20,9 +22,9 @@ import tempfile
 import time
 import zlib
 
-SECONDS = 60  # what hangs does so for good
-LONGEST = 3  # seconds from the signal to the end: one is promised, the rest is for a machine under load
-BIG = 16 << 30  # bytes, sparse: many seconds of SHA-256
+SECONDS = 60  # a hanging command never ends
+LONGEST = 3  # seconds from the signal to the end: one is promised, the rest is for a busy machine
+BIG = 16 << 30  # bytes, sparse: SHA-256 takes many seconds
 
 
 def listed(path: pathlib.Path, name: str, size: int) -> str:
@@ -53,7 +55,7 @@ class Stops:
         (self.scratch / "big/metadata.jsonl").write_text(listed(self.scratch / "big", "big.png", BIG))
 
     def commands(self) -> dict[str, tuple[list[str], bool, bool]]:
-        """Words, whether they could not be done early, and whether stdin stays open."""
+        """Words, whether the command is too long to be done early, and whether stdin stays open."""
         draw = ["-o", "x.png", "-y", "-s", "1"]
         pictures = ["picture.png"] * 400
         short = {
@@ -93,7 +95,7 @@ class Stops:
 
     @staticmethod
     def catches(process: subprocess.Popen) -> bool:
-        """Waits until SIGTERM is caught; False when the process has ended before."""
+        """Waits until SIGTERM is caught. Returns False if the process ended before."""
         while process.poll() is None:
             try:
                 status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
@@ -139,7 +141,7 @@ class Stops:
             for _ in range(moments):
                 each = self.random.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
                 self.stop(name, self.random.uniform(0, 0.5), [each], {75} if is_long else {0, 75})
-        # Hashing one file does not look at the flag, so the second one finds it at work.
+        # Hashing a file does not check the stop flag, so the second signal arrives while it hashes.
         if only in ("", "twice"):
             self.stop("check big", 0.2, [signal.SIGINT, signal.SIGINT], {75, 130})
 

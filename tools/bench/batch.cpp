@@ -1,4 +1,4 @@
-// Draws the same pictures with every number of lanes, in turns.
+// Draws the same pictures with each number of lanes, in turns.
 #include "tools/bench/batch.h"
 
 #include <fmt/format.h>
@@ -41,7 +41,7 @@ struct Run {
   }
 };
 
-// FNV-1a over the codes of all pictures in the order of their jobs.
+// FNV-1a over the codes of all pictures in job order.
 uint64_t hash_of(const std::map<uint64_t, std::vector<int32_t>>& codes) {
   uint64_t hash = kFnv1aStart;
   for (const auto& [id, tokens] : codes) {

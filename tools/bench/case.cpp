@@ -1,4 +1,4 @@
-// Runs something again and again, as a whole and op by op.
+// Runs work repeatedly, as a whole and op by op.
 #include "tools/bench/case.h"
 
 #include <fmt/format.h>

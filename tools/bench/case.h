@@ -1,4 +1,4 @@
-// What the parts of `bifrons bench` share.
+// Common parts of the measurements of `bifrons bench`.
 #pragma once
 
 #include <chrono>
@@ -11,23 +11,23 @@
 
 namespace bifrons {
 
-// One run of the benchmark; backend, model and options are borrowed.
+// A run of the benchmark; backend, model and options are borrowed.
 struct Bench {
   Backend& backend;
   Model& model;
   const BenchOptions& options;
   ReadSpeed read_speed;
   BenchReport report;
-  std::vector<double> bandwidths;  // GB/s, all that were measured
+  std::vector<double> bandwidths;  // GB/s, all measurements
 
-  // Measures what memory can be read at now, in GB/s.
+  // Measures the current read bandwidth in GB/s.
   double measure_bandwidth() { return bandwidths.emplace_back(read_speed()); }
 
-  // Whether the run has no time left.
+  // Whether the time of the run is over.
   bool late() const { return std::chrono::steady_clock::now() >= options.until; }
 
-  // Runs one part of the measurements. What memory has no room for, or the run no time left, is
-  // noted, and the rest goes on.
+  // Runs one measurement. If memory or time is lacking, this is noted in the report and the run
+  // goes on.
   void attempt(const std::string& name, const std::function<void()>& part);
 };
 
@@ -38,27 +38,27 @@ double seconds_of(Run run) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// bandwidth: GB/s, 0 for what is not a matter of bandwidth.
+// bandwidth: GB/s; 0 if the case is not limited by bandwidth.
 BenchRow row_of(const std::string& name, const std::vector<double>& seconds,
                 const Meter::Count& work, double bandwidth);
 
-// Time and work of every op of one run, fused kernels included.
+// Time and work of each op in one run, fused kernels included.
 struct Profile {
   OpTimes times;
   Meter counted;
 };
 
-// Work that is run again and again.
+// Work that is run repeatedly.
 class Case {
  public:
-  // Warms up, captures `run` if drawing has it captured too, and counts what the ops count for it.
+  // Warms up, captures `run` if drawing captures it too, and stores what the ops count for it.
   Case(Backend& b, std::string name, std::function<void(Backend&)> run, bool captures);
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
 
   const std::string& name() const { return name_; }
   const Meter::Count& work() const { return work_; }
-  // Runs it once, op by op: not as a captured step.
+  // Runs it once, op by op and not as a captured step.
   Profile profile() const;
   // Seconds of a run, until the device is done.
   double time();
@@ -71,8 +71,8 @@ class Case {
   Meter::Count work_;
 };
 
-// Where the time of a case goes: a row for each op, the most expensive first. Shares, not totals:
-// the host waits for the device after each of them.
+// Adds a row for each op, the most expensive first: its share of the time of the case. Shares and
+// not absolute times, because the host waits for the device after each op.
 void add_ops(Bench& bench, const Case& c, double bandwidth);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// Pictures drawn in lanes, which differ in their seeds alone.
+// Measures pictures drawn in lanes. The pictures differ only in their seeds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,18 +10,18 @@
 namespace bifrons {
 namespace {
 
-// Whole pictures take seconds, and their steps level out by themselves.
+// Most repeats of whole pictures: each takes seconds and averages over its many steps.
 constexpr int kMostWhole = 3;
 
-// After so many a device has captured the step and found out its fastest way, and all of its memory
-// was touched. A host only touches it.
+// After this many steps a device has captured the step and chosen its fastest variant, and all
+// memory was touched. A CPU only needs the latter.
 constexpr int64_t warm_up_steps(bool device) { return device ? 32 : 1; }
 
 std::string words_of(int64_t pictures) {
   return fmt::format("{} picture{}", pictures, pictures == 1 ? "" : "s");
 }
 
-// Pictures in lanes of their own, in one of the turns.
+// Pictures in lanes of their own, for one of the numbers of pictures.
 class DrawingRig {
  public:
   DrawingRig(Backend& b, Model& model, int64_t pictures)
@@ -37,8 +37,8 @@ class DrawingRig {
 
   int64_t steps_of_whole() const { return config_.image_tokens() - 1; }
 
-  // From the prompts to the first codes. Every turn has another first token: lanes would remember
-  // the prompts of the last one.
+  // Time from the prompts to the first codes. Each turn uses another first token: otherwise the
+  // lanes would find the prompts of the turn before in the prefix cache.
   double start() {
     const int64_t words = config_.transformer.vocabulary;
     std::vector<LanePicture> entering(lanes_.count());
@@ -56,7 +56,7 @@ class DrawingRig {
     return seconds_of([&] { lanes_.admit(std::move(entering)); });
   }
 
-  // Steps of all pictures, until the device is done.
+  // Time of `count` steps of all pictures, until the device is done.
   double steps(int64_t count) {
     done_ += count;
     return seconds_of([&] {
@@ -65,7 +65,7 @@ class DrawingRig {
     });
   }
 
-  // Throws Error (data) when a picture did not come to its end.
+  // Throws Error (data) if a picture did not finish.
   void finish() {
     for (const LanePicture& picture : lanes_.take_finished()) {
       if (picture.finite) continue;
@@ -74,8 +74,8 @@ class DrawingRig {
     lanes_.clear();
   }
 
-  // Of the steps since start(), which the ops counted as `counted`, a step. On a device they do
-  // not see the positions and count attention to the whole cache; here it is put right.
+  // Work of one step. `counted`: what the ops counted in all steps since start(). On a device the
+  // ops do not know the positions and count attention over the whole cache; this is corrected here.
   Meter::Count work_of_step(const Meter& counted) const {
     const TransformerConfig& t = config_.transformer;
     const int64_t rows = 2 * lanes_.count(), width = size_of(activation_);
@@ -148,7 +148,7 @@ void draw_some(Bench& bench, int64_t pictures, DrawingRig& drawing) {
 }  // namespace
 
 void measure_drawing(Bench& bench) {
-  if (bench.model.config.image_tokens() == 1) return;  // drawn without a step
+  if (bench.model.config.image_tokens() == 1) return;  // there are no steps
   const bool device = bench.backend.memory_space() == MemorySpace::kDevice;
   std::vector<int64_t> counts = bench.options.pictures;
   if (counts.empty()) counts = {1};

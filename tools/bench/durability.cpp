@@ -1,4 +1,4 @@
-// The same pictures, encoded by the same threads, go to plain files and to a Store.
+// Writes the same pictures, encoded by the same threads, to plain files and to a Store.
 #include "tools/bench/durability.h"
 
 #include <fmt/format.h>
@@ -23,9 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kWriters = 2;  // as many as a batch has on two cores
+constexpr int kWriters = 2;  // as in a batch on two cores
 
-// A directory that goes away with it.
+// A directory that its destructor removes.
 class OwnDirectory {
  public:
   explicit OwnDirectory(const std::string& parent) {
@@ -37,7 +37,7 @@ class OwnDirectory {
     path_ = name;
   }
   ~OwnDirectory() {
-    std::error_code ignored;  // what is left is a directory with pictures of a benchmark
+    std::error_code ignored;  // a failure leaves a directory with benchmark pictures
     fs::remove_all(path_, ignored);
   }
   OwnDirectory(const OwnDirectory&) = delete;
@@ -51,7 +51,7 @@ class OwnDirectory {
 // Called by several threads.
 using Keep = std::function<void(const std::string& name, const std::vector<uint8_t>& file)>;
 
-// Seconds until everything is drawn, kept and `finish` has run.
+// Seconds until everything is drawn and written and `finish` has run.
 double draw(Engine& engine, const BatchBenchOptions& options, const Keep& keep,
             const std::function<void()>& finish) {
   const auto start = std::chrono::steady_clock::now();

@@ -1,4 +1,4 @@
-// What `bifrons bench batch --durability DIR` measures: what it costs that no kill loses a picture.
+// Measurement of `bifrons bench batch --durability DIR`: the cost of durable files.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,11 @@ struct DurabilityReport {
   int64_t pictures = 0;
   double plain_seconds = 0;    // files written and closed
   double durable_seconds = 0;  // synced, renamed into place and listed, as `bifrons batch` does
-  double percent = 0;          // what durability adds to the plain run
+  double percent = 0;          // extra time of durability relative to the plain run
 };
 
-// Draws the pictures of `options` with its last number of lanes and keeps them in a directory of
-// its own in `directory`, which is removed again. Throws Error: the directory cannot be written, a
-// picture fails.
+// Draws the pictures of `options` with its last number of lanes and writes them to a temporary
+// directory in `directory`. Throws Error if the directory cannot be written or a picture fails.
 DurabilityReport measure_durability(const BatchBenchOptions& options, const std::string& directory,
                                     const std::function<void(const std::string&)>& say);
 

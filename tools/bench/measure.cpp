@@ -1,4 +1,4 @@
-// Opens what is measured and goes through the parts of a measurement.
+// Opens the device and the model and runs the measurements.
 #include "tools/bench/measure.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@
 namespace bifrons {
 namespace {
 
-// Of the memory that the backend's weights lie in.
+// Bandwidth of the memory that holds the backend's weights.
 std::unique_ptr<ReadBandwidth> read_bandwidth_of(Backend& backend, const BenchOptions& options) {
   return backend.memory_space() == MemorySpace::kHost ? make_cpu_read_bandwidth(options.threads)
                                                       : make_cuda_read_bandwidth(backend);

@@ -1,5 +1,5 @@
-// What `bifrons bench` measures: steps, drawings and decodes beside the bandwidth of the same
-// process.
+// Measurements of `bifrons bench`: decode steps, drawings and VQ decodes, and memory bandwidth in
+// the same process.
 #pragma once
 
 #include <chrono>
@@ -19,9 +19,9 @@ struct BenchOptions {
   std::string model;                   // a model directory
   std::vector<int64_t> rows{1, 2};     // rows of a decode step
   int64_t context = 352;               // tokens already in the cache: a 64-token prompt, half way
-  std::vector<int64_t> pictures;       // drawn at once; empty: 1, 4, 16 and 64, on a CPU 1
-  std::optional<bool> whole;           // draw them whole, or some steps; absent: not on a CPU
-  std::string device = "cpu";          // as EngineOptions names it
+  std::vector<int64_t> pictures;       // pictures at once; empty: 1, 4, 16 and 64, on a CPU 1
+  std::optional<bool> whole;   // draw whole pictures or some steps; absent: whole on devices
+  std::string device = "cpu";  // as in EngineOptions
   int threads = 0;
   std::optional<bool> pdl;  // as in EngineOptions
   int repeats = 15;
@@ -30,22 +30,23 @@ struct BenchOptions {
   bool draw = true;
   bool prefill = true;
   bool vq = true;
-  bool understand = false;  // the other face in place of these four
-  bool ops = false;         // a row for each op of a step, too
+  bool understand = false;  // measure understanding instead of these four
+  bool ops = false;         // also a row for each op of a step
 };
 
-// One line of the table. Medians over the repeats; bytes are what the ops count (weights as
-// stored, cache and activations once), so percent_of_bandwidth compares with a pure read.
+// A row of the table. Times are medians over the repeats. `bytes` is what the ops count: weights as
+// stored, cache and activations, each once. percent_of_bandwidth() therefore compares with a pure
+// read.
 struct BenchRow {
   std::string name;
   double milliseconds = 0;
   double fastest_milliseconds = 0;
   int64_t bytes = 0;
   int64_t flops = 0;
-  double bandwidth = 0;  // GB/s of pure reading, measured between the repeats; 0: not compared
-  double ratio = 0;      // to what `ratio_to` says; 0 when there is nothing to compare with
+  double bandwidth = 0;  // GB/s of a pure read, measured between the repeats; 0: not compared
+  double ratio = 0;      // relative to `ratio_to`; 0 if there is nothing to compare with
   std::string ratio_to;
-  double codes_per_second = 0;  // of all pictures at once; 0 when no codes are drawn
+  double codes_per_second = 0;  // of all pictures together; 0 if no codes are sampled
 
   double gigabytes_per_second() const { return bytes / (milliseconds * 1e6); }
   double gigaflops() const { return flops / (milliseconds * 1e6); }
@@ -59,22 +60,22 @@ struct BenchReport {
   std::string model;
   double bandwidth = 0;  // GB/s, median of all measurements of the run
   std::vector<BenchRow> rows;
-  std::vector<std::string> skipped;  // what memory or time did not suffice for: a sentence each
+  std::vector<std::string> skipped;  // what lacked memory or time: one sentence each
 };
 
 double median(std::vector<double> values);
-// Median of the ratios of paired runs: what shares a turn shares its disturbances.
+// Median of the ratios of paired runs. The two runs of a pair suffer the same disturbances.
 double paired_ratio(const std::vector<double>& numerator, const std::vector<double>& denominator);
 
-using ReadSpeed = std::function<double()>;  // GB/s of a pure read, now; 0: unknown
+using ReadSpeed = std::function<double()>;  // GB/s of a pure read, measured now; 0: unknown
 
-// Opens the device, makes or loads the model and measures. `say` gets a line now and then for
-// people who wait. No part of the measurements is begun after options.until. Throws Error: no such
-// device or model, or memory or time sufficed for nothing (unavailable).
+// Opens the device, loads or makes the model and measures. `say` gets progress messages. No
+// measurement begins after options.until. Throws Error: no such device or model; unavailable, if no
+// measurement had enough memory or time.
 BenchReport measure(const BenchOptions& options,
                     const std::function<void(const std::string&)>& say);
 
-// The same of a model on its backend: the rows, the bandwidth and what was skipped.
+// The same for a model on its backend: returns the rows, the bandwidth and what was skipped.
 BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
                     const ReadSpeed& read_speed);
 

@@ -1,33 +1,33 @@
-// The parts of `bifrons bench`: each adds rows to the report.
+// The measurements of `bifrons bench`: each adds rows to the report.
 #pragma once
 
 #include "tools/bench/case.h"
 
 namespace bifrons {
 
-// Tokens of the prompts that are measured.
+// Number of prompt tokens in the measurements.
 inline constexpr int64_t kBenchPrompt = 64;
 
-// steps.cpp. A row for each of options.rows: what a decode step runs through the model, without
-// sampling. Only the first one and the one being measured hold memory.
+// steps.cpp. A row for each of options.rows: the model's part of a decode step, without sampling.
+// Only the first one and the current one hold memory.
 void measure_steps(Bench& bench);
 
-// steps.cpp. Prefill of one sequence of kBenchPrompt tokens, as drawing runs it.
+// steps.cpp. Prefill of one sequence of kBenchPrompt tokens, as in drawing.
 void measure_prefill(Bench& bench);
 
-// drawing.cpp. For each of options.pictures a row `drawing step, N pictures`: a step of the
-// engine's own loop, with sampling and the host's work. For pictures that are drawn whole a row `N
-// pictures at once`: from their prompts to their last codes, pixels not counted. Bytes and FLOPs of
-// both are those of the steps.
+// drawing.cpp. For each of options.pictures, a row `drawing step, N pictures`: a decode step of the
+// engine's loop, with sampling and the work of the host. If pictures are drawn whole, also a row `N
+// pictures at once`: from the prompts to the last codes, without pixels. Bytes and FLOPs of both
+// are those of the steps.
 void measure_drawing(Bench& bench);
 
-// vq.cpp. Whole decodes of one picture, one after another; the host waits for each. Beside them the
-// shares of convolutions and group norms, from decodes that are timed op by op.
+// vq.cpp. Whole VQ decodes, one after another; the host waits for each. Also the shares of
+// convolutions and group norms, from decodes that are timed op by op.
 void measure_vq(Bench& bench);
 
-// understanding.cpp, `--understand`. Encoding one picture, on a CPU beside a library's GEMMs, and
-// one token of text beside the bandwidth. Random weights for what the model lacks, or
-// options.model's.
+// understanding.cpp, `--understand`. Encoding one picture (on a CPU compared with the GEMMs of a
+// library), and decoding one text token compared with the bandwidth. Random weights where the model
+// lacks them, or those of options.model.
 void measure_understanding(Bench& bench);
 
 }  // namespace bifrons

@@ -1,5 +1,4 @@
-// Runs the transformer on buffers of its own, as drawing does between two codes and before the
-// first.
+// Measures decode steps and prefill of the transformer, on buffers of its own.
 #include <fmt/format.h>
 
 #include "src/model/rope.h"
@@ -8,9 +7,9 @@
 namespace bifrons {
 namespace {
 
-// Buffers of a decode step of `rows` rows at one position, and the step itself: what drawing does
-// between two codes, without the draw (docs/janus-pro.md 4.4). One row alone is what no picture
-// needs, but what the second row of a picture is compared with.
+// A decode step of `rows` rows at one position, with its buffers: the work between two codes
+// without sampling (docs/janus-pro.md 4.4). No picture needs a single row; it is measured to show
+// what the second row of a picture costs.
 class StepRig {
  public:
   StepRig(Backend& b, Model& model, int64_t rows, int64_t context) : model_(model), rows_(rows) {
@@ -50,7 +49,7 @@ class StepRig {
   Buffer x_, counters_;
 };
 
-// Prompt tokens of one sequence in one call.
+// Prefill of the prompt tokens of one sequence in one call.
 class PrefillRig {
  public:
   PrefillRig(Backend& b, Model& model, int64_t tokens) : model_(model), tokens_(tokens) {

@@ -1,4 +1,4 @@
-// The tower with its aligner, a text step, and what each is held against.
+// Measures the tower with its aligner, and a text step, with their baselines.
 #include <fmt/format.h>
 
 #include "kernels/cpu/gemm_baseline.h"
@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-// Every product of the tower and the aligner.
+// Adds all GEMMs of the tower and the aligner.
 void add_products(cpu::GemmBaseline& baseline, const TowerConfig& t, int64_t hidden) {
   const int64_t n = t.tokens();
   baseline.add_linear(n, t.patch_values(), t.width);
@@ -26,7 +26,7 @@ void add_products(cpu::GemmBaseline& baseline, const TowerConfig& t, int64_t hid
   baseline.add_linear(n, hidden, hidden);
 }
 
-// One row behind `context` tokens: embedding, layers, norm, text head.
+// Decode step of one text token after `context` tokens: embedding, layers, norm, lm_head.
 class TextStep {
  public:
   TextStep(Backend& b, Model& model, const UnderstandingModel& understanding, int64_t context)
@@ -49,7 +49,7 @@ class TextStep {
   }
 
   void run(Backend& b) const {
-    // Not part of the recording: the table may lie in the host's memory.
+    // Not captured, because the table may be in host memory.
     b.gather(row(0), model_.transformer.weights().token_embedding, counter(0));
     captured_->run();
   }

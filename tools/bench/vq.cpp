@@ -1,4 +1,4 @@
-// Decodes in pairs: one as a whole, one op by op.
+// Measures VQ decodes in pairs: one as a whole, one op by op.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ void measure_vq(Bench& bench) {
         b, name, [&](Backend& on) { model.decoder.decode(on, pixel, code); }, false);
     Profile profile;
     std::vector<double> whole, convolutions, norms, bandwidths;
-    // On a CPU a decode takes a second or more, and every turn has two.
+    // On a CPU a decode takes a second or more, and each repeat has two.
     const int repeats = bench.options.repeats / (b.memory_space() == MemorySpace::kHost ? 4 : 1);
     for (int i = 0; i < std::max(3, repeats); ++i) {
       bandwidths.push_back(bench.measure_bandwidth());
