@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Refuses C++ and CUDA files that clang-format 14 would write otherwise.
+# Checks the format of C++ and CUDA files with clang-format 14.
 #   --fix   rewrites them
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# One version: others break lines in other places.
+# One version, because others break lines differently.
 format=$(command -v clang-format-14 || command -v clang-format || true)
 if [[ -z $format || $("$format" --version) != *' version 14.'* ]]; then
   echo "check_format.sh: needs clang-format 14; run tools/install_deps.sh --tests" >&2
@@ -12,7 +12,7 @@ if [[ -z $format || $("$format" --version) != *' version 14.'* ]]; then
 fi
 
 files() {
-  # A tree without git has no other sources than its own.
+  # Without git, all files in the tree are sources.
   git ls-files -z -- '*.h' '*.cpp' '*.cu' 2>/dev/null ||
     find kernels src vision tools tests samples -name '*.h' -print0 -o -name '*.cpp' -print0 -o -name '*.cu' -print0
 }

@@ -2,7 +2,7 @@
 """Holds the layers: arrows point down only, heavy headers stay in the files meant for them, and the
 library asks the environment for nothing.
 
-usage: check_layers.py [ROOT]      prints every violation; exit status 1 when there is one
+usage: check_layers.py [ROOT]      prints every violation; exit status 1 if there is one
 """
 import pathlib
 import re
@@ -13,10 +13,10 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__)
 # Which of our own folders a folder may include.
 SRC_ORDER = ["io", "weights", "tokenizer", "model", "settings", "engine", "prompts", "store", "batch"]
 ALLOWED = {"kernels": ["kernels"], "vision": ["kernels", "vision"]}
-# Inside vision: networks read pictures, never the other way round.
+# Inside vision: networks include pictures, never the reverse.
 PICTURES = ["kernels/error.h", "kernels/headroom.h", "kernels/bytes.h", "kernels/utf8.h", "vision/pictures"]
 
-# Headers that may appear only in the named files (regular expressions on the path).
+# Headers that only the named files may include (regular expressions on the path).
 WALLED = {
     r"opencv2/": r"vision/pictures/encode_opencv\.cpp|vision/pictures/decode_opencv\.cpp",
     r"stb_\w+\.h": r"vision/pictures/encode_stb\.cpp|vision/pictures/decode_stb\.cpp",
@@ -29,7 +29,7 @@ WALLED = {
 
 
 def allowed_targets(path: pathlib.Path) -> list[str]:
-    """Prefixes of our own headers that this file may include."""
+    """Prefixes of the headers of this repository that this file may include."""
     top = path.parts[0]
     if path.parts[:2] == ("vision", "pictures"):
         return PICTURES

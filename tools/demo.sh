@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh checkout to a picture: tools/demo.sh "a fox in the snow"
-# Every argument goes to bifrons; the path of the picture is all that stdout gets.
+# All arguments go to bifrons. Standard output only has the path of the picture.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs what the build needs on Debian 12 or Ubuntu 24.04; says nothing when all of it is there.
-#   --tests   also what only tests need, and skip with a reason where they do not find it
+# Installs the packages for the build on Debian 12 or Ubuntu 24.04. Silent if all are installed.
+#   --tests   also packages that only tests need; without them, tests are skipped with a reason
 #   --all     also what only tools/test_all.sh needs
 set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
   nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev libedit-dev
   libfreetype-dev libharfbuzz-dev libfribidi-dev
-  python3 strace  # tests: layers, and batches broken at every system call
-  ocl-icd-opencl-dev)  # libdnnl-dev's CMake file asks for OpenCL but its package does not depend on it
+  python3 strace  # tests of layers, and of batches interrupted at every system call
+  ocl-icd-opencl-dev)  # libdnnl-dev's CMake file needs OpenCL, but its package does not depend on it
 
 if [[ ${1:-} == --tests || ${1:-} == --all ]]; then
   packages+=(clang-format-14 clang-tidy-16)  # the versions that tools/check_format.sh and check_tidy.sh take
@@ -16,9 +16,9 @@ fi
 if [[ ${1:-} == --all ]]; then
   packages+=(clang-16 libclang-rt-16-dev)
 fi
-# Ubuntu has Chromium only as a snap.
+# On Ubuntu, Chromium is only available as a snap.
 if [[ ${1:-} == --tests || ${1:-} == --all ]] && grep -qx 'ID=debian' /etc/os-release; then
-  packages+=(chromium chromium-driver)  # the gallery, opened and clicked
+  packages+=(chromium chromium-driver)  # test of the gallery in a browser
 fi
 
 missing=()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the release preset and runs every test; the last lines are ctest's.
+# Builds the release preset and runs all tests. The last lines are the output of ctest.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The long test run: tools/test.sh, then every other configuration, and a minute of each fuzzer.
-#   tools/test_all.sh [STAGE...]    stages: test tidy odr debug asan tsan minimal clang fuzz; default all
-# The first stage that fails ends the run. BIFRONS_FUZZ_SECONDS=N fuzzes each reader for N seconds (60).
+# The long test run: tools/test.sh, then all other configurations, and each fuzzer for a minute.
+#   tools/test_all.sh [STAGE...]    stages: test odr debug asan tsan minimal clang fuzz; default all
+# Ends at the first stage that fails. BIFRONS_FUZZ_SECONDS=N runs each fuzzer for N seconds (60).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,7 +29,7 @@ for stage in "${stages[@]}"; do
       bash tools/install_deps.sh --all
       tested clang
       ;;
-    fuzz)  # the entries of the asan build, by time instead of by number
+    fuzz)  # the fuzz entries of the asan build, for a time and not a number of runs
       cmake --preset asan
       cmake --build --preset asan --parallel 2
       BIFRONS_FUZZ_SECONDS=${BIFRONS_FUZZ_SECONDS:-60} ctest --preset asan --tests-regex '^fuzz\.'

@@ -1,4 +1,5 @@
-// The program's own main: where no GPU answers there is one test, which says why it is skipped.
+// main() of the test program. Without a GPU it runs a single test, which is skipped with the
+// reason.
 #include <gtest/gtest.h>
 
 #include "tests/support/under_test.h"

@@ -1,5 +1,6 @@
-// The library convolves what the visual tokenizer asks of it, and right. Where it refuses, our own
-// kernels do, more slowly and without a word; the cases of conv2d do not tell.
+// cuDNN accepts the convolutions of the visual tokenizer and computes them correctly. If it refused
+// one, our kernels would compute it, more slowly and without a message; the op cases of conv2d
+// would not reveal that.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ struct Shape {
   int64_t side, in, out, kernel;
 };
 
-// A map on the card, full of numbers.
+// A map on the GPU, filled with numbers.
 struct Map {
   Map(Backend& b, uint32_t seed, int64_t side, int64_t channels)
       : values(spread(seed, side * side * channels, kType), kType, side * side, channels),
@@ -60,9 +61,9 @@ TEST_P(LibraryConvolution, AgreesWithOurOwn) {
     ASSERT_TRUE(library.run(b.on_card(), theirs.tensor, x.tensor, convolution, added));
     cuda::convolution(b.on_card(), ours.tensor, x.tensor, convolution, added);
     const std::vector<float> a = values_of(b, theirs.tensor), c = values_of(b, ours.tensor);
-    // Both sums are of f32, in orders of their own: for each term a step of f32 of what has been
-    // summed so far, which is about as large as the largest of these many results. Both are rounded
-    // to bf16, ours before the residual, of at most 1, is added as well.
+    // Both sums are f32, in different orders. Each term adds an error of one f32 step of the
+    // partial sum, which is about as large as the largest result. Both sums are rounded to bf16,
+    // ours before the residual (at most 1) is added as well.
     double largest = 0;
     for (const float each : c) largest = std::max(largest, std::fabs(double{each}));
     const double order = 2.0 * static_cast<double>(terms) * 0x1p-23 * largest;

@@ -1,4 +1,4 @@
-"""The peers on a CPU with a tiny model: they compute the same thing, and a run writes every cell."""
+"""The peers on a CPU with a tiny model: all compute the same, and a run writes every cell."""
 import importlib.util
 import json
 import os
@@ -27,7 +27,7 @@ class Peers(unittest.TestCase):
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 if "norm" not in name:
-                    weight.mul_(6)  # spreads the logits: no step is nearly a tie
+                    weight.mul_(6)  # spreads the logits: no step is a near tie
         prompt = transformers_peer.prompt_ids(shape, 9, "cpu")
         unprompted = prompt.clone()
         unprompted[:, 1:-1] = transformers_peer.special_ids(shape)["pad"]

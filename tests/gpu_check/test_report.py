@@ -1,4 +1,5 @@
-"""The report on made-up runs: floors, ratios, verdicts, merging, and what it says when something is missing."""
+"""The report on invented runs: floors, ratios, verdicts, merging, and messages about missing
+parts."""
 import json
 import pathlib
 import sys
@@ -44,7 +45,7 @@ def a_run(*parts, **machine):
 
 
 class Floor(unittest.TestCase):
-    """Against the published arithmetic of the two shapes."""
+    """The floor compared with the published arithmetic of the two shapes."""
 
     def test_bytes_of_a_step(self):
         self.assertAlmostEqual(SHAPES[SMALL].step_weight_bytes() / 2e6, 1271, delta=1)

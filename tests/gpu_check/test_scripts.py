@@ -1,4 +1,4 @@
-"""run.sh and pack.sh as somebody meets them on a machine without a GPU: help, refusals, a folder that builds."""
+"""run.sh and pack.sh on a machine without a GPU: help, refusals, and a folder that builds."""
 import os
 import pathlib
 import shutil
@@ -24,7 +24,7 @@ class Folder(unittest.TestCase):
         self.folder = pathlib.Path(holder.name)
 
     def path_with(self, **scripts):
-        """A PATH of the ordinary small programs and the given scripts alone."""
+        """A PATH with the usual small programs and the given scripts only."""
         place = self.folder / "bin"
         place.mkdir(exist_ok=True)
         for program in PROGRAMS:
@@ -104,7 +104,7 @@ class Run(Folder):
 
 
 class Stages(Folder):
-    """Everything after the build, with scripts in place of the card and the programs."""
+    """All stages after the build, with scripts in place of the GPU and the programs."""
 
     def setUp(self):
         super().setUp()
@@ -135,7 +135,8 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
                     self.folder / "build", *arguments, env=os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"})
 
     def test_what_cannot_be_used_has_failed(self):
-        """The program's own 69 is no stage that was skipped; only too little memory for a benchmark is."""
+        """Exit code 69 of the program is not a skipped stage, except for a benchmark without enough
+        memory."""
         self.script("build/bifrons", "echo 'cuDNN cannot be used: mapping error' >&2; exit 69")
         code, out, err = self.run_there("--only", "memcheck,bench-1b,vq")
         self.assertEqual(code, 1, err)
@@ -149,7 +150,7 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
 
     def test_all_but_build_and_peers(self):
         code, out, err = self.run_there("--skip", "build,bandwidth,peers")
-        self.assertEqual(code, 1, err)  # of racecheck alone
+        self.assertEqual(code, 1, err)  # only because of racecheck
         for stage, outcome in (("ops", "passed | 1 passed"), ("goldens", "passed"), ("memcheck", "passed"),
                                ("racecheck", "failed"), ("synccheck", "passed"), ("bench-7b", "passed"), ("vq", "passed")):
             self.assertIn(f"| {stage} | {outcome}", out, err)
@@ -161,8 +162,8 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         self.assertEqual((self.folder / "work" / "tools").read_text().split(),
                          ["memcheck", "memcheck", "racecheck", "initcheck", "initcheck", "synccheck", "synccheck"])
         options = (self.folder / "work" / "options").read_text()
-        self.assertIn("kns=bifrons", options)  # a library's kernels are not ours to check
-        self.assertEqual(options.count("--report-api-errors"), 2)  # nor the calls that it tries, to memcheck
+        self.assertIn("kns=bifrons", options)  # kernels of libraries are not checked
+        self.assertEqual(options.count("--report-api-errors"), 2)  # nor are API calls, in memcheck
         calls = (self.folder / "calls").read_text()
         self.assertIn("bench --device cuda --shape janus-pro-7b --seconds 240 --json --rows 2,8,32,128", calls)
         self.assertIn("generate --device cuda", calls)
@@ -217,7 +218,7 @@ class Pack(Folder):
 
     @unittest.skipUnless(shutil.which("cmake") and shutil.which("ninja"), "needs CMake and ninja")
     def configure(self, folder):
-        """CMake takes every library from the folder, not from this machine."""
+        """CMake finds every library in the folder, not on this machine."""
         third = folder / "third_party"
         code, out, err = call("cmake", "--preset", "minimal", "-DBIFRONS_TESTS=OFF", f"-DCMAKE_PREFIX_PATH={third}", cwd=folder)
         self.assertEqual(code, 0, out + err)

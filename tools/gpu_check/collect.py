@@ -1,4 +1,5 @@
-"""What a run is made of: the machine, the outcome of a stage with the numbers in its files, and their sum as one JSON."""
+"""Data of a run: the machine, the outcome and the numbers of each stage, and both combined as one
+JSON."""
 import datetime
 import json
 import pathlib
@@ -10,7 +11,7 @@ OUTCOMES = ("passed", "failed", "timed out", "skipped")
 
 
 def output_of(*command):
-    """Standard output of a command, or nothing when it is not there or fails."""
+    """Standard output of a command; empty if it does not exist or fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
@@ -18,7 +19,8 @@ def output_of(*command):
 
 
 def gpu_state(query=output_of):
-    """Name, driver and what may move during a run; empty without a GPU. Only asks, never sets."""
+    """Name, driver and clocks of the GPU; empty without a GPU. Only reads, never changes
+    settings."""
     fields = {"name": "name", "driver": "driver_version", "memory_megabytes": "memory.total", "sm_megahertz": "clocks.sm",
               "memory_megahertz": "clocks.mem", "watts": "power.draw", "degrees": "temperature.gpu"}
     lines = query("nvidia-smi", f"--query-gpu={','.join(fields.values())}", "--format=csv,noheader,nounits").splitlines()
@@ -27,7 +29,7 @@ def gpu_state(query=output_of):
 
 
 def commit_of(root):
-    """The packed folder says which commit it was made from; a checkout is asked."""
+    """The commit: a packed folder has it in a file, a checkout is asked."""
     packed = root / "PACKED"
     if packed.exists():
         return packed.read_text().split()[0]
@@ -44,7 +46,8 @@ def machine(root, device):
 
 
 def same(before, now):
-    """Whether what was kept from an earlier call is of the same commit and device. A copy without git does not know."""
+    """Whether results of an earlier call are of the same commit and device. A copy without git
+    cannot tell."""
     if not before.exists():
         return False
     before, now = (json.loads(path.read_text()) for path in (before, now))
@@ -52,13 +55,13 @@ def same(before, now):
 
 
 def name_of(about):
-    """The first half of the names of the result files: h200, h100-80gb-hbm3, cpu."""
+    """First part of the names of the result files: h200, h100-80gb-hbm3, cpu."""
     name = about["gpu"].get("name", about["device"]).lower().replace("nvidia", "")
     return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "gpu"
 
 
 def counts(document):
-    """Cases of a GoogleTest report that passed, failed and were skipped."""
+    """Numbers of passed, failed and skipped tests in a GoogleTest report."""
     total = {"passed": 0, "failed": 0, "skipped": 0}
     for suite in document.get("testsuites", []):
         for case in suite.get("testsuite", []):
@@ -70,7 +73,8 @@ def counts(document):
 
 
 def stage(name, status, seconds, note="", result=None):
-    """A stage as it is kept. `result` is the path of what it wrote: a GoogleTest, `bifrons bench` or peers JSON."""
+    """The record of a stage. `result` is the path of its output: a JSON of GoogleTest, `bifrons
+    bench` or peers.py."""
     if status not in OUTCOMES:
         raise ValueError(f"no outcome {status}")
     part = {"stage": name, "status": status, "seconds": seconds, "note": note}
@@ -90,8 +94,8 @@ def stage(name, status, seconds, note="", result=None):
 
 
 def merge(*runs):
-    """Runs of one machine and commit as one, later ones first in authority: a stage that was not reached or skipped never
-    hides an earlier result."""
+    """Merges runs of one machine and commit. Later runs take precedence, but a stage that was
+    skipped or not reached never hides an earlier result."""
     whole = {"schema": 1, "machine": {}, "stages": {}}
     for run in runs:
         for key in ("commit", "device"):
@@ -108,7 +112,7 @@ def merge(*runs):
 
 
 def read_run(folder):
-    """A run from the folder run.sh keeps: machine.json and parts/."""
+    """Reads a run from the folder that run.sh keeps: machine.json and parts/."""
     folder = pathlib.Path(folder)
     parts = [json.loads(path.read_text()) for path in sorted((folder / "parts").glob("*.json"))]
     return {"schema": 1, "machine": json.loads((folder / "machine.json").read_text()),

@@ -1,7 +1,8 @@
-"""What a competent PyTorch user writes: fused projections, a preallocated cache, one CUDA graph a stretch of context.
+"""A good PyTorch implementation: fused projections, a preallocated cache, a CUDA graph for each
+stretch of context.
 
-It takes its weights out of the `transformers` model, which is of no use afterwards. On a CPU the same step runs without
-graphs, which is how it is tested.
+It takes its weights out of the transformers model, which cannot be used afterwards. On a CPU the
+same step runs without graphs; that is how it is tested.
 """
 import torch
 from torch.nn import functional as F
@@ -10,7 +11,7 @@ STRETCH = 128  # attention reads the cache up to the next multiple of this
 
 
 class Layer:
-    """Weights of one layer, with projections of one input side by side."""
+    """Weights of a layer; projections with the same input are concatenated."""
 
     def __init__(self, layer):
         attention, mlp = layer.self_attn, layer.mlp
@@ -24,13 +25,15 @@ class Layer:
 
 
 def rotate(x, cos, sin):
-    """RoPE on [..., head_dim] whose halves are the pairs."""
+    """RoPE on [..., head_dim]; component i of the first half is paired with component i of the
+    second."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
 
 class GraphLoop:
-    """Draws `pictures` of one prompt at once; rows 0..pictures-1 are prompted, the others unprompted."""
+    """Draws `pictures` of one prompt at once. Rows 0..pictures-1 are conditional, the others
+    unconditional."""
 
     @torch.no_grad()
     def __init__(self, model, shape, pictures, prompt_length, guidance=5.0, layers=None):
@@ -56,7 +59,8 @@ class GraphLoop:
         self.sample, self.graphs = True, {}
 
     def forward(self, x, at, context):
-        """x [rows, tokens, hidden] at positions `at`, attending to the first `context` places of the cache."""
+        """x [rows, tokens, hidden] at positions `at`; attends to the first `context` positions of
+        the cache."""
         s, (rows, tokens, _) = self.shape, x.shape
         cos, sin = self.cos[at], self.sin[at]
         mask = self.places[None, :context] <= at[:, None]
@@ -75,7 +79,8 @@ class GraphLoop:
         return F.rms_norm(x[:, -1], (s.hidden,), self.norm, s.norm_eps)
 
     def choose(self, hidden):
-        """Guidance and the draw; the race of exponentials is torch.multinomial without its host checks."""
+        """Guidance and sampling. The minimum of exponentials is torch.multinomial without its
+        checks on the host."""
         prompted, unprompted = self.head(hidden).chunk(2)
         guided = unprompted + self.guidance * (prompted - unprompted)
         if self.sample:
@@ -90,7 +95,7 @@ class GraphLoop:
         self.choose(self.forward(torch.cat([x, x]), self.position, context))
 
     def replay(self, context):
-        """A step as a recorded graph, or as it is where there are no graphs."""
+        """Runs a step as a captured graph, or directly where graphs are not available."""
         if self.position.device.type != "cuda":
             return self.step(context)
         if (context, self.sample) not in self.graphs:
@@ -98,12 +103,12 @@ class GraphLoop:
         self.graphs[context, self.sample].replay()
 
     def record(self, context):
-        """The graph of a step; what it leaves behind in the cache is written again when it is replayed."""
+        """Captures the graph of a step. Replays overwrite what the capture left in the cache."""
         state = self.position, self.ids, self.drawn
         kept = [tensor.clone() for tensor in state]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # libraries set themselves up outside the recording
+        with torch.cuda.stream(stream):  # libraries initialise outside of the capture
             self.step(context)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
@@ -118,7 +123,8 @@ class GraphLoop:
 
     @torch.no_grad()
     def draw(self, prompted, unprompted, steps, sample=True):
-        """Codes [pictures, steps] of the prompt's ids [1, length] and those of the unprompted row."""
+        """Codes [pictures, steps] of the prompt's ids [1, length] and of the unconditional row's
+        ids."""
         self.sample = sample
         length = prompted.shape[1]
         x = torch.cat([self.embed[ids].expand(self.pictures, -1, -1) for ids in (prompted, unprompted)])
@@ -130,7 +136,7 @@ class GraphLoop:
 
     @torch.no_grad()
     def warm_up(self, prompted, unprompted):
-        """Prefill and every graph that a whole picture needs, once."""
+        """Runs prefill and every graph that a whole picture needs, once."""
         self.draw(prompted, unprompted, 1)
         for needed in range(prompted.shape[1] + 1, self.length, STRETCH):
             self.position.fill_(prompted.shape[1])

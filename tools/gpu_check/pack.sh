@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes one folder to carry to a bare GPU machine: this tree and the libraries it needs, from Debian's installed packages.
+# Makes a folder to copy to a bare GPU machine: this tree, and the libraries it needs from installed
+# Debian packages.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -40,20 +41,21 @@ for package in "${packages[@]}"; do
   dpkg -L "$package" >/dev/null 2>&1 || refuse 69 "$package is not installed: run tools/install_deps.sh"
 done
 
-# Everything is put together beside the folder and takes its place at the end.
+# The folder is built under a temporary name and renamed at the end.
 mkdir -p "$(dirname "$folder")"
 new=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 chmod 755 "$new"
 
-# Without the samples, which nothing there needs: they are most of the tree.
+# Without samples: they are most of the tree, and nothing there needs them.
 git -C "$root" ls-files -z --cached --others --exclude-standard -- . ':!samples' |
   while IFS= read -r -d '' file; do [[ ! -e $root/$file ]] || printf '%s\0' "$file"; done |
   tar -C "$root" --null --files-from - -cf - | tar -xf - -C "$new"
 
 third=$new/third_party
 mkdir -p "$third/licences"
-# /usr/include with or without the processor's folder, and the CMake files that are not bound to a shared library.
+# /usr/include with or without the architecture's folder, and CMake files that do not refer to a
+# shared library.
 dpkg -L "${packages[@]}" |
   grep -E '^/usr/(include/|share/cmake/|src/googletest/|lib/[^/]+/libz\.a$)' |
   while IFS= read -r path; do [[ ! -f $path ]] || printf '%s\0' "$path"; done |
@@ -62,11 +64,11 @@ dpkg -L "${packages[@]}" |
   tar -xf - -C "$third"
 for package in "${packages[@]}"; do cp "/usr/share/doc/$package/copyright" "$third/licences/$package"; done
 
-# Debian's file for fmt names a shared library; this one takes the headers alone.
+# Debian's CMake file of fmt refers to a shared library; this one uses the headers only.
 fmt=$(sed -n 's/^#define FMT_VERSION \([0-9]*\)$/\1/p' "$third"/include/fmt/*.h)
 mkdir "$third/share/cmake/fmt"
 cat >"$third/share/cmake/fmt/fmt-config.cmake" <<EOF
-# fmt's headers, without its library.
+# fmt, header-only.
 set(fmt_VERSION $((fmt / 10000)).$((fmt / 100 % 100)).$((fmt % 100)))
 if(NOT TARGET fmt::fmt)
   add_library(fmt::fmt INTERFACE IMPORTED)

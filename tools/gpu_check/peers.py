@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Times what people use now, with random weights of a true shape, beside the bandwidth of the same process.
+"""Times other implementations with random weights of a published shape, and the bandwidth of the
+same process.
 
-Peers: `transformers`' own generate, the same with compiled steps, and a plain CUDA-graph loop in PyTorch. Every cell draws
-whole pictures with guidance from one prompt, bf16 weights and cache; pixels are timed apart. The file is written after
-every cell, so that a run cut short keeps what it has.
+Peers: `generate` of transformers, the same with compiled steps, and a plain CUDA graph loop in
+PyTorch. Each cell draws whole pictures with guidance from one prompt, with bf16 weights and cache;
+pixels are timed separately. The file is written after each cell, so an interrupted run keeps its
+results.
 """
 import argparse
 import gc
@@ -15,7 +17,7 @@ import time
 
 from shapes import SHAPES
 
-PEERS = ("eager", "graph", "compile")  # compiling takes longest, so it comes last
+PEERS = ("eager", "graph", "compile")  # compiling takes longest, so it is last
 NAMES = {"eager": "transformers generate", "compile": "transformers, compiled steps", "graph": "PyTorch CUDA-graph loop"}
 DTYPES = ("bf16", "f32")
 
@@ -56,7 +58,7 @@ def parse(arguments):
 
 
 class Machine:
-    """The device's clock and memory."""
+    """Clock and memory of the device."""
 
     def __init__(self, torch, device):
         self.torch, self.device = torch, device
@@ -82,7 +84,7 @@ class Machine:
         return self.torch.cuda.max_memory_allocated() / 1e9 if self.device == "cuda" else None
 
     def bandwidth(self):
-        """Bytes a second of a pure read and of a copy, which counts both ways; the best of ten."""
+        """Bytes per second of a pure read and of a copy (read plus write); the best of ten."""
         count = 2 ** 30 if self.device == "cuda" else 2 ** 22
         source = self.torch.randn(count, device=self.device, dtype=self.torch.float32)
         target = self.torch.empty_like(source)
@@ -93,7 +95,8 @@ class Machine:
 
 
 def timed(machine, options, run, steps):
-    """Medians of whole pictures and of one step; the first code, prefill and all, is timed apart."""
+    """Medians for whole pictures and for one step; prefill with the first code is timed
+    separately."""
     first = statistics.median(machine.seconds(lambda: run(1)) for _ in range(3))
     times, start = [], time.perf_counter()
     while not times or (len(times) < options.repeats and
@@ -105,7 +108,7 @@ def timed(machine, options, run, steps):
 
 
 class Peers:
-    """The three ways to draw, each giving a function of the number of steps, already warm."""
+    """The three ways to draw. Each gives a warm function of the number of steps."""
 
     def __init__(self, machine, options, dtype):
         import transformers_peer
@@ -114,7 +117,7 @@ class Peers:
         self.model = self.build()
         self.prompt = transformers_peer.prompt_ids(self.shape, options.prompt, options.device)
         self.layers = None
-        self.taken_apart = False  # by the loop, which keeps weights in forms of its own
+        self.taken_apart = False  # by the graph loop, which changes the form of the weights
 
     def eager(self, pictures):
         cache = self.peer.make_cache(self.model, self.prompt, self.shape)
@@ -131,7 +134,7 @@ class Peers:
         undo = self.peer.compile_steps(self.model)
         try:
             run, _ = self.eager(pictures)
-            run(8)  # recorded in the first steps after compiling
+            run(8)  # CUDA graphs are captured in the first steps after compiling
         except BaseException:
             undo()
             raise
@@ -173,7 +176,7 @@ def draw_cells(torch, machine, options, peers, report, save, late):
                     del run, undo
             except torch.cuda.OutOfMemoryError:
                 cell["skipped"] = "out of memory"
-            except Exception as error:  # a peer that breaks is a result too, and must not take the others along
+            except Exception as error:  # a failing peer is a result and must not stop the others
                 cell["skipped"] = words_of(error)
             report["cells"][-1] = cell
             print(f"peers: {cell}", file=sys.stderr)
@@ -181,7 +184,7 @@ def draw_cells(torch, machine, options, peers, report, save, late):
 
 
 def decode_cells(torch, machine, options, peers, report, save, late):
-    """The visual tokenizer's way back to pixels, as it comes and with channels last."""
+    """The decoder of the visual tokenizer, with the default layout and with channels last."""
     shape = peers.shape
     for layout, form in (("as built", torch.contiguous_format), ("channels last", torch.channels_last)):
         peers.model.model.vqmodel.to(memory_format=form)

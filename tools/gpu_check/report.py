@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Turns what run.sh measured into one JSON and one Markdown table.
+"""Makes a JSON file and a Markdown table from the measurements of run.sh.
 
 usage: report.py machine ROOT DEVICE            the machine as JSON, on standard output
        report.py stage NAME OUTCOME SECONDS NOTE [FILE]    one stage as JSON, on standard output
        report.py write FOLDER RESULTS           merges the run in FOLDER into RESULTS/<gpu>-<date>.{json,md}
        report.py merge FILE... -o NAME          merges result files into NAME.json and NAME.md
        report.py same MACHINE MACHINE           whether parts of the first belong to the second: exit 0 or 1
-       report.py ran FILE                       fails when no case of a GoogleTest report ran: all were skipped
+       report.py ran FILE                       fails if a GoogleTest report has no test that ran
 """
 import json
 import os
@@ -27,7 +27,8 @@ EAGER = "transformers generate"
 
 
 def bench_of(run, shape, in_turn=False):
-    """What `bifrons bench` said of a shape; in_turn: with no kernel that begins before the one in front of it has ended."""
+    """The report of `bifrons bench` for a shape; in_turn: without programmatic dependent launch
+    (PDL)."""
     for part in run["stages"].values():
         if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] != "vq" \
                 and part["stage"].startswith("in-turn") == in_turn:
@@ -43,14 +44,15 @@ def peers_of(run, shape):
 
 
 def bandwidth(run):
-    """Bytes a second, the best pure read that any process of the run saw: the strictest floor."""
+    """Bytes per second: the best pure read of all processes of the run, which gives the strictest
+    floor."""
     seen = [part["bench"].get("read_gigabytes_per_second", 0) * 1e9 for part in run["stages"].values() if "bench" in part]
     seen += [part[kind]["bandwidth"]["read"] for part in run["stages"].values() for kind in ("peers", "bandwidth") if kind in part]
     return max(seen, default=0)
 
 
 def row(bench, pattern):
-    """The first row of a `bifrons bench` report whose name matches, with the match."""
+    """The first row of a `bifrons bench` report whose name matches, and the match."""
     for line in bench.get("rows", []):
         if match := re.match(pattern, line["name"]):
             return line, match
@@ -62,7 +64,8 @@ def prompt_of(run, shape):
 
 
 def ours(run, shape, pictures, in_turn=False):
-    """Our seconds for `pictures` at once, from prompts to codes, and milliseconds of a step; nothing when they were not drawn."""
+    """Our seconds for `pictures` at once, from prompts to codes, and milliseconds per step; None if
+    they were not drawn."""
     bench = bench_of(run, shape, in_turn)
     whole, _ = row(bench, rf"{pictures} pictures?( at once)?$")
     step, _ = row(bench, rf"drawing step, {pictures} pictures?$")
@@ -73,7 +76,7 @@ def ours(run, shape, pictures, in_turn=False):
 
 
 def left_out(run, shape, pictures):
-    """Why `pictures` at once were not drawn, in a few words, if that was said."""
+    """Why `pictures` at once were not drawn, in a few words, if it was reported."""
     noted = [note for note in bench_of(run, shape).get("skipped", []) if re.match(rf"{pictures} pictures?:", note)]
     return noted[0].partition(": ")[2].partition(":")[0] if noted else ""
 
@@ -88,7 +91,8 @@ def peer_cells(run, shape, pictures):
 
 
 def decode_milliseconds(run):
-    """Ours for the pixels of a picture; they are decoded one picture after another, whatever is drawn at once."""
+    """Our milliseconds for the pixels of a picture. Pictures are always decoded one after
+    another."""
     for part in run["stages"].values():
         line, _ = row(part.get("bench", {}), r"VQ decode \d+x\d+$")
         if line:
@@ -132,7 +136,7 @@ def cell_of(seconds, step, least, mine=None):
 
 
 def drawing(run, shape):
-    """One table of a shape: all pictures at once, whoever draws them."""
+    """The table of a shape: drawing by us and by the peers, for all numbers of pictures at once."""
     if not bench_of(run, shape) and not peers_of(run, shape):
         return []
     floors = {n: floor(run, shape, n) for n in PICTURES}
@@ -175,7 +179,7 @@ def decoding(run):
 
 
 def targets(run):
-    """What was wanted and what was measured: (what, wanted, measured, whether it holds)."""
+    """Targets and measurements: (name, target, measured, whether it was reached)."""
     found = []
 
     def ratio(shape, pictures):
@@ -183,7 +187,8 @@ def targets(run):
         return mine["seconds"] / least if mine and least else None
 
     for shape, most in (("janus-pro-1b", 1.35), ("janus-pro-7b", 1.12)):
-        # Nothing is faster than the floor: below it something was counted wrongly, and then nothing holds.
+        # Nothing is faster than the floor. A ratio below 1 means an error in the count, and the
+        # target is not reached.
         if value := ratio(shape, 1):
             found.append((f"{shape}, one picture", f"at most {most} x floor", f"{value:.2f} x", 1 <= value <= most))
         if value := ratio(shape, 64):
@@ -229,7 +234,7 @@ def markdown(run):
 
 
 def save(run, stem):
-    """Both files, each whole or not at all."""
+    """Writes both files, each of them atomically."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     for path, text in ((f"{stem}.json", json.dumps(run, indent=1) + "\n"), (f"{stem}.md", markdown(run))):
         part = pathlib.Path(f"{path}.part")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds, checks and measures Bifrons on a machine with a GPU, a CUDA toolkit, CMake, ninja and Python, and nothing else.
+# Builds, tests and measures Bifrons on a machine with only a GPU, a CUDA toolkit, CMake, ninja and
+# Python.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -37,11 +38,11 @@ stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth 
   in-turn-1b in-turn-7b peers-1b peers-7b)
 declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
   [bench]="bandwidth bench-1b bench-7b vq" [early]="early-laws in-turn-1b in-turn-7b" [peers]="peers-1b peers-7b")
-# Longest seconds of a stage.
+# Time limit of each stage in seconds.
 declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
   [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [early-laws]=200 [in-turn-1b]=60 [in-turn-7b]=180 [peers-1b]=450 [peers-7b]=560)
 
-expand() {  # stage and group names with commas -> one name a line
+expand() {  # stage and group names, separated by commas -> one name per line
   local name
   for name in ${1//,/ }; do
     if [[ -n ${groups[$name]:-} ]]; then
@@ -80,7 +81,7 @@ left_out=$([[ -z $skip ]] || expand "$skip")
 
 wanted() { grep -qxF -- "$1" <<<"$chosen" && ! grep -qxF -- "$1" <<<"$left_out"; }
 
-# ---- what the machine has ----
+# ---- requirements ----
 
 need() { command -v "$1" >/dev/null || refuse 69 "$1 is not installed: $2"; }
 need python3 "it writes the results and runs the peers"
@@ -99,11 +100,11 @@ mkdir -p "$work/parts" "$work/logs"
 work=$(cd "$work" && pwd)
 python3 "$here/report.py" machine "$root" "$device" >"$work/machine.json.part"
 if ! python3 "$here/report.py" same "$work/machine.json" "$work/machine.json.part"; then
-  rm -f "$work"/parts/*.json  # parts of another commit or device say nothing about this one
+  rm -f "$work"/parts/*.json  # parts of another commit or device are not valid here
 fi
 mv "$work/machine.json.part" "$work/machine.json"
 
-# ---- the stages, each in a process of its own under its limit ----
+# ---- stages, each in a process of its own with a time limit ----
 
 export DEVICE=$device PRESET=$preset WORK=$work BUILD=${build:-$work/$preset} JOBS=${jobs:-$(nproc)}
 failures=0

@@ -1,4 +1,5 @@
-"""Sizes of the models that are timed, and the floor: the bytes no engine can avoid over a bandwidth."""
+"""Sizes of the timed models, and the floor: the least bytes that any engine must read, divided by a
+bandwidth."""
 from dataclasses import dataclass
 
 BF16 = 2
@@ -6,7 +7,8 @@ BF16 = 2
 
 @dataclass(frozen=True)
 class Shape:
-    """What drawing needs of a model; the published ones have plain multi-head attention and heads of 128."""
+    """Sizes of a model that drawing depends on. Published models have plain multi-head attention
+    and heads of 128."""
     name: str
     hidden: int
     intermediate: int
@@ -35,24 +37,26 @@ class Shape:
         return self.grid * 2 ** (len(self.multipliers) - 1)
 
     def step_weight_bytes(self):
-        """Read once a step whatever the batch: layers and image head. The input embedding folds into a table of which a
-        step reads a row, so it counts nothing."""
+        """Bytes of weights that each step reads, whatever the batch: layers and image head. The
+        input embedding becomes a table of which a step reads one row, so it is not counted."""
         d = self.hidden
         layer = 4 * d * d + 3 * d * self.intermediate + 2 * d
         head = d * d + d + self.codebook * d + self.codebook
         return BF16 * (self.layers * layer + d + head)
 
     def cache_bytes(self):
-        """Keys and values of one token of one row, bf16."""
+        """Bytes of keys and values of one token of one row, bf16."""
         return BF16 * 2 * self.layers * self.hidden
 
     def batch_bytes(self, pictures, prompt):
-        """Drawing `pictures` at once: weights every step, and the cache of two rows a picture as it grows."""
+        """Bytes read to draw `pictures` at once: the weights in every step, and the growing cache
+        of two rows per picture."""
         contexts = sum(prompt + i for i in range(self.steps))
         return self.steps * self.step_weight_bytes() + 2 * pictures * contexts * self.cache_bytes()
 
     def floor_seconds(self, pictures, prompt, bandwidth):
-        """Least seconds to draw `pictures` at once, `bandwidth` in bytes a second; pixels not counted."""
+        """Least seconds to draw `pictures` at once. `bandwidth` is in bytes per second. Pixels are
+        not counted."""
         return self.batch_bytes(pictures, prompt) / bandwidth
 
 

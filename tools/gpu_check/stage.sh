@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# One stage of run.sh, which sets DEVICE, PRESET, WORK, BUILD, JOBS, LIMIT and RESULT. Exit 77 means: skipped, says the last
-# line. The program's own 69 (cuDNN cannot be used, no code for this GPU) is a failure, except where a benchmark's shape does not
-# fit on the card.
+# Runs one stage of run.sh, which sets DEVICE, PRESET, WORK, BUILD, JOBS, LIMIT and RESULT. Exit
+# code 77 means skipped, with the reason in the last line. Exit code 69 of the program (cuDNN cannot
+# be used, no code for this GPU) is a failure, except if a benchmark's shape does not fit on the
+# GPU.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,12 +20,12 @@ build() {  # build [-DX=Y]...
     touch "$prefix/built"
   fi
   prefixes="$prefix;$root/third_party"
-  # PyTorch's wheels bring cuDNN as a Python package.
+  # The wheels of PyTorch contain cuDNN as a Python package.
   cudnn=$(python3 -c 'import nvidia.cudnn as c; print(list(c.__path__)[0])' 2>/dev/null || true)
   card=$([[ $DEVICE == cpu ]] || nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
-  # A toolkit older than the card has no code for it, but code that the driver translates.
+  # A toolkit older than the GPU has no native code for it, only PTX that the driver compiles.
   [[ -z $card ]] || nvcc --list-gpu-code | grep -qx "sm_$card" || card=
-  [[ $card != 90 ]] || card=90a  # with the instructions that only this one has
+  [[ $card != 90 ]] || card=90a  # with the instructions that only this GPU has
   cd "$root"
   cmake --preset "$PRESET" -B "$BUILD" -DCMAKE_PREFIX_PATH="$prefixes${cudnn:+;$cudnn}" \
     ${card:+"-DCMAKE_CUDA_ARCHITECTURES=$card-real"} "$@"
@@ -33,16 +34,17 @@ build() {  # build [-DX=Y]...
   cmake --build "$BUILD" --parallel "$JOBS" --target bifrons "${tests[@]}"
 }
 
-gtest() {  # gtest PROGRAM FILTER: those cases of the tests that hold of every backend; none at all is a failure
+# gtest PROGRAM FILTER: runs the matching tests that hold for every backend; fails if none ran
+gtest() {
   local program=tests/cuda/test_cuda
   [[ $DEVICE == cuda ]] || program=$1
   "$BUILD/$program" --gtest_brief=1 --gtest_filter="$2" --gtest_output="json:$RESULT"
   python3 "$here/report.py" ran "$RESULT"
 }
 
-sanitize() {  # sanitize TOOL: pictures of two small models, drawn and decoded under it
+sanitize() {  # sanitize TOOL: draws and decodes pictures of two small models with this tool
   command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; exit 77; }
-  # Our kernels alone: what cuDNN does inside, and what it tries and is refused, is not ours to mend.
+  # Only our kernels are checked, not those of cuDNN. cuDNN also makes API calls that may fail.
   local options=(--tool "$1" --error-exitcode 99 --kernel-regex kns=bifrons)
   [[ $1 != memcheck ]] || options+=(--report-api-errors no)
   for model in toy-hf grouped-query; do
@@ -51,24 +53,25 @@ sanitize() {  # sanitize TOOL: pictures of two small models, drawn and decoded u
   done
 }
 
-bench() {  # bench SHAPE ARGUMENTS...: within its limit, so that its rows are written; on the CPU a small model stands for the shape
+# bench SHAPE ARGUMENTS...: stops in time to write its rows; on a CPU it uses a small model
+bench() {
   local place=(--device "$DEVICE" --shape "$1" --seconds $((LIMIT * 4 / 5)))
   [[ $DEVICE == cuda ]] || place=(-m "$root/tests/golden/models/toy-hf" --repeats 3 --whole)
   local code=0 log=$WORK/bench.log
   "$BUILD/bifrons" bench "${place[@]}" --json "${@:2}" >"$RESULT" 2>"$log" || code=$?
   cat "$log" >&2
-  # A card on which a shape does not fit has nothing to measure, nor has one that is slow to be set up.
+  # Skipped: the shape does not fit on the GPU, or loading took all of the time.
   [[ $code -ne 69 ]] || ! grep -qE 'not enough memory on the GPU: [0-9]+ more bytes|no time left' "$log" || exit 77
   return "$code"
 }
 
-peers() {  # peers SHAPE: likewise
+peers() {  # peers SHAPE: the same for peers.py
   local place=(--shape "$1" --seconds $((LIMIT * 4 / 5)))
   [[ $DEVICE == cuda ]] || place=(--shape tiny --device cpu --repeats 1 --pictures 1 --prompt 9)
   peers_py "${place[@]}"
 }
 
-peers_py() {  # without PyTorch or transformers there are no peers
+peers_py() {  # skipped without PyTorch or transformers
   local code=0
   python3 -u "$here/peers.py" "$@" -o "$RESULT" || code=$?
   [[ $code -ne 69 ]] || exit 77

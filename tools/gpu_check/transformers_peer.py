@@ -1,4 +1,5 @@
-"""`transformers`' Janus with random weights of a true shape, drawn by its own generate, plain or compiled."""
+"""Janus of transformers with random weights of a published shape, drawn by its own `generate`,
+plain or compiled."""
 import logging
 
 import torch
@@ -11,7 +12,8 @@ logging.getLogger("transformers").setLevel(logging.ERROR)
 
 
 def special_ids(shape):
-    """Ids far from the text of the prompt; the published ones lie at the end of the vocabulary, too."""
+    """Ids that the text of the prompt does not use; the published ones are at the end of the
+    vocabulary too."""
     names = ("bos", "eos", "pad", "boi", "image")
     return {name: shape.vocabulary - len(names) + i for i, name in enumerate(names)}
 
@@ -25,7 +27,7 @@ def config(shape):
             head_dim=shape.head_dim, max_position_embeddings=16384, rms_norm_eps=shape.norm_eps,
             rope_parameters={"rope_theta": shape.rope_theta, "rope_type": "default"}, bos_token_id=ids["bos"],
             eos_token_id=ids["eos"], pad_token_id=ids["pad"], tie_word_embeddings=False),
-        # Drawing never looks at the vision tower: one narrow layer stands for it.
+        # Drawing does not use the vision tower, so it has a single narrow layer.
         vision_config=JanusVisionConfig(
             hidden_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=shape.image_size,
             patch_size=shape.image_size // shape.grid, projection_dim=shape.hidden, num_image_tokens=shape.steps),
@@ -37,7 +39,8 @@ def config(shape):
 
 
 def build(shape, device, dtype, seed=1):
-    """The model on `device`, weights N(0, 0.02) and norms one: never zeros, which run faster than real data."""
+    """The model on `device`: weights N(0, 0.02), norms one. Weights are not zero, because zeros run
+    faster than real data."""
     with torch.device("meta"):
         model = JanusForConditionalGeneration(config(shape))
     model = model.to(dtype).to_empty(device=device).eval()
@@ -48,7 +51,7 @@ def build(shape, device, dtype, seed=1):
                 weight.fill_(0.0 if name.endswith("bias") else 1.0)
             else:
                 weight.normal_(0, 0.02)
-    rotary = model.model.language_model.rotary_emb  # its buffers are not weights: to_empty left them undefined
+    rotary = model.model.language_model.rotary_emb  # to_empty left its buffers undefined
     powers = torch.arange(0, shape.head_dim, 2, device=device).float() / shape.head_dim
     rotary.inv_freq = rotary.original_inv_freq = shape.rope_theta ** -powers
     generation, ids = model.generation_config, special_ids(shape)
@@ -60,14 +63,15 @@ def build(shape, device, dtype, seed=1):
 
 
 def prompt_ids(shape, length, device):
-    """One prompt of `length` tokens, [1, length]: beginning of sentence, text, beginning of image."""
+    """A prompt of `length` tokens, [1, length]: BOS, text, begin of image."""
     ids = special_ids(shape)
     text = [7 * i % ids["bos"] for i in range(1, length - 1)]
     return torch.tensor([[ids["bos"], *text, ids["boi"]]], device=device)
 
 
 def compile_steps(model):
-    """Compiles the language model for steps of one token; the prefill stays eager, as the library's own does."""
+    """Compiles the language model for steps of one token. Prefill stays eager, as in
+    transformers."""
     eager = model.model.language_model.forward
     compiled = torch.compile(eager, mode="reduce-overhead", fullgraph=True)
 
@@ -85,16 +89,18 @@ def compile_steps(model):
 
 
 def make_cache(model, prompt, shape):
-    """A static cache for a whole picture, made once and reused: compiled steps are bound to its addresses."""
+    """A static cache for a whole picture. It is made once and reused, because compiled steps are
+    bound to its addresses."""
     return StaticCache(config=model.config.text_config, max_cache_len=prompt.shape[1] + shape.steps)
 
 
 @torch.no_grad()
 def draw(model, prompt, pictures, steps, cache, sample=True):
-    """`steps` codes of `pictures` pictures of one prompt, [pictures, steps], by the library's own generate. A short run uses
-    the whole cache, so it warms up exactly what a long one needs."""
+    """`steps` codes of `pictures` pictures of one prompt, [pictures, steps], with `generate` of
+    transformers. A short run uses the whole cache, so it warms up what a long run needs."""
     cache.reset()
-    # generate makes a cache itself and not in every release takes one: 5.17.0 fails at making it, 5.24.0 calls it otherwise.
+    # `generate` makes a cache itself, and not every release accepts one: 5.17.0 fails when making
+    # it, 5.24.0 calls the function differently.
     model._prepare_static_cache = lambda *_, **__: cache
     prompts = prompt.repeat(pictures, 1)
     vision = model.model.vision_model.config
