@@ -1,4 +1,4 @@
-"""The same models as `transformers` builds them: renaming, construction, drawing and decoding."""
+"""The same models in transformers: renaming, construction, drawing and decoding."""
 import logging
 import re
 
@@ -48,7 +48,8 @@ def rename(original):
 
 
 def from_original(weights):
-    """A state dictionary with original names, in Hugging Face names: merged qkv split, unused tensors dropped."""
+    """A state dict with original names to Hugging Face names: merged qkv is split, unused tensors
+    are dropped."""
     renamed = {}
     for name, tensor in weights.items():
         if ".attn_pool." in name or name.endswith(".codebook_used"):
@@ -64,7 +65,8 @@ def from_original(weights):
 
 
 def config(shape, vision, special):
-    """`shape` is original_form.Shape, `vision` the sizes of the vision tower, `special` the ids of special tokens."""
+    """`shape` is an original_form.Shape, `vision` has the sizes of the vision tower, `special` the
+    ids of special tokens."""
     assert shape.encoder_multipliers == shape.decoder_multipliers
     result = JanusConfig(
         text_config=LlamaConfig(
@@ -88,16 +90,17 @@ def config(shape, vision, special):
 
 
 def build(shape, vision, special, weights, dtype):
-    """The model with the given original-form weights; the load is strict, so the names must match exactly."""
+    """The model with the given weights in the original form. Loading is strict, so all names must
+    match."""
     model = JanusForConditionalGeneration(config(shape, vision, special)).eval()
     if shape.image_token_embed != shape.hidden:
-        # The configuration cannot say this: it has one width for the head and the aligner.
+        # The configuration cannot express this: it has one width for the head and the aligner.
         model.model.generation_head.proj_out = nn.Linear(shape.hidden, shape.image_token_embed)
         model.model.generation_head.vision_head = nn.Linear(shape.image_token_embed, shape.codebook)
     frequencies = model.model.language_model.rotary_emb.inv_freq.clone()
     model.load_state_dict(from_original(weights), strict=True)
     model = model.to(dtype)
-    set_frequencies(model, frequencies)  # the cast must not reach them: from_pretrained keeps them in float32
+    set_frequencies(model, frequencies)  # after the cast: from_pretrained keeps float32
     generation = model.generation_config
     generation.bos_token_id, generation.eos_token_id = special["bos"], special["eos"]
     generation.pad_token_id = special["pad"]
@@ -118,7 +121,7 @@ def round_frequencies(model):
 
 @torch.no_grad()
 def generate(model, prompted):
-    """The codes drawn by the library's own greedy image mode, weight 5."""
+    """Codes of the greedy image mode of transformers, guidance scale 5."""
     ids = torch.tensor([prompted])
     codes = model.generate(ids, attention_mask=torch.ones_like(ids), generation_mode="image", do_sample=False)
     return codes[0]
@@ -126,7 +129,7 @@ def generate(model, prompted):
 
 @torch.no_grad()
 def follow(model, prompted, unprompted, codes):
-    """Logits of the image head [len(codes), 2, codebook], feeding the given codes."""
+    """Logits of the image head [len(codes), 2, codebook] when it is given the codes."""
     cache, logits = None, []
     x = model.get_input_embeddings()(torch.tensor([prompted, unprompted]))
     for code in codes:

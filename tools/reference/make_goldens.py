@@ -1,6 +1,8 @@
-"""Writes the toy models and what the reference implementations make of them.
+"""Writes the toy models and the results of the reference implementations for them.
 
-Every expected value comes from two implementations that must agree: original_form.py and `transformers`."""
+All expected values come from two implementations that must agree: original_form.py and
+transformers.
+"""
 import argparse
 import pathlib
 
@@ -14,9 +16,9 @@ from original_form import to_pixels
 from toy_tokenizer import ToyTokenizer
 
 WEIGHT = 5.0
-AGREEMENT = 1e-5  # between the two implementations in float32, relative to the largest value
+AGREEMENT = 1e-5  # of the two implementations in float32, relative to the largest value
 SMALLEST_GAP = 0.1  # between the best and the second guided logit of a greedy step
-GUIDED_STEPS = 4  # further ones follow from the logits
+GUIDED_STEPS = 4  # later ones can be computed from the logits
 IMAGES = 2
 
 
@@ -36,7 +38,7 @@ def agree(what, a, b, report):
 
 
 def draw(toy, weights, tokenizer, tensors, cases, report):
-    """Greedy drawing of every prompt, and the logits along the way."""
+    """Greedy drawing of all prompts, with the logits of each step."""
     ours = toy_models.original_form(toy, weights, torch.float32)
     theirs = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.float32)
     for i, prompt in enumerate(toy_models.PROMPTS):
@@ -69,7 +71,7 @@ def draw(toy, weights, tokenizer, tensors, cases, report):
 
 
 def draw_bf16(toy, weights, tokenizer, tensors, cases, report):
-    """The same steps with every operation rounded to bf16, fed the float32 codes."""
+    """The same steps with each operation rounded to bf16, given the float32 codes."""
     ours = toy_models.original_form(toy, weights, torch.bfloat16)
     theirs = hf.build(toy.shape, toy_models.vision_sizes(toy), tokenizer.special, weights, torch.bfloat16)
     for i, case in enumerate(cases):
@@ -85,7 +87,7 @@ def draw_bf16(toy, weights, tokenizer, tensors, cases, report):
 
 @torch.no_grad()
 def pixels(toy, weights, tokenizer, tensors, cases, report):
-    """Codes to pictures: the greedy codes of every prompt, then random ones."""
+    """Decodes codes to pixels: first the greedy codes of all prompts, then random codes."""
     generator = torch.Generator().manual_seed(1000 + toy.seed)
     shape = toy.shape
     codes = torch.cat([torch.tensor([case["codes"] for case in cases]),  # so that a drawn picture can be compared
@@ -109,7 +111,8 @@ def pixels(toy, weights, tokenizer, tensors, cases, report):
 
 @torch.no_grad()
 def encode(toy, weights, tokenizer, tensors, report):
-    """Pictures to codes by the original rule: latents and codebook rows both normalised."""
+    """Encodes pictures to codes with the original rule: latents and rows of the codebook are
+    normalised."""
     if toy.absent:
         return
     generator = torch.Generator().manual_seed(2000 + toy.seed)
@@ -139,7 +142,7 @@ def encode(toy, weights, tokenizer, tensors, report):
 
 
 def stored(tensor):
-    """Integers as int32, bytes as bytes, the rest as float32."""
+    """Integers as int32, bytes as bytes, everything else as float32."""
     if tensor.dtype == torch.int64:
         return tensor.to(torch.int32).contiguous()
     return tensor.contiguous() if tensor.dtype == torch.uint8 else tensor.float().contiguous()

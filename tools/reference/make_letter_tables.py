@@ -1,4 +1,4 @@
-"""Writes src/io/letter_tables.h: what a file name keeps of a prompt in any script.
+"""Writes src/io/letter_tables.h: letters of all scripts, for file names made from prompts.
 
 usage: make_letter_tables.py > src/io/letter_tables.h
 """
@@ -6,7 +6,7 @@ import unicodedata
 
 from code_tables import print_table, runs_of
 
-# Marks and letters that show nothing by themselves (Default_Ignorable_Code_Point).
+# Marks and letters that are invisible by themselves (Default_Ignorable_Code_Point).
 INVISIBLE = [(0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
              (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
              (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)]
@@ -18,7 +18,7 @@ def ranges_of(wanted):
 
 
 def mapped(change):
-    """Runs of letters with the same distance to what they become, one or two code points apart."""
+    """Runs of code points, one or two apart, that map to code points at the same distance."""
     found = []
     for code in range(0x110000):
         if 0xD800 <= code < 0xE000:

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/tensor_names.tsv: every tensor of Janus-Pro-7B, its name in the original form
-and in the form of transformers.
+"""Writes tests/golden/tensor_names.tsv: all tensors of Janus-Pro-7B, with their names in the
+original form and in transformers.
 
 usage: make_name_goldens.py LIST.json OUT.tsv
 
-LIST.json: {"map": {original name: name}, "hf": {name: shape}}, the names that the published files of
-both forms list and the mapping of transformers' conversion script. Names that the conversion splits
-or drops have no partner and are left out. The 1B model has the same names, but for layers 24 to 29.
+LIST.json: {"map": {original name: name}, "hf": {name: shape}}. It has the names in the published
+files of both forms, and the mapping of transformers' conversion script. Names that the conversion
+splits or drops have no counterpart and are left out. The 1B model has the same names without layers
+24 to 29.
 """
 import json
 import sys

@@ -1,11 +1,13 @@
-"""Writes tests/golden/squared.json and fitted.json: what Pillow makes of generated pictures on their way to the vision
-tower and to the encoder of the visual tokenizer.
+"""Writes tests/golden/squared.json and fitted.json: Pillow's results for generated pictures, as
+inputs of the vision tower and of the VQ encoder.
 
 usage: make_resize_goldens.py DIRECTORY
 
-The pictures are a formula, so that a test can make them again; of the results stand there a checksum and a few bytes.
-Needs Pillow before 12.2, as the models were made with: from then on pictures that lose much more height than width are resized
-down before across, which gives other bytes."""
+The pictures are computed by a formula, so that a test can make them too. Of each result, a checksum
+and a few bytes are stored. Needs Pillow before 12.2, with which the models were made. Later
+versions resize pictures that lose much more height than width vertically first, which gives other
+bytes.
+"""
 import json
 import pathlib
 import sys
@@ -14,13 +16,14 @@ import numpy
 import PIL
 from PIL import Image
 
-# width, height, size of the square. Larger, smaller, equal; thin ones meet the shortest side of 14.
+# width, height, size of the square. Larger, smaller, equal; thin pictures reach the shortest side
+# of 14.
 CASES = [(37, 23, 32), (23, 37, 32), (384, 384, 384), (640, 480, 384), (480, 641, 384), (1000, 3, 96), (2, 300, 96),
          (17, 17, 96), (5, 9, 128), (1, 1, 48), (383, 385, 384), (1279, 719, 128), (129, 128, 128), (97, 96, 96),
          (200, 40, 96), (170, 30, 128), (40, 1, 96), (30, 210, 96), (3, 1200, 384)]
 
-# The same for the encoder: its sizes are those that models draw. Few, many and extreme times as long as short, both ways,
-# with odd and even rests on both sides of the middle.
+# The same for the encoder; its sizes are those that models draw. Slightly, much and extremely wider
+# than high, and the reverse, with odd and even remainders on both sides of the middle.
 FITTED = [(384, 384, 384), (640, 480, 384), (480, 641, 384), (97, 96, 96), (400, 100, 96), (401, 100, 96), (100, 403, 96),
           (500, 100, 128), (100, 500, 128), (501, 100, 96), (17 * 31, 3 * 31, 128), (3 * 31, 17 * 31, 128), (40, 1, 96), (1, 40, 96),
           (1201, 30, 96), (30, 1201, 96), (70, 10, 64), (10, 70, 64), (1, 7, 48), (7, 1, 48), (2047, 3, 128), (3, 2047, 128),
@@ -28,7 +31,7 @@ FITTED = [(384, 384, 384), (640, 480, 384), (480, 641, 384), (97, 96, 96), (400,
 
 
 def picture(width, height):
-    """Smooth slopes, hard edges and noise; every byte is a function of its place."""
+    """Smooth gradients, hard edges and noise; each byte is a function of its position."""
     y, x, c = numpy.meshgrid(numpy.arange(height), numpy.arange(width), numpy.arange(3), indexing="ij")
     noise = (x * 1103515245 + y * 12345 + c * 2654435761 + x * y * 69069) % (1 << 32) >> 24
     slope = (x * 255 // max(width - 1, 1) + y * 3 + c * 40) % 256
@@ -38,7 +41,8 @@ def picture(width, height):
 
 
 def squared(image, size):
-    """The original's steps: long side to `size`, bicubic, pasted in the middle of a grey square."""
+    """Steps of the original: long side to `size`, bicubic, pasted in the middle of a grey
+    square."""
     longest = max(image.size)
     width = max(int(image.width / longest * size), 14)
     height = max(int(image.height / longest * size), 14)
@@ -49,7 +53,8 @@ def squared(image, size):
 
 
 def fitted(image, size):
-    """A drawn picture's training target: the short side to `size`, bicubic, and the middle of the long side."""
+    """The training target for drawing: short side to `size`, bicubic, and the middle of the long
+    side."""
     shortest = min(image.size)
     whole = image.resize((image.width * size // shortest, image.height * size // shortest), Image.Resampling.BICUBIC)
     left, top = (whole.width - size) // 2, (whole.height - size) // 2

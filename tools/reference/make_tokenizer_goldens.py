@@ -1,10 +1,11 @@
-"""Writes what the `tokenizers` library gives for texts the C++ tests rebuild: ids, prompts, hashes.
+"""Writes the results of the `tokenizers` library for texts that the C++ tests build as well: ids,
+prompts, hashes.
 
 usage: make_tokenizer_goldens.py OUT_DIR [PUBLISHED_DIR]
 
-Trains OUT_DIR/small/tokenizer.json first: byte-level BPE in the published layout, with the letters
-that Janus-Pro-7B adds as tokens. Writes OUT_DIR/small.json; with PUBLISHED_DIR, which holds A/
-(Janus-Pro-7B's ids) and B/ (Janus-Pro-1B's), also OUT_DIR/A.json and OUT_DIR/B.json.
+First trains OUT_DIR/small/tokenizer.json: byte-level BPE in the published layout, with the letters
+that Janus-Pro-7B adds as tokens. Writes OUT_DIR/small.json. With PUBLISHED_DIR, which has A/ (ids
+of Janus-Pro-7B) and B/ (ids of Janus-Pro-1B), also writes OUT_DIR/A.json and OUT_DIR/B.json.
 """
 import json
 import pathlib
@@ -16,7 +17,7 @@ BOS, EOS, PAD, BEGIN = '<｜begin▁of▁sentence｜>', '<｜end▁of▁sentence
 SPECIAL = [PAD, BEGIN, '<image_0>', '<image_1>', '<image_10>', '<end_of_image>', '<image_placeholder>',
            '<patch_placeholder>', '<|ref|>', '<|/ref|>', '<|det|>', '<|/det|>', '<|grounding|>',
            '<|User|>', '<|Assistant|>']
-BYTE_LETTERS = 'øöúÿõ÷ûýÀùÁþü'  # stand for bytes that valid UTF-8 has none of
+BYTE_LETTERS = 'øöúÿõ÷ûýÀùÁþü'  # stand for bytes that valid UTF-8 never contains
 LAYOUT = pathlib.Path(__file__).resolve().parents[2] / 'src/tokenizer/unicode_tables.h'
 
 LESSON = """A red balloon over a quiet harbour at dawn, painted with watercolours and a little ink.
@@ -30,7 +31,7 @@ Une forêt d'automne près du château, où le garçon rêve d'été. Straße, n
 for (int i = 0; i < 10; ++i) { sum += table[i] * 2.5; }    // a comment with    spaces\t\ttabs
 """
 
-# Texts a person can read; each is encoded with special tokens matched and as text.
+# Readable texts; each is encoded with special tokens matched and as text.
 CASES = [
     '', ' ', '  ', '\n', '\n\n', '\r\n', '\t', ' \n ', 'a', 'Hello, how are you?', 'a 1', '12345', 'a  b',
     'a   b   ', '你好 world', 'Führer', 'ÿ÷ø', 'x \n', 'x\n ', '3.14 ½ Ⅷ ௰ १२३ ①②③ 𝟘𝟙', 'don\'t it\'s WE\'LL',
@@ -52,7 +53,7 @@ PLANE_BLOCK = 1024
 
 
 def letters():
-    """The second split's bracket, from the table the C++ code compares with."""
+    """The character class of the second split, from the table that the C++ code uses."""
     body = LAYOUT.read_text().split('kLetters[] = {')[1].split('};')[0]
     rows = [[chr(int(code, 16)) for code in row.strip(' {}').split(', ')] for row in body.replace('\n', ' ').split('},') if row.strip()]
     return ''.join(a if a == b else f'{a}-{b}' for a, b in rows)
@@ -91,7 +92,7 @@ def train_small(folder):
 
 
 class Random:
-    """The same numbers as in the C++ test: a 64-bit linear congruential generator, upper half."""
+    """The same numbers as in the C++ test: upper half of a 64-bit linear congruential generator."""
 
     def __init__(self, seed):
         self.state = seed

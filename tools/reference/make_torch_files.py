@@ -1,9 +1,10 @@
-"""Writes the files of tests/golden/torch with the real torch.save, and what they must be read as.
+"""Writes the files of tests/golden/torch with the real torch.save, and the expected result of
+reading them.
 
 Usage: python tools/reference/make_torch_files.py tests/golden/torch
 
-Element i of every tensor, in the order of its shape, is (i % 200) - 100 times 0.25: exact in f32,
-bf16 and f16, so that the test needs no table of values.
+Element i of each tensor, in the order of its shape, is ((i % 200) - 100) * 0.25. That is exact in
+f32, bf16 and f16, so the test needs no table of values.
 """
 
 import collections
@@ -21,7 +22,7 @@ def ramp(*shape, dtype=torch.float32):
 
 
 def mixed_state():
-    """One tensor of everything a checkpoint may hold."""
+    """One tensor of each kind that a checkpoint may have."""
     state = collections.OrderedDict()
     state["plain.bf16"] = ramp(5, 7, dtype=torch.bfloat16)
     state["plain.f16"] = ramp(3, 4, dtype=torch.float16)
@@ -65,7 +66,7 @@ def main():
     table = describe(state, dict.fromkeys(state, "pytorch_model.bin"))
     (single / "expected.json").write_text(json.dumps(table, indent=1) + "\n")
 
-    # Sharded checkpoints are plain dicts; 100 tensors need more than the 256 short memo numbers.
+    # Sharded checkpoints are plain dicts. 100 tensors need more than the 256 short memo indices.
     many = {f"layer.{i}.weight": ramp(2, 2, dtype=torch.bfloat16) for i in range(100)}
     many["norm.weight"] = ramp(8)
     shards = {name: 1 + (i >= 90) for i, name in enumerate(many)}

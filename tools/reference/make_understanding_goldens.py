@@ -1,7 +1,9 @@
-"""Writes what the reference implementations see in pictures and say about them: expected/understanding.safetensors
-beside every toy model that make_goldens.py wrote.
+"""Writes the results of the reference implementations for questions about pictures:
+expected/understanding.safetensors for every toy model of make_goldens.py.
 
-Every expected value comes from two implementations that must agree: understanding_form.py and `transformers`."""
+All expected values come from two implementations that must agree: understanding_form.py and
+transformers.
+"""
 import argparse
 import pathlib
 
@@ -20,7 +22,7 @@ SYSTEM = ("You are a helpful language and vision assistant. You are able to unde
 STEPS = 10
 SMALLEST_GAP = 1e-3  # between the best and the second logit of a greedy step
 
-# What is said, picture by number; a reply closes a turn. Special tokens in words are text.
+# The conversations; pictures by number. A reply ends a turn. Special tokens in words are text.
 CONVERSATIONS = [
     {"system": SYSTEM, "turns": [{"pictures": [0], "words": "What do you see here?"}]},
     {"system": "", "turns": [{"pictures": [0, 1], "words": "  the same thing?\n", "reply": "a red hat, "},
@@ -30,7 +32,7 @@ CONVERSATIONS = [
 
 
 def text_of(conversation):
-    """The text as the original's conversation template writes it, with one placeholder for each picture."""
+    """The text of the original conversation template, with one placeholder per picture."""
     text = conversation["system"] + "\n\n" if conversation["system"] else ""
     for turn in conversation["turns"]:
         words = ("<image_placeholder>\n" * len(turn["pictures"]) + turn["words"].strip()).strip()
@@ -42,8 +44,9 @@ def text_of(conversation):
 
 
 def ids_of(conversation, tokenizer, tokens):
-    """Ids with every placeholder expanded, and where the pictures' rows begin. Special tokens in words are broken up for
-    the tokenizer by a character that is taken out again: their bytes are encoded as text."""
+    """Ids with all placeholders expanded, and the positions of the pictures' rows. Special tokens
+    in words are split for the tokenizer by a character that is removed again, so their bytes are
+    encoded as text."""
     guarded = [dict(turn) for turn in conversation["turns"]]
     pieces, current = [], ""
     mark = "\x00"
@@ -52,7 +55,7 @@ def ids_of(conversation, tokenizer, tokens):
     text = text_of(conversation | {"turns": guarded})
     ids = [tokenizer.id["<｜begin▁of▁sentence｜>"]]
     specials = sorted(tokenizer.id, key=len, reverse=True)
-    while text:  # cut at special tokens, encode what lies between without matching any
+    while text:  # split at special tokens; encode the text between without matching any
         special = next((s for s in specials if text.startswith(s)), None)
         if special is None:
             current, text = current + text[0], text[1:]
@@ -85,7 +88,8 @@ def look(model, pixels):
 
 @torch.no_grad()
 def follow(model, ids, places, rows, tokens):
-    """Logits [len(tokens), vocabulary] of the library's text mode, feeding the given tokens."""
+    """Logits [len(tokens), vocabulary] of the text mode of transformers when it is given the
+    tokens."""
     x = model.get_input_embeddings()(torch.tensor([ids]))
     for place, row in zip(places, rows):
         x[0, place:place + len(row)] = row
@@ -100,7 +104,7 @@ def follow(model, ids, places, rows, tokens):
 
 @torch.no_grad()
 def generate(model, ids, pixels):
-    """The tokens of the library's own greedy text mode."""
+    """Tokens of the greedy text mode of transformers."""
     ids = torch.tensor([ids])
     out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels,
                          generation_mode="text", do_sample=False, max_new_tokens=STEPS, min_new_tokens=STEPS,

@@ -1,11 +1,13 @@
-"""Writes src/tokenizer/unicode_tables.h: which codepoints the `tokenizers` library calls what.
+"""Writes src/tokenizer/unicode_tables.h: classes of codepoints as the `tokenizers` library has
+them.
 
 usage: make_unicode_tables.py LETTER_PATTERN_JSON > src/tokenizer/unicode_tables.h
 
-The digit tables are asked of the library itself, one codepoint at a time, and not of Python's
-`unicodedata`: the library's two engines follow newer editions of Unicode than Python does, and not
-the same one. The letters come from the second pattern of the published pre-tokenizer, given as
-the JSON list of its patterns; a row of the table is one item of the pattern's bracket.
+The digit tables come from the library itself, one codepoint at a time, and not from Python's
+`unicodedata`: the two regex engines of the library use newer versions of Unicode than Python, and
+two different ones. The letters come from the second pattern of the published pre-tokenizer.
+LETTER_PATTERN_JSON is the list of its patterns. A row of the table is one item of the pattern's
+character class.
 """
 import json
 import sys

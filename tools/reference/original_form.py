@@ -1,9 +1,11 @@
-"""A drawing model of the Janus family in plain PyTorch, with the parameter names of the original checkpoints.
+"""A drawing model of the Janus family in plain PyTorch, with the parameter names of the original
+checkpoints.
 
-It is written from the description of the model, not from another implementation, so that agreement with the
-Hugging Face implementation says something. It holds what drawing needs, plus the encoder of the visual tokenizer;
-the understanding side (vision_model, aligner) is not here. Everything runs in the dtype of the weights, with the
-rounding points of the reference: every operation rounds its result, norms and softmax compute in float32.
+It is written from the description of the model, not from another implementation. Agreement with
+transformers is therefore meaningful. It has the drawing part and the VQ encoder, but not the
+understanding part (vision_model, aligner). Everything is computed in the dtype of the weights, with
+the rounding points of the reference: each operation rounds its result; norms and softmax compute in
+float32.
 """
 from dataclasses import dataclass
 
@@ -14,7 +16,7 @@ from torch.nn import functional as F
 
 @dataclass
 class Shape:
-    """Sizes of a model; the defaults are those that the original code fills in."""
+    """Sizes of a model; the defaults are those of the original code."""
     hidden: int = 4096
     intermediate: int = 11008
     layers: int = 32
@@ -52,12 +54,12 @@ class RmsNorm(nn.Module):
     def forward(self, x):
         wide = x.float()
         scale = torch.rsqrt((wide * wide).mean(-1, keepdim=True) + self.eps)
-        return self.weight * (wide * scale).to(x.dtype)  # rounded before the weight is applied
+        return self.weight * (wide * scale).to(x.dtype)  # rounded before the multiplication
 
 
 def rope_tables(shape, positions, dtype, rounded_frequencies):
-    """cos and sin [positions, head_dim / 2]; `rounded_frequencies` rounds the inverse frequencies to bf16, which is
-    what casting the whole original model to bf16 does to them."""
+    """cos and sin [positions, head_dim / 2]. `rounded_frequencies` rounds the inverse frequencies
+    to bf16, as casting the whole original model to bf16 does."""
     exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float32) / shape.head_dim
     frequencies = 1.0 / (shape.rope_theta ** exponents)
     if rounded_frequencies:
@@ -67,7 +69,7 @@ def rope_tables(shape, positions, dtype, rounded_frequencies):
 
 
 def rotate(x, cos, sin):
-    """x [rows, heads, positions, head_dim]; component i turns with component i + head_dim / 2."""
+    """x [rows, heads, positions, head_dim]; component i is paired with i + head_dim / 2."""
     low, high = x.chunk(2, dim=-1)
     return torch.cat([low * cos - high * sin, high * cos + low * sin], dim=-1)
 
@@ -91,7 +93,7 @@ class SelfAttention(nn.Module):
         if "k" in cache:
             k, v = torch.cat([cache["k"], k], dim=2), torch.cat([cache["v"], v], dim=2)
         cache["k"], cache["v"] = k, v
-        group = s.heads // s.kv_heads  # query head h reads key head h // group
+        group = s.heads // s.kv_heads  # query head h uses key head h // group
         k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
         scores = (q @ k.transpose(2, 3)) * s.head_dim ** -0.5
         total = k.shape[2]
@@ -133,7 +135,8 @@ class Decoder(nn.Module):
         self.norm = RmsNorm(s.hidden, s.norm_eps)
 
     def forward(self, x, start, caches, rounded_frequencies=False):
-        """x [rows, new, hidden] at positions start, start + 1, ...; returns the normed hidden states."""
+        """x [rows, new, hidden] at positions start, start + 1, ...; returns the normed hidden
+        states."""
         positions = torch.arange(start, start + x.shape[1])
         cos, sin = rope_tables(self.shape, positions, x.dtype, rounded_frequencies)
         for layer, cache in zip(self.layers, caches):
@@ -221,11 +224,12 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x):
-        return self.conv(F.pad(x, (0, 1, 0, 1)))  # zeros on the right and at the bottom only
+        return self.conv(F.pad(x, (0, 1, 0, 1)))  # zeros only on the right and at the bottom
 
 
 class Level(nn.Module):
-    """One resolution: residual blocks, each followed by attention if `attends`, then perhaps a change of size."""
+    """One resolution: residual blocks, each followed by attention if `attends`, then possibly a
+    change of resolution."""
 
     def __init__(self, inputs, outputs, blocks, attends, resize_name=None, resize=None):
         super().__init__()
@@ -294,7 +298,7 @@ class VqDecoder(nn.Module):
 
 
 def unit_rows(x):
-    """Each last-dimension vector divided by its length."""
+    """Each vector of the last dimension divided by its length."""
     return x / x.norm(dim=-1, keepdim=True).clamp_min(1e-12)
 
 
@@ -308,8 +312,9 @@ class Quantizer(nn.Module):
         return unit_rows(self.embedding.weight)[codes].permute(0, 3, 1, 2)
 
     def nearest(self, z):
-        """[images, code_dim, grid, grid] to codes [images, grid * grid] and their squared distances to all codes
-        [images, grid * grid, codebook]. Both sides are normalised; the lowest index wins a tie."""
+        """[images, code_dim, grid, grid] to codes [images, grid * grid], and squared distances to
+        all codes [images, grid * grid, codebook]. Both sides are normalised; among equals the
+        lowest index wins."""
         z = unit_rows(z.permute(0, 2, 3, 1).flatten(1, 2))
         e = unit_rows(self.embedding.weight)
         distances = (z * z).sum(-1, keepdim=True) + (e * e).sum(-1) - 2 * z @ e.t()
@@ -327,7 +332,8 @@ class VqModel(nn.Module):
         self.post_quant_conv = nn.Conv2d(s.code_dim, s.latent_channels, 1)
 
     def decode_code(self, codes):
-        """[images, grid * grid] codes in raster order to [images, side, side, 3], nominally in [-1, 1]."""
+        """[images, grid * grid] codes in raster order to [images, side, side, 3], nominally in [-1,
+        1]."""
         z = self.quantize.gather(codes.view(-1, self.grid, self.grid))
         return self.decoder(self.post_quant_conv(z)).permute(0, 2, 3, 1)
 
@@ -356,10 +362,13 @@ class OriginalForm(nn.Module):
 
     @torch.no_grad()
     def draw(self, prompted, unprompted, weight=5.0, forced=None, rounded_frequencies=False):
-        """Draws one picture greedily from two rows of ids of one length, or follows the codes `forced`.
+        """Draws a picture greedily from two rows of ids of equal length, or follows the codes
+        `forced`.
 
-        Returns the codes [grid * grid], the head's logits [grid * grid, 2, codebook] (prompted, unprompted) and the
-        guided logits [grid * grid, codebook], all in the model's dtype but the codes."""
+        Returns the codes [grid * grid], the logits of the head [grid * grid, 2, codebook]
+        (conditional, unconditional) and the guided logits [grid * grid, codebook]. Logits are in
+        the dtype of the model.
+        """
         decoder = self.language_model.model
         caches = [{} for _ in decoder.layers]
         x = decoder.embed_tokens(torch.tensor([prompted, unprompted]))

@@ -1,10 +1,11 @@
-"""What all published Janus-Pro tokenizers share: special tokens and the patterns that split a text."""
+"""Common parts of all published Janus-Pro tokenizers: special tokens, and the patterns that split a
+text."""
 BOS, EOS, PAD = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>"
 BEGIN_OF_IMAGE, END_OF_IMAGE = "<begin_of_image>", "<end_of_image>"
-# Published order; the unused <image_N> tokens are left out.
+# In published order, without the unused <image_N> tokens.
 SPECIAL = [BOS, EOS, PAD, BEGIN_OF_IMAGE, END_OF_IMAGE, "<image_placeholder>", "<patch_placeholder>", "<|ref|>",
            "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", "<|User|>", "<|Assistant|>"]
-# Code points of the letters that the published tokenizer keeps together.
+# Code points of letters that the published pre-tokenizer does not split.
 LETTERS = (
     "41-5A 61-7A B5 C0-D6 D8-F6 F8-1BA 1BC-1BF 1C4-293 295-2AF 370-373 376 377 37B-37D 37F 386 388-38A 38C "
     "38E-3A1 3A3-3F5 3F7-481 48A-52F 531-556 10A0-10C5 13A0-13F5 13F8-13FD 1C90-1CBA 1CBD-1CBF 1D00-1D2B "
@@ -17,7 +18,7 @@ LETTERS = (
 
 
 def patterns():
-    """The five splitting patterns, in their order."""
+    """The five patterns of the pre-tokenizer, in order."""
     letters = "".join("-".join(chr(int(end, 16)) for end in part.split("-")) for part in LETTERS.split())
     return ["[\r\n]", "\\s?[" + letters + "]+",
             "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+", "\\s+$",

@@ -1,4 +1,4 @@
-"""The toy models: their sizes, their random weights and the files they are published as."""
+"""The toy models: sizes, random weights, and the files they are saved in."""
 import json
 import math
 import re
@@ -19,14 +19,14 @@ class ToyModel:
     name: str
     about: str
     shape: Shape
-    vision: dict          # vision tower: width, layers, heads; image_size and patch_size unless the drawn picture's
+    vision: dict          # vision tower; image_size and patch_size only if not those of drawing
     dtype: torch.dtype    # of the files
     form: str             # original | hugging_face: names in the files
     container: str        # safetensors | bin
     shard_bytes: int      # 0: a single file
-    absent: tuple         # prefixes of tensors that are not in the files
+    absent: tuple         # prefixes of tensors that the files lack
     seed: int
-    omitted: tuple = ()   # fields left out of language_config because they equal the library's defaults
+    omitted: tuple = ()   # fields left out of language_config: equal to library defaults
 
 
 ENCODER = ("gen_vision_model.encoder.", "gen_vision_model.quant_conv.")
@@ -65,13 +65,14 @@ MODELS = [
 
 
 def vision_sizes(toy):
-    """The sizes of the vision tower, complete."""
+    """All sizes of the vision tower."""
     own = {"image_size": toy.shape.image_size, "patch_size": toy.shape.image_size // toy.shape.grid}
     return own | toy.vision
 
 
 def vision_shapes(toy):
-    """Names and shapes of the understanding side, which drawing does not use but checkpoints contain."""
+    """Names and shapes of the understanding part, which checkpoints have but drawing does not
+    use."""
     sizes = vision_sizes(toy)
     width, hidden, patch = sizes["width"], toy.shape.hidden, sizes["patch_size"]
     tokens = (sizes["image_size"] // patch) ** 2
@@ -101,7 +102,8 @@ def vision_shapes(toy):
 
 
 def random_tensor(name, shape, generator):
-    """Scales keep activations near one and spread the logits, so that greedy drawing is neither constant nor close."""
+    """Scales keep activations near one and spread the logits, so greedy drawing is neither constant
+    nor a near tie."""
     normal = torch.randn(shape, generator=generator)
     if name.endswith(".codebook_used"):
         return torch.zeros(shape)
@@ -120,7 +122,7 @@ def random_tensor(name, shape, generator):
 
 
 def random_weights(toy):
-    """Original names to tensors of the files' dtype; also those that `absent` keeps out of the files."""
+    """Original names to tensors in the dtype of the files, including those in `absent`."""
     with torch.device("meta"):
         shapes = {name: list(tensor.shape) for name, tensor in OriginalForm(toy.shape).state_dict().items()}
     shapes |= vision_shapes(toy) | {"gen_vision_model.quantize.codebook_used": [64]}
@@ -129,7 +131,7 @@ def random_weights(toy):
 
 
 def original_form(toy, weights, dtype):
-    """Our implementation with these weights, computing in `dtype`."""
+    """OriginalForm with these weights, computing in `dtype`."""
     used = {name: tensor for name, tensor in weights.items()
             if not name.startswith(("vision_model.", "aligner.")) and not name.endswith(".codebook_used")}
     model = OriginalForm(toy.shape).eval()
@@ -189,13 +191,14 @@ def write_json(path, value):
 
 
 def published(toy, weights):
-    """The tensors that the files contain, under the files' names."""
+    """The tensors in the files, with the names in the files."""
     kept = OrderedDict((name, tensor) for name, tensor in weights.items() if not name.startswith(toy.absent or "\0"))
     return kept if toy.form == "original" else OrderedDict(sorted(hugging_face_form.from_original(kept).items()))
 
 
 def save(toy, weights, directory, special):
-    """Writes the model directory: configuration and weights as the real repositories lay them out."""
+    """Writes the model directory: configuration and weights, in the layout of the published
+    repositories."""
     kept = published(toy, weights)
     if toy.form == "hugging_face":
         config = hugging_face_form.config(toy.shape, vision_sizes(toy), special)
@@ -222,7 +225,7 @@ def save(toy, weights, directory, special):
 
 
 def read_back(toy, weights, directory):
-    """Demands that the libraries read from the files exactly what was meant to be written."""
+    """Checks that the libraries read from the files exactly what should be written."""
     found = {}
     for path in directory.glob("*." + toy.container):
         found |= torch.load(path, weights_only=True) if toy.container == "bin" else load_file(path)

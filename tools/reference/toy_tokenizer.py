@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer of a few hundred entries, in the layout the real models publish."""
+"""A byte-level BPE tokenizer with a few hundred entries, in the layout of the published models."""
 import json
 
 from tokenizers import Tokenizer, pre_tokenizers
@@ -12,7 +12,7 @@ h e|i n|r e|a n|e r|o n|Ġ a|Ġ t|Ġt he|e d|o u|s t|a t|Ġ s|Ġ o|in g|l l|Ġo 
 
 
 def document():
-    """The contents of tokenizer.json."""
+    """Contents of tokenizer.json."""
     merges = [line for line in MERGES.replace("\n", "").split("|")]
     tokens = sorted(pre_tokenizers.ByteLevel.alphabet()) + [merge.replace(" ", "") for merge in merges]
     byte_level = {"type": "ByteLevel", "trim_offsets": True, "use_regex": True, "add_prefix_space": True}
@@ -38,7 +38,7 @@ class ToyTokenizer:
         self.document = document()
         self.json = json.dumps(self.document, ensure_ascii=False, indent=1)
         self.tokenizer = Tokenizer.from_str(self.json)
-        plain = dict(self.document, added_tokens=[])  # knows no special tokens: they are text
+        plain = dict(self.document, added_tokens=[])  # without special tokens: they are text
         self.plain = Tokenizer.from_str(json.dumps(plain, ensure_ascii=False))
         self.id = {token["content"]: token["id"] for token in self.document["added_tokens"]}
         self.special = {"bos": self.id[BOS], "eos": self.id[EOS], "pad": self.id[PAD],
@@ -46,7 +46,7 @@ class ToyTokenizer:
                         "image_placeholder": self.id["<image_placeholder>"]}
 
     def rows(self, prompt):
-        """Ids of the prompted and of the unprompted row for a drawing prompt."""
+        """Ids of the conditional and of the unconditional row for a drawing prompt."""
         text = f"<|User|>: {prompt}\n\n<|Assistant|>:"
         ids = [self.id[BOS]] + self.tokenizer.encode(text, add_special_tokens=False).ids + [self.id[BEGIN_OF_IMAGE]]
         return ids, ids[:1] + [self.id[PAD]] * (len(ids) - 2) + ids[-1:]

@@ -1,6 +1,8 @@
-"""The understanding side in plain PyTorch with the parameter names of the original checkpoints, beside original_form.py.
+"""The understanding part in plain PyTorch, with the parameter names of the original checkpoints.
 
-Written from the description of the model as that file is. Everything runs in the dtype of the weights."""
+Like original_form.py, it is written from the description of the model. Everything is computed in
+the dtype of the weights.
+"""
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -81,14 +83,14 @@ class Aligner(nn.Module):
 
 
 def pixel_values(pictures):
-    """Bytes [pictures, side, side, 3] to what the tower gets [pictures, 3, side, side]: rescaled in double, rounded to
-    float, normalised in float."""
+    """Bytes [pictures, side, side, 3] to inputs of the tower [pictures, 3, side, side]: rescaled in
+    double, rounded to float, normalised in float."""
     rescaled = (pictures.double() * 0.00392156862745098).float()
     return ((rescaled - 0.5) / 0.5).permute(0, 3, 1, 2).contiguous()
 
 
 class Understanding(nn.Module):
-    """`drawing` is an OriginalForm with the same weights, whose language model this one uses."""
+    """`drawing` is an OriginalForm with the same weights; its language model is used here."""
 
     def __init__(self, sizes, drawing):
         super().__init__()
@@ -104,13 +106,14 @@ class Understanding(nn.Module):
 
     @torch.no_grad()
     def look(self, pixels):
-        """Features of the tower and rows for the placeholders."""
+        """Features of the tower, and embeddings for the placeholders."""
         features = self.vision_model.vision_tower(pixels)
         return features, self.aligner(features)
 
     @torch.no_grad()
     def reply(self, ids, places, rows, steps, forced=None):
-        """Greedy tokens after `ids`, in which the pictures' `rows` stand at `places`; the logits on the way."""
+        """Greedy tokens after `ids`, with the pictures' `rows` at `places`; also returns the
+        logits."""
         language = self.drawing[0].language_model
         caches = [{} for _ in language.model.layers]
         x = language.model.embed_tokens(torch.tensor([ids]))
