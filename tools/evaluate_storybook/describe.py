@@ -1,6 +1,8 @@
-"""Scores what a storybook model says about pictures it has never been told about, word by word; prints a Markdown table.
+"""Scores what a storybook model says about pictures that training never described, word by word;
+prints a Markdown table.
 
-The pictures are the rendered scenes of prompts.json, whose pairs, numbers and colours training never names.
+The pictures are the rendered scenes of prompts.json, whose pairs, numbers and colours training
+never names.
 """
 import argparse
 import os
@@ -20,7 +22,7 @@ COLUMNS = ("things", "number", "relation", "background", "every word")
 
 
 def verdict(said, scene, planned):
-    """{column: right, wrong, or None where the picture does not ask for it}."""
+    """{column: right, wrong, or None if the picture does not test it}."""
     said = f" {said.strip().rstrip('.')} "
     counted = scene.kind == "count"
     named = [scenes.plural(t) if counted else scenes.noun(t) for t in scene.things]
@@ -35,7 +37,7 @@ def verdict(said, scene, planned):
 
 
 def show(entries, folder):
-    """Writes the scenes as pictures; [(path, scene, plan)]."""
+    """Writes the scenes as pictures; returns [(path, scene, plan)]."""
     os.makedirs(folder, exist_ok=True)
     out = []
     for i, entry in enumerate(entries):
@@ -48,7 +50,7 @@ def show(entries, folder):
 
 
 def descriptions(program, model, paths):
-    """What the program says about each picture, in their order."""
+    """What the program says about each picture, in order."""
     said = []
     for path in paths:
         run = subprocess.run([program, "describe", path, "-q", "-m", model], check=True, capture_output=True, text=True)

@@ -1,7 +1,8 @@
-"""Finds out what a storybook picture shows, from its pixels alone (analysis by synthesis, nothing learned).
+"""Detects what a storybook picture shows, from its pixels only (analysis by synthesis, nothing is
+learned).
 
-The nearest known background is taken as a canvas; then, again and again, the sprite whose pasting lowers the
-squared error most is put on it, until nothing explains enough of what is left.
+The nearest known background is the first canvas. Then the sprite that reduces the squared error
+most is pasted on it, repeatedly, until no sprite explains enough of the remaining error.
 """
 import os
 import sys
@@ -14,12 +15,12 @@ import backgrounds
 import scenes
 from sprites import THINGS, sprite
 
-STEP = 4                                     # positions tried, in pixels: finer than the training grid of 16
+STEP = 4                                     # pixels between tried positions (training: 16)
 SIZES = (scenes.SMALL, scenes.SINGLE)
-MOST = 6                                     # things looked for in one picture
-MIN_SHARE = .5                               # share of the change made by pasting that must be an improvement
-MIN_GAIN = .012                              # squared error removed per covered pixel
-MAX_ERROR = .22                              # root mean square colour error inside the sprite
+MOST = 6                                     # most things in a picture
+MIN_SHARE = .5                               # least improved share of the pasted change
+MIN_GAIN = .012                              # least squared error removed per covered pixel
+MAX_ERROR = .22                              # largest RMS colour error inside the sprite
 MAX_OVERLAP = .35
 
 _CANVASES = [(name, backgrounds.background(name, v)) for name in backgrounds.ALL for v in range(backgrounds.variants(name))]
@@ -44,7 +45,8 @@ class _Bank:
         return np.ascontiguousarray(view.transpose(0, 1, 3, 4, 2)).reshape(view.shape[0] * view.shape[1], -1), view.shape[1]
 
     def gains(self, picture, canvas):
-        """Squared error removed by pasting every thing at every position: [positions, things], columns."""
+        """Squared error removed by pasting each thing at each position: [positions, things],
+        columns."""
         rest, columns = self.windows(picture - canvas)
         under, _ = self.windows(canvas)
         after = (2 * (rest * under) @ self.alpha.T - 2 * rest @ self.colour.T
@@ -74,7 +76,7 @@ def _candidates(picture, canvas):
 
 
 def detect(pixels):
-    """{"background": name, "things": [{"thing", "size", "x", "y"}]}; x, y are centres."""
+    """{"background": name, "things": [{"thing", "size", "x", "y"}]}; x and y are centres."""
     picture = np.asarray(pixels, np.float32) / 255
     name, canvas = find_background(picture)
     canvas = np.array(canvas)
@@ -110,14 +112,15 @@ def detect(pixels):
 
 
 def related(relation, a, b):
-    """Whether a stands in `relation` to b: clearly apart along the axis, and more than across it."""
+    """Whether a is in `relation` to b: clearly apart along the axis, and more than across it."""
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
     along, across = {"left": (dx, dy), "right": (-dx, dy), "above": (dy, dx), "below": (-dy, dx)}[relation]
     return along > scenes.SMALL / 2 and along > abs(across)
 
 
 def judge(scene, pixels):
-    """{"correct": exactly the requested things, right number, place and colour; "background": as asked}."""
+    """{"correct": exactly the requested things, with number, place and colour; "background": as
+    requested}."""
     seen = detect(pixels)
     wanted = list(scene.things) * (scene.number if scene.kind == "count" else 1)
     correct = sorted(map(str, wanted)) == sorted(str(t["thing"]) for t in seen["things"])

@@ -1,8 +1,8 @@
-"""Scores a storybook model with a detector that sees only pixels, and prints a Markdown table.
+"""Scores a storybook model with a detector that only uses pixels, and prints a Markdown table.
 
-Rows: scenes rendered by the training code (checks the detector), the same after the picture tokenizer (the
-ceiling), and drawings. Drawings come from the `bifrons` program, from a folder of numbered pictures, or from
-the PyTorch model.
+Rows: scenes rendered by the training code (they check the detector), the same after the picture
+tokenizer (the best possible result), and drawings. Drawings come from the `bifrons` program, from a
+folder of numbered pictures, or from the PyTorch model.
 """
 import argparse
 import os
@@ -24,7 +24,7 @@ def plans(entries):
 
 
 def through_tokenizer(planned, folder):
-    """The plans' codes, decoded again."""
+    """Encodes the plans to codes and decodes them again."""
     import torch
     import export
     import patches

@@ -1,6 +1,7 @@
-"""Makes prompts.json: what the evaluation asks for, six categories after GenEval.
+"""Makes prompts.json: the prompts of the evaluation, in six categories after GenEval.
 
-All colour, counting, position and pair prompts ask for combinations that never occur in training.
+All prompts of colour, counting, position and pairs ask for combinations that never occur in
+training.
 """
 import json
 import os

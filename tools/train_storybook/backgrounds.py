@@ -1,6 +1,8 @@
-"""Backgrounds of storybook pictures: five flat colours and six painted scenes with a few variants each.
+"""Backgrounds of storybook pictures: five flat colours, and six painted scenes with a few variants
+each.
 
-Details (stars, peaks, horizon) sit on the 16-pixel grid of the picture tokens, so that the same patches come back often.
+Details (stars, peaks, horizon) are on the 16-pixel grid of the picture tokens, so that the same
+patches occur often.
 """
 import functools
 import math

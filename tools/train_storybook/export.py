@@ -1,4 +1,4 @@
-"""Writes the storybook model directory in the layout Janus-Pro publishes (bf16, original names)."""
+"""Writes the storybook model directory in the layout of Janus-Pro (bf16, original names)."""
 import argparse
 import json
 import os
@@ -20,7 +20,8 @@ import vq
 
 
 def load_transformer(folder, cooled=True):
-    """(transformer, pictures seen, True if it sees): the cooled-down copy if there is one, else the weight average."""
+    """(transformer, pictures seen, whether it understands pictures). Uses the cooled-down copy if
+    it exists, otherwise the average of the weights."""
     path = os.path.join(folder, train_transformer.COOLED)
     key = "model"
     if not cooled or not os.path.exists(path):
@@ -33,7 +34,7 @@ def load_transformer(folder, cooled=True):
 
 
 def load_vq(folder):
-    """(network, True if its encoder is trained); the cooled-down copy if there is one."""
+    """(network, whether its encoder is trained). Uses the cooled-down copy if it exists."""
     path = os.path.join(folder, train_vq.COOLED)
     saved = torch.load(path if os.path.exists(path) else os.path.join(folder, train_vq.FILE))
     model = vq.VQ(vq.Config(**saved["config"]))
@@ -52,7 +53,7 @@ def tensors(model, pictures, sees):
 
 
 def eyes(width):
-    """The sections of the tower and its aligner."""
+    """The config sections of the vision tower and its aligner."""
     t = tower.Config()
     return {
         "aligner_config": {"cls": "MlpProjector", "model_type": "aligner", "params": {
@@ -87,7 +88,7 @@ def config(model, pictures, sees):
 
 
 def companions():
-    """The small JSON files beside config.json."""
+    """The small JSON files next to config.json."""
     return {
         "tokenizer_config.json": {
             "add_bos_token": True, "add_eos_token": False, "bos_token": text.BOS, "clean_up_tokenization_spaces": False,
@@ -120,7 +121,7 @@ def main():
         "format": "pt", "training_pictures": str(pictures_seen),
         "picture_encoder": "trained" if encoder_trained else "random, not trained yet",
         "understanding": "trained" if sees else "not trained; lm_head is random", "license": "weights MIT; trained on pictures of Noto Color Emoji (OFL 1.1)"})
-    os.chmod(os.path.join(a.out, "model.safetensors"), 0o644)    # safetensors leaves it to its owner
+    os.chmod(os.path.join(a.out, "model.safetensors"), 0o644)    # safetensors wrote it as 0600
     shutil.copy(os.path.join(a.checkpoints, "tokenizer.json"), a.out)
     for name, doc in {"config.json": config(model, network, sees), **companions()}.items():
         with open(os.path.join(a.out, name), "w") as f:

@@ -1,9 +1,10 @@
-"""What picture codes have in common: the rows of the picture head are sums of shared vectors.
+"""Shared parameters of picture codes: each row of the image head is a sum of shared vectors.
 
-A red car and a blue car are different codes, cell by cell. Were every row of the head learnt on its own, a pair of words
-that no caption holds ("purple car") could not be drawn, whatever the transformer made of it. So the row of a code is the
-sum of what its colour, its noun, its place within the thing and its piece of the shape have learnt anywhere, and a small
-part of its own. Only training sees the parts: `fold` turns them into the plain matrix that the model folder holds.
+A red car and a blue car have different codes in each cell. If each row of the head were learnt
+separately, the model could not draw a combination that no caption has ("purple car"). Therefore the
+row of a code is the sum of vectors of its colour, its noun, its cell within the thing and its piece
+of the shape, each learnt from all codes, and a small part of its own. Only training has the shared
+parts: `fold` replaces them by the plain matrix of the model folder.
 """
 import torch
 from torch import nn
@@ -11,11 +12,12 @@ from torch.nn.utils import parametrize
 
 import patches
 
-OWN = .1                                       # how strongly the own part of a coloured code is felt, and so how fast it learns
+OWN = .1                                       # scale of the own part of a coloured code
 
 
 def table(teacher):
-    """(shares [codes, factors], coloured [codes]): each code's mean over its uses of what each factor says of them."""
+    """(shares [codes, factors], coloured [codes]). A row of `shares` is the mean of a code's
+    factors over its uses."""
     columns, entries = {}, []                  # entries: (code, factor), once per use
     uses = torch.zeros(len(teacher["patches"]))
     coloured = torch.zeros(len(uses), dtype=torch.bool)
@@ -41,7 +43,8 @@ def table(teacher):
 
 
 class Shared(nn.Module):
-    """own [codes, width] -> rows [codes, width]; `shared` [factors, width] is what is learnt in common."""
+    """own [codes, width] -> rows [codes, width]; `shared` [factors, width] are the shared
+    vectors."""
 
     def __init__(self, shares, coloured, width):
         super().__init__()
@@ -53,14 +56,16 @@ class Shared(nn.Module):
         return self.felt * own + self.shares @ self.shared
 
     def right_inverse(self, rows):
-        """The split of plain rows: shared parts by least squares; coloured codes begin with no part of their own."""
+        """Splits plain rows: shared parts by least squares. Own parts of coloured codes begin at
+        zero."""
         with torch.no_grad():
             self.shared.copy_(torch.linalg.lstsq(self.shares, rows, driver="gelsd").solution)
             return torch.where(self.felt < 1, 0., rows - self.shares @ self.shared)
 
 
 def share(model, folder):
-    """Makes the picture head of a transformer.Storybook a sum of shared parts that begin at the rows it has."""
+    """Makes the image head of a transformer.Storybook a sum of shared parts, which begin at its
+    current rows."""
     shares, coloured = table(patches.load(folder))
     head = model.gen_head.vision_head
     parametrize.register_parametrization(head, "weight", Shared(shares, coloured, head.in_features))
@@ -72,6 +77,6 @@ def is_shared(state):
 
 
 def fold(model):
-    """The plain head again, in place."""
+    """Makes the head plain again, in place."""
     if parametrize.is_parametrized(model.gen_head.vision_head):
         parametrize.remove_parametrizations(model.gen_head.vision_head, "weight")

@@ -1,6 +1,8 @@
-"""Makes checkpoints from an exported model folder, so that a training can go on where no checkpoint was kept.
+"""Makes checkpoints from an exported model folder, to continue a training whose checkpoints were
+not kept.
 
-The optimiser's state is not in a model folder: `train_transformer.py --begin CHECKPOINTS/transformer.pt` starts with a fresh one.
+A model folder does not have the state of the optimiser: `train_transformer.py --begin
+CHECKPOINTS/transformer.pt` starts with a new one.
 """
 import argparse
 import dataclasses

@@ -1,4 +1,5 @@
-"""Optimiser pieces shared by the trainings: Muon for matrices, AdamW for the rest, a weight average, and the type of the products."""
+"""Optimiser parts shared by all trainings: Muon for matrices, AdamW for the rest, an average of the
+weights, and the dtype of matrix products."""
 import copy
 import platform
 
@@ -7,7 +8,8 @@ import torch.distributed as dist
 
 
 def multiplies_bfloat16():
-    """Whether this processor has instructions for it; without them PyTorch's products are forty times slower than those of floats."""
+    """Whether the processor has bfloat16 instructions. Without them, PyTorch's bfloat16 products
+    are forty times slower than those of floats."""
     try:
         with open("/proc/cpuinfo") as f:
             return "bf16" in f.read()
@@ -19,12 +21,13 @@ FAST = torch.bfloat16 if multiplies_bfloat16() else torch.float32
 
 
 def mixed_precision():
-    """What forward passes run in: bfloat16 products where the processor has them."""
+    """Context for forward passes: bfloat16 products if the processor has them."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=FAST == torch.bfloat16)
 
 
 def orthogonalise(batch, rounds=5):
-    """Newton-Schulz iteration towards the nearest orthogonal matrices, for a stack [n, rows, columns]."""
+    """Newton-Schulz iteration towards the nearest orthogonal matrices, for a stack [n, rows,
+    columns]."""
     x = batch.to(FAST)
     tall = x.shape[1] > x.shape[2]
     if tall:
@@ -37,7 +40,8 @@ def orthogonalise(batch, rounds=5):
 
 
 class Muon:
-    """Momentum followed by orthogonalisation; equal shapes are processed as one stack, shared out among the processes of a team."""
+    """Momentum followed by orthogonalisation. Matrices of equal shape are processed as one stack
+    and distributed over the processes of a team."""
 
     def __init__(self, parameters, momentum=.95):
         self.momentum = momentum
@@ -68,7 +72,7 @@ class Muon:
 
 
 class Optimiser:
-    """Muon on the parameters chosen by `is_matrix(name, parameter)`, AdamW on all others."""
+    """Muon for the parameters chosen by `is_matrix(name, parameter)`, AdamW for all others."""
 
     def __init__(self, model, is_matrix, matrix_rate, other_rate, matrix_decay=.0):
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
@@ -101,7 +105,7 @@ class Optimiser:
 
 
 class Average:
-    """Exponential moving average of a model's weights, warming up with the step count."""
+    """Exponential moving average of a model's weights; the decay warms up with the step count."""
 
     def __init__(self, model, decay):
         self.model = copy.deepcopy(model).eval().requires_grad_(False)

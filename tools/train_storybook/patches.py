@@ -1,9 +1,9 @@
-"""The teacher of the picture tokens: which code stands in which cell of a planned picture.
+"""The teacher of the picture tokens: the code of each cell of a planned picture.
 
-A cell that a thing touches gets the code of that piece of the thing, whatever lies behind it; any other cell
-gets the code of its background. So a thing is the same few tokens on every background, which the transformer
-learns quickly, and the decoder finds out from the neighbours what shows through. Pieces that look alike share
-a code.
+A cell that a thing covers gets the code of that piece of the thing, whatever the background. All
+other cells get the code of their background. So a thing has the same few tokens on every
+background, which the transformer learns quickly. The decoder infers from neighbouring cells what
+the background is. Pieces that look alike share a code.
 """
 import argparse
 import os
@@ -19,7 +19,7 @@ from sprites import THINGS, sprite
 CELL = scenes.CELL
 GRID = scenes.SIDE // CELL
 FILE = "codes.pt"
-TOUCHED = .02                                  # share of a cell that a thing must cover to own it
+TOUCHED = .02                                  # share of a cell that a thing must cover
 ALIKE = .0012                                  # mean squared difference below which two patches share a code
 ROUND = 64                                     # the number of codes is rounded up to a multiple of this
 
@@ -31,9 +31,11 @@ def cells(picture):
 
 
 def merge(patches, counts):
-    """Index of a representative for every row of `patches` [N, D]; representatives keep ALIKE apart.
+    """Index of a representative for each row of `patches` [N, D]; representatives differ by at
+    least ALIKE.
 
-    The commonest patches are asked first, each takes all that are close enough to it.
+    The most frequent patches come first; each represents all remaining patches that are close
+    enough.
     """
     x = torch.from_numpy(patches)
     square = x.square().sum(1)
@@ -62,7 +64,8 @@ def make():
             for i, patch in enumerate(cells(np.array(backgrounds.background(name, variant)))):
                 places.append(("backgrounds", (name, variant), i))
                 patches.append(np.concatenate([patch, np.ones((CELL, CELL, 1), np.float32)], 2))
-    # An opaque piece of a thing and a background never share a code: the decoder treats them differently.
+    # An opaque piece of a thing and a background never share a code, because the decoder treats
+    # them differently.
     flat = np.stack(patches).reshape(len(patches), -1).astype(np.float32)
     kind = np.array([[40. * (where == "sprites")] for where, _, _ in places], np.float32)
     unique, first, inverse, counts = np.unique(np.round(np.hstack([flat, kind]) * 255).astype(np.int32), axis=0,
@@ -93,7 +96,8 @@ def encode(teacher, planned):
 
 
 def starting_vectors(teacher, width):
-    """Code vectors to begin the decoder with: leading principal components of the patches, on the unit sphere."""
+    """Initial codebook of the decoder: leading principal components of the patches, on the unit
+    sphere."""
     flat = torch.from_numpy(teacher["patches"]).flatten(1)
     spread = flat - flat.mean(0)
     _, scale, axes = torch.linalg.svd(spread, full_matrices=False)

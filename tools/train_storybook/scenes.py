@@ -1,8 +1,8 @@
 """Captioned storybook scenes, deterministic by seed.
 
-A scene holds one thing, two things (with or without a relation), or two to four of the same thing, on a
-background. Things sit on the 16-pixel grid of the picture tokens. Some combinations are *held out*: they
-never occur in training, and the evaluation asks for exactly those.
+A scene has one thing, two things (with or without a relation), or two to four of the same thing, on
+a background. Things are placed on the 16-pixel grid of the picture tokens. Some combinations are
+*held out*: they never occur in training, and the evaluation asks for exactly those.
 """
 import dataclasses
 import hashlib
@@ -14,11 +14,11 @@ import backgrounds
 from sprites import COLOURED_THINGS, PLAIN_THINGS, sprite
 
 SIDE = backgrounds.SIDE
-CELL = 16                                    # pixels a side of one picture token
-SINGLE, SMALL = 64, 48                       # sprite sizes: a lone thing, and things in company
+CELL = 16                                    # pixels per side of a picture token
+SINGLE, SMALL = 64, 48                       # sprite sizes: of a single thing, of several things
 RELATIONS = {"left": ("left of", "to the left of"), "right": ("right of", "to the right of"),
              "above": ("above", "over"), "below": ("below", "under"), "and": ("and",)}
-LESSONS = ("names", "all", "company")        # lone things in the middle; everything; mostly two things, often with two colours
+LESSONS = ("names", "all", "company")        # single, in the middle; all; mostly two things
 MIRROR = {"right": "left", "below": "above"}
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 PLURALS = {"cactus": "cacti", "snowman": "snowmen", "strawberry": "strawberries", "fox": "foxes", "butterfly": "butterflies"}
@@ -48,7 +48,8 @@ def held_out_colour(thing):
 
 
 def held_out_relation(a, relation, b):
-    """Mirrored relations (a left of b, b right of a) are held out together, so are both orders of `and`."""
+    """Mirrored relations (a left of b, b right of a) are held out together; so are both orders of
+    `and`."""
     if relation in MIRROR:
         a, relation, b = b, MIRROR[relation], a
     if relation == "and":
@@ -61,7 +62,8 @@ def held_out_number(thing, number):
 
 
 def held_out(scene):
-    """Whether training never shows a scene; colours held out are shown, but never named (see unnamed)."""
+    """Whether training never shows a scene. Held-out colours are shown but never named (see
+    unnamed)."""
     if scene.kind == "two":
         return held_out_relation(scene.things[0], scene.relation, scene.things[1])
     return scene.kind == "count" and held_out_number(scene.things[0], scene.number)
@@ -81,7 +83,7 @@ def random_background(rng):
 
 
 def random_scene(rng):
-    """Any scene that could be asked for, held out or not."""
+    """Any scene that can be asked for, held out or not."""
     while True:
         share = rng.random()
         background = random_background(rng)
@@ -119,7 +121,7 @@ def subject(scene, rng):
 
 
 def caption(scene, rng):
-    """What somebody would type to get this scene."""
+    """A prompt that a user could write for this scene."""
     text = subject(scene, rng)
     if rng.random() < .8:
         text += " " + backgrounds.phrase(scene.background)
@@ -132,7 +134,7 @@ def caption(scene, rng):
 
 
 def placements(scene, rng):
-    """[(thing, size, x, y)] of a scene, x and y in cells."""
+    """[(thing, size, x, y)] of a scene; x and y in cells."""
     if scene.kind == "one":
         return [(scene.things[0], SINGLE, rng.choice((1, 2, 3)), rng.choice((2, 3)))]
     if scene.kind == "count":
@@ -150,7 +152,8 @@ def placements(scene, rng):
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything a picture is made of: a background, its variant, and things at cells, later ones on top."""
+    """The content of a picture: a background, its variant, and things at cells; later things cover
+    earlier ones."""
     background: str
     variant: int
     spots: tuple                             # of (thing, size, x, y)
@@ -161,7 +164,7 @@ def plan(scene, rng):
 
 
 def paste(picture, thing, size, x, y):
-    """Puts a sprite on a float picture, its corner at pixel (x, y)."""
+    """Draws a sprite into a float picture, with its top-left corner at pixel (x, y)."""
     s = sprite(thing, size)
     window = picture[y:y + size, x:x + size]
     window *= 1 - s[..., 3:]
@@ -169,7 +172,7 @@ def paste(picture, thing, size, x, y):
 
 
 def render(planned):
-    """A plan as uint8 RGB."""
+    """Renders a plan as uint8 RGB."""
     picture = np.array(backgrounds.background(planned.background, planned.variant))
     for thing, size, x, y in planned.spots:
         paste(picture, thing, size, CELL * x, CELL * y)
@@ -182,9 +185,10 @@ def draw(scene, rng):
 
 
 def unnamed(scene, rng):
-    """The scene as its caption tells it: some colours go unsaid ("a butterfly"), those held out always.
+    """The scene as its caption describes it: some colours are left out ("a butterfly"), held-out
+    colours always.
 
-    So the model has seen purple butterflies, but nobody has ever told it that this is what they are called.
+    So the model has seen purple butterflies, but no caption has ever named them.
     """
     def said(thing):
         return (None, thing[1]) if held_out_colour(thing) or rng.random() < .12 else thing
@@ -192,7 +196,8 @@ def unnamed(scene, rng):
 
 
 def passed_over(scene, lesson):
-    """The share of the random scenes of this sort that a lesson leaves out: what is learnt early needs less practice."""
+    """The share of the random scenes of this kind that a lesson skips: what is learnt early needs
+    less practice."""
     if lesson == "names":
         return scene.kind != "one"
     one, count, plain = (.8, .6, .5) if lesson == "company" else (.5, 0, 0)

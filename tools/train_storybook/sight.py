@@ -1,8 +1,10 @@
-"""The training of the understanding half: pictures, what is asked about them, and what should be answered.
+"""Training data and loss of the understanding part: pictures, questions about them, and the
+expected answers.
 
-An example is one picture and seven conversations about it, packed into one row: the picture comes first, the
-conversations follow side by side, each sees the picture and itself. The first describes the picture; the others tell whether
-a statement is true. In every seventh picture one thing is spoilt, and then no statement is true.
+An example is a picture and seven conversations about it, packed into one row. The picture comes
+first, then the conversations; each conversation attends to the picture and to itself. The first
+conversation describes the picture. The others say whether a statement is true. In every seventh
+picture one thing is spoilt, and then no statement is true.
 """
 import dataclasses
 import random
@@ -20,9 +22,9 @@ import tokenizer as text
 from sprites import COLOURS, EMOJI, SHAPES, TINTED
 
 SPOILT = .15
-NOISE = 6.                                     # grey levels; what is drawn is not as clean as what is rendered
-DESCRIPTION, STATEMENT = 32, 32                # tokens of a conversation, question and answer
-STATEMENTS = 6                                 # about each picture, every second of them true
+NOISE = 6.                                     # grey levels; drawings are noisier than renderings
+DESCRIPTION, STATEMENT = 32, 32                # tokens of a conversation: question and answer
+STATEMENTS = 6                                 # per picture; half of them are true
 WIDTHS = (DESCRIPTION, *[STATEMENT] * STATEMENTS)
 IGNORED = -100
 NOUNS = [*EMOJI, *TINTED, *SHAPES, *backgrounds.ALL]     # what a cell can show
@@ -33,7 +35,7 @@ TINTS = [None, *COLOURS]
 class Words:
     """The ids around a picture and around an answer (docs/janus-pro.md 5.5)."""
 
-    before: list                               # up to the picture
+    before: list                               # before the picture
     after: list                                # between picture and question
     assistant: list
     eos: int
@@ -46,9 +48,11 @@ class Words:
 
 
 def conversation(tokens, words, question, answer, width, twin=None):
-    """inputs, targets of the answer, truth of the question so far (1, 0), [3, width]; without an answer nothing is learnt from it.
+    """Returns [3, width]: inputs, targets of the answer, and whether the question can still be true
+    at each token (1, 0). Without an answer there are no targets.
 
-    `twin` is a true question, perhaps the same: up to where the two part the question may still be true, from there on it is not.
+    `twin` is a true question, possibly the same one. The question can still be true up to the first
+    token that differs from `twin`, and not after it.
     """
     asked = tokens.encode(f"\n{question}\n\n", add_special_tokens=False).ids + words.assistant
     said = tokens.encode(answer, add_special_tokens=False).ids + [words.eos] if answer else []
@@ -67,7 +71,7 @@ def conversation(tokens, words, question, answer, width, twin=None):
 
 
 def labels(teacher, planned):
-    """What stands in each cell, [2, 64]: index in NOUNS, index in TINTS."""
+    """Content of each cell, [2, 64]: index in NOUNS, index in TINTS."""
     nouns = np.full((patches.GRID, patches.GRID), NOUNS.index(planned.background))
     tints = np.zeros_like(nouns)
     for (colour, noun), size, x, y in planned.spots:
@@ -79,7 +83,8 @@ def labels(teacher, planned):
 
 
 def example(number, teacher, tokens, words):
-    """(picture uint8 [128, 128, 3], labels [2, 64], conversations [3, sum of WIDTHS]); number n is always the same."""
+    """(picture uint8 [128, 128, 3], labels [2, 64], conversations [3, sum of WIDTHS]). The same
+    number always gives the same example."""
     planned, _, scene = scenes.sample(number)
     rng = random.Random(f"sight {number}")
     spoilt = rng.random() < SPOILT
@@ -101,17 +106,20 @@ def example(number, teacher, tokens, words):
 
 
 def batch(first, count, teacher, tokens):
-    """The examples from number `first` on as tensors."""
+    """Examples from number `first` on, as tensors."""
     words = Words.of(tokens)
     return tuple(torch.from_numpy(np.stack(part)) for part in
                  zip(*(example(first + i, teacher, tokens, words) for i in range(count))))
 
 
 class Sight(nn.Module):
-    """What only the training of the understanding half needs: the layout of a row, and two heads.
+    """Parts that only the training of the understanding part needs: the layout of a row, and two
+    heads.
 
-    One labels cells: the labels lie nearer to the tower than words do, so it learns what it sees before anything can be said
-    about it. The other tells at every word of a statement whether it can still be true: a verdict alone does not say which word was false.
+    The first head predicts the labels of cells. Labels are closer to the tower's features than
+    words are, so the tower learns before the model can describe pictures. The second head predicts,
+    at each word of a statement, whether the statement can still be true. The final answer alone
+    does not say which word was false.
     """
 
     def __init__(self, tower_width, width, tokens, cells):
@@ -130,7 +138,8 @@ class Sight(nn.Module):
         self.start = start
 
     def loss(self, model, pictures, known, conversations):
-        """Cross-entropies: of the cells' labels, of the tokens of descriptions, of whole verdicts, of the truth of statements so far."""
+        """Cross-entropies of the cells' labels, of the tokens of descriptions, of final answers,
+        and of the truth at each word."""
         x = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
         seen = model.vision_model(x)
         rows, embed = len(x), model.language_model.model.embed_tokens

@@ -1,7 +1,8 @@
-"""The things a storybook picture can show: emoji, tinted emoji and coloured shapes, as RGBA sprites.
+"""The things that a storybook picture can show: emoji, tinted emoji and coloured shapes, as RGBA
+sprites.
 
-A *thing* is a pair (colour or None, noun). Every sprite is premultiplied float RGBA in 0..1.
-Emoji come from Noto Color Emoji (SIL Open Font License 1.1); the shapes are drawn here with Cairo.
+A *thing* is a pair (colour or None, noun). Each sprite is premultiplied float RGBA in 0..1. Emoji
+come from Noto Color Emoji (SIL Open Font License 1.1); shapes are drawn here with Cairo.
 """
 import colorsys
 import functools
@@ -37,7 +38,7 @@ THINGS = COLOURED_THINGS + PLAIN_THINGS
 
 
 def _emoji(character):
-    """One emoji, cropped to its ink and centred in a square."""
+    """An emoji, cropped to its visible part and centred in a square."""
     canvas = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     font = ImageFont.truetype(FONT, 109)
     ImageDraw.Draw(canvas).text((20, 20), character, font=font, embedded_color=True)
@@ -49,7 +50,7 @@ def _emoji(character):
 
 
 def _tint(rgba, colour):
-    """Moves the dominant hue of a sprite to `colour`; other hues (wheels, pages, beaks) stay."""
+    """Changes the dominant hue of a sprite to `colour`; other hues (wheels, pages, beaks) stay."""
     rgb = np.ascontiguousarray(rgba[..., :3])
     hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
     hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
@@ -71,7 +72,7 @@ def _tint(rgba, colour):
 
 
 def _outline(ctx, shape, r):
-    """Puts the outline of `shape`, fitting a circle of radius r around the origin, on the path."""
+    """Adds the outline of `shape` to the path; it fits a circle of radius r around the origin."""
     corners = {
         "square": [(-.86, -.86), (.86, -.86), (.86, .86), (-.86, .86)],
         "triangle": [(0, -.95), (.98, .82), (-.98, .82)],
@@ -115,7 +116,7 @@ def _shape(shape, colour):
         ctx.set_line_width(7)
         ctx.stroke()
     bgra = np.ndarray((MASTER_SIZE, MASTER_SIZE, 4), np.uint8, surface.get_data()).astype(np.float32) / 255
-    return bgra[..., [2, 1, 0, 3]]                      # Cairo surfaces are already premultiplied
+    return bgra[..., [2, 1, 0, 3]]                      # Cairo surfaces are premultiplied
 
 
 @functools.cache
@@ -127,7 +128,7 @@ def master(thing):
     return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
 
 
-MARGIN = 2                                   # pixels kept free round a sprite, so that neighbours never touch
+MARGIN = 2                                   # free pixels around a sprite: neighbours never touch
 
 
 @functools.cache

@@ -1,4 +1,5 @@
-"""What can be said about a picture: descriptions, statements that are true or false, and pictures that are neither one thing nor the other."""
+"""Texts about a picture (descriptions, true and false statements), and pictures with a spoilt
+thing."""
 import dataclasses
 import random
 
@@ -11,20 +12,21 @@ from sprites import COLOURED_THINGS, THINGS
 DESCRIBE = "Describe the picture."
 MATCH = "Is it {prompt}?"
 YES, NO = "Yes", "No"
-NEAR = .6                                      # share of the false statements that are wrong in one thing only
+NEAR = .6                                      # share of false statements with one difference
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 ACROSS = {"left": "above", "right": "below", "above": "left", "below": "right"}
 
 
 def in_reading_order(scene):
-    """The relation as it is described: the left or the upper thing first. `planned` is not needed: the relation tells."""
+    """The scene as it is described: the left or the upper thing comes first."""
     if scene.kind == "two" and scene.relation in ("right", "below"):
         return dataclasses.replace(scene, things=scene.things[::-1], relation=OPPOSITE[scene.relation])
     return scene
 
 
 def description(scene, planned):
-    """The one description of a picture: every word of it can be seen, and no other order would do as well."""
+    """The only correct description of a picture. All its words are visible in the picture, and the
+    order of the things is fixed."""
     if scene.kind == "two" and scene.relation == "and":
         first = min(planned.spots, key=lambda spot: spot[2])[0]
         other = next(t for t in scene.things if t != first)
@@ -40,14 +42,15 @@ def description(scene, planned):
 
 
 def fits(said, shown):
-    """Whether a thing may be called that; a colour may go unsaid."""
+    """Whether `said` is a correct name of `shown`; the colour may be left out."""
     return said[1] == shown[1] and said[0] in (None, shown[0])
 
 
 def holds(said, scene):
-    """Whether `said`, a scene whose colours may be unsaid, is true of a picture of `scene`.
+    """Whether `said`, a scene in which colours may be left out, is true of a picture of `scene`.
 
-    "a and b" is true of any two things; a relation is true of a picture of "a and b" by chance only, and then this says True.
+    "a and b" is true of any two things. A relation may be true of a picture of "a and b" by chance;
+    the result is then True, to be safe.
     """
     if (said.kind, said.number, said.background) != (scene.kind, scene.number, scene.background):
         return False
@@ -61,7 +64,7 @@ def holds(said, scene):
 
 
 def other_thing(thing, rng):
-    """Another thing: of another colour, another noun of the same colour, or anything."""
+    """Another thing: another colour, another noun of the same colour, or any other."""
     kind = rng.random()
     if thing[0] and kind < .4:
         return rng.choice([t for t in COLOURED_THINGS if t[1] == thing[1] and t[0] != thing[0]])
@@ -71,7 +74,7 @@ def other_thing(thing, rng):
 
 
 def change(scene, rng):
-    """The scene with one thing about it changed."""
+    """The scene with one change."""
     replace = dataclasses.replace
     kind = rng.random()
     if kind < .12:
@@ -96,7 +99,8 @@ def change(scene, rng):
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """How something is said, whatever it is; the shares are those of scenes.caption."""
+    """The form of a sentence, independent of its content; the shares are those of
+    scenes.caption."""
 
     article: str
     relation: int
@@ -131,10 +135,11 @@ def true(scene, rng):
 
 
 def false(scene, rng):
-    """(statement, true twin): words that are not true and name nothing that is held out, and true ones that begin like them.
+    """(false statement, true twin). The statement names nothing that is held out. The twin is a
+    true statement that begins with the same words.
 
-    Most are near the truth; some are far from it and have no twin (None). The near ones are what judging is about; comparing
-    at all is learnt from the far ones.
+    Most false statements differ from the truth in one respect; the others differ in everything and
+    have no twin (None). The former teach to judge, the latter teach to compare at all.
     """
     while True:
         near = rng.random() < NEAR
@@ -143,14 +148,15 @@ def false(scene, rng):
             continue
         if any(scenes.invisible(t, changed.background) for t in changed.things):
             continue
-        unsaid = rng.random()                   # the same colours go unsaid in both
+        unsaid = rng.random()                   # the same colours are left out in both
         said, truth = (scenes.unnamed(s, random.Random(unsaid)) for s in (changed, scene))
         if not holds(said if form.place else dataclasses.replace(said, background=scene.background), scene):
             return form.words(said), form.words(truth) if near else None
 
 
 def spoil(planned, rng):
-    """uint8 RGB: the plan with one of its things wrong in part, as a drawing goes wrong: another thing, or nothing, from some row on."""
+    """Renders the plan as uint8 RGB with one thing partly wrong, as it happens in drawings: from
+    some row on there is another thing or nothing."""
     spots = list(planned.spots)
     i = rng.randrange(len(spots))
     thing, size, x, y = spots[i]

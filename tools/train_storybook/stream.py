@@ -1,4 +1,5 @@
-"""Endless training batches from background processes, resumable: batch number n is always the same."""
+"""Endless training batches from background processes. Resumable: batch number n is always the
+same."""
 import random
 import signal
 
@@ -14,7 +15,7 @@ import tokenizer as text
 
 def _work(folder, batch, first, stride, what, lesson, queue):
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)      # the training decides when to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)      # the training process decides when to stop
     teacher = patches.load(folder)
     tokens = text.load(folder)
     bos, pad = tokens.token_to_id(text.BOS), tokens.token_to_id(text.PAD)
@@ -43,7 +44,8 @@ PROMPT_WIDTH = 26
 
 
 def pad_left(ids, pad, rng=None, drop=.1):
-    """(text [B, W], real [B, W]); with `rng`, a share of prompts becomes the unguided row of the engine."""
+    """(text [B, W], real [B, W]). With `rng`, a share of the prompts becomes the unconditional row,
+    as in the engine."""
     out = torch.full((len(ids), PROMPT_WIDTH), pad)
     real = torch.zeros(out.shape, dtype=torch.bool)
     for row, one in enumerate(ids):
@@ -55,8 +57,8 @@ def pad_left(ids, pad, rng=None, drop=.1):
 
 
 class Stream:
-    """Iterates over (text, real), codes ("text"), pictures, codes ("pictures") or sight.batch ("sight"), from batch number
-    `start` on, every `stride`-th."""
+    """Iterates over (text, real), codes ("text"), pictures, codes ("pictures") or sight.batch
+    ("sight"). Starts at batch number `start` and returns every `stride`-th batch."""
 
     def __init__(self, folder, batch, start, what, stride=1, lesson="all"):
         context = mp.get_context("spawn")

@@ -1,4 +1,5 @@
-"""Writes the storybook tokenizer: byte-level BPE trained on captions, in the layout Janus-Pro publishes."""
+"""Writes the storybook tokenizer: byte-level BPE trained on captions, in the layout of
+Janus-Pro."""
 import argparse
 import json
 import os
@@ -17,7 +18,7 @@ ROUND_ROWS = 64
 
 
 def prompt(text):
-    """The conversation Janus-Pro draws from, without the begin-of-sentence token."""
+    """The conversation for drawing in Janus-Pro, without BOS."""
     return f"<|User|>: {text.strip()}\n\n<|Assistant|>:{BEGIN_OF_IMAGE}"
 
 
@@ -36,12 +37,12 @@ def train(captions):
 
 
 def rows(tokenizer):
-    """Rows of the embedding tables: the vocabulary, rounded up."""
+    """Number of rows of the embedding tables: the vocabulary, rounded up."""
     return -(-tokenizer.get_vocab_size() // ROUND_ROWS) * ROUND_ROWS
 
 
 def published_layout(tokenizer):
-    """The tokenizer as a dict, with the published block order and flags."""
+    """The tokenizer as a dict, with the published order of blocks and flags."""
     doc = json.loads(tokenizer.to_str())
     doc["normalizer"] = {"type": "Sequence", "normalizers": []}
     doc["post_processor"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}

@@ -1,4 +1,5 @@
-"""The eyes of the storybook model: Janus-Pro's SigLIP tower with free widths, under the published names."""
+"""The vision tower of the storybook model: Janus-Pro's SigLIP tower with any widths and the
+published names."""
 import dataclasses
 
 import torch
@@ -61,7 +62,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, c.width, c.patch, stride=c.patch)
 
     def forward(self, pictures):
-        """Patches in raster order, each channel by channel, times the kernel."""
+        """Patches in raster order, channel by channel, times the kernel."""
         b, _, h, w = pictures.shape
         p = self.proj.kernel_size[0]
         cells = pictures.reshape(b, 3, h // p, p, w // p, p).permute(0, 2, 4, 1, 3, 5).reshape(b, -1, 3 * p * p)

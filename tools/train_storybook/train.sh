@@ -1,5 +1,6 @@
 #!/bin/sh
-# Trains the storybook model from nothing and exports it. Every step continues from its checkpoint when run again.
+# Trains the storybook model from scratch and exports it. Run it again to continue each step from
+# its checkpoint.
 #   CHECKPOINTS  folder of checkpoints   (default ~/.cache/bifrons-train)
 #   OUT          model folder            (default samples/models/storybook of this repository)
 #   PYTHON       interpreter with requirements.txt installed (default python3)

@@ -1,6 +1,7 @@
-"""Trains the picture encoder to name the teacher's codes; resumable. Run it after train_vq.py.
+"""Trains the VQ encoder to predict the teacher's codes; resumable. Run it after train_vq.py.
 
-The encoder sees a whole picture, the teacher one patch at a time; the encoder learns to agree with it.
+The encoder sees the whole picture, the teacher one patch at a time; the encoder learns to agree
+with the teacher.
 """
 import argparse
 import os
@@ -20,7 +21,7 @@ SHARPNESS = 30.                                # scale of cosines in the cross-e
 
 
 def parts(model):
-    """The state of encoder and quant_conv alone."""
+    """State dict of encoder and quant_conv only."""
     return {k: v for k, v in model.state_dict().items() if k.startswith(("encoder.", "quant_conv."))}
 
 

@@ -1,9 +1,11 @@
-"""Trains the transformer to predict picture tokens from prompts; resumable, endless at a constant rate.
+"""Trains the transformer to predict picture tokens from prompts; resumable, endless, with a
+constant learning rate.
 
-`--cooldown N` instead starts from the newest checkpoint, lets the rate fall to zero over N steps and writes
-the result beside it: that is the copy to export, and the constant-rate run can go on from where it was.
-`--sight N` teaches the understanding half in the same steps, with N pictures each.
-Several processes share the work if RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as torchrun does.
+`--cooldown N` starts from the newest checkpoint, lowers the rate to zero over N steps and writes
+the result to a separate file. That copy is exported; the run at constant rate can continue from its
+own checkpoint. `--sight N` also trains the understanding part in the same steps, with N pictures
+each. Several processes share the work if RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as
+torchrun does.
 """
 import argparse
 import dataclasses
@@ -27,7 +29,7 @@ FILE, COOLED = "transformer.pt", "transformer-cooled.pt"
 VALIDATION = 40_000_000                        # first seed of the validation pictures
 
 
-SEEN = 1.                                     # largest gradient of understanding, relative to drawing's
+SEEN = 1.                                     # most of understanding's gradient, per drawing's
 
 
 def is_matrix(name, p):
@@ -35,7 +37,7 @@ def is_matrix(name, p):
 
 
 def sees(name):
-    """Whether a parameter belongs to the understanding half alone."""
+    """Whether a parameter belongs only to the understanding part."""
     return name.startswith(("vision_model.", "aligner.", "language_model.lm_head."))
 
 
@@ -46,8 +48,8 @@ def build(folder):
 
 
 def adopt(model, state, folder):
-    """Gives a model that was just built the weights of a checkpoint, whether its picture head was shared already or not, and
-    whether it could see or not."""
+    """Loads the weights of a checkpoint into a new model. The checkpoint may lack shared parts of
+    the image head, and may lack the understanding part."""
     if state is not None:
         state = {name: value for name, value in model.state_dict().items() if sees(name)} | state
     if state is not None and not factors.is_shared(state):
@@ -63,7 +65,7 @@ def save(path, **content):
 
 
 class Stop:
-    """Turns true on SIGTERM or SIGINT, so that a training saves before it ends."""
+    """Becomes true on SIGTERM or SIGINT, so that a training saves before it ends."""
 
     def __init__(self):
         self.asked = False
@@ -78,7 +80,7 @@ class Stop:
 
 
 class Team:
-    """The processes that train together; alone, nothing is exchanged."""
+    """The processes that train together; a single process exchanges nothing."""
 
     def __init__(self):
         self.size, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
@@ -99,9 +101,11 @@ class Team:
 
 
 def visible(codes, share):
-    """Which picture tokens are inputs: in `share` of the rows only a random part, in all others every one.
+    """Which picture tokens are inputs: in `share` of the rows a random part, in all other rows all
+    tokens.
 
-    What a thing is, its first token tells, and the model then just copies; with tokens hidden it has to read the prompt.
+    The first token of a thing tells what the thing is, and the model could then just copy. With
+    hidden tokens it must read the prompt.
     """
     part = torch.where(torch.rand(len(codes), 1) < share, torch.rand(len(codes), 1), 1.)
     return torch.rand(len(codes), codes.shape[1] - 1) < part
@@ -115,7 +119,8 @@ def validation(folder, batch, what):
 
 
 def add_gradients(parameters, others):
-    """Adds `others`, gradients or None for each parameter, to the ones there; where both are, no more than SEEN times as much."""
+    """Adds `others` (a gradient or None per parameter) to the gradients. For parameters that have
+    both, `others` is scaled to at most SEEN times the norm of the existing gradients."""
     both = [(p, g) for p, g in zip(parameters, others) if g is not None and p.grad is not None]
     here, there = (torch.nn.utils.get_total_norm(gs) for gs in ([p.grad for p, _ in both], [g for _, g in both]))
     scale = min(1., SEEN * (here / there).item()) if both else 1.
@@ -176,7 +181,7 @@ def main():
 
     if a.compile:
         loss_of, loss_of_sight = torch.compile(loss_of), torch.compile(loss_of_sight)
-    unseen = -(-seen // a.batch)                # a picture seen again is remembered, not understood
+    unseen = -(-seen // a.batch)                # pictures seen again would be memorised
     batches = stream.Stream(a.checkpoints, a.batch, unseen + team.rank, "text", stride=team.size, lesson=a.lesson)
     held = validation(a.checkpoints, a.batch, "text")
     if a.sight:
@@ -197,7 +202,7 @@ def main():
         loss.backward()
         if a.sight:
             add_gradients(optimiser.everything, understood)
-        if a.cooldown:                          # by steps, or by time if that runs out first
+        if a.cooldown:                          # by steps, or by time if that ends first
             scale = max(0, 1 - max((step - first) / a.cooldown, (time.time() - start) / (60 * a.minutes)))
         else:
             scale = min(1, (step - first + 1) / a.warmup)

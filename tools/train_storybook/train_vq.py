@@ -1,7 +1,8 @@
-"""Trains the picture decoder and the code vectors on the teacher's codes; resumable.
+"""Trains the VQ decoder and the codebook on the teacher's codes; resumable.
 
-The codes are fixed (see patches.py), so this can run beside the transformer training. As there, the rate is
-constant, and `--cooldown N` makes a copy to export by lowering it to zero over N steps on whole pictures.
+The codes are fixed (see patches.py), so this can run in parallel with the training of the
+transformer. As there, the learning rate is constant. `--cooldown N` makes a copy to export: it
+lowers the rate to zero over N steps on whole pictures.
 """
 import argparse
 import dataclasses
@@ -32,7 +33,7 @@ def picture_loss(y, x):
     gap = y - x
     loss = gap.abs().mean() + .5 * gap.square().mean()
     for step in (1, 2):
-        for g in slopes(gap, step):                       # gradients are linear: the gap's slopes suffice
+        for g in slopes(gap, step):                       # slopes are linear: the gap's suffice
             loss = loss + g.abs().mean()
     return loss
 
@@ -42,7 +43,7 @@ def psnr(y, x):
 
 
 def crop(pictures, codes, cells, rng):
-    """The same random window of `cells` x `cells` codes of every picture."""
+    """The same random window of `cells` x `cells` codes from each picture."""
     y, x = rng.randint(0, patches.GRID - cells), rng.randint(0, patches.GRID - cells)
     codes = codes.reshape(-1, patches.GRID, patches.GRID)[:, y:y + cells, x:x + cells].flatten(1)
     size = patches.CELL

@@ -1,4 +1,4 @@
-"""The language model and the picture heads of the storybook model, under the names Janus-Pro publishes."""
+"""The language model and the image head of the storybook model, with the names of Janus-Pro."""
 import dataclasses
 
 import torch
@@ -18,7 +18,7 @@ class Config:
     inner: int = 640
     code_width: int = 64
     positions: int = 64
-    prompt: int = 112                          # longest prompt, in tokens
+    prompt: int = 112                          # longest prompt in tokens
     theta: float = 10000.
     epsilon: float = 1e-6
 
@@ -35,7 +35,7 @@ class RMSNorm(nn.Module):
 
 
 def rotary(c, length):
-    """cos and sin tables [length, head size], halves repeated."""
+    """cos and sin tables [length, head size]; the two halves are equal."""
     size = c.width // c.heads
     angle = torch.outer(torch.arange(length).float(), c.theta ** (-torch.arange(0, size, 2).float() / size))
     return torch.cat([angle, angle], 1).cos(), torch.cat([angle, angle], 1).sin()
@@ -128,7 +128,8 @@ class PictureHead(nn.Module):
 
 
 def unguided(text, real, pad):
-    """The rows guidance compares with: everything between the first and the last true token is a pad."""
+    """The unconditional rows of guidance: everything between the first and the last real token is a
+    pad."""
     inside = real & torch.cat([torch.zeros_like(real[:, :1]), real[:, :-1]], 1)
     inside[:, -1] = False
     return torch.where(inside, pad, text)
@@ -148,7 +149,7 @@ class Storybook(nn.Module):
             if p.dim() == 2:
                 deep = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(p, std=.02 / (2 * c.layers) ** .5 if deep else .02)
-        # Words come seldom, so one step of AdamW moves their rows far: large rows keep what they learnt.
+        # Words are rare, so one AdamW step moves their rows far. Large rows keep what they learnt.
         nn.init.normal_(self.language_model.model.embed_tokens.weight, std=.5)
         nn.init.normal_(self.gen_aligner.layers[0].weight, std=c.code_width ** -.5)
         nn.init.normal_(self.gen_aligner.layers[2].weight, std=.06)
@@ -163,9 +164,9 @@ class Storybook(nn.Module):
         return self.gen_aligner(self.gen_embed(codes))
 
     def logits(self, text, real, codes, seen=None):
-        """Logits of all picture tokens. `text` is left-padded; `real` marks its true positions.
+        """Logits of all picture tokens. `text` is left-padded; `real` marks its real positions.
 
-        `seen` [B, 63], if given, tells which of the picture tokens the model may see as inputs.
+        `seen` [B, 63], if given, says which picture tokens the model may see as inputs.
         """
         width = text.shape[1]
         inputs = self.picture_inputs(codes[:, :-1])
@@ -173,7 +174,7 @@ class Storybook(nn.Module):
             inputs = inputs * seen[..., None].to(inputs.dtype)
         x = torch.cat([self.language_model.model.embed_tokens(text), inputs], 1)
         length = x.shape[1]
-        cos, sin = self.cos[:length], self.sin[:length]      # rotary attention sees only distances
+        cos, sin = self.cos[:length], self.sin[:length]      # RoPE depends only on distances
         visible = F.pad(real, (0, length - width), value=True)
         mask = visible[:, None, None] & torch.ones(length, length, dtype=torch.bool).tril()
         mask = torch.zeros(mask.shape).masked_fill(~mask, -1e4)
@@ -185,7 +186,8 @@ class Storybook(nn.Module):
         return F.cross_entropy(self.logits(text, real, codes, seen).flatten(0, 1), codes.flatten())
 
     def guided_loss(self, text, real, codes, pad, guidance, seen=None):
-        """The same for guided logits, so that sampling with any of the weights `guidance` [B] stays true."""
+        """The same for guided logits, so that sampling is correct with each of the guidance scales
+        `guidance` [B]."""
         both = self.logits(torch.cat([text, unguided(text, real, pad)]), real.repeat(2, 1), codes.repeat(2, 1),
                            None if seen is None else seen.repeat(2, 1))
         given, free = both.chunk(2)
@@ -194,7 +196,8 @@ class Storybook(nn.Module):
 
     @torch.no_grad()
     def draw(self, text, real, pad, guidance=5., temperature=1., generator=None):
-        """Samples picture tokens for left-padded prompts, the way the engine does for each of them alone."""
+        """Samples picture tokens for left-padded prompts. The engine gives the same for each prompt
+        alone."""
         x = self.language_model.model.embed_tokens(torch.cat([text, unguided(text, real, pad)]))
         half, start = len(text), 0
         hidden_text = torch.where(real, 0., -1e4).repeat(2, 1)[:, None, None]

@@ -1,4 +1,4 @@
-"""The picture tokenizer network: Janus-Pro's VQ form with free widths. Names are the published ones."""
+"""The picture tokenizer network: Janus-Pro's VQ form with any widths and the published names."""
 import dataclasses
 
 import torch
@@ -11,7 +11,7 @@ GROUPS = 32
 @dataclasses.dataclass
 class Config:
     codes: int
-    code_width: int = 64                       # Janus-Pro has 8; more lets a code carry its whole patch
+    code_width: int = 64                       # Janus-Pro: 8; more can describe a whole patch
     ch: int = 32
     encoder_ch_mult: tuple = (1, 1, 2, 2, 4)
     decoder_ch_mult: tuple = (1, 1, 2, 4, 4)
@@ -20,9 +20,11 @@ class Config:
 
 
 class Norm(nn.GroupNorm):
-    """GroupNorm in float32, from per-channel sums: channels-last pictures are then read in memory order.
+    """GroupNorm in float32, from per-channel sums, so that channels-last pictures are read in
+    memory order.
 
-    Sums are spread over the groups by a small constant matrix, which keeps the big loops free of index arithmetic.
+    A small constant matrix distributes the sums to the groups, so the large loops have no index
+    arithmetic.
     """
 
     def __init__(self, channels):
@@ -158,7 +160,7 @@ class VQ(nn.Module):
         self.post_quant_conv = nn.Conv2d(c.code_width, c.z_channels, 1)
 
     def directions(self, x):
-        """Unit vectors [B, 64, code_width] the encoder sees in pictures [B, 3, H, W]."""
+        """Unit vectors [B, 64, code_width] that the encoder computes from pictures [B, 3, H, W]."""
         return F.normalize(self.quant_conv(self.encoder(x)).float(), dim=1).flatten(2).transpose(1, 2)
 
     def encode(self, x):
@@ -178,5 +180,5 @@ def to_network(pictures):
 
 
 def to_pixels(x):
-    """Network output -> uint8 [B, H, W, 3], truncated as the reference does."""
+    """Network output -> uint8 [B, H, W, 3], truncated as in the reference."""
     return ((x.detach().float().permute(0, 2, 3, 1) + 1) / 2 * 255).clamp(0, 255).to(torch.uint8).numpy()
