@@ -151,7 +151,7 @@ std::optional<std::string> other_kind_of_directory(const Directory& directory) {
   return std::nullopt;
 }
 
-std::optional<PartName> parse_part_name(std::string_view name) {
+std::optional<ShardName> parse_shard_name(std::string_view name) {
   // <stem>-NNNNN-of-NNNNN<suffix>
   constexpr size_t kDigits = 5, kLength = 2 * kDigits + 5;
   const size_t dot = name.rfind('.');
@@ -168,11 +168,11 @@ std::optional<PartName> parse_part_name(std::string_view name) {
   };
   const auto part = number(middle.substr(1, kDigits)), parts = number(middle.substr(10, kDigits));
   if (!part || !parts || *part < 1 || *part > *parts) return std::nullopt;
-  return PartName{std::string(name.substr(0, dot - kLength)), *part, *parts,
-                  std::string(name.substr(dot))};
+  return ShardName{std::string(name.substr(0, dot - kLength)), *part, *parts,
+                   std::string(name.substr(dot))};
 }
 
-std::string part_name(const PartName& like, int64_t part) {
+std::string shard_name(const ShardName& like, int64_t part) {
   return fmt::format("{}-{:05}-of-{:05}{}", like.stem, part, like.parts, like.suffix);
 }
 

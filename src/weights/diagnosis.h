@@ -20,14 +20,14 @@ std::optional<std::string> other_kind_of_directory(const Directory& directory);
 std::optional<std::string> oddly_named_weights(const Directory& directory);
 
 // The parsed name of a shard: `<stem>-00002-of-00005<suffix>`.
-struct PartName {
+struct ShardName {
   std::string stem;
   int64_t part = 0;
   int64_t parts = 0;
   std::string suffix;  // ".safetensors"
 };
-std::optional<PartName> parse_part_name(std::string_view name);
-std::string part_name(const PartName& like, int64_t part);
+std::optional<ShardName> parse_shard_name(std::string_view name);
+std::string shard_name(const ShardName& like, int64_t part);
 
 // If a downloader left a file which says that `name` is incomplete, returns the name of that file.
 std::optional<std::string> unfinished_download(const Directory& directory, const std::string& name);

@@ -12,7 +12,7 @@ struct Rename {
 };
 
 // Prefixes of names, up to a dot. If one prefix begins with another, the longer one comes first.
-constexpr std::array<Rename, 15> kBeginnings{{
+constexpr std::array<Rename, 15> kPrefixes{{
     {"language_model.lm_head.", "lm_head."},
     {"language_model.model.", "model.language_model."},
     {"gen_vision_model.", "model.vqmodel."},
@@ -60,7 +60,7 @@ void replace_first(std::string& name, const Rename& rename) {
 
 std::string hugging_face_name(std::string_view original) {
   std::string name(original);
-  for (const Rename& beginning : kBeginnings) {
+  for (const Rename& beginning : kPrefixes) {
     if (!original.starts_with(beginning.from)) continue;
     name.replace(0, beginning.from.size(), beginning.to);
     break;

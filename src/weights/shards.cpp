@@ -59,10 +59,10 @@ std::vector<std::string> files_without_index(const Directory& directory, const N
 // Throws Error: missing, with the name of a missing shard; data, if the files are not one set.
 void check_set(const Directory& directory, const std::vector<std::string>& files,
                const std::string& index_name) {
-  const std::optional<PartName> first = parse_part_name(files[0]);
+  const std::optional<ShardName> first = parse_shard_name(files[0]);
   for (const std::string& file : files) {
     if (files.size() == 1 && !first) return;
-    const std::optional<PartName> part = parse_part_name(file);
+    const std::optional<ShardName> part = parse_shard_name(file);
     if (!first || !part || part->stem != first->stem || part->parts != first->parts) {
       refuse(quote(directory.path()),
              fmt::format("holds {} files like {} but no {} that says what belongs together",
@@ -70,7 +70,7 @@ void check_set(const Directory& directory, const std::vector<std::string>& files
     }
   }
   for (int64_t part = 1; part <= first->parts; ++part) {
-    const std::string name = part_name(*first, part);
+    const std::string name = shard_name(*first, part);
     if (std::binary_search(files.begin(), files.end(), name)) continue;
     throw Error(ErrorKind::kMissing, fmt::format("{}: part {} of {} is missing; download it",
                                                  directory.shown(name), part, first->parts));
@@ -78,7 +78,7 @@ void check_set(const Directory& directory, const std::vector<std::string>& files
 }
 
 // Throws Error (missing) if a file in the index does not exist.
-void check_there(const Directory& directory, const WeightFiles& weights) {
+void check_files_exist(const Directory& directory, const WeightFiles& weights) {
   std::vector<std::string> missing;
   for (const std::string& file : weights.files) {
     if (!directory.contains(file)) missing.push_back(file);
@@ -109,7 +109,7 @@ std::optional<WeightFiles> find_format(const Directory& directory, const Naming&
     WeightFiles files = parse_index(directory.read_file(index_name, kMaxIndexBytes), naming.suffix,
                                     directory.shown(index_name));
     files.format = naming.format;
-    check_there(directory, files);
+    check_files_exist(directory, files);
     return files;
   }
   const std::vector<std::string> others = files_without_index(directory, naming);

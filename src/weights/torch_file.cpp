@@ -62,8 +62,8 @@ Entries index_entries(const ByteSource& file, const std::vector<ZipEntry>& entri
 }
 
 // Text of a small entry; `absent` if the archive does not have it.
-std::string read_note(const ByteSource& file, const Entries& entries, std::string_view name,
-                      std::string_view absent) {
+std::string read_small_entry(const ByteSource& file, const Entries& entries, std::string_view name,
+                             std::string_view absent) {
   const auto at = entries.find(name);
   if (at == entries.end()) return std::string(absent);
   if (at->second->bytes > 16) refuse(file.name(), fmt::format("its {} is too long", name));
@@ -72,8 +72,8 @@ std::string read_note(const ByteSource& file, const Entries& entries, std::strin
   return text;
 }
 
-void check_notes(const ByteSource& file, const Entries& entries) {
-  const std::string version = read_note(file, entries, "version", "");
+void check_version_and_byte_order(const ByteSource& file, const Entries& entries) {
+  const std::string version = read_small_entry(file, entries, "version", "");
   const bool number =
       !version.empty() && version.size() <= 2 &&
       std::all_of(version.begin(), version.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -81,7 +81,7 @@ void check_notes(const ByteSource& file, const Entries& entries) {
   if (value < 1 || value > 10) {
     refuse(file.name(), fmt::format("its version is {}; 1 to 10 are known", quote(version)));
   }
-  const std::string order = read_note(file, entries, "byteorder", "little");
+  const std::string order = read_small_entry(file, entries, "byteorder", "little");
   if (order != "little") {
     refuse(file.name(), fmt::format("its byte order is {}; only little is read", quote(order)));
   }
@@ -146,7 +146,7 @@ Container read_torch_file(const ByteSource& file) {
   refuse_other_formats(file);
   const std::vector<ZipEntry> directory = read_zip_directory(file);
   const Entries entries = index_entries(file, directory);
-  check_notes(file, entries);
+  check_version_and_byte_order(file, entries);
 
   const auto pickle = entries.find("data.pkl");
   if (pickle == entries.end()) refuse(file.name(), "has no data.pkl");

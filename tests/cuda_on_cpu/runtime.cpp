@@ -102,7 +102,7 @@ void submit(cudaStream_t stream, std::function<void()> work, bool kernel) {
     stream->capturing->nodes.push_back({std::move(work), kernel});
   } else {
     stream->left.push_back(std::move(work));
-    if (!machine().late) stream->do_until(stream->last());
+    if (!machine().asynchronous) stream->do_until(stream->last());
   }
 }
 

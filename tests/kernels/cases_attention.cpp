@@ -74,7 +74,7 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
       .name = fmt::format("attention_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
       .op = Op::kAttention,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
             const Paging paging(heads);
             w.in.emplace_back(b, dtype, paging.shape(), paging.paged(k()));
@@ -85,7 +85,7 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
             w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
           },
       .run =
-          [](Backend& b, Workbench& w) {
+          [](Backend& b, Operands& w) {
             b.attention(w.out[0].tensor(), w.in[0].tensor(),
                         {w.in[1].tensor(), w.in[2].tensor(), w.in[3].tensor()},
                         {w.in[4].tensor(), w.in[5].tensor()});
@@ -112,7 +112,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
     }
     return table;
   };
-  const auto prepare = [=](Backend& b, Workbench& w) {
+  const auto prepare = [=](Backend& b, Operands& w) {
     w.in.emplace_back(b, dtype, std::vector{m, all}, qkv(), kGap);
     w.in.emplace_back(b, DType::kF32, std::vector{positions, half}, turn(false), kGap);
     w.in.emplace_back(b, DType::kF32, std::vector{positions, half}, turn(true), kGap);
@@ -137,7 +137,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
           .op = Op::kRopeAppend,
           .prepare = prepare,
           .run =
-              [](Backend& b, Workbench& w) {
+              [](Backend& b, Operands& w) {
                 b.rope_append(w.out[0].tensor(),
                               {w.out[1].tensor(), w.out[2].tensor(), w.in[5].tensor()},
                               w.in[0].tensor(), {w.in[1].tensor(), w.in[2].tensor()},
@@ -166,14 +166,14 @@ OpCase full_attention_case(DType dtype, int64_t n, int64_t channels, int64_t hea
           fmt::format("full_attention_{}_{}x{}_{}", bifrons::name_of(dtype), n, channels, heads),
       .op = Op::kFullAttention,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             w.in.emplace_back(b, dtype, std::vector{n, channels}, q(), kGap);
             w.in.emplace_back(b, dtype, std::vector{n, channels}, k(), 2 * kGap);
             w.in.emplace_back(b, dtype, std::vector{n, channels}, v(), 3 * kGap);
             w.out.emplace_back(b, dtype, std::vector{n, channels}, Values{}, kGap);
           },
       .run =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             b.full_attention(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor(),
                              w.in[2].tensor(), heads);
           },

@@ -19,13 +19,13 @@ OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
       .name = fmt::format("rms_norm_{}_{}x{}_gap{}", name_of(dtype), rows, cols, gap),
       .op = Op::kRmsNorm,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), gap);
             w.out.emplace_back(b, dtype, std::vector{rows, cols}, Values{}, gap);
             w.norm = b.make_norm(HostValues(weight(), DType::kF32, 1, cols).array, nullptr);
           },
       .run = [](Backend& b,
-                Workbench& w) { b.rms_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
+                Operands& w) { b.rms_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
       .expect = [=] { return reference::rms_norm(x(), weight(), 1e-6, dtype); },
       // Two roundings; the first may go to the other side of a tie. In addition, half the rounding
       // errors of the sum of squares (16 or more partial sums, and their total), because of the
@@ -47,14 +47,14 @@ OpCase layer_norm_case(DType dtype, int64_t rows, int64_t cols) {
       .name = fmt::format("layer_norm_{}_{}x{}", name_of(dtype), rows, cols),
       .op = Op::kLayerNorm,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), kGap);
             w.out.emplace_back(b, dtype, std::vector{rows, cols}, Values{}, kGap);
             const HostValues shift(bias(), DType::kF32, 1, cols);
             w.norm = b.make_norm(HostValues(weight(), DType::kF32, 1, cols).array, &shift.array);
           },
       .run = [](Backend& b,
-                Workbench& w) { b.layer_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
+                Operands& w) { b.layer_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, 1e-6); },
       .expect = [=] { return reference::layer_norm(x(), weight(), bias(), 1e-6); },
       // The mean of numbers near 3 has an error of about 2^-23, which is divided by their spread.
       .tolerance = {half_step(dtype), 0x1p-18},
@@ -69,13 +69,13 @@ OpCase gather_case(DType dtype, DType stored, int64_t cols) {
   return {.name = fmt::format("gather_{}_of_{}_{}", name_of(dtype), name_of(stored), cols),
           .op = Op::kGather,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.table = b.make_table(HostValues(table(), stored, rows, cols).array);
                 w.in.emplace_back(b, DType::kI32, std::vector{n}, ids);
                 w.out.emplace_back(b, dtype, std::vector{n, cols}, Values{}, kGap);
               },
           .run = [](Backend& b,
-                    Workbench& w) { b.gather(w.out[0].tensor(), w.table, w.in[0].tensor()); },
+                    Operands& w) { b.gather(w.out[0].tensor(), w.table, w.in[0].tensor()); },
           .expect = [=] { return reference::gather(table(), cols, ids); },
           .tolerance = {half_step(dtype), 0.0},
           .bytes = n * cols * (size_of(dtype) + size_of(stored)) + 4 * n,
@@ -92,11 +92,11 @@ OpCase swiglu_case(DType dtype, int64_t rows, int64_t half) {
   return {.name = fmt::format("swiglu_{}_{}x{}", name_of(dtype), rows, half),
           .op = Op::kSwiglu,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.in.emplace_back(b, dtype, std::vector{rows, 2 * half}, x(), kGap);
                 w.out.emplace_back(b, dtype, std::vector{rows, half}, Values{}, kGap);
               },
-          .run = [](Backend& b, Workbench& w) { b.swiglu(w.out[0].tensor(), w.in[0].tensor()); },
+          .run = [](Backend& b, Operands& w) { b.swiglu(w.out[0].tensor(), w.in[0].tensor()); },
           .expect = [=] { return reference::swiglu(x(), half, dtype); },
           .tolerance = {4 * half_step(dtype), 1e-30},
           .bytes = 3 * rows * half * size_of(dtype),
@@ -112,11 +112,11 @@ OpCase gelu_case(DType dtype, int64_t rows, int64_t cols) {
   return {.name = fmt::format("gelu_{}_{}x{}", name_of(dtype), rows, cols),
           .op = Op::kGelu,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.in.emplace_back(b, dtype, std::vector{rows, cols}, x(), kGap);
                 w.out.emplace_back(b, dtype, std::vector{rows, cols}, Values{}, kGap);
               },
-          .run = [](Backend& b, Workbench& w) { b.gelu(w.out[0].tensor(), w.in[0].tensor()); },
+          .run = [](Backend& b, Operands& w) { b.gelu(w.out[0].tensor(), w.in[0].tensor()); },
           .expect = [=] { return reference::gelu(x()); },
           // 1 + erf cancels on the left.
           .tolerance = {half_step(dtype) + 0x1p-22, 4 * 0x1p-23},
@@ -131,13 +131,13 @@ OpCase guide_case(int64_t pictures, int64_t codes) {
       .name = fmt::format("guide_{}x{}", pictures, codes),
       .op = Op::kGuide,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             w.in.emplace_back(b, DType::kF32, std::vector{2 * pictures, codes}, logits(), kGap);
             w.in.emplace_back(b, DType::kF32, std::vector{pictures}, scale());
             w.out.emplace_back(b, DType::kF32, std::vector{pictures, codes}, Values{}, kGap);
           },
       .run = [](Backend& b,
-                Workbench& w) { b.guide(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
+                Operands& w) { b.guide(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
       .expect = [=] { return reference::guide(logits(), scale(), codes); },
       .tolerance = {0.0, 6 * 0x1p-24},
       .bytes = 4 * (3 * pictures * codes + pictures),
@@ -148,10 +148,10 @@ OpCase advance_case(int64_t n) {
   return {.name = fmt::format("advance_{}", n),
           .op = Op::kAdvance,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.out.emplace_back(b, DType::kI32, std::vector{n}, Values(n, 41.0));
               },
-          .run = [](Backend& b, Workbench& w) { b.advance(w.out[0].tensor()); },
+          .run = [](Backend& b, Operands& w) { b.advance(w.out[0].tensor()); },
           .expect = [=] { return Values(n, 42.0); },
           .tolerance = {},
           .bytes = 8 * n,
@@ -171,7 +171,7 @@ OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool a
   const auto weight = [=] { return spread(9, out * in, stored); };
   const auto shift = [=] { return bias ? spread(10, out, stored) : Values{}; };
   const auto start = [=] { return add ? spread(11, rows * out, result) : Values{}; };
-  const auto prepare = [=](Backend& b, Workbench& w) {
+  const auto prepare = [=](Backend& b, Operands& w) {
     const Values all = weight(), offsets = shift();
     const HostValues upper({all.begin(), all.begin() + first * in}, stored, first, in);
     const HostValues lower({all.begin() + first * in, all.end()}, stored, out - first, in);
@@ -198,7 +198,7 @@ OpCase linear_case(DType dtype, DType stored, LinearSize size, bool bias, bool a
       .op = add ? Op::kLinearAdd : Op::kLinear,
       .prepare = prepare,
       .run =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             add ? b.linear_add(w.out[0].tensor(), w.in[0].tensor(), w.linear)
                 : b.linear(w.out[0].tensor(), w.in[0].tensor(), w.linear);
           },

@@ -8,7 +8,7 @@
 namespace bifrons::testing {
 namespace {
 
-using reference::Draw;
+using reference::SampleSettings;
 
 constexpr int64_t kGap = 5;
 
@@ -19,34 +19,36 @@ Values repeated(const Values& values) {
 }
 
 template <typename Read>
-Values column(const std::vector<Draw>& draws, Read read) {
+Values column(const std::vector<SampleSettings>& draws, Read read) {
   Values values;
-  for (const Draw& draw : draws) values.push_back(static_cast<double>(read(draw)));
+  for (const SampleSettings& draw : draws) values.push_back(static_cast<double>(read(draw)));
   return values;
 }
 
 // Every picture is sampled from its own row of `guided` with its own settings.
-OpCase sample_case(const std::string& name, const Values& guided, const std::vector<Draw>& draws) {
+OpCase sample_case(const std::string& name, const Values& guided,
+                   const std::vector<SampleSettings>& draws) {
   const int64_t pictures = static_cast<int64_t>(draws.size());
   const int64_t codes = static_cast<int64_t>(guided.size()) / pictures;
-  const auto prepare = [=](Backend& b, Workbench& w) {
+  const auto prepare = [=](Backend& b, Operands& w) {
     const auto add = [&](DType dtype, std::vector<int64_t> shape, const Values& values) {
       w.in.emplace_back(b, dtype, shape, values);
     };
     w.in.emplace_back(b, DType::kF32, std::vector{pictures, codes}, guided, kGap);
-    add(DType::kF32, {pictures}, column(draws, [](const Draw& d) { return d.temperature; }));
-    add(DType::kI32, {pictures}, column(draws, [](const Draw& d) { return d.top_k; }));
-    add(DType::kF32, {pictures}, column(draws, [](const Draw& d) { return d.top_p; }));
+    add(DType::kF32, {pictures},
+        column(draws, [](const SampleSettings& d) { return d.temperature; }));
+    add(DType::kI32, {pictures}, column(draws, [](const SampleSettings& d) { return d.top_k; }));
+    add(DType::kF32, {pictures}, column(draws, [](const SampleSettings& d) { return d.top_p; }));
     Values seeds;
-    for (const Draw& d : draws) {
+    for (const SampleSettings& d : draws) {
       seeds.push_back(static_cast<int32_t>(d.seed));
       seeds.push_back(static_cast<int32_t>(d.seed >> 32));
     }
     add(DType::kI32, {pictures, 2}, seeds);
-    add(DType::kI32, {pictures}, column(draws, [](const Draw& d) { return d.step; }));
+    add(DType::kI32, {pictures}, column(draws, [](const SampleSettings& d) { return d.step; }));
     w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures});
   };
-  const auto run = [](Backend& b, Workbench& w) {
+  const auto run = [](Backend& b, Operands& w) {
     const auto at = [&](size_t i) { return w.in[i].tensor(); };
     const SampleControls controls{
         .temperature = at(1), .top_k = at(2), .top_p = at(3), .seed = at(4), .step = at(5)};
@@ -90,14 +92,14 @@ OpCase damaged_case(int64_t codes) {
   guided[1 * codes + 3] = INFINITY;
   guided[2 * codes + 4] = -INFINITY;
   guided[4 * codes + 0] = NAN;
-  std::vector<Draw> draws(5);
+  std::vector<SampleSettings> draws(5);
   draws[4].temperature = 0.0;
   return sample_case(fmt::format("damaged_{}", codes), guided, draws);
 }
 
 // All kinds of settings in one call.
-std::vector<Draw> all_draws() {
-  std::vector<Draw> draws{
+std::vector<SampleSettings> all_draws() {
+  std::vector<SampleSettings> draws{
       {.temperature = 0.0},
       {.seed = 12345, .step = 0},
       {.seed = 0xfedcba9876543210u, .step = 575},
@@ -109,7 +111,7 @@ std::vector<Draw> all_draws() {
       {.top_k = 1 << 30, .seed = 7},
       {.top_p = 1e-9, .seed = 8},
   };
-  for (Draw& draw : draws) {
+  for (SampleSettings& draw : draws) {
     draw.temperature = reference::rounded(draw.temperature, DType::kF32);
     draw.top_p = reference::rounded(draw.top_p, DType::kF32);
   }
@@ -120,10 +122,11 @@ std::vector<Draw> all_draws() {
 // tiny.
 OpCase extreme_case(int64_t codes) {
   const std::vector<double> temperatures{1e-45, 3e-39, 1.17549435e-38, 2e-38, 1e-30, 1e-6, 1e6};
-  std::vector<Draw> draws;
+  std::vector<SampleSettings> draws;
   Values guided;
   for (size_t i = 0; i < 4 * temperatures.size(); ++i) {
-    Draw draw{.temperature = reference::rounded(temperatures[i / 4], DType::kF32), .seed = i};
+    SampleSettings draw{.temperature = reference::rounded(temperatures[i / 4], DType::kF32),
+                        .seed = i};
     if (i % 4 == 2) draw.top_k = 3;
     if (i % 4 == 3) draw.top_p = 0.5;
     draws.push_back(draw);
@@ -142,7 +145,7 @@ OpCase extreme_case(int64_t codes) {
 OpCase tied_case() {
   Values guided(3 * 9, 0.25);
   guided[0] = -1.0;
-  std::vector<Draw> draws(3);
+  std::vector<SampleSettings> draws(3);
   draws[0].temperature = 0.0;            // the lowest code of the highest value
   draws[1] = {.top_k = 3, .seed = 5};    // codes 0, 1, 2
   draws[2] = {.top_p = 0.5, .seed = 6};  // codes 0 .. 4
@@ -166,13 +169,13 @@ OpCase force_ids_case(int64_t pictures, int64_t tokens) {
   return {.name = fmt::format("keep_{}x{}", pictures, tokens),
           .op = Op::kForceIds,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, forced, kGap);
                 w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
                 w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
               },
           .run =
-              [](Backend& b, Workbench& w) {
+              [](Backend& b, Operands& w) {
                 b.force_ids(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
               },
           .expect = [=] { return repeated(kept); },
@@ -194,14 +197,14 @@ OpCase record_ids_case(int64_t pictures, int64_t places) {
   return {.name = fmt::format("note_{}x{}", pictures, places),
           .op = Op::kRecordIds,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
                 w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
                 w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
                                    Values(pictures * places, -5.0), kGap);
               },
           .run =
-              [](Backend& b, Workbench& w) {
+              [](Backend& b, Operands& w) {
                 b.record_ids(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
               },
           .expect = [=] { return ring; },
@@ -218,7 +221,7 @@ std::vector<OpCase> sampling_cases() {
   for (int64_t pictures : {1, 3, 64}) cases.push_back(force_ids_case(pictures, 5));
   cases.push_back(force_ids_case(17, 576));
   for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(record_ids_case(pictures, 8));
-  const std::vector<Draw> draws = all_draws();
+  const std::vector<SampleSettings> draws = all_draws();
   const int64_t pictures = static_cast<int64_t>(draws.size());
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
     cases.push_back(sample_case(std::to_string(codes), logits(32, pictures * codes), draws));

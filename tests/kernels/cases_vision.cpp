@@ -29,7 +29,7 @@ OpCase group_norm_case(DType dtype, Size size, int64_t channels, int64_t groups,
                           size.height, size.width, channels, groups),
       .op = Op::kGroupNorm,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             const HostValues shift(bias(), DType::kF32, 1, channels);
             w.norm =
                 b.make_norm(HostValues(weight(), DType::kF32, 1, channels).array, &shift.array);
@@ -37,7 +37,7 @@ OpCase group_norm_case(DType dtype, Size size, int64_t channels, int64_t groups,
             w.out.emplace_back(b, dtype, shape);
           },
       .run =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             b.group_norm(w.out[0].tensor(), w.in[0].tensor(), w.norm, groups, 1e-6, silu);
           },
       .expect =
@@ -56,11 +56,11 @@ OpCase upsample_case(DType dtype, Size size, int64_t channels) {
           fmt::format("upsample2x_{}_{}x{}x{}", name_of(dtype), size.height, size.width, channels),
       .op = Op::kUpsample2x,
       .prepare =
-          [=](Backend& b, Workbench& w) {
+          [=](Backend& b, Operands& w) {
             w.in.emplace_back(b, dtype, shape, x());
             w.out.emplace_back(b, dtype, std::vector{2 * size.height, 2 * size.width, channels});
           },
-      .run = [](Backend& b, Workbench& w) { b.upsample2x(w.out[0].tensor(), w.in[0].tensor()); },
+      .run = [](Backend& b, Operands& w) { b.upsample2x(w.out[0].tensor(), w.in[0].tensor()); },
       .expect = [=] { return reference::upsample2x(x(), size, channels); },
       .tolerance = {},
       .bytes = 5 * n * size_of(dtype),
@@ -85,13 +85,13 @@ OpCase pixels_case(DType dtype, int64_t height, int64_t width, std::optional<dou
   return {.name = fmt::format("to_pixels_{}_{}x{}{}", name_of(dtype), height, width, suffix),
           .op = Op::kToPixels,
           .prepare =
-              [=](Backend& b, Workbench& w) {
+              [=](Backend& b, Operands& w) {
                 w.in.emplace_back(b, dtype, std::vector<int64_t>{height, width, 3}, x());
                 w.out.emplace_back(b, DType::kU8, std::vector<int64_t>{height, width, 3});
                 w.out.emplace_back(b, DType::kI32, std::vector<int64_t>{1});
               },
           .run =
-              [](Backend& b, Workbench& w) {
+              [](Backend& b, Operands& w) {
                 const int32_t none = 0;
                 b.upload(w.out[1].tensor(), &none);
                 b.to_pixels(w.out[0].tensor(), w.in[0].tensor(), w.out[1].tensor());
@@ -122,14 +122,14 @@ OpCase convolution_case(DType dtype, DType stored, const Shape& shape, bool add)
   const auto weight = [=] { return spread(47, out * taps, stored); };
   const auto bias = [=] { return spread(48, out, stored); };
   const auto residual = [=] { return add ? spread(49, n, dtype) : Values{}; };
-  const auto prepare = [=](Backend& b, Workbench& w) {
+  const auto prepare = [=](Backend& b, Operands& w) {
     w.convolution = b.make_convolution(HostValues(weight(), stored, out, taps).array,
                                        HostValues(bias(), stored, 1, out).array, kernel, padding);
     w.in.emplace_back(b, dtype, std::vector{size.height, size.width, in}, x());
     if (add) w.in.emplace_back(b, dtype, std::vector{height, width, out}, residual());
     w.out.emplace_back(b, dtype, std::vector{height, width, out});
   };
-  const auto run = [=](Backend& b, Workbench& w) {
+  const auto run = [=](Backend& b, Operands& w) {
     const Tensor &y = w.out[0].tensor(), &from = w.in[0].tensor();
     add ? b.conv2d_add(y, from, w.convolution, w.in[1].tensor()) : b.conv2d(y, from, w.convolution);
   };

@@ -9,7 +9,7 @@
 namespace bifrons::testing {
 namespace {
 
-Values outputs(const Workbench& bench) {
+Values outputs(const Operands& bench) {
   Values all;
   for (const Guarded& out : bench.out) {
     const Values values = out.values();
@@ -54,8 +54,8 @@ std::vector<OpCase> op_cases() {
   return all;
 }
 
-Values outcome(const OpCase& op, Backend& b) {
-  Workbench bench;
+Values run_case(const OpCase& op, Backend& b) {
+  Operands bench;
   op.prepare(b, bench);
   op.run(b, bench);
   return outputs(bench);
@@ -70,8 +70,8 @@ std::string difference(const Values& a, const Values& b) {
   return {};
 }
 
-std::string verdict(const OpCase& op, Backend& b) {
-  Workbench bench;
+std::string check_case(const OpCase& op, Backend& b) {
+  Operands bench;
   op.prepare(b, bench);
   b.meter().reset();
   op.run(b, bench);

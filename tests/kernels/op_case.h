@@ -1,5 +1,4 @@
-// The table of op cases: one op at one size each. Tests compare it with the oracle; the benchmark
-// times the same calls.
+// The table of op cases: one op at one size each. Tests compare each case with the oracle.
 #pragma once
 
 #include <deque>
@@ -14,7 +13,7 @@
 namespace bifrons::testing {
 
 // Operands of a call; they must live while it runs.
-struct Workbench {
+struct Operands {
   std::deque<Guarded> in;   // must not change
   std::deque<Guarded> out;  // compared with the expected values, in order
   Norm norm;
@@ -32,8 +31,8 @@ struct Tolerance {
 struct OpCase {
   std::string name;
   Op op = Op::kCount;
-  std::function<void(Backend&, Workbench&)> prepare;
-  std::function<void(Backend&, Workbench&)> run;
+  std::function<void(Backend&, Operands&)> prepare;
+  std::function<void(Backend&, Operands&)> run;
   std::function<Values()> expect;
   Tolerance tolerance;
   int64_t bytes = 0;
@@ -57,13 +56,13 @@ std::vector<OpCase> convolution_cases();
 std::vector<OpCase> op_cases();
 
 // Runs a case on a backend; returns the values of all outputs in order.
-Values outcome(const OpCase& op, Backend& b);
+Values run_case(const OpCase& op, Backend& b);
 
 // Describes the first difference in a bit of two results, NaN included; empty when there is none.
 std::string difference(const Values& a, const Values& b);
 
-// Runs a case and checks results, guards, inputs and the meter. Returns a sentence about the first
-// fault, or an empty string.
-std::string verdict(const OpCase& op, Backend& b);
+// Runs a case and checks results, guards, inputs and the meter. Describes the first error; empty if
+// there is none.
+std::string check_case(const OpCase& op, Backend& b);
 
 }  // namespace bifrons::testing

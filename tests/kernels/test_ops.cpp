@@ -14,7 +14,7 @@ std::string name_of_case(const ::testing::TestParamInfo<OpCase>& info) { return 
 TEST_P(Ops, AgreeWithTheOracle) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto backend = backend_under_test();
-  EXPECT_EQ(verdict(GetParam(), *backend), "");
+  EXPECT_EQ(check_case(GetParam(), *backend), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Ops, ::testing::ValuesIn(op_cases()), name_of_case);

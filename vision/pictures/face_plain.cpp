@@ -1,4 +1,4 @@
-// Stub for builds without FreeType: face_truetype.cpp reads the fonts.
+// Fallback for builds without FreeType: face_truetype.cpp reads the fonts.
 #include "vision/pictures/font_face.h"
 
 namespace bifrons {

@@ -1,4 +1,4 @@
-// Stub for builds without HarfBuzz: one glyph per code point, from left to right.
+// Fallback for builds without HarfBuzz: one glyph per code point, from left to right.
 #include "vision/pictures/shaping.h"
 
 namespace bifrons {

@@ -134,7 +134,7 @@ struct Machine {
   cudaError_t failure = cudaSuccess;  // returned by every call that waits for the device
   // Whether work is delayed until something waits for it. The host must be correct when it runs
   // ahead.
-  bool late = false;
+  bool asynchronous = false;
   // Milliseconds of a graph, and of a graph with PDL launches.
   float milliseconds = 1.0f, pdl_milliseconds = 0.9f;
 };

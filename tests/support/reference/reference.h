@@ -59,7 +59,7 @@ Values upsample2x(const Values& x, Size size, int64_t channels);
 Values to_pixels(const Values& x);
 
 // Sampling settings of one picture, see SampleControls.
-struct Draw {
+struct SampleSettings {
   double temperature = 1.0;
   int64_t top_k = 0;
   double top_p = 1.0;
@@ -70,10 +70,10 @@ struct Draw {
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 double gumbel(uint32_t bits);
 // Codes that may be sampled, in ascending order.
-std::vector<int64_t> top_k_top_p(const Values& guided, const Draw& draw);
+std::vector<int64_t> top_k_top_p(const Values& guided, const SampleSettings& draw);
 // Score of each code; -infinity if it may not be sampled.
-Values scores(const Values& guided, const Draw& draw);
+Values scores(const Values& guided, const SampleSettings& draw);
 // The sampled id; -1 if the values cannot be sampled from.
-int64_t sample(const Values& guided, const Draw& draw);
+int64_t sample(const Values& guided, const SampleSettings& draw);
 
 }  // namespace bifrons::reference

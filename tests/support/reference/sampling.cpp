@@ -24,7 +24,7 @@ double gumbel(uint32_t bits) {
   return -std::log(-std::log1p(-v));
 }
 
-std::vector<int64_t> top_k_top_p(const Values& guided, const Draw& draw) {
+std::vector<int64_t> top_k_top_p(const Values& guided, const SampleSettings& draw) {
   std::vector<int64_t> order(guided.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   std::stable_sort(order.begin(), order.end(),
@@ -45,7 +45,7 @@ std::vector<int64_t> top_k_top_p(const Values& guided, const Draw& draw) {
   return order;
 }
 
-Values scores(const Values& guided, const Draw& draw) {
+Values scores(const Values& guided, const SampleSettings& draw) {
   Values result(guided.size(), -INFINITY);
   for (int64_t code : top_k_top_p(guided, draw)) {
     const std::array<uint32_t, 4> words =
@@ -56,7 +56,7 @@ Values scores(const Values& guided, const Draw& draw) {
   return result;
 }
 
-int64_t sample(const Values& guided, const Draw& draw) {
+int64_t sample(const Values& guided, const SampleSettings& draw) {
   for (double x : guided) {
     if (std::isnan(x) || x == INFINITY) return -1;
   }

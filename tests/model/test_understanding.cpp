@@ -159,10 +159,10 @@ struct Toy {
   }
 };
 
-class Sight : public testing::TestWithParam<const char*> {};
-class SightOfBf16Models : public Sight {};
+class UnderstandingOfToys : public testing::TestWithParam<const char*> {};
+class UnderstandingOfBf16Toys : public UnderstandingOfToys {};
 
-TEST_P(Sight, FeaturesAndRowsInF32) {
+TEST_P(UnderstandingOfToys, FeaturesAndRowsInF32) {
   Toy toy(GetParam(), DType::kF32);
   const auto features = toy.expected.values<float>("see.features");
   EXPECT_LE(largest_difference(toy.features(), features), kF32Tolerance * largest(features));
@@ -171,7 +171,7 @@ TEST_P(Sight, FeaturesAndRowsInF32) {
 }
 
 // The tolerance is the reference's own distance from f32, as in test_goldens.cpp.
-TEST_P(SightOfBf16Models, FeaturesAndRows) {
+TEST_P(UnderstandingOfBf16Toys, FeaturesAndRows) {
   Toy toy(GetParam(), DType::kBf16);
   for (const auto& [name, values] :
        {std::pair{"see.features", toy.features()}, {"see.rows", toy.rows()}}) {
@@ -184,7 +184,7 @@ TEST_P(SightOfBf16Models, FeaturesAndRows) {
   }
 }
 
-TEST_P(Sight, TextLogitsInF32) {
+TEST_P(UnderstandingOfToys, TextLogitsInF32) {
   Toy toy(GetParam(), DType::kF32);
   for (const std::string& ask : toy.asks()) {
     const auto reference = toy.expected.values<float>(ask + ".logits");
@@ -194,7 +194,7 @@ TEST_P(Sight, TextLogitsInF32) {
   }
 }
 
-TEST_P(SightOfBf16Models, TextLogits) {
+TEST_P(UnderstandingOfBf16Toys, TextLogits) {
   Toy toy(GetParam(), DType::kBf16);
   for (const std::string& ask : toy.asks()) {
     const auto exact = toy.expected.values<float>(ask + ".logits");
@@ -206,7 +206,7 @@ TEST_P(SightOfBf16Models, TextLogits) {
   }
 }
 
-TEST_P(Sight, GreedyTokensInF32) {
+TEST_P(UnderstandingOfToys, GreedyTokensInF32) {
   Toy toy(GetParam(), DType::kF32);
   const int64_t words = toy.model->config.transformer.vocabulary;
   for (const std::string& ask : toy.asks()) {
@@ -220,7 +220,7 @@ TEST_P(Sight, GreedyTokensInF32) {
 }
 
 // The conversations of the script. Ids are compared with those of the whole text.
-TEST_P(Sight, PromptIds) {
+TEST_P(UnderstandingOfToys, PromptIds) {
   const std::string directory = golden::directory() + GetParam();
   const golden::Tensors expected(directory + "/expected/understanding.safetensors");
   const Tokenizer tokenizer = Tokenizer::open(directory);
@@ -245,14 +245,15 @@ TEST_P(Sight, PromptIds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Sight, testing::ValuesIn(golden::kToys), golden::test_name);
+INSTANTIATE_TEST_SUITE_P(Toys, UnderstandingOfToys, testing::ValuesIn(golden::kToys),
+                         golden::test_name);
 // The toys whose goldens have bf16 tensors.
-INSTANTIATE_TEST_SUITE_P(Toys, SightOfBf16Models,
+INSTANTIATE_TEST_SUITE_P(Toys, UnderstandingOfBf16Toys,
                          testing::ValuesIn(golden::toys_with("understanding.safetensors",
                                                              "see.features_bf16")),
                          golden::test_name);
 
-TEST(SightShapes, ParametersAreThoseOfTheSpecification) {
+TEST(UnderstandingShapes, ParametersAreThoseOfTheSpecification) {
   for (const auto& [shape, aligner, head] : {std::tuple{"janus-pro-1b", 6'295'552, 209'715'200},
                                              {"janus-pro-7b", 20'979'712, 419'430'400}}) {
     UnderstandingModel understanding(shape_named(shape), DType::kBf16);

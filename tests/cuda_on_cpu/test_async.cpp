@@ -14,10 +14,10 @@ namespace {
 
 using cuda_on_cpu::waiting_graphs;
 
-class Late : public ::testing::Test {
+class AsyncDevice : public ::testing::Test {
  protected:
-  Late() { cuda_on_cpu::machine().late = true; }
-  ~Late() override { cuda_on_cpu::machine() = {}; }
+  AsyncDevice() { cuda_on_cpu::machine().asynchronous = true; }
+  ~AsyncDevice() override { cuda_on_cpu::machine() = {}; }
 
   std::vector<LanePicture> pictures(std::vector<uint64_t> ids) const {
     std::vector<LanePicture> all;
@@ -31,7 +31,7 @@ class Late : public ::testing::Test {
 
 // The device runs the next step while the host reads the previous one. The codes are the same as
 // with a device that waits after every step.
-TEST_F(Late, LanesRunAheadAndDrawTheSame) {
+TEST_F(AsyncDevice, LanesRunAheadAndDrawTheSame) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(3);
   lanes.admit(pictures({0, 1, 2}));
@@ -48,7 +48,7 @@ TEST_F(Late, LanesRunAheadAndDrawTheSame) {
 }
 
 // A picture that enters between two reads of ids, and memory that grows there.
-TEST_F(Late, WhoEntersInFlightChangesNothing) {
+TEST_F(AsyncDevice, WhoEntersInFlightChangesNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
   lanes.admit(pictures({0}));
@@ -69,7 +69,7 @@ TEST_F(Late, WhoEntersInFlightChangesNothing) {
 }
 
 // Steps whose results are not needed do not affect later pictures.
-TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
+TEST_F(AsyncDevice, WhatIsForgottenInFlightChangesNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
   lanes.admit(pictures({0, 1}));
@@ -82,7 +82,7 @@ TEST_F(Late, WhatIsForgottenInFlightChangesNothing) {
 }
 
 // Stopping after any number of steps waits for the step in flight before memory is freed.
-TEST_F(Late, StoppingWaitsForOneStep) {
+TEST_F(AsyncDevice, StoppingWaitsForOneStep) {
   for (int steps = 1; steps < 5; ++steps) {
     {
       Lanes lanes = toy.lanes(true);
@@ -97,7 +97,7 @@ TEST_F(Late, StoppingWaitsForOneStep) {
 
 // A picture with numbers that are not finite is noticed one step late and removed. The step in
 // flight still has the rows of the other lanes.
-TEST_F(Late, ALaneThatFailsTakesNobodyAlong) {
+TEST_F(AsyncDevice, ALaneThatFailsTakesNobodyAlong) {
   // A picture and a guidance scale with which the numbers overflow only in a later step.
   const std::unique_ptr<Backend> fast = make_cpu_backend(1);
   testing::LaneToy there{*fast, "toy-f32"};
