@@ -31,7 +31,7 @@ class AsyncDevice : public ::testing::Test {
 
 // The device runs the next step while the host reads the previous one. The codes are the same as
 // with a device that waits after every step.
-TEST_F(AsyncDevice, LanesRunAheadAndDrawTheSame) {
+TEST_F(AsyncDevice, LanesRunAheadWithTheSameCodes) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(3);
   lanes.admit(pictures({0, 1, 2}));
@@ -48,7 +48,7 @@ TEST_F(AsyncDevice, LanesRunAheadAndDrawTheSame) {
 }
 
 // A picture that enters between two reads of ids, and memory that grows there.
-TEST_F(AsyncDevice, WhoEntersInFlightChangesNothing) {
+TEST_F(AsyncDevice, PicturesEnteringInFlightChangeNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
   lanes.admit(pictures({0}));
@@ -69,7 +69,7 @@ TEST_F(AsyncDevice, WhoEntersInFlightChangesNothing) {
 }
 
 // Steps whose results are not needed do not affect later pictures.
-TEST_F(AsyncDevice, WhatIsForgottenInFlightChangesNothing) {
+TEST_F(AsyncDevice, DroppedStepsInFlightChangeNothing) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2);
   lanes.admit(pictures({0, 1}));
@@ -97,7 +97,7 @@ TEST_F(AsyncDevice, StoppingWaitsForOneStep) {
 
 // A picture with numbers that are not finite is noticed one step late and removed. The step in
 // flight still has the rows of the other lanes.
-TEST_F(AsyncDevice, ALaneThatFailsTakesNobodyAlong) {
+TEST_F(AsyncDevice, AFailingLaneAffectsNoOther) {
   // A picture and a guidance scale with which the numbers overflow only in a later step.
   const std::unique_ptr<Backend> fast = make_cpu_backend(1);
   testing::LaneToy there{*fast, "toy-f32"};

@@ -22,7 +22,7 @@ TEST(ReadBandwidth, ReadsEveryWord) {
   for (int i = 0; i < 2; ++i) EXPECT_GT(probe->measure(), 0) << "again";
 }
 
-TEST(ReadBandwidth, TakesNoMoreThanAQuarterOfWhatIsFree) {
+TEST(ReadBandwidth, UsesAtMostAQuarterOfFreeMemory) {
   cuda_on_cpu::machine().memory = 1 << 20;
   const auto b = testing::backend_under_test();
   const auto probe = make_cuda_on_cpu_read_bandwidth(*b, kBandwidthBytes);

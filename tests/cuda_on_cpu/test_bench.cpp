@@ -16,7 +16,7 @@ class Bench : public ::testing::Test {
   ~Bench() override { cuda_on_cpu::machine() = {}; }
 };
 
-TEST_F(Bench, DrawsWholePicturesAsFarAsTheyFit) {
+TEST_F(Bench, DrawsWholePicturesThatFit) {
   const auto b = testing::backend_under_test();
   const std::string directory = golden::directory() + "toy-f32";
   const auto model = load_model(*b, read_config(directory), Checkpoint::open(directory), directory);

@@ -79,7 +79,7 @@ TEST_F(Faults, NoCard) {
   expect_refusal("there is no NVIDIA GPU");
 }
 
-TEST_F(Faults, NotThatManyCards) {
+TEST_F(Faults, NoCardWithThatNumber) {
   expect_refusal("there is no device cuda:3; this machine has cuda:0", 3);
   machine.devices = 2;
   expect_refusal("there is no device cuda:-1; this machine has cuda:0 to cuda:1", -1);
@@ -95,7 +95,7 @@ TEST_F(Faults, CodeThatTheDriverCannotUse) {
   expect_refusal("this build has no code for this GPU");
 }
 
-TEST_F(Faults, WhatABuildHasCodeFor) {
+TEST_F(Faults, ArchitecturesOfABuild) {
   using cuda_kernels_on_cpu::has_code_for;
   for (const char* all : {"80", "80-virtual", "80,90a-real", "70-real,80", "native"}) {
     EXPECT_TRUE(has_code_for(all, 8, 0) && has_code_for(all, 9, 0) && has_code_for(all, 12, 0))
@@ -123,7 +123,7 @@ TEST_F(Faults, PdlNeedsCodeThatWaits) {
   }
 }
 
-TEST_F(Faults, MemoryThatDoesNotSuffice) {
+TEST_F(Faults, NotEnoughMemory) {
   machine.memory = 1 << 20;
   const auto b = make_cuda_on_cpu_backend(0, false);
   const Buffer some = b->allocate(300 << 10);
@@ -141,7 +141,7 @@ TEST_F(Faults, ADeviceThatFailsEndsTheRunSoThatItCanResume) {
 }
 
 // An error that was handled is not reported again by the next kernel.
-TEST_F(Faults, AFailureThatWasBorneIsOver) {
+TEST_F(Faults, AHandledErrorIsCleared) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   machine.failure = cudaErrorMemoryAllocation;
   EXPECT_THROW(b->synchronize(), Error);
@@ -149,7 +149,7 @@ TEST_F(Faults, AFailureThatWasBorneIsOver) {
   testing::linear_once(*b);
 }
 
-TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
+TEST_F(Faults, PermanentErrorsAreNotReportedAsInterrupted) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   for (const cudaError_t no_code : {cudaErrorNoKernelImageForDevice, cudaErrorInvalidKernelImage,
                                     cudaErrorInvalidDeviceFunction, cudaErrorUnsupportedPtxVersion,
@@ -163,13 +163,13 @@ TEST_F(Faults, WhatNoSecondRunCanMendIsNotCalledInterrupted) {
 }
 
 // The decoder's backend has lower priority than the one that draws.
-TEST_F(Faults, WorkThatGivesWayHasTheLeastPriority) {
+TEST_F(Faults, LowPriorityWorkHasTheLowestPriority) {
   const auto draws = make_cuda_on_cpu_backend(0, false),
              decodes = make_cuda_on_cpu_backend(0, true);
   EXPECT_EQ(cuda_on_cpu::stream_priorities(), (std::vector<int>{-5, 0}));
 }
 
-TEST_F(Faults, MemoryComesFullOfZeros) {
+TEST_F(Faults, AllocatedMemoryIsZero) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   const Buffer buffer = b->allocate(1000);
   std::vector<unsigned char> bytes(1000, 1);

@@ -69,7 +69,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
   Guarded x_{*b_, DType::kBf16, {n_, k_}, spread(2, n_* k_, DType::kBf16)};
 };
 
-TEST_P(Gemm, EveryWayHasTheSameBits) {
+TEST_P(Gemm, AllPlansGiveTheSameBits) {
   const Values expected = one_by_one();
   const bool groups = kernels::slices_of(k_).groups() == kernels::kGroups;
   for (int tile = 0; tile < static_cast<int>(kernels::kGemmTiles.size()); ++tile) {
@@ -125,14 +125,14 @@ std::string planned(int64_t m, int64_t n, int64_t k, bool may_split_k) {
 
 // Batch of 64 pictures: the smallest layers of 1B and 7B have too few tiles for a GPU, so split-K
 // is used.
-TEST(GemmPlan, SplitsWhereTilesAreFew) {
+TEST(GemmPlan, UsesSplitKForFewTiles) {
   EXPECT_EQ(planned(2048, 128, 2048, true), "128 x 128 split");
   EXPECT_EQ(planned(4096, 128, 11008, true), "128 x 128 split");
   EXPECT_EQ(planned(22016, 128, 4096, true), "128 x 128");
 }
 
 // Convolution to RGB: a larger tile would mostly compute unused rows.
-TEST(GemmPlan, FewOutputsTakeTheSmallestTile) {
+TEST(GemmPlan, FewOutputsUseTheSmallestTile) {
   EXPECT_EQ(planned(3, 147456, 1152, false), "64 x 32");
   EXPECT_EQ(planned(128, 147456, 1152, false), "128 x 128");
 }

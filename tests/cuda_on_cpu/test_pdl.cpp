@@ -21,7 +21,7 @@ namespace kernels = ::bifrons::cuda;
 
 constexpr int64_t kHidden = 64, kHeads = 2, kSize = 32, kWide = 160;
 
-TEST(Pdl, WhatIsLookedAtTooSoonIsOld) {
+TEST(Pdl, EarlyReadsGetOldData) {
   int input = 1, seen = 0, later = 0;
   cuda_on_cpu::run_grid_pdl(
       {2}, {32}, 0,
@@ -48,7 +48,7 @@ TEST(Pdl, EveryBlockMustWait) {
   EXPECT_EQ(threads, 32);
 }
 
-TEST(Pdl, WhatFailsBeforeItFailsTheLaunch) {
+TEST(Pdl, ErrorsOfTheWorkBeforeFailTheLaunch) {
   EXPECT_THROW(cuda_on_cpu::run_grid_pdl(
                    {1}, {32}, 0, [] { cuda_on_cpu::grid_dependency_wait(); },
                    [] { cuda_on_cpu::run_grid({1}, {2048}, 0, [] {}); }),
@@ -141,7 +141,7 @@ TEST(Pdl, AStepIsTheSame) {
   }
 }
 
-TEST(Pdl, AStepIsTriedBothWaysAndTheFasterStays) {
+TEST(Pdl, AutotunerKeepsTheFasterStep) {
   constexpr int kTried = kernels::AbTimer::kTurns, kMore = 3;
   const auto in_turn = backend_under_test(false), free = backend_under_test();
   for (const bool faster : {false, true}) {
@@ -160,7 +160,7 @@ TEST(Pdl, AStepIsTriedBothWaysAndTheFasterStays) {
   cuda_on_cpu::machine() = {};
 }
 
-TEST(Pdl, AContestIsDecidedByMedians) {
+TEST(Pdl, AutotunerComparesMedians) {
   kernels::AbTimer timer;
   std::vector<int> ways;
   while (const std::optional<int> way = timer.next()) ways.push_back(*way);

@@ -15,7 +15,7 @@ TEST(Fibers, EveryThreadOfEveryBlockRunsOnce) {
   EXPECT_EQ(seen, std::vector<int>(3 * 2 * 40, 1));
 }
 
-TEST(Fibers, NobodyPassesABarrierBeforeAllHaveArrived) {
+TEST(Fibers, BarriersWaitForAllThreads) {
   std::vector<int> first(96, 0);
   int late = 0;
   run_grid({1}, {96}, 0, [&] {
@@ -29,7 +29,7 @@ TEST(Fibers, NobodyPassesABarrierBeforeAllHaveArrived) {
   EXPECT_EQ(late, 0);
 }
 
-TEST(Fibers, ThreadsThatLeaveAreNotWaitedFor) {
+TEST(Fibers, BarriersDoNotWaitForEndedThreads) {
   int passed = 0;
   run_grid({1}, {64}, 0, [&] {
     if (threadIdx.x % 3 == 0) return;
@@ -52,7 +52,7 @@ TEST(Fibers, LanesExchangeAndBlocksCount) {
   }
 }
 
-TEST(Fibers, SharedMemoryBeginsFullOfTraps) {
+TEST(Fibers, SharedMemoryBeginsAsNan) {
   int trapped = 0;
   run_grid({2}, {32}, 128, [&] {
     float* shared = reinterpret_cast<float*>(shared_memory());
@@ -63,7 +63,7 @@ TEST(Fibers, SharedMemoryBeginsFullOfTraps) {
   EXPECT_EQ(trapped, 64);
 }
 
-TEST(Fibers, CopiesArriveWhenTheyAreWaitedFor) {
+TEST(Fibers, CopiesArriveWhenWaitedFor) {
   alignas(16) int from[4] = {1, 2, 3, 4}, to[8] = {}, zeroed[4] = {5, 5, 5, 5};
   int early = 0;
   run_grid({1}, {2}, 0, [&] {
@@ -82,7 +82,7 @@ TEST(Fibers, CopiesArriveWhenTheyAreWaitedFor) {
   EXPECT_EQ(zeroed[0] + zeroed[3], 0);
 }
 
-TEST(Fibers, WaitingInVainIsFoundOut) {
+TEST(Fibers, DeadlocksAreFound) {
   const auto lanes_part = [] {
     if (threadIdx.x < 16) {
       __syncwarp();
@@ -101,7 +101,7 @@ TEST(Fibers, WaitingInVainIsFoundOut) {
   EXPECT_THROW(run_grid({1}, {32}, 0, half_a_warp_waits), std::logic_error);
 }
 
-TEST(Fibers, ALaunchNoGpuTakesIsRefused) {
+TEST(Fibers, InvalidLaunchesAreRefused) {
   EXPECT_THROW(run_grid({1}, {1025}, 0, [] {}), std::logic_error);
   EXPECT_THROW(run_grid({0}, {32}, 0, [] {}), std::logic_error);
   EXPECT_THROW(run_grid({1, 65536}, {32}, 0, [] {}), std::logic_error);

@@ -45,7 +45,7 @@ std::vector<DrawRequest> cats(size_t count) {
   return requests;
 }
 
-TEST(Batch, EveryJobGetsOneResultAndAFaultIsItsOwn) {
+TEST(Batch, EveryJobGetsOneResultAndErrorsAffectOneJob) {
   Engine engine = open_toy();
   std::vector<DrawRequest> requests = cats(5);
   requests[1].prompt = std::string(9999, 'q');
@@ -71,7 +71,7 @@ TEST(Batch, EveryJobGetsOneResultAndAFaultIsItsOwn) {
 
 // The embedding of one letter is NaN. Only jobs with this letter fail, after a second attempt. They
 // change nothing for other pictures in the same lanes.
-TEST(Batch, NotANumberIsTriedTwiceAndTouchesNobodyElse) {
+TEST(Batch, NanIsTriedTwiceAndAffectsNoOtherPicture) {
   const std::string original = golden::directory() + "toy-f32";
   const testing::TemporaryDirectory directory;
   for (const auto& entry : std::filesystem::directory_iterator(original)) {
@@ -143,7 +143,7 @@ TEST(Batch, StopsWithinOneStepAndKeepsWhatIsFinished) {
   EXPECT_EQ(draw_all(engine, requests, 3).size(), 6u) << "the engine still works";
 }
 
-TEST(Batch, WhatSourceSinkAndProgressThrowComesOut) {
+TEST(Batch, ExceptionsOfCallbacksAreRethrown) {
   Engine engine = open_toy();
   const std::vector<DrawRequest> requests = cats(9);
   const auto kind_thrown = [&](auto run) {
@@ -193,7 +193,7 @@ TEST(Batch, WhatSourceSinkAndProgressThrowComesOut) {
   EXPECT_EQ(draw_all(engine, requests, 2).size(), 9u) << "the engine still works";
 }
 
-TEST(Batch, FullLanesWasteNothingAndEqualPromptsShareTheirPrefill) {
+TEST(Batch, FullLanesHaveNoIdleStepsAndEqualPromptsSharePrefill) {
   Engine engine = open_toy();
   const std::vector<DrawRequest> requests = cats(9);
   BatchStats stats;
@@ -212,7 +212,7 @@ TEST(Batch, FullLanesWasteNothingAndEqualPromptsShareTheirPrefill) {
   EXPECT_EQ(stats.idle_lane_steps, 2 * 15) << "the last picture is alone";
 }
 
-TEST(Batch, NothingToDrawIsNoError) {
+TEST(Batch, AnEmptyBatchIsNoError) {
   Engine engine = open_toy();
   BatchStats stats;
   EXPECT_TRUE(draw_all(engine, {}, 4, &stats).empty());

@@ -10,7 +10,7 @@ class Damage : public DamagedModel {};
 
 TEST_F(Damage, NoneWorks) { EXPECT_EQ(fault(), ""); }
 
-TEST_F(Damage, AllMissingAndMisshapenTensorsAreNamedTogether) {
+TEST_F(Damage, AllMissingAndMisshapenTensorsAreListed) {
   edit_header([](nlohmann::ordered_json& header) {
     header["renamed"] = header["gen_embed.weight"];
     header.erase("gen_embed.weight");
@@ -48,7 +48,7 @@ TEST_F(Damage, EveryFileMayBeMissing) {
   }
 }
 
-TEST_F(Damage, TruncatedAnywhereIsOneSentence) {
+TEST_F(Damage, EveryTruncationIsOneMessage) {
   for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
     const std::string bytes = directory_.read(name);
     for (size_t part = 0; part < 16; ++part) {

@@ -20,7 +20,7 @@ std::string refusal(const std::function<void()>& body) {
   return "nothing was thrown";
 }
 
-TEST(Devices, NamesThatMeanNothingAreRefused) {
+TEST(Devices, UnknownNamesAreRefused) {
   for (const std::string name :
        {"warp", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "CUDA", "cuda0", "cuda:99999999999", ""}) {
     EXPECT_NE(refusal([&] { open_device(name, 1); }).find("no device"), std::string::npos) << name;
@@ -47,14 +47,14 @@ TEST(Devices, TheCpuIsListedFirstAndAutoAlwaysOpens) {
   EXPECT_EQ(best.fallback.empty(), gpu || !cuda_status().built);
 }
 
-TEST(Devices, AGpuThatIsNotThereIsSaidToBe) {
+TEST(Devices, AMissingGpuIsReported) {
   const CudaStatus status = cuda_status();
   if (status.problem.empty()) GTEST_SKIP() << "this machine has a GPU";
   EXPECT_EQ(refusal([] { open_device("cuda", 1); }).find("cannot use the GPU: "), 0u);
   EXPECT_NE(refusal([] { open_device("cuda:0", 1); }).find(status.problem), std::string::npos);
 }
 
-TEST(Memory, WhatWouldFitIsSaid) {
+TEST(Memory, MessageSaysWhatWouldFit) {
   const Config config = shape_named("janus-pro-1b");
   const auto bytes = [&](int64_t pictures) {
     int64_t sum = 0;
@@ -81,7 +81,7 @@ TEST(Memory, WhatWouldFitIsSaid) {
       << none;
 }
 
-TEST(Devices, LanesAreAsManyAsFitUpToWhatIsWorthWhile) {
+TEST(Devices, LanesFillTheMemoryUpToALimit) {
   // A lane has two rows of 639 positions, 192 KiB each.
   const Config config = shape_named("janus-pro-1b");
   const auto lanes = [&](int64_t bytes) { return lanes_that_fit(bytes, config, DType::kBf16); };

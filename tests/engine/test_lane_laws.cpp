@@ -39,7 +39,7 @@ class EnteringLanes : public LaneLaws, public ::testing::WithParamInterface<cons
 
 // Pictures enter one by one at irregular times, so that every step mixes positions, and the last
 // steps have fewer and fewer lanes.
-TEST_P(EnteringLanes, AtAnyTimeChangesNothing) {
+TEST_P(EnteringLanes, AtAnyTimeChangesNoPicture) {
   const auto backend = testing::backend_under_test();
   testing::LaneToy toy(*backend, GetParam());
   std::map<uint64_t, std::vector<int32_t>> alone;

@@ -28,7 +28,7 @@ class Faulty final : public ForwardingBackend {
   int64_t draws_ = 0;
 };
 
-TEST(Lanes, APromptThatNobodyMadeRoomForIsABrokenContract) {
+TEST(Lanes, APromptWithoutMakeRoomBreaksTheContract) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
   Lanes lanes = toy.lanes(false);
@@ -41,7 +41,7 @@ TEST(Lanes, APromptThatNobodyMadeRoomForIsABrokenContract) {
 }
 
 // Lanes above the new number of lanes could not free their pages for others.
-TEST(Lanes, FewerLanesRememberNothingOfMore) {
+TEST(Lanes, FewerLanesForgetThePrefixesOfMore) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
   Lanes lanes = toy.lanes(false);
@@ -105,7 +105,7 @@ TEST(Lanes, PicturesOfOnePromptShareItsPages) {
 
 // Long prompts fill a page pool made for short ones: some pictures wait, and all equal the pictures
 // drawn alone.
-TEST(Lanes, WhatFindsNoMemoryWaits) {
+TEST(Lanes, PicturesWithoutMemoryWait) {
   const auto backend = make_cpu_backend(1);
   Small small(*backend);
   testing::LaneToy toy(small, "toy-f32");
@@ -155,7 +155,7 @@ TEST(Lanes, WhatFindsNoMemoryWaits) {
   }
 }
 
-TEST(Lanes, APictureThatCannotBeDecodedCostsItselfAlone) {
+TEST(Lanes, ADecodeErrorAffectsOnePicture) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
   const Tokenizer tokenizer = Tokenizer::open(golden::directory() + "toy-f32");
@@ -193,7 +193,7 @@ TEST(Lanes, APictureThatCannotBeDecodedCostsItselfAlone) {
 }
 
 // A temporary fault while sampling one code: the picture is drawn again, with the same result.
-TEST(Lanes, ABrokenDrawIsTriedOnceMore) {
+TEST(Lanes, AFailedSampleIsRepeated) {
   for (int64_t draw : {0, 3}) {
     const auto backend = make_cpu_backend(1);
     Faulty faulty_backend(*backend);

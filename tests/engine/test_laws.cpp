@@ -159,7 +159,7 @@ TEST(Drawing, TopKOfOneAndATinyTopPAreGreedy) {
   EXPECT_EQ(engine.draw({&tiny, 1})[0].tokens, expected);
 }
 
-TEST(Drawing, StopsWhenProgressSaysSo) {
+TEST(Drawing, ProgressCanStopIt) {
   Engine engine = open_toy("toy-f32", 1, 1);
   const DrawRequest request{.prompt = "a cat", .seed = 1};
   int64_t calls = 0;
@@ -177,7 +177,7 @@ TEST(Drawing, StopsWhenProgressSaysSo) {
   EXPECT_EQ(engine.draw({&request, 1}).size(), 1u) << "the engine still works";
 }
 
-TEST(Drawing, TooLongAPromptIsRefused) {
+TEST(Drawing, ATooLongPromptIsRefused) {
   Engine engine = open_toy("grouped-query", 1, 1);  // 128 positions
   const DrawRequest request{.prompt = std::string(400, 'q')};
   try {
@@ -189,7 +189,7 @@ TEST(Drawing, TooLongAPromptIsRefused) {
   }
 }
 
-TEST(Decoding, IsWhatDrawingDoesAndChecksItsCodes) {
+TEST(Decoding, EqualsDrawingAndChecksCodes) {
   Engine engine = open_toy("toy-hf", 2, 1);
   const DrawRequest request{.prompt = "a cat", .seed = 3};
   const Drawing drawing = engine.draw({&request, 1})[0];
@@ -203,7 +203,7 @@ TEST(Decoding, IsWhatDrawingDoesAndChecksItsCodes) {
   EXPECT_THROW(engine.decode(codes), Error);
 }
 
-TEST(Opening, SaysWhatIsWrong) {
+TEST(Opening, ReportsErrors) {
   try {
     Engine::open({.model = "/nowhere/at/all"});
     FAIL();

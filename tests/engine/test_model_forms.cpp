@@ -13,7 +13,7 @@ class ModelForms : public DamagedModel {};
 
 // The files have more layers than config.json says. Without a check the model would draw other
 // pictures.
-TEST_F(ModelForms, PartsThatTheConfigDeniesAreRefused) {
+TEST_F(ModelForms, TensorsBeyondTheConfigAreRefused) {
   const std::string good = directory_.read("model.safetensors");
   const struct {
     const char* like;
@@ -68,7 +68,7 @@ TEST_F(ModelForms, AConfigOfAnotherModelIsRefused) {
   EXPECT_NE(fault().find("language_config.num_hidden_layers is 1"), std::string::npos) << fault();
 }
 
-TEST_F(ModelForms, WhatFilesCarryBesideTheNetworkIsHarmless) {
+TEST_F(ModelForms, OtherTensorsInTheFilesAreIgnored) {
   const Drawing plain = drawn();
   for (const char* name :
        {"language_model.model.layers.0.self_attn.rotary_emb.inv_freq",
@@ -88,7 +88,7 @@ TEST_F(ModelForms, WhatFilesCarryBesideTheNetworkIsHarmless) {
 }
 
 // Prefixes that wrappers such as DataParallel add to all names.
-TEST_F(ModelForms, PrefixesOfWrappersAreLookedThrough) {
+TEST_F(ModelForms, PrefixesOfWrappersAreRemoved) {
   const Drawing plain = drawn();
   const std::string good = directory_.read("model.safetensors");
   for (const std::string prefix : {"module.", "model.", "base_model.model.", "_orig_mod.module."}) {
@@ -111,7 +111,7 @@ TEST_F(ModelForms, PrefixesOfWrappersAreLookedThrough) {
 }
 
 // Tensors with other dtypes, and the tensors that replace a matrix in quantised files.
-TEST_F(ModelForms, TypesThatAreNotReadAreNamed) {
+TEST_F(ModelForms, UnsupportedDtypesAreNamed) {
   const std::string good = directory_.read("model.safetensors");
   const std::string type = "is not supported; bf16, f16 and f32 are";
   for (const char* dtype : {"I32", "U32"}) {  // with as many bytes

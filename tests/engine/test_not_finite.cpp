@@ -12,7 +12,7 @@ namespace {
 
 class NotFinite : public DamagedModel {};
 
-TEST_F(NotFinite, NotANumberInTheWeightsIsReportedNotDrawn) {
+TEST_F(NotFinite, NanInTheWeightsIsReported) {
   put("language_model.model.norm.weight", 0x7fc00000u);
   ErrorKind kind{};
   const std::string sentence = fault(&kind);
@@ -77,7 +77,7 @@ TEST_F(NotFinite, NoCodesAreMadeFromNumbersThatAreNotFinite) {
 }
 
 // The same in the vision tower and the aligner: no text is made.
-TEST_F(NotFinite, NothingIsSaidFromNumbersThatAreNotFinite) {
+TEST_F(NotFinite, NoTextIsMadeFromNumbersThatAreNotFinite) {
   for (const std::string toy : {"toy-f32", "toy-sees"}) {
     use(toy);
     const auto said = [&]() -> std::string {
@@ -109,7 +109,7 @@ TEST_F(NotFinite, NothingIsSaidFromNumbersThatAreNotFinite) {
 }
 
 // A batch reports the failed pictures, on whichever thread they are decoded.
-TEST_F(NotFinite, ABatchSaysWhichPicturesAreNotFinite) {
+TEST_F(NotFinite, ABatchReportsPicturesThatAreNotFinite) {
   put("gen_vision_model.decoder.conv_out.bias", 0x7fc00000u);
   for (const bool beside : {false, true}) {
     Engine engine =

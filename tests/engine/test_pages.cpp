@@ -29,7 +29,7 @@ TEST(Pages, WholePagesAreSharedAndTheLastOneIsCopied) {
   EXPECT_EQ(table.in_use(), 6);
 }
 
-TEST(Pages, ItsOwnLastPageNeedsNoCopyUnlessOthersHoldIt) {
+TEST(Pages, OwnLastPageIsCopiedOnlyIfShared) {
   PageTable table(2, 20);
   table.hold(0, 0, 0, 2 * kPageTokens);
   const std::vector<int32_t> before = of(table, 0);
@@ -44,7 +44,7 @@ TEST(Pages, ItsOwnLastPageNeedsNoCopyUnlessOthersHoldIt) {
   EXPECT_EQ(of(table, 1)[0], before[0]);
 }
 
-TEST(Pages, WhatNobodyHoldsComesBack) {
+TEST(Pages, PagesWithoutHolderAreFree) {
   PageTable table(2, 4);
   table.hold(0, 0, 0, 2 * kPageTokens);
   table.hold(1, 0, kPageTokens, 2 * kPageTokens);
@@ -55,7 +55,7 @@ TEST(Pages, WhatNobodyHoldsComesBack) {
   EXPECT_EQ(table.pages(), 4);
 }
 
-TEST(Pages, TellsHowManyThereWouldHaveToBe) {
+TEST(Pages, ReportsThePagesNeeded) {
   PageTable table(2, 3);
   table.hold(0, 0, 0, 2 * kPageTokens);
   table.hold(1, 1, 0, 5 * kPageTokens);
@@ -63,7 +63,7 @@ TEST(Pages, TellsHowManyThereWouldHaveToBe) {
   EXPECT_EQ(table.in_use(), 7);
 }
 
-TEST(Pages, MoreThanASequenceHoldsCannotBeTaken) {
+TEST(Pages, OnlyHeldPositionsCanBeShared) {
   PageTable table(2, 3);
   table.hold(0, 0, 0, kPageTokens);
   EXPECT_THROW(table.hold(1, 0, kPageTokens + 1, 3 * kPageTokens), ContractError);

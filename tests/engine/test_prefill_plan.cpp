@@ -66,7 +66,7 @@ int64_t rows_of(const std::vector<PrefillPass>& waves) {
 
 const TokenIds kLong = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
-TEST(PrefillPlan, AColdPromptIsRunWhole) {
+TEST(PrefillPlan, APromptWithoutCachedPrefixIsRunWhole) {
   std::vector<TokenIds> cached(2);
   const auto waves = plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}});
   ASSERT_EQ(waves.size(), 1u);
@@ -95,7 +95,7 @@ TEST(PrefillPlan, EqualPromptsOfOneCallWaitForTheFirst) {
   EXPECT_EQ(rows_of(waves), 14);
 }
 
-TEST(PrefillPlan, AShortCommonBeginningIsNotWorthASecondWave) {
+TEST(PrefillPlan, AShortCommonPrefixNeedsNoSecondPass) {
   std::vector<TokenIds> cached(2);
   const TokenIds other = {1, 2, 3, 40, 50};
   const auto waves = plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}, {1, &other}});
@@ -103,7 +103,7 @@ TEST(PrefillPlan, AShortCommonBeginningIsNotWorthASecondWave) {
   EXPECT_EQ(rows_of(waves), 17);
 }
 
-TEST(PrefillPlan, PadsOfTheLongestServeAll) {
+TEST(PrefillPlan, PadsOfTheLongestPromptAreShared) {
   std::vector<TokenIds> cached(3);
   const auto unguided = [](size_t length) {
     TokenIds ids(length, 9);
@@ -116,14 +116,14 @@ TEST(PrefillPlan, PadsOfTheLongestServeAll) {
   EXPECT_EQ(rows_of(waves), 42);
 }
 
-TEST(PrefillPlan, WhoDoesNotShareRunsEverything) {
+TEST(PrefillPlan, PromptsThatDoNotShareRunWhole) {
   std::vector<TokenIds> cached(2);
   plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong}});
   EXPECT_EQ(rows_of(plan_prefill(cached, std::vector<WantedPrompt>{{0, &kLong, false}})), 12);
   EXPECT_EQ(rows_of(plan_prefill(cached, std::vector<WantedPrompt>{{1, &kLong, false}})), 12);
 }
 
-TEST(PrefillPlan, SequencesHoldTheirPromptsWhateverIsShared) {
+TEST(PrefillPlan, SequencesHoldTheirPromptsWithAnySharing) {
   std::mt19937 random(7);
   const auto below = [&](uint32_t n) { return static_cast<int32_t>(random() % n); };
   for (int round = 0; round < 300; ++round) {

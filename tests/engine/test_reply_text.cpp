@@ -31,13 +31,13 @@ Heard hear(const std::string& text, std::vector<std::string> stop = {}) {
   return heard;
 }
 
-TEST(ReplyText, PiecesMakeTheTextWithoutItsEnds) {
+TEST(ReplyText, PiecesGiveTheStrippedText) {
   EXPECT_EQ(hear(" \n a red  hat\n\n on the hill \n").text, "a red  hat\n\n on the hill");
   EXPECT_EQ(hear("").text, "");
   EXPECT_EQ(hear("  \n ").text, "");
 }
 
-TEST(ReplyText, CharactersComeWhole) {
+TEST(ReplyText, CharactersAreNotSplit) {
   const Heard heard = hear("Füchse 狐 \U0001F98A!");
   EXPECT_EQ(heard.text, "Füchse 狐 \U0001F98A!");
   for (const std::string& piece : heard.pieces) {
@@ -45,7 +45,7 @@ TEST(ReplyText, CharactersComeWhole) {
   }
 }
 
-TEST(ReplyText, BytesThatNeverBecomeACharacterAreReplaced) {
+TEST(ReplyText, IncompleteCharactersAreReplaced) {
   const Tokenizer words = tokenizer();
   const std::vector<int32_t> fox = words.encode("\U0001F98A", SpecialTokens::kAsText);
   ASSERT_GT(fox.size(), 1u);
@@ -57,7 +57,7 @@ TEST(ReplyText, BytesThatNeverBecomeACharacterAreReplaced) {
   EXPECT_EQ(text, "\xEF\xBF\xBDx");
 }
 
-TEST(ReplyText, StopTextsEndItAndAreLeftOut) {
+TEST(ReplyText, StopTextsEndTheReplyAndAreLeftOut) {
   const Heard heard = hear("a red hat END of it", {"END"});
   EXPECT_EQ(heard.text, "a red hat");
   EXPECT_TRUE(heard.stopped);
@@ -68,13 +68,13 @@ TEST(ReplyText, StopTextsEndItAndAreLeftOut) {
   EXPECT_FALSE(never.stopped);
 }
 
-TEST(ReplyText, NothingOfAStopTextIsHeardEarly) {
+TEST(ReplyText, NoPartOfAStopTextIsEmitted) {
   for (const std::string& piece : hear("a hat.\n\nthe end", {"\n\nthe"}).pieces) {
     EXPECT_EQ(piece.find('\n'), std::string::npos);
   }
 }
 
-TEST(ReplyText, SpecialTokensAreSilentButMayStop) {
+TEST(ReplyText, SpecialTokensGiveNoTextButMayStop) {
   EXPECT_EQ(hear("a <|ref|>hat").text, "a hat");
   const Heard heard = hear("a hat<|User|>: and", {"<|User|>"});
   EXPECT_EQ(heard.text, "a hat");

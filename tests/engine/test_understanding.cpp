@@ -47,7 +47,7 @@ ReplyOptions at_most(int64_t tokens) {
   return options;
 }
 
-TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
+TEST(Understanding, GreedyRepliesEqualTheReferences) {
   // An f32 model: bf16 rounding may decide a near tie either way.
   for (const char* name : {"toy-f32"}) {
     const std::string directory = golden::directory() + name;
@@ -79,7 +79,7 @@ TEST(Understanding, GreedyRepliesArePredictedByTheReferences) {
   }
 }
 
-TEST(Understanding, ARememberedConversationIsTheSameAsANewOne) {
+TEST(Understanding, PrefixCacheChangesNoReply) {
   Sees sees;
   sees.understanding.show(picture(1));
   const Reply first = sees.understanding.say("what is it?", at_most(6));
@@ -99,7 +99,7 @@ TEST(Understanding, ARememberedConversationIsTheSameAsANewOne) {
   EXPECT_EQ(again.prompt_tokens, second.prompt_tokens);
 }
 
-TEST(Understanding, PicturesAreSeen) {
+TEST(Understanding, PicturesChangeTheReply) {
   Sees sees;
   ReplyOptions options = at_most(8);
   const Reply one = sees.ask(picture(1), "what?", options);
@@ -108,7 +108,7 @@ TEST(Understanding, PicturesAreSeen) {
   EXPECT_EQ(one.prompt_tokens, sees.ask(picture(2, 7, 300), "what?", options).prompt_tokens);
 }
 
-TEST(Understanding, DrawnRepliesDependOnTheSeedAlone) {
+TEST(Understanding, SampledRepliesDependOnlyOnTheSeed) {
   Sees sees;
   ReplyOptions options = at_most(8);
   options.temperature = 1;
@@ -123,7 +123,7 @@ TEST(Understanding, DrawnRepliesDependOnTheSeedAlone) {
       << "the likeliest of one is greedy";
 }
 
-TEST(Understanding, ListenersHearTheTextAndMayLeave) {
+TEST(Understanding, ListenersGetTheTextAndMayStop) {
   Sees sees;
   sees.understanding.show(picture(1));
   std::string heard;
@@ -184,7 +184,7 @@ Drawing drawing_of(int32_t number) {
   return drawing;
 }
 
-TEST(Choosing, TheOrderOfTheCandidatesChangesNothing) {
+TEST(Choosing, OrderOfCandidatesChangesNothing) {
   const std::vector<Judgement> judgements = {{0.1, 0.3}, {0.3, 0.1}, {0.6, 0.2}, {0.2, 0.2}};
   std::vector<size_t> order = {0, 1, 2, 3};
   do {
@@ -208,7 +208,7 @@ TEST(Choosing, TheOrderOfTheCandidatesChangesNothing) {
   EXPECT_FALSE(Choosing("is it?", 2).finish());
 }
 
-TEST(Understanding, LongConversationsAreRefusedWithoutHarm) {
+TEST(Understanding, LongConversationsAreRefusedAndCanGoOn) {
   Engine engine = Engine::open(options_of(golden::directory() + "grouped-query"));
   Understanding understanding = Understanding::open(engine);
   understanding.set_system_prompt("");
@@ -230,7 +230,7 @@ TEST(Understanding, LongConversationsAreRefusedWithoutHarm) {
   }
 }
 
-TEST(Understanding, BadSettingsAreUsage) {
+TEST(Understanding, InvalidSettingsAreUsageErrors) {
   Sees sees;
   const auto kind_of = [&](auto change) {
     ReplyOptions options = at_most(2);
@@ -260,7 +260,7 @@ std::string changed_copy(const TemporaryDirectory& scratch, const std::string& n
   return to.string();
 }
 
-TEST(Understanding, AModelWithoutATowerSaysSo) {
+TEST(Understanding, ReportsAMissingTower) {
   const TemporaryDirectory scratch;
   const std::string model = changed_copy(scratch, "toy-sees", [](nlohmann::json& config) {
     config.erase("vision_config");

@@ -38,7 +38,7 @@ DrawRequest request(uint64_t seed, Codes fixed = {}) {
 
 Drawing draw(Engine& engine, const DrawRequest& r) { return engine.draw({&r, 1})[0]; }
 
-TEST(Variation, NothingKeptIsGenerate) {
+TEST(Variation, KeepingNothingEqualsGenerate) {
   Engine engine = open_toy();
   const Drawing plain = draw(engine, request(5));
   const Drawing varied = draw(engine, request(5, Codes(plain.tokens.size(), -1)));
@@ -46,7 +46,7 @@ TEST(Variation, NothingKeptIsGenerate) {
   EXPECT_EQ(varied.picture.rgb, plain.picture.rgb);
 }
 
-TEST(Variation, EverythingKeptIsDecode) {
+TEST(Variation, KeepingEverythingEqualsDecode) {
   Engine engine = open_toy();
   const Codes codes = engine.encode(noise(8, 8));
   const Drawing varied = draw(engine, request(5, codes));
@@ -54,7 +54,7 @@ TEST(Variation, EverythingKeptIsDecode) {
   EXPECT_EQ(varied.picture.rgb, engine.decode(codes).rgb);
 }
 
-TEST(Variation, KeptTokensAreKeptAndTheOthersDrawn) {
+TEST(Variation, KeptCodesStayAndOthersAreSampled) {
   Engine engine = open_toy();
   const Codes codes = engine.encode(noise(8, 8));
   const Drawing plain = draw(engine, request(7));
@@ -70,7 +70,7 @@ TEST(Variation, KeptTokensAreKeptAndTheOthersDrawn) {
   }
 }
 
-TEST(Variation, WhatIsKeptIsSeenByWhatComesAfter) {
+TEST(Variation, LaterCodesDependOnKeptCodes) {
   Engine engine = open_toy();
   const Drawing plain = draw(engine, request(7));
   const int32_t other = plain.tokens[0] == 3 ? 4 : 3;
@@ -81,7 +81,7 @@ TEST(Variation, WhatIsKeptIsSeenByWhatComesAfter) {
   EXPECT_NE(changed, plain.tokens);
 }
 
-TEST(Variation, KeepingWhatWouldBeDrawnChangesNothing) {
+TEST(Variation, KeepingTheSameCodesChangesNothing) {
   Engine engine = open_toy();
   const Drawing plain = draw(engine, request(11));
   for (int64_t rows = 0; rows <= 4; ++rows) {
@@ -129,7 +129,7 @@ TEST(Variation, RowsAreTheUpperOnes) {
                            "4 rows to keep, but this model's pictures have 3");
 }
 
-TEST(Variation, SharesAreExactNestedAndOfTheSeed) {
+TEST(Variation, SharesAreExactNestedAndSeeded) {
   Codes codes(576);
   for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<int32_t>(i);
   Codes smaller(576, -1);
@@ -147,7 +147,7 @@ TEST(Variation, SharesAreExactNestedAndOfTheSeed) {
   EXPECT_NE(keep_share(codes, 0.5, 3), keep_share(codes, 0.5, 3 + (uint64_t{1} << 32)));
 }
 
-TEST(Variation, WhiteCellsOfTheMaskAreDrawn) {
+TEST(Variation, WhiteCellsOfTheMaskAreSampled) {
   // 2x2 cells of 2x2 pixels: black; white; half white, which counts as white; a quarter white.
   const uint8_t rows[4][4] = {{0, 0, 255, 255}, {0, 0, 255, 255}, {255, 0, 255, 0}, {0, 255, 0, 0}};
   Picture mask{4, 4, {}};
@@ -173,7 +173,7 @@ TEST(Fitted, MiddleOfTheLongSide) {
   EXPECT_EQ(fitted(from_wide, 4).rgb, from_wide.rgb);
 }
 
-TEST(Fitted, EverySizeGivesTheModelsOwn) {
+TEST(Fitted, EverySizeGivesTheModelsSize) {
   for (const auto& [width, height] : std::vector<std::pair<int64_t, int64_t>>{
            {1, 1}, {1, 1000}, {16384, 1}, {3, 8}, {200, 31}, {384, 385}}) {
     const Picture square = fitted(noise(width, height), 96);

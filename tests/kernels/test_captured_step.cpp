@@ -8,7 +8,7 @@ namespace bifrons::testing {
 namespace {
 
 // The step itself advances the id, so every run reads another row.
-TEST(CapturedStep, RunsReadWhatTheDeviceHoldsThen) {
+TEST(CapturedStep, RunsReadCurrentDeviceMemory) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = backend_under_test();
   const HostValues rows({10, 11, 20, 21, 30, 31}, DType::kF32, 3, 2);
@@ -26,7 +26,7 @@ TEST(CapturedStep, RunsReadWhatTheDeviceHoldsThen) {
   EXPECT_EQ(ids.values(), Values{3});
 }
 
-TEST(CapturedStep, AnEmptyStepIsABrokenContract) {
+TEST(CapturedStep, AnEmptyStepBreaksTheContract) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   EXPECT_THROW(backend_under_test()->capture(nullptr), ContractError);
 }

@@ -161,7 +161,7 @@ TEST_P(LinearOnIsa, ThreadsDoNotChangeBits) {
   }
 }
 
-TEST_P(LinearOnIsa, StackedPartsAreTheirParts) {
+TEST_P(LinearOnIsa, StackedWeightsEqualTheirParts) {
   const auto b = backend();
   for (const Types& types : all_types()) {
     const int64_t in = 65;
@@ -198,7 +198,7 @@ TEST_P(LinearOnIsa, NanStaysInItsRow) {
 INSTANTIATE_TEST_SUITE_P(Isa, LinearOnIsa, ::testing::ValuesIn(cpu_instruction_sets()),
                          [](const auto& instance) { return std::string(instance.param); });
 
-TEST(Linear, SaysWhichShapesDisagree) {
+TEST(Linear, ReportsMismatchedShapes) {
   const auto b = make_cpu_backend(1);
   const Weights w(DType::kF32, 4, 8, 16);
   const Linear linear = b->make_linear({&w.array(), 1}, {});

@@ -49,7 +49,7 @@ void expect_independent_rows(const RowOp& op, Backend& b, DType dtype, int64_t r
   EXPECT_EQ(difference(apply(op, b, dtype, backwards), expected), "") << op.name + " permuted";
 }
 
-TEST(OpLaws, RowsDoNotKnowEachOther) {
+TEST(OpLaws, RowsAreIndependent) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = backend_under_test();
   for (DType dtype : {DType::kF32, DType::kBf16}) {
@@ -100,7 +100,7 @@ Values attend(Backend& b, DType dtype, const KvCache& cache, const std::vector<A
 
 // Shapes for which a backend may use another kernel: many tiles of many rows (GEMM), and sums in
 // many slices (split-K).
-TEST(OpLaws, RowsDoNotKnowHowManyTheyAre) {
+TEST(OpLaws, RowsDoNotDependOnTheirNumber) {
   if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = backend_under_test();
   struct Shape {

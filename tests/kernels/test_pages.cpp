@@ -36,7 +36,7 @@ class Pages : public ::testing::TestWithParam<DType> {
 };
 
 // Sequences 0 and 2 share their first page; the bits are those of a sequence with its own copy.
-TEST_P(Pages, AreTheSameSharedOrCopied) {
+TEST_P(Pages, SharedPagesEqualCopies) {
   const Guarded k = cache(1), v = cache(2);
   const Values positions = {20, 15, 40};
   const Values shared = read(k, v, {4, 1, -1, /**/ 2, -1, -1, /**/ 4, 3, 0}, positions);
@@ -49,7 +49,7 @@ TEST_P(Pages, AreTheSameSharedOrCopied) {
   EXPECT_EQ(difference(shared, copied), "");
 }
 
-TEST_P(Pages, ATableOfAnotherKindIsABrokenContract) {
+TEST_P(Pages, ATableOfAnotherShapeBreaksTheContract) {
   const Guarded k = cache(1), v = cache(2);
   const Guarded q(*b, GetParam(), {1, kHeads * kSize}, spread(3, kHeads * kSize, GetParam()));
   const Guarded y(*b, GetParam(), {1, kHeads * kSize});
@@ -64,7 +64,7 @@ TEST_P(Pages, ATableOfAnotherKindIsABrokenContract) {
 }
 
 // A device cannot throw; it reads and writes nothing outside of the cache.
-TEST_P(Pages, APositionWithoutAPageIsNotFollowed) {
+TEST_P(Pages, PositionsWithoutAPageAreIgnored) {
   const Guarded k = cache(1), v = cache(2);
   for (const double page : {-1.0, static_cast<double>(kPages)}) {
     const Values table = {0, page, -1, /**/ 1, -1, -1, /**/ 2, -1, -1};

@@ -128,7 +128,7 @@ Values softmax(const Values& logits, double temperature) {
 
 const Values kLogits{0.0, 1.0, -1.0, 2.0, 0.5, -0.5, 1.5, -2.0, 0.25, 3.0, -3.0};
 
-TEST(Sampling, DrawsFollowTheSoftmax) {
+TEST(Sampling, SamplesFollowTheSoftmax) {
   const auto b = make_cpu_backend(2);
   for (double temperature : {0.5, 1.0, 2.0}) {
     const auto ids = drawn(*b, kLogits, 20000, temperature, 0, 1, 0);
@@ -149,7 +149,7 @@ TEST(Sampling, TopKRenormalises) {
 
 // A code's noise does not depend on which other codes are allowed. So a winner that top-k or top-p
 // keeps stays the winner.
-TEST(Sampling, NarrowingNeverChangesTheNoise) {
+TEST(Sampling, TopKAndTopPDoNotChangeTheNoise) {
   const auto b = make_cpu_backend(2);
   const auto free = drawn(*b, kLogits, 2000, 1.0, 0, 1, 50);
   const auto k = drawn(*b, kLogits, 2000, 1.0, 4, 1, 50);
@@ -167,7 +167,7 @@ TEST(Sampling, NarrowingNeverChangesTheNoise) {
 
 // For any implementation of the noise, the sampled code is the highest of logit / temperature +
 // gumbel_block() in single precision, and the lowest such code.
-TEST(Sampling, TheNoiseOfManyCodesIsThatOfEachBlock) {
+TEST(Sampling, NoiseOfManyCodesEqualsThatOfEachBlock) {
   const auto b = make_cpu_backend(1);
   constexpr int64_t kPictures = 40;
   constexpr uint32_t kFirstStep = 9;

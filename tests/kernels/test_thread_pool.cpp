@@ -75,7 +75,7 @@ TEST(ThreadPool, TwoPoolsWorkAtOnce) {
   other.join();
 }
 
-TEST(ThreadPool, EndsWithoutEverHavingWorked) {
+TEST(ThreadPool, EndsWithoutAJob) {
   for (int i = 0; i < 50; ++i) ThreadPool pool(4);
 }
 

@@ -78,7 +78,7 @@ TEST(Encoder, LatentsAndCodesOfTheReferences) {
 }
 
 // The tolerance is the reference's own distance from f32, as in test_goldens.cpp.
-TEST(Encoder, LatentsInBf16AreAsNearAsTheReferences) {
+TEST(Encoder, LatentsInBf16AreAsExactAsTheReferences) {
   ToyEncoder toy(DType::kBf16);
   for (int64_t p = 0; p < toy.pictures; ++p) {
     const auto exact = toy.expected_latents(p), reference = toy.of("encode.latents_bf16", p);
@@ -92,7 +92,7 @@ TEST(Encoder, LatentsInBf16AreAsNearAsTheReferences) {
 
 // If a direction has an error e, the squared distances to two codes change by at most 4 e relative
 // to each other. If their gap is larger, the code must be that of the exact latents.
-TEST(Encoder, CodesInBf16AreTheReferencesWhereTheyAreNotNearlyTies) {
+TEST(Encoder, CodesInBf16EqualTheReferencesExceptForNearTies) {
   ToyEncoder toy(DType::kBf16);
   int64_t sure = 0, all = 0;
   for (int64_t p = 0; p < toy.pictures; ++p) {
@@ -109,7 +109,7 @@ TEST(Encoder, CodesInBf16AreTheReferencesWhereTheyAreNotNearlyTies) {
   EXPECT_GT(sure, all / 2) << "too few to say anything";
 }
 
-TEST(Encoder, NearnessIsOfDirections) {
+TEST(Encoder, NearestCodeIgnoresLength) {
   ToyEncoder toy(DType::kF32);
   const auto z = toy.latents(0);
   std::vector<float> longer;
@@ -135,7 +135,7 @@ TEST(Encoder, PixelsSpanMinusOneToOne) {
   EXPECT_EQ(toy.encoder->encode(*toy.backend, picture), toy.encoder->nearest(toy.latents(0)));
 }
 
-TEST(Encoder, AbsentEncoderIsOneSentence) {
+TEST(Encoder, ReportsAMissingEncoder) {
   const std::string directory = golden::directory() + "toy-f32";
   const auto backend = make_cpu_backend(1);
   const Checkpoint checkpoint = Checkpoint::open(directory);

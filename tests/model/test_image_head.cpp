@@ -56,7 +56,7 @@ class Face {
 
 class PrecomputedInputs : public ::testing::TestWithParam<DType> {};
 
-TEST_P(PrecomputedInputs, AreWhatTheAlignerMakes) {
+TEST_P(PrecomputedInputs, EqualTheAligner) {
   if (const std::string why = testing::no_backend_because(); !why.empty()) GTEST_SKIP() << why;
   const auto b = testing::backend_under_test();
   for (const int64_t codebook :
@@ -77,7 +77,7 @@ TEST_P(PrecomputedInputs, AreWhatTheAlignerMakes) {
 INSTANTIATE_TEST_SUITE_P(Types, PrecomputedInputs, ::testing::Values(DType::kF32, DType::kBf16),
                          [](const auto& type) { return std::string(name_of(type.param)); });
 
-TEST(PrecomputedInputs, AreMadeWhereTheyPay) {
+TEST(PrecomputedInputs, AreMadeWhereTheySaveTime) {
   const Config large = shape_named("janus-pro-1b");
   EXPECT_FALSE(ImageHead::precomputes_inputs(large, MemorySpace::kHost));
   EXPECT_TRUE(ImageHead::precomputes_inputs(large, MemorySpace::kDevice));

@@ -48,7 +48,7 @@ TEST_P(Shapes, ParametersAreThoseOfTheSpecification) {
   EXPECT_EQ(encoder.image_size(), 384);
 }
 
-TEST_P(Shapes, NoNameIsAskedForTwice) {
+TEST_P(Shapes, TensorNamesAreUnique) {
   const Config config = shape_named(GetParam().shape);
   Model model(config, DType::kBf16);
   TensorList list;
@@ -83,7 +83,7 @@ TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
 
 // A row of 639 tokens needs 40 pages. Unconditional rows begin with the same 63 tokens: 48 of them
 // fill whole pages, which all rows share. A device has one more page, for padding rows.
-TEST(MemoryPlan, CountsWhatLanesShareOnce) {
+TEST(MemoryPlan, CountsSharedPagesOnce) {
   const auto pages = [](int64_t pictures, MemorySpace space) {
     for (const MemoryItem& item :
          memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures, 64, space)) {
@@ -97,7 +97,7 @@ TEST(MemoryPlan, CountsWhatLanesShareOnce) {
 }
 
 // Scratch memory of the kernels of a GPU. The token embedding of 419 MB stays in host memory.
-TEST(MemoryPlan, OfAGpuCountsItsScratch) {
+TEST(MemoryPlan, CountsScratchMemoryOfAGpu) {
   const auto bytes = [](int64_t pictures, const std::string& name, int64_t prompt = 64) {
     for (const MemoryItem& item : memory_plan(shape_named("janus-pro-1b"), DType::kBf16, pictures,
                                               prompt, MemorySpace::kDevice)) {

@@ -51,7 +51,7 @@ struct Toy {
   }
 };
 
-TEST(BytePairs, AgreesWithTheObviousMethod) {
+TEST(BytePairs, EqualsTheQuadraticAlgorithm) {
   Random random(7);
   for (int round = 0; round < 300; ++round) {
     const Toy toy(random);
@@ -66,7 +66,7 @@ TEST(BytePairs, AgreesWithTheObviousMethod) {
   }
 }
 
-TEST(BytePairs, LeavesOutBytesWithoutToken) {
+TEST(BytePairs, SkipsBytesWithoutToken) {
   Random random(1);
   Ids ids;
   Toy(random).pairs.encode("zzz", ids);

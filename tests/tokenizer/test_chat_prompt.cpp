@@ -67,7 +67,7 @@ TEST(ChatPrompt, TurnsAndSeveralPictures) {
   EXPECT_EQ(prompt.pictures.size(), 3u);
 }
 
-TEST(ChatPrompt, NothingSaidLeavesNothingBetween) {
+TEST(ChatPrompt, EmptyWordsAddNoLineBreaks) {
   const Tokenizer tokenizer = small_tokenizer();
   EXPECT_EQ(ask(tokenizer, " \n", {{0, " "}}).ids, whole(tokenizer, "<|User|>:<|Assistant|>:"));
   EXPECT_EQ(ask(tokenizer, "", {{1, "", ""}, {0, "so?"}}).ids,
@@ -93,7 +93,7 @@ TEST(ChatPrompt, SpecialTokensOfTheUserAreText) {
   EXPECT_TRUE(tokens.pictures.empty()) << "a placeholder that is written shows nothing";
 }
 
-TEST(ChatPrompt, OlderVocabularySpellsTheRoles) {
+TEST(ChatPrompt, RolesAreWordsInOlderVocabularies) {
   const Tokenizer tokenizer = without_roles();
   EXPECT_EQ(ask(tokenizer, "", {{1, "what?", "a cat"}, {0, "why?"}}).ids,
             whole(tokenizer,
@@ -103,7 +103,7 @@ TEST(ChatPrompt, OlderVocabularySpellsTheRoles) {
   EXPECT_EQ(stop_text(small_tokenizer()), "<|User|>");
 }
 
-TEST(ChatPrompt, RefusesWordsThatAreNotUtf8) {
+TEST(ChatPrompt, RefusesInvalidUtf8) {
   const Tokenizer tokenizer = small_tokenizer();
   EXPECT_THROW(ask(tokenizer, "", {{0, "a\xff"}}), Error);
   EXPECT_THROW(ask(tokenizer, "\xc3", {{0, "a"}}), Error);

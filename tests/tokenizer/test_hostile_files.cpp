@@ -87,7 +87,7 @@ const std::vector<Damage>& damages() {
   return kDamages;
 }
 
-TEST(HostileTokenizer, EveryDamageIsNamed) {
+TEST(HostileTokenizer, ErrorsNameTheField) {
   const Json good = Json::parse(small_tokenizer_json());
   for (size_t i = 0; i < damages().size(); ++i) {
     Json bad = good;
@@ -104,7 +104,7 @@ TEST(HostileTokenizer, EveryDamageIsNamed) {
   }
 }
 
-TEST(HostileTokenizer, OtherSpellingsOfTheSameAreTaken) {
+TEST(HostileTokenizer, AcceptsEquivalentForms) {
   Json json = Json::parse(small_tokenizer_json());
   const Tokenizer plain = Tokenizer::parse(json.dump(), "plain");
   for (Json& merge : json["model"]["merges"]) {
@@ -145,7 +145,7 @@ TEST(HostileTokenizer, DeepNestingIsRefused) {
 }
 
 // Any bytes either work or are refused with an Error.
-TEST(HostileTokenizer, FlippedBytesOnlyEverThrowError) {
+TEST(HostileTokenizer, ChangedBytesOnlyThrowError) {
   const std::string good = small_tokenizer_json();
   Random random(11);
   int refused = 0;

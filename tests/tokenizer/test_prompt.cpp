@@ -32,7 +32,7 @@ TEST(DrawingPrompt, EqualsTheWholeTextAtOnce) {
   EXPECT_EQ(drawing_prompt(tokenizer, " two cats, 3 dogs \n", false), expected);
 }
 
-TEST(DrawingPrompt, EmptyPromptLeavesNothingBetween) {
+TEST(DrawingPrompt, EmptyPromptAddsNoLineBreaks) {
   const Tokenizer tokenizer = small_tokenizer();
   const Ids expected =
       tokenizer.encode_with_bos("<|User|>:<|Assistant|>:<begin_of_image>", SpecialTokens::kMatch);
@@ -61,7 +61,7 @@ TEST(DrawingPrompt, LettersThatAreNotSpecialStillMatch) {
   EXPECT_EQ(std::count(ids.begin(), ids.end(), *tokenizer.id_of("ü")), 1);
 }
 
-TEST(DrawingPrompt, OlderVocabularySpellsTheRoles) {
+TEST(DrawingPrompt, RolesAreWordsInOlderVocabularies) {
   const Tokenizer tokenizer = without_roles();
   EXPECT_FALSE(tokenizer.special_ids().user);
   EXPECT_EQ(drawing_prompt(tokenizer, "a cat", false),
@@ -69,7 +69,7 @@ TEST(DrawingPrompt, OlderVocabularySpellsTheRoles) {
                                       SpecialTokens::kMatch));
 }
 
-TEST(DrawingPrompt, NamesTheByteThatIsNotUtf8) {
+TEST(DrawingPrompt, ReportsTheOffsetOfInvalidUtf8) {
   const Tokenizer tokenizer = small_tokenizer();
   try {
     drawing_prompt(tokenizer, "ab\xFF", false);
@@ -91,7 +91,7 @@ TEST(UnguidedPrompt, PadsBetweenTheEnds) {
   EXPECT_EQ(std::count(row.begin(), row.end(), special.pad), std::ssize(row) - 2);
 }
 
-TEST(UnguidedPrompt, NegativeTextTakesThePlaceOfPads) {
+TEST(UnguidedPrompt, NegativePromptReplacesPads) {
   const Tokenizer tokenizer = small_tokenizer();
   const Ids prompt = drawing_prompt(tokenizer, "a red balloon over the old harbour", false);
   const Ids words = tokenizer.encode("blurry", SpecialTokens::kAsText);

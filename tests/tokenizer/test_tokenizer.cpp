@@ -46,7 +46,7 @@ TEST(Tokenizer, IdsWithoutTokenDecodeToNothing) {
   EXPECT_EQ(tokenizer.decode(ids, true), "a");
 }
 
-TEST(Tokenizer, InvalidUtf8IsOneSentence) {
+TEST(Tokenizer, ReportsInvalidUtf8) {
   const Tokenizer tokenizer = small_tokenizer();
   EXPECT_EQ(message_of([&] { tokenizer.encode("abc\xC3", SpecialTokens::kMatch); }),
             "the text is not valid UTF-8 at byte 3");
@@ -64,7 +64,7 @@ TEST(Tokenizer, GuardedBytesHoldNoSpecialTokens) {
 }
 
 // An algorithm with quadratic time would take hours on these inputs.
-TEST(Tokenizer, LongRunsAreNoTrouble) {
+TEST(Tokenizer, LongRunsTakeLittleTime) {
   const Tokenizer tokenizer = small_tokenizer();
   for (const std::string unit : {"a", " ", "\n", "1", "<", "<image_", "你", "🙂", "é", "ab", "! ",
                                  " \xE2\x80\xA8", "<|User|>", "ü", "e\xCC\x81", "\xE3\x80\x80"}) {
@@ -82,7 +82,7 @@ class TokenizerDirectory : public ::testing::Test {
   testing::TemporaryDirectory directory_;
 };
 
-TEST_F(TokenizerDirectory, BeginTokenUnlessTheConfigSaysNo) {
+TEST_F(TokenizerDirectory, AddsBosUnlessTheConfigForbidsIt) {
   const auto adds = [&] { return Tokenizer::open(directory_.path()).adds_bos(); };
   EXPECT_TRUE(adds());
   directory_.write("tokenizer_config.json", R"({"tokenizer_class": "LlamaTokenizer"})");
@@ -100,7 +100,7 @@ TEST_F(TokenizerDirectory, BeginTokenUnlessTheConfigSaysNo) {
   EXPECT_NE(message_of(adds).find("tokenizer_config.json"), std::string::npos);
 }
 
-TEST_F(TokenizerDirectory, MissingFileIsSaidToBeMissing) {
+TEST_F(TokenizerDirectory, ReportsAMissingFile) {
   std::filesystem::remove(directory_ / "tokenizer.json");
   try {
     Tokenizer::open(directory_.path());

@@ -55,7 +55,7 @@ TEST(FontFace, ReadsTheTinyFont) {
   }
 }
 
-TEST(FontFace, BothReadersDrawAnInstalledFontAlike) {
+TEST(FontFace, BothReadersGiveTheSameGlyphs) {
   const Bytes file = installed_font();
   if (file.empty()) GTEST_SKIP() << "DejaVu Sans is not installed";
   const auto chosen = open_font(file), own = open_truetype(file);
@@ -95,7 +95,7 @@ TEST(FontFace, OtherFilesAreNoFonts) {
   }
 }
 
-TEST(FontFace, WhatIsDamagedIsSaid) {
+TEST(FontFace, ReportsDamage) {
   for (const auto& [name, open] : kReaders) {
     SCOPED_TRACE(name);
     const auto loop = open(TinyFont{.part_of_b = 2}.bytes());  // B contains itself

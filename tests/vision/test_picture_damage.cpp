@@ -19,7 +19,7 @@ PngParts grey(uint32_t width, uint32_t height, size_t rows) {
   return {width, height, 8, 0, std::vector<Bytes>(rows, Bytes(rows == 0 ? 0 : width, 9))};
 }
 
-TEST(PictureDamage, WhatIsNoPicture) {
+TEST(PictureDamage, RefusesOtherFiles) {
   EXPECT_EQ(refusal({}), "the file is empty");
   EXPECT_EQ(refusal({'h', 'e', 'l', 'l', 'o'}), "this is not a PNG, JPEG or WebP file");
   expect_contains(refusal({'G', 'I', 'F', '8', '9', 'a'}), "a GIF, but only PNG, JPEG and WebP");
@@ -28,7 +28,7 @@ TEST(PictureDamage, WhatIsNoPicture) {
   expect_contains(refusal(Bytes(kMostPictureBytes + 1)), "longer than 64 MiB");
 }
 
-TEST(PictureDamage, SizesAreHeldAgainstTheLimitsBeforePixels) {
+TEST(PictureDamage, SizeLimitsAreCheckedBeforePixels) {
   // These files do not have the pixels that their headers state. A reader that looked for the
   // pixels would report that instead.
   expect_contains(refusal(png_of(grey(16385, 1, 0))), "16385x1 pixels, but a side");
@@ -44,7 +44,7 @@ TEST(PictureDamage, SizesAreHeldAgainstTheLimitsBeforePixels) {
   expect_contains(refusal(webp), "16384x16384 pixels, but a picture");
 }
 
-TEST(PictureDamage, PngThatLies) {
+TEST(PictureDamage, RefusesInconsistentPng) {
   expect_contains(refusal(png_of(grey(4, 4, 3))), "fewer pixels than its header says");
   expect_contains(refusal(png_of(grey(4, 4, 5))), "more pixels than its header says");
   expect_contains(
@@ -67,14 +67,14 @@ TEST(PictureDamage, PngThatLies) {
   expect_contains(refusal(good), "wrong checksum");
 }
 
-TEST(PictureDamage, PixelsThatGrowOnDecompression) {
+TEST(PictureDamage, RefusesDecompressionBombs) {
   // Compressed zeros for megabytes of pixels: decompression stops at the header's 16 bytes.
   PngParts bomb = grey(4, 4, 4);
   bomb.rows.push_back(Bytes(size_t{16} << 20));
   expect_contains(refusal(png_of(bomb)), "more pixels than its header says");
 }
 
-TEST(PictureDamage, JpegKindsThatAreNotSupported) {
+TEST(PictureDamage, RefusesUnsupportedJpeg) {
   const auto frame = [](uint8_t marker, uint8_t precision, uint8_t components) {
     Bytes file{0xff,      0xd8, 0xff, marker, 0, static_cast<uint8_t>(8 + 3 * components),
                precision, 0,    8,    0,      8, components};
@@ -91,7 +91,7 @@ TEST(PictureDamage, JpegKindsThatAreNotSupported) {
   expect_contains(refusal({0xff, 0xd8, 0xff, 0xd9}), "damaged");
 }
 
-TEST(PictureDamage, JpegTablesWithMoreCodesThanThereCanBe) {
+TEST(PictureDamage, RefusesInvalidHuffmanTables) {
   const auto tables = [](uint8_t counts_of_16, uint8_t counts_of_1) {
     Bytes file{0xff, 0xd8, 0xff, 0xc4, 2, 0x13, 0, counts_of_1};
     file.resize(file.size() + 14);
@@ -126,7 +126,7 @@ TEST(PictureDamage, AnimatedWebp) {
 
 // Every truncation of a file, and many copies with a changed byte: the result is a picture of the
 // same size or one error message. Sanitizer builds check the memory accesses of the decoders.
-TEST(PictureDamage, EveryCutAndManyChanges) {
+TEST(PictureDamage, EveryTruncationAndManyChanges) {
   Picture picture{24, 16, {}};
   std::mt19937 random(7);
   for (int i = 0; i < 24 * 16 * 3; ++i) picture.rgb.push_back(static_cast<uint8_t>(random()));

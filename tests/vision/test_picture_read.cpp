@@ -26,7 +26,7 @@ Picture gradient(int64_t width, int64_t height) {
   return picture;
 }
 
-TEST(PictureRead, PngGivesItsPixelsBack) {
+TEST(PictureRead, PngIsLossless) {
   const Picture picture = gradient(37, 11);
   const PictureMetadata metadata{"a prompt", "{}"};
   const Picture read = read_picture(encode_picture(picture, PictureFormat::kPng, &metadata));
@@ -71,7 +71,7 @@ TEST(PictureRead, SixteenBitColoursKeepTheirHighByte) {
   EXPECT_EQ(read_picture(png_of({1, 1, 16, 2, {{1, 200, 2, 200, 3, 200}}})).rgb, (Bytes{1, 2, 3}));
 }
 
-TEST(PictureRead, TransparencyIsSeenOverWhite) {
+TEST(PictureRead, TransparencyIsBlendedWithWhite) {
   EXPECT_EQ(read_picture(png_of({3, 1, 8, 6, {{9, 8, 7, 255, 9, 8, 7, 0, 0, 100, 200, 51}}})).rgb,
             (Bytes{9, 8, 7, 255, 255, 255, 204, 224, 244}));
   EXPECT_EQ(read_picture(png_of({2, 1, 8, 4, {{9, 255, 0, 102}}})).rgb,
@@ -113,7 +113,7 @@ TEST(PictureRead, Interlaced) {
   EXPECT_EQ(read_picture(png_of(parts)).rgb, expected);
 }
 
-TEST(PictureRead, ProfilesAndTextsAreNotLookedAt) {
+TEST(PictureRead, ProfilesAndTextsAreIgnored) {
   const Bytes profile{'x', 0, 0, 1, 2, 3};
   EXPECT_EQ(read_picture(png_of({.width = 1,
                                  .height = 1,

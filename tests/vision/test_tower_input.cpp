@@ -41,7 +41,7 @@ TEST(TowerInput, PatchesComeInRasterOrderChannelByChannel) {
   EXPECT_EQ(byte(24), 24) << "the third patch is below the first";
 }
 
-TEST(TowerInput, LongSideIsAlwaysTheWholeSize) {
+TEST(TowerInput, LongSideHasTheFullSize) {
   // For sides 47, 94, 147, .. a size computed in another order would be one pixel too short.
   for (int64_t side : {1, 2, 47, 94, 147, 173, 294, 321, 637}) {
     Picture white{side, (side + 1) / 2, {}};
@@ -72,7 +72,7 @@ TEST(Resize, FlatPicturesStayFlat) {
 }
 
 // Every window, with every combination of passes, equals that part of the whole result.
-TEST(Resize, AWindowIsAPartOfTheWhole) {
+TEST(Resize, AWindowEqualsThatPartOfTheWhole) {
   const Picture picture = made_picture(31, 17);
   for (const auto& [width, height] : {std::pair{11, 23}, {31, 9}, {31, 17}, {50, 17}, {62, 5}}) {
     const Picture whole = resize_bicubic(picture, width, height);

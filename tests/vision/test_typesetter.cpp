@@ -40,7 +40,7 @@ std::vector<uint8_t> columns(const Picture& picture, int64_t begin, int64_t end)
   return out;
 }
 
-TEST_F(TypesetterTest, LatinStandsSideBySide) {
+TEST_F(TypesetterTest, LatinRunsFromLeftToRight) {
   EXPECT_TRUE(letters.covers("red fox, \u05d0\u0628"));
   EXPECT_FALSE(letters.covers("\u72d0"));
   EXPECT_NE(drawn("ab").rgb, drawn("ba").rgb);
@@ -76,7 +76,7 @@ TEST_F(TypesetterTest, ArabicLettersJoin) {
   EXPECT_EQ(drawn("\u0628\u0640").rgb, drawn("\ufe91\u0640").rgb);
 }
 
-TEST_F(TypesetterTest, AccentsStandOnTheirLetters) {
+TEST_F(TypesetterTest, AccentsAreOnTheirLetters) {
   if (!shapes_scripts()) GTEST_SKIP() << "built without HarfBuzz and FriBidi";
   EXPECT_EQ(width("e\u0301"), width("e"));
   EXPECT_EQ(drawn("e\u0301").rgb, drawn("\u00e9").rgb);

@@ -56,7 +56,7 @@ TEST(Checkpoint, OpensOneFile) {
   }
 }
 
-TEST(Checkpoint, SafetensorsWinsAndNothingIsChosenSilently) {
+TEST(Checkpoint, SafetensorsIsPreferredWithoutFallback) {
   const TemporaryDirectory directory;
   directory.write("pytorch_model.bin", small_torch_file());
   EXPECT_EQ(Checkpoint::open(directory.path()).files()[0], "pytorch_model.bin");
@@ -68,7 +68,7 @@ TEST(Checkpoint, SafetensorsWinsAndNothingIsChosenSilently) {
   EXPECT_EQ(Checkpoint::open(directory.path()).files()[0], "model.safetensors");
 }
 
-TEST(Checkpoint, SaysThatNothingIsThere) {
+TEST(Checkpoint, RefusesADirectoryWithoutWeights) {
   const TemporaryDirectory directory;
   expect_contains(refusal(directory, ErrorKind::kMissing), "is empty");
   directory.write("optimizer.bin", "x");
@@ -82,7 +82,7 @@ TEST(Checkpoint, SaysThatNothingIsThere) {
   expect_contains(refusal(directory), "holds 2 files like \"one.safetensors\" but no model");
 }
 
-TEST(Checkpoint, RefusesWhatIsNoFile) {
+TEST(Checkpoint, RefusesSpecialFiles) {
   const TemporaryDirectory directory;
   ASSERT_EQ(::mkfifo((directory / "model.safetensors").c_str(), 0600), 0);
   expect_contains(refusal(directory), "is a pipe");
@@ -132,7 +132,7 @@ TEST(Checkpoint, IndexAndShardsMustAgree) {
   expect_contains(refusal(directory, ErrorKind::kMissing), "s-3.safetensors\": no such file");
 }
 
-TEST(Checkpoint, PartsSayByTheirNamesWhatIsMissing) {
+TEST(Checkpoint, ShardNamesRevealMissingShards) {
   const TemporaryDirectory directory;
   directory.write("model-00002-of-00002.safetensors", shard("b"));
   expect_contains(refusal(directory, ErrorKind::kMissing),
@@ -148,7 +148,7 @@ TEST(Checkpoint, PartsSayByTheirNamesWhatIsMissing) {
                   "/pytorch_model-00001-of-00003.bin\": part 1 of 3 is missing; download it");
 }
 
-TEST(Checkpoint, AnIndexWithoutItsFilesIsNotEnough) {
+TEST(Checkpoint, RefusesAnIndexWithoutItsFiles) {
   const TemporaryDirectory directory;
   directory.write(kIndex, index_of(R"({"b":"s-1.safetensors","a":"s-2.safetensors"})"));
   expect_contains(refusal(directory, ErrorKind::kMissing),
@@ -164,7 +164,7 @@ TEST(Checkpoint, AnIndexWithoutItsFilesIsNotEnough) {
   expect_contains(refusal(directory), "/s-2.safetensors\": its download is not finished");
 }
 
-TEST(Checkpoint, SaysWhatADirectoryHoldsInstead) {
+TEST(Checkpoint, NamesOtherKindsOfDirectories) {
   const auto holds = [](const char* file, std::string_view sentence) {
     const TemporaryDirectory directory;
     directory.write("config.json", "{}");
@@ -186,7 +186,7 @@ TEST(Checkpoint, SaysWhatADirectoryHoldsInstead) {
   holds("consolidated.00.pth", "call it pytorch_model.bin");
 }
 
-TEST(Checkpoint, SaysWhatAFileIsInstead) {
+TEST(Checkpoint, NamesOtherKindsOfFiles) {
   const std::string lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
   for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
     const TemporaryDirectory directory;
@@ -210,7 +210,7 @@ TEST(Checkpoint, SaysWhatAFileIsInstead) {
   expect_contains(refusal(directory), "call it model.safetensors");
 }
 
-TEST(Checkpoint, SaysHowMuchOfACutFileIsThere) {
+TEST(Checkpoint, ReportsTheSizeOfATruncatedFile) {
   const TemporaryDirectory directory;
   const std::string whole = small_safetensors_file();
   directory.write("model.safetensors", whole.substr(0, whole.size() - 3));
@@ -224,7 +224,7 @@ TEST(Checkpoint, SaysHowMuchOfACutFileIsThere) {
                   fmt::format("{} bytes are there; download it again", torch.size() / 2));
 }
 
-TEST(Checkpoint, NoWayOutOfTheDirectory) {
+TEST(Checkpoint, IndexCannotLeaveTheDirectory) {
   const TemporaryDirectory directory;
   for (const char* file :
        {"../s.safetensors", "/etc/passwd", "/etc/x.safetensors", "a/s.safetensors", ".safetensors",
@@ -270,7 +270,7 @@ TEST(Checkpoint, FindsEveryFlippedBitOfStorages) {
   }
 }
 
-TEST(Checkpoint, NoticesShorteningWithoutSignal) {
+TEST(Checkpoint, TruncationIsAnErrorNotASignal) {
   const TemporaryDirectory directory;
   const size_t count = 1 << 20;
   directory.write(
@@ -286,7 +286,7 @@ TEST(Checkpoint, NoticesShorteningWithoutSignal) {
                   "ends early");
 }
 
-TEST(Checkpoint, SkipsTypesNoWeightHas) {
+TEST(Checkpoint, SkipsUnusedDtypes) {
   const TemporaryDirectory directory;
   directory.write("model.safetensors",
                   safetensors_file(R"({"used":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}})",

@@ -132,7 +132,7 @@ TEST(Config, RopeParametersOfNewerFiles) {
   parse(fine);
 }
 
-TEST(Config, HeadsNeedNotFillTheWidth) {
+TEST(Config, HeadSizeNeedNotBeWidthOverHeads) {
   json document = hugging_face();
   document["text_config"]["head_dim"] = 64;
   document["text_config"]["num_key_value_heads"] = 4;
@@ -172,7 +172,7 @@ TEST(Config, RefusesOtherModels) {
   }
 }
 
-TEST(Config, RefusesWhatTheNetworkHasNot) {
+TEST(Config, RefusesUnsupportedFeatures) {
   for (const char* field : {"attention_bias", "mlp_bias"}) {
     const std::string path = fmt::format("/text_config/{}", field);
     expect_contains(refusal(hugging_face(), path.c_str(), "true"),
@@ -229,7 +229,7 @@ TEST(Config, RefusesNumbersOutOfRange) {
   all_bad(original(), "/vision_config/params/image_size");
 }
 
-TEST(Config, RefusesNumbersThatDisagree) {
+TEST(Config, RefusesInconsistentNumbers) {
   refusal(original(), "/language_config/hidden_size", "4088");
   expect_contains(refusal(original(), "/language_config/hidden_size", "4100"), "multiple of 8");
   expect_contains(refusal(original(), "/language_config/num_key_value_heads", "5"),
@@ -276,7 +276,7 @@ TEST(Config, PublishedTowersAreNamed) {
   EXPECT_EQ(same->mlp_width, 4096);
 }
 
-TEST(Config, OtherTowersHaveTheirSizesBesideTheName) {
+TEST(Config, OtherTowersGiveTheirSizes) {
   json document = original();
   json& params = document["vision_config"]["params"];
   params = {{"model_name", "siglip_small"},
@@ -301,7 +301,7 @@ TEST(Config, OtherTowersHaveTheirSizesBesideTheName) {
   EXPECT_FALSE(parse(document).tower.has_value());
 }
 
-TEST(Config, RefusesTowersThatCannotBe) {
+TEST(Config, RefusesImpossibleTowers) {
   json document = original();
   document["vision_config"]["params"].update({{"width", 1024}, {"layers", 24}, {"heads", 16}});
   const auto bad = [&](const char* field, const char* value, const char* sentence) {
@@ -329,7 +329,7 @@ TEST(Config, RefusesTowersThatCannotBe) {
 
 // transformers sets num_patches to the tower's patches per side, which is also the number of image
 // tokens per side.
-TEST(Config, TokensASideAreTheTowersPatches) {
+TEST(Config, ImageTokensPerSideAreTheTowersPatches) {
   json document = hugging_face();
   for (const int patches : {1, 16, 32, 576}) {
     document["vq_config"]["num_patches"] = patches;
@@ -343,7 +343,7 @@ TEST(Config, TokensASideAreTheTowersPatches) {
   EXPECT_EQ(parse(document).grid, 24);
 }
 
-TEST(Config, SaysWhetherTheHeadIsTied) {
+TEST(Config, ReadsTiedEmbeddings) {
   EXPECT_FALSE(parse(original()).ties_head);
   EXPECT_TRUE(parse(hugging_face()).ties_head);
   const auto said = [](json document, const char* section, const std::optional<bool>& whole,
@@ -362,7 +362,7 @@ TEST(Config, SaysWhetherTheHeadIsTied) {
   EXPECT_FALSE(said(original(), "language_config", false, {}));
 }
 
-TEST(Config, NamesWhatIsNoConfig) {
+TEST(Config, NamesOtherKindsOfFiles) {
   const testing::TemporaryDirectory directory;
   const auto refused = [&](const std::string& text) {
     directory.write("config.json", text);

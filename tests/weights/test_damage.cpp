@@ -97,7 +97,7 @@ class Damage : public ::testing::TestWithParam<Subject> {
 
 TEST_P(Damage, NoneIsAccepted) { GetParam().read(good_); }
 
-TEST_P(Damage, EveryLengthButTheWholeIsRefused) {
+TEST_P(Damage, EveryTruncationIsRefused) {
   for (size_t length = 0; length < good_.size(); ++length) {
     ASSERT_FALSE(accepted(good_.substr(0, length))) << length;
   }

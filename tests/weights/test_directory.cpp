@@ -86,14 +86,14 @@ TEST(Directory, SaysWhyItCannotBeOpened) {
   expect_contains(refusal("\x1b[2J\n"), R"("\x1b[2J\n")");
 }
 
-TEST(Directory, NamesWithSlashesAreTheCallersMistake) {
+TEST(Directory, NamesWithSlashesBreakTheContract) {
   const TemporaryDirectory temporary;
   const Directory directory = Directory::open(temporary.path());
   EXPECT_THROW(directory.open_file("../x"), ContractError);
   EXPECT_THROW(directory.open_file(""), ContractError);
 }
 
-TEST(Directory, StaysWhereItWasOpened) {
+TEST(Directory, RenamedDirectoryIsStillRead) {
   const TemporaryDirectory temporary;
   ASSERT_EQ(::mkdir((temporary / "model").c_str(), 0700), 0);
   temporary.write("model/a", "first");
@@ -104,7 +104,7 @@ TEST(Directory, StaysWhereItWasOpened) {
   EXPECT_EQ(directory.read_file("a", 100), "first");
 }
 
-TEST(Directory, AnOpenFileNoticesThatItChanged) {
+TEST(Directory, NoticesAChangedFile) {
   const TemporaryDirectory temporary;
   temporary.write("f", std::string(100'000, 'x'));
   temporary.write("g", "other");
@@ -122,7 +122,7 @@ TEST(Directory, AnOpenFileNoticesThatItChanged) {
 }
 
 // The cache of the hub and installers replace a file this way: the name gets a new inode.
-TEST(Directory, AFileThatWasReplacedStaysWhole) {
+TEST(Directory, ReadsTheOldFileAfterAReplacement) {
   const TemporaryDirectory temporary;
   temporary.write("f", "0123456789");
   temporary.write("g", "other");

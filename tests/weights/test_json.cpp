@@ -33,7 +33,7 @@ TEST(Json, HoldsValues) {
                   "\"f\": b is 18446744073709551615, which is too large");
 }
 
-TEST(Json, IntegersAreDigitsAlone) {
+TEST(Json, IntegersHaveDigitsOnly) {
   for (const char* text : {"-0", "-1", "1.0", "1e3", "true", "null", "\"1\"", "[1]", "{}", "1E0",
                            "18446744073709551616", "9223372036854775808"}) {
     const Json value = parse(text);
@@ -93,7 +93,7 @@ TEST(Json, RefusesDepthBeforeParsing) {
   }
 }
 
-TEST(Json, RefusesTooMuch) {
+TEST(Json, RefusesTooLargeTexts) {
   expect_contains(refusal_of([] { parse("[1,2,3]", {6, 3, 100}); }), "7 bytes of JSON");
   expect_contains(refusal_of([] { parse("[1,2,3]", {100, 3, 3}); }), "too many values");
   parse("[1,2,3]", {7, 1, 4});

@@ -41,7 +41,7 @@ TEST(Pickle, ReadsTensors) {
   EXPECT_EQ(result.tensors[1].tensor.shape, (std::vector<int64_t>{2, 2}));
 }
 
-TEST(Pickle, ReadsEveryForm) {
+TEST(Pickle, ReadsAllOpcodes) {
   // An OrderedDict with attributes, built item by item.
   const std::string metadata = "}" + text("_metadata") + kOrderedDict + "sb";
   const std::string ordered = kOrderedDict + "q\x05" + text("a") + good_tensor() + "s" + metadata;
@@ -66,7 +66,7 @@ TEST(Pickle, ReadsEveryForm) {
   EXPECT_EQ(result.tensors[2].tensor.strides, (std::vector<int64_t>{4, 2, 1}));
 }
 
-TEST(Pickle, KnowsExactly27Instructions) {
+TEST(Pickle, AcceptsExactly27Opcodes) {
   const std::set<int> known{'(', ')', '.',  'J',  'K',  'M',  'N',  'Q',  'R',
                             'X', 'b', 'c',  'h',  'j',  'q',  'r',  's',  't',
                             'u', '}', 0x80, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a};
@@ -207,7 +207,7 @@ double seconds_of(const std::string& bytes) {
   return testing::cpu_seconds_of([&] { refusal(bytes); });
 }
 
-TEST(Pickle, BombsStaySmall) {
+TEST(Pickle, MemoryIsLinearInTheBytes) {
   // Each step would double the value before it, if values were copied.
   std::string doubling = "\x80\x02)q";
   doubling += '\0';

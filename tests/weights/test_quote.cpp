@@ -12,7 +12,7 @@ TEST(Quote, KeepsReadableText) {
   EXPECT_EQ(quote("Grüße, 猫 🐈"), "\"Grüße, 猫 🐈\"");
 }
 
-TEST(Quote, EscapesWhatCouldDeceive) {
+TEST(Quote, EscapesControlAndBidiCharacters) {
   EXPECT_EQ(quote("a\"b\\c"), R"("a\"b\\c")");
   EXPECT_EQ(quote("a\nb\tc\rd"), R"("a\nb\tc\rd")");
   EXPECT_EQ(quote("\x1b[31mred\x7f"), R"("\x1b[31mred\x7f")");
@@ -32,7 +32,7 @@ TEST(Quote, EscapesInvalidUtf8ByteByByte) {
   EXPECT_EQ(quote("a\xe7\x8c"), R"("a\xe7\x8c")");                // truncated
 }
 
-TEST(Quote, OnlyWhereItIsNeeded) {
+TEST(Quote, QuoteIfNeededKeepsPlainText) {
   EXPECT_EQ(quote_if_needed("model-00001.bin"), "model-00001.bin");
   EXPECT_EQ(quote_if_needed("猫 é.png"), "猫 é.png");
   EXPECT_EQ(quote_if_needed(std::string(1000, 'a')), std::string(1000, 'a'));
@@ -41,7 +41,7 @@ TEST(Quote, OnlyWhereItIsNeeded) {
   EXPECT_EQ(quote_if_needed(""), R"("")");
 }
 
-TEST(Quote, JsonKeepsItsStrings) {
+TEST(Quote, PlainJsonKeepsStrings) {
   EXPECT_EQ(plain_json("{\n  \"é猫\": \"\\u001b\"\n}\n"), "{\n  \"é猫\": \"\\u001b\"\n}\n");
   EXPECT_EQ(plain_json("\"\u202e\x7f\u009b\""), R"("\u202e\u007f\u009b")");
   EXPECT_EQ(plain_json("\"\U000e0041\""), R"("\udb40\udc41")");

@@ -109,7 +109,7 @@ TEST(Safetensors, BoundaryNumbersNeverWrap) {
   refusal(one("\"F32\"", "[4611686018427387904]", "[0,0]"), 0);
 }
 
-TEST(Safetensors, RefusesHolesOverlapsAndDuplicates) {
+TEST(Safetensors, RefusesGapsOverlapsAndDuplicates) {
   const auto two = [](const char* first, const char* second, size_t bytes) {
     return refusal(fmt::format(R"({{"a":{{"dtype":"U8","shape":[4],"data_offsets":{}}},)"
                                R"("b":{{"dtype":"U8","shape":[4],"data_offsets":{}}}}})",

@@ -98,7 +98,7 @@ TEST(TorchFile, RefusesViewsOutsideOfTheStorage) {
   expect_contains(refusal(one(0, {big, big, 0}, {1, 1, 1})), "does not lie within");
 }
 
-TEST(TorchFile, RefusesStoragesOfAnotherSize) {
+TEST(TorchFile, RefusesStoragesOfWrongSize) {
   expect_contains(refusal(one(0, {4}, {1}, 23)), "storage 0 has 96 bytes");
   expect_contains(refusal(one(0, {4}, {1}, 25)), "storage 0 has 96 bytes");
   expect_contains(refusal(one(0, {4}, {1}, 24, 95)), "storage 0 has 95 bytes");
@@ -150,7 +150,7 @@ TEST(TorchFile, NamesOtherFormats) {
   expect_contains(whole("P"), "does not begin like");
 }
 
-TEST(TorchFile, ManyTensorsOfOneStorageAreCheap) {
+TEST(TorchFile, ManyViewsOfOneStorageTakeLittleTime) {
   std::vector<std::pair<std::string, std::string>> items;
   const std::string view = tensor(storage("FloatStorage", "0", 24), 0, {24}, {1});
   for (int i = 0; i < 5000; ++i) items.emplace_back(std::to_string(i), view);

@@ -52,7 +52,7 @@ void expect_the_parts(const std::string& file) {
   EXPECT_EQ(file[static_cast<size_t>(entries[1].offset)], 'b');
 }
 
-TEST(Zip, ReadsShortAndLongForms) {
+TEST(Zip, Reads32And64BitForms) {
   expect_the_parts(zip_file(parts()));
   expect_the_parts(zip_file(parts(), {.zip64 = false}));
   std::vector<ZipPart> wide = parts();
@@ -90,7 +90,7 @@ TEST(Zip, RefusesEndRecords) {
   }
 }
 
-TEST(Zip, RefusesTwoEndRecordsThatDisagree) {
+TEST(Zip, RefusesInconsistentEndRecords) {
   std::string file = zip_file(parts());
   file[file.size() - 22 + 12] ^= 1;  // size of the directory in the 32-bit record
   expect_contains(refusal_of([&] { read(file); }), "disagree");
