@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long test run: tools/test.sh, then all other configurations, and each fuzzer for a minute.
-#   tools/test_all.sh [STAGE...]    stages: test odr debug asan tsan minimal clang fuzz; default all
+#   tools/test_all.sh [STAGE...]    stages: test tidy odr debug asan tsan minimal clang fuzz; default all
 # Ends at the first stage that fails. BIFRONS_FUZZ_SECONDS=N runs each fuzzer for N seconds (60).
 set -euo pipefail
 

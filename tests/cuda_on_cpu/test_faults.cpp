@@ -2,7 +2,6 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
-
 #include "kernels/backend.h"
 #include "kernels/devices.h"
 #include "tests/kernels/op_case.h"
