@@ -1,9 +1,14 @@
 // What pictures say about themselves is what made them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <regex>
+#include <set>
+#include <sstream>
 
+#include "src/prompts/setting_names.h"
+#include "src/settings/settings.h"
 #include "tools/bifrons/settings.h"
 #include "tools/bifrons/tokens_file.h"
 
@@ -74,6 +79,30 @@ TEST(Settings, ControlCharactersOfAPromptComeBack) {
   request.prompt.push_back('\0');
   EXPECT_THROW(settings_of_picture(describe(request, RopeMode::kF32, toy_model(), "cpu"), "x"),
                Error);
+}
+
+// A row of the table that another one hides, or whose default it would refuse itself, is a mistake.
+TEST(Settings, RowsOfTheTableFitTogether) {
+  std::multiset<std::string> words;
+  std::set<Field> fields;
+  for_each_setting([&](const auto& setting) {
+    EXPECT_TRUE(fields.insert(setting.field).second) << setting.name;
+    std::istringstream names{std::string(setting.names)};
+    for (std::string word; names >> word;) {
+      words.insert(word);
+      EXPECT_EQ(field_of(word), setting.field) << word;
+    }
+    std::string flags(setting.flags);
+    std::replace(flags.begin(), flags.end(), ',', ' ');
+    std::istringstream options(flags);
+    for (std::string word; options >> word;) words.insert(word);
+  });
+  for (const std::string& word : words) EXPECT_EQ(words.count(word), 1u) << word;
+  EXPECT_NO_THROW(check_ranges(DrawRequest{}));
+  for_each_number([](const auto& setting) {
+    EXPECT_FALSE(setting.label.empty() || setting.flags.empty() || setting.names.empty());
+    EXPECT_EQ(setting.names.substr(0, setting.name.size()), setting.name);
+  });
 }
 
 TEST(Settings, ThreadsLeaveNoTrace) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <random>
@@ -187,6 +188,30 @@ TEST(Drawing, ATooLongPromptIsRefused) {
     EXPECT_EQ(e.kind(), ErrorKind::kUsage);
     EXPECT_NE(std::string(e.what()).find("at most 104"), std::string::npos) << e.what();
   }
+}
+
+// The library refuses what options and prompt files refuse.
+TEST(Drawing, SettingsOutOfRangeAreRefused) {
+  Engine engine = open_toy("toy-f32", 1, 1);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<DrawRequest> good = {
+      {.prompt = "a", .guidance = 0},      {.prompt = "a", .guidance = 100},
+      {.prompt = "a", .temperature = 0},   {.prompt = "a", .temperature = 100},
+      {.prompt = "a", .top_k = 1'000'000}, {.prompt = "a", .top_p = 1e-300}};
+  for (size_t i = 0; i < good.size(); ++i) EXPECT_FALSE(engine.fault_of(good[i])) << i;
+  const std::vector<DrawRequest> bad = {
+      {.prompt = "a", .guidance = -0.1},   {.prompt = "a", .guidance = 100.1},
+      {.prompt = "a", .guidance = nan},    {.prompt = "a", .temperature = -0.1},
+      {.prompt = "a", .temperature = 101}, {.prompt = "a", .temperature = nan},
+      {.prompt = "a", .top_k = -1},        {.prompt = "a", .top_k = 1'000'001},
+      {.prompt = "a", .top_p = 0},         {.prompt = "a", .top_p = 1.1},
+      {.prompt = "a", .top_p = nan}};
+  for (size_t i = 0; i < bad.size(); ++i) {
+    const std::optional<Error> fault = engine.fault_of(bad[i]);
+    ASSERT_TRUE(fault) << i;
+    EXPECT_EQ(fault->kind(), ErrorKind::kUsage) << i;
+  }
+  EXPECT_STREQ(engine.fault_of(bad[1])->what(), "cfg must be a number from 0 to 100, not 100.1");
 }
 
 TEST(Decoding, EqualsDrawingAndChecksCodes) {
