@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tools/bifrons/settings.h"
 
@@ -49,22 +50,27 @@ PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::str
   whole.prompt = prompt;
   const PictureMetadata of_first = describe(whole, rope, model, device);
   json record = json::parse(of_first.settings);
-  std::vector<json> members;
+  std::vector<json> members;  // of each cell
   for (const DrawRequest& cell : cells) {
     json each = shared_settings(cell, rope);
     each["seed"] = cell.seed;
     members.push_back(std::move(each));
   }
-  const json first = members.front();
-  json listed = json::array();
-  for (size_t i = 0; i < cells.size(); ++i) listed.push_back(json::object());
-  for (const auto& [name, value] : first.items()) {
-    const std::string& key = name;
-    const bool same = std::all_of(members.begin(), members.end(),
-                                  [&](const json& cell) { return cell[key] == first[key]; });
+  std::set<std::string> names;  // a setting may be missing where it has its default
+  for (const json& cell : members) {
+    for (const auto& item : cell.items()) names.insert(item.key());
+  }
+  json listed(members.size(), json::object());
+  for (const std::string& name : names) {
+    const json first = members.front().value(name, json());
+    const bool same = std::all_of(members.begin(), members.end(), [&](const json& cell) {
+      return cell.value(name, json()) == first;
+    });
     if (same) continue;
-    for (size_t i = 0; i < cells.size(); ++i) listed[i][key] = members[i][key];
-    record.erase(key);
+    for (size_t i = 0; i < members.size(); ++i) {
+      if (members[i].contains(name)) listed[i][name] = members[i][name];
+    }
+    record.erase(name);
   }
   json grid = {{"across", across}, {"columns", captions.columns}};
   if (!down.empty()) {
