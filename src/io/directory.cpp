@@ -91,9 +91,15 @@ std::vector<std::string> Directory::names() const {
     throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(path_), system_message(code)));
   }
   std::vector<std::string> found;
+  errno = 0;  // readdir() tells an error from the end by it alone
   while (const dirent* entry = ::readdir(listing.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") found.emplace_back(name);
+    errno = 0;
+  }
+  if (const int code = errno; code != 0) {
+    throw Error(ErrorKind::kMissing,
+                fmt::format("{}: cannot be listed: {}", quote(path_), system_message(code)));
   }
   std::sort(found.begin(), found.end());
   return found;

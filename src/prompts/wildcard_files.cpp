@@ -10,6 +10,7 @@
 
 #include "kernels/error.h"
 #include "kernels/utf8.h"
+#include "src/io/descriptor.h"
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
@@ -92,6 +93,11 @@ void WildcardFiles::list() {
         at->path().lexically_relative(directory_).replace_extension().generic_string();
     if (at->path().extension() == ".txt") names_.push_back(name);
     if (is_structured(at->path())) structured_.push_back(name);
+  }
+  if (error) {
+    problem_ = fmt::format("the folder of wildcards {} cannot be listed: {}",
+                           quote(directory_, 120), reason_of(error.value()));
+    refuse(problem_);
   }
   std::sort(names_.begin(), names_.end());
   listed_ = true;

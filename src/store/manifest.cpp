@@ -230,11 +230,8 @@ bool is_of_batch(const std::string& path) {
 
 std::vector<std::string> manifests_in(const std::string& directory) {
   std::vector<std::string> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
-       at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    if (is_manifest_name(name)) found.push_back(name);
+  for (std::string& name : names_in(directory)) {
+    if (is_manifest_name(name)) found.push_back(std::move(name));
   }
   std::sort(found.begin(), found.end());
   return found;

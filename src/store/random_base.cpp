@@ -8,10 +8,8 @@
 
 #include <cerrno>
 #include <ctime>
-#include <filesystem>
 #include <random>
 #include <string_view>
-#include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
@@ -21,8 +19,6 @@
 
 namespace bifrons {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int64_t kLargestFile = 1000;
 
@@ -71,15 +67,14 @@ uint64_t keep_random_base(const std::string& directory, uint64_t wanted) {
 void sweep_random_base(const std::string& directory, bool alone) {
   constexpr time_t kOldSeconds = 3600;
   constexpr std::string_view kPrefix = "random.json.";
-  std::error_code error;  // what cannot be listed or removed harms nobody
-  for (fs::directory_iterator at(directory + "/.bifrons", error), end; !error && at != end;
-       at.increment(error)) {
-    const std::string name = at->path().filename().string();
+  const std::string hidden = directory + "/.bifrons";
+  for (const std::string& name : names_in(hidden)) {
     const bool ours = name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
                       name.find_first_not_of("0123456789abcdef", kPrefix.size()) == name.npos;
-    const auto status = ours ? status_of(at->path().string()) : std::nullopt;
+    const std::string path = hidden + "/" + name;
+    const auto status = ours ? status_of(path) : std::nullopt;
     if (!status || !S_ISREG(status->st_mode)) continue;
-    if (alone || status->st_mtime < time(nullptr) - kOldSeconds) unlink(at->path().c_str());
+    if (alone || status->st_mtime < time(nullptr) - kOldSeconds) unlink(path.c_str());
   }
 }
 

@@ -80,11 +80,9 @@ void write_run(const std::string& directory, const RunRecord& run) {
 
 std::vector<RunRecord> read_runs(const std::string& directory, std::vector<std::string>& problems) {
   std::vector<std::string> paths;
-  std::error_code error;
-  for (fs::directory_iterator at(directory + "/.bifrons", error), end; !error && at != end;
-       at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    if (name.starts_with("run.") && name.ends_with("json")) paths.push_back(at->path().string());
+  const std::string hidden = directory + "/.bifrons";
+  for (const std::string& name : names_in(hidden)) {
+    if (name.starts_with("run.") && name.ends_with("json")) paths.push_back(hidden + "/" + name);
   }
   std::sort(paths.begin(), paths.end());
   std::vector<RunRecord> runs;

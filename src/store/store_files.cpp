@@ -5,12 +5,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/descriptor.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
+
+namespace fs = std::filesystem;
 
 void fail_to_write(const std::string& path, const std::string& why) {
   throw Error(ErrorKind::kCannotWrite, "cannot write " + quote(path) + ": " + why);
@@ -39,6 +43,17 @@ std::optional<std::string> content_of(const std::string& path, int64_t most) {
     content.append(block, 0, static_cast<size_t>(got));
     if (static_cast<int64_t>(content.size()) > most) return std::nullopt;  // it grows
   }
+}
+
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    names.push_back(at->path().filename().string());
+  }
+  const int code = error.value();
+  if (!error || code == ENOENT || code == ENOTDIR || code == EACCES) return names;
+  throw Error(ErrorKind::kMissing, quote(directory) + " cannot be listed: " + reason_of(code));
 }
 
 std::optional<struct stat> status_of(const std::string& path) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "src/io/paths.h"
 
@@ -21,6 +22,10 @@ UniqueFd open_own(const std::string& path, int flags);
 
 // The content of a regular file of at most `most` bytes; nullopt for anything else.
 std::optional<std::string> content_of(const std::string& path, int64_t most);
+
+// Names of what is in a directory, in no order; none where there is no directory or it may not be
+// read. Throws Error (missing): the listing breaks off.
+std::vector<std::string> names_in(const std::string& directory);
 
 // The status of the name itself, links not followed; nullopt when it does not exist.
 std::optional<struct stat> status_of(const std::string& path);

@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "src/prompts/template.h"
+#include "tests/support/failing_readdir.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {
@@ -83,6 +84,21 @@ TEST(Template, Wildcards) {
   EXPECT_EQ(all_of("{2$$__colour__}", where).size(), 4u);
   for (const std::string bad : {"__self__", "__empty__", "__missing__", "__a/../b__x__none__"}) {
     EXPECT_THROW(all_of(bad, where), Error) << bad;
+  }
+}
+
+TEST(Template, AFolderWhoseListingBreaksOffHasNotLessFiles) {
+  const TemporaryDirectory folder;
+  folder.write("a.txt", "red\n");
+  Wildcards files(folder.path().string());
+  const FailingReaddir broken(2);
+  try {
+    Template("__*__", files);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_NE(std::string(error.what()).find("cannot be listed"), std::string::npos)
+        << error.what();
   }
 }
 

@@ -10,6 +10,7 @@
 #include "src/store/listing.h"
 #include "src/store/merge.h"
 #include "tests/store/store_fixture.h"
+#include "tests/support/failing_readdir.h"
 
 namespace bifrons::testing {
 namespace {
@@ -24,6 +25,23 @@ TEST_F(StoreFaults, APlaceThatCannotBeWrittenIsKnownBefore) {
   EXPECT_THROW(Store::check_place({.directory = (scratch / "file/below").string()}), Error);
   const Store store(options());
   EXPECT_THROW(Store::check_place({.directory = (scratch / "out").string()}), Error);
+}
+
+// A manifest that is not seen would be drawn again, or its pictures called somebody else's.
+TEST_F(StoreFaults, AListingThatBreaksOffIsAnError) {
+  fill(2);
+  const std::string out = (scratch / "out").string();
+  for (const int entries : {0, 1, 3}) {
+    const FailingReaddir broken(entries);
+    EXPECT_THROW(manifests_in(out), Error) << entries;
+  }
+  {
+    const FailingReaddir broken(1);
+    EXPECT_THROW({ const Store store(options()); }, Error);
+  }
+  EXPECT_TRUE(manifests_in(out + "/none").empty());
+  EXPECT_TRUE(manifests_in(out + "/p0.png").empty());
+  EXPECT_EQ(manifests_in(out).size(), 1u);
 }
 
 // What somebody did to the directory while a batch ran is said before it calls itself done.

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "src/io/directory.h"
+#include "tests/support/failing_readdir.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/weights/expect_error.h"
 
@@ -34,6 +35,18 @@ TEST(Directory, ReadsRegularFiles) {
   expect_contains(refusal_of([&] { file.read_text(8, 3); }), "ends early");
   EXPECT_EQ(directory.read_file("b", 10), "0123456789");
   expect_contains(refusal_of([&] { directory.read_file("b", 9); }), "10 bytes; at most 9");
+}
+
+TEST(Directory, AListingThatBreaksOffIsNoShorterOne) {
+  const TemporaryDirectory temporary;
+  temporary.write("a", "x");
+  const Directory directory = Directory::open(temporary.path());
+  {
+    const testing::FailingReaddir broken(1);
+    expect_contains(refusal_of([&] { directory.names(); }, ErrorKind::kMissing),
+                    "cannot be listed: input/output error");
+  }
+  EXPECT_EQ(directory.names().size(), 1u);
 }
 
 TEST(Directory, FollowsSymbolicLinks) {
