@@ -108,6 +108,16 @@ TEST(FontFace, ReportsDamage) {
   }
 }
 
+// A contour may be empty, so few points can come with very many of them.
+TEST(FontFace, EmptyContoursCount) {
+  const auto alone = open_truetype(TinyFont{.empty_contours = 1000}.bytes());
+  ASSERT_NE(alone, nullptr);
+  EXPECT_EQ(alone->draw(1, 100).ink, open_truetype(TinyFont{}.bytes())->draw(1, 100).ink);
+  const auto many = open_truetype(TinyFont{.parts_of_b = 8000, .empty_contours = 30'000}.bytes());
+  ASSERT_NE(many, nullptr);
+  EXPECT_THROW(many->draw(2, 40), Error);
+}
+
 TEST(FontFace, TypesetterNamesADamagedFont) {
   Typesetter loop, wide;
   ASSERT_TRUE(loop.add_font(TinyFont{.part_of_b = 2}.bytes(), "\"loop.ttf\""));

@@ -14,6 +14,8 @@ namespace bifrons::testing {
 struct TinyFont {
   int units = 1000, ascender = 800, descender = -200, advance = 600;
   int part_of_b = 1;  // the glyph that B consists of
+  int parts_of_b = 2;
+  int empty_contours = 0;  // of A, beside its own
 
   // Signed 16-bit numbers in two's complement.
   static Bytes words(std::initializer_list<int> values) {
@@ -30,10 +32,15 @@ struct TinyFont {
   Bytes bytes() const {
     // Points (100,0) (500,0) (500,600), the off-curve point (300,900), (100,600).
     const Bytes flags = {1, 1, 1, 0, 1};
-    Bytes a = joined({words({1, 100, 0, 500, 900, 4, 0}), flags, words({100, 400, 0, -200, -200}),
-                      words({0, 0, 600, 300, -300})});
+    Bytes a = words({1 + empty_contours, 100, 0, 500, 900});
+    for (int i = 0; i <= empty_contours; ++i) append(a, ByteView(words({4})));  // the last point
+    append(a, ByteView(joined({words({0}), flags, words({100, 400, 0, -200, -200}),
+                               words({0, 0, 600, 300, -300})})));
     if (a.size() % 2 != 0) a.push_back(0);
-    const Bytes b = words({-1, 100, 0, 800, 900, 0x23, part_of_b, 0, 0, 0x03, part_of_b, 300, 0});
+    Bytes b = words({-1, 100, 0, 800, 900});
+    for (int i = 0; i < parts_of_b; ++i) {
+      append(b, ByteView(words({i + 1 < parts_of_b ? 0x23 : 0x03, part_of_b, 300 * (i % 2), 0})));
+    }
     const auto at_a = static_cast<int>(a.size()), at_end = static_cast<int>(a.size() + b.size());
     std::map<std::string, Bytes> tables;
     tables["glyf"] = joined({a, b});

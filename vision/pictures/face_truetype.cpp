@@ -186,13 +186,15 @@ class TrueTypeFace final : public FontFace {
 
   static void add_contours(const Table& data, size_t count, const Placement& place,
                            std::vector<Contour>& contours, size_t& points) {
+    points += count;  // a contour counts as one point at least, for it may be empty
+    if (points > kMostPoints) refuse();
     std::vector<size_t> ends;
     for (size_t i = 0; i < count; ++i) {
       ends.push_back(static_cast<size_t>(data.u16(10 + 2 * i)) + 1);
       if (i > 0 && ends[i] < ends[i - 1]) refuse();
     }
     const size_t total = ends.empty() ? 0 : ends.back();
-    points += total;
+    points += total - std::min(total, count);
     if (points > kMostPoints) refuse();
     size_t at = 10 + 2 * count;
     at += 2 + static_cast<size_t>(data.u16(at));  // skip the instructions
