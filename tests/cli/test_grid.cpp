@@ -160,6 +160,8 @@ TEST_F(CliGrid, RefusesNumbersThatAreNone) {
   refuses({"a fox", "-x", "seed=3..1"}, "ranges");
   refuses({"a fox", "-x", "seed=1..3+0"}, "ranges");
   refuses({"a fox", "-x", "cfg=1..2+0"}, "ranges");
+  refuses({"a fox", "-x", "temp=0..1e300"}, "temp takes a number from 0 to 100,");
+  refuses({"a fox", "-x", "cfg=0..1e300+1e299"}, "cfg takes a number from 0 to 100,");
   refuses({"a fox", "-x", "cfg="}, "number");
   refuses({"a fox", "-x", "cfg=nan"}, "number");
   refuses({"a fox", "-x", "seed=0..18446744073709551615"}, "more than 100 values");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "src/io/quote.h"
@@ -72,13 +73,19 @@ std::vector<std::string> real_range(const std::string& name, const Range& range)
   }
 }
 
-// Every value by itself, ranges spelled out.
-std::vector<std::string> numbers(const std::string& name, const std::string& list, bool whole) {
+// Every value by itself, ranges spelled out. `check`: of the ends of a range of reals, which must
+// be values of the setting.
+std::vector<std::string> numbers(const std::string& name, const std::string& list, bool whole,
+                                 const std::function<void(const std::string&)>& check) {
   std::vector<std::string> values;
   for (std::string& value : split_csv(list)) {
     value.erase(0, std::min(value.find_first_not_of(' '), value.size()));
     value.erase(value.find_last_not_of(' ') + 1);
     if (const auto range = range_of(value)) {
+      if (!whole) {
+        check(range->first);
+        check(range->last);
+      }
       const auto more = whole ? whole_range(name, *range) : real_range(name, *range);
       values.insert(values.end(), more.begin(), more.end());
     } else {
@@ -186,7 +193,8 @@ Axis parse_axis(const std::string& text, const std::string& prompt) {
     axis.values = words_axis(list, prompt);
   } else {
     const Field field = *field_of(axis.name);
-    for (const std::string& value : numbers(axis.name, list, is_whole(field))) {
+    const auto check = [&](const std::string& end) { numeric(field, axis.name, end); };
+    for (const std::string& value : numbers(axis.name, list, is_whole(field), check)) {
       axis.values.push_back(numeric(field, axis.name, value));
     }
   }
