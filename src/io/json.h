@@ -55,6 +55,7 @@ class Json {
   int64_t unsigned_integer(std::string_view where) const;  // 0 to 2^63 - 1, without a sign
   double real(std::string_view where) const;               // any number; finite
   bool is_number() const { return kind() == "a number"; }
+  bool is_unsigned() const { return std::holds_alternative<uint64_t>(value_); }
 
   // Compact JSON text in UTF-8. Numbers have the fewest digits that give the same value when read.
   std::string dump() const;

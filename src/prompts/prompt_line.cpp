@@ -56,12 +56,17 @@ std::string without_zero_fraction(const std::string& text) {
 }
 
 // The same for JSON, where 7.0 and 7e0 are the number 7. Above 2^53 reals are not exact.
-std::string whole_text(const Json& value) {
+std::string whole_text(std::string_view name, const Json& value) {
   constexpr double kExact = 9007199254740992;
-  const std::string text = value.dump();
-  if (text.find_first_not_of("0123456789") == std::string::npos) return text;
+  if (value.is_unsigned()) return value.dump();
   const double real = value.real("");
-  if (real < 0 || real > kExact || real != std::floor(real)) return text;
+  if (real >= kExact) {
+    refuse(
+        fmt::format("{} is {}, a real number too large to be exact; write a whole number in plain "
+                    "digits, at most 18446744073709551615",
+                    name, value.dump()));
+  }
+  if (real < 0 || real != std::floor(real)) return value.dump();
   return std::to_string(static_cast<uint64_t>(real));
 }
 
@@ -106,9 +111,14 @@ bool is_manifest_member(std::string_view name) {
   return member;
 }
 
+bool is_aspect_ratio(std::string_view name) { return normal(name) == "aspect_ratio"; }
+
 bool is_size(std::string_view name) {
   const std::string wanted = normal(name);
-  return wanted == "width" || wanted == "height" || wanted == "size" || wanted == "img_size";
+  constexpr std::array<std::string_view, 8> kSizes = {"width",       "height",      "size",
+                                                      "img_size",    "image_size",  "resolution",
+                                                      "image_width", "image_height"};
+  return std::find(kSizes.begin(), kSizes.end(), wanted) != kSizes.end() || is_aspect_ratio(name);
 }
 
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text) {
@@ -151,13 +161,13 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
 
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value) {
   if (value.is_null()) return;
-  if (is_text(field) || (field == Field::kSeed && value.is_string())) {
+  if (is_text(field) || value.is_string()) {
     // An id may be a number, as it is in many sets.
     if (field == Field::kId && value.is_number()) return set_field(line, field, name, value.dump());
     return set_field(line, field, name, value.text(name));
   }
   if (!value.is_number()) refuse(fmt::format("{} is {}, not a number", name, value.kind()));
-  set_field(line, field, name, is_whole(field) ? whole_text(value) : value.dump());
+  set_field(line, field, name, is_whole(field) ? whole_text(name, value) : value.dump());
 }
 
 void settle_count(PromptLine& line) {

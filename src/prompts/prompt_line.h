@@ -38,13 +38,15 @@ struct LinePlace {
 // with such a name is not copied.
 bool is_manifest_member(std::string_view name);
 
-// "width", "height", "size" or "img_size": the size of the picture, which JobStream checks.
+// The names of the size of the picture, which JobStream checks: "width", "height", "size",
+// "resolution", "img_size", "image_size", "image_width", "image_height" or "aspect_ratio".
 bool is_size(std::string_view name);
+bool is_aspect_ratio(std::string_view name);
 
 // Sets a field from text as it stands in a file; 7.0 is a whole number. A seed of -1 is a random
 // one. Throws Error (data) saying what the field takes.
 void set_field(PromptLine& line, Field field, std::string_view name, const std::string& text);
-// The same from JSON: texts must be strings and numbers numbers; a seed may be either.
+// The same from JSON: texts must be strings; numbers may be strings that hold one.
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value);
 
 // Makes a count of a size of batches and their number. Throws Error (data): there is a count beside

@@ -29,6 +29,13 @@ bool is_square(std::string_view value, std::string_view side) {
   return false;
 }
 
+// "1:1", or 1.
+bool is_even(std::string_view value) {
+  const size_t colon = value.find_first_of(":/xX");
+  if (colon == std::string_view::npos) return is_number(value, "1");
+  return value.substr(0, colon) == value.substr(colon + 1);
+}
+
 }  // namespace
 
 void check_size(const PromptLine& line, int64_t side) {
@@ -43,6 +50,10 @@ void check_size(const PromptLine& line, int64_t side) {
     const std::string wanted = std::to_string(side);
     const size_t cross = value.find_first_not_of("0123456789");
     if (value.empty() || cross == 0) continue;  // "auto", null and the like
+    if (is_aspect_ratio(name)) {
+      if (!is_even(value)) refuse(name, value);
+      continue;
+    }
     if (!is_number(value, wanted) && !is_square(value, wanted)) refuse(name, value);
   }
 }

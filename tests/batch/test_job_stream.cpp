@@ -244,6 +244,14 @@ TEST(JobStream, OtherSizesAreBadLines) {
   EXPECT_EQ(all.bad[1].number, 5);
   EXPECT_EQ(jobs_of("a --width 512 --height 384\nb --width 384\n", options).bad.size(), 1u);
   EXPECT_TRUE(jobs_of("a --width 512\n").bad.empty()) << "nobody knows the size";
+  const std::string ratios = "prompt,aspect_ratio\na,1:1\nb,16:9\nc,1.0\nd,1.78\ne,square\n";
+  EXPECT_EQ(jobs_of(ratios, options, PromptFormat::kCsv).bad.size(), 2u);
+  const std::string others = R"({"prompt":"a","resolution":"384x384","image_size":384}
+{"prompt":"b","resolution":"1024x1024"}
+{"prompt":"c","Image Width":512}
+{"prompt":"d","image_height":"384","aspect-ratio":"1:1"}
+)";
+  EXPECT_EQ(jobs_of(others, options, PromptFormat::kJsonLines).bad.size(), 2u);
   const std::string table = "prompt,width\na,384.0\nb,384.\nc,384.5\nd,3840\n";
   EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 3u);
   const std::string sizes = "prompt,size\na,384 x 384\nb,384X384\nc,384\xc3\x97 384\nd,384x512\n";

@@ -105,6 +105,43 @@ TEST(JsonPrompts, KeysAliasesAndExtras) {
   EXPECT_EQ(all.lines[2].extras[0].first, "caption");
 }
 
+TEST(JsonPrompts, NumbersInQuotes) {
+  const auto all = read_all(
+      R"({"prompt":"a","cfg":"5","temperature":"0.5","top_k":"40","top_p":"0.9","n":"3","seed":"7"})"
+      "\n"
+      R"({"prompt":"b","cfg":""})"
+      "\n"
+      R"({"prompt":"c","cfg":" 5"})"
+      "\n",
+      PromptFormat::kJsonLines);
+  ASSERT_EQ(all.lines.size(), 1u);
+  EXPECT_EQ(all.lines[0].guidance, 5);
+  EXPECT_EQ(all.lines[0].temperature, 0.5);
+  EXPECT_EQ(all.lines[0].top_k, 40);
+  EXPECT_EQ(all.lines[0].top_p, 0.9);
+  EXPECT_EQ(all.lines[0].count, 3);
+  EXPECT_EQ(all.lines[0].seed, 7u);
+  EXPECT_EQ(all.bad.size(), 2u);
+}
+
+// 2^53 + 1 as a real number is read as 2^53: another seed than was meant.
+TEST(JsonPrompts, SeedsThatLostDigitsAreRefused) {
+  const auto all = read_all(R"({"prompt":"a","seed":9007199254740993.0})"
+                            "\n"
+                            R"({"prompt":"b","seed":1e16})"
+                            "\n"
+                            R"({"prompt":"c","seed":9007199254740991.0})"
+                            "\n"
+                            R"({"prompt":"d","seed":9007199254740993})"
+                            "\n",
+                            PromptFormat::kJsonLines);
+  ASSERT_EQ(all.bad.size(), 2u);
+  EXPECT_NE(all.bad[0].reason.find("too large to be exact"), std::string::npos);
+  ASSERT_EQ(all.lines.size(), 2u);
+  EXPECT_EQ(all.lines[0].seed, 9007199254740991u);
+  EXPECT_EQ(all.lines[1].seed, 9007199254740993u);
+}
+
 TEST(JsonPrompts, TheOpenAiEnvelope) {
   const auto all = read_all(
       R"({"custom_id":"r-1","method":"POST","url":"/v1/images/generations","body":{"prompt":"a fox","n":3,"size":"384x384"}})"
@@ -134,7 +171,7 @@ TEST(JsonPrompts, HostileLinesAreEachOneError) {
                                          R"({"prompt":"x","seed":1.5})",
                                          R"({"prompt":"x","seed":-2})",
                                          R"({"prompt":"x","seed":18446744073709551616})",
-                                         R"({"prompt":"x","cfg":"5"})",
+                                         R"({"prompt":"x","cfg":"five"})",
                                          R"({"prompt":"x","temperature":-1})",
                                          R"({"prompt":"x","top_p":0})",
                                          R"({"prompt":"x","id":"a/b"})",
