@@ -43,8 +43,8 @@ constexpr Naming kSafetensorsNaming{ContainerFormat::kSafetensors, "model.safete
 constexpr Naming kTorchNaming{ContainerFormat::kTorch, "pytorch_model.bin", "pytorch_model",
                               ".bin"};
 
-// Single files, or shards whose names show that the set is complete. The file of a LoRA adapter is
-// skipped, because it is not a model.
+// Files that may be a whole model, or shards of one set; check_set() checks which. The file of a
+// LoRA adapter is skipped, because it is not a model.
 std::vector<std::string> files_without_index(const Directory& directory, const Naming& naming) {
   std::vector<std::string> found;
   for (const std::string& name : directory.names()) {
