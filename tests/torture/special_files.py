@@ -148,8 +148,8 @@ class Special:
             self.wrong.append(f"{what}: {' '.join(words)[:200]}: {len(said)} bytes, {said[:200]!r}")
 
     def names(self, command: list[str], kind: str) -> None:
-        if command[:2] == ["batch", "@"] and kind in ("pipe", "zero"):
-            return  # a prompt file may be a pipe or a device, as /dev/stdin is
+        if command[:2] == ["batch", "@"] and kind == "pipe":
+            return  # a prompt file may be a pipe, as /dev/stdin is, and waits for its writer
         work = self.fresh()
         slot = "@"
         for suffix in (".png", ".json"):

@@ -23,8 +23,9 @@ import time
 import zlib
 
 SECONDS = 60  # a hanging command never ends
-LONGEST = 3  # seconds from the signal to the end: one is promised, the rest is for a busy machine
-BIG = 16 << 30  # bytes, sparse: SHA-256 takes many seconds
+LONGEST = 1  # second from the signal to the end, as the documentation promises
+TRIES = 3  # of a stop that took longer: on a machine under load one may, but not all
+BIG = 16 << 30  # bytes, sparse: many seconds of SHA-256
 
 
 def listed(path: pathlib.Path, name: str, size: int) -> str:
@@ -107,6 +108,18 @@ class Stops:
         return False
 
     def stop(self, name: str, delay: float, signals: list[int], expected: set[int]) -> None:
+        took = []
+        while len(took) < TRIES and (not took or took[-1] > LONGEST):
+            seconds = self.stop_once(name, delay, signals, expected)
+            if seconds is None:
+                return
+            took.append(seconds)
+        if took[-1] > LONGEST:
+            self.wrong.append(f"{name}: ended {min(took):.1f} s after the signal at the soonest, sent {delay:.3f} s "
+                              "after it began")
+
+    def stop_once(self, name: str, delay: float, signals: list[int], expected: set[int]) -> float | None:
+        """Seconds from the signal to the end; None when it was the wrong end."""
         words, _, waits = self.commands()[name]
         process = self.start(words, waits)
         self.runs += 1
@@ -130,8 +143,8 @@ class Stops:
         process.wait()
         if code not in expected:
             self.wrong.append(f"{name}: ended with {code} {delay:.3f} s after it began, {said.strip()[-200:]!r}")
-        elif took > LONGEST:
-            self.wrong.append(f"{name}: ended {took:.1f} s after the signal, sent {delay:.3f} s after it began")
+            return None
+        return took
 
     def everything(self, moments: int, only: str) -> None:
         for name, (_, is_long, _) in self.commands().items():
