@@ -11,7 +11,8 @@ packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
   ocl-icd-opencl-dev)  # libdnnl-dev's CMake file needs OpenCL, but its package does not depend on it
 
 if [[ ${1:-} == --tests || ${1:-} == --all ]]; then
-  packages+=(clang-format-14 clang-tidy-16)  # the versions that tools/check_format.sh and check_tidy.sh take
+  packages+=(clang-format-14 clang-tidy-16  # the versions that tools/check_format.sh and check_tidy.sh take
+    fonts-dejavu-core)  # a font with many glyphs, for the readers of fonts
 fi
 if [[ ${1:-} == --all ]]; then
   packages+=(clang-16 libclang-rt-16-dev)
