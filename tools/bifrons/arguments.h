@@ -13,13 +13,13 @@
 
 namespace bifrons::cli {
 
-struct Talk {
+struct Verbosity {
   bool quiet = false;
   bool verbose = false;
 };
 
 struct GenerateArguments {
-  Talk talk;
+  Verbosity verbosity;
   Settings settings;  // only what flags said; a prompt from stdin is not there yet
   bool prompt_from_stdin = false;
   std::string like;
@@ -51,7 +51,7 @@ struct VaryArguments {
 };
 
 struct EncodeArguments {
-  Talk talk;
+  Verbosity verbosity;
   std::string image;
   std::string output;
   bool overwrite = false;
@@ -69,7 +69,7 @@ struct ReconstructArguments : EncodeArguments {
 enum class SightCommand { kDescribe, kAsk, kChat };
 
 struct SightArguments {
-  Talk talk;
+  Verbosity verbosity;
   SightCommand command = SightCommand::kDescribe;
   std::vector<std::string> images;      // of describe; of ask, those after the first
   std::string image;                    // of ask and chat
@@ -85,7 +85,7 @@ struct SightArguments {
 };
 
 struct DecodeArguments {
-  Talk talk;
+  Verbosity verbosity;
   std::string tokens;
   std::string output;
   bool overwrite = false;

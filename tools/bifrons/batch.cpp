@@ -117,20 +117,21 @@ class Batch {
   }
 
   void say_shard() const {
-    for (const std::string& warning : shard_.warnings) note(arguments_.talk, warning);
+    for (const std::string& warning : shard_.warnings) log(arguments_.verbosity, warning);
     if (shard_.reason.empty()) return;
-    note(arguments_.talk,
-         fmt::format("shard {} of {} ({})", shard_.shard.index, shard_.shard.count, shard_.reason));
+    log(arguments_.verbosity,
+        fmt::format("shard {} of {} ({})", shard_.shard.index, shard_.shard.count, shard_.reason));
   }
 
   void say_history(const StoreHistory& history) const {
     if (history.damaged_lines > 0) {
-      note(arguments_.talk, fmt::format("{} damaged lines of the manifest are dropped; their "
-                                        "pictures are drawn again",
-                                        history.damaged_lines));
+      log(arguments_.verbosity, fmt::format("{} damaged lines of the manifest are dropped; their "
+                                            "pictures are drawn again",
+                                            history.damaged_lines));
     }
     if (history.removed > 0) {
-      note(arguments_.talk, fmt::format("removed {} pictures of earlier runs", history.removed));
+      log(arguments_.verbosity,
+          fmt::format("removed {} pictures of earlier runs", history.removed));
     }
   }
 
@@ -145,7 +146,7 @@ class Batch {
                  std::function<bool(std::string_view)> is_listed) {
     std::function<void(const std::string&)> warn;
     if (with_warnings) {
-      warn = [this](const std::string& text) { note(arguments_.talk, text); };
+      warn = [this](const std::string& text) { log(arguments_.verbosity, text); };
     }
     JobOptions options = job_options_;
     options.random_base = std::move(random_base);
@@ -163,8 +164,9 @@ class Batch {
       options.device = device;
       options.threads = threads_each(arguments_, devices.size());
       options.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
-      engines_.push_back(open_engine(
-          options, place_.built_in && engines_.empty() && !arguments_.dry_run, arguments_.talk));
+      engines_.push_back(open_engine(options,
+                                     place_.built_in && engines_.empty() && !arguments_.dry_run,
+                                     arguments_.verbosity));
     }
     job_options_.image_size = model().image_size;
   }
@@ -191,9 +193,9 @@ class Batch {
                                            : survey(stream, shard_.shard, hooks);
     if (arguments_.strict) refuse_bad_lines(found);
     if (found.changed > 0) {
-      note(arguments_.talk, fmt::format("{} pictures have other settings or another model than "
-                                        "before and are drawn again",
-                                        found.changed));
+      log(arguments_.verbosity, fmt::format("{} pictures have other settings or another model than "
+                                            "before and are drawn again",
+                                            found.changed));
     }
     size.to_draw = found.to_draw();
     return size;
@@ -271,9 +273,10 @@ class Batch {
     for (size_t i = 1; i < engines_.size(); ++i) {
       // The other engines draw what it would have drawn.
       if (!start_thread(threads, [&, i] { draw_safely(i); })) {
-        note(arguments_.talk, fmt::format("no thread is to be had for device {} of {}; it is left "
-                                          "out",
-                                          i + 1, engines_.size()));
+        log(arguments_.verbosity,
+            fmt::format("no thread is to be had for device {} of {}; it is left "
+                        "out",
+                        i + 1, engines_.size()));
       }
     }
     draw_safely(0);
@@ -319,19 +322,19 @@ class Batch {
     if (arguments_.grid_per_prompt) save_line_sheets();
     const bool any = store.history().listed + counts.drawn > 0;
     if (arguments_.gallery && any) write_gallery(arguments_.output);
-    if (arguments_.gallery && !any) watch.note("no pictures for a gallery");
+    if (arguments_.gallery && !any) watch.log("no pictures for a gallery");
     const int64_t failed = counts.failed + counts.bad_lines;
     int exit_code = failed > 0 ? kExitSomeFailed : 0;
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
     const double seconds = watch.seconds();
-    watch.note(summary_of(counts, seconds));
+    watch.log(summary_of(counts, seconds));
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
-      watch.note(
+      watch.log(
           fmt::format("{} pictures of earlier runs that {} no longer asks for stay there and are "
                       "listed; --fresh removes them",
                       others, source_.name()));
     }
-    if (failed > 0) watch.note("what failed is in " + quote(store.errors_path()));
+    if (failed > 0) watch.log("what failed is in " + quote(store.errors_path()));
     watch.finish(counts, exit_code);
     return exit_code;
   }
@@ -352,17 +355,17 @@ class Batch {
     const auto path = beside_batch(arguments_.output, "-grid.png");
     const auto sheet = batch_sheet(arguments_.output);
     if (sheet.empty()) return;
-    note(arguments_.talk,
-         "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet).string()));
+    log(arguments_.verbosity,
+        "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet).string()));
   }
 
   void save_line_sheets() {
     LineSheets::Options options{arguments_.output, arguments_.overwrite, arguments_.metadata};
-    options.warn = [this](const std::string& text) { note(arguments_.talk, text); };
+    options.warn = [this](const std::string& text) { log(arguments_.verbosity, text); };
     options.stop = stop_requested;
     const int64_t sheets = line_sheets_.save(options);
-    note(arguments_.talk,
-         fmt::format("{} sheets in {}", sheets, quote(line_sheets_directory(arguments_.output))));
+    log(arguments_.verbosity,
+        fmt::format("{} sheets in {}", sheets, quote(line_sheets_directory(arguments_.output))));
   }
 
   const ModelInfo& model() const { return engines_.front().model(); }

@@ -19,7 +19,7 @@ namespace bifrons::cli {
 enum class ProgressKind { kAuto, kBar, kLine, kNone };
 
 struct BatchArguments {
-  Talk talk;
+  Verbosity verbosity;
   Settings settings;               // what flags said; prompt is not used
   std::vector<std::string> files;  // and folders; "-" is stdin
   std::string format;
@@ -51,19 +51,19 @@ struct BatchArguments {
 };
 
 struct MergeArguments {
-  Talk talk;
+  Verbosity verbosity;
   std::vector<std::string> directories;
   std::string output;
   bool check = false;
 };
 
 struct GalleryArguments {
-  Talk talk;
+  Verbosity verbosity;
   std::string directory;
 };
 
 struct GridArguments {
-  Talk talk;
+  Verbosity verbosity;
   Settings settings;
   std::string prompt;
   std::string x, y;  // axes, such as cfg=3,5,7

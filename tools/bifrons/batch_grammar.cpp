@@ -182,7 +182,7 @@ void add_batch(CLI::App& app, std::function<int()>& chosen) {
       ->type_name("LIST");
   add_threads(command, a.threads);
   add_model(command, a.model);
-  add_talk_options(command, a.talk);
+  add_verbosity_options(command, a.verbosity);
   command.callback([state, &command, &chosen] {
     fill_machine(state->model, state->devices, state->threads, command.count("--threads") > 0);
     chosen = [state] { return run(std::move(*state)); };
@@ -203,7 +203,7 @@ void add_merge(CLI::App& app, std::function<int()>& chosen) {
                   "Directory for all of it; left out: one DIR, joined where it is")
       ->type_name("DIR");
   command.add_flag("--check", state->check, "Compare every file with its SHA-256; change nothing");
-  add_talk_options(command, state->talk);
+  add_verbosity_options(command, state->verbosity);
   command.callback([state, &chosen] { chosen = [state] { return run(*state); }; });
 }
 
@@ -211,7 +211,7 @@ void add_gallery(CLI::App& app, std::function<int()>& chosen) {
   auto state = std::make_shared<GalleryArguments>();
   CLI::App& command = *app.add_subcommand("gallery", "Write DIR/index.html: look at a batch");
   command.add_option("DIR", state->directory, "A directory that batch wrote to")->required();
-  add_talk_options(command, state->talk);
+  add_verbosity_options(command, state->verbosity);
   command.callback([state, &chosen] { chosen = [state] { return run(*state); }; });
 }
 
@@ -243,7 +243,7 @@ void add_grid(CLI::App& app, std::function<int()>& chosen) {
       ->type_name("NAME");
   add_threads(command, state->threads);
   add_model(command, state->model);
-  add_talk_options(command, state->talk);
+  add_verbosity_options(command, state->verbosity);
   command.callback([state, &command, &chosen] {
     fill_machine(state->model, state->device, state->threads, command.count("--threads") > 0);
     chosen = [state] { return run(std::move(*state)); };

@@ -76,11 +76,13 @@ Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
   hooks.name_fault = [&](const PictureJob& job) { return place.fault_of_name(job); };
   hooks.bad = [&](const BadLine& bad) {
     if (++bad_lines <= kShown) {
-      say(fmt::format("{}:{}: {}\n", bad.file.empty() ? name : bad.file, bad.number, bad.reason));
+      print_stderr(
+          fmt::format("{}:{}: {}\n", bad.file.empty() ? name : bad.file, bad.number, bad.reason));
     }
   };
   Survey found = survey(jobs, shard, hooks);
-  if (bad_lines > kShown) say(fmt::format("bifrons: {} more bad lines\n", bad_lines - kShown));
+  if (bad_lines > kShown)
+    print_stderr(fmt::format("bifrons: {} more bad lines\n", bad_lines - kShown));
   return found;
 }
 

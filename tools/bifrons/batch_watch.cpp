@@ -43,7 +43,7 @@ std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCount
 }
 
 BatchWatch::BatchWatch(const BatchArguments& arguments, BatchSize size, int64_t tokens_of_a_picture)
-    : quiet_(arguments.talk.quiet),
+    : quiet_(arguments.verbosity.quiet),
       jsonl_(arguments.jsonl),
       size_(size),
       tokens_of_a_picture_(tokens_of_a_picture),
@@ -67,12 +67,12 @@ void BatchWatch::print(const std::string& text) {
     write_stdout(jsonl_ ? plain_json(text) : text);
   } catch (const Error&) {
     stdout_failed_ = true;
-    say("bifrons: stdout takes no more; the batch goes on without it\n");
+    print_stderr("bifrons: stdout takes no more; the batch goes on without it\n");
   }
 }
 
 void BatchWatch::clear() {
-  if (on_screen_) say("\r\x1b[K\x1b[1A\r\x1b[K");
+  if (on_screen_) print_stderr("\r\x1b[K\x1b[1A\r\x1b[K");
   on_screen_ = false;
 }
 
@@ -84,14 +84,14 @@ void BatchWatch::above_bars(const std::function<void()>& body) {
 }
 
 void BatchWatch::show_bars() {
-  say(bars_text_);
+  print_stderr(bars_text_);
   on_screen_ = true;
 }
 
-void BatchWatch::note(const std::string& line) {
+void BatchWatch::log(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (quiet_) return;
-  above_bars([&] { say("bifrons: " + line + "\n"); });
+  above_bars([&] { print_stderr("bifrons: " + line + "\n"); });
 }
 
 void BatchWatch::start(const ModelInfo& model, const std::string& device, const Shard& shard) {
@@ -132,7 +132,8 @@ void BatchWatch::failure(const std::string& file, const LinePlace& place,
   }
   if (++shown_failures_ > kFailuresShown) return;
   above_bars([&] {
-    say(fmt::format("{}:{}: {}\n", place.file.empty() ? file : place.file, place.line, reason));
+    print_stderr(
+        fmt::format("{}:{}: {}\n", place.file.empty() ? file : place.file, place.line, reason));
   });
 }
 
@@ -160,7 +161,7 @@ void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& coun
   if (lines_ && now >= kLineSeconds) {
     const auto expected = expected_pictures(size_, counts);
     const double rate = static_cast<double>(counts.drawn) / now;
-    say(fmt::format(
+    print_stderr(fmt::format(
         "bifrons: {}{} pictures, {:.2f}/s{}\n", counts.drawn,
         expected ? fmt::format(" of {}", *expected) : "", rate,
         expected && rate > 0
@@ -193,7 +194,7 @@ void BatchWatch::finish(const BatchCounts& counts, int exit_code) {
   const std::lock_guard lock(mutex_);
   clear();
   if (shown_failures_ > kFailuresShown && !quiet_) {
-    say(fmt::format("bifrons: {} more lines failed\n", shown_failures_ - kFailuresShown));
+    print_stderr(fmt::format("bifrons: {} more lines failed\n", shown_failures_ - kFailuresShown));
   }
   if (jsonl_) {
     print(fmt::format(R"({{"schema":1,"event":"done",{},"seconds":{:.3f},"exit_code":{}}})"

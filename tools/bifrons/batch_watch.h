@@ -40,7 +40,7 @@ class BatchWatch {
   void failure(const std::string& file, const LinePlace& place, const std::string& reason);
   // Tokens drawn so far by engine number `engine`, and what came of them.
   void progress(size_t engine, int64_t tokens, const BatchCounts& counts);
-  void note(const std::string& line);
+  void log(const std::string& line);
   void finish(const BatchCounts& counts, int exit_code);
 
   double seconds() const;

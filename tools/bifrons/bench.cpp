@@ -95,7 +95,7 @@ struct Chosen {
       options.vq = has("vq");
     }
     const BenchReport report = measure(options, [this](const std::string& line) {
-      if (!quiet) say("bifrons: " + line + "\n");
+      if (!quiet) print_stderr("bifrons: " + line + "\n");
     });
     write_stdout(json ? json_of(report) : table_of(report));
     return 0;
@@ -116,7 +116,7 @@ struct ChosenBatch {
       options.prompts = read_prompts(read_file(prompts, kLongestFile), prompts);
     }
     const auto tell = [this](const std::string& line) {
-      if (!quiet) say("bifrons: " + line + "\n");
+      if (!quiet) print_stderr("bifrons: " + line + "\n");
     };
     std::optional<DurabilityReport> kept;
     if (!durability.empty()) kept = measure_durability(options, durability, tell);

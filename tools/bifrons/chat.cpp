@@ -22,7 +22,7 @@ class Chat {
   void show(const std::string& path) {
     const Picture picture = picture_for(arguments_, path);
     sight_.understanding.show(picture);
-    note(arguments_.talk, quote(path) + " is in view");
+    log(arguments_.verbosity, quote(path) + " is in view");
   }
 
   // False when the conversation is over.
@@ -46,7 +46,7 @@ class Chat {
     } else if (command == "/image" && !operand.empty()) {
       show(operand);
     } else if (command == "/help") {
-      note(arguments_.talk, kHelp);
+      log(arguments_.verbosity, kHelp);
     } else {
       throw Error(ErrorKind::kUsage, "no such command: " + quote(line, 60) + "; " + kHelp);
     }
@@ -62,7 +62,7 @@ class Chat {
           error.kind() == ErrorKind::kCannotWrite) {
         throw;
       }
-      say(std::string("bifrons: ") + error.what() + "\n");
+      print_stderr(std::string("bifrons: ") + error.what() + "\n");
       return true;
     }
   }
@@ -87,7 +87,7 @@ class Chat {
 int chat(Sight& sight, const SightArguments& arguments) {
   const bool interactive = stdin_is_terminal();
   Chat session(sight, arguments, interactive);
-  if (interactive) note(arguments.talk, kHelp);
+  if (interactive) log(arguments.verbosity, kHelp);
   if (!arguments.image.empty()) session.show(arguments.image);
   const std::unique_ptr<LineInput> lines = interactive ? terminal_lines() : plain_lines(false);
   while (std::optional<std::string> line = lines->next("> ")) {

@@ -17,7 +17,7 @@ namespace {
 
 // What a tokens file says of itself: another grid cannot be decoded, another model can.
 void check_record(const TokenRecord& record, const ModelInfo& model, const std::string& name,
-                  const Talk& talk) {
+                  const Verbosity& verbosity) {
   int64_t side = 0;
   while (side * side < model.image_tokens) ++side;
   if (!record.grid.empty() && record.grid != std::vector<int64_t>{side, side}) {
@@ -26,8 +26,8 @@ void check_record(const TokenRecord& record, const ModelInfo& model, const std::
                             record.grid[0], record.grid[1], side, side));
   }
   if (!record.model_hash.empty() && record.model_hash != model.weights_hash) {
-    note(talk, fmt::format("{}: these codes are of {}, this is {}: expect another picture", name,
-                           quote(record.model_name), quote(model.name)));
+    log(verbosity, fmt::format("{}: these codes are of {}, this is {}: expect another picture",
+                               name, quote(record.model_name), quote(model.name)));
   }
 }
 
@@ -53,12 +53,12 @@ int run(const DecodeArguments& arguments) {
   options.model = place.directory;
   options.device = arguments.device;
   options.threads = arguments.threads;
-  Engine engine = open_engine(options, place.built_in, arguments.talk);
+  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
   const PictureMetadata mark;  // empty texts: the mark alone
   nlohmann::json files = nlohmann::json::array();
   for (size_t i = 0; i < records.size(); ++i) {
     heed_stop();
-    check_record(records[i], engine.model(), name, arguments.talk);
+    check_record(records[i], engine.model(), name, arguments.verbosity);
     Picture picture;
     try {
       picture = engine.decode(records[i].tokens);
@@ -67,7 +67,7 @@ int run(const DecodeArguments& arguments) {
     }
     files.push_back({{"file", deliver(picture, arguments.metadata ? &mark : nullptr, plan,
                                       plan.to_stdout ? std::filesystem::path() : plan.files[i],
-                                      arguments.json, arguments.talk)},
+                                      arguments.json, arguments.verbosity)},
                      {"width", picture.width},
                      {"height", picture.height}});
   }

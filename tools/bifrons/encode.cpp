@@ -35,14 +35,14 @@ Engine engine_for(const EncodeArguments& arguments, const ModelPlace& place) {
   options.model = place.directory;
   options.device = arguments.device;
   options.threads = arguments.threads;
-  return open_engine(options, place.built_in, arguments.talk);
+  return open_engine(options, place.built_in, arguments.verbosity);
 }
 
-Picture fitted_to(const Engine& engine, const Picture& picture, const Talk& talk) {
+Picture fitted_to(const Engine& engine, const Picture& picture, const Verbosity& verbosity) {
   const int64_t size = engine.model().image_size;
   if (picture.width != size || picture.height != size) {
-    note(talk, fmt::format("the middle of {}x{} pixels, scaled to {}x{}", picture.width,
-                           picture.height, size, size));
+    log(verbosity, fmt::format("the middle of {}x{} pixels, scaled to {}x{}", picture.width,
+                               picture.height, size, size));
   }
   return fitted(picture, size);
 }
@@ -56,7 +56,7 @@ int run(const EncodeArguments& arguments) {
   check_stdout();
   Engine engine = engine_for(arguments, find_model(arguments.model));
   TokenRecord record{.drawn = false};
-  record.tokens = engine.encode(fitted_to(engine, picture, arguments.talk));
+  record.tokens = engine.encode(fitted_to(engine, picture, arguments.verbosity));
   const std::string text = write_tokens({&record, 1}, engine.model());
   if (to_stdout) {
     write_stdout(plain_json(text));
@@ -82,14 +82,14 @@ int run(const ReconstructArguments& arguments) {
                    {{0, 1, slug(stem + " reconstructed"), model_name(place.directory)}});
   check_stdout_for(plan);
   Engine engine = engine_for(arguments, place);
-  const Picture before = fitted_to(engine, picture, arguments.talk);
+  const Picture before = fitted_to(engine, picture, arguments.verbosity);
   const Picture after = engine.decode(engine.encode(before));
   const double noise = psnr(before, after), similarity = ssim(before, after);
   const PictureMetadata mark;  // empty texts: the mark alone
   const std::string file = deliver(after, arguments.metadata ? &mark : nullptr, plan,
                                    plan.to_stdout ? std::filesystem::path() : plan.files[0],
-                                   arguments.json, arguments.talk);
-  note(arguments.talk, fmt::format("PSNR {:.2f} dB, SSIM {:.4f}", noise, similarity));
+                                   arguments.json, arguments.verbosity);
+  log(arguments.verbosity, fmt::format("PSNR {:.2f} dB, SSIM {:.4f}", noise, similarity));
   if (arguments.json) {
     print({{"schema", 1},
            {"file", file},

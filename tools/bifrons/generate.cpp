@@ -64,7 +64,7 @@ Settings complete_settings(const GenerateArguments& arguments) {
     }
     const LikeSettings like = settings_like(info.metadata, name);
     fill_from(settings, like.settings);
-    if (!like.warning.empty()) note(arguments.talk, like.warning);
+    if (!like.warning.empty()) log(arguments.verbosity, like.warning);
     if (!settings.prompt) {
       throw Error(ErrorKind::kData, name + ": there is no prompt in it; say with -p what to draw");
     }
@@ -133,10 +133,11 @@ void check_kept_codes(const Settings& settings, const std::string& like, const M
   }
 }
 
-void say_what_differs(const Settings& settings, const ModelInfo& model, const Talk& talk) {
+void say_what_differs(const Settings& settings, const ModelInfo& model,
+                      const Verbosity& verbosity) {
   if (settings.weights_hash.empty() || settings.weights_hash == model.weights_hash) return;
-  note(talk, fmt::format("{} drew the picture to be like, this is {}: expect another picture",
-                         quote(settings.model_name), quote(model.name)));
+  log(verbosity, fmt::format("{} drew the picture to be like, this is {}: expect another picture",
+                             quote(settings.model_name), quote(model.name)));
 }
 
 std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of) {
@@ -157,9 +158,9 @@ class Generation {
         plan_(plan),
         engine_(engine),
         judge_(judge),
-        bar_(!arguments.talk.quiet && stderr_is_terminal(), static_cast<int64_t>(requests.size()) *
-                                                                engine.model().image_tokens *
-                                                                arguments.best_of.value_or(1)) {}
+        bar_(!arguments.verbosity.quiet && stderr_is_terminal(),
+             static_cast<int64_t>(requests.size()) * engine.model().image_tokens *
+                 arguments.best_of.value_or(1)) {}
 
   Drawn draw_all() {
     const int64_t count = static_cast<int64_t>(requests_.size());
@@ -208,9 +209,9 @@ class Generation {
     const std::string path =
         deliver(drawing.picture, arguments_.metadata ? &metadata : nullptr, plan_,
                 plan_.to_stdout ? std::filesystem::path() : plan_.files[i], arguments_.json,
-                arguments_.talk);
-    note(arguments_.talk, fmt::format("picture {} of {}, seed {}, {:.1f} s", i + 1,
-                                      requests_.size(), request.seed, drawing.seconds));
+                arguments_.verbosity);
+    log(arguments_.verbosity, fmt::format("picture {} of {}, seed {}, {:.1f} s", i + 1,
+                                          requests_.size(), request.seed, drawing.seconds));
     if (arguments_.json) {
       drawn_.records.push_back({{"file", path},
                                 {"seed", request.seed},
@@ -241,7 +242,7 @@ std::string deliver_sheet(const GenerateArguments& arguments, RopeMode rope,
                           const Drawn& drawn) {
   const PictureMetadata metadata = describe(first, rope, engine.model(), engine.device());
   return deliver(contact_sheet(drawn.pictures), arguments.metadata ? &metadata : nullptr, plan,
-                 plan.sheet, arguments.json, arguments.talk);
+                 plan.sheet, arguments.json, arguments.verbosity);
 }
 
 std::string json_report(const DrawRequest& request, RopeMode rope, const Engine& engine,
@@ -269,12 +270,12 @@ int run(GenerateArguments arguments) {
   check_tokens_out(arguments, plan);
   check_stdout_for(plan);
   if (requests.front().prompt.empty()) {
-    note(arguments.talk, "the prompt is empty; the model draws whatever it likes");
+    log(arguments.verbosity, "the prompt is empty; the model draws whatever it likes");
   }
   if (looks_like_template(requests.front().prompt)) {
-    note(arguments.talk,
-         "a prompt with {a|b} or __name__ is drawn as it stands; bifrons batch --expand fills such "
-         "templates in");
+    log(arguments.verbosity,
+        "a prompt with {a|b} or __name__ is drawn as it stands; bifrons batch --expand fills such "
+        "templates in");
   }
 
   EngineOptions options;
@@ -284,12 +285,12 @@ int run(GenerateArguments arguments) {
   options.rope = rope;
   options.pictures_at_once = static_cast<int>(
       std::min(std::max(arguments.count, arguments.best_of.value_or(1)), kPicturesAtOnce));
-  Engine engine = open_engine(options, place.built_in, arguments.talk);
+  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
   check_size(arguments, engine.model());
   if (!arguments.like.empty()) check_kept_codes(settings, arguments.like, engine.model());
-  say_what_differs(settings, engine.model(), arguments.talk);
+  say_what_differs(settings, engine.model(), arguments.verbosity);
   if (arguments.prepare) arguments.prepare(engine, requests);
-  note(arguments.talk, seeds_text(requests, arguments.best_of.value_or(1)));
+  log(arguments.verbosity, seeds_text(requests, arguments.best_of.value_or(1)));
   std::optional<Understanding> judge;
   if (arguments.best_of) judge = Understanding::open(engine);
 

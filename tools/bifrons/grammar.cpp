@@ -62,7 +62,7 @@ void add_decode(Grammar& grammar) {
   command.add_flag_callback(
       "--no-metadata", [&arguments] { arguments.metadata = false; }, "Leave out the AI mark");
   add_machine_options(command, grammar, arguments.model);
-  add_talk_options(command, arguments.talk);
+  add_verbosity_options(command, arguments.verbosity);
 }
 
 void add_small_commands(Grammar& grammar) {
@@ -123,9 +123,9 @@ void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model
       ->type_name("N");
 }
 
-void add_talk_options(CLI::App& command, Talk& talk) {
-  command.add_flag("-q,--quiet", talk.quiet, "Say nothing but errors");
-  command.add_flag("-v,--verbose", talk.verbose, "Say more");
+void add_verbosity_options(CLI::App& command, Verbosity& verbosity) {
+  command.add_flag("-q,--quiet", verbosity.quiet, "Say nothing but errors");
+  command.add_flag("-v,--verbose", verbosity.verbose, "Say more");
 }
 
 void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of,
@@ -180,7 +180,7 @@ void add_drawing_command_options(CLI::App& command, Grammar& grammar,
       "--no-metadata", [&arguments] { arguments.metadata = false; },
       "Write pixels only: no prompt, no settings, no AI mark");
   add_machine_options(command, grammar, arguments.model);
-  add_talk_options(command, arguments.talk);
+  add_verbosity_options(command, arguments.verbosity);
 }
 
 void build_grammar(Grammar& grammar) {

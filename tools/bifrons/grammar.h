@@ -46,7 +46,7 @@ void check_text(std::string_view name, const std::string& text);
 
 // What commands that draw have in common.
 void add_best_of_options(CLI::App& command, std::optional<int64_t>& best_of, std::string& question);
-void add_talk_options(CLI::App& command, Talk& talk);
+void add_verbosity_options(CLI::App& command, Verbosity& verbosity);
 // One or more plain arguments, each taken as it is: a plain vector would split "[a, b]".
 CLI::Option& add_words(CLI::App& command, const char* name, const char* about,
                        std::vector<std::string>& words);
@@ -60,6 +60,6 @@ void add_picture_commands(Grammar& grammar);
 // What commands that draw have in common, but for the prompt.
 void add_drawing_command_options(CLI::App& command, Grammar& grammar, GenerateArguments& arguments);
 void add_machine_options(CLI::App& command, Grammar& grammar, std::string& model);
-void add_talk_options(CLI::App& command, Talk& talk);
+void add_verbosity_options(CLI::App& command, Verbosity& verbosity);
 
 }  // namespace bifrons::cli

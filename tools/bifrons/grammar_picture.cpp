@@ -61,7 +61,7 @@ void add_in_and_out(CLI::App& command, Grammar& grammar, EncodeArguments& argume
   command.add_flag("--json", arguments.json, "Print one JSON object instead of paths");
   add_orientation(command, arguments.apply_orientation);
   add_machine_options(command, grammar, arguments.model);
-  add_talk_options(command, arguments.talk);
+  add_verbosity_options(command, arguments.verbosity);
 }
 
 }  // namespace

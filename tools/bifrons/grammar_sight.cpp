@@ -62,7 +62,7 @@ void add_common(CLI::App& command, Grammar& grammar) {
   add_reply_options(command, grammar.sight);
   command.add_flag("--json", grammar.sight.json, "Print JSON instead of text");
   add_machine_options(command, grammar, grammar.sight.model);
-  add_talk_options(command, grammar.sight.talk);
+  add_verbosity_options(command, grammar.sight.verbosity);
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ void add_sight_commands(Grammar& grammar) {
   add_common(ask, grammar);
 
   CLI::App& chat = *grammar.app.add_subcommand(
-      "chat", "Talk about pictures, line by line; /image FILE, /reset, /quit");
+      "chat", "Verbosity about pictures, line by line; /image FILE, /reset, /quit");
   chat.add_option("IMAGE", sight.image, "A picture to begin with");
   add_common(chat, grammar);
 }

@@ -75,10 +75,11 @@ void check_table(const Engine& engine, const Table& table, const Typesetter& typ
   }
 }
 
-std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes, const Talk& talk) {
+std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes,
+                                const Verbosity& verbosity) {
   std::vector<Picture> pictures(table.requests.size());
   const int64_t tokens = engine.model().image_tokens;
-  ProgressBar bar(!talk.quiet && stderr_is_terminal(), std::ssize(pictures) * tokens);
+  ProgressBar bar(!verbosity.quiet && stderr_is_terminal(), std::ssize(pictures) * tokens);
   uint64_t next = 0;
   BatchOptions options;
   options.lanes = lanes;
@@ -129,18 +130,18 @@ int run(GridArguments arguments) {
   options.device = arguments.device;
   options.threads = arguments.threads;
   options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
-  Engine engine = open_engine(options, place.built_in, arguments.talk);
+  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
   check_table(engine, table, typesetter, format);
-  const auto pictures = draw_table(engine, table, arguments.lanes, arguments.talk);
+  const auto pictures = draw_table(engine, table, arguments.lanes, arguments.verbosity);
   const PictureMetadata metadata =
       describe_grid(table.requests, arguments.prompt, table.captions, arguments.x, arguments.y,
                     options.rope, engine.model(), engine.device());
   const auto file =
       encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
   if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts end at 64 KiB
-    note(arguments.talk,
-         "the settings of so many pictures do not fit in this kind of file; .png "
-         "has room for them");
+    log(arguments.verbosity,
+        "the settings of so many pictures do not fit in this kind of file; .png "
+        "has room for them");
   }
   write_stdout(save_output(arguments.output, arguments.overwrite, file).string() + "\n");
   return 0;

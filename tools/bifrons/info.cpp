@@ -104,7 +104,7 @@ int run(const InfoArguments& arguments) {
       report = report_about(path, arguments.json);
     } catch (const Error& error) {
       if (arguments.files.size() == 1 || error.kind() == ErrorKind::kInterrupted) throw;
-      say(fmt::format("bifrons: {}\n", error.what()));
+      print_stderr(fmt::format("bifrons: {}\n", error.what()));
       failed = true;
       if (arguments.json) report = json_failure(path, error);
     }

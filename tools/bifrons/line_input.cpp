@@ -21,7 +21,7 @@ class PlainLines : public LineInput {
   explicit PlainLines(bool prompting) : prompting_(prompting) {}
 
   std::optional<std::string> next(const std::string& prompt) override {
-    if (prompting_) say(prompt);
+    if (prompting_) print_stderr(prompt);
     while (true) {
       if (const size_t end = pending_.find('\n'); end != std::string::npos) {
         std::string line = pending_.substr(0, end);

@@ -23,7 +23,7 @@ namespace {
   try {
     if (const std::exception_ptr cause = std::current_exception()) std::rethrow_exception(cause);
   } catch (const std::bad_alloc&) {
-    say("bifrons: not enough memory\n");
+    print_stderr("bifrons: not enough memory\n");
     _exit(static_cast<int>(ErrorKind::kUnavailable));
   } catch (...) {
     __gnu_cxx::__verbose_terminate_handler();
@@ -38,23 +38,25 @@ int run_program(int argc, char** argv) {
     return std::visit([](auto& command) { return run(std::move(command)); },
                       *std::make_unique<Command>(parse_arguments(argc, argv)));
   } catch (const Error& error) {
-    say("bifrons: " + std::string(error.what()) + "\n");
+    print_stderr("bifrons: " + std::string(error.what()) + "\n");
     return error.exit_code();
   } catch (const std::bad_alloc&) {
-    say("bifrons: not enough memory\n");
+    print_stderr("bifrons: not enough memory\n");
     return static_cast<int>(ErrorKind::kUnavailable);
   } catch (const std::filesystem::filesystem_error& error) {
-    say("bifrons: " + quote(error.path1().string()) + ": " + error.code().message() + "\n");
+    print_stderr("bifrons: " + quote(error.path1().string()) + ": " + error.code().message() +
+                 "\n");
     return static_cast<int>(ErrorKind::kMissing);
   } catch (const std::system_error& error) {
-    say("bifrons: the system does not give what is needed: " + error.code().message() + "\n");
+    print_stderr("bifrons: the system does not give what is needed: " + error.code().message() +
+                 "\n");
     return static_cast<int>(ErrorKind::kUnavailable);
   } catch (const ContractError& error) {
-    say("bifrons: a mistake in this program, please report it: " + std::string(error.what()) +
-        "\n");
+    print_stderr("bifrons: a mistake in this program, please report it: " +
+                 std::string(error.what()) + "\n");
     return static_cast<int>(ErrorKind::kFailed);
   } catch (const std::exception& error) {
-    say("bifrons: unexpected failure: " + std::string(error.what()) + "\n");
+    print_stderr("bifrons: unexpected failure: " + std::string(error.what()) + "\n");
     return static_cast<int>(ErrorKind::kFailed);
   }
 }

@@ -18,10 +18,11 @@ constexpr size_t kShownProblems = 20;
 
 int say_problems(const MergeReport& report) {
   for (size_t i = 0; i < report.problems.size() && i < kShownProblems; ++i) {
-    say("bifrons: " + report.problems[i] + "\n");
+    print_stderr("bifrons: " + report.problems[i] + "\n");
   }
   if (report.problems.size() > kShownProblems) {
-    say(fmt::format("bifrons: {} more problems\n", report.problems.size() - kShownProblems));
+    print_stderr(
+        fmt::format("bifrons: {} more problems\n", report.problems.size() - kShownProblems));
   }
   return report.problems.empty() ? 0 : kExitSomeFailed;
 }
@@ -40,14 +41,14 @@ int run(const MergeArguments& arguments) {
   }
   if (arguments.check) {
     const MergeReport report = check_batches(arguments.directories, stop_requested);
-    note(arguments.talk,
-         fmt::format("{} pictures listed, {} problems", report.pictures, report.problems.size()));
+    log(arguments.verbosity,
+        fmt::format("{} pictures listed, {} problems", report.pictures, report.problems.size()));
     return say_problems(report);
   }
   const std::string output =
       arguments.output.empty() ? arguments.directories.front() : arguments.output;
   const MergeReport report = merge_batches(arguments.directories, output, stop_requested);
-  note(arguments.talk, fmt::format("{} pictures in {}", report.pictures, quote(output)));
+  log(arguments.verbosity, fmt::format("{} pictures in {}", report.pictures, quote(output)));
   write_stdout(output + "/metadata.jsonl\n");
   return say_problems(report);
 }
@@ -55,7 +56,7 @@ int run(const MergeArguments& arguments) {
 int run(const GalleryArguments& arguments) {
   Directory::open(arguments.directory);  // says why there is none
   const int64_t pictures = write_gallery(arguments.directory);
-  note(arguments.talk, fmt::format("{} pictures", pictures));
+  log(arguments.verbosity, fmt::format("{} pictures", pictures));
   write_stdout(arguments.directory + "/index.html\n");
   return 0;
 }

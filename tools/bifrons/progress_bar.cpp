@@ -62,12 +62,12 @@ void ProgressBar::update(int64_t done) {
   }
   const double span = seconds - recent_.front().first;
   const double rate = span > 0 ? static_cast<double>(done - recent_.front().second) / span : 0;
-  say("\r" + progress_line(done, total_, seconds, rate, stderr_columns()) + "\x1b[K");
+  print_stderr("\r" + progress_line(done, total_, seconds, rate, stderr_columns()) + "\x1b[K");
   on_screen_ = true;
 }
 
 void ProgressBar::clear() {
-  if (on_screen_) say("\r\x1b[K");
+  if (on_screen_) print_stderr("\r\x1b[K");
   on_screen_ = false;
 }
 

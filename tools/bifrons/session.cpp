@@ -11,23 +11,23 @@
 
 namespace bifrons::cli {
 
-void note(const Talk& talk, const std::string& line) {
-  if (!talk.quiet) say("bifrons: " + line + "\n");
+void log(const Verbosity& verbosity, const std::string& line) {
+  if (!verbosity.quiet) print_stderr("bifrons: " + line + "\n");
 }
 
-Engine open_engine(EngineOptions options, bool built_in, const Talk& talk) {
-  if (built_in) note(talk, built_in_note());
+Engine open_engine(EngineOptions options, bool built_in, const Verbosity& verbosity) {
+  if (built_in) log(verbosity, built_in_note());
   options.pdl = pdl_from_environment();
   Engine engine = Engine::open(options);
-  if (!engine.fallback().empty()) note(talk, engine.fallback() + "; drawing on the CPU");
+  if (!engine.fallback().empty()) log(verbosity, engine.fallback() + "; drawing on the CPU");
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");
-  if (talk.verbose) {
+  if (verbosity.verbose) {
     const ModelInfo& model = engine.model();
-    note(talk,
-         fmt::format("model {} ({}, {}, hash {}), {}x{} pixels from {} tokens",
-                     quote(model.directory), model.form, model.weights_dtype, model.weights_hash,
-                     model.image_size, model.image_size, model.image_tokens));
-    note(talk, "device " + engine.device());
+    log(verbosity,
+        fmt::format("model {} ({}, {}, hash {}), {}x{} pixels from {} tokens",
+                    quote(model.directory), model.form, model.weights_dtype, model.weights_hash,
+                    model.image_size, model.image_size, model.image_tokens));
+    log(verbosity, "device " + engine.device());
   }
   return engine;
 }
@@ -43,7 +43,7 @@ std::string model_name(const std::string& directory) {
 }
 
 std::string deliver(const Picture& picture, const PictureMetadata* metadata, const OutputPlan& plan,
-                    const std::filesystem::path& file, bool silent, const Talk& talk) {
+                    const std::filesystem::path& file, bool silent, const Verbosity& verbosity) {
   if (plan.to_stdout) {
     write_stdout(encode_picture(picture, PictureFormat::kPng, metadata));
     return "-";
@@ -51,7 +51,7 @@ std::string deliver(const Picture& picture, const PictureMetadata* metadata, con
   const std::filesystem::path saved =
       save_output(file, plan.replace, encode_picture(picture, format_of_output(file), metadata));
   if (saved != file) {
-    note(talk, quote(file.string()) + " appeared meanwhile; wrote " + quote(saved.string()));
+    log(verbosity, quote(file.string()) + " appeared meanwhile; wrote " + quote(saved.string()));
   }
   if (!silent) write_stdout(saved.string() + "\n");
   return saved.string();

@@ -79,7 +79,7 @@ int describe(Sight& sight, const SightArguments& arguments) {
       picture = picture_for(arguments, path);
     } catch (const Error& error) {
       if (arguments.images.size() == 1) throw;
-      say(fmt::format("bifrons: {}\n", error.what()));
+      print_stderr(fmt::format("bifrons: {}\n", error.what()));
       replies.push_back({{"image", path}, {"error", error.what()}});
       failed = true;
       continue;
@@ -122,7 +122,7 @@ Sight open_sight(const SightArguments& arguments) {
   options.model = place.directory;
   options.device = arguments.device;
   options.threads = arguments.threads;
-  Engine engine = open_engine(options, place.built_in, arguments.talk);
+  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
   Understanding understanding = Understanding::open(engine);
   if (arguments.system) understanding.set_system_prompt(*arguments.system);
   return {std::move(engine), std::move(understanding)};
@@ -143,13 +143,13 @@ Reply converse(Understanding& understanding, const SightArguments& arguments,
   if (!arguments.json) write_stdout("\n");
   if (reply.end == ReplyEnd::kLeft) throw Error(ErrorKind::kInterrupted, "stopped");
   if (reply.end == ReplyEnd::kLength) {
-    note(arguments.talk, fmt::format("the reply was cut at {} tokens", reply.tokens.size()));
+    log(arguments.verbosity, fmt::format("the reply was cut at {} tokens", reply.tokens.size()));
   }
-  if (arguments.talk.verbose) {
-    note(arguments.talk, fmt::format("{} tokens heard, {} of them before; {} said; first after "
-                                     "{:.2f} s, all after {:.2f} s",
-                                     reply.prompt_tokens, reply.cached_tokens, reply.tokens.size(),
-                                     reply.first_seconds, reply.seconds));
+  if (arguments.verbosity.verbose) {
+    log(arguments.verbosity, fmt::format("{} tokens heard, {} of them before; {} said; first after "
+                                         "{:.2f} s, all after {:.2f} s",
+                                         reply.prompt_tokens, reply.cached_tokens,
+                                         reply.tokens.size(), reply.first_seconds, reply.seconds));
   }
   return reply;
 }

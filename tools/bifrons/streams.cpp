@@ -68,7 +68,7 @@ void write_stdout(std::span<const uint8_t> bytes) {
   write_stdout(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
-void say(std::string_view text) { write_all(STDERR_FILENO, text); }
+void print_stderr(std::string_view text) { write_all(STDERR_FILENO, text); }
 
 std::string read_stdin(size_t most) {
   std::optional<std::string> content = read_all(STDIN_FILENO, most, "stdin");

@@ -1,4 +1,4 @@
-// The three standard streams, for a program whose stdout is data and whose stderr is talk.
+// The three standard streams, for a program whose stdout is data and whose stderr is verbosity.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ void check_stdout();
 void write_stdout(std::span<const uint8_t> bytes);
 void write_stdout(std::string_view text);
 
-// To stderr; a stderr that does not listen is no reason to stop.
-void say(std::string_view text);
+// Errors are ignored: a closed stderr is no reason to stop.
+void print_stderr(std::string_view text);
 
 // All of stdin. Throws Error: data when it is longer than `most` bytes, missing when it cannot be
 // read, interrupted when a stop signal came meanwhile.

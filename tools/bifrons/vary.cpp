@@ -42,7 +42,7 @@ int run(VaryArguments arguments) {
   std::optional<Picture> mask = mask_for(arguments, picture, orientation);
   GenerateArguments drawing = std::move(arguments.drawing);
   drawing.settings.fixed = std::vector<int32_t>{};  // those of --like belong to another picture
-  const Talk talk = drawing.talk;
+  const Verbosity verbosity = drawing.verbosity;
   drawing.prepare = [&](Engine& engine, std::vector<DrawRequest>& requests) {
     const int64_t size = engine.model().image_size;
     const std::vector<int32_t> tokens = engine.encode(fitted(picture, size));
@@ -51,7 +51,7 @@ int run(VaryArguments arguments) {
       request.fixed = kept_of(arguments, tokens, mask, request.seed);
     }
     const int64_t kept = kept_tokens(requests.front());
-    note(talk, fmt::format("keeping {} of {} tokens", kept, tokens.size()));
+    log(verbosity, fmt::format("keeping {} of {} tokens", kept, tokens.size()));
     if (kept > 0) return;
     for (DrawRequest& request : requests) request.fixed.clear();  // as generate draws it
   };
