@@ -1,394 +1,146 @@
-// `bifrons batch`: a prompt file in, a directory of pictures out, resumable at every moment.
+// `bifrons batch`: its options.
 #include "tools/bifrons/batch.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <filesystem>
-#include <thread>
+#include <memory>
 
-#include "kernels/threads.h"
-#include "src/batch/candidates.h"
-#include "src/engine/seeds.h"
 #include "src/io/quote.h"
-#include "src/store/gallery.h"
-#include "src/store/random_base.h"
-#include "tools/bifrons/batch_options.h"
-#include "tools/bifrons/batch_place.h"
-#include "tools/bifrons/batch_sheet.h"
-#include "tools/bifrons/batch_survey.h"
-#include "tools/bifrons/batch_watch.h"
-#include "tools/bifrons/dry_run.h"
-#include "tools/bifrons/environment.h"
-#include "tools/bifrons/judged.h"
-#include "tools/bifrons/line_sheets.h"
-#include "tools/bifrons/model_place.h"
-#include "tools/bifrons/picture_faults.h"
-#include "tools/bifrons/progress_bar.h"
-#include "tools/bifrons/prompt_files.h"
-#include "tools/bifrons/session.h"
-#include "tools/bifrons/shard.h"
-#include "tools/bifrons/signals.h"
-#include "tools/bifrons/streams.h"
+#include "src/prompts/picture_name.h"
+#include "src/prompts/prompt_reader.h"
+#include "tools/bifrons/setting_aliases.h"
+#include "tools/bifrons/setting_options.h"
 
 namespace bifrons::cli {
 namespace {
 
-// Files up to this size are read through before drawing, so that the bars know their end.
-constexpr int64_t kSmallFile = int64_t{4} << 20;
+void add_reading(CLI::App& command, BatchArguments& a) {
+  add_operands(command, "FILE", a.files,
+               "Prompts: .txt .jsonl .json .csv .tsv, one or several; - reads stdin; a folder: "
+               "each .txt file in it is a prompt, and its picture is called after it");
+  add_value(
+      command, "--format", "NAME",
+      [&a](const std::string& text) {
+        if (!prompt_format_of("x." + text)) {
+          refuse_value("--format", "txt, jsonl, json, csv or tsv", text);
+        }
+        a.format = text;
+      },
+      "Of FILE: txt, jsonl, json, csv or tsv (default: its ending)");
+  add_flag(command, "--comments", a.comments, "Leave out lines that begin with # or //");
+  add_flag(command, "--strict", a.strict, "Draw nothing when a line is bad");
+  add_flag(command, "--dry-run", a.dry_run,
+           "Refuse what the run would; print counts and estimates and draw nothing");
+  add_flag(command, "--expand", a.expand,
+           "Prompts are templates: {a|b}, {2$$a|b|c}, __name__, ${name=text}");
+  add_flag(command, "--combinatorial", a.combinatorial,
+           "With --expand: every combination instead of random ones");
+  add_text(command, "--wildcards", "DIR", a.wildcards, "Directory of the __name__ files");
+  add_whole(command, "-c,--count,-b,--batch-count", "N", 1, kMostPicturesOfALine, a.count,
+            "Pictures of a line that does not say, with seeds counting up (default 1)");
+  add_count_aliases_of_batch(command);
+}
 
-class Batch {
- public:
-  explicit Batch(const BatchArguments& arguments)
-      : arguments_(arguments),
-        job_options_(job_options(arguments)),
-        source_(arguments.files, arguments.format, arguments.strict),
-        shard_(choose_shard(arguments.shard, [](const char* name) { return environment(name); })),
-        place_(find_model(arguments.model)) {}
-
-  int run() {
-    check_seed();
-    say_shard();
-    check_stdout();
-    encode_picture({1, 1, {0, 0, 0}}, arguments_.save_as, nullptr);  // a codec may not be built in
-    Store::check_place(store_options());
-    if (arguments_.gallery) check_gallery_place(arguments_.output);
-    if (arguments_.grid_per_prompt) check_line_sheets_place(arguments_.output);
-    // Before the store, which --fresh empties: a model that cannot do what is asked costs nothing,
-    // nor does a file that --strict refuses or whose header is wrong.
-    open_engines();
-    open_judges();
-    faults_.emplace(engines_.front(), judges_.empty() ? nullptr : &judges_.front(),
-                    job_options_.question);
-    source_.check_headers(arguments_.comments);
-    if (arguments_.dry_run) return dry_run();
-    const BatchSize size = look_ahead();
-    JobStream stream = jobs(
-        true, [this](const PictureJob& job) { return random_base(job); },
-        [this](std::string_view name) { return store_ != nullptr && store_->lists(name); });
-    stream.begin();
-    Store store(store_options());
-    store_ = &store;
-    say_history(store.history());
-    return draw(stream, store, size);
+// A bad pattern in a prompt file is bad data; in an option it is bad usage.
+void check_name_pattern(const std::string& text) {
+  try {
+    check_output_name(text);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kUsage, std::string("--name: ") + error.what());
   }
+}
 
- private:
-  // Of lines without one, which count up from it.
-  void check_seed() const {
-    const Settings& settings = arguments_.settings;
-    if (!settings.seed || settings.random_seed) return;
-    check_seeds(ErrorKind::kUsage, *settings.seed,
-                static_cast<uint64_t>(arguments_.count * arguments_.best_of.value_or(1)));
-  }
-
-  StoreOptions store_options() const {
-    return {arguments_.output, shard_.shard.index, shard_.shard.count, arguments_.resume,
-            arguments_.overwrite};
-  }
-
-  PlaceFacts place_facts() const {
-    return {.store = store_options(),
-            .rope = arguments_.settings.rope.value_or(RopeMode::kF32),
-            .metadata = arguments_.metadata,
-            .judged = arguments_.best_of.has_value(),
-            .random_seed = job_options_.random_seed};
-  }
-
-  int dry_run() {
-    const BatchPlace place(place_facts(), engines_.front());
-    JobStream stream = jobs(true, place);
-    const Survey found = survey_all(stream, shard_.shard, place, source_.name());
-    return dry_run_batch(arguments_, {.found = found,
-                                      .shard = shard_.shard,
-                                      .engine = engines_.front(),
-                                      .judge = judges_.empty() ? nullptr : &judges_.front(),
-                                      .question = job_options_.question});
-  }
-
-  // What a directory's random seeds are made from. Where older versions, for which they were made
-  // from the prompt alone, have drawn this picture, they still are.
-  uint64_t random_base(const PictureJob& as_before) {
-    const PictureState state =
-        store_->state_of({as_before.file_name, model().weights_hash, 0, "", as_before.key});
-    const bool old = !job_options_.random_seed &&
-                     (state == PictureState::kDone || state == PictureState::kDamaged);
-    return keep_random_base(arguments_.output, old ? 0 : new_random_base());
-  }
-
-  void say_shard() const {
-    for (const std::string& warning : shard_.warnings) log(arguments_.verbosity, warning);
-    if (shard_.reason.empty()) return;
-    log(arguments_.verbosity,
-        fmt::format("shard {} of {} ({})", shard_.shard.index, shard_.shard.count, shard_.reason));
-  }
-
-  void say_history(const StoreHistory& history) const {
-    if (history.damaged_lines > 0) {
-      log(arguments_.verbosity, fmt::format("{} damaged lines of the manifest are dropped; their "
-                                            "pictures are drawn again",
-                                            history.damaged_lines));
-    }
-    if (history.removed > 0) {
-      log(arguments_.verbosity,
-          fmt::format("removed {} pictures of earlier runs", history.removed));
-    }
-  }
-
-  JobStream jobs(bool with_warnings, const BatchPlace& place) {
-    return jobs(
-        with_warnings, [&place](const PictureJob& job) { return place.random_base(job); },
-        [&place](std::string_view name) { return place.lists(name); });
-  }
-
-  // Lines to pictures and bad lines: what a run, --strict and --dry-run all see.
-  JobStream jobs(bool with_warnings, std::function<uint64_t(const PictureJob&)> random_base,
-                 std::function<bool(std::string_view)> is_listed) {
-    std::function<void(const std::string&)> warn;
-    if (with_warnings) {
-      warn = [this](const std::string& text) { log(arguments_.verbosity, text); };
-    }
-    JobOptions options = job_options_;
-    options.random_base = std::move(random_base);
-    options.is_listed = std::move(is_listed);
-    options.fault = [this](const PictureJob& job) { return faults_->of(job); };
-    options.stop = stop_requested;
-    return {source_.reader(warn, arguments_.comments), std::move(options)};
-  }
-
-  void open_engines() {
-    const std::vector<std::string> devices = device_list(arguments_.devices);
-    for (const std::string& device : devices) {
-      EngineOptions options;
-      options.model = place_.directory;
-      options.device = device;
-      options.threads = threads_each(arguments_, devices.size());
-      options.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
-      engines_.push_back(open_engine(options,
-                                     place_.built_in && engines_.empty() && !arguments_.dry_run,
-                                     arguments_.verbosity));
-    }
-    job_options_.image_size = model().image_size;
-  }
-
-  // Every engine judges what it draws, because judging takes turns with drawing.
-  void open_judges() {
-    if (!arguments_.best_of) return;
-    for (Engine& engine : engines_) judges_.push_back(Understanding::open(engine));
-    if (job_options_.question.empty()) job_options_.question = judges_.front().match_template();
-  }
-
-  // Counts what is to be drawn where that costs little, and finds bad lines for --strict. Of the
-  // output it only reads.
-  BatchSize look_ahead() {
-    BatchSize size;
-    if (source_.bytes() >= 0) size.file_bytes = source_.bytes();
-    const bool small = source_.bytes() >= 0 && source_.bytes() <= kSmallFile;
-    if (!arguments_.strict && !small) return size;
-    const BatchPlace place(place_facts(), engines_.front());
-    JobStream stream = jobs(false, place);
-    SurveyHooks hooks;  // hashing every file is for the run itself
-    hooks.state = [&](const PictureJob& job) { return place.state_of(job, false); };
-    const Survey found = arguments_.strict ? survey_all(stream, shard_.shard, place, source_.name())
-                                           : survey(stream, shard_.shard, hooks);
-    if (arguments_.strict) refuse_bad_lines(found);
-    if (found.changed > 0) {
-      log(arguments_.verbosity, fmt::format("{} pictures have other settings or another model than "
-                                            "before and are drawn again",
-                                            found.changed));
-    }
-    size.to_draw = found.to_draw();
-    return size;
-  }
-
-  BatchSetup setup(BatchWatch& watch) {
-    BatchSetup s;
-    s.directory = arguments_.output;
-    s.model = model();
-    s.device = engines_.front().device();
-    s.device.resize(std::min(s.device.size(), s.device.find(',')));
-    s.rope = arguments_.settings.rope.value_or(RopeMode::kF32);
-    s.shard = shard_.shard;
-    s.writers = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8);
-    s.encode = [this, device = engines_.front().device(),
-                rope = s.rope](const DrawnPicture& drawn) {
-      PictureMetadata metadata = describe(drawn.job.request, rope, model(), device);
-      if (drawn.choice) add_judgement(metadata, *drawn.choice);
-      return encode_picture(drawn.drawing.picture, drawn.job.format,
-                            arguments_.metadata ? &metadata : nullptr);
-    };
-    s.on_picture = [&watch](const FinishedPicture& picture) { watch.picture(picture); };
-    s.on_failure = [this, &watch](const LinePlace& place, const std::string& reason) {
-      watch.failure(source_.name(), place, reason);
-    };
-    s.stop = stop_requested;
-    if (arguments_.grid_per_prompt) {
-      s.on_asked = [this](const PictureJob& job) { line_sheets_.add(job); };
-    }
-    return s;
-  }
-
-  // Draws with engine `i` until the run has no more pictures.
-  void draw_with(size_t i, BatchRun& run, BatchOptions options) {
-    if (judges_.empty()) {
-      options.source_ready = [&run] { return run.ready(); };
-      engines_[i].draw_batch([&run] { return run.take(); },
-                             [&run](BatchResult result) { run.deliver(std::move(result)); },
-                             options);
-      return;
-    }
-    CandidateOptions asked{.count = *arguments_.best_of, .question = job_options_.question};
-    asked.judge = [&judge = judges_[i]](const Picture& picture, std::string_view question) {
-      return judge.judge(picture, question);
-    };
-    asked.stop = stop_requested;
-    Candidates candidates(run, std::move(asked));
-    options.source_ready = [&candidates] { return candidates.ready(); };
-    engines_[i].draw_batch(
-        [&candidates] { return candidates.take(); },
-        [&candidates](BatchResult result) { candidates.deliver(std::move(result)); }, options);
-    candidates.finish();
-  }
-
-  int draw(JobStream& stream, Store& store, const BatchSize& size) {
-    BatchWatch watch(arguments_, size, model().image_tokens * arguments_.best_of.value_or(1));
-    BatchRun run(stream, store, setup(watch));
-    watch.start(model(), engines_.front().device(), shard_.shard);
-
-    std::vector<std::exception_ptr> failures(engines_.size());
-    std::vector<std::thread> threads;
-    const auto draw_safely = [&](size_t i) {
-      try {
-        BatchOptions options;
-        options.lanes = arguments_.lanes;
-        options.progress = [&, i](const BatchProgress& progress) {
-          watch.progress(i, progress.tokens, run.counts());
-          return !stop_requested() && !run.broken();
-        };
-        draw_with(i, run, options);
-      } catch (...) {
-        failures[i] = std::current_exception();
-      }
-    };
-    for (size_t i = 1; i < engines_.size(); ++i) {
-      // The other engines draw what it would have drawn.
-      if (!start_thread(threads, [&, i] { draw_safely(i); })) {
-        log(arguments_.verbosity,
-            fmt::format("no thread is to be had for device {} of {}; it is left "
-                        "out",
-                        i + 1, engines_.size()));
-      }
-    }
-    draw_safely(0);
-    for (std::thread& thread : threads) thread.join();
-
-    std::exception_ptr failure;
-    try {
-      run.finish();  // a full disk is the reason, whatever else followed from it
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    for (const std::exception_ptr& each : failures) {
-      if (!failure && !is_stop(each)) failure = each;
-    }
-    return conclude(store, watch, run.counts(), failure);
-  }
-
-  // A prompt file that was being read when somebody asked to stop says so by an error.
-  static bool is_stop(const std::exception_ptr& failure) {
-    if (!failure || !stop_requested()) return false;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const Error& error) {
-      return error.kind() == ErrorKind::kInterrupted;
-    } catch (...) {
-      return false;
-    }
-  }
-
-  int conclude(Store& store, BatchWatch& watch, const BatchCounts& counts,
-               const std::exception_ptr& failure) {
-    if (failure) return give_up(watch, counts, failure);
-    if (stop_requested()) {
-      watch.finish(counts, static_cast<int>(ErrorKind::kInterrupted));
-      throw Error(
-          ErrorKind::kInterrupted,
-          fmt::format("stopped; {} pictures are done, {} of them now; the same command goes "
-                      "on from there",
-                      counts.done_before + counts.drawn, counts.drawn));
-    }
-    store.finish(counts.failed + counts.bad_lines, fmt::format("{:016x}", counts.jobs));
-    if (arguments_.grid) save_sheet();
-    if (arguments_.grid_per_prompt) save_line_sheets();
-    const bool any = store.history().listed + counts.drawn > 0;
-    if (arguments_.gallery && any) write_gallery(arguments_.output);
-    if (arguments_.gallery && !any) watch.log("no pictures for a gallery");
-    const int64_t failed = counts.failed + counts.bad_lines;
-    int exit_code = failed > 0 ? kExitSomeFailed : 0;
-    if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
-    const double seconds = watch.seconds();
-    watch.log(summary_of(counts, seconds));
-    if (const int64_t others = store.history().listed - counts.listed; others > 0) {
-      watch.log(
-          fmt::format("{} pictures of earlier runs that {} no longer asks for stay there and are "
-                      "listed; --fresh removes them",
-                      others, source_.name()));
-    }
-    if (failed > 0) watch.log("what failed is in " + quote(store.errors_path()));
-    watch.finish(counts, exit_code);
-    return exit_code;
-  }
-
-  int give_up(BatchWatch& watch, const BatchCounts& counts, const std::exception_ptr& failure) {
-    try {
-      std::rethrow_exception(failure);
-    } catch (const Error& error) {
-      watch.finish(counts, error.exit_code());
-      throw Error(
-          error.kind(),
-          fmt::format("{}; {} pictures are done and safe; the same command goes on from there",
-                      error.what(), counts.done_before + counts.drawn));
-    }
-  }
-
-  void save_sheet() {
-    const auto path = beside_batch(arguments_.output, "-grid.png");
-    const auto sheet = batch_sheet(arguments_.output);
-    if (sheet.empty()) return;
-    log(arguments_.verbosity,
-        "contact sheet: " + quote(save_output(path, arguments_.overwrite, sheet).string()));
-  }
-
-  void save_line_sheets() {
-    LineSheets::Options options{arguments_.output, arguments_.overwrite, arguments_.metadata};
-    options.warn = [this](const std::string& text) { log(arguments_.verbosity, text); };
-    options.stop = stop_requested;
-    const int64_t sheets = line_sheets_.save(options);
-    log(arguments_.verbosity,
-        fmt::format("{} sheets in {}", sheets, quote(line_sheets_directory(arguments_.output))));
-  }
-
-  const ModelInfo& model() const { return engines_.front().model(); }
-
-  const BatchArguments& arguments_;
-  JobOptions job_options_;  // the question is complete once the judges are open
-  PromptFiles source_;
-  ShardChoice shard_;
-  ModelPlace place_;
-  LineSheets line_sheets_;
-  std::vector<Engine> engines_;
-  std::vector<Understanding> judges_;  // one an engine with --best-of, else none
-  std::optional<PictureFaults> faults_;
-  const Store* store_ = nullptr;  // once it is open
-};
+void add_writing(CLI::App& command, BatchArguments& a) {
+  add_text(command, "-o,--output", "DIR", a.output, "Directory for the pictures and metadata.jsonl",
+           {.required = true});
+  add_value(
+      command, "--name", "PATTERN",
+      [&a](const std::string& text) {
+        check_name_pattern(text);
+        a.name = text;
+      },
+      "Names of the pictures: {id} {line} {number:04} {index} {seed} {slug} {prompt} or a column, "
+      "with folders; a line's own output comes first");
+  add_choice<Resume>(
+      command, "--resume", {{"trust", Resume::kTrust}, {"verify", Resume::kVerify}}, a.resume,
+      "What counts as done: trust the manifest and sizes (default), or verify every hash");
+  add_flag(
+      command, "--fresh", [&a] { a.resume = Resume::kFresh; },
+      "Remove the pictures of earlier runs and begin again");
+  add_flag(command, "-y,--overwrite", a.overwrite, "Replace files that are not of this batch");
+  add_choice<PictureFormat>(
+      command, "--save-as",
+      {{"png", PictureFormat::kPng}, {"jpg", PictureFormat::kJpeg}, {"webp", PictureFormat::kWebp}},
+      a.save_as, "png (default), jpg or webp");
+  add_flag(
+      command, "--no-metadata", [&a] { a.metadata = false; },
+      "Pictures are pixels only; metadata.jsonl still says everything");
+  add_flag(command, "--grid", a.grid, "Also a contact sheet of the first pictures, beside DIR");
+  add_flag(command, "--grid-per-prompt", a.grid_per_prompt,
+           "Also DIR-grids/ID.png for every line: its pictures side by side, without gaps");
+  add_flag(command, "--gallery", a.gallery, "Also DIR/index.html, as the gallery command makes it");
+  add_flag(command, "--jsonl", a.jsonl, "Print an event a line as JSON instead of paths");
+  add_choice<ProgressKind>(command, "--progress",
+                           {{"auto", ProgressKind::kAuto},
+                            {"bar", ProgressKind::kBar},
+                            {"line", ProgressKind::kLine},
+                            {"none", ProgressKind::kNone}},
+                           a.progress, "auto (default), bar, line or none");
+}
 
 }  // namespace
 
-int run(BatchArguments arguments) {
-  if (arguments.combinatorial && !arguments.expand) {
-    throw Error(ErrorKind::kUsage, "--combinatorial goes with --expand");
+JobOptions job_options(const BatchArguments& arguments) {
+  JobOptions options;
+  options.defaults = request_of(arguments.settings);
+  options.random_seed = arguments.settings.random_seed;
+  if (!options.random_seed) options.seed = arguments.settings.seed;
+  options.count = arguments.count;
+  options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
+  options.format = arguments.save_as;
+  options.name = arguments.name;
+  options.metadata = arguments.metadata;
+  options.expand = arguments.expand;
+  options.combinatorial = arguments.combinatorial;
+  options.wildcards = arguments.wildcards;
+  options.best_of = arguments.best_of.candidates.value_or(0);
+  options.question = arguments.best_of.question;
+  return options;
+}
+
+std::vector<std::string> device_list(const std::string& text) {
+  std::vector<std::string> devices;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t comma = std::min(text.find(',', from), text.size());
+    devices.push_back(text.substr(from, comma - from));
+    if (devices.back().empty()) {
+      throw Error(ErrorKind::kUsage,
+                  "--devices takes names with commas between, not " + quote(text, 60));
+    }
+    from = comma + 1;
   }
-  return Batch(arguments).run();
+  return devices;
+}
+
+void add_batch(CLI::App& app, Chosen& chosen) {
+  const auto batch = std::make_shared<BatchArguments>();
+  CLI::App& command =
+      add_command(app, "batch", "Draw a file of prompts into a directory", chosen, [batch] {
+        if (batch->combinatorial && !batch->expand) {
+          throw Error(ErrorKind::kUsage, "--combinatorial goes with --expand");
+        }
+        return run_batch(*batch);
+      });
+  add_reading(command, *batch);
+  add_writing(command, *batch);
+  add_setting_options(
+      command, batch->settings,
+      "Seed of every line without one; -1 gives each a random one that stays with the directory "
+      "(default: made from the prompt)");
+  batch->best_of.add_to(command);
+  add_lanes(command, batch->lanes);
+  add_text(command, "--shard", "I/N", batch->shard, "Draw part I of N only: I/N, auto or auto/N");
+  batch->engine.add_to(command, true);
+  batch->verbosity.add_to(command);
 }
 
 }  // namespace bifrons::cli

@@ -1,87 +1,58 @@
-// `bifrons batch` and the commands around it: merge, gallery and grid.
+// `bifrons batch`: its options, and what they mean to the library.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "src/batch/picture_job.h"
 #include "src/store/store.h"
-#include "tools/bifrons/arguments.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/bifrons/best_of.h"
+#include "tools/bifrons/options.h"
+#include "tools/bifrons/settings.h"
 
 namespace bifrons::cli {
 
 enum class ProgressKind { kAuto, kBar, kLine, kNone };
 
 struct BatchArguments {
-  Verbosity verbosity;
-  Settings settings;               // what flags said; prompt is not used
-  std::vector<std::string> files;  // and folders; "-" is stdin
+  std::vector<std::string> files;  // and folders; - is stdin
   std::string format;
   bool comments = false;  // lines that begin with # or // are left out
-  std::string output;
-  int64_t count = 1;
-  int lanes = 0;  // 0: automatic
+  bool strict = false;
+  bool dry_run = false;
   bool expand = false;
   bool combinatorial = false;
   std::string wildcards = "wildcards";
-  bool strict = false;
-  bool dry_run = false;
+  int64_t count = 1;
+
+  std::string output;
+  std::string name;  // pattern of the pictures' names
   Resume resume = Resume::kTrust;
   bool overwrite = false;
-  std::string name;  // pattern of the pictures' names
+  PictureFormat save_as = PictureFormat::kPng;
+  bool metadata = true;
   bool grid = false;
   bool grid_per_prompt = false;
   bool gallery = false;
-  PictureFormat save_as = PictureFormat::kPng;
-  bool metadata = true;
-  std::optional<int64_t> best_of;  // candidates for each picture
-  std::string match_question;      // "": the model's own
   bool jsonl = false;
   ProgressKind progress = ProgressKind::kAuto;
+
+  Settings settings;  // of options; prompt is not used
+  BestOf best_of;
+  int lanes = 0;  // 0: automatic
   std::string shard;
-  std::string model;
-  std::string devices;  // comma-separated
-  int threads = 0;
-};
-
-struct MergeArguments {
+  EngineFlags engine;  // device: names with commas between
   Verbosity verbosity;
-  std::vector<std::string> directories;
-  std::string output;
-  bool check = false;
 };
 
-struct GalleryArguments {
-  Verbosity verbosity;
-  std::string directory;
-};
+// Without the functions, which need a directory or an engine.
+JobOptions job_options(const BatchArguments& arguments);
 
-struct GridArguments {
-  Verbosity verbosity;
-  Settings settings;
-  std::string prompt;
-  std::string x, y;  // axes, such as cfg=3,5,7
-  std::string output;
-  bool overwrite = false;
-  std::string font;
-  int lanes = 0;
-  std::string model;
-  std::string device;
-  int threads = 0;
-};
+// The names in --devices. Throws Error (usage): one of them is empty.
+std::vector<std::string> device_list(const std::string& text);
 
-int run(BatchArguments arguments);
-int run(const MergeArguments& arguments);
-int run(const GalleryArguments& arguments);
-int run(GridArguments arguments);
-
-// Adds the commands to `app`; when one is given, `chosen` becomes what to run.
-void add_batch_commands(CLI::App& app, std::function<int()>& chosen);
+// Draws (batch_runner.cpp). Returns the exit code.
+int run_batch(const BatchArguments& arguments);
 
 }  // namespace bifrons::cli

@@ -1,4 +1,4 @@
-// The same stream of pictures that a run takes, only counted.
+// Counts the same stream of pictures that a run draws.
 #include "tools/bifrons/batch_survey.h"
 
 #include <fmt/format.h>

@@ -34,8 +34,8 @@ struct SurveyHooks {
 // Throws Error: data (the whole file is of the wrong kind), interrupted.
 Survey survey(JobStream& jobs, const Shard& shard, const SurveyHooks& hooks);
 
-// What a run in `place` would refuse too, each bad line told of on stderr, the first twenty of
-// them, as a line of the file `name`.
+// The survey of what a run in `place` would draw and refuse. The first twenty bad lines are printed
+// to stderr as lines of the file `name`.
 Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
                   const std::string& name);
 

@@ -37,7 +37,7 @@ std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCount
   const double part =
       std::min(1.0, static_cast<double>(counts.file_bytes) /
                         static_cast<double>(std::max<int64_t>(*size.file_bytes, 1)));
-  // A block is read ahead; until a few have been read the guess would be wild.
+  // The file is read in blocks. The estimate is poor until several have been read.
   if (part < 1 && counts.file_bytes < (int64_t{1} << 18)) return std::nullopt;
   return static_cast<int64_t>(static_cast<double>(counts.taken) / part);
 }
@@ -60,7 +60,7 @@ double BatchWatch::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
-// The pictures matter more than the list of them: a reader that went away stops nothing.
+// A closed stdout does not stop the batch: the pictures are saved without it.
 void BatchWatch::print(const std::string& text) {
   if (stdout_failed_) return;
   try {

@@ -1,5 +1,4 @@
-// What a batch shows while it runs: two bars on a terminal, a line now and then elsewhere, and one
-// JSON event a line for machines.
+// Progress of a batch: two bars on a terminal, a line every 30 seconds elsewhere, or JSON events.
 #pragma once
 
 #include <chrono>
@@ -38,13 +37,13 @@ class BatchWatch {
   void picture(const FinishedPicture& picture);
   // `file` is the name of the prompt file where there is one only.
   void failure(const std::string& file, const LinePlace& place, const std::string& reason);
-  // Tokens drawn so far by engine number `engine`, and what came of them.
+  // Tokens drawn so far by engine number `engine`, and the counts of the whole run.
   void progress(size_t engine, int64_t tokens, const BatchCounts& counts);
   void log(const std::string& line);
   void finish(const BatchCounts& counts, int exit_code);
 
   double seconds() const;
-  // Whether stdout did not take something; nothing is printed from then on.
+  // Whether a write to stdout failed. Nothing is printed after that.
   bool stdout_failed() const { return stdout_failed_; }
 
  private:

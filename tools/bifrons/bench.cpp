@@ -1,6 +1,4 @@
 // `bifrons bench`: its options, and its report as a table or as JSON.
-#include "tools/bifrons/bench.h"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,8 +12,8 @@
 #include "tools/bench/batch.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/measure.h"
-#include "tools/bifrons/environment.h"
 #include "tools/bifrons/model_place.h"
+#include "tools/bifrons/options.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 
@@ -72,7 +70,7 @@ std::string json_of(const BenchReport& report) {
          "\n";
 }
 
-struct Chosen {
+struct Bench {
   BenchOptions options;
   std::vector<std::string> parts;
   int seconds = 0;
@@ -102,7 +100,7 @@ struct Chosen {
   }
 };
 
-struct ChosenBatch {
+struct BenchBatch {
   BatchBenchOptions options;
   std::string model, prompts, durability, decode = "auto";
   bool json = false;
@@ -126,8 +124,8 @@ struct ChosenBatch {
   }
 };
 
-void add_batch(CLI::App& bench, std::function<int()>& chosen) {
-  auto state = std::make_shared<ChosenBatch>();
+void add_batch(CLI::App& bench, Chosen& chosen) {
+  auto state = std::make_shared<BenchBatch>();
   BatchBenchOptions& o = state->options;
   CLI::App* batch =
       bench.add_subcommand("batch", "Measure pictures a second, drawn one by one and side by side");
@@ -158,14 +156,14 @@ void add_batch(CLI::App& bench, std::function<int()>& chosen) {
       ->check(CLI::IsMember({"auto", "between", "beside"}))
       ->capture_default_str();
   batch->add_flag("--json", state->json, "One JSON object on stdout");
-  batch->add_flag("-q,--quiet", state->quiet, "No talk on stderr");
+  batch->add_flag("-q,--quiet", state->quiet, "No messages on stderr");
   batch->callback([state, &chosen] { chosen = [state] { return state->run(); }; });
 }
 
 }  // namespace
 
-void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
-  auto state = std::make_shared<Chosen>();
+void add_bench(CLI::App& app, Chosen& chosen) {
+  auto state = std::make_shared<Bench>();
   BenchOptions& o = state->options;
   CLI::App* bench = app.add_subcommand(
       "bench", "Measure steps and decodes beside the memory bandwidth of the same process");
@@ -212,7 +210,7 @@ void add_bench_command(CLI::App& app, std::function<int()>& chosen) {
                   "Measure looking at a picture and speaking instead of drawing");
   bench->add_flag("--ops", o.ops, "Also the share of every op in steps and prefill");
   bench->add_flag("--json", state->json, "One JSON object on stdout");
-  bench->add_flag("-q,--quiet", state->quiet, "No talk on stderr");
+  bench->add_flag("-q,--quiet", state->quiet, "No messages on stderr");
   bench->callback([state, bench, &chosen] {
     if (bench->get_subcommands().empty()) chosen = [state] { return state->run(); };
   });

@@ -1,11 +1,12 @@
 // `bifrons chat`: lines in, replies out, until the input ends or /quit.
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "src/io/quote.h"
 #include "tools/bifrons/line_input.h"
 #include "tools/bifrons/session.h"
-#include "tools/bifrons/sight.h"
 #include "tools/bifrons/streams.h"
+#include "tools/bifrons/understand.h"
 
 namespace bifrons::cli {
 namespace {
@@ -14,15 +15,14 @@ constexpr const char* kHelp =
     "/image FILE shows a picture, /reset forgets everything said, /quit ends (as Ctrl-D does); "
     "everything else is said to the model";
 
-class Chat {
+class Conversation {
  public:
-  Chat(Sight& sight, const SightArguments& arguments, bool interactive)
-      : sight_(sight), arguments_(arguments), interactive_(interactive) {}
+  Conversation(OpenModel& model, const UnderstandFlags& flags, bool interactive)
+      : model_(model), flags_(flags), interactive_(interactive) {}
 
   void show(const std::string& path) {
-    const Picture picture = picture_for(arguments_, path);
-    sight_.understanding.show(picture);
-    log(arguments_.verbosity, quote(path) + " is in view");
+    model_.understanding.show(read_picture_file(path, flags_.orientation));
+    log(flags_.verbosity, quote(path) + " is in view");
   }
 
   // False when the conversation is over.
@@ -42,18 +42,18 @@ class Chat {
     const std::string operand = rest == std::string::npos ? std::string() : line.substr(rest);
     if (command == "/quit") return false;
     if (command == "/reset") {
-      sight_.understanding.reset();
+      model_.understanding.reset();
     } else if (command == "/image" && !operand.empty()) {
       show(operand);
     } else if (command == "/help") {
-      log(arguments_.verbosity, kHelp);
+      log(flags_.verbosity, kHelp);
     } else {
       throw Error(ErrorKind::kUsage, "no such command: " + quote(line, 60) + "; " + kHelp);
     }
     return true;
   }
 
-  // A person gets to try again; a script is told by the exit code.
+  // At a terminal an error is printed and the conversation goes on. A script gets the exit code.
   bool take_or_report(std::string line) {
     try {
       return take(std::move(line));
@@ -69,31 +69,50 @@ class Chat {
 
  private:
   void say_to_model(const std::string& words) {
-    const Reply reply = converse(sight_.understanding, arguments_, words);
-    if (!arguments_.json) return;
+    const Reply reply = converse(model_.understanding, flags_, words);
+    if (!flags_.json) return;
     nlohmann::json record = record_of(reply);
     record["question"] = words;
-    write_stdout(plain_json(record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) +
-                 "\n");
+    print_json(record);
   }
 
-  Sight& sight_;
-  const SightArguments& arguments_;
+  OpenModel& model_;
+  const UnderstandFlags& flags_;
   bool interactive_;
+};
+
+struct Chat {
+  std::string image;  // "": none
+  UnderstandFlags flags;
+
+  int run() const {
+    if (image == "-") {
+      throw Error(ErrorKind::kUsage,
+                  "chat reads what is said from stdin, so the picture is a file");
+    }
+    if (!image.empty()) check_picture(flags, image);
+    OpenModel model = open_model(flags);
+    const bool interactive = stdin_is_terminal();
+    Conversation conversation(model, flags, interactive);
+    if (interactive) log(flags.verbosity, kHelp);
+    if (!image.empty()) conversation.show(image);
+    const std::unique_ptr<LineInput> lines = interactive ? terminal_lines() : plain_lines(false);
+    while (std::optional<std::string> line = lines->next("> ")) {
+      if (!conversation.take_or_report(std::move(*line))) break;
+    }
+    return 0;
+  }
 };
 
 }  // namespace
 
-int chat(Sight& sight, const SightArguments& arguments) {
-  const bool interactive = stdin_is_terminal();
-  Chat session(sight, arguments, interactive);
-  if (interactive) log(arguments.verbosity, kHelp);
-  if (!arguments.image.empty()) session.show(arguments.image);
-  const std::unique_ptr<LineInput> lines = interactive ? terminal_lines() : plain_lines(false);
-  while (std::optional<std::string> line = lines->next("> ")) {
-    if (!session.take_or_report(std::move(*line))) break;
-  }
-  return 0;
+void add_chat(CLI::App& app, Chosen& chosen) {
+  const auto chat = std::make_shared<Chat>();
+  CLI::App& command =
+      add_command(app, "chat", "Talk about pictures, line by line; /image FILE, /reset, /quit",
+                  chosen, [chat] { return chat->run(); });
+  add_operand(command, "IMAGE", chat->image, "A picture to begin with", {});
+  chat->flags.add_to(command);
 }
 
 }  // namespace bifrons::cli

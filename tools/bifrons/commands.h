@@ -1,22 +1,11 @@
-// What each command does. Every one returns an exit code or throws Error.
+// Every command. The list of them is in CMakeLists.txt, beside their source files.
 #pragma once
 
-#include "tools/bifrons/arguments.h"
+#include "tools/bifrons/options.h"
 
 namespace bifrons::cli {
 
-int run(GenerateArguments arguments);
-int run(const DecodeArguments& arguments);
-int run(VaryArguments arguments);
-int run(const EncodeArguments& arguments);
-int run(const ReconstructArguments& arguments);
-int run(const InfoArguments& arguments);
-int run(const InspectArguments& arguments);
-int run(const TokenizeArguments& arguments);
-int run(const DoctorArguments& arguments);
-int run(const DevicesArguments& arguments);
-int run(const VersionArguments& arguments);
-int run(const ShowArguments& arguments);
-int run(const SightArguments& arguments);
+// Adds them to `app`, in the order of the list. The one that is given becomes `chosen`.
+void add_commands(CLI::App& app, Chosen& chosen);
 
 }  // namespace bifrons::cli

@@ -1,13 +1,15 @@
-// Walks the CLI11 commands and options; CLI11 itself has no completion.
-#include "tools/bifrons/completion.h"
-
+// `bifrons completion`: a completion script for a shell, made from the options that CLI11 knows.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "src/io/quote.h"
 #include "tools/bifrons/grid_axis.h"
+#include "tools/bifrons/options.h"
+#include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
 namespace {
@@ -186,7 +188,7 @@ complete -F _bifrons bifrons
       cases, generate, values, joined_names(subcommands), kFiles, kDirectories, kNothing);
 }
 
-// Inside single quotes of a shell and the brackets or colons of zsh's specifications.
+// Escaped for single quotes of a shell and for the brackets and colons of zsh's specifications.
 std::string zsh_escaped(const std::string& text) {
   std::string out;
   for (char c : text) {
@@ -292,13 +294,28 @@ std::string fish_script(const std::vector<Subcommand>& subcommands) {
   return script;
 }
 
+// The options of `generate` are offered without a command too.
+int print_script(const CLI::App& app, const std::string& shell) {
+  const std::vector<Subcommand> subcommands = subcommands_of(app);
+  if (shell == "bash") {
+    write_stdout(bash_script(subcommands));
+  } else if (shell == "zsh") {
+    write_stdout(zsh_script(subcommands));
+  } else if (shell == "fish") {
+    write_stdout(fish_script(subcommands));
+  } else {
+    throw Error(ErrorKind::kUsage, "completion knows bash, zsh and fish, not " + quote(shell, 60));
+  }
+  return 0;
+}
+
 }  // namespace
 
-std::string completion_script(const CLI::App& app, const std::string& shell) {
-  const std::vector<Subcommand> subcommands = subcommands_of(app);
-  if (shell == "bash") return bash_script(subcommands);
-  if (shell == "zsh") return zsh_script(subcommands);
-  return fish_script(subcommands);
+void add_completion(CLI::App& app, Chosen& chosen) {
+  const auto shell = std::make_shared<std::string>();
+  CLI::App& command = add_command(app, "completion", "Print a shell's completion script", chosen,
+                                  [&app, shell] { return print_script(app, *shell); });
+  add_operand(command, "SHELL", *shell, "bash, zsh or fish");
 }
 
 }  // namespace bifrons::cli

@@ -1,12 +1,11 @@
 // `bifrons decode`: image codes to pictures, without drawing.
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "src/io/quote.h"
 #include "src/io/text.h"
-#include "tools/bifrons/commands.h"
-#include "tools/bifrons/model_place.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -15,7 +14,8 @@
 namespace bifrons::cli {
 namespace {
 
-// What a tokens file says of itself: another grid cannot be decoded, another model can.
+// Compares what the tokens file says of itself with the model. Another grid cannot be decoded;
+// codes of another model can.
 void check_record(const TokenRecord& record, const ModelInfo& model, const std::string& name,
                   const Verbosity& verbosity) {
   int64_t side = 0;
@@ -31,52 +31,70 @@ void check_record(const TokenRecord& record, const ModelInfo& model, const std::
   }
 }
 
-}  // namespace
-
-int run(const DecodeArguments& arguments) {
-  const bool from_stdin = arguments.tokens == "-";
-  const std::string name = from_stdin ? "stdin" : quote(arguments.tokens);
-  const std::vector<TokenRecord> records = read_tokens(
-      from_stdin ? read_stdin(kLongestFile) : read_file(arguments.tokens, kLongestFile), name);
-
-  const ModelPlace place = find_model(arguments.model);
+std::vector<NameFacts> facts_for(const std::vector<TokenRecord>& records,
+                                 const std::string& model) {
   std::vector<NameFacts> facts;
   for (const TokenRecord& record : records) {
     facts.push_back({record.seed, static_cast<int64_t>(facts.size()) + 1,
-                     slug(record.prompt.empty() ? "decoded" : record.prompt),
-                     model_name(place.directory)});
+                     slug(record.prompt.empty() ? "decoded" : record.prompt), model});
   }
-  const OutputPlan plan = plan_outputs({arguments.output, arguments.overwrite, false}, facts);
-  check_stdout_for(plan);
+  return facts;
+}
 
-  EngineOptions options;
-  options.model = place.directory;
-  options.device = arguments.device;
-  options.threads = arguments.threads;
-  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
-  const PictureMetadata mark;  // empty texts: the mark alone
-  nlohmann::json files = nlohmann::json::array();
-  for (size_t i = 0; i < records.size(); ++i) {
-    heed_stop();
-    check_record(records[i], engine.model(), name, arguments.verbosity);
+struct Decode {
+  std::string tokens;  // - is stdin
+  OutputFlags output;  // metadata: only the AI mark, because codes do not say what drew them
+  EngineFlags engine;
+  Verbosity verbosity;
+
+  int run() const {
+    output.check();
+    const bool from_stdin = tokens == "-";
+    const std::string name = from_stdin ? "stdin" : quote(tokens);
+    const std::vector<TokenRecord> records =
+        read_tokens(from_stdin ? read_stdin(kLongestFile) : read_file(tokens, kLongestFile), name);
+    const EngineSetup setup = engine.setup();
+    const OutputPlan plan = plan_outputs({output.output, output.overwrite, false},
+                                         facts_for(records, model_name(setup.options.model)));
+    check_stdout_for(plan);
+    Engine opened = open_engine(setup, verbosity);
+    nlohmann::json files = nlohmann::json::array();
+    for (size_t i = 0; i < records.size(); ++i) {
+      heed_stop();
+      check_record(records[i], opened.model(), name, verbosity);
+      files.push_back(decode(opened, records[i], name, plan, i));
+    }
+    if (output.json) print_json({{"schema", 1}, {"pictures", files}});
+    return 0;
+  }
+
+ private:
+  nlohmann::json decode(Engine& opened, const TokenRecord& record, const std::string& name,
+                        const OutputPlan& plan, size_t i) const {
     Picture picture;
     try {
-      picture = engine.decode(records[i].tokens);
+      picture = opened.decode(record.tokens);
     } catch (const Error& error) {
       throw Error(error.kind(), name + ": " + error.what());
     }
-    files.push_back({{"file", deliver(picture, arguments.metadata ? &mark : nullptr, plan,
-                                      plan.to_stdout ? std::filesystem::path() : plan.files[i],
-                                      arguments.json, arguments.verbosity)},
-                     {"width", picture.width},
-                     {"height", picture.height}});
+    const PictureMetadata mark;  // empty texts: the mark alone
+    return {{"file", deliver(picture, output.metadata ? &mark : nullptr, plan, plan.file(i),
+                             output.json, verbosity)},
+            {"width", picture.width},
+            {"height", picture.height}};
   }
-  if (arguments.json) {
-    const nlohmann::json report = {{"schema", 1}, {"pictures", files}};
-    write_stdout(plain_json(report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) +
-                 "\n");
-  }
-  return 0;
+};
+
+}  // namespace
+
+void add_decode(CLI::App& app, Chosen& chosen) {
+  const auto decode = std::make_shared<Decode>();
+  CLI::App& command = add_command(app, "decode", "Make a picture of image codes", chosen,
+                                  [decode] { return decode->run(); });
+  add_operand(command, "TOKENS", decode->tokens, "A --tokens-out file or a JSON array; - is stdin");
+  decode->output.add_to(command);
+  decode->engine.add_to(command);
+  decode->verbosity.add_to(command);
 }
 
 }  // namespace bifrons::cli

@@ -4,12 +4,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
-#include "tools/bifrons/commands.h"
 #include "tools/bifrons/model_place.h"
+#include "tools/bifrons/options.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
@@ -49,7 +50,7 @@ void check_processor(Report& report) {
                           fmt::join(build.instruction_sets, ", ")));
 }
 
-// A machine without a GPU is well; one whose GPU does not serve deserves a word.
+// A machine without a GPU is fine; a GPU that cannot be used is a warning.
 void check_gpus(Report& report) {
   for (const DeviceInfo& device : devices()) {
     if (device.name == "cpu") continue;
@@ -95,7 +96,7 @@ void check_model(Report& report, const std::string& wanted) {
   const uint64_t size = kilobytes_in(place.directory);
   try {
     inspect(place.directory);
-    tokenize(place.directory, "");  // all that drawing reads beside the weights
+    tokenize(place.directory, "");  // besides the weights, drawing reads only this
     const int64_t sums = verify_weights(place.directory);
     report.line(
         "ok", "model",
@@ -119,17 +120,30 @@ void check_output(Report& report, const std::string& directory) {
   }
 }
 
+struct Doctor {
+  ModelFlag model;
+  std::string directory;  // where pictures would go
+
+  int run() const {
+    Report report;
+    check_build(report);
+    check_processor(report);
+    check_gpus(report);
+    check_model(report, model.value());
+    check_output(report, directory.empty() ? "." : directory);
+    write_stdout(report.text);
+    return report.exit_code;
+  }
+};
+
 }  // namespace
 
-int run(const DoctorArguments& arguments) {
-  Report report;
-  check_build(report);
-  check_processor(report);
-  check_gpus(report);
-  check_model(report, arguments.model);
-  check_output(report, arguments.directory.empty() ? "." : arguments.directory);
-  write_stdout(report.text);
-  return report.exit_code;
+void add_doctor(CLI::App& app, Chosen& chosen) {
+  const auto doctor = std::make_shared<Doctor>();
+  CLI::App& command = add_command(app, "doctor", "Check this build, this machine and the model",
+                                  chosen, [doctor] { return doctor->run(); });
+  doctor->model.add_to(command, "Model directory");
+  add_text(command, "-o,--output", "DIR", doctor->directory, "Directory pictures would go to");
 }
 
 }  // namespace bifrons::cli

@@ -37,8 +37,8 @@ int64_t candidates_of(const Json& line) {
              : 0;
 }
 
-// From up to a thousand pictures that are there; the time from those that were judged, or were not,
-// as these are to be.
+// An estimate from up to a thousand pictures of the manifest. Time is taken only from pictures that
+// were judged if the new ones are to be, and only from others if not.
 Estimate from_manifest(const std::string& directory, bool judged) {
   Estimate estimate;
   int64_t count = 0, alike = 0, drawings = 0;
@@ -68,8 +68,8 @@ Estimate from_manifest(const std::string& directory, bool judged) {
   return estimate;
 }
 
-// How long it takes to judge one of many pictures: the second one, which has what is the same for
-// all of them in memory. 0 when this question is too long, which is a matter of its line.
+// Seconds to judge one of many pictures. The second one is timed: the first fills the prefix cache.
+// 0 when the question is too long, which is an error of its line.
 double seconds_of_judging(Understanding& judge, const ModelInfo& model,
                           const std::string& question) {
   const int64_t side = model.image_size;
@@ -92,7 +92,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   const auto side = static_cast<double>(model.image_size);
   estimate.bytes_each = side * side * kBytesOfAPixel;
   if (requests.empty()) return estimate;
-  // From the first step's end on: before it lie the prefill, and what a device starts only once.
+  // Timing starts after the first step, to leave out prefill and the start of the device.
   std::optional<std::chrono::steady_clock::time_point> start;
   const auto seconds = [&start] {
     const auto now = std::chrono::steady_clock::now();
@@ -128,7 +128,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   return estimate;
 }
 
-// Throws what a run would for want of memory, before its first picture.
+// Throws the error of a run that has not enough memory, without drawing.
 void check_memory(Engine& engine, int lanes) {
   BatchOptions options;
   options.lanes = lanes;
@@ -221,7 +221,7 @@ std::string text_report(const Survey& s, const Estimate& e, const MemoryNeed& ne
 
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
   const Survey& found = facts.found;
-  const int64_t best_of = arguments.best_of.value_or(0);
+  const int64_t best_of = arguments.best_of.candidates.value_or(0);
   Estimate estimate = from_manifest(arguments.output, best_of > 0);
   Engine& engine = facts.engine;
   const int lanes = arguments.lanes > 0 ? arguments.lanes : engine.automatic_lanes();

@@ -18,8 +18,8 @@ struct DryRunFacts {
   std::string question;            // it asks of each candidate
 };
 
-// Prints the report; returns 3 when some lines are bad, else 0. Writes no file. Throws what keeps
-// pictures from being drawn, and Error (data) for bad lines with --strict.
+// Prints the report and returns 3 when some lines are bad, else 0. Writes no file. Throws the
+// errors that a run would throw before drawing, and Error (data) for bad lines with --strict.
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts);
 
 }  // namespace bifrons::cli

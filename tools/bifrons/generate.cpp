@@ -1,22 +1,23 @@
-// `bifrons generate`: everything that can fail for want of a place or a name fails before drawing.
+// `bifrons generate`: options, names, drawing, reports. Everything that can be refused is refused
+// before drawing.
+#include "tools/bifrons/generate.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "kernels/utf8.h"
 #include "src/engine/seeds.h"
-#include "src/io/durable_file.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
-#include "src/io/text.h"
 #include "src/prompts/template.h"
-#include "tools/bifrons/commands.h"
-#include "tools/bifrons/judged.h"
 #include "tools/bifrons/like.h"
-#include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
+#include "tools/bifrons/setting_aliases.h"
+#include "tools/bifrons/setting_options.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/tokens_file.h"
@@ -25,15 +26,31 @@
 namespace bifrons::cli {
 namespace {
 
-// Pictures side by side share each read of the weights; more than these gain little on a CPU.
+constexpr int64_t kMostPictures = 9999;
+constexpr uint64_t kLongestSide = 1u << 20;
+
+// Pictures side by side share each read of the weights. More than these gain little on a CPU.
 constexpr int64_t kPicturesAtOnce = 4;
 
-// What has been drawn so far, for the contact sheet, --tokens-out and --json.
-struct Drawn {
-  std::vector<Picture> pictures;  // only kept for the contact sheet
-  std::vector<TokenRecord> tokens;
-  nlohmann::json records = nlohmann::json::array();
-};
+// --width, --height and --size. They are taken so that a wrong size is refused with a reason.
+void add_size_options(CLI::App& command, Generate& generate) {
+  constexpr const char* kAbout = "Must be the model's own";
+  add_whole(command, "-W,--width", "NUMBER", 1, kLongestSide, generate.width, kAbout);
+  add_whole(command, "-H,--height", "NUMBER", 1, kLongestSide, generate.height, kAbout);
+  const auto take = [&generate](const std::string& text) {
+    const size_t by = text.find('x');
+    if (by == std::string::npos || text.find_first_not_of("0123456789x") < text.size() || by == 0 ||
+        by + 1 == text.size()) {
+      refuse_value("--size", "WIDTHxHEIGHT, such as 384x384", text);
+    }
+    const auto pixels = [](const std::string& side) {
+      return static_cast<int64_t>(parse_whole("--size", side, 1, kLongestSide));
+    };
+    generate.width = pixels(text.substr(0, by));
+    generate.height = pixels(text.substr(by + 1));
+  };
+  add_value(command, "--size", "WxH", take, kAbout);
+}
 
 std::string prompt_from_stdin() {
   std::string prompt = read_stdin(kLongestPrompt);
@@ -48,25 +65,32 @@ std::string prompt_from_stdin() {
   return prompt;
 }
 
-// Flags, then --like, then stdin and chance for what is still open.
-Settings complete_settings(const GenerateArguments& arguments) {
-  Settings settings = arguments.settings;
-  if (arguments.prompt_from_stdin) settings.prompt = prompt_from_stdin();
-  if (!arguments.like.empty()) {
-    const std::string name = quote(arguments.like);
-    const std::string file = read_file(arguments.like, kLongestFile);
-    const std::span bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
-    PictureFileInfo info;
-    try {
-      info = read_picture_info(bytes);
-    } catch (const Error& error) {
-      throw Error(error.kind(), name + ": " + error.what());
-    }
-    const LikeSettings like = settings_like(info.metadata, name);
-    fill_from(settings, like.settings);
-    if (!like.warning.empty()) log(arguments.verbosity, like.warning);
+// The settings of the picture that --like names.
+Settings settings_of_file(const Generate& generate) {
+  const std::string name = quote(generate.like);
+  const std::string file = read_file(generate.like, kLongestFile);
+  PictureFileInfo info;
+  try {
+    info = read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+  } catch (const Error& error) {
+    throw Error(error.kind(), name + ": " + error.what());
+  }
+  const LikeSettings like = settings_like(info.metadata, name);
+  if (!like.warning.empty()) log(generate.verbosity, like.warning);
+  return like.settings;
+}
+
+// Options come first, then --like, then a random seed where there is still none.
+Settings complete_settings(const Generate& generate) {
+  Settings settings = generate.settings;
+  if (generate.prompt) {
+    settings.prompt = *generate.prompt == "-" ? prompt_from_stdin() : *generate.prompt;
+  }
+  if (!generate.like.empty()) {
+    fill_from(settings, settings_of_file(generate));
     if (!settings.prompt) {
-      throw Error(ErrorKind::kData, name + ": there is no prompt in it; say with -p what to draw");
+      throw Error(ErrorKind::kData,
+                  quote(generate.like) + ": there is no prompt in it; say with -p what to draw");
     }
   }
   if (!settings.seed) settings.seed = random_seed();
@@ -91,33 +115,33 @@ std::vector<NameFacts> facts_for(const std::vector<DrawRequest>& requests,
   return facts;
 }
 
-void check_size(const GenerateArguments& arguments, const ModelInfo& model) {
+void check_size(const Generate& generate, const ModelInfo& model) {
   const int64_t size = model.image_size;
-  if (arguments.width.value_or(size) == size && arguments.height.value_or(size) == size) return;
+  if (generate.width.value_or(size) == size && generate.height.value_or(size) == size) return;
   throw Error(ErrorKind::kUsage,
               fmt::format("this model draws {}x{} pixels and no other size; leave out --width, "
                           "--height and --size, and scale the picture afterwards",
                           size, size));
 }
 
-// The codes need a file of their own, beside the pictures'.
-void check_tokens_out(const GenerateArguments& arguments, const OutputPlan& plan) {
-  if (arguments.tokens_out.empty()) return;
-  if (arguments.tokens_out == "-") {
+// --tokens-out names a file of its own, which is none of the pictures.
+void check_tokens_out(const Generate& generate, const OutputPlan& plan) {
+  if (generate.tokens_out.empty()) return;
+  if (generate.tokens_out == "-") {
     throw Error(ErrorKind::kUsage,
                 "--tokens-out takes a file name; stdout is for the pictures' paths");
   }
-  const std::filesystem::path tokens = whole_path(arguments.tokens_out);
+  const std::filesystem::path tokens = whole_path(generate.tokens_out);
   const auto same = [&](const std::filesystem::path& path) { return whole_path(path) == tokens; };
   if (std::any_of(plan.files.begin(), plan.files.end(), same) ||
       (!plan.sheet.empty() && same(plan.sheet))) {
     throw Error(ErrorKind::kUsage,
-                "--output and --tokens-out both name " + quote(arguments.tokens_out));
+                "--output and --tokens-out both name " + quote(generate.tokens_out));
   }
-  check_output_file(arguments.tokens_out, arguments.overwrite);
+  check_output_file(generate.tokens_out, generate.output.overwrite);
 }
 
-// Codes to keep that came with a picture: they are data, and may be of another model or damaged.
+// The codes that --like keeps come from a file: they may be damaged, or of another model.
 void check_kept_codes(const Settings& settings, const std::string& like, const ModelInfo& model) {
   if (!settings.fixed || settings.fixed->empty()) return;
   if (static_cast<int64_t>(settings.fixed->size()) != model.image_tokens) {
@@ -133,34 +157,41 @@ void check_kept_codes(const Settings& settings, const std::string& like, const M
   }
 }
 
-void say_what_differs(const Settings& settings, const ModelInfo& model,
-                      const Verbosity& verbosity) {
+void warn_of_other_model(const Settings& settings, const ModelInfo& model,
+                         const Verbosity& verbosity) {
   if (settings.weights_hash.empty() || settings.weights_hash == model.weights_hash) return;
   log(verbosity, fmt::format("{} drew the picture to be like, this is {}: expect another picture",
                              quote(settings.model_name), quote(model.name)));
 }
 
+// For the message before drawing.
 std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of) {
   const uint64_t last = requests.back().seed + best_of - 1;
   if (last == requests.front().seed) return fmt::format("seed {}", last);
   return fmt::format("seeds {} to {}", requests.front().seed, last);
 }
 
+// What was drawn so far, for the contact sheet, --tokens-out and --json.
+struct Drawn {
+  std::vector<Picture> pictures;  // only for the contact sheet
+  std::vector<TokenRecord> tokens;
+  nlohmann::json records = nlohmann::json::array();
+};
+
 class Generation {
  public:
-  // `judge` is there when --best-of is.
-  Generation(const GenerateArguments& arguments, RopeMode rope,
-             const std::vector<DrawRequest>& requests, const OutputPlan& plan, Engine& engine,
-             Understanding* judge)
-      : arguments_(arguments),
+  // `judge`: with --best-of, else null.
+  Generation(const Generate& generate, RopeMode rope, const std::vector<DrawRequest>& requests,
+             const OutputPlan& plan, Engine& engine, Understanding* judge)
+      : generate_(generate),
         rope_(rope),
         requests_(requests),
         plan_(plan),
         engine_(engine),
         judge_(judge),
-        bar_(!arguments.verbosity.quiet && stderr_is_terminal(),
+        bar_(!generate.verbosity.quiet && stderr_is_terminal(),
              static_cast<int64_t>(requests.size()) * engine.model().image_tokens *
-                 arguments.best_of.value_or(1)) {}
+                 generate.best_of.drawings()) {}
 
   Drawn draw_all() {
     const int64_t count = static_cast<int64_t>(requests_.size());
@@ -172,7 +203,7 @@ class Generation {
   }
 
  private:
-  // Draws and saves pictures [from, from + count), so that what is finished stays when we stop.
+  // Draws and saves pictures [from, from + count). What is saved stays when the run is stopped.
   void draw_some(int64_t from, int64_t count) {
     const int64_t tokens = engine_.model().image_tokens;
     const auto progress = [&](int64_t done, int64_t total) {
@@ -188,14 +219,15 @@ class Generation {
   }
 
   void draw_best_of(int64_t i) {
-    const int64_t candidates = *arguments_.best_of;
+    const int64_t candidates = *generate_.best_of.candidates;
     const int64_t before = i * candidates * engine_.model().image_tokens;
-    ChosenDrawing chosen = draw_best(engine_, *judge_, requests_[i], candidates,
-                                     question_about(arguments_.match_question, requests_[i].prompt),
-                                     [&](int64_t done, int64_t) {
-                                       bar_.update(before + done);
-                                       return !stop_requested();
-                                     });
+    ChosenDrawing chosen =
+        draw_best(engine_, *judge_, requests_[i], candidates,
+                  question_about(generate_.best_of.question, requests_[i].prompt),
+                  [&](int64_t done, int64_t) {
+                    bar_.update(before + done);
+                    return !stop_requested();
+                  });
     bar_.clear();
     Drawing drawing = std::move(chosen.drawing);
     keep(i, std::move(drawing), &chosen);
@@ -207,12 +239,11 @@ class Generation {
     PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device());
     if (chosen != nullptr) add_judgement(metadata, *chosen);
     const std::string path =
-        deliver(drawing.picture, arguments_.metadata ? &metadata : nullptr, plan_,
-                plan_.to_stdout ? std::filesystem::path() : plan_.files[i], arguments_.json,
-                arguments_.verbosity);
-    log(arguments_.verbosity, fmt::format("picture {} of {}, seed {}, {:.1f} s", i + 1,
-                                          requests_.size(), request.seed, drawing.seconds));
-    if (arguments_.json) {
+        deliver(drawing.picture, generate_.output.metadata ? &metadata : nullptr, plan_,
+                plan_.file(i), generate_.output.json, generate_.verbosity);
+    log(generate_.verbosity, fmt::format("picture {} of {}, seed {}, {:.1f} s", i + 1,
+                                         requests_.size(), request.seed, drawing.seconds));
+    if (generate_.output.json) {
       drawn_.records.push_back({{"file", path},
                                 {"seed", request.seed},
                                 {"seconds", drawing.seconds},
@@ -220,13 +251,13 @@ class Generation {
                                 {"height", drawing.picture.height}});
       if (chosen != nullptr) drawn_.records.back()["best_of"] = record_of(*chosen);
     }
-    if (!arguments_.tokens_out.empty()) {
+    if (!generate_.tokens_out.empty()) {
       drawn_.tokens.push_back({request.prompt, request.seed, std::move(drawing.tokens)});
     }
-    if (arguments_.grid) drawn_.pictures.push_back(std::move(drawing.picture));
+    if (generate_.grid) drawn_.pictures.push_back(std::move(drawing.picture));
   }
 
-  const GenerateArguments& arguments_;
+  const Generate& generate_;
   RopeMode rope_;
   const std::vector<DrawRequest>& requests_;
   const OutputPlan& plan_;
@@ -236,81 +267,125 @@ class Generation {
   Drawn drawn_;
 };
 
-// The sheet says what the first picture says: the rest follow from it by counting seeds.
-std::string deliver_sheet(const GenerateArguments& arguments, RopeMode rope,
-                          const DrawRequest& first, const OutputPlan& plan, const Engine& engine,
-                          const Drawn& drawn) {
+// The sheet has the metadata of the first picture. The others have the seeds after it.
+std::string deliver_sheet(const Generate& generate, RopeMode rope, const DrawRequest& first,
+                          const OutputPlan& plan, const Engine& engine, const Drawn& drawn) {
   const PictureMetadata metadata = describe(first, rope, engine.model(), engine.device());
-  return deliver(contact_sheet(drawn.pictures), arguments.metadata ? &metadata : nullptr, plan,
-                 plan.sheet, arguments.json, arguments.verbosity);
+  return deliver(contact_sheet(drawn.pictures), generate.output.metadata ? &metadata : nullptr,
+                 plan, plan.sheet, generate.output.json, generate.verbosity);
 }
 
-std::string json_report(const DrawRequest& request, RopeMode rope, const Engine& engine,
-                        const Drawn& drawn, const std::string& sheet,
-                        const std::string& tokens_file) {
+void print_report(const DrawRequest& request, RopeMode rope, const Engine& engine,
+                  const Drawn& drawn, const std::string& sheet, const std::string& tokens_file) {
   nlohmann::json report = shared_settings(request, rope);
   report["pictures"] = drawn.records;
   report["model"] = {{"name", engine.model().name}, {"hash", engine.model().weights_hash}};
   report["device"] = engine.device();
   if (!sheet.empty()) report["grid"] = sheet;
   if (!tokens_file.empty()) report["tokens_file"] = tokens_file;
-  return plain_json(report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
+  print_json(report);
+}
+
+// The prompts that are drawn, but perhaps not as they were meant.
+void warn_of_prompt(const std::string& prompt, const Verbosity& verbosity) {
+  if (prompt.empty()) log(verbosity, "the prompt is empty; the model draws whatever it likes");
+  if (looks_like_template(prompt)) {
+    log(verbosity,
+        "a prompt with {a|b} or __name__ is drawn as it stands; bifrons batch --expand fills such "
+        "templates in");
+  }
 }
 
 }  // namespace
 
-int run(GenerateArguments arguments) {
-  const Settings settings = complete_settings(arguments);
-  std::vector<DrawRequest> requests =
-      requests_for(settings, arguments.count, arguments.best_of.value_or(1));
-  const RopeMode rope = settings.rope.value_or(RopeMode::kF32);
-  const ModelPlace place = find_model(arguments.model);
-  const OutputPlan plan = plan_outputs({arguments.output, arguments.overwrite, arguments.grid},
-                                       facts_for(requests, place.directory));
-  check_tokens_out(arguments, plan);
+void add_prompt(CLI::App& command, const char* names, std::optional<std::string>& prompt,
+                const char* about) {
+  add_value(
+      command, names, "TEXT", [&prompt](const std::string& text) { prompt = text; }, about);
+}
+
+void Generate::add_to(CLI::App& command) {
+  add_setting_options(command, settings, "Seed of the first picture; -1 is random (default)");
+  add_whole(command, "-c,--count,-b,--batch-count", "N", 1, kMostPictures, count,
+            "Number of pictures, with seeds counting up (default 1)");
+  add_count_aliases(command, count, kMostPictures);
+  output.add_to(command,
+                "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - for "
+                "stdout; .png .jpg .webp",
+                "Write pixels only: no prompt, no settings, no AI mark");
+  best_of.add_to(command);
+  add_flag(command, "--grid", grid, "Also write all pictures as one contact sheet");
+  add_text(command, "--like", "FILE", like,
+           "Take every setting from this picture, be it of another program; flags win");
+  add_text(command, "--tokens-out", "FILE", tokens_out, "Also write the image codes as JSON");
+  engine.add_to(command);
+  verbosity.add_to(command);
+}
+
+void Generate::check() const {
+  check_text("the prompt", prompt.value_or(""));
+  check_text("the negative prompt", settings.negative_prompt.value_or(""));
+  output.check();
+}
+
+int Generate::run(const Prepare& prepare) const {
+  check();
+  const Settings complete = complete_settings(*this);
+  std::vector<DrawRequest> requests = requests_for(complete, count, best_of.drawings());
+  EngineSetup setup = engine.setup();
+  setup.options.rope = complete.rope.value_or(RopeMode::kF32);
+  setup.options.pictures_at_once =
+      static_cast<int>(std::min(std::max(count, best_of.drawings()), kPicturesAtOnce));
+  const OutputPlan plan = plan_outputs({output.output, output.overwrite, grid},
+                                       facts_for(requests, setup.options.model));
+  check_tokens_out(*this, plan);
   check_stdout_for(plan);
-  if (requests.front().prompt.empty()) {
-    log(arguments.verbosity, "the prompt is empty; the model draws whatever it likes");
-  }
-  if (looks_like_template(requests.front().prompt)) {
-    log(arguments.verbosity,
-        "a prompt with {a|b} or __name__ is drawn as it stands; bifrons batch --expand fills such "
-        "templates in");
-  }
+  warn_of_prompt(requests.front().prompt, verbosity);
 
-  EngineOptions options;
-  options.model = place.directory;
-  options.device = arguments.device;
-  options.threads = arguments.threads;
-  options.rope = rope;
-  options.pictures_at_once = static_cast<int>(
-      std::min(std::max(arguments.count, arguments.best_of.value_or(1)), kPicturesAtOnce));
-  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
-  check_size(arguments, engine.model());
-  if (!arguments.like.empty()) check_kept_codes(settings, arguments.like, engine.model());
-  say_what_differs(settings, engine.model(), arguments.verbosity);
-  if (arguments.prepare) arguments.prepare(engine, requests);
-  log(arguments.verbosity, seeds_text(requests, arguments.best_of.value_or(1)));
+  Engine opened = open_engine(setup, verbosity);
+  check_size(*this, opened.model());
+  if (!like.empty()) check_kept_codes(complete, like, opened.model());
+  warn_of_other_model(complete, opened.model(), verbosity);
+  if (prepare) prepare(opened, requests);
+  log(verbosity, seeds_text(requests, best_of.drawings()));
   std::optional<Understanding> judge;
-  if (arguments.best_of) judge = Understanding::open(engine);
+  if (best_of.candidates) judge = Understanding::open(opened);
 
+  const RopeMode rope = setup.options.rope;
   const Drawn drawn =
-      Generation(arguments, rope, requests, plan, engine, judge ? &*judge : nullptr).draw_all();
+      Generation(*this, rope, requests, plan, opened, judge ? &*judge : nullptr).draw_all();
   std::string sheet;
-  if (arguments.grid) {
-    sheet = deliver_sheet(arguments, rope, requests.front(), plan, engine, drawn);
-  }
+  if (grid) sheet = deliver_sheet(*this, rope, requests.front(), plan, opened, drawn);
   std::string tokens_file;
-  if (!arguments.tokens_out.empty()) {
-    const std::string text = write_tokens(drawn.tokens, engine.model());
-    tokens_file = save_output(arguments.tokens_out, arguments.overwrite,
-                              {reinterpret_cast<const uint8_t*>(text.data()), text.size()})
-                      .string();
+  if (!tokens_out.empty()) {
+    const std::string text = write_tokens(drawn.tokens, opened.model());
+    tokens_file = save_text(tokens_out, output.overwrite, text);
   }
-  if (arguments.json) {
-    write_stdout(json_report(requests.front(), rope, engine, drawn, sheet, tokens_file));
-  }
+  if (output.json) print_report(requests.front(), rope, opened, drawn, sheet, tokens_file);
   return 0;
+}
+
+void add_generate(CLI::App& app, Chosen& chosen) {
+  struct Command : Generate {
+    std::optional<std::string> operand;
+  };
+  const auto generate = std::make_shared<Command>();
+  CLI::App& command =
+      add_command(app, "generate", "Draw pictures (also without a command)", chosen, [generate] {
+        if (generate->operand && generate->prompt) {
+          throw Error(ErrorKind::kUsage,
+                      "the prompt was given twice: as an argument and with --prompt");
+        }
+        if (generate->operand) generate->prompt = generate->operand;
+        if (!generate->prompt && generate->like.empty()) {
+          throw Error(ErrorKind::kUsage, "no prompt; try: bifrons \"a fox in the snow\"");
+        }
+        return generate->run();
+      });
+  add_prompt(command, "TEXT", generate->operand, "The prompt; - reads it from stdin");
+  add_prompt(command, "-p,--prompt", generate->prompt, "The prompt, whatever it begins with");
+  generate->add_to(command);
+  add_size_options(command, *generate);
 }
 
 }  // namespace bifrons::cli

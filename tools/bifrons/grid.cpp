@@ -1,17 +1,17 @@
 // `bifrons grid`: one prompt over one or two axes, as a captioned table.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "kernels/utf8.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
-#include "tools/bifrons/batch.h"
-#include "tools/bifrons/environment.h"
 #include "tools/bifrons/fonts.h"
 #include "tools/bifrons/grid_axis.h"
 #include "tools/bifrons/grid_record.h"
-#include "tools/bifrons/model_place.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
+#include "tools/bifrons/setting_options.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 #include "vision/pictures/captioned_grid.h"
@@ -21,28 +21,42 @@ namespace {
 
 constexpr size_t kMostPictures = 1000;
 
+struct Grid {
+  std::string prompt;
+  std::string x, y;  // axes, such as cfg=3,5,7; y may be empty
+  std::string output;
+  bool overwrite = false;
+  std::string font;
+  Settings settings;
+  int lanes = 0;
+  EngineFlags engine;
+  Verbosity verbosity;
+
+  int run() const;
+};
+
 struct Table {
   std::vector<DrawRequest> requests;  // row by row
   GridCaptions captions;
 };
 
-Table plan_table(const GridArguments& arguments) {
-  DrawRequest base = request_of(arguments.settings);
-  base.prompt = arguments.prompt;
-  const Axis across = parse_axis(arguments.x, base.prompt);
+Table plan_table(const Grid& grid) {
+  DrawRequest base = request_of(grid.settings);
+  base.prompt = grid.prompt;
+  const Axis across = parse_axis(grid.x, base.prompt);
   Axis down{"", {{}}};  // one row without a caption
-  if (!arguments.y.empty()) {
-    down = parse_axis(arguments.y, base.prompt);
+  if (!grid.y.empty()) {
+    down = parse_axis(grid.y, base.prompt);
     check_axes(across, down, base.prompt);
   }
   Table table;
-  table.captions.title = arguments.prompt;
+  table.captions.title = grid.prompt;
   for (const AxisValue& value : across.values) table.captions.columns.push_back(value.caption);
   for (const AxisValue& row : down.values) {
-    if (!arguments.y.empty()) table.captions.rows.push_back(row.caption);
+    if (!grid.y.empty()) table.captions.rows.push_back(row.caption);
     for (const AxisValue& column : across.values) {
       std::vector<std::pair<const Axis*, const AxisValue*>> values = {{&across, &column}};
-      if (!arguments.y.empty()) values.emplace_back(&down, &row);
+      if (!grid.y.empty()) values.emplace_back(&down, &row);
       table.requests.push_back(cell_request(base, values));
     }
   }
@@ -102,49 +116,68 @@ std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes,
   return pictures;
 }
 
-}  // namespace
-
-int run(GridArguments arguments) {
-  if (const auto at = invalid_utf8(arguments.prompt + arguments.x + arguments.y)) {
+int Grid::run() const {
+  if (const auto at = invalid_utf8(prompt + x + y)) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("the prompt or an axis is not valid UTF-8 near byte {}", *at));
   }
-  const Table table = plan_table(arguments);
-  const ModelPlace place = find_model(arguments.model);
-  if (arguments.output == "-" || arguments.output.ends_with('/')) {
+  const Table table = plan_table(*this);
+  EngineSetup setup = engine.setup();
+  setup.options.rope = settings.rope.value_or(RopeMode::kF32);
+  if (output == "-" || output.ends_with('/')) {
     throw Error(ErrorKind::kUsage,
                 "a grid is one file: -o takes a name that ends in .png, .jpg or "
                 ".webp, not " +
-                    quote(arguments.output, 120));
+                    quote(output, 120));
   }
-  const PictureFormat format = format_of_output(arguments.output);
-  check_output_file(arguments.output, arguments.overwrite);
+  const PictureFormat format = format_of_output(output);
+  check_output_file(output, overwrite);
   check_stdout();
   std::vector<std::string> texts = table.captions.columns;
   texts.insert(texts.end(), table.captions.rows.begin(), table.captions.rows.end());
   texts.push_back(table.captions.title);
-  const Typesetter typesetter = typesetter_for(texts, arguments.font, environment("HOME"));
+  const Typesetter typesetter = typesetter_for(texts, font, environment("HOME"));
 
-  EngineOptions options;
-  options.model = place.directory;
-  options.device = arguments.device;
-  options.threads = arguments.threads;
-  options.rope = arguments.settings.rope.value_or(RopeMode::kF32);
-  Engine engine = open_engine(options, place.built_in, arguments.verbosity);
-  check_table(engine, table, typesetter, format);
-  const auto pictures = draw_table(engine, table, arguments.lanes, arguments.verbosity);
+  Engine opened = open_engine(setup, verbosity);
+  check_table(opened, table, typesetter, format);
+  const auto pictures = draw_table(opened, table, lanes, verbosity);
   const PictureMetadata metadata =
-      describe_grid(table.requests, arguments.prompt, table.captions, arguments.x, arguments.y,
-                    options.rope, engine.model(), engine.device());
+      describe_grid(table.requests, prompt, table.captions, x, y, setup.options.rope,
+                    opened.model(), opened.device());
   const auto file =
       encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
   if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts end at 64 KiB
-    log(arguments.verbosity,
+    log(verbosity,
         "the settings of so many pictures do not fit in this kind of file; .png "
         "has room for them");
   }
-  write_stdout(save_output(arguments.output, arguments.overwrite, file).string() + "\n");
+  write_stdout(save_output(output, overwrite, file).string() + "\n");
   return 0;
+}
+
+}  // namespace
+
+void add_grid(CLI::App& app, Chosen& chosen) {
+  const auto grid = std::make_shared<Grid>();
+  CLI::App& command = add_command(app, "grid", "Draw a table of pictures over one or two axes",
+                                  chosen, [grid] { return grid->run(); });
+  add_operand(command, "PROMPT", grid->prompt, "The prompt, whatever it begins with");
+  add_text(command, "-x,--across", "AXIS", grid->x,
+           (axis_examples() +
+            ": the first word in the prompt is replaced by the others; a value with a comma stands "
+            "in double quotes")
+               .c_str(),
+           {.required = true, .once = true});
+  add_text(command, "-y,--down", "AXIS", grid->y, "A second axis", {.once = true});
+  add_text(command, "-o,--output", "FILE", grid->output, "File; .png .jpg .webp",
+           {.required = true});
+  add_flag(command, "--overwrite", grid->overwrite, "Replace an existing file");
+  add_text(command, "--font", "FILE", grid->font, "A TrueType font for the captions");
+  add_setting_options(command, grid->settings,
+                      "Seed where no axis sets it; -1 is random (default 0)");
+  add_lanes(command, grid->lanes);
+  grid->engine.add_to(command);
+  grid->verbosity.add_to(command);
 }
 
 }  // namespace bifrons::cli

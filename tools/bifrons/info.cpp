@@ -1,11 +1,10 @@
 // `bifrons info`: what pictures say about themselves.
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "src/io/quote.h"
-#include "tools/bifrons/commands.h"
-#include "tools/bifrons/picture_input.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -28,8 +27,8 @@ std::string_view format_name(PictureFormat format) {
   return "unknown";
 }
 
-// Our settings object if the picture has one; one from elsewhere may be anything, so it is parsed
-// with care and not copied before its depth is known.
+// The JSON settings of the picture; null when it has none. The file may come from anywhere, so the
+// depth is checked before the text is parsed.
 nlohmann::json settings_json(const PictureFileInfo& info, const std::string& name) {
   if (info.metadata.settings.empty()) return nullptr;
   return parse_untrusted_json(info.metadata.settings, name);
@@ -42,7 +41,7 @@ std::string human_report(const PictureFileInfo& info, const nlohmann::json& sett
   text += info.marked_generated ? ", marked as made by a trained model\n" : ", no AI mark\n";
   if (settings.is_object()) {
     for (const auto& [key, value] : settings.items()) {
-      // A prompt from a file may hold anything; JSON escapes controls, quote() the rest.
+      // A prompt may hold any characters. quote() and the ASCII dump escape control characters.
       const bool long_array = value.is_array() && value.size() > kLongestShownArray;
       const std::string shown =
           long_array          ? fmt::format("{} values", value.size())
@@ -69,11 +68,11 @@ std::string json_report(const PictureFileInfo& info, const nlohmann::json& setti
                                  {"marked_generated", info.marked_generated},
                                  {"parameters", info.metadata.parameters},
                                  {"settings", settings}};
-  // ASCII only: a file from elsewhere must not reach the terminal through us.
+  // ASCII only: text from the file may hold control characters of a terminal.
   return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-// What is printed about one file. Throws Error naming it.
+// The report about one file. Throws Error that names it.
 std::string report_about(const std::string& path, bool as_json) {
   const std::string name = path == "-" ? "stdin" : quote(path);
   const std::string file = picture_bytes(path);
@@ -92,25 +91,38 @@ std::string json_failure(const std::string& path, const Error& error) {
   return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+struct Info {
+  std::vector<std::string> files;  // - is stdin
+  bool json = false;
+
+  // A file that cannot be read does not hide the others.
+  int run() const {
+    bool failed = false;
+    for (const std::string& path : files) {
+      heed_stop();
+      std::string report;
+      try {
+        report = report_about(path, json);
+      } catch (const Error& error) {
+        if (files.size() == 1 || error.kind() == ErrorKind::kInterrupted) throw;
+        print_stderr(fmt::format("bifrons: {}\n", error.what()));
+        failed = true;
+        if (json) report = json_failure(path, error);
+      }
+      write_stdout(report);
+    }
+    return failed ? kExitSomeFailed : 0;
+  }
+};
+
 }  // namespace
 
-// One of several files that cannot be read does not hide the others.
-int run(const InfoArguments& arguments) {
-  bool failed = false;
-  for (const std::string& path : arguments.files) {
-    if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
-    std::string report;
-    try {
-      report = report_about(path, arguments.json);
-    } catch (const Error& error) {
-      if (arguments.files.size() == 1 || error.kind() == ErrorKind::kInterrupted) throw;
-      print_stderr(fmt::format("bifrons: {}\n", error.what()));
-      failed = true;
-      if (arguments.json) report = json_failure(path, error);
-    }
-    write_stdout(report);
-  }
-  return failed ? kExitSomeFailed : 0;
+void add_info(CLI::App& app, Chosen& chosen) {
+  const auto info = std::make_shared<Info>();
+  CLI::App& command = add_command(app, "info", "Show what pictures say about themselves", chosen,
+                                  [info] { return info->run(); });
+  add_operands(command, "FILE", info->files, "PNG, JPEG or WebP files; - is stdin");
+  add_flag(command, "--json", info->json, "Print a JSON object a picture, each on its line");
 }
 
 }  // namespace bifrons::cli

@@ -1,4 +1,4 @@
-// Without a library for line editing, the terminal's own is what there is.
+// For builds without libedit: the terminal's own line editing.
 #include "tools/bifrons/line_input.h"
 
 namespace bifrons::cli {

@@ -1,5 +1,4 @@
-// The command line: reads arguments, runs one command, turns every failure into one line and a
-// code.
+// Runs one command, and turns every failure into one line on stderr and an exit code.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -9,16 +8,17 @@
 #include <string>
 #include <system_error>
 
+#include "kernels/error.h"
 #include "src/io/quote.h"
-#include "tools/bifrons/commands.h"
+#include "tools/bifrons/command_line.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
 namespace {
 
-// Memory may end inside of what must not throw: the destructor of a JSON document allocates. Every
-// file is whole or not there at every moment, so the process can end where it is.
+// Memory may run out inside a function that must not throw: the destructor of a JSON document
+// allocates. Every file is whole or not there at every moment, so the process may end anywhere.
 [[noreturn]] void on_terminate() {
   try {
     if (const std::exception_ptr cause = std::current_exception()) std::rethrow_exception(cause);
@@ -31,12 +31,9 @@ namespace {
   std::abort();
 }
 
-int run(const std::function<int()>& command) { return command(); }
-
 int run_program(int argc, char** argv) {
   try {
-    return std::visit([](auto& command) { return run(std::move(command)); },
-                      *std::make_unique<Command>(parse_arguments(argc, argv)));
+    return run_command_line(argc, argv);
   } catch (const Error& error) {
     print_stderr("bifrons: " + std::string(error.what()) + "\n");
     return error.exit_code();

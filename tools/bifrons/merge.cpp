@@ -1,12 +1,13 @@
-// `bifrons merge` and `bifrons gallery`: what comes after a batch.
+// `bifrons merge`: what the shards of a batch drew becomes one batch, or is checked.
 #include "src/store/merge.h"
 
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "src/io/directory.h"
 #include "src/io/quote.h"
-#include "src/store/gallery.h"
-#include "tools/bifrons/batch.h"
+#include "src/store/manifest.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -16,7 +17,7 @@ namespace {
 
 constexpr size_t kShownProblems = 20;
 
-int say_problems(const MergeReport& report) {
+int print_problems(const MergeReport& report) {
   for (size_t i = 0; i < report.problems.size() && i < kShownProblems; ++i) {
     print_stderr("bifrons: " + report.problems[i] + "\n");
   }
@@ -27,38 +28,47 @@ int say_problems(const MergeReport& report) {
   return report.problems.empty() ? 0 : kExitSomeFailed;
 }
 
+struct Merge {
+  std::vector<std::string> directories;
+  std::string output;
+  bool check = false;
+  Verbosity verbosity;
+
+  int run() const {
+    if (output.empty() && !check && directories.size() > 1) {
+      throw Error(ErrorKind::kUsage, "several directories need -o for the one they become");
+    }
+    for (const std::string& directory : directories) {
+      Directory::open(directory);  // says why there is none
+      if (manifests_in(directory).empty()) {
+        throw Error(ErrorKind::kMissing, quote(directory) + " holds no metadata.jsonl of a batch");
+      }
+    }
+    if (check) {
+      const MergeReport report = check_batches(directories, stop_requested);
+      log(verbosity,
+          fmt::format("{} pictures listed, {} problems", report.pictures, report.problems.size()));
+      return print_problems(report);
+    }
+    const std::string merged = output.empty() ? directories.front() : output;
+    const MergeReport report = merge_batches(directories, merged, stop_requested);
+    log(verbosity, fmt::format("{} pictures in {}", report.pictures, quote(merged)));
+    write_stdout(merged + "/metadata.jsonl\n");
+    return print_problems(report);
+  }
+};
+
 }  // namespace
 
-int run(const MergeArguments& arguments) {
-  if (arguments.output.empty() && !arguments.check && arguments.directories.size() > 1) {
-    throw Error(ErrorKind::kUsage, "several directories need -o for the one they become");
-  }
-  for (const std::string& directory : arguments.directories) {
-    Directory::open(directory);  // says why there is none
-    if (manifests_in(directory).empty()) {
-      throw Error(ErrorKind::kMissing, quote(directory) + " holds no metadata.jsonl of a batch");
-    }
-  }
-  if (arguments.check) {
-    const MergeReport report = check_batches(arguments.directories, stop_requested);
-    log(arguments.verbosity,
-        fmt::format("{} pictures listed, {} problems", report.pictures, report.problems.size()));
-    return say_problems(report);
-  }
-  const std::string output =
-      arguments.output.empty() ? arguments.directories.front() : arguments.output;
-  const MergeReport report = merge_batches(arguments.directories, output, stop_requested);
-  log(arguments.verbosity, fmt::format("{} pictures in {}", report.pictures, quote(output)));
-  write_stdout(output + "/metadata.jsonl\n");
-  return say_problems(report);
-}
-
-int run(const GalleryArguments& arguments) {
-  Directory::open(arguments.directory);  // says why there is none
-  const int64_t pictures = write_gallery(arguments.directory);
-  log(arguments.verbosity, fmt::format("{} pictures", pictures));
-  write_stdout(arguments.directory + "/index.html\n");
-  return 0;
+void add_merge(CLI::App& app, Chosen& chosen) {
+  const auto merge = std::make_shared<Merge>();
+  CLI::App& command = add_command(app, "merge", "Join what the shards of a batch drew", chosen,
+                                  [merge] { return merge->run(); });
+  add_operands(command, "DIR", merge->directories, "Directories that batch wrote to");
+  add_text(command, "-o,--output", "DIR", merge->output,
+           "Directory for all of it; left out: one DIR, joined where it is");
+  add_flag(command, "--check", merge->check, "Compare every file with its SHA-256; change nothing");
+  merge->verbosity.add_to(command);
 }
 
 }  // namespace bifrons::cli

@@ -187,4 +187,9 @@ fs::path save_output(const fs::path& path, bool replace, std::span<const uint8_t
   return target;
 }
 
+std::string save_text(const std::string& path, bool replace, std::string_view text) {
+  return save_output(path, replace, {reinterpret_cast<const uint8_t*>(text.data()), text.size()})
+      .string();
+}
+
 }  // namespace bifrons::cli

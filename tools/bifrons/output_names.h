@@ -28,6 +28,10 @@ struct OutputPlan {
   bool replace = false;                      // existing files may be overwritten
   std::vector<std::filesystem::path> files;  // one a picture
   std::filesystem::path sheet;               // of all pictures together; empty: none wanted
+  // Of picture `i`; empty for stdout.
+  std::filesystem::path file(size_t i) const {
+    return to_stdout ? std::filesystem::path() : files[i];
+  }
 };
 
 struct OutputWish {
@@ -51,5 +55,6 @@ PictureFormat format_of_output(const std::filesystem::path& path);
 // left alone, and the picture goes beside it.
 std::filesystem::path save_output(const std::filesystem::path& path, bool replace,
                                   std::span<const uint8_t> bytes);
+std::string save_text(const std::string& path, bool replace, std::string_view text);
 
 }  // namespace bifrons::cli

@@ -1,10 +1,13 @@
-// The parts that generate and decode share.
+// Errors of a file name it, whoever found them.
 #include "tools/bifrons/session.h"
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
+#include "kernels/utf8.h"
 #include "src/io/quote.h"
-#include "tools/bifrons/environment.h"
+#include "src/variation.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
@@ -15,10 +18,9 @@ void log(const Verbosity& verbosity, const std::string& line) {
   if (!verbosity.quiet) print_stderr("bifrons: " + line + "\n");
 }
 
-Engine open_engine(EngineOptions options, bool built_in, const Verbosity& verbosity) {
-  if (built_in) log(verbosity, built_in_note());
-  options.pdl = pdl_from_environment();
-  Engine engine = Engine::open(options);
+Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity) {
+  if (setup.built_in) log(verbosity, built_in_note());
+  Engine engine = Engine::open(setup.options);
   if (!engine.fallback().empty()) log(verbosity, engine.fallback() + "; drawing on the CPU");
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");
   if (verbosity.verbose) {
@@ -42,6 +44,45 @@ std::string model_name(const std::string& directory) {
   return name.empty() || name[0] == '.' ? "model" + name : name;
 }
 
+std::string text_on_stdin(size_t most) {
+  std::string text = read_stdin(most);
+  if (const auto at = invalid_utf8(text)) {
+    throw Error(ErrorKind::kData, fmt::format("stdin is not valid UTF-8 at byte {}", *at));
+  }
+  return text;
+}
+
+std::string picture_bytes(const std::string& path) {
+  if (path != "-") return read_file(path, kMostPictureBytes);
+  if (stdin_is_terminal()) {
+    throw Error(ErrorKind::kUsage,
+                "- reads a picture from standard input, which is a terminal; use a pipe");
+  }
+  return read_stdin(kMostPictureBytes);
+}
+
+Picture read_picture_file(const std::string& path, Orientation orientation) {
+  const std::string file = picture_bytes(path);
+  try {
+    return read_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, orientation);
+  } catch (const Error& error) {
+    throw Error(error.kind(), (path == "-" ? "stdin" : quote(path)) + ": " + error.what());
+  }
+}
+
+Picture read_picture_file(const PictureFlags& flags) {
+  return read_picture_file(flags.file, flags.orientation);
+}
+
+Picture fit_to_model(const Engine& engine, const Picture& picture, const Verbosity& verbosity) {
+  const int64_t size = engine.model().image_size;
+  if (picture.width != size || picture.height != size) {
+    log(verbosity, fmt::format("the middle of {}x{} pixels, scaled to {}x{}", picture.width,
+                               picture.height, size, size));
+  }
+  return fitted(picture, size);
+}
+
 std::string deliver(const Picture& picture, const PictureMetadata* metadata, const OutputPlan& plan,
                     const std::filesystem::path& file, bool silent, const Verbosity& verbosity) {
   if (plan.to_stdout) {
@@ -62,6 +103,11 @@ void check_stdout_for(const OutputPlan& plan) {
   if (plan.to_stdout && stdout_is_terminal()) {
     throw Error(ErrorKind::kUsage, "--output - would write a PNG to this terminal; use a pipe");
   }
+}
+
+void print_json(const nlohmann::json& object) {
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  write_stdout(plain_json(object.dump(-1, ' ', false, kReplace)) + "\n");
 }
 
 }  // namespace bifrons::cli

@@ -1,38 +1,59 @@
-// What commands that draw have in common: verbosity, the model, and where pictures and paths go.
+// What several commands do alike: messages, opening the model, reading and delivering pictures.
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "src/bifrons.h"
-#include "tools/bifrons/arguments.h"
+#include "tools/bifrons/options.h"
 #include "tools/bifrons/output_names.h"
+#include "vision/pictures/picture_read.h"
 
 namespace bifrons::cli {
 
-// One line on stderr, unless told to be quiet.
+// One line to stderr, unless --quiet.
 void log(const Verbosity& verbosity, const std::string& line);
 
-// Opens the model, saying which when it is the built-in one.
-Engine open_engine(EngineOptions options, bool built_in, const Verbosity& verbosity);
+// Loads the model, and says which one when it is the built-in one.
+Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity);
 
-// The last part of a directory, as file names may say it.
+// The last part of a directory, with only the characters that file names may have.
 std::string model_name(const std::string& directory);
 
-// Exit code: done, but for some of several things.
+// Exit code: done, except for some of several things.
 constexpr int kExitSomeFailed = 3;
 
-// What reading a prompt or tokens from stdin may cost.
+// Most bytes of a prompt on stdin, and of a file.
 constexpr size_t kLongestPrompt = size_t{1} << 20;
 constexpr size_t kLongestFile = size_t{64} << 20;
 
-// Encodes and saves picture `i` of the plan, or sends it to stdout. Prints the path unless
-// `silent`; returns it ("-" for stdout).
+// All of stdin. Throws Error (data): it is longer than `most` bytes, or not UTF-8.
+std::string text_on_stdin(size_t most);
+
+// The bytes of a picture file, or of stdin for -. Throws Error: usage where stdin is a terminal,
+// else as read_file() and read_stdin() do.
+std::string picture_bytes(const std::string& path);
+
+// The picture in a regular file, or on stdin for -. Throws Error that names it: missing, or data
+// (vision/pictures/picture_read.h).
+Picture read_picture_file(const std::string& path,
+                          Orientation orientation = Orientation::kAsStored);
+Picture read_picture_file(const PictureFlags& flags);
+
+// `picture` in the size of the model's pictures.
+Picture fit_to_model(const Engine& engine, const Picture& picture, const Verbosity& verbosity);
+
+// Encodes `picture` and saves it as `file` of the plan, or writes it to stdout. Prints the path
+// unless `silent`; returns it ("-" for stdout).
 std::string deliver(const Picture& picture, const PictureMetadata* metadata, const OutputPlan& plan,
                     const std::filesystem::path& file, bool silent, const Verbosity& verbosity);
 
-// What must hold for stdout before anything is drawn.
+// Throws Error before anything is drawn: stdout is closed, or a terminal that would get a PNG.
 void check_stdout_for(const OutputPlan& plan);
+
+// One line of JSON on stdout.
+void print_json(const nlohmann::json& object);
 
 }  // namespace bifrons::cli

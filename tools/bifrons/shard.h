@@ -11,7 +11,7 @@ namespace bifrons::cli {
 
 struct ShardChoice {
   Shard shard;
-  std::string reason;                 // for a note; empty when nothing was said
+  std::string reason;                 // for a message; empty when nothing was asked for
   std::vector<std::string> warnings;  // traps that were seen
 };
 

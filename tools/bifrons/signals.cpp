@@ -1,4 +1,4 @@
-// A signal handler can reach nothing but statics: those here are the program's only mutable ones.
+// A signal handler reaches only static variables. These are the only mutable ones of the program.
 #include "tools/bifrons/signals.h"
 
 #include <pthread.h>
@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kExitOfSecondInterrupt = 130;  // 128 + SIGINT, as shells count
 
-// What a command has for ending by itself. Nothing is lost when it is broken off then: every file
-// is whole or not there at every moment.
+// Time for a command to end by itself. Nothing is lost after that: every file is whole or not there
+// at every moment.
 constexpr suseconds_t kPatience = 700'000;  // microseconds
 
 std::atomic<bool> stop{false};
@@ -49,7 +49,7 @@ void on_stop_signal(int signal_number) {
 void on_end_of_patience(int) {
   restore_terminal();
   constexpr std::string_view kSentence = "bifrons: stopped\n";
-  // A stderr that does not listen is no reason to stay.
+  // Errors of stderr are ignored.
   if (write(STDERR_FILENO, kSentence.data(), kSentence.size()) < 0) errno = 0;
   _exit(static_cast<int>(ErrorKind::kInterrupted));
 }

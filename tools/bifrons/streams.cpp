@@ -1,4 +1,4 @@
-// read(2) and write(2) with every outcome looked at: stdio hides errors until the process ends.
+// read(2) and write(2), with every error checked: stdio hides errors until the process ends.
 #include "tools/bifrons/streams.h"
 
 #include <fcntl.h>
@@ -44,7 +44,7 @@ void prepare_standard_streams() {
   std::signal(SIGXFSZ, SIG_IGN);
   for (int file = 0; file < 3; ++file) {
     if (fcntl(file, F_GETFD) != -1) continue;
-    // The wrong way round for stdin and stdout, so that using them still fails.
+    // With the wrong access mode for stdin and stdout, so that using them still fails.
     const int flags = file == STDOUT_FILENO ? O_RDONLY : O_WRONLY;
     if (open("/dev/null", flags) != file) std::_Exit(1);
   }

@@ -1,4 +1,4 @@
-// The three standard streams, for a program whose stdout is data and whose stderr is verbosity.
+// The three standard streams, for a program whose stdout is data and whose stderr is for messages.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ std::string read_stdin(size_t most);
 // missing, data when it is something else or longer than `most` bytes, interrupted.
 std::string read_file(const std::string& path, size_t most);
 
-// Valid UTF-8 as a terminal may show it: control characters but for line ends and tabs become
-// U+FFFD, for a model that is not trusted may say them to steer it.
+// Valid UTF-8 made safe for a terminal: control characters except line ends and tabs become U+FFFD.
+// The reply of an untrusted model could otherwise control the terminal.
 std::string harmless(std::string_view text);
 
 bool stdin_is_terminal();

@@ -1,5 +1,5 @@
-// Sheets are made when everything is drawn, of files that a manifest vouches for.
-#include "tools/bifrons/line_sheets.h"
+// Sheets are made after drawing, only of files that a manifest lists with their size and hash.
+#include "tools/bifrons/contact_sheets.h"
 
 #include <fmt/format.h>
 
@@ -14,10 +14,10 @@
 #include "src/io/letters.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
+#include "src/store/listing.h"
 #include "src/store/manifest.h"
 #include "src/store/store.h"
 #include "src/store/store_files.h"
-#include "tools/bifrons/batch_sheet.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 #include "vision/pictures/grid.h"
@@ -104,6 +104,36 @@ void save_sheet(const std::string& directory, const std::string& name,
 }
 
 }  // namespace
+
+fs::path beside_batch(const std::string& directory, std::string_view ending) {
+  // Absolute: "." has no name of its own.
+  std::error_code error;  // the current directory may be gone
+  const fs::path given = directory + "/.", from_root = fs::absolute(given, error);
+  const fs::path whole = (error ? given : from_root).lexically_normal().parent_path();
+  return whole.parent_path() / (whole.filename().string() + std::string(ending));
+}
+
+std::vector<uint8_t> batch_sheet(const std::string& directory) {
+  std::vector<Picture> pictures;
+  for (const ListedPicture& listed : list_pictures({directory})) {
+    if (listed.entry.repeat > 0) continue;
+    const std::string path = directory + "/" + listed.entry.file_name;
+    std::string file;
+    try {
+      file = read_file(path, kLongestFile);
+    } catch (const Error&) {
+      continue;
+    }
+    if (sha256(file) != listed.entry.sha256) continue;
+    Picture picture = read_picture(bytes_of(file));
+    const bool fits = pictures.empty() ||
+                      (picture.width == pictures[0].width && picture.height == pictures[0].height);
+    if (fits) pictures.push_back(std::move(picture));
+    if (pictures.size() == kMostPictures) break;
+  }
+  if (pictures.empty()) return {};
+  return encode_picture(contact_sheet(pictures), PictureFormat::kPng, nullptr);
+}
 
 std::string line_sheets_directory(const std::string& directory) {
   return beside_batch(directory, "-grids").string();

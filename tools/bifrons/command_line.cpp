@@ -1,0 +1,240 @@
+// Replaces CLI11's messages where they do not say what the user may have meant.
+#include "tools/bifrons/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "src/io/quote.h"
+#include "tools/bifrons/commands.h"
+#include "tools/bifrons/help.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons::cli {
+namespace {
+
+// A message that may hold words of the user, without control characters.
+std::string printable(const std::string& text) {
+  const std::string quoted = quote(text, 400);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// Whether a word may be a mistyped command and not a prompt: one word of plain characters.
+bool looks_like_a_command(std::string_view word) {
+  return !word.empty() && word[0] != '-' && std::all_of(word.begin(), word.end(), [](char c) {
+    return c > ' ' && static_cast<unsigned char>(c) < 0x7f;
+  });
+}
+
+// Refuses a command after options: there it would be a prompt.
+void refuse_late_command(const std::vector<std::string>& words, const CLI::App& app) {
+  const std::vector<std::string_view> subcommands = command_names(app);
+  for (const std::string& word : words) {
+    if (std::find(subcommands.begin(), subcommands.end(), word) == subcommands.end()) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the command goes first: bifrons {} ...; to draw the word, write: "
+                            "bifrons -p {}",
+                            word, word));
+  }
+}
+
+[[noreturn]] void refuse_word(const std::string& word, bool alone, const CLI::App& app) {
+  std::string sentence = "unknown command " + quote(word, 60);
+  const std::string_view meant = nearest_command(app, word);
+  sentence += meant.empty() ? std::string(".") : fmt::format("; did you mean '{}'?", meant);
+  sentence += alone ? " To draw it, write: bifrons -p " + quote(word, 60)
+                    : std::string(" A prompt of several words goes in quotes.");
+  throw Error(ErrorKind::kUsage, sentence);
+}
+
+// The command that --info or --batch was meant to be.
+std::string_view subcommand_behind_dashes(const std::string& option, const CLI::App& app) {
+  if (!option.starts_with("--")) return {};
+  for (const std::string_view subcommand : command_names(app)) {
+    if (option.substr(2) == subcommand) return subcommand;
+  }
+  return {};
+}
+
+// An option with hyphens in place of the dashes that a word processor or a web page has made of
+// them (U+2010 to U+2015, and the minus). Any other word as it is.
+std::string with_hyphens(const std::string& word) {
+  const auto is_dash = [&](size_t at) {
+    const std::string dash = word.substr(at, 3);
+    return dash == "\xe2\x88\x92" || (dash >= "\xe2\x80\x90" && dash <= "\xe2\x80\x95");
+  };
+  size_t at = 0;
+  while (is_dash(at)) at += 3;
+  if (at == 0 || at == word.size()) return word;
+  const std::string name = word.substr(at);
+  return (name.find('=') == 1 || name.size() == 1 ? "-" : "--") + name;
+}
+
+[[noreturn]] void refuse_extras(const CLI::App& command, const CLI::App& app) {
+  const std::vector<std::string> extras = command.remaining(true);
+  const std::string word = extras.empty() ? std::string() : extras.front();
+  if (word == "--") {
+    throw Error(ErrorKind::kUsage,
+                "after -- comes the prompt and nothing else; options go before it");
+  }
+  if (const std::string meant = with_hyphens(word); meant != word) {
+    throw Error(ErrorKind::kUsage,
+                quote(word, 60) + " begins with a dash of typography; write " + quote(meant, 60));
+  }
+  if (!word.starts_with('-')) {
+    throw Error(ErrorKind::kUsage, "unexpected argument " + quote(word, 60) +
+                                       "; a text of several words goes in quotes");
+  }
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const std::string name = word.substr(0, word.find('='));
+  const std::string_view meant = nearest(name, known);
+  const std::string_view subcommand = subcommand_behind_dashes(name, app);
+  throw Error(
+      ErrorKind::kUsage,
+      "unknown option " + quote(word, 60) +
+          (!subcommand.empty() ? fmt::format("; a command has no dashes: bifrons {}", subcommand)
+           : meant.empty()     ? std::string()
+                               : fmt::format("; did you mean {}?", meant)) +
+          (word.find(' ') == std::string::npos
+               ? ""
+               : " A prompt that begins with a dash goes after -p or --."));
+}
+
+// The arguments with `generate` put in front when no command was named.
+std::vector<std::string> with_subcommand(const CLI::App& app, std::vector<std::string> words) {
+  if (words.empty()) return words;
+  const std::vector<std::string_view> subcommands = command_names(app);
+  const auto is_subcommand = [&](const std::string& word) {
+    return std::find(subcommands.begin(), subcommands.end(), word) != subcommands.end();
+  };
+  const bool verbose_first = words.size() > 1 && (words[0] == "-v" || words[0] == "--verbose");
+  const std::string& asked = words[verbose_first ? 1 : 0];
+  const bool asks_version = asked == "--version" || asked == "-V";
+  if (is_subcommand(words[0]) || asks_version || words[0] == "-h" || words[0] == "--help")
+    return words;
+  if (looks_like_a_command(words[0])) refuse_word(words[0], words.size() == 1, app);
+  words.insert(words.begin(), "generate");
+  return words;
+}
+
+const CLI::App* command_below(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == name) return command;
+  }
+  return nullptr;
+}
+
+bool takes_value(const CLI::Option* option) {
+  return option != nullptr && option->get_items_expected_max() > 0;
+}
+
+[[noreturn]] void refuse_empty(const std::string& name) {
+  throw Error(ErrorKind::kUsage,
+              name + " was given an empty value; write one behind it, or leave " + name + " out");
+}
+
+bool may_be_empty(const CLI::Option& option) { return option.get_type_name() == "TEXT"; }
+
+// The option of a cluster such as -qo that takes the next word as its value; null when there is
+// none.
+const CLI::Option* open_option(const CLI::App& command, const std::string& word) {
+  for (size_t i = 1; i < word.size(); ++i) {
+    const CLI::Option* option = command.get_option_no_throw(std::string("-") + word[i]);
+    if (option == nullptr) return nullptr;
+    if (takes_value(option)) return i + 1 == word.size() ? option : nullptr;
+  }
+  return nullptr;
+}
+
+// Refuses empty values of options, as in --cfg= and --cfg "": CLI11 takes the next word or the
+// default instead. Only a text may be empty; --prompt= becomes two words. Follows options and their
+// values as CLI11 does, so that no value is taken for an option.
+std::vector<std::string> without_empty_values(const CLI::App& app, std::vector<std::string> words) {
+  const CLI::App* command = words.empty() ? nullptr : command_below(app, words[0]);
+  if (command == nullptr) return words;
+  for (size_t i = 1; i < words.size(); ++i) {
+    const std::string word = words[i];
+    if (word == "--") break;
+    if (const CLI::App* below = command_below(*command, word)) command = below;
+    if (word.size() < 2 || word[0] != '-') continue;
+    const bool is_long = word[1] == '-';
+    const size_t equals = is_long ? word.find('=') : std::string::npos;
+    const std::string name = word.substr(0, equals);
+    const CLI::Option* option =
+        is_long ? command->get_option_no_throw(name) : open_option(*command, word);
+    if (!takes_value(option)) continue;
+    if (equals == std::string::npos) {
+      ++i;  // its value, whatever it looks like
+      if (i < words.size() && words[i].empty() && !may_be_empty(*option)) refuse_empty(name);
+    } else if (equals + 1 == word.size()) {
+      if (!may_be_empty(*option)) refuse_empty(name);
+      words[i] = name;
+      words.insert(words.begin() + static_cast<std::ptrdiff_t>(++i), "");
+    }
+  }
+  return words;
+}
+
+// What `generate` was given as its prompt without an option.
+std::string prompt_operand(const CLI::App& app) {
+  const CLI::Option* operand = app.get_subcommand("generate")->get_option("TEXT");
+  return operand->count() > 0 ? operand->as<std::string>() : std::string();
+}
+
+// Fills `chosen`. Throws Error (usage): the words mean nothing, or not what was meant.
+void parse(CLI::App& app, const std::vector<std::string>& given, Chosen& chosen) {
+  std::vector<std::string> words = without_empty_values(app, with_subcommand(app, given));
+  // A prompt without the command `generate`: what is wrong may be a command in the wrong place.
+  const bool shorthand = !given.empty() && words[0] == "generate" && given[0] != "generate" &&
+                         std::find(words.begin(), words.end(), "--") == words.end();
+  const auto command = [&app]() -> const CLI::App& {
+    const std::vector<CLI::App*> parsed = app.get_subcommands();
+    return parsed.empty() ? app : *parsed.front();
+  };
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(words);
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* about = &command();
+    while (!about->get_subcommands().empty()) about = about->get_subcommands().front();
+    chosen = [text = help_of(*about)] {
+      write_stdout(text);
+      return 0;
+    };
+    return;
+  } catch (const CLI::ExtrasError&) {
+    if (shorthand) refuse_late_command(given, app);
+    refuse_extras(command(), app);
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::kUsage, printable(error.what()));
+  }
+  if (!shorthand) return;
+  if (const std::string prompt = prompt_operand(app);
+      prompt != "-" && looks_like_a_command(prompt)) {
+    refuse_late_command({prompt}, app);
+    refuse_word(prompt, true, app);
+  }
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  CLI::App app{"Draws pictures from text with Janus-Pro-style models.", "bifrons"};
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.require_subcommand(0, 1);
+  app.footer(
+      "A text in place of a command is drawn: bifrons \"a fox in the snow\"\n"
+      "bifrons help COMMAND lists the options of a command.\n"
+      "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS; flags win.");
+  Chosen chosen;
+  add_commands(app, chosen);
+  parse(app, {argv + std::min(argc, 1), argv + argc}, chosen);
+  if (!chosen) throw Error(ErrorKind::kUsage, "nothing to do; try: bifrons --help");
+  return chosen();
+}
+}  // namespace bifrons::cli

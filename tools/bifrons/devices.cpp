@@ -1,0 +1,26 @@
+// `bifrons devices`: what pictures can be drawn on.
+#include <fmt/format.h>
+
+#include "tools/bifrons/options.h"
+#include "tools/bifrons/streams.h"
+
+namespace bifrons::cli {
+namespace {
+
+int print_devices() {
+  std::string text;
+  for (const DeviceInfo& device : devices()) {
+    text += fmt::format("{:8} {}{}\n", device.name, device.about,
+                        device.problem.empty() ? "" : "cannot be used: " + device.problem);
+  }
+  write_stdout(text);
+  return 0;
+}
+
+}  // namespace
+
+void add_devices(CLI::App& app, Chosen& chosen) {
+  add_command(app, "devices", "List what pictures can be drawn on", chosen, print_devices);
+}
+
+}  // namespace bifrons::cli

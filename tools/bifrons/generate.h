@@ -1,0 +1,45 @@
+// What `generate` and `vary` share: all options but the prompt's operand, and drawing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/bifrons/best_of.h"
+#include "tools/bifrons/options.h"
+#include "tools/bifrons/settings.h"
+
+namespace bifrons::cli {
+
+struct Generate {
+  std::optional<std::string> prompt;  // - is stdin
+  Settings settings;                  // what options said, without the prompt
+  int64_t count = 1;
+  OutputFlags output;
+  BestOf best_of;
+  bool grid = false;
+  std::string like;
+  std::string tokens_out;
+  EngineFlags engine;
+  Verbosity verbosity;
+  std::optional<int64_t> width, height;
+
+  // Without -p, which each command says in its own words.
+  void add_to(CLI::App& command);
+
+  // Throws Error (usage) for what options contradict.
+  void check() const;
+
+  // `prepare` completes the requests once the engine is open; none: they are complete. Returns the
+  // exit code.
+  using Prepare = std::function<void(Engine& engine, std::vector<DrawRequest>& requests)>;
+  int run(const Prepare& prepare = {}) const;
+};
+
+// Takes a prompt given on the command line into `prompt`.
+void add_prompt(CLI::App& command, const char* names, std::optional<std::string>& prompt,
+                const char* about);
+
+}  // namespace bifrons::cli

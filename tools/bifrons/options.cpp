@@ -1,0 +1,180 @@
+// Every option here is declared once, so its help and its refusals are the same in all commands.
+#include "tools/bifrons/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "kernels/utf8.h"
+#include "src/io/quote.h"
+#include "tools/bifrons/model_place.h"
+
+namespace bifrons::cli {
+namespace {
+
+constexpr uint64_t kMostThreads = 1024;
+constexpr uint64_t kMostLanes = 4096;
+
+void apply(CLI::Option& option, const char* type, const OptionRules& rules) {
+  if (type != nullptr) option.type_name(type);
+  if (rules.required) option.required();
+  if (rules.once) option.multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  if (rules.each) option.trigger_on_parse();
+}
+
+void add_any_text(CLI::App& command, const char* names, const char* type, std::string& text,
+                  const char* about, const OptionRules& rules) {
+  CLI::Option& option = *command.add_option(names, text, about);
+  apply(option, type, rules);
+  if (!text.empty()) option.capture_default_str();
+}
+
+}  // namespace
+
+CLI::App& add_command(CLI::App& app, const char* name, const char* about, Chosen& chosen,
+                      Chosen run) {
+  CLI::App& command = *app.add_subcommand(name, about);
+  command.callback([&chosen, run = std::move(run)] { chosen = run; });
+  return command;
+}
+
+void add_value(CLI::App& command, const char* names, const char* type, const TakeText& take,
+               const char* about, OptionRules rules) {
+  apply(*command.add_option_function<std::string>(names, take, about), type, rules);
+}
+
+void add_text(CLI::App& command, const char* names, const char* type, std::string& text,
+              const char* about, OptionRules rules) {
+  add_any_text(command, names, type, text, about, rules);
+}
+
+void add_operand(CLI::App& command, const char* name, std::string& text, const char* about,
+                 OptionRules rules) {
+  add_any_text(command, name, nullptr, text, about, rules);
+}
+
+void add_operands(CLI::App& command, const char* name, std::vector<std::string>& words,
+                  const char* about, OptionRules rules) {
+  const auto take = [&words](const std::vector<std::string>& given) { words = given; };
+  apply(*command.add_option_function<std::vector<std::string>>(name, take, about), nullptr, rules);
+}
+
+void add_flag(CLI::App& command, const char* names, bool& flag, const char* about) {
+  command.add_flag(names, flag, about);
+}
+
+void add_flag(CLI::App& command, const char* names, const std::function<void()>& take,
+              const char* about) {
+  command.add_flag_callback(names, take, about);
+}
+
+void add_footer(CLI::App& command, const char* text) { command.footer(text); }
+
+std::string long_name(std::string_view names) {
+  names.remove_prefix(names.find("--"));
+  return std::string(names.substr(0, names.find(',')));
+}
+
+void refuse_value(const std::string& option, const std::string& known, const std::string& text) {
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{} takes {}, not {}", option, known, quote(text, 60)));
+}
+
+void check_text(std::string_view name, const std::string& text) {
+  if (const auto at = invalid_utf8(text)) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} is not valid UTF-8 at byte {}", name, *at));
+  }
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::optional<bool> pdl_from_environment() {
+  const std::string asked = environment("BIFRONS_PDL");
+  if (asked == "0" || asked == "1") return asked == "1";
+  return std::nullopt;
+}
+
+void Verbosity::add_to(CLI::App& command) {
+  add_flag(command, "-q,--quiet", quiet, "Say nothing but errors");
+  add_flag(command, "-v,--verbose", verbose, "Say more");
+}
+
+void ModelFlag::add_to(CLI::App& command, const char* about) {
+  add_text(command, "-m,--model", "DIR", given, about);
+}
+
+std::string ModelFlag::value() const {
+  return given.empty() ? environment("BIFRONS_MODEL") : given;
+}
+
+void EngineFlags::add_to(CLI::App& command, bool devices) {
+  model.add_to(command, "Model directory (default: BIFRONS_MODEL, or storybook)");
+  if (devices) {
+    add_text(command, "--devices,--device", "LIST", device,
+             "One or more of them, such as cpu,cpu (default: BIFRONS_DEVICE, or auto)");
+  } else {
+    add_text(command, "--device", "NAME", device,
+             "auto, cpu[:ISA] or cuda[:N] (default: BIFRONS_DEVICE, or auto)");
+  }
+  add_whole(command, "-t,--threads", "N", 0, kMostThreads, threads,
+            "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)");
+}
+
+EngineSetup EngineFlags::setup() const {
+  EngineSetup setup;
+  setup.options.device = device.empty() ? environment("BIFRONS_DEVICE") : device;
+  if (setup.options.device.empty()) setup.options.device = "auto";
+  const std::string text = threads ? "" : environment("BIFRONS_THREADS");
+  const auto count =
+      text.empty() ? threads.value_or(0)
+                   : static_cast<int64_t>(parse_whole("BIFRONS_THREADS", text, 0, kMostThreads));
+  setup.options.threads = static_cast<int>(count);
+  const ModelPlace place = find_model(model.value());
+  setup.options.model = place.directory;
+  setup.options.pdl = pdl_from_environment();
+  setup.built_in = place.built_in;
+  return setup;
+}
+
+void OutputFlags::add_to(CLI::App& command, const char* about_output,
+                         const char* about_no_metadata) {
+  add_text(command, "-o,--output", "FILE", output, about_output);
+  add_flag(command, "-y,--overwrite", overwrite, "Replace existing files");
+  add_flag(command, "--json", json, "Print one JSON object instead of paths");
+  add_flag(
+      command, "--no-metadata", [this] { metadata = false; }, about_no_metadata);
+}
+
+void OutputFlags::check() const {
+  if (output == "-" && json) {
+    throw Error(ErrorKind::kUsage, "--output - and --json both want stdout");
+  }
+}
+
+void PictureFlags::add_to(CLI::App& command) {
+  add_operand(command, "IMAGE", file,
+              "A PNG, JPEG or WebP file; - is stdin. Of another size than the model's the short "
+              "side is scaled to it (bicubic), of the long side the middle is taken");
+  add_orientation(command, orientation);
+}
+
+void add_orientation(CLI::App& command, Orientation& orientation) {
+  add_flag(
+      command, "--apply-orientation", [&orientation] { orientation = Orientation::kApply; },
+      "Turn pictures as their EXIF data ask; the reference does not");
+}
+
+void add_lanes(CLI::App& command, int& lanes) {
+  add_value(
+      command, "--batch", "N",
+      [&lanes](const std::string& text) {
+        lanes = text == "auto" ? 0 : static_cast<int>(parse_whole("--batch", text, 1, kMostLanes));
+      },
+      "Pictures drawn side by side, or auto (default)");
+}
+
+}  // namespace bifrons::cli
