@@ -7,6 +7,10 @@
 // (those of the reference implementation, docs/janus-pro.md 4.5). On f32 tensors rounding is a
 // no-op.
 // Row contract: the arithmetic of one row (token or picture) never depends on the other rows.
+// Column clause: a position that is one of many rows of a causal pass (prefill, or the window of
+// speculative decoding) has the same bits as in a pass of its own. That holds for products, RoPE, K
+// and V as stored, attention (chunks are cut at absolute positions and merged in one order),
+// guidance and sampling. It makes speculative decoding exact (tests/model/test_columns.cpp).
 #pragma once
 
 #include <cstdint>

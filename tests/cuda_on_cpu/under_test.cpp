@@ -15,6 +15,12 @@ std::unique_ptr<Backend> backend_under_test(std::optional<bool> pdl) {
   return make_cuda_on_cpu_backend(0, false, pdl);
 }
 
+std::vector<std::unique_ptr<Backend>> backends_under_test() {
+  std::vector<std::unique_ptr<Backend>> one;
+  one.push_back(backend_under_test());
+  return one;
+}
+
 bool backend_is_emulated() { return true; }
 
 }  // namespace testing

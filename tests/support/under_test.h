@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/backend.h"
 
@@ -14,6 +15,9 @@ std::string no_backend_because();
 
 // pdl: see make_cuda_backend.
 std::unique_ptr<Backend> backend_under_test(std::optional<bool> pdl = {});
+
+// The same for every instruction set of a CPU.
+std::vector<std::unique_ptr<Backend>> backends_under_test();
 
 // Whether the device is simulated on the CPU and thousands of times slower. Laws test fewer cases
 // then.
