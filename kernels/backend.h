@@ -26,7 +26,8 @@
 
 namespace bifrons {
 
-// For every row of a step: its sequence in the KV cache and its position in that sequence.
+// For every row of a step: its sequence in the KV cache and its position in that sequence. An idle
+// row has position -1: it is not put into the cache, and its attention is zero.
 struct TokenRows {
   Tensor sequence;  // i32 [M]
   Tensor position;  // i32 [M]
@@ -63,6 +64,21 @@ struct SampleControls {
   Tensor seed;         // i32 [P, 2]: low and high word of the 64-bit seed
   Tensor step;         // i32 [P]: index of the image token (the counter of the noise)
 };
+
+// Speculative decoding: a window is the last accepted code and drafts of the codes after it, which
+// run in one causal pass. P pictures have windows of W columns each. Column w of picture p is
+// p W + w, and its rows are 2 (p W + w) and the next one.
+struct DraftWindows {
+  Tensor inputs;    // i32 [2 P W]: the code of each row: the last accepted one, then drafts
+  Tensor forced;    // i32 [P, N] as in force_ids; a picture has N image tokens
+  Tensor step;      // i32 [P W]: image token that the column samples; from N on it is idle
+  Tensor position;  // i32 [2 P W] as in TokenRows
+  Tensor ring;      // i32 [P, R (1 + W)]: of R passes, how many codes were accepted, then the codes
+  Tensor pass;      // i32 [P]: passes so far; pass n is at n mod R in the ring
+};
+
+// Most columns of a window.
+inline constexpr int64_t kMostWindow = 64;
 
 // A step that was captured once (as a CUDA graph on a GPU) and can be run again and again.
 class CapturedStep {
@@ -198,6 +214,12 @@ class Backend {
   // Adds one to every element of an i32 tensor (positions, steps).
   void advance(const Tensor& counters);
 
+  // Verifies the drafts of every window. `ids`, i32 [2 P W], are the codes sampled by the columns;
+  // forced codes replace them as in force_ids. The codes of the columns up to the first one whose
+  // code is not the input of the next column are accepted and recorded in the ring; a negative code
+  // is the last one to be accepted. Then the window moves behind them (kernels/drafts.h).
+  void accept_drafts(const DraftWindows& windows, const Tensor& ids);
+
   // GroupNorm over groups of channels of one picture (statistics in f32, result rounded), then
   // optionally x sigmoid(x) (rounded again). x, y [H, W, C].
   void group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
@@ -266,6 +288,7 @@ class Backend {
   virtual void do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) = 0;
   virtual void do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) = 0;
   virtual void do_advance(const Tensor& counters) = 0;
+  virtual void do_accept_drafts(const DraftWindows& windows, const Tensor& ids) = 0;
   virtual void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                              double eps, bool silu) = 0;
   virtual void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,

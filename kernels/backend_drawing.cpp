@@ -1,5 +1,7 @@
 // The ops at the end of a decode step: classifier-free guidance, the sampler, forced and recorded
 // ids, counters.
+#include <algorithm>
+
 #include "kernels/backend.h"
 #include "kernels/call_checks.h"
 #include "kernels/run_op.h"
@@ -53,6 +55,27 @@ void check_record_ids(MemorySpace space, const Tensor& ring, const Tensor& ids,
   c.array("step", step, DType::kI32, ring.rows());
 }
 
+// Returns the number of columns.
+int64_t check_accept_drafts(MemorySpace space, const DraftWindows& windows, const Tensor& ids) {
+  const Checker c{"accept_drafts", space};
+  const int64_t pictures = windows.pass.count(), columns = windows.step.count();
+  require(columns % std::max<int64_t>(1, pictures) == 0 && columns >= pictures &&
+              columns <= kMostWindow * pictures,
+          "accept_drafts: {} columns are not windows of {} pictures", columns, pictures);
+  c.array("pass", windows.pass, DType::kI32, pictures);
+  c.array("step", windows.step, DType::kI32, columns);
+  c.array("inputs", windows.inputs, DType::kI32, 2 * columns);
+  c.array("position", windows.position, DType::kI32, 2 * columns);
+  c.array("ids", ids, DType::kI32, 2 * columns);
+  c.typed("forced", windows.forced, DType::kI32);
+  c.typed("ring", windows.ring, DType::kI32);
+  c.equal("rows of forced", windows.forced.rows(), "pictures", pictures);
+  c.equal("rows of ring", windows.ring.rows(), "pictures", pictures);
+  require(pictures == 0 || windows.ring.cols() >= 1 + columns / pictures,
+          "accept_drafts: ring is {}, too small for a pass", shape_of(windows.ring));
+  return columns;
+}
+
 }  // namespace
 
 void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
@@ -93,6 +116,13 @@ void Backend::advance(const Tensor& counters) {
   const Checker c{"advance", memory_space()};
   c.typed("counters", counters, DType::kI32);
   run(Op::kAdvance, 2 * counters.bytes(), 0, [&] { do_advance(counters); });
+}
+
+void Backend::accept_drafts(const DraftWindows& windows, const Tensor& ids) {
+  const int64_t columns = check_accept_drafts(memory_space(), windows, ids);
+  // Of a column: inputs and positions of two rows and the step, read and written, ids and a code.
+  run(Op::kAcceptDrafts, 13 * columns * size_of(DType::kI32), 0,
+      [&] { do_accept_drafts(windows, ids); });
 }
 
 void Backend::finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring,

@@ -12,7 +12,7 @@ constexpr std::string_view kNames[] = {
     "attention",  "swiglu",     "norm_linear_rope", "norm_linear_swiglu", "gelu",
     "guide",      "sample",     "advance",          "group_norm",         "conv2d",
     "conv2d_add", "upsample2x", "full_attention",   "to_pixels",          "layer_norm",
-    "force_ids",  "record_ids", "guide_sample",     "finish_step",
+    "force_ids",  "record_ids", "guide_sample",     "finish_step",        "accept_drafts",
 };
 static_assert(std::size(kNames) == static_cast<size_t>(Op::kCount));
 

@@ -33,6 +33,7 @@ enum class Op : uint8_t {
   kRecordIds,
   kGuideSample,
   kFinishStep,
+  kAcceptDrafts,
   kCount,
 };
 

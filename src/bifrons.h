@@ -33,7 +33,12 @@ struct EngineOptions {
   // On a GPU: whether a kernel may begin while the one before it ends (programmatic dependent
   // launch). If not set: where that is faster. Never changes a picture.
   std::optional<bool> pdl{};
+  // Speculative decoding: most codes of a picture that one pass over the weights may give, at most
+  // kMostSpeculated; 1: off; 0: what is fastest here (measured while drawing; off on a GPU). Never
+  // changes a picture.
+  int speculate = 0;
 };
+inline constexpr int kMostSpeculated = 64;
 
 // Everything that decides a picture. Of several pictures of one prompt, picture i has seed + i.
 struct DrawRequest {
@@ -55,6 +60,7 @@ struct Drawing {
   Picture picture;
   std::vector<int32_t> tokens;  // image codes in raster order
   double seconds = 0;           // wall time of drawing (divided by busy lanes) and decoding
+  int64_t passes = 0;           // decode steps, fewer than tokens with speculative decoding
 };
 
 // What a model in that directory is called: the directory's last part, links followed; of a
@@ -72,8 +78,8 @@ struct ModelInfo {
   int64_t codebook = 0;
 };
 
-// Called after every image token with the tokens done and the total. Return false to stop; then
-// draw() throws Error (interrupted).
+// Called after every decode step with the image tokens done and the total. Return false to stop;
+// then draw() throws Error (interrupted).
 using Progress = std::function<bool(int64_t done, int64_t total)>;
 
 // One picture of a batch. The caller chooses the id; it comes back with the result.
@@ -127,6 +133,8 @@ struct BatchStats {
   int64_t retries = 0;
   int64_t steps = 0;
   int64_t lane_steps = 0;       // lanes * steps
+  int64_t step_codes = 0;       // image codes that steps gave; the others came from prefill
+  int64_t columns = 0;          // positions run by steps, each with two rows
   int64_t idle_lane_steps = 0;  // lane-steps without a picture
   int64_t prefill_rows = 0;     // prompt tokens run through the model
   int64_t shared_rows = 0;      // prompt tokens taken from the prefix cache
@@ -137,6 +145,16 @@ struct BatchStats {
   double decode_seconds = 0;  // VQ decoding; with decode_beside it overlaps the others
   double sink_seconds = 0;    // inside the sink; overlaps the others
   double stall_seconds = 0;   // lanes waiting for decoder and sink
+};
+
+// Statistics of speculative decoding since the engine was opened. A lane-pass is one busy lane in
+// one pass (decode step).
+struct SpeculationStats {
+  int64_t passes = 0;
+  int64_t lane_passes = 0;
+  int64_t codes = 0;    // codes that they gave; codes / lane_passes is the gain in passes
+  int64_t columns = 0;  // columns / lane_passes is the mean width
+  int64_t width = 1;    // width of the next pass of one picture alone
 };
 
 // One item of the memory that drawing takes.
@@ -171,6 +189,8 @@ class Engine {
   // Number of lanes that draw_batch() chooses: as many as are useful and fit the device's memory.
   // It is computed at the first call, beside whatever is loaded by then (an Understanding).
   int automatic_lanes() const;
+
+  SpeculationStats speculation() const;
 
   // Memory that drawing with so many lanes takes on this device, weights included, with prompts of
   // kPlannedPromptTokens.

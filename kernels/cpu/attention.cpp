@@ -25,9 +25,10 @@ int64_t sequence_of(const TokenRows& rows, int64_t m, int64_t sequences) {
   return sequence;
 }
 
+// -1 for an idle row.
 int64_t position_of(const TokenRows& rows, int64_t m, int64_t capacity) {
   const int64_t position = rows.position.as<int32_t>()[m];
-  check(position >= 0 && position < capacity, "attention: a position is past the cache");
+  check(position >= -1 && position < capacity, "attention: a position is past the cache");
   return position;
 }
 
@@ -125,6 +126,7 @@ void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const 
     run_rows(pool, q.rows(), [&](int64_t m) {
       const int64_t sequence = sequence_of(rows, m, cache.sequences());
       const int64_t position = position_of(rows, m, cache.capacity());
+      if (position < 0) return;
       const auto* cos = reinterpret_cast<const float*>(rope.cos.row(position));
       const auto* sin = reinterpret_cast<const float*>(rope.sin.row(position));
       const T* from = reinterpret_cast<const T*>(qkv.row(m));
@@ -159,6 +161,11 @@ void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, con
       const int64_t head = task % kv_heads;
       const int64_t sequence = sequence_of(rows, m, cache.sequences());
       const int64_t length = position_of(rows, m, cache.capacity()) + 1;
+      if (length == 0) {
+        T* const to = reinterpret_cast<T*>(y.row(m)) + head * group * size;
+        std::fill(to, to + group * size, round_to<T>(0.0f));
+        return;
+      }
       for (int64_t h = head * group; h < (head + 1) * group; ++h) {
         attend(isa, reinterpret_cast<T*>(y.row(m)) + h * size,
                reinterpret_cast<const T*>(q.row(m)) + h * size, cache, sequence, head, length);

@@ -130,6 +130,9 @@ void CpuBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Tens
   cpu::record_ids(ring, ids, step);
 }
 void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
+void CpuBackend::do_accept_drafts(const DraftWindows& windows, const Tensor& ids) {
+  cpu::accept_drafts(windows, ids);
+}
 
 void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                                double eps, bool silu) {

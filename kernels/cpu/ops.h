@@ -32,6 +32,9 @@ void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step);
 void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step);
 void advance(const Tensor& counters);
 
+// drafts.cpp
+void accept_drafts(const DraftWindows& windows, const Tensor& ids);
+
 // attention.cpp
 void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const Tensor& qkv,
                  const RopeTable& rope, const TokenRows& rows);

@@ -273,6 +273,10 @@ void CudaBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Ten
 
 void CudaBackend::do_advance(const Tensor& counters) { cuda::advance(on_card(), counters); }
 
+void CudaBackend::do_accept_drafts(const DraftWindows& windows, const Tensor& ids) {
+  cuda::accept_drafts(on_card(), windows, ids);
+}
+
 void CudaBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                                 double eps, bool silu) {
   cuda::group_norm(on_card(), y, x, norm, groups, eps, silu);

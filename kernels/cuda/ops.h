@@ -63,6 +63,9 @@ void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleCont
 void guide_sample(Stream& s, const Tensor& ids, const Tensor& guided, const Tensor& logits,
                   const Tensor& scale, const SampleControls& controls);
 
+// drafts.cu
+void accept_drafts(Stream& s, const DraftWindows& windows, const Tensor& ids);
+
 // fused.cu: return whether there was a kernel for these shapes.
 bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
                       const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,

@@ -40,6 +40,8 @@ std::string hash_checkpoint(const Checkpoint& checkpoint) {
   return fmt::format("{:016x}", hash);
 }
 
+static_assert(kMostSpeculated == kMostWindow);
+
 int threads_for(int wanted) {
   return wanted > 0 ? wanted : static_cast<int>(std::thread::hardware_concurrency());
 }
@@ -93,6 +95,9 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
 Engine Engine::open(const EngineOptions& options) {
+  if (options.speculate < 0 || options.speculate > kMostSpeculated) {
+    throw Error(ErrorKind::kUsage, fmt::format("speculate must be from 0 to {}", kMostSpeculated));
+  }
   auto s = std::make_unique<State>();
   s->options = options;
   s->config = read_config(options.model);
@@ -112,7 +117,7 @@ Engine Engine::open(const EngineOptions& options) {
   s->fallback = std::move(opened.fallback);
   check_fits(s->backend->free_bytes(), s->config,
              weights_dtype(PublishedTensors(checkpoint), options.model),
-             std::max(1, options.pictures_at_once));
+             std::max(1, options.pictures_at_once), options.speculate);
   if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
     // Decoding gets low priority: it fills the gaps that drawing leaves. The duration of a run
     // depends on drawing.
@@ -185,7 +190,8 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
 
 BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
                                      const BatchOptions& asked) {
-  lanes->reserve(count);
+  lanes->reserve(count, window_columns(count, options.speculate, backend->memory_space()));
+  lanes->set_width(options.speculate);
   // A library that a GPU's decoder needs may be missing, or slow to start. So one decode runs
   // before anything is drawn, rather than beside the first pictures or after them.
   bool to_be_tried = backend->memory_space() == MemorySpace::kDevice && !has_decoded;
@@ -257,15 +263,26 @@ BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
 int Engine::automatic_lanes() const {
   State& s = *state_;
   if (s.automatic_lanes == 0) {
-    s.automatic_lanes = lanes_that_fit(s.backend->free_bytes(), s.config, s.weights);
+    s.automatic_lanes =
+        lanes_that_fit(s.backend->free_bytes(), s.config, s.weights, s.options.speculate);
   }
   return s.automatic_lanes;
+}
+
+SpeculationStats Engine::speculation() const {
+  const Lanes& lanes = *state_->lanes;
+  const LaneWork& work = lanes.work();
+  return {.passes = work.steps,
+          .lane_passes = work.busy_lane_steps,
+          .codes = work.step_codes,
+          .columns = work.columns,
+          .width = lanes.width_of_one()};
 }
 
 std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
   const State& s = *state_;
   return bifrons::memory_plan(s.config, s.weights, lanes, kPlannedPromptTokens,
-                              s.backend->memory_space());
+                              s.backend->memory_space(), s.options.speculate);
 }
 
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {

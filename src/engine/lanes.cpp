@@ -1,48 +1,13 @@
-// Decode steps of the continuous batch over compacted lanes (docs/janus-pro.md 4.4): the busy lanes
-// come first, whatever their indices.
+// Admission of pictures to the lanes: memory, prefill, first codes. lane_steps.cpp runs the steps.
 #include "src/engine/lanes.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <utility>
 
 #include "src/model/rope.h"
 
 namespace bifrons {
-namespace {
-
-// Batch sizes (lanes) for which a device captures steps; a step of another size is padded to the
-// next one.
-constexpr std::array<int64_t, 14> kCapturedLanes = {1,  2,  4,  8,  12,  16,  24,
-                                                    32, 48, 64, 96, 128, 192, 256};
-
-}  // namespace
-
-// Settings of the lanes in device memory. Each tensor is sized for all lanes and a step uses its
-// first rows. So addresses do not depend on the number of busy lanes, and captured steps stay
-// valid.
-struct Lanes::Controls {
-  TokenRows rows;         // [2 P]
-  SampleControls sample;  // [P]
-  Tensor guidance;        // f32 [P]
-  Tensor forced;          // i32 [P, image_tokens]; -1: sampled
-
-  static Controls lay_out(Arena& arena, int64_t lanes, int64_t image_tokens) {
-    Controls c;
-    c.rows.sequence = arena.take(DType::kI32, {2 * lanes});
-    c.rows.position = arena.take(DType::kI32, {2 * lanes});
-    c.sample.seed = arena.take(DType::kI32, {lanes, 2});
-    c.sample.step = arena.take(DType::kI32, {lanes});
-    c.sample.top_k = arena.take(DType::kI32, {lanes});
-    c.sample.temperature = arena.take(DType::kF32, {lanes});
-    c.sample.top_p = arena.take(DType::kF32, {lanes});
-    c.guidance = arena.take(DType::kF32, {lanes});
-    c.forced = arena.take(DType::kI32, {lanes, image_tokens});
-    return c;
-  }
-};
-
 Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transformer,
              const ImageHead& image_head, RopeMode rope)
     : Lanes(backend, config, transformer, image_head, rope,
@@ -61,28 +26,30 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
 
 Lanes::~Lanes() = default;
 
-void Lanes::reserve(int64_t count) {
+void Lanes::reserve(int64_t count, int64_t columns) {
   check(count > 0 && lanes_.empty(), "reserve: only while no lane is busy");
-  if (count == count_) return;
+  columns = std::max(count, columns);
+  if (count == count_ && columns <= columns_) return;
   captured_.clear();
   const int64_t spare = spare_lanes(count, as_device_);
-  const bool grows = count + spare > memory_.lanes();
+  const bool grows = count + spare > memory_.lanes() || columns > columns_;
   count_ = count;
   free_.clear();
   for (int64_t lane = count; lane-- > 0;) free_.push_back(static_cast<int32_t>(lane));
   if (!grows) return memory_.forget_all();
 
-  count_ = 0;  // stays 0 if an allocation below fails
-  const int64_t rows = std::max(kPrefillRows, 2 * count);
+  count_ = columns_ = 0;  // stay 0 if an allocation below fails
+  const int64_t rows = std::max(kPrefillRows, 2 * columns);
   memory_.reserve(count, spare > 0);
   activations_ = transformer_.make_activations(b_, rows);
-  head_activations_ = head_.make_activations(b_, count);
+  head_activations_ = head_.make_activations(b_, columns);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
   rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
-  controls_ = b_.allocate(
-      arena_bytes([&](Arena& arena) { Controls::lay_out(arena, count, config_.image_tokens()); }));
+  controls_ = b_.allocate(control_bytes(count, columns));
   id_ring_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
+  draft_ring_ = b_.allocate_shared((count + columns) * kRunAhead * size_of(DType::kI32));
   count_ = count;
+  columns_ = columns;
 }
 
 void Lanes::make_room(int64_t prompt_tokens) {
@@ -120,17 +87,15 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   std::vector<Lane> entering;
   for (LanePicture& picture : pictures) {
     ++picture.attempts;
-    entering.push_back({std::move(picture), free_.back(), 0});
+    entering.push_back({.picture = std::move(picture), .index = free_.back()});
     free_.pop_back();
   }
-  upload(entering);
-  const Controls c = controls(n);
-  head_.sample_codes(b_, head_activations_.first(n), c.guidance, c.sample);
-  b_.force_ids(head_activations_.first(n).ids, c.forced, c.sample.step);
+  sample_first_codes(entering);
   std::vector<int32_t> ids(2 * n);
   b_.download(ids.data(), head_activations_.first(n).ids);
   for (size_t i = 0; i < n; ++i) {
     add_code(entering[i], ids[2 * i]);
+    work_.first_codes += entering[i].drawn();
     lanes_.push_back(std::move(entering[i]));
   }
   return waiting;
@@ -202,100 +167,6 @@ void Lanes::run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> w
   }
 }
 
-int64_t Lanes::filled_up(int64_t lanes) const {
-  if (!as_device_) return lanes;
-  const auto next = std::lower_bound(kCapturedLanes.begin(), kCapturedLanes.end(), lanes);
-  return next == kCapturedLanes.end() ? lanes : std::min(*next, count_);
-}
-
-Lanes::Controls Lanes::controls(int64_t lanes) const {
-  Arena arena(controls_);
-  Controls c = Controls::lay_out(arena, count_, config_.image_tokens());
-  for (Tensor* pair : {&c.rows.sequence, &c.rows.position}) *pair = pair->first(2 * lanes);
-  for (Tensor* one : {&c.sample.seed, &c.sample.step, &c.sample.top_k, &c.sample.temperature,
-                      &c.sample.top_p, &c.guidance, &c.forced}) {
-    *one = one->first(lanes);
-  }
-  return c;
-}
-
-void Lanes::upload(std::span<const Lane> lanes) {
-  // Padding rows use the spare sequences, from position 0 on.
-  const int64_t n = filled_up(static_cast<int64_t>(lanes.size()));
-  std::vector<int32_t> sequence, position, ids, seed, step, top_k, forced;
-  std::vector<float> temperature, top_p, guidance;
-  GuidedPrompt padding;
-  padding.temperature = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const Lane* lane = i < static_cast<int64_t>(lanes.size()) ? &lanes[i] : nullptr;
-    const GuidedPrompt& p = lane ? lane->picture.prompt : padding;
-    const int64_t drawn = lane ? lane->drawn() : 1;
-    for (int32_t row = 0; row < 2; ++row) {
-      sequence.push_back((lane ? 2 * lane->index : memory_.spare_sequence()) + row);
-      position.push_back(static_cast<int32_t>((lane ? lane->length() : 0) + drawn - 1));
-      ids.push_back(lane && drawn > 0 ? lane->picture.codes.back() : 0);
-    }
-    seed.push_back(static_cast<int32_t>(static_cast<uint32_t>(p.seed)));
-    seed.push_back(static_cast<int32_t>(static_cast<uint32_t>(p.seed >> 32)));
-    step.push_back(static_cast<int32_t>(drawn));
-    top_k.push_back(static_cast<int32_t>(p.top_k));
-    temperature.push_back(static_cast<float>(p.temperature));
-    top_p.push_back(static_cast<float>(p.top_p));
-    guidance.push_back(static_cast<float>(p.guidance));
-    forced.insert(forced.end(), p.fixed.begin(), p.fixed.end());
-    if (p.fixed.empty()) forced.insert(forced.end(), config_.image_tokens(), -1);
-  }
-  const Controls c = controls(n);
-  b_.upload(c.rows.sequence, sequence.data());
-  b_.upload(c.rows.position, position.data());
-  b_.upload(head_activations_.first(n).ids, ids.data());
-  b_.upload(c.sample.seed, seed.data());
-  b_.upload(c.sample.step, step.data());
-  b_.upload(c.sample.top_k, top_k.data());
-  b_.upload(c.sample.temperature, temperature.data());
-  b_.upload(c.sample.top_p, top_p.data());
-  b_.upload(c.guidance, guidance.data());
-  b_.upload(c.forced, forced.data());
-}
-
-// The captured step for so many lanes: embeds the codes sampled last, runs them through the model
-// and samples the next ones.
-CapturedStep& Lanes::captured(int64_t lanes) {
-  std::unique_ptr<CapturedStep>& known = captured_[lanes];
-  if (known) return *known;
-  known = b_.capture([this, lanes] {
-    const Controls c = controls(lanes);
-    const ImageHeadActivations a = head_activations_.first(lanes);
-    const Tensor x =
-        inputs_.view(transformer_.activation(), {2 * lanes, config_.transformer.hidden});
-    head_.embed_codes(b_, x, a);
-    transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
-    b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
-    head_.sample_codes(b_, a, c.guidance, c.sample);
-    b_.finish_step(a.ids, c.forced, id_ring(lanes), c.sample.step, c.rows.position);
-  });
-  return *known;
-}
-
-void Lanes::step() {
-  if (lanes_.empty()) return;
-  if (changed_) upload(lanes_);
-  changed_ = false;
-  captured(filled_up(busy())).run();
-  events_.push_back(b_.record_event());
-  ++work_.steps;
-  work_.busy_lane_steps += busy();
-  bool last = !as_device_;
-  for (Lane& lane : lanes_) {
-    ++lane.unread;
-    last = last || lane.drawn() == config_.image_tokens();
-  }
-  read_ids(last ? 0 : kRunAhead - 1);
-  // Removing lanes changes the rows, so all steps in flight must end first.
-  const auto failed = [](const Lane& lane) { return !lane.picture.finite; };
-  if (std::any_of(lanes_.begin(), lanes_.end(), failed)) read_ids(0);
-}
-
 void Lanes::add_code(Lane& lane, int32_t code) {
   if (!lane.picture.finite) return;
   if (code >= 0) return lane.picture.codes.push_back(code);
@@ -307,27 +178,6 @@ void Lanes::add_code(Lane& lane, int32_t code) {
 void Lanes::leave(const Lane& lane) {
   free_.push_back(lane.index);
   for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.index + row);
-}
-
-Tensor Lanes::id_ring(int64_t lanes) const {
-  return id_ring_.view(DType::kI32, {lanes, kRunAhead});
-}
-
-// Waits for all steps but the last `under_way` (in flight), and reads the ids that they have
-// sampled.
-void Lanes::read_ids(int64_t under_way) {
-  const int64_t steps = static_cast<int64_t>(events_.size()) - under_way;
-  if (steps <= 0) return;
-  events_[steps - 1]->wait();
-  events_.erase(events_.begin(), events_.begin() + steps);
-  const int32_t* recorded = id_ring(busy()).as<int32_t>();
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    Lane& lane = lanes_[i];
-    for (; lane.unread > under_way; --lane.unread) {
-      const int64_t n = lane.drawn() - lane.unread;
-      add_code(lane, recorded[i * kRunAhead + n % kRunAhead]);
-    }
-  }
 }
 
 std::vector<LanePicture> Lanes::take_finished() {

@@ -9,12 +9,14 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
 #include "src/bifrons.h"
 #include "src/engine/kv_cache_manager.h"
 #include "src/engine/requests.h"
+#include "src/engine/window_width.h"
 #include "src/model/image_head.h"
 #include "src/model/transformer.h"
 
@@ -25,6 +27,7 @@ struct LanePicture {
   uint64_t id = 0;  // of the caller
   GuidedPrompt prompt;
   std::vector<int32_t> codes;
+  int64_t passes = 0;  // decode steps that it took part in
   int attempts = 0;    // times it entered a lane; a retry shares no memory
   bool finite = true;  // false: the numbers stopped being finite at code codes.size()
   std::chrono::steady_clock::time_point start{};
@@ -44,6 +47,9 @@ constexpr int64_t spare_lanes(int64_t lanes, bool as_device) {
 struct LaneWork {
   int64_t steps = 0;
   int64_t busy_lane_steps = 0;
+  int64_t columns = 0;     // columns of the windows of busy lanes; without windows: busy_lane_steps
+  int64_t step_codes = 0;  // codes that steps gave
+  int64_t first_codes = 0;  // codes that prefills gave
   int64_t prefill_rows = 0;
   int64_t shared_rows = 0;
 };
@@ -56,7 +62,15 @@ struct LaneWork {
 // Classifier-free guidance: rows 2 i and 2 i + 1 of a step are the conditional and the
 // unconditional row of busy lane i. Busy lanes come first, so an idle lane costs nothing.
 // Everything that differs between lanes or steps lies in memory of the backend, so one captured
-// step serves every step with that many lanes.
+// step serves every step with that many lanes and that width of windows.
+//
+// Speculative decoding (Jacobi decoding with the noise of each token fixed beforehand): a step runs
+// a window of columns of every lane, its last accepted code and drafts of the codes after it. The
+// noise of a token is a function of seed, step and code, so every column whose inputs are right
+// gives the code that drawing one by one gives. So the codes are accepted up to the first that
+// differs from its draft, that one included, and the codes behind it are the next drafts. The
+// picture has the same bits for any drafts and widths. Keys and values of drafts are written in
+// place. Those of rejected drafts are overwritten before a row reads them.
 class Lanes {
  public:
   // All references are borrowed and must outlive the lanes.
@@ -68,9 +82,15 @@ class Lanes {
         const ImageHead& image_head, RopeMode rope, bool as_device);
   ~Lanes();
 
-  // Allocates memory for `count` pictures; only while no lane is busy. Throws Error (unavailable).
-  void reserve(int64_t count);
+  // Allocates memory for `count` pictures and for steps of at least `columns` columns; only while
+  // no lane is busy. Throws Error (unavailable).
+  void reserve(int64_t count, int64_t columns = 0);
   int64_t count() const { return count_; }
+  // Width of the windows from now on, at most kMostWindow and as far as the columns reach; 1: no
+  // speculative decoding; 0: what gives most codes a second (window_width.h). As a device, 0 is 1.
+  void set_width(int64_t width) { asked_width_ = width; }
+  // The width that one picture alone would have now.
+  int64_t width_of_one() const;
   int64_t busy() const { return static_cast<int64_t>(lanes_.size()); }
 
   // Makes room for a picture with a prompt of this many tokens; guided_prompt() has checked that it
@@ -83,8 +103,9 @@ class Lanes {
   // when no lane is busy.
   std::vector<LanePicture> admit(std::vector<LanePicture> pictures);
 
-  // One decode step: samples one more code of every busy lane. On a device the step may still run
-  // when this returns, so a number that is not finite may be noticed one step later.
+  // One decode step: samples the next code of every busy lane, with windows often more. On a device
+  // the step may still run when this returns, so a number that is not finite may be noticed one
+  // step later.
   void step();
 
   // Removes and returns the pictures that have all their codes or are not finite.
@@ -102,23 +123,36 @@ class Lanes {
   struct Lane {
     LanePicture picture;
     int32_t index = 0;   // number of the lane; its sequences are 2 index and 2 index + 1
-    int64_t unread = 0;  // codes sampled that the host has not read
+    int64_t unread = 0;  // steps whose codes the host has not read
+    int64_t row = -1;    // place among the lanes of the last upload; -1: it was not there
+    std::vector<int32_t> drafts{};  // empty, or a code or -1 for each image token
 
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
-    int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()) + unread; }
+    int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()); }
+    // The input of the column that samples image token `token`, which is not one of the codes.
+    int32_t draft(int64_t token) const;
   };
   struct Controls;  // settings of the lanes in device memory
+  struct Uploaded;  // the same on the way there
 
   bool find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures);
   void run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted);
-  Controls controls(int64_t lanes) const;
-  void upload(std::span<const Lane> lanes);
+  int64_t control_bytes(int64_t lanes, int64_t columns) const;
+  Controls controls(int64_t lanes, int64_t width) const;
+  void sample_first_codes(std::span<const Lane> lanes);
+  void upload(std::span<const Lane> lanes, int64_t width);
+  void lay_out(int64_t width);
+  void fetch_drafts();
   void add_code(Lane& lane, int32_t code);
   void leave(const Lane& lane);
   void read_ids(int64_t under_way);
+  void read_step(Lane& lane, int64_t row);
   Tensor id_ring(int64_t lanes) const;
-  CapturedStep& captured(int64_t lanes);
+  Tensor draft_ring(int64_t lanes, int64_t width) const;
+  CapturedStep& captured(int64_t lanes, int64_t width);
+  void run_window(int64_t lanes, int64_t width);
   int64_t filled_up(int64_t lanes) const;
+  int64_t next_width();
 
   Backend& b_;
   const Config& config_;
@@ -130,6 +164,11 @@ class Lanes {
   std::vector<Lane> lanes_;    // busy ones
   std::vector<int32_t> free_;  // indices of idle ones
   bool changed_ = false;       // lanes_ must be uploaded before the next step
+  int64_t columns_ = 0;        // most columns of a step
+  int64_t asked_width_ = 1;
+  int64_t width_ = 1;     // of the last upload
+  int64_t launched_ = 0;  // steps since then
+  WindowWidth widths_;
   LaneWork work_;
 
   KvCacheManager memory_;
@@ -140,8 +179,20 @@ class Lanes {
   Buffer controls_;  // see Controls
   Buffer id_ring_;   // i32 [count, kRunAhead], shared: code n of a lane is at n mod kRunAhead
   std::deque<std::unique_ptr<Event>> events_;  // one for each step whose ids were not read yet
-  std::map<int64_t, std::unique_ptr<CapturedStep>> captured_;  // by number of lanes
+  // i32 [lanes, kRunAhead (1 + width)], shared: DraftWindows::ring.
+  Buffer draft_ring_;
+  // By number of lanes and width.
+  std::map<std::pair<int64_t, int64_t>, std::unique_ptr<CapturedStep>> captured_;
 };
+
+// Columns for which steps of `lanes` pictures have memory. `speculate` is that of EngineOptions;
+// automatic windows are narrower with more lanes, and a device has none.
+constexpr int64_t window_columns(int64_t lanes, int64_t speculate, MemorySpace space) {
+  constexpr int64_t kAutomatic = 64;
+  if (lanes == 0) return 0;
+  if (speculate > 0) return lanes * speculate;
+  return space == MemorySpace::kDevice ? lanes : std::max(lanes, kAutomatic);
+}
 
 // Rows of one prefill call; longer prompts are run in several calls (chunked prefill).
 inline constexpr int64_t kPrefillRows = 256;

@@ -39,22 +39,22 @@ int64_t free_memory() {
 // Workspaces of the backends that draw and decode, without those of libraries. An area grows to
 // twice its size or to the requested size, and captured steps keep the old areas: together less
 // than four times the largest one.
-int64_t scratch_on_card(const Config& config, int64_t pictures, int64_t rows,
+int64_t scratch_on_card(const Config& config, int64_t columns, int64_t rows,
                         int64_t prompt_tokens) {
   const TransformerConfig& t = config.transformer;
   const int64_t capacity = pages_for(prompt_tokens + config.image_tokens() - 1) * kPageTokens;
   const int64_t channels = config.vq.base_channels * config.vq.decoder_multipliers.back();
   const int64_t outputs = std::max(2 * t.intermediate, (t.heads + 2 * t.kv_heads) * t.head_dim);
   return 4 * (std::max({attention_scratch(rows, t.heads, t.head_dim, capacity),
-                        sample_scratch(pictures, config.vq.codebook), gemm_workspace(rows, outputs),
-                        gemm_workspace(2 * pictures, config.vq.codebook)}) +
+                        sample_scratch(columns, config.vq.codebook), gemm_workspace(rows, outputs),
+                        gemm_workspace(2 * columns, config.vq.codebook)}) +
               full_attention_scratch(config.image_tokens(), channels, 1));
 }
 
 }  // namespace
 
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
-                                    int64_t prompt_tokens, MemorySpace space) {
+                                    int64_t prompt_tokens, MemorySpace space, int speculate) {
   Model model(config, activation_for(weights));
   const int64_t element = size_of(weights);
   TensorList transformer, image_head, decoder;
@@ -64,9 +64,10 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
 
   const int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens()) +
                         spare_lanes(pictures, space == MemorySpace::kDevice);
-  const int64_t rows = std::max(kPrefillRows, 2 * pictures);
+  const int64_t columns = window_columns(pictures, speculate, space);
+  const int64_t rows = std::max(kPrefillRows, 2 * columns);
   const int64_t activations = model.transformer.activation_bytes(rows) +
-                              model.image_head.activation_bytes(pictures) +
+                              model.image_head.activation_bytes(columns) +
                               rows * config.transformer.hidden * size_of(model.activation);
   const bool on_card = space == MemorySpace::kDevice;
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
@@ -88,7 +89,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
     if (weights == DType::kBf16 && !cuda_library().empty()) {
       plan.push_back({"decoder's copy for cuDNN", decoder_weights});
     }
-    plan.push_back({"kernels' scratch", scratch_on_card(config, pictures, rows, prompt_tokens)});
+    plan.push_back({"kernels' scratch", scratch_on_card(config, columns, rows, prompt_tokens)});
   }
   return plan;
 }
@@ -108,7 +109,8 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
            Transformer(config.transformer, activation).sequence_bytes(pages_for(tokens))}};
 }
 
-int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights) {
+int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+                   int speculate) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
   // Half of a host's free memory is left to other programs; an eighth of a device's is left to
   // libraries.
@@ -116,8 +118,8 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DTyp
   const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
     // The weights are loaded already, so they are subtracted.
-    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, space)) -
-           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, space));
+    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, space, speculate)) -
+           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, space, speculate));
   };
   int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
@@ -125,10 +127,11 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DTyp
 }
 
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
-                int64_t pictures) {
+                int64_t pictures, int speculate) {
   if (!free_bytes) return;
   const auto needed = [&](int64_t n) {
-    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, MemorySpace::kDevice));
+    return total_bytes(
+        memory_plan(config, weights, n, kPlannedPromptTokens, MemorySpace::kDevice, speculate));
   };
   if (needed(pictures) <= *free_bytes) return;
   int64_t fit = pictures - 1;

@@ -14,9 +14,10 @@ namespace bifrons {
 
 // The plan for drawing `pictures` at once with prompts of up to `prompt_tokens`, with weights kept
 // as stored, in the memory of a host or of a GPU. With a GPU a large text embedding stays in host
-// memory.
+// memory. `speculate` is that of EngineOptions.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
-                                    int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost);
+                                    int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost,
+                                    int speculate = 0);
 
 // Additional memory for understanding (the config must describe a tower): the parts that are loaded
 // only when a picture is shown, and the keys and values of a conversation of `tokens`.
@@ -24,7 +25,8 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
 
 // Number of lanes that draw_batch() chooses, with the weights loaded: at most as many as are
 // useful, and as fit `free_bytes` of a device or, without that, half of the host's free memory.
-int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights);
+int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+                   int speculate = 0);
 
 // Planned length of prompts that are not known yet.
 inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
@@ -33,7 +35,7 @@ inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 // what is needed, what is free, and how many pictures at once would fit. Without `free_bytes`
 // nothing is checked.
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
-                int64_t pictures);
+                int64_t pictures, int speculate = 0);
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan);
 

@@ -52,7 +52,6 @@ class Scheduler {
         const Stopwatch watch(stats_.step_seconds);
         parts_.lanes.step();
       }
-      progress_.tokens += parts_.lanes.busy();
       if (report()) take_finished();
     }
     finish();
@@ -63,7 +62,10 @@ class Scheduler {
  private:
   // Reports progress; the caller decides whether to go on.
   bool report() {
+    const LaneWork& work = parts_.lanes.work();
     progress_.lanes_busy = parts_.lanes.busy();
+    progress_.tokens =
+        work.step_codes + work.first_codes - before_.step_codes - before_.first_codes;
     if (going_on_ && report_ && !report_(progress_)) {
       going_on_ = false;
       stats_.stopped = true;
@@ -81,13 +83,11 @@ class Scheduler {
         take_job(entering);
       }
       if (!going_on_ || entering.empty()) return;
-      const size_t offered = entering.size();
       {
         const Stopwatch watch(stats_.prefill_seconds);
         again_ = parts_.lanes.admit(std::move(entering));
       }
       short_of_memory_ = !again_.empty();
-      progress_.tokens += static_cast<int64_t>(offered - again_.size());
       if (!report()) return;
       take_finished();
     }
@@ -149,6 +149,7 @@ class Scheduler {
     BatchResult result{.id = picture.id, .drawing = Drawing{}, .attempts = picture.attempts};
     Drawing& drawing = *result.drawing;
     drawing.tokens = std::move(picture.codes);
+    drawing.passes = picture.passes;
     drawing.seconds = since(picture.start) / share;
     if (!parts_.decode_beside) {
       double took = 0;
@@ -187,6 +188,8 @@ class Scheduler {
     stats_.steps = work.steps - before_.steps;
     stats_.lane_steps = stats_.steps * stats_.lanes;
     stats_.idle_lane_steps = stats_.lane_steps - (work.busy_lane_steps - before_.busy_lane_steps);
+    stats_.step_codes = work.step_codes - before_.step_codes;
+    stats_.columns = work.columns - before_.columns;
     stats_.prefill_rows = work.prefill_rows - before_.prefill_rows;
     stats_.shared_rows = work.shared_rows - before_.shared_rows;
     stats_.sink_seconds = output_.sink_seconds();

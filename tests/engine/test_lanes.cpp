@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-// Makes the sampling of one picture fail in one step.
+// Makes the sampling of one picture (of one column of a window) fail in one step.
 class Faulty final : public ForwardingBackend {
  public:
   explicit Faulty(Backend& inner) : ForwardingBackend(inner), inner_(inner) {}
@@ -109,10 +109,12 @@ TEST(Lanes, PicturesWithoutMemoryWait) {
   const auto backend = make_cpu_backend(1);
   Small small(*backend);
   testing::LaneToy toy(small, "toy-f32");
-  for (const bool as_device : {false, true}) {
+  for (const auto& [as_device, width] :
+       {std::pair{false, 1}, {true, 1}, {false, 3}, {true, 3}, {false, 8}}) {
     small.full = false;
     Lanes lanes = toy.lanes(as_device);
-    lanes.reserve(3);
+    lanes.reserve(3, 3 * width);
+    lanes.set_width(width);
     const auto prompt = [&](uint64_t id) {
       GuidedPrompt p = toy.picture(id).prompt;
       const auto length = static_cast<size_t>(100 + 7 * id);
@@ -194,7 +196,7 @@ TEST(Lanes, ADecodeErrorAffectsOnePicture) {
 
 // A temporary fault while sampling one code: the picture is drawn again, with the same result.
 TEST(Lanes, AFailedSampleIsRepeated) {
-  for (int64_t draw : {0, 3}) {
+  for (const auto& [draw, width] : {std::pair{0, 1}, {3, 1}, {0, 3}, {3, 3}}) {
     const auto backend = make_cpu_backend(1);
     Faulty faulty_backend(*backend);
     testing::LaneToy toy(faulty_backend, "toy-f32");
@@ -209,10 +211,11 @@ TEST(Lanes, AFailedSampleIsRepeated) {
     for (bool faulty : {true, false}) {
       if (faulty) {
         faulty_backend.breaks_in_draw = draw;
-        faulty_backend.breaks_picture = 1;
+        faulty_backend.breaks_picture = draw == 0 ? 1 : width;  // first column of the second lane
       }
       Lanes lanes = toy.lanes(false);
-      lanes.reserve(3);
+      lanes.reserve(3, 3 * width);
+      lanes.set_width(width);
       const SchedulerParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
       uint64_t next = 0;
       const BatchStats stats = schedule_batch(

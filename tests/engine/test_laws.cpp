@@ -19,7 +19,8 @@ Engine open_toy(const std::string& name, int threads, int pictures_at_once,
                        .device = "cpu",
                        .threads = threads,
                        .pictures_at_once = pictures_at_once,
-                       .decode_beside = decode_beside});
+                       .decode_beside = decode_beside,
+                       .speculate = 1});
 }
 
 // Requests that differ in every setting of a lane: lengths, seeds, guidance, filters, negative
@@ -118,6 +119,50 @@ TEST_P(Laws, BatchOrderResumeAndThreadsChangeNoPicture) {
         }
       }
     }
+  }
+}
+
+// Speculative decoding gives the same pictures, also when a batch is stopped and resumed.
+TEST_P(Laws, SpeculationChangesNoPicture) {
+  const auto requests = mixed_requests();
+  std::vector<Drawing> alone;
+  {
+    Engine engine = open_toy(GetParam(), 1, 1);
+    for (const DrawRequest& r : requests) alone.push_back(engine.draw({&r, 1})[0]);
+  }
+  for (const int speculate : {0, 2, 3, 8, 16, 31, 64}) {
+    Engine engine = Engine::open({.model = golden::directory() + GetParam(),
+                                  .device = "cpu",
+                                  .threads = 2,
+                                  .speculate = speculate});
+    for (const int lanes : {1, 2, 7}) {
+      std::map<size_t, Drawing> drawn;
+      const auto draw = [&](int64_t most_steps) {
+        size_t next = 0;
+        int64_t steps = 0;
+        engine.draw_batch(
+            [&]() -> std::optional<BatchJob> {
+              while (next < requests.size() && drawn.contains(next)) ++next;
+              if (next == requests.size()) return {};
+              const size_t i = next++;
+              return BatchJob{i, requests[i]};
+            },
+            [&](BatchResult result) { drawn.emplace(result.id, std::move(*result.drawing)); },
+            {.lanes = lanes,
+             .progress = [&](const BatchProgress&) { return ++steps < most_steps; }});
+      };
+      draw(20);
+      draw(1'000'000);
+      ASSERT_EQ(drawn.size(), requests.size());
+      for (const auto& [i, drawing] : drawn) {
+        EXPECT_EQ(drawing.tokens, alone[i].tokens) << i << ", speculate " << speculate;
+        EXPECT_EQ(drawing.picture.rgb, alone[i].picture.rgb) << i << ", speculate " << speculate;
+        EXPECT_LT(drawing.passes, static_cast<int64_t>(drawing.tokens.size()));
+      }
+    }
+    const SpeculationStats stats = engine.speculation();
+    EXPECT_LE(stats.lane_passes, stats.codes);
+    EXPECT_GE(stats.columns, stats.lane_passes);
   }
 }
 

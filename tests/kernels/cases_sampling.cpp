@@ -1,6 +1,7 @@
 // Cases of the sampler: guidance, sampling, forced and recorded ids.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/kernels/op_case.h"
@@ -213,6 +214,124 @@ OpCase record_ids_case(int64_t pictures, int64_t places) {
           .flops = 0};
 }
 
+// Windows of `width` columns. Picture p is at token 3 p; its drafts are right up to column
+// p mod width, and every fifth code is forced. Sampled codes are 100 + column.
+struct DraftState {
+  Values inputs, ids, forced, step, position, ring, pass;
+};
+
+DraftState draft_state(int64_t pictures, int64_t width, int64_t tokens, int64_t slots) {
+  DraftState s;
+  for (int64_t p = 0; p < pictures; ++p) {
+    const int64_t begin = 3 * p;
+    const auto forced = [&](int64_t t) { return t % 5 == 4 && t < tokens ? 1000 + t : -1; };
+    const auto code = [&](int64_t w) {
+      return forced(begin + w) >= 0 ? forced(begin + w) : 100 + w;
+    };
+    for (int64_t t = 0; t < tokens; ++t) s.forced.push_back(static_cast<double>(forced(t)));
+    for (int64_t w = 0; w < width; ++w) {
+      const bool idle = begin + w >= tokens;
+      const int64_t input = w == 0 ? 7 : w <= p % width ? code(w - 1) : 5;
+      for (int row = 0; row < 2; ++row) {
+        s.inputs.push_back(static_cast<double>(input));
+        // One code of picture 4 could not be sampled.
+        s.ids.push_back(p == 4 && w == 1 ? -1.0 : static_cast<double>(100 + w));
+        s.position.push_back(idle ? -1.0 : static_cast<double>(40 + begin + w));
+      }
+      s.step.push_back(static_cast<double>(begin + w));
+    }
+    s.pass.push_back(static_cast<double>(p));
+  }
+  s.ring.assign(pictures * slots * (1 + width), -5.0);
+  return s;
+}
+
+// What accept_drafts() makes of picture p of a state, in plain words: accept, then shift.
+void accept_draft_window(DraftState& s, int64_t p, int64_t width, int64_t tokens, int64_t slots) {
+  const int64_t first = p * width, begin = static_cast<int64_t>(s.step[first]);
+  const int64_t live = std::clamp<int64_t>(tokens - begin, 0, width);
+  std::vector<double> codes;
+  for (int64_t w = 0; w < live; ++w) {
+    const double forced = s.forced[p * tokens + begin + w];
+    codes.push_back(forced >= 0 ? forced : s.ids[2 * (first + w)]);
+  }
+  const int64_t slot = (p * slots + static_cast<int64_t>(s.pass[p]) % slots) * (1 + width);
+  s.pass[p] += 1;
+  s.ring[slot] = 0;
+  if (live == 0) return;
+  int64_t accepted = 1;
+  while (accepted < live && codes[accepted - 1] >= 0 &&
+         s.inputs[2 * (first + accepted)] == codes[accepted - 1]) {
+    ++accepted;
+  }
+  s.ring[slot] = static_cast<double>(accepted);
+  for (int64_t w = 0; w < accepted; ++w) s.ring[slot + 1 + w] = codes[w];
+  const double position = s.position[2 * first];
+  double left = 0;
+  for (int64_t w = 0; w < width; ++w) {
+    const int64_t from = accepted - 1 + w, token = begin + from;
+    double known = -1;
+    if (from < live) {
+      known = codes[from];
+    } else if (token < tokens) {
+      known = s.forced[p * tokens + token];
+    }
+    left = known >= 0 ? known : left;
+    for (int64_t row = 2 * (first + w); row < 2 * (first + w) + 2; ++row) {
+      s.inputs[row] = left;
+      s.position[row] = token + 1 < tokens ? position + static_cast<double>(from + 1) : -1.0;
+    }
+    s.step[first + w] = static_cast<double>(token + 1);
+  }
+}
+
+OpCase accept_drafts_case(int64_t pictures, int64_t width, int64_t tokens) {
+  constexpr int64_t kSlots = 2;
+  const DraftState before = draft_state(pictures, width, tokens, kSlots);
+  const int64_t columns = pictures * width;
+  return {
+      .name = fmt::format("accept_drafts_{}x{}_of_{}", pictures, width, tokens),
+      .op = Op::kAcceptDrafts,
+      .prepare =
+          [=](Backend& b, Operands& w) {
+            w.in.emplace_back(b, DType::kI32, std::vector{2 * columns}, before.ids);
+            w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, before.forced, kGap);
+            for (const Values& values : {before.inputs, before.position}) {
+              w.out.emplace_back(b, DType::kI32, std::vector{2 * columns}, values);
+            }
+            w.out.emplace_back(b, DType::kI32, std::vector{columns}, before.step);
+            w.out.emplace_back(b, DType::kI32, std::vector{pictures}, before.pass);
+            w.out.emplace_back(b, DType::kI32, std::vector{pictures, kSlots * (1 + width)},
+                               before.ring, kGap);
+          },
+      .run =
+          [](Backend& b, Operands& w) {
+            b.accept_drafts({.inputs = w.out[0].tensor(),
+                             .forced = w.in[1].tensor(),
+                             .step = w.out[2].tensor(),
+                             .position = w.out[1].tensor(),
+                             .ring = w.out[4].tensor(),
+                             .pass = w.out[3].tensor()},
+                            w.in[0].tensor());
+          },
+      .expect =
+          [=] {
+            DraftState after = before;
+            for (int64_t p = 0; p < pictures; ++p) {
+              accept_draft_window(after, p, width, tokens, kSlots);
+            }
+            Values all;
+            for (const Values* part :
+                 {&after.inputs, &after.position, &after.step, &after.pass, &after.ring}) {
+              all.insert(all.end(), part->begin(), part->end());
+            }
+            return all;
+          },
+      .tolerance = {},
+      .bytes = 52 * columns,
+      .flops = 0};
+}
+
 }  // namespace
 
 std::vector<OpCase> sampling_cases() {
@@ -221,6 +340,11 @@ std::vector<OpCase> sampling_cases() {
   for (int64_t pictures : {1, 3, 64}) cases.push_back(force_ids_case(pictures, 5));
   cases.push_back(force_ids_case(17, 576));
   for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(record_ids_case(pictures, 8));
+  for (const auto& [pictures, width] :
+       {std::pair{1, 1}, {1, 2}, {6, 3}, {9, 8}, {40, 31}, {7, 64}}) {
+    cases.push_back(accept_drafts_case(pictures, width, 25));
+    cases.push_back(accept_drafts_case(pictures, width, 576));
+  }
   const std::vector<SampleSettings> draws = all_draws();
   const int64_t pictures = static_cast<int64_t>(draws.size());
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {

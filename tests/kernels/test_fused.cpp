@@ -96,7 +96,7 @@ TEST_P(Fused, NormLinearRope) {
     Values sequence, position;
     for (int64_t m = 0; m < s.rows; ++m) {
       sequence.push_back(static_cast<double>(m % kSequences));
-      position.push_back(static_cast<double>(m * 5 % 27));
+      position.push_back(m == 3 ? -1.0 : static_cast<double>(m * 5 % 27));  // row 3 is idle
     }
     const Guarded sequences = tensor(DType::kI32, {s.rows}, sequence);
     const Guarded positions = tensor(DType::kI32, {s.rows}, position);

@@ -77,6 +77,16 @@ TEST_P(Pages, PositionsWithoutAPageAreIgnored) {
   EXPECT_TRUE(k.untouched() && v.untouched());
 }
 
+TEST_P(Pages, AnIdleRowReadsNothingAndGivesZeros) {
+  const Guarded k = cache(1), v = cache(2);
+  const Values table = {4, 1, -1, /**/ 2, -1, -1, /**/ -1, -1, -1};
+  const Values busy = read(k, v, table, {20, 15, -1}), idle = read(k, v, table, {-1, 15, -1});
+  constexpr int64_t kRow = kHeads * kSize;
+  for (int64_t i = 0; i < kSequences * kRow; ++i) {
+    EXPECT_EQ(idle[i], i / kRow == 1 ? busy[i] : 0.0) << i;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, Pages, ::testing::Values(DType::kF32, DType::kBf16),
                          [](const auto& type) { return std::string(name_of(type.param)); });
 

@@ -48,6 +48,9 @@ void ForwardingBackend::do_record_ids(const Tensor& ring, const Tensor& ids, con
   inner_.record_ids(ring, ids, step);
 }
 void ForwardingBackend::do_advance(const Tensor& counters) { inner_.advance(counters); }
+void ForwardingBackend::do_accept_drafts(const DraftWindows& windows, const Tensor& ids) {
+  inner_.accept_drafts(windows, ids);
+}
 void ForwardingBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm,
                                       int64_t groups, double eps, bool silu) {
   inner_.group_norm(y, x, norm, groups, eps, silu);

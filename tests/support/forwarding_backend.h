@@ -49,6 +49,7 @@ class ForwardingBackend : public Backend {
   void do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) override;
   void do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) override;
   void do_advance(const Tensor& counters) override;
+  void do_accept_drafts(const DraftWindows& windows, const Tensor& ids) override;
   void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
                      bool silu) override;
   void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
