@@ -85,9 +85,8 @@ int64_t Lanes::filled_up(int64_t lanes) const {
 }
 
 int64_t Lanes::control_bytes(int64_t lanes, int64_t columns) const {
-  return arena_bytes([&](Arena& arena) {
-    Controls::lay_out(arena, lanes, columns, config_.image_tokens());
-  });
+  return arena_bytes(
+      [&](Arena& arena) { Controls::lay_out(arena, lanes, columns, config_.image_tokens()); });
 }
 
 Lanes::Controls Lanes::controls(int64_t lanes, int64_t width) const {

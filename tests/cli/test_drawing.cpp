@@ -158,6 +158,34 @@ TEST_F(Drawing, JsonIsOneObject) {
   EXPECT_EQ(report["negative_prompt"], "a dog");
 }
 
+// Not even the settings in the file tell how a picture was speculated.
+TEST_F(Drawing, SpeculationChangesNoFile) {
+  const auto draw = [&](const std::string& speculate, const std::string& file) {
+    const Outcome outcome = run({"a fox", "-s", "2", "-c", "2", "--json", "--speculate", speculate,
+                                 "-o", file + "-{index}.png"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    int64_t passes = 0;
+    for (const auto& picture : nlohmann::json::parse(outcome.out)["pictures"]) {
+      passes += picture["passes"].get<int64_t>();
+    }
+    return passes;
+  };
+  const int64_t plain = draw("off", "off");
+  EXPECT_LE(draw("auto", "auto"), plain);
+  EXPECT_LT(draw("8", "eight"), plain);
+  EXPECT_EQ(draw("1", "one"), plain);
+  for (const std::string index : {"1", "2"}) {
+    for (const std::string other : {"auto", "eight", "one"}) {
+      EXPECT_EQ(bytes("off-" + index + ".png"), bytes(other + "-" + index + ".png")) << other;
+    }
+  }
+  for (const std::string wrong : {"0", "65", "always", "-1"}) {
+    const Outcome refused = run({"a fox", "--speculate", wrong, "-o", "no.png"});
+    EXPECT_EQ(refused.exit_code, 2) << wrong;
+    EXPECT_NE(refused.err.find("--speculate"), std::string::npos) << refused.err;
+  }
+}
+
 TEST_F(Drawing, TokensDecodeToTheSamePixels) {
   ASSERT_EQ(
       run({"a fox", "-s", "2", "--no-metadata", "-o", "a.png", "--tokens-out", "t.json"}).exit_code,

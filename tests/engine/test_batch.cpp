@@ -12,7 +12,7 @@ namespace bifrons {
 namespace {
 
 Engine open_toy(const std::string& directory = golden::directory() + "toy-f32") {
-  return Engine::open({.model = directory, .threads = 1});
+  return Engine::open({.model = directory, .threads = 1, .speculate = 1});  // a code a step
 }
 
 JobSource jobs_of(const std::vector<DrawRequest>& requests, size_t& next) {

@@ -247,6 +247,7 @@ class Generation {
       drawn_.records.push_back({{"file", path},
                                 {"seed", request.seed},
                                 {"seconds", drawing.seconds},
+                                {"passes", drawing.passes},
                                 {"width", drawing.picture.width},
                                 {"height", drawing.picture.height}});
       if (chosen != nullptr) drawn_.records.back()["best_of"] = record_of(*chosen);
@@ -319,6 +320,7 @@ void Generate::add_to(CLI::App& command) {
            "Take every setting from this picture, be it of another program; flags win");
   add_text(command, "--tokens-out", "FILE", tokens_out, "Also write the image codes as JSON");
   engine.add_to(command);
+  engine.add_speculate_to(command);
   verbosity.add_to(command);
 }
 

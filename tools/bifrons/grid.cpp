@@ -177,6 +177,7 @@ void add_grid(CLI::App& app, Chosen& chosen) {
                       "Seed where no axis sets it; -1 is random (default 0)");
   add_lanes(command, grid->lanes);
   grid->engine.add_to(command);
+  grid->engine.add_speculate_to(command);
   grid->verbosity.add_to(command);
 }
 

@@ -124,6 +124,24 @@ void EngineFlags::add_to(CLI::App& command, bool devices) {
             "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)");
 }
 
+void EngineFlags::add_speculate_to(CLI::App& command) {
+  add_value(
+      command, "--speculate", "N",
+      [this](const std::string& text) {
+        if (text == "auto" || text == "off") {
+          speculate = text == "auto" ? 0 : 1;
+        } else if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+          refuse_value("--speculate",
+                       fmt::format("auto, off or a number of codes from 1 to {}", kMostSpeculated),
+                       text);
+        } else {
+          speculate = static_cast<int>(parse_whole("--speculate", text, 1, kMostSpeculated));
+        }
+      },
+      "Speculative decoding: auto (default), off, or at most N codes of a picture in one pass; it "
+      "changes no picture");
+}
+
 EngineSetup EngineFlags::setup() const {
   EngineSetup setup;
   setup.options.device = device.empty() ? environment("BIFRONS_DEVICE") : device;
@@ -135,6 +153,7 @@ EngineSetup EngineFlags::setup() const {
   setup.options.threads = static_cast<int>(count);
   const ModelPlace place = find_model(model.value());
   setup.options.model = place.directory;
+  setup.options.speculate = speculate;
   setup.options.pdl = pdl_from_environment();
   setup.built_in = place.built_in;
   return setup;

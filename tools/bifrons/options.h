@@ -127,8 +127,11 @@ struct EngineFlags {
   ModelFlag model;
   std::string device;
   std::optional<int64_t> threads;
+  int speculate = 0;  // as in EngineOptions
   // `devices`: --devices, with a list of them in `device`.
   void add_to(CLI::App& command, bool devices = false);
+  // --speculate, for commands that draw.
+  void add_speculate_to(CLI::App& command);
   // Throws Error: usage (BIFRONS_THREADS is no number of threads), missing (no such model).
   EngineSetup setup() const;
 };
