@@ -1,4 +1,5 @@
 // Finds the instruction sets that this x86 machine can run.
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,12 +11,21 @@
 namespace bifrons {
 namespace {
 
+// __builtin_cpu_supports() of clang 16 does not know these three (Intel SDM volume 2, CPUID).
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1) != 0;
+}
+bool has_amx_bf16() {  // AMX-BF16 and AMX-TILE
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0 && (d >> 24 & 1) != 0;
+}
+
 // A process must ask Linux for the AMX tile registers (Documentation/arch/x86/xstate.rst).
 bool may_use_tiles() {
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
-  static const bool may = __builtin_cpu_supports("amx-tile") &&
-                          __builtin_cpu_supports("amx-bf16") &&
-                          syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  static const bool may =
+      has_amx_bf16() && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
   return may;
 }
 
@@ -30,8 +40,7 @@ constexpr std::span kWithoutDotProduct = std::span(kDotProductFirst).subspan(1);
 }  // namespace
 
 std::span<const std::string_view> cpu_instruction_sets() {
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (!avx2) return kWithoutDotProduct.subspan(2);
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
