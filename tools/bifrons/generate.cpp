@@ -52,6 +52,41 @@ void add_size_options(CLI::App& command, Generate& generate) {
   add_value(command, "--size", "WxH", take, kAbout);
 }
 
+}  // namespace
+
+void add_prompt(CLI::App& command, const char* names, std::optional<std::string>& prompt,
+                const char* about) {
+  add_value(
+      command, names, "TEXT", [&prompt](const std::string& text) { prompt = text; }, about);
+}
+
+void Generate::add_to(CLI::App& command) {
+  add_setting_options(command, settings, "Seed of the first picture; -1 is random (default)");
+  add_whole(command, "-c,--count,-b,--batch-count", "N", 1, kMostPictures, count,
+            "Number of pictures, with seeds counting up (default 1)");
+  add_count_aliases(command, count, kMostPictures);
+  output.add_to(command,
+                "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - for "
+                "stdout; .png .jpg .webp",
+                "Write pixels only: no prompt, no settings, no AI mark");
+  best_of.add_to(command);
+  add_flag(command, "--grid", grid, "Also write all pictures as one contact sheet");
+  add_text(command, "--like", "FILE", like,
+           "Take every setting from this picture, be it of another program; flags win");
+  add_text(command, "--tokens-out", "FILE", tokens_out, "Also write the image codes as JSON");
+  engine.add_to(command);
+  engine.add_speculate_to(command);
+  verbosity.add_to(command);
+}
+
+void Generate::check() const {
+  check_text("the prompt", prompt.value_or(""));
+  check_text("the negative prompt", settings.negative_prompt.value_or(""));
+  output.check();
+}
+
+namespace {
+
 std::string prompt_from_stdin() {
   std::string prompt = read_stdin(kLongestPrompt);
   if (prompt.ends_with('\n')) prompt.pop_back();
@@ -298,37 +333,6 @@ void warn_of_prompt(const std::string& prompt, const Verbosity& verbosity) {
 }
 
 }  // namespace
-
-void add_prompt(CLI::App& command, const char* names, std::optional<std::string>& prompt,
-                const char* about) {
-  add_value(
-      command, names, "TEXT", [&prompt](const std::string& text) { prompt = text; }, about);
-}
-
-void Generate::add_to(CLI::App& command) {
-  add_setting_options(command, settings, "Seed of the first picture; -1 is random (default)");
-  add_whole(command, "-c,--count,-b,--batch-count", "N", 1, kMostPictures, count,
-            "Number of pictures, with seeds counting up (default 1)");
-  add_count_aliases(command, count, kMostPictures);
-  output.add_to(command,
-                "File, pattern with {seed} {slug} {index:04} {model} or %04d, directory/, or - for "
-                "stdout; .png .jpg .webp",
-                "Write pixels only: no prompt, no settings, no AI mark");
-  best_of.add_to(command);
-  add_flag(command, "--grid", grid, "Also write all pictures as one contact sheet");
-  add_text(command, "--like", "FILE", like,
-           "Take every setting from this picture, be it of another program; flags win");
-  add_text(command, "--tokens-out", "FILE", tokens_out, "Also write the image codes as JSON");
-  engine.add_to(command);
-  engine.add_speculate_to(command);
-  verbosity.add_to(command);
-}
-
-void Generate::check() const {
-  check_text("the prompt", prompt.value_or(""));
-  check_text("the negative prompt", settings.negative_prompt.value_or(""));
-  output.check();
-}
 
 int Generate::run(const Prepare& prepare) const {
   check();
