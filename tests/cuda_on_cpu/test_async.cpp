@@ -47,6 +47,29 @@ TEST_F(AsyncDevice, LanesRunAheadWithTheSameCodes) {
   for (const LanePicture& p : finished) EXPECT_EQ(p.codes, toy.alone(toy.picture(p.id))) << p.id;
 }
 
+// The same with windows of drafts: the host learns of the codes of a step while the next one runs,
+// and waits only where a picture may be finished.
+TEST_F(Late, WindowsRunAheadAndDrawTheSame) {
+  Lanes lanes = toy.lanes(true);
+  lanes.reserve(2, 2 * 3);
+  lanes.set_width(3);
+  lanes.admit(pictures({1, 2}));
+  bool ran_ahead = false;
+  size_t finished = 0;
+  while (lanes.busy() > 0) {
+    lanes.step();
+    ran_ahead = ran_ahead || waiting_graphs() == kRunAhead - 1;
+    for (const LanePicture& p : lanes.take_finished()) {
+      EXPECT_EQ(waiting_graphs(), 0);
+      EXPECT_EQ(p.codes, toy.alone(toy.picture(p.id))) << p.id;
+      ++finished;
+    }
+    if (finished == 1 && lanes.busy() == 1) lanes.set_width(2);
+  }
+  EXPECT_TRUE(ran_ahead);
+  EXPECT_EQ(finished, 2u);
+}
+
 // A picture that enters between two reads of ids, and memory that grows there.
 TEST_F(AsyncDevice, PicturesEnteringInFlightChangeNothing) {
   Lanes lanes = toy.lanes(true);
