@@ -1,0 +1,28 @@
+// What the interpreter found wrong.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "tests/ptx/instruction.h"
+
+namespace ptx {
+
+class Findings {
+ public:
+  void add(const Kernel& kernel, const Instruction& instruction, const std::string& what) {
+    add(kernel.file + ":" + std::to_string(instruction.line) + " " + instruction.text + ": " +
+        what + " (" + kernel.name + ")");
+  }
+  void add(const std::string& what) { ++counts_[what]; }
+
+  // All findings since the last call, with how often each was made.
+  std::map<std::string, int64_t> take() { return std::exchange(counts_, {}); }
+
+ private:
+  std::map<std::string, int64_t> counts_;
+};
+
+}  // namespace ptx
