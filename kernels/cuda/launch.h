@@ -1,4 +1,4 @@
-// Launches kernels on a stream. Tests replace this file by one that runs them on the host.
+// Launches kernels on a stream.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -36,22 +36,18 @@ void allow_shared(Kernel kernel, int64_t bytes) {
        kDoing);
 }
 
-template <typename... Parameters, typename... Arguments>
-void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid,
-            const Arguments&... arguments) {
-  allow_shared(kernel, grid.shared_bytes);
-  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream>>>(arguments...);
-  must(cudaGetLastError(), "starting a kernel");
-}
-
-// The same with programmatic dependent launch (PDL), if `pdl`: the kernel may begin while the
+// Launches a kernel with programmatic dependent launch (PDL), if `pdl`: it may begin while the
 // previous kernel in the stream still runs. It must call grid_dependency_wait() in every block
 // before it touches anything but weights, also in blocks that do nothing else.
 template <typename... Parameters, typename... Arguments>
 void launch_pdl(cudaStream_t stream, bool pdl, void (*kernel)(Parameters...), const Grid& grid,
                 const Arguments&... arguments) {
-  if (!pdl) return launch(stream, kernel, grid, arguments...);
   allow_shared(kernel, grid.shared_bytes);
+  // A multiprocessor changes its split between L1 and shared memory only when it is idle. Kernels
+  // with different splits therefore never overlap, so all of them ask for the same one.
+  must(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                            cudaSharedmemCarveoutMaxShared),
+       "setting shared memory aside");
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -61,8 +57,17 @@ void launch_pdl(cudaStream_t stream, bool pdl, void (*kernel)(Parameters...), co
   config.dynamicSmemBytes = grid.shared_bytes;
   config.stream = stream;
   config.attrs = &attribute;
-  config.numAttrs = 1;
+  config.numAttrs = pdl ? 1 : 0;
+  // The call returns its own status. cudaGetLastError() would also return an earlier failure that
+  // was ignored, for example of a destructor.
   must(cudaLaunchKernelEx(&config, kernel, arguments...), "starting a kernel");
+}
+
+// The same without PDL.
+template <typename... Parameters, typename... Arguments>
+void launch(cudaStream_t stream, void (*kernel)(Parameters...), const Grid& grid,
+            const Arguments&... arguments) {
+  launch_pdl(stream, false, kernel, grid, arguments...);
 }
 
 }  // namespace bifrons::cuda

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/cuda_on_cpu/fibers.h"
+#include "tests/cuda_on_cpu/kernel_runner.h"
 
 namespace cuda_on_cpu {
 
@@ -131,6 +132,71 @@ void submit_pdl_kernel(cudaStream_t stream,
       stream, [before, work] { work(before); }, true);
 }
 
+namespace {
+
+struct FunctionState {
+  int dynamic_shared = 0;  // 0: not set
+  int carveout = -1;       // -1: the driver's choice
+};
+
+FunctionState& state_of(const void* kernel) {
+  static std::map<const void*, FunctionState> all;
+  return all[kernel];
+}
+
+int64_t& uncarved_count() {
+  static int64_t count = 0;
+  return count;
+}
+
+size_t static_shared_of(const void* kernel) {
+  return kernel_runner() ? kernel_runner()->static_shared(kernel) : 0;
+}
+
+void run_call(const KernelCall& call, const std::function<void()>* before) {
+  if (kernel_runner()) return kernel_runner()->run(call, before);
+  if (before) {
+    run_grid_pdl(call.blocks, call.threads, call.shared_bytes, call.on_host, *before);
+  } else {
+    run_grid(call.blocks, call.threads, call.shared_bytes, call.on_host);
+  }
+}
+
+}  // namespace
+
+KernelRunner*& kernel_runner() {
+  static KernelRunner* runner = nullptr;
+  return runner;
+}
+
+int64_t launches_without_carveout() { return uncarved_count(); }
+
+cudaError_t launch(const cudaLaunchConfig_t& config, KernelCall call) {
+  constexpr int64_t kUnasked = 48 << 10;
+  const FunctionState& state = state_of(call.kernel);
+  call.blocks = config.gridDim;
+  call.threads = config.blockDim;
+  call.shared_bytes = static_cast<int64_t>(config.dynamicSmemBytes);
+  call.asked_shared = state.dynamic_shared;
+  const int64_t room = state.dynamic_shared > 0
+                           ? state.dynamic_shared
+                           : kUnasked - static_cast<int64_t>(static_shared_of(call.kernel));
+  if (call.shared_bytes > room) return cudaErrorInvalidValue;
+  if (state.carveout < 0) ++uncarved_count();
+  bool pdl = false;
+  for (unsigned a = 0; a < config.numAttrs; ++a) {
+    pdl = pdl || config.attrs[a].val.programmaticStreamSerializationAllowed != 0;
+  }
+  if (pdl) {
+    submit_pdl_kernel(config.stream, [call = std::move(call)](const std::function<void()>& before) {
+      run_call(call, &before);
+    });
+  } else {
+    submit_kernel(config.stream, [call = std::move(call)] { run_call(call, nullptr); });
+  }
+  return cudaSuccess;
+}
+
 int64_t pdl_kernels() { return pdl_count(); }
 
 int64_t pdl_graphs() { return pdl_graphs_count(); }
@@ -147,7 +213,11 @@ std::vector<int> stream_priorities() {
 }  // namespace cuda_on_cpu
 
 using cuda_on_cpu::allocations;
+using cuda_on_cpu::FunctionState;
+using cuda_on_cpu::kernel_runner;
 using cuda_on_cpu::machine;
+using cuda_on_cpu::state_of;
+using cuda_on_cpu::static_shared_of;
 
 const char* cudaGetErrorName(cudaError_t status) {
   return status == cudaErrorIllegalAddress ? "cudaErrorIllegalAddress" : "cudaErrorFake";
@@ -163,9 +233,28 @@ static cudaError_t said(cudaError_t status) {
   return status;
 }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
-  attributes->ptxVersion = machine().code;
+cudaError_t cuda_on_cpu::function_attributes(cudaFuncAttributes* attributes, const void* kernel) {
+  attributes->ptxVersion =
+      kernel_runner() ? std::min(kernel_runner()->code(), machine().code) : machine().code;
+  attributes->sharedSizeBytes = static_shared_of(kernel);
   return said(machine().code > 0 ? cudaSuccess : cudaErrorNoKernelImageForDevice);
+}
+cudaError_t cuda_on_cpu::set_function_attribute(const void* kernel, cudaFuncAttribute attribute,
+                                                int value) {
+  FunctionState& state = state_of(kernel);
+  if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) {
+    if (value < -1 || value > 100) return said(cudaErrorInvalidValue);
+    state.carveout = value;
+    return cudaSuccess;
+  }
+  const int room = machine().shared_memory - static_cast<int>(static_shared_of(kernel));
+  if (value < 0 || value > room) return said(cudaErrorInvalidValue);
+  state.dynamic_shared = value;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = machine().driver;
@@ -202,17 +291,24 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   if (!*data) return cudaErrorMemoryAllocation;
   std::memset(*data, 0xff, bytes);  // new device memory has arbitrary contents
   allocations()[*data] = bytes;
+  if (kernel_runner()) kernel_runner()->allocated(*data, bytes);
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* data) {
   cuda_on_cpu::do_everything();
+  if (machine().failing_frees > 0) {
+    --machine().failing_frees;
+    return said(cudaErrorInvalidValue);
+  }
   allocations().erase(data);
+  if (kernel_runner()) kernel_runner()->freed(data);
   std::free(data);
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) { return cudaMalloc(data, bytes); }
 cudaError_t cudaFreeHost(void* data) {
   allocations().erase(data);
+  if (kernel_runner()) kernel_runner()->freed(data);
   std::free(data);
   return cudaSuccess;
 }

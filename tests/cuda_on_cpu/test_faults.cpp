@@ -148,6 +148,25 @@ TEST_F(Faults, AHandledErrorIsCleared) {
   testing::linear_once(*b);
 }
 
+// Nor is one that a destructor ignored.
+TEST_F(Faults, AnIgnoredErrorIsNotTheNextLaunchs) {
+  const auto b = make_cuda_on_cpu_backend(0, false);
+  {
+    const Buffer buffer = b->allocate(16);
+    machine.failing_frees = 1;
+  }
+  EXPECT_EQ(machine.failing_frees, 0);
+  EXPECT_NO_THROW(testing::linear_once(*b));
+}
+
+// Kernels that split L1 and shared memory in different ways would never overlap.
+TEST_F(Faults, EveryKernelAsksForTheSameSplitOfSharedMemory) {
+  const auto b = make_cuda_on_cpu_backend(0, false);
+  const int64_t before = cuda_on_cpu::launches_without_carveout();
+  testing::linear_once(*b);
+  EXPECT_EQ(cuda_on_cpu::launches_without_carveout(), before);
+}
+
 TEST_F(Faults, PermanentErrorsAreNotReportedAsInterrupted) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   for (const cudaError_t no_code : {cudaErrorNoKernelImageForDevice, cudaErrorInvalidKernelImage,

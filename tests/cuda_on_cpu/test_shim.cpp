@@ -108,5 +108,27 @@ TEST(Fibers, InvalidLaunchesAreRefused) {
   EXPECT_THROW(run_grid({1}, {32}, machine().shared_memory + 1, [] {}), std::logic_error);
 }
 
+void nothing(int) {}
+
+// As on a GPU, the attribute of a kernel says how much shared memory its launches may have.
+TEST(Launches, MoreThan48KibibytesAreAskedFor) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, 0);
+  cudaLaunchConfig_t config{};
+  config.blockDim = 32;
+  config.stream = stream;
+  config.dynamicSmemBytes = 48 << 10;
+  EXPECT_EQ(cudaLaunchKernelEx(&config, nothing, 1), cudaSuccess);
+  config.dynamicSmemBytes += 1;
+  EXPECT_EQ(cudaLaunchKernelEx(&config, nothing, 1), cudaErrorInvalidValue);
+  constexpr auto kMost = cudaFuncAttributeMaxDynamicSharedMemorySize;
+  EXPECT_EQ(cudaFuncSetAttribute(nothing, kMost, 64 << 10), cudaSuccess);
+  EXPECT_EQ(cudaLaunchKernelEx(&config, nothing, 1), cudaSuccess);
+  EXPECT_EQ(cudaFuncSetAttribute(nothing, kMost, machine().shared_memory + 1),
+            cudaErrorInvalidValue);
+  cudaGetLastError();
+  cudaStreamDestroy(stream);
+}
+
 }  // namespace
 }  // namespace cuda_on_cpu

@@ -9,7 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <memory>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 // CUDA's keywords must be macros: no other definition can remove them.
@@ -93,7 +97,9 @@ T atomicMax(T* at, T value) {
 // The part of the runtime library that kernels/cuda uses.
 enum cudaError_t {
   cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidMemcpyDirection = 21,
   cudaErrorInsufficientDriver = 35,
   cudaErrorInvalidDeviceFunction = 98,
   cudaErrorNoDevice = 100,
@@ -105,13 +111,21 @@ enum cudaError_t {
   cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
 };
 enum cudaMemcpyKind {
   cudaMemcpyHostToDevice = 1,
   cudaMemcpyDeviceToHost = 2,
-  cudaMemcpyDeviceToDevice = 3
+  cudaMemcpyDeviceToDevice = 3,
+  cudaMemcpyDefault = 4
 };
 enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+enum cudaFuncAttribute {
+  cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+  cudaFuncAttributePreferredSharedMemoryCarveout = 9
+};
+constexpr int cudaSharedmemCarveoutMaxShared = 100;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 constexpr unsigned cudaStreamNonBlocking = 1;
 constexpr unsigned cudaHostAllocMapped = 2;
@@ -132,6 +146,7 @@ struct Machine {
   size_t memory = size_t{8} << 30;    // total bytes
   int shared_memory = 227 << 10;      // bytes per block
   cudaError_t failure = cudaSuccess;  // returned by every call that waits for the device
+  int failing_frees = 0;              // calls of cudaFree that fail from now on
   // Whether work is delayed until something waits for it. The host must be correct when it runs
   // ahead.
   bool asynchronous = false;
@@ -142,6 +157,8 @@ Machine& machine();
 
 // PDL launches so far, also those into graphs.
 int64_t pdl_kernels();
+// Launches so far of kernels that leave the split of L1 and shared memory to the driver.
+int64_t launches_without_carveout();
 // Launched graphs with PDL launches.
 int64_t pdl_graphs();
 
@@ -165,12 +182,66 @@ struct cudaDeviceProp {
 
 struct cudaFuncAttributes {
   int ptxVersion;
+  size_t sharedSizeBytes;
 };
+
+enum cudaLaunchAttributeID { cudaLaunchAttributeProgrammaticStreamSerialization = 6 };
+struct cudaLaunchAttribute {
+  cudaLaunchAttributeID id;
+  struct {
+    int programmaticStreamSerializationAllowed;
+  } val;
+};
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+  cudaLaunchAttribute* attrs = nullptr;
+  unsigned numAttrs = 0;
+};
+
+namespace cuda_on_cpu {
+
+// A kernel with its arguments. `on_host` calls it for one thread; it owns the arguments.
+struct KernelCall {
+  const void* kernel = nullptr;
+  dim3 blocks, threads;
+  int64_t shared_bytes = 0;  // dynamic
+  int64_t asked_shared = 0;  // most dynamic bytes that the kernel's attribute allows; 0: not set
+  std::vector<std::pair<const void*, size_t>> arguments;  // address and bytes
+  std::function<void()> on_host;
+};
+
+cudaError_t launch(const cudaLaunchConfig_t& config, KernelCall call);
+cudaError_t function_attributes(cudaFuncAttributes* attributes, const void* kernel);
+cudaError_t set_function_attribute(const void* kernel, cudaFuncAttribute attribute, int value);
+
+}  // namespace cuda_on_cpu
+
+template <typename... Parameters, typename... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  const auto all = std::make_shared<std::tuple<Parameters...>>(arguments...);
+  cuda_on_cpu::KernelCall call;
+  call.kernel = reinterpret_cast<const void*>(kernel);
+  std::apply([&](const auto&... each) { call.arguments = {{&each, sizeof each}...}; }, *all);
+  call.on_host = [kernel, all] { std::apply(kernel, *all); };
+  return cuda_on_cpu::launch(*config, std::move(call));
+}
+template <typename Kernel>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel* kernel) {
+  return cuda_on_cpu::function_attributes(attributes, reinterpret_cast<const void*>(kernel));
+}
+template <typename Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute attribute, int value) {
+  return cuda_on_cpu::set_function_attribute(reinterpret_cast<const void*>(kernel), attribute,
+                                             value);
+}
 
 const char* cudaGetErrorName(cudaError_t status);
 const char* cudaGetErrorString(cudaError_t status);
 cudaError_t cudaGetLastError();
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function);
+cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
