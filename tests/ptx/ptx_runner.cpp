@@ -1,0 +1,83 @@
+// Finds kernels by name and lays out their parameters.
+#include "tests/ptx/ptx_runner.h"
+
+#include <dlfcn.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace ptx {
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw ParseError("cannot read " + path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+// The host's library has its kernels in another namespace than a GPU's.
+std::string on_gpu(std::string name) {
+  constexpr std::string_view kHost = "19cuda_kernels_on_cpu", kGpu = "4cuda";
+  for (size_t at = 0; (at = name.find(kHost, at)) != name.npos;) {
+    name.replace(at, kHost.size(), kGpu);
+  }
+  return name;
+}
+
+Size size_of(const dim3& size) {
+  return {static_cast<int>(size.x), static_cast<int>(size.y), static_cast<int>(size.z)};
+}
+
+}  // namespace
+
+PtxRunner::PtxRunner(int architecture, const std::vector<std::string>& files, uint64_t seed)
+    : architecture_(architecture), interpreter_(seed) {
+  for (const std::string& file : files) {
+    parse_module(read_file(file), file.substr(file.rfind('/') + 1), kernels_);
+  }
+}
+
+const Kernel* PtxRunner::find(const void* function) const {
+  const auto [found, added] = found_.try_emplace(function, nullptr);
+  if (!added) return found->second;
+  Dl_info info{};
+  if (dladdr(const_cast<void*>(function), &info) != 0 && info.dli_sname &&
+      info.dli_saddr == function) {
+    const auto kernel = kernels_.find(on_gpu(info.dli_sname));
+    if (kernel != kernels_.end()) found->second = &kernel->second;
+  }
+  return found->second;
+}
+
+size_t PtxRunner::static_shared(const void* function) const {
+  const Kernel* kernel = find(function);
+  return kernel ? kernel->static_shared : 0;
+}
+
+void PtxRunner::run(const cuda_on_cpu::KernelCall& call, const std::function<void()>* before) {
+  const Kernel* kernel = find(call.kernel);
+  if (!kernel) throw Stopped("there is no PTX of a kernel that was launched");
+  if (call.arguments.size() != kernel->parameters.size()) {
+    throw Stopped(kernel->name + ": another number of parameters");
+  }
+  std::vector<std::byte> parameters(kernel->parameter_bytes);
+  for (size_t p = 0; p < call.arguments.size(); ++p) {
+    const auto& [data, bytes] = call.arguments[p];
+    if (bytes != kernel->parameters[p].bytes) {
+      throw Stopped(kernel->name + ": a parameter has another size on the GPU");
+    }
+    std::memcpy(parameters.data() + kernel->parameters[p].offset, data, bytes);
+  }
+  ++runs_[kernel->name];
+  interpreter_.run(*kernel,
+                   {.blocks = size_of(call.blocks),
+                    .threads = size_of(call.threads),
+                    .dynamic_shared = call.shared_bytes,
+                    .asked_shared = call.asked_shared},
+                   std::move(parameters), before);
+}
+
+}  // namespace ptx

@@ -1,0 +1,45 @@
+// Runs the kernels of the host's CUDA backend by interpreting what nvcc made of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tests/cuda_on_cpu/kernel_runner.h"
+#include "tests/ptx/interpreter.h"
+#include "tests/ptx/parser.h"
+
+namespace ptx {
+
+class PtxRunner final : public cuda_on_cpu::KernelRunner {
+ public:
+  // `architecture`: 80, 90. Parses the files. Throws ParseError.
+  PtxRunner(int architecture, const std::vector<std::string>& files, uint64_t seed);
+
+  void run(const cuda_on_cpu::KernelCall& call, const std::function<void()>* before) override;
+  void allocated(const void* data, size_t bytes) override {
+    interpreter_.memory().add(data, bytes);
+  }
+  void freed(const void* data) override { interpreter_.memory().remove(data); }
+  int code() const override { return architecture_; }
+  size_t static_shared(const void* kernel) const override;
+
+  Interpreter& interpreter() { return interpreter_; }
+  const Kernels& kernels() const { return kernels_; }
+  // How often each kernel ran.
+  const std::map<std::string, int64_t>& runs() const { return runs_; }
+
+ private:
+  // The kernel of PTX of a function of the host, by its mangled name; null if there is none.
+  const Kernel* find(const void* function) const;
+
+  int architecture_;
+  Kernels kernels_;
+  Interpreter interpreter_;
+  std::map<std::string, int64_t> runs_;
+  mutable std::map<const void*, const Kernel*> found_;
+};
+
+}  // namespace ptx
