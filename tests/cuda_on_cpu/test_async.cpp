@@ -49,7 +49,7 @@ TEST_F(AsyncDevice, LanesRunAheadWithTheSameCodes) {
 
 // The same with windows of drafts: the host learns of the codes of a step while the next one runs,
 // and waits only where a picture may be finished.
-TEST_F(Late, WindowsRunAheadAndDrawTheSame) {
+TEST_F(AsyncDevice, WindowsRunAheadAndDrawTheSame) {
   Lanes lanes = toy.lanes(true);
   lanes.reserve(2, 2 * 3);
   lanes.set_width(3);

@@ -216,7 +216,7 @@ TEST(Captions, AllOfAFileIsOnePrompt) {
   EXPECT_EQ(one("\xef\xbb\xbf a red car,\r\nat night --seed 7\r\n\r\n").lines.at(0).prompt,
             "a red car,\nat night --seed 7");
   EXPECT_EQ(one("# a fox").lines.at(0).prompt, "# a fox");
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string(), std::string(" \n"), std::string("a\0b", 3), std::string("\xff"),
         std::string("\xff\xfe"
                     "a"),
