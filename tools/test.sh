@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/install_deps.sh --tests
 
-# Warnings are errors here, and only here: a compiler of tomorrow knows more of them.
+# Warnings are errors here, and only here: newer compilers warn of more.
 cmake --preset release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
 cmake --build --preset release --parallel 2
 

@@ -129,7 +129,8 @@ class Lanes {
 
     int64_t length() const { return static_cast<int64_t>(picture.prompt.prompted.size()); }
     int64_t drawn() const { return static_cast<int64_t>(picture.codes.size()); }
-    // The input of the column that samples image token `token`, which is not one of the codes.
+    // Draft of the code of image token `token`, which was not read yet; the last code for drawn()
+    // - 1.
     int32_t draft(int64_t token) const;
   };
   struct Controls;  // settings of the lanes in device memory
@@ -190,7 +191,9 @@ class Lanes {
 constexpr int64_t window_columns(int64_t lanes, int64_t speculate, MemorySpace space) {
   constexpr int64_t kAutomatic = 64;
   if (lanes == 0) return 0;
-  if (speculate > 0) return lanes * speculate;
+  // A grid of blocks has at most 65,535 rows, two for each column.
+  constexpr int64_t kMostColumns = 32'000;
+  if (speculate > 0) return std::max(lanes, std::min(lanes * speculate, kMostColumns));
   return space == MemorySpace::kDevice ? lanes : std::max(lanes, kAutomatic);
 }
 

@@ -131,6 +131,7 @@ class Scheduler {
         ++stats_.retries;
         picture.finite = true;
         picture.codes.clear();
+        picture.passes = 0;
         again_.push_back(std::move(picture));
       } else {
         ++stats_.failures;

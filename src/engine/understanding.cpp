@@ -8,7 +8,6 @@
 #include "src/engine/parts.h"
 #include "src/engine/reply_text.h"
 #include "src/engine/text_decoder.h"
-#include "src/io/quote.h"
 #include "src/model/chat_words.h"
 #include "src/settings/settings.h"
 #include "src/tokenizer/chat_prompt.h"

@@ -19,7 +19,7 @@ namespace {
 
 // "NaN", "-Infinity" and their like around byte `at`, where the parser stopped: other programs
 // write them, and JSON has none.
-std::optional<std::string_view> word_of_no_number(std::string_view text, size_t at) {
+std::optional<std::string_view> non_json_number(std::string_view text, size_t at) {
   constexpr std::string_view kSigns = "+-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   constexpr size_t kLongest = 9;
   at = std::min(at, text.size());
@@ -119,8 +119,8 @@ bool JsonBuilder::parse_error(std::size_t position, const std::string& token,
                             position - std::min(position, token.size())));
   }
   const size_t at = position == 0 ? 0 : position - 1;
-  if (const auto word = word_of_no_number(text_, at)) {
-    return fail(fmt::format("{} at byte {} is no number of JSON", quote(*word),
+  if (const auto word = non_json_number(text_, at)) {
+    return fail(fmt::format("{} at byte {} is not a JSON number", quote(*word),
                             word->data() - text_.data()));
   }
   return fail(

@@ -8,7 +8,6 @@
 #include <cmath>
 
 #include "kernels/error.h"
-#include "src/io/quote.h"
 #include "src/io/text.h"
 #include "src/prompts/name_rules.h"
 #include "src/prompts/picture_name.h"

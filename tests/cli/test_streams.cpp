@@ -102,17 +102,18 @@ TEST_F(DrawingStreams, TerminalsGetAProgressBar) {
 class Signals : public DrawingStreams, public ::testing::WithParamInterface<int> {};
 
 TEST_P(Signals, StopSoonWithCode75AndLeaveNothingHalf) {
-  const TemporaryDirectory talk;
-  const pid_t process = start_bifrons({"a fox", "-c", "9999", "-o", "x.png"}, where_, talk / "err");
+  const TemporaryDirectory messages;
+  const pid_t process =
+      start_bifrons({"a fox", "-c", "9999", "-o", "x.png"}, where_, messages / "err");
   for (int i = 0; i < 5000; ++i) {  // until it draws
-    if (talk.read("err").find("seeds ") != std::string::npos) break;
+    if (messages.read("err").find("seeds ") != std::string::npos) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   kill(process, GetParam());
   const std::optional<int> code = wait_for_exit(process, 30);
   if (!code) kill(process, SIGKILL);
-  EXPECT_EQ(code.value_or(-1), 75) << talk.read("err");
+  EXPECT_EQ(code.value_or(-1), 75) << messages.read("err");
   expect_only_whole_pictures();
 }
 

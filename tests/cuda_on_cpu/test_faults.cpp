@@ -149,7 +149,7 @@ TEST_F(Faults, AHandledErrorIsCleared) {
 }
 
 // Nor is one that a destructor ignored.
-TEST_F(Faults, AnIgnoredErrorIsNotTheNextLaunchs) {
+TEST_F(Faults, AnIgnoredErrorIsNotReportedByTheNextLaunch) {
   const auto b = make_cuda_on_cpu_backend(0, false);
   {
     const Buffer buffer = b->allocate(16);

@@ -232,6 +232,7 @@ TEST(Lanes, AFailedSampleIsRepeated) {
             } else {
               ASSERT_TRUE(results.at(r.id).drawing.has_value());
               EXPECT_EQ(results.at(r.id).drawing->tokens, r.drawing->tokens) << r.id;
+              EXPECT_EQ(results.at(r.id).drawing->passes, r.drawing->passes) << r.id;
             }
           },
           {});

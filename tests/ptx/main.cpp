@@ -63,6 +63,10 @@ int main(int count, char** words) {
   cuda_on_cpu::kernel_runner() = &runner;
   ::testing::UnitTest::GetInstance()->listeners().Append(new FindingsFail(runner));
   const int result = RUN_ALL_TESTS();
+  if (::testing::UnitTest::GetInstance()->test_to_run_count() == 0) {
+    std::cerr << "test_ptx: the filter matches no test\n";
+    return 2;
+  }
   std::cerr << "test_ptx: " << runner.runs().size() << " kernels, "
             << runner.interpreter().instructions() << " instructions\n";
   if (const std::string path = setting("BIFRONS_PTX_REPORT", ""); !path.empty()) {

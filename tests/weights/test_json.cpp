@@ -57,9 +57,9 @@ TEST(Json, NumbersThatNoDoubleHoldsAreNamed) {
 TEST(Json, NotANumberIsNamed) {
   for (const std::string word : {"NaN", "nan", "Infinity", "-Infinity", "-inf", "inf", "-NaN"}) {
     expect_contains(refusal_of([&] { parse("{\"a\": " + word + "}"); }),
-                    "\"" + word + "\" at byte 6 is no number of JSON");
+                    "\"" + word + "\" at byte 6 is not a JSON number");
     expect_contains(refusal_of([&] { parse(word); }),
-                    "\"" + word + "\" at byte 0 is no number of JSON");
+                    "\"" + word + "\" at byte 0 is not a JSON number");
   }
   expect_contains(refusal_of([] { parse("[naan]"); }), "not JSON at byte");
   expect_contains(refusal_of([] { parse("[\"NaN"); }), "not JSON at byte");

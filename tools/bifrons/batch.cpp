@@ -140,7 +140,7 @@ void add_batch(CLI::App& app, Chosen& chosen) {
   add_lanes(command, batch->lanes);
   add_text(command, "--shard", "I/N", batch->shard, "Draw part I of N only: I/N, auto or auto/N");
   batch->engine.add_to(command, true);
-  batch->engine.add_speculate_to(command);
+  add_speculate(command, batch->engine.speculate);
   batch->verbosity.add_to(command);
 }
 

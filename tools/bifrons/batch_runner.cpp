@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <thread>
 
 #include "kernels/threads.h"
@@ -18,7 +17,6 @@
 #include "tools/bifrons/contact_sheets.h"
 #include "tools/bifrons/dry_run.h"
 #include "tools/bifrons/picture_faults.h"
-#include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/prompt_files.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/shard.h"

@@ -136,6 +136,10 @@ void add_batch(CLI::App& bench, Chosen& chosen) {
       ->capture_default_str();
   batch->add_option("-t,--threads", o.engine.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
+  o.engine.speculate = 1;
+  add_speculate(*batch, o.engine.speculate,
+                "Speculative decoding: off (default), auto, or at most N codes of a picture in one "
+                "pass");
   batch->add_option("--batch", o.lanes, "Pictures at once, a measurement for each")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))

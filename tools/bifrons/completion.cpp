@@ -50,6 +50,7 @@ constexpr Choices kChoices[] = {
     {"--save-as", "png jpg webp"},
     {"--shape", "janus-pro-1b janus-pro-7b"},
     {"--shard", "auto"},
+    {"--speculate", "auto off"},
 };
 
 // By what the help calls the value.

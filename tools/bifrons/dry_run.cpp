@@ -8,8 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/io/json.h"
-#include "src/io/quote.h"
-#include "src/store/listing.h"
+#include "src/store/manifest.h"
 #include "src/understand.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"

@@ -75,7 +75,7 @@ void Generate::add_to(CLI::App& command) {
            "Take every setting from this picture, be it of another program; flags win");
   add_text(command, "--tokens-out", "FILE", tokens_out, "Also write the image codes as JSON");
   engine.add_to(command);
-  engine.add_speculate_to(command);
+  add_speculate(command, engine.speculate);
   verbosity.add_to(command);
 }
 

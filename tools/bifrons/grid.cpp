@@ -5,7 +5,6 @@
 
 #include "kernels/utf8.h"
 #include "src/io/quote.h"
-#include "src/io/text.h"
 #include "tools/bifrons/fonts.h"
 #include "tools/bifrons/grid_axis.h"
 #include "tools/bifrons/grid_record.h"
@@ -177,7 +176,7 @@ void add_grid(CLI::App& app, Chosen& chosen) {
                       "Seed where no axis sets it; -1 is random (default 0)");
   add_lanes(command, grid->lanes);
   grid->engine.add_to(command);
-  grid->engine.add_speculate_to(command);
+  add_speculate(command, grid->engine.speculate);
   grid->verbosity.add_to(command);
 }
 

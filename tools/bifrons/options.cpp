@@ -124,10 +124,10 @@ void EngineFlags::add_to(CLI::App& command, bool devices) {
             "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)");
 }
 
-void EngineFlags::add_speculate_to(CLI::App& command) {
+void add_speculate(CLI::App& command, int& speculate, const char* about) {
   add_value(
       command, "--speculate", "N",
-      [this](const std::string& text) {
+      [&speculate](const std::string& text) {
         if (text == "auto" || text == "off") {
           speculate = text == "auto" ? 0 : 1;
         } else if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
@@ -138,8 +138,7 @@ void EngineFlags::add_speculate_to(CLI::App& command) {
           speculate = static_cast<int>(parse_whole("--speculate", text, 1, kMostSpeculated));
         }
       },
-      "Speculative decoding: auto (default), off, or at most N codes of a picture in one pass; it "
-      "changes no picture");
+      about);
 }
 
 EngineSetup EngineFlags::setup() const {

@@ -130,8 +130,6 @@ struct EngineFlags {
   int speculate = 0;  // as in EngineOptions
   // `devices`: --devices, with a list of them in `device`.
   void add_to(CLI::App& command, bool devices = false);
-  // --speculate, for commands that draw.
-  void add_speculate_to(CLI::App& command);
   // Throws Error: usage (BIFRONS_THREADS is no number of threads), missing (no such model).
   EngineSetup setup() const;
 };
@@ -160,5 +158,11 @@ void add_orientation(CLI::App& command, Orientation& orientation);
 
 // --batch: pictures drawn side by side; 0 is automatic.
 void add_lanes(CLI::App& command, int& lanes);
+
+// --speculate of commands that draw, for EngineOptions.
+void add_speculate(CLI::App& command, int& speculate,
+                   const char* about =
+                       "Speculative decoding: auto (default), off, or at most N codes of a picture "
+                       "in one pass; it changes no picture");
 
 }  // namespace bifrons::cli

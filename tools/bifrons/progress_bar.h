@@ -1,4 +1,4 @@
-// A progress bar on stderr in tqdm's grammar, redrawn at most ten times a second.
+// A progress bar on stderr in tqdm's format, redrawn at most ten times a second.
 #pragma once
 
 #include <chrono>

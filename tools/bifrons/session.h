@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <vector>
 
 #include "src/bifrons.h"
 #include "tools/bifrons/options.h"

@@ -1,8 +1,11 @@
 // Options of other programs with the meaning of ours: hidden from the help, but accepted.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace bifrons::cli {
 

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "src/io/quote.h"
 #include "tools/bifrons/setting_aliases.h"
 

@@ -113,10 +113,11 @@ Reply converse(Understanding& understanding, const UnderstandFlags& flags, std::
   }
   if (flags.verbosity.verbose) {
     log(flags.verbosity,
-        fmt::format("{} tokens heard, {} of them before; {} said; first after {:.2f} s, all after "
-                    "{:.2f} s",
-                    reply.prompt_tokens, reply.cached_tokens, reply.tokens.size(),
-                    reply.first_seconds, reply.seconds));
+        fmt::format(
+            "{} prompt tokens, {} of them cached; {} in the reply; first after {:.2f} s, all "
+            "after {:.2f} s",
+            reply.prompt_tokens, reply.cached_tokens, reply.tokens.size(), reply.first_seconds,
+            reply.seconds));
   }
   return reply;
 }

@@ -1,4 +1,4 @@
-// What src/io/json.h takes becomes a tree of nlohmann-json; members with ranges.
+// Untrusted JSON as a tree of nlohmann-json, once src/io/json.h has accepted it.
 #include "tools/bifrons/untrusted_json.h"
 
 #include <fmt/format.h>
@@ -9,12 +9,13 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr int kDeepest = 8;
+// A file of image codes holds all that one call of `generate` may draw: 9,999 pictures.
+constexpr JsonLimits kLimits{.bytes = 64 << 20, .depth = 8, .values = 16'000'000};
 
 }  // namespace
 
 nlohmann::json parse_untrusted_json(std::string_view text, const std::string& name) {
-  Json::parse(text, name, {.depth = kDeepest});
+  Json::parse(text, name, kLimits);
   return nlohmann::json::parse(text);
 }
 

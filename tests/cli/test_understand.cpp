@@ -42,7 +42,7 @@ std::vector<uint8_t> pixels(const std::string& file) {
   return read_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()}).rgb;
 }
 
-TEST(CliSight, DescribePrintsOneReplyALine) {
+TEST(CliUnderstand, DescribePrintsOneReplyALine) {
   const Gallery gallery;
   const Outcome one = gallery.run({"describe", "a.png"});
   EXPECT_EQ(one.exit_code, 0) << one.err;
@@ -57,7 +57,7 @@ TEST(CliSight, DescribePrintsOneReplyALine) {
       << "alone or among others, a picture is described alike";
 }
 
-TEST(CliSight, AskTakesQuestionsAndMorePictures) {
+TEST(CliUnderstand, AskTakesQuestionsAndMorePictures) {
   const Gallery gallery;
   const auto reply_to = [&](std::vector<std::string> arguments, const std::string& input = "") {
     arguments.push_back("--json");
@@ -76,14 +76,15 @@ TEST(CliSight, AskTakesQuestionsAndMorePictures) {
   EXPECT_GT(two["prompt_tokens"].get<int>(), one["prompt_tokens"].get<int>() + 30);
 }
 
-TEST(CliSight, ChatTalksLineByLine) {
+TEST(CliUnderstand, ChatTalksLineByLine) {
   const Gallery gallery;
-  const Outcome talk = gallery.run({"chat", "a.png", "--json", "-q"},
-                                   "what is it?\n\n/image b.png\nand this?\n/reset\nwhat is it?\n"
-                                   "/quit\nnever said\n");
-  ASSERT_EQ(talk.exit_code, 0) << talk.err;
+  const Outcome outcome =
+      gallery.run({"chat", "a.png", "--json", "-q"},
+                  "what is it?\n\n/image b.png\nand this?\n/reset\nwhat is it?\n"
+                  "/quit\nnever said\n");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   std::vector<nlohmann::json> replies;
-  std::istringstream lines(talk.out);
+  std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);) replies.push_back(nlohmann::json::parse(line));
   ASSERT_EQ(replies.size(), 3u);
   EXPECT_GT(replies[1]["prompt_tokens"], replies[0]["prompt_tokens"]);
@@ -92,7 +93,7 @@ TEST(CliSight, ChatTalksLineByLine) {
   EXPECT_EQ(nlohmann::json::parse(asked.out)["replies"][0]["text"], replies[0]["text"]);
 }
 
-TEST(CliSight, FaultsHaveCodesAndOneLine) {
+TEST(CliUnderstand, FaultsHaveCodesAndOneLine) {
   const Gallery gallery;
   gallery.scratch.write("not.png", "not a picture");
   const auto code = [&](const std::vector<std::string>& arguments, const std::string& input = "") {
@@ -113,7 +114,7 @@ TEST(CliSight, FaultsHaveCodesAndOneLine) {
   EXPECT_EQ(code({"chat"}, "/dance\n"), 2);
 }
 
-TEST(CliSight, AModelThatOnlyDrawsSaysSo) {
+TEST(CliUnderstand, AModelThatOnlyDrawsSaysSo) {
   const Gallery gallery;
   const auto model = gallery.scratch / "blind";
   std::filesystem::copy(toy(), model, std::filesystem::copy_options::recursive);
@@ -145,7 +146,7 @@ TEST(CliSight, AModelThatOnlyDrawsSaysSo) {
   EXPECT_FALSE(json.contains("memory_seeing"));
 }
 
-TEST(CliSight, InspectCountsTheUnderstandingHalf) {
+TEST(CliUnderstand, InspectCountsTheUnderstandingHalf) {
   const auto report = nlohmann::json::parse(run_bifrons({"inspect", "-m", toy(), "--json"}).out);
   EXPECT_TRUE(report["sees"].get<bool>());
   EXPECT_EQ(report["memory_on_gpu"]["prompt_tokens"], report["memory"]["prompt_tokens"]);
@@ -168,7 +169,7 @@ TEST(CliSight, InspectCountsTheUnderstandingHalf) {
   EXPECT_EQ(report["memory_seeing"]["items"]["aligner and text head"].get<int64_t>(), rest);
 }
 
-TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
+TEST(CliUnderstand, BestOfKeepsOnePictureAndAllScores) {
   const Gallery gallery;
   Surroundings where;
   where.directory = gallery.scratch.path();
@@ -209,7 +210,7 @@ TEST(CliSight, BestOfKeepsOnePictureAndAllScores) {
 }
 
 // A picture that cannot be read does not keep the others from being described.
-TEST(CliSight, DescribeGoesOnBehindABadPicture) {
+TEST(CliUnderstand, DescribeGoesOnBehindABadPicture) {
   const Gallery gallery;
   const Outcome some = gallery.run({"describe", "a.png", "missing.png", "b.png"});
   EXPECT_EQ(some.exit_code, 3);
@@ -225,7 +226,7 @@ TEST(CliSight, DescribeGoesOnBehindABadPicture) {
   EXPECT_EQ(gallery.run({"describe", "missing.png"}).exit_code, 66);
 }
 
-TEST(CliSight, NamesCannotSteerATerminal) {
+TEST(CliUnderstand, NamesCannotSteerATerminal) {
   const Gallery gallery;
   const std::string odd = "x\n\x1b[31m.png";
   gallery.scratch.write(odd, gallery.scratch.read("a.png"));
