@@ -1,36 +1,41 @@
-// Measurements are noisy and the load of the machine changes. So a time is the median of the latest
-// passes, old times are forgotten, and widths beside the best one are probed again from time to
-// time, at a bounded cost.
+// Measurements are noisy and the load of the machine changes. So a time is the minimum of the
+// latest passes, a wider window must be better by a margin, old times are forgotten, and widths
+// beside the best one are probed again from time to time, at a bounded cost.
 #include "src/engine/window_width.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <iterator>
-#include <vector>
+#include <limits>
 
 namespace bifrons {
 namespace {
 
 constexpr std::array<int64_t, 12> kWidths = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
 
-constexpr size_t kTimes = 7;       // latest passes whose median counts
-constexpr int64_t kForgets = 512;  // passes after which a number of columns counts as not measured
-constexpr size_t kTrials = 2;      // passes after which a number of columns counts as measured
-constexpr double kMemory = 128;    // passes over which the mean of the codes reaches
+constexpr size_t kTimes = 7;        // latest passes whose minimum counts
+constexpr int64_t kForgets = 512;   // passes after which a number of columns counts as not measured
+constexpr size_t kTrials = 2;       // passes after which a number of columns counts as measured
+constexpr size_t kPlainTrials = 4;  // passes without windows before the first window
+constexpr double kMemory = 128;     // passes over which the mean of the codes reaches
 
 // Before anything is measured a window of W columns is taken to give W^0.7 codes (the storybook
 // model: 1.6, 2.5, 3.8 and 5 codes at 2, 4, 8 and 16 columns). Weights in passes.
 constexpr double kExponent = 0.7, kExponentWeight = 4, kLawWeight = 8;
 
+// A window is widened only for so many times the codes a second.
+constexpr double kMargin = 1.03;
+
 constexpr double kProbeShare = 0.005;  // share of the time that probes may cost
 constexpr int64_t kPassesBetween = 16;
+constexpr int64_t kPlainBetween = 64;  // passes after which one without windows is measured again
+constexpr int64_t kChoiceHolds = 8;    // passes until a settled choice is made again
 
-double median(const std::deque<double>& times) {
-  std::vector<double> sorted(times.begin(), times.end());
-  const auto middle = sorted.begin() + static_cast<int64_t>(sorted.size() - 1) / 2;
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return *middle;
+// Whatever else the machine does makes a pass slower and never faster. So the minimum is the best
+// measure, and a width with few passes has no advantage over one with many.
+double fastest(const std::deque<double>& times) {
+  return *std::min_element(times.begin(), times.end());
 }
 
 }  // namespace
@@ -42,31 +47,41 @@ bool WindowWidth::measured(int64_t columns) const {
 
 // Interpolates between measured numbers of columns, and continues the last slope beyond them.
 double WindowWidth::seconds(int64_t columns) const {
-  const auto above = times_.lower_bound(columns);
-  if (above == times_.begin()) {
-    return above != times_.end() && above->first == columns ? median(above->second.latest) : 0;
+  if (curve_.empty() || columns < curve_.front().columns) return 0;
+  auto high = std::lower_bound(curve_.begin(), curve_.end(), columns,
+                               [](const Point& p, int64_t c) { return p.columns < c; });
+  if (high != curve_.end() && high->columns == columns) return high->seconds;
+  if (high == curve_.end()) --high;
+  if (high == curve_.begin()) return high->seconds;
+  const Point& low = *std::prev(high);
+  const double slope =
+      (high->seconds - low.seconds) / static_cast<double>(high->columns - low.columns);
+  return low.seconds + slope * static_cast<double>(columns - low.columns);
+}
+
+// More columns never take less time, so a time is at most that of more columns.
+void WindowWidth::fit_seconds() {
+  curve_.clear();
+  for (const auto& [columns, times] : times_) curve_.push_back({columns, fastest(times.latest)});
+  for (size_t i = curve_.size(); i-- > 1;) {
+    curve_[i - 1].seconds = std::min(curve_[i - 1].seconds, curve_[i].seconds);
   }
-  if (above != times_.end() && above->first == columns) return median(above->second.latest);
-  auto low = std::prev(above), high = above;
-  if (above == times_.end()) {
-    if (low == times_.begin()) return median(low->second.latest);
-    high = low--;
+}
+
+// Least squares for log(codes) = exponent log(width).
+void WindowWidth::fit_codes() {
+  double above = kExponentWeight * kExponent, below = kExponentWeight;
+  for (const auto& [width, seen] : codes_) {
+    const double size = std::log(static_cast<double>(width));
+    above += seen.passes * std::log(std::max(1.0, seen.mean)) * size;
+    below += seen.passes * size * size;
   }
-  const double from = median(low->second.latest), to = std::max(from, median(high->second.latest));
-  const double slope = (to - from) / static_cast<double>(high->first - low->first);
-  return from + slope * static_cast<double>(columns - low->first);
+  exponent_ = above / below;
 }
 
 double WindowWidth::codes(int64_t width) const {
   if (width == 1) return 1;
-  // Least squares for log(codes) = exponent log(width).
-  double above = kExponentWeight * kExponent, below = kExponentWeight;
-  for (const auto& [w, seen] : codes_) {
-    const double size = std::log(static_cast<double>(w));
-    above += seen.passes * std::log(std::max(1.0, seen.mean)) * size;
-    below += seen.passes * size * size;
-  }
-  const double law = std::pow(static_cast<double>(width), above / below);
+  const double law = std::pow(static_cast<double>(width), exponent_);
   const auto known = codes_.find(width);
   if (known == codes_.end()) return law;
   const Codes& seen = known->second;
@@ -86,24 +101,37 @@ int64_t WindowWidth::best(int64_t lanes, int64_t most) const {
   int64_t best = 1;
   for (const int64_t width : kWidths) {
     if (width > most || lanes * width > largest) break;
-    if (rate(lanes, width) > rate(lanes, best)) best = width;
+    if (rate(lanes, width) > kMargin * rate(lanes, best)) best = width;
   }
   return best;
 }
 
 int64_t WindowWidth::choose(int64_t lanes, int64_t most) {
   ++since_probe_;
-  if (!measured(lanes)) return chosen_ = 1;
-  const int64_t now = best(lanes, most);
+  ++since_plain_;
+  if (lanes == lanes_ && most == most_ && holds_-- > 0) return chosen_;
+  lanes_ = lanes;
+  most_ = most;
+  holds_ = 0;
+  const auto plain = times_.find(lanes);
+  const size_t trials = plain == times_.end() ? 0 : plain->second.latest.size();
+  const int64_t now = trials < kPlainTrials ? 1 : best(lanes, most);
+  if (now == 1) since_plain_ = 0;
+  // If the time without windows was taken while the machine was busy, windows only seem to pay.
+  if (trials < kPlainTrials || since_plain_ >= kPlainBetween) {
+    since_plain_ = 0;
+    return chosen_ = 1;
+  }
   // The narrowest width that was not measured, if it promises more.
   for (const int64_t width : kWidths) {
     if (width > most) break;
     if (width < now || measured(lanes * width)) continue;
-    const bool beyond = times_.upper_bound(lanes * width) == times_.end();
-    if (rate(lanes, width) > rate(lanes, now)) return chosen_ = width;
-    if (beyond) break;
+    if (rate(lanes, width) > kMargin * rate(lanes, now)) return chosen_ = width;
+    if (lanes * width > times_.rbegin()->first) break;
   }
-  return chosen_ = probe(lanes, most, now);
+  chosen_ = probe(lanes, most, now);
+  if (chosen_ == now) holds_ = kChoiceHolds - 1;
+  return chosen_;
 }
 
 // The best width, or now and then one beside it.
@@ -132,11 +160,13 @@ void WindowWidth::took(int64_t lanes, int64_t width, double seconds, int64_t cod
   if (times.latest.size() > kTimes) times.latest.pop_front();
   times.pass = ++passes_;
   std::erase_if(times_, [&](const auto& known) { return known.second.pass < passes_ - kForgets; });
+  fit_seconds();
   // A window that was cut at the end of a picture says nothing about its width.
   if (width == 1 || width != chosen_) return;
   Codes& seen = codes_[width];
   seen.passes = std::min(kMemory, seen.passes + 1);
   seen.mean += (static_cast<double>(codes) / static_cast<double>(lanes) - seen.mean) / seen.passes;
+  fit_codes();
 }
 
 }  // namespace bifrons

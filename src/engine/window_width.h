@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <vector>
 
 namespace bifrons {
 
@@ -34,17 +35,27 @@ class WindowWidth {
     double passes = 0;  // weight of the mean, at most kMemory
     double mean = 0;
   };
+  struct Point {
+    int64_t columns;
+    double seconds;
+  };
+  void fit_seconds();
+  void fit_codes();
   bool measured(int64_t columns) const;
   double rate(int64_t lanes, int64_t width) const;
   int64_t probe(int64_t lanes, int64_t most, int64_t best);
 
   std::map<int64_t, Times> times_;  // of passes, by columns
   std::map<int64_t, Codes> codes_;  // by width
+  std::vector<Point> curve_;        // seconds by columns, rising
+  double exponent_ = 0.7;           // codes by width
   int64_t passes_ = 0;
+  int64_t lanes_ = 0, most_ = 0, holds_ = 0;  // of the last choice; for so many passes it holds
   int64_t chosen_ = 0;
   double allowance_ = 0;  // seconds that probes may cost
   int64_t since_probe_ = 0;
-  bool wider_ = false;  // direction of the last probe
+  int64_t since_plain_ = 0;  // passes with windows since the last one without
+  bool wider_ = false;       // direction of the last probe
 };
 
 }  // namespace bifrons

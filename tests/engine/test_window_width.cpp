@@ -15,6 +15,7 @@ struct Machine {
   std::function<double(int64_t)> seconds;
   std::function<double(int64_t)> codes;
   double noise = 0;
+  double preempted = 0;  // share of the passes that take up to ten times as long
 
   struct Run {
     double seconds = 0, codes = 0;
@@ -28,13 +29,15 @@ struct Machine {
     for (int64_t pass = 0; pass < passes; ++pass) {
       const int64_t width = widths.choose(lanes, most);
       EXPECT_LE(width, most);
-      const double took = seconds(lanes * width) * std::exp(noise * normal(random));
+      double took = seconds(lanes * width) * std::exp(noise * normal(random));
+      const auto percent = static_cast<double>(random() % 100);
+      if (percent < 100 * preempted) took *= 1 + static_cast<double>(random() % 10);
       const double mean = static_cast<double>(lanes) * codes(width);
       const auto whole = static_cast<int64_t>(mean);
       const double rest = mean - static_cast<double>(whole);
       const int64_t got = whole + (static_cast<double>(random() % 1000) < 1000 * rest ? 1 : 0);
       widths.took(lanes, width, took, got);
-      sum.seconds += took;
+      sum.seconds += seconds(lanes * width);  // on an idle machine
       sum.codes += static_cast<double>(got);
       sum.width = width;
     }
@@ -74,10 +77,10 @@ TEST(WindowWidth, ComesNearTheBestRateWhereWindowsPay) {
 
 // Where every column costs as much as the first, windows never pay.
 TEST(WindowWidth, LosesLittleWhereTheyDoNotPay) {
-  for (const double noise : {0.0, 0.05}) {
+  for (const auto& [noise, preempted] : {std::pair{0.0, 0.0}, {0.05, 0.0}, {0.02, 0.3}}) {
     for (const int64_t lanes : {1, 4, 16}) {
       const Machine m{[](int64_t columns) { return static_cast<double>(columns); }, storybook,
-                      noise};
+                      noise, preempted};
       WindowWidth widths;
       const Machine::Run run = m.run(widths, lanes, 64 / lanes, 1000);
       EXPECT_GT(run.rate(), 0.98 * m.plain_rate(lanes)) << lanes << " lanes, noise " << noise;
