@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <random>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -239,15 +240,30 @@ void do_before() {
   blockIdx = here[0], blockDim = here[1], gridDim = here[2];
 }
 
-// One round over all warps: the lanes of a warp run until all of them wait for the block or are
-// done.
+// Order of blocks, warps and lanes: a GPU promises none. The same in every run of a program.
+std::minstd_rand& random_order() {
+  static std::minstd_rand generator(1);
+  return generator;
+}
+
+// 0 .. count - 1 in any order.
+std::vector<unsigned> any_order(unsigned count) {
+  std::vector<unsigned> order(count);
+  for (unsigned i = 0; i < count; ++i) order[i] = i;
+  std::shuffle(order.begin(), order.end(), random_order());
+  return order;
+}
+
+// Runs the lanes of a warp until all of them wait for the block or are done.
 bool run_warp(int warp) {
   Block& b = block();
+  const int first_lane = static_cast<int>(random_order()() % kWarp);
   bool moved = false;
   for (bool again = true; again;) {
     again = false;
-    for (int i = warp * kWarp; i < std::min(b.threads, (warp + 1) * kWarp); ++i) {
-      if (!b.fibers[i].ready()) continue;
+    for (int turn = 0; turn < kWarp; ++turn) {
+      const int i = warp * kWarp + (first_lane + turn) % kWarp;
+      if (i >= b.threads || !b.fibers[i].ready()) continue;
       b.current = i;
       threadIdx = position_in(blockDim, i);
       switcher().to_fiber(i);
@@ -263,7 +279,9 @@ void run_block() {
   Block& b = block();
   while (b.alive > 0) {
     bool moved = false;
-    for (int warp = 0; warp < static_cast<int>(b.warps.size()); ++warp) moved |= run_warp(warp);
+    for (const unsigned warp : any_order(static_cast<unsigned>(b.warps.size()))) {
+      moved |= run_warp(static_cast<int>(warp));
+    }
     if (!moved) throw std::logic_error("threads of a block wait for each other in vain");
   }
 }
@@ -368,16 +386,12 @@ void run_grid(dim3 blocks, dim3 threads, int64_t shared_bytes,
   block().kernel = &kernel;
   gridDim = blocks;
   blockDim = threads;
-  for (unsigned z = 0; z < blocks.z; ++z) {
-    for (unsigned y = 0; y < blocks.y; ++y) {
-      for (unsigned x = 0; x < blocks.x; ++x) {
-        blockIdx = {x, y, z};
-        prepare_block(threads, shared_bytes);
-        run_block();
-        if (block().pdl && !block().waited) {
-          throw std::logic_error("a block ended without having waited for earlier kernels");
-        }
-      }
+  for (const unsigned index : any_order(blocks.x * blocks.y * blocks.z)) {
+    blockIdx = position_in(blocks, index);
+    prepare_block(threads, shared_bytes);
+    run_block();
+    if (block().pdl && !block().waited) {
+      throw std::logic_error("a block ended without having waited for earlier kernels");
     }
   }
 }

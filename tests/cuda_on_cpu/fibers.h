@@ -1,5 +1,5 @@
 // CUDA threads as fibers. The threads of a block take turns and switch only where they synchronise.
-// Blocks run one after another.
+// Blocks run one after another. Blocks, warps and lanes come in a random order.
 #pragma once
 
 #include <cuda_runtime.h>

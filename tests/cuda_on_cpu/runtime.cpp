@@ -1,5 +1,7 @@
 // A CUDA runtime that simulates a device on this machine; device memory is heap memory. Work is
 // done at once, added to a graph, or delayed until something waits for it.
+#include "tests/cuda_on_cpu/runtime.h"
+
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -28,6 +30,7 @@ struct FakeGraph {
 // Work items are numbered from 1; items 1 to `done` are done.
 struct FakeStream {
   FakeGraph* capturing = nullptr;
+  bool invalidated = false;  // the capture has failed
   int priority = 0;
   std::deque<std::function<void()>> left;
   int64_t done = 0;
@@ -49,13 +52,41 @@ struct FakeStream {
 struct FakeEvent {
   FakeStream* stream = nullptr;
   int64_t last = 0;
+  bool captured = false;  // belongs to a graph: nobody can wait for it
 };
 
 namespace {
 
-std::map<void*, size_t>& allocations() {
-  static std::map<void*, size_t> all;
+struct Allocation {
+  size_t bytes = 0;
+  bool pinned = false;  // memory of the host
+};
+
+std::map<const void*, Allocation>& allocations() {
+  static std::map<const void*, Allocation> all;
   return all;
+}
+
+// Whether cudaMalloc gave this memory.
+bool on_device(const void* data) {
+  auto after = allocations().upper_bound(data);
+  if (after == allocations().begin()) return false;
+  const auto& [begin, allocation] = *std::prev(after);
+  return !allocation.pinned && data < static_cast<const char*>(begin) + allocation.bytes;
+}
+
+// Whether a copy has the direction that its kind says. On a GPU another one has no defined result.
+bool right_direction(const void* to, const void* from, cudaMemcpyKind kind) {
+  switch (kind) {
+    case cudaMemcpyHostToDevice:
+      return on_device(to) && !on_device(from);
+    case cudaMemcpyDeviceToHost:
+      return !on_device(to) && on_device(from);
+    case cudaMemcpyDeviceToDevice:
+      return on_device(to) && on_device(from);
+    default:
+      return true;
+  }
 }
 
 std::set<FakeStream*>& streams() {
@@ -83,9 +114,20 @@ void do_everything() {
   for (FakeStream* stream : streams()) stream->do_until(stream->last());
 }
 
+// What waits for a stream that captures makes its capture fail; null: for all streams. Returns
+// whether there was one. Other threads' captures count as well, in every mode.
+bool break_captures(const FakeStream* stream) {
+  bool any = false;
+  for (FakeStream* each : streams()) {
+    if (!each->capturing || (stream && each != stream)) continue;
+    each->invalidated = any = true;
+  }
+  return any;
+}
+
 size_t used_bytes() {
   size_t sum = 0;
-  for (const auto& [data, bytes] : allocations()) sum += bytes;
+  for (const auto& [data, allocation] : allocations()) sum += allocation.bytes;
   return sum;
 }
 
@@ -132,71 +174,6 @@ void submit_pdl_kernel(cudaStream_t stream,
       stream, [before, work] { work(before); }, true);
 }
 
-namespace {
-
-struct FunctionState {
-  int dynamic_shared = 0;  // 0: not set
-  int carveout = -1;       // -1: the driver's choice
-};
-
-FunctionState& state_of(const void* kernel) {
-  static std::map<const void*, FunctionState> all;
-  return all[kernel];
-}
-
-int64_t& uncarved_count() {
-  static int64_t count = 0;
-  return count;
-}
-
-size_t static_shared_of(const void* kernel) {
-  return kernel_runner() ? kernel_runner()->static_shared(kernel) : 0;
-}
-
-void run_call(const KernelCall& call, const std::function<void()>* before) {
-  if (kernel_runner()) return kernel_runner()->run(call, before);
-  if (before) {
-    run_grid_pdl(call.blocks, call.threads, call.shared_bytes, call.on_host, *before);
-  } else {
-    run_grid(call.blocks, call.threads, call.shared_bytes, call.on_host);
-  }
-}
-
-}  // namespace
-
-KernelRunner*& kernel_runner() {
-  static KernelRunner* runner = nullptr;
-  return runner;
-}
-
-int64_t launches_without_carveout() { return uncarved_count(); }
-
-cudaError_t launch(const cudaLaunchConfig_t& config, KernelCall call) {
-  constexpr int64_t kUnasked = 48 << 10;
-  const FunctionState& state = state_of(call.kernel);
-  call.blocks = config.gridDim;
-  call.threads = config.blockDim;
-  call.shared_bytes = static_cast<int64_t>(config.dynamicSmemBytes);
-  call.asked_shared = state.dynamic_shared;
-  const int64_t room = state.dynamic_shared > 0
-                           ? state.dynamic_shared
-                           : kUnasked - static_cast<int64_t>(static_shared_of(call.kernel));
-  if (call.shared_bytes > room) return cudaErrorInvalidValue;
-  if (state.carveout < 0) ++uncarved_count();
-  bool pdl = false;
-  for (unsigned a = 0; a < config.numAttrs; ++a) {
-    pdl = pdl || config.attrs[a].val.programmaticStreamSerializationAllowed != 0;
-  }
-  if (pdl) {
-    submit_pdl_kernel(config.stream, [call = std::move(call)](const std::function<void()>& before) {
-      run_call(call, &before);
-    });
-  } else {
-    submit_kernel(config.stream, [call = std::move(call)] { run_call(call, nullptr); });
-  }
-  return cudaSuccess;
-}
-
 int64_t pdl_kernels() { return pdl_count(); }
 
 int64_t pdl_graphs() { return pdl_graphs_count(); }
@@ -213,11 +190,11 @@ std::vector<int> stream_priorities() {
 }  // namespace cuda_on_cpu
 
 using cuda_on_cpu::allocations;
-using cuda_on_cpu::FunctionState;
+using cuda_on_cpu::break_captures;
 using cuda_on_cpu::kernel_runner;
 using cuda_on_cpu::machine;
-using cuda_on_cpu::state_of;
-using cuda_on_cpu::static_shared_of;
+using cuda_on_cpu::right_direction;
+using cuda_on_cpu::said;
 
 const char* cudaGetErrorName(cudaError_t status) {
   return status == cudaErrorIllegalAddress ? "cudaErrorIllegalAddress" : "cudaErrorFake";
@@ -228,30 +205,11 @@ const char* cudaGetErrorString(cudaError_t status) {
 }
 // The last error is kept for cudaGetLastError(), as in the real runtime.
 static cudaError_t last_error = cudaSuccess;
-static cudaError_t said(cudaError_t status) {
+cudaError_t cuda_on_cpu::said(cudaError_t status) {
   if (status != cudaSuccess) last_error = status;
   return status;
 }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
-cudaError_t cuda_on_cpu::function_attributes(cudaFuncAttributes* attributes, const void* kernel) {
-  attributes->ptxVersion =
-      kernel_runner() ? std::min(kernel_runner()->code(), machine().code) : machine().code;
-  attributes->sharedSizeBytes = static_shared_of(kernel);
-  return said(machine().code > 0 ? cudaSuccess : cudaErrorNoKernelImageForDevice);
-}
-cudaError_t cuda_on_cpu::set_function_attribute(const void* kernel, cudaFuncAttribute attribute,
-                                                int value) {
-  FunctionState& state = state_of(kernel);
-  if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) {
-    if (value < -1 || value > 100) return said(cudaErrorInvalidValue);
-    state.carveout = value;
-    return cudaSuccess;
-  }
-  const int room = machine().shared_memory - static_cast<int>(static_shared_of(kernel));
-  if (value < 0 || value > room) return said(cudaErrorInvalidValue);
-  state.dynamic_shared = value;
-  return cudaSuccess;
-}
 cudaError_t cudaGetDevice(int* device) {
   *device = 0;
   return cudaSuccess;
@@ -290,7 +248,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (!*data) return cudaErrorMemoryAllocation;
   std::memset(*data, 0xff, bytes);  // new device memory has arbitrary contents
-  allocations()[*data] = bytes;
+  allocations()[*data] = {bytes, false};
   if (kernel_runner()) kernel_runner()->allocated(*data, bytes);
   return cudaSuccess;
 }
@@ -305,7 +263,11 @@ cudaError_t cudaFree(void* data) {
   std::free(data);
   return cudaSuccess;
 }
-cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) { return cudaMalloc(data, bytes); }
+cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) {
+  const cudaError_t status = cudaMalloc(data, bytes);
+  if (status == cudaSuccess) allocations()[*data].pinned = true;
+  return status;
+}
 cudaError_t cudaFreeHost(void* data) {
   allocations().erase(data);
   if (kernel_runner()) kernel_runner()->freed(data);
@@ -313,16 +275,20 @@ cudaError_t cudaFreeHost(void* data) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
+  if (break_captures(nullptr)) return said(cudaErrorStreamCaptureUnsupported);
   cuda_on_cpu::do_everything();
   return said(machine().failure);
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  if (!right_direction(to, from, kind)) return said(cudaErrorInvalidMemcpyDirection);
   cuda_on_cpu::submit(stream, [=] { std::memcpy(to, from, bytes); });
   return said(machine().failure);
 }
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
-                              size_t width, size_t height, cudaMemcpyKind, cudaStream_t stream) {
+                              size_t width, size_t height, cudaMemcpyKind kind,
+                              cudaStream_t stream) {
+  if (!right_direction(to, from, kind)) return said(cudaErrorInvalidMemcpyDirection);
   cuda_on_cpu::submit(stream, [=] {
     for (size_t r = 0; r < height; ++r) {
       std::memcpy(static_cast<char*>(to) + r * to_pitch,
@@ -357,6 +323,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (break_captures(stream)) return said(cudaErrorStreamCaptureUnsupported);
   stream->do_until(stream->last());
   return said(machine().failure);
 }
@@ -365,10 +332,11 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  *event = {stream, stream->last()};
+  *event = {stream, stream->last(), stream->capturing != nullptr};
   return said(machine().failure);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (event->captured) return said(cudaErrorCapturedEvent);
   if (cuda_on_cpu::streams().count(event->stream) > 0) event->stream->do_until(event->last);
   return said(machine().failure);
 }
@@ -377,6 +345,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (event->captured) return said(cudaErrorCapturedEvent);
   if (event->stream->done < event->last) return cudaErrorNotReady;
   return said(machine().failure);
 }
@@ -389,13 +358,16 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (stream->capturing) return said(cudaErrorInvalidValue);
   stream->capturing = new cuda_on_cpu::FakeGraph;
+  stream->invalidated = false;
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  *graph = stream->capturing;
-  stream->capturing = nullptr;
-  return cudaSuccess;
+  *graph = std::exchange(stream->capturing, nullptr);
+  if (!std::exchange(stream->invalidated, false)) return cudaSuccess;
+  delete std::exchange(*graph, nullptr);
+  return said(cudaErrorStreamCaptureInvalidated);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long) {

@@ -1,6 +1,7 @@
 // The fibers that simulate CUDA threads: they must find a mistake that would go wrong on a GPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
@@ -82,6 +83,27 @@ TEST(Fibers, CopiesArriveWhenWaitedFor) {
   EXPECT_EQ(zeroed[0] + zeroed[3], 0);
 }
 
+// A GPU promises no order, so a missing barrier must show, whichever warp writes.
+TEST(Fibers, BlocksAndWarpsComeInAnyOrder) {
+  std::vector<int> order;
+  for (int run = 0; run < 4; ++run) {
+    run_grid({16}, {32}, 0, [&] {
+      if (threadIdx.x == 0) order.push_back(static_cast<int>(blockIdx.x));
+    });
+  }
+  EXPECT_FALSE(std::is_sorted(order.begin(), order.begin() + 16));
+  int seen_early = 0, seen_late = 0;
+  for (int run = 0; run < 40; ++run) {
+    int written = 0;
+    run_grid({1}, {64}, 0, [&] {
+      if (threadIdx.x == 0) written = 1;
+      if (threadIdx.x == 32) (written == 0 ? seen_early : seen_late) += 1;
+    });
+  }
+  EXPECT_GT(seen_early, 0);
+  EXPECT_GT(seen_late, 0);
+}
+
 TEST(Fibers, DeadlocksAreFound) {
   const auto lanes_part = [] {
     if (threadIdx.x < 16) {
@@ -128,6 +150,73 @@ TEST(Launches, MoreThan48KibibytesAreAskedFor) {
             cudaErrorInvalidValue);
   cudaGetLastError();
   cudaStreamDestroy(stream);
+}
+
+// A stream that captures, with one more stream beside it.
+class Captures : public ::testing::Test {
+ protected:
+  Captures() {
+    cudaStreamCreateWithFlags(&stream_, 0);
+    cudaStreamCreateWithFlags(&other_, 0);
+    cudaEventCreateWithFlags(&event_, 0);
+    EXPECT_EQ(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), cudaSuccess);
+  }
+  ~Captures() override {
+    if (graph_) cudaGraphDestroy(graph_);
+    cudaEventDestroy(event_);
+    cudaStreamDestroy(other_);
+    cudaStreamDestroy(stream_);
+    cudaGetLastError();
+  }
+
+  cudaStream_t stream_ = nullptr, other_ = nullptr;
+  cudaEvent_t event_ = nullptr;
+  cudaGraph_t graph_ = nullptr;
+};
+
+TEST_F(Captures, OtherStreamsMayBeWaitedFor) {
+  EXPECT_EQ(cudaStreamSynchronize(other_), cudaSuccess);
+  EXPECT_EQ(cudaStreamEndCapture(stream_, &graph_), cudaSuccess);
+  EXPECT_NE(graph_, nullptr);
+}
+
+TEST_F(Captures, WaitingForTheirOwnStreamBreaksThem) {
+  EXPECT_EQ(cudaStreamSynchronize(stream_), cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(cudaStreamEndCapture(stream_, &graph_), cudaErrorStreamCaptureInvalidated);
+  EXPECT_EQ(graph_, nullptr);
+}
+
+TEST_F(Captures, WaitingForTheDeviceBreaksThem) {
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(cudaStreamEndCapture(stream_, &graph_), cudaErrorStreamCaptureInvalidated);
+}
+
+TEST_F(Captures, TheirEventsCannotBeWaitedFor) {
+  EXPECT_EQ(cudaEventRecord(event_, stream_), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event_), cudaErrorCapturedEvent);
+  EXPECT_EQ(cudaEventQuery(event_), cudaErrorCapturedEvent);
+  EXPECT_EQ(cudaStreamEndCapture(stream_, &graph_), cudaSuccess);
+}
+
+TEST(Copies, HaveTheDirectionThatTheyName) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, 0);
+  void *device = nullptr, *pinned = nullptr;
+  char host[16] = {};
+  cudaMalloc(&device, 16);
+  cudaHostAlloc(&pinned, 16, cudaHostAllocMapped);
+  const auto copied = [&](void* to, const void* from, cudaMemcpyKind kind) {
+    return cudaMemcpyAsync(to, from, 16, kind, stream);
+  };
+  EXPECT_EQ(copied(device, host, cudaMemcpyHostToDevice), cudaSuccess);
+  EXPECT_EQ(copied(host, device, cudaMemcpyDeviceToHost), cudaSuccess);
+  EXPECT_EQ(copied(pinned, host, cudaMemcpyHostToDevice), cudaErrorInvalidMemcpyDirection);
+  EXPECT_EQ(copied(device, pinned, cudaMemcpyDeviceToDevice), cudaErrorInvalidMemcpyDirection);
+  EXPECT_EQ(copied(pinned, host, cudaMemcpyDefault), cudaSuccess);
+  cudaFreeHost(pinned);
+  cudaFree(device);
+  cudaStreamDestroy(stream);
+  cudaGetLastError();
 }
 
 }  // namespace
