@@ -25,12 +25,15 @@ cudnnStatus_t kind_of(cudnnStatus_t status) {
   return code < 1000 ? status : static_cast<cudnnStatus_t>(code / 1000 * 1000);
 }
 
-void must(cudnnStatus_t status) {
+// `stream`: of the convolution; null: nothing was started.
+void must(cudnnStatus_t status, cudaStream_t stream = nullptr) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   const std::string words = cudnnGetErrorString(status);
   if (kind_of(status) == CUDNN_STATUS_INTERNAL_ERROR ||
       kind_of(status) == CUDNN_STATUS_EXECUTION_FAILED) {
-    cuda::must(cudaDeviceSynchronize(), "convolving");  // reports a failure of the device itself
+    // Reports a failure of the device itself. A wait for the whole device would break a capture of
+    // another thread.
+    if (stream) cuda::must(cudaStreamSynchronize(stream), "convolving");
     constexpr int kNoDeviceMemory = 4004;  // by number: only version 9 has a name for it
     if (static_cast<int>(status) == kNoDeviceMemory) {
       throw Error(ErrorKind::kUnavailable, "not enough memory on the GPU while convolving");
@@ -42,10 +45,10 @@ void must(cudnnStatus_t status) {
 
 // Whether cuDNN supports this. Only a refusal may lead to another implementation, because its sums
 // differ in their last bits: a temporary failure must not change pixels.
-bool accepted(cudnnStatus_t status) {
+bool accepted(cudnnStatus_t status, cudaStream_t stream = nullptr) {
   const cudnnStatus_t kind = kind_of(status);
   if (kind == CUDNN_STATUS_NOT_SUPPORTED || kind == CUDNN_STATUS_BAD_PARAM) return false;
-  must(status);
+  must(status, stream);
   return true;
 }
 
@@ -100,11 +103,15 @@ class Plan {
            const void* bias, const Tensor* residual) {
     if (!works_) return false;
     const float one = 1.0f, zero = 0.0f;
+    // Without a residual cuDNN still wants an address, and does not promise that it never reads
+    // there: zero times a NaN of old content would be NaN.
+    if (!residual) cuda::must(cudaMemsetAsync(y.data, 0, y.bytes(), s.handle), "convolving");
     void* area = workspace_ > 0 ? s.workspace.area(workspace_) : nullptr;
     works_ = accepted(cudnnConvolutionBiasActivationForward(
-        handle, &one, x_, x.data, filter_, filter, convolution_, kAlgorithm, area, workspace_,
-        residual ? &one : &zero, y_, residual ? residual->data : y.data, bias_, bias, activation_,
-        y_, y.data));
+                          handle, &one, x_, x.data, filter_, filter, convolution_, kAlgorithm, area,
+                          workspace_, residual ? &one : &zero, y_,
+                          residual ? residual->data : y.data, bias_, bias, activation_, y_, y.data),
+                      s.handle);
     return works_;
   }
 

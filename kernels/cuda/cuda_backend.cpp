@@ -73,11 +73,13 @@ Buffer CudaBackend::allocate(int64_t bytes) {
   return allocate_device(bytes);
 }
 
+// The driver finds the direction of a copy: a tensor may lie in pinned memory of the host
+// (allocate_shared()), for which a direction of our own would be wrong.
 void CudaBackend::upload(const Tensor& to, const void* host) {
   check(to.contiguous() && to.space == MemorySpace::kDevice,
         "upload: the destination is not contiguous");
   if (to.bytes() == 0) return;
-  must(cudaMemcpyAsync(to.data, host, to.bytes(), cudaMemcpyHostToDevice, on_card().handle),
+  must(cudaMemcpyAsync(to.data, host, to.bytes(), cudaMemcpyDefault, on_card().handle),
        "copying to it");
   synchronize();  // the caller may free `host`
 }
@@ -86,14 +88,13 @@ void CudaBackend::download(void* host, const Tensor& from) {
   check(from.contiguous() && from.space == MemorySpace::kDevice,
         "download: the source is not contiguous");
   if (from.bytes() == 0) return;
-  must(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, on_card().handle),
+  must(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDefault, on_card().handle),
        "copying from it");
   synchronize();
 }
 
 Buffer CudaBackend::allocate_shared(int64_t bytes) {
-  on_card();
-  Buffer buffer = allocate_mapped(bytes);
+  Buffer buffer = allocate_mapped(bytes, on_card().handle);
   std::memset(buffer.data(), 0, bytes);
   return buffer;
 }
@@ -181,7 +182,7 @@ Table CudaBackend::make_table(const HostArray& rows) {
   table.dtype = rows.dtype;
   const int64_t bytes = rows.rows * rows.cols * size_of(rows.dtype);
   const bool small = bytes <= kLargestTableOnCard;
-  table.storage = small ? allocate(bytes) : allocate_mapped(bytes);
+  table.storage = small ? allocate(bytes) : allocate_mapped(bytes, on_card().handle);
   if (small) {
     upload(table.storage.view(DType::kU8, {bytes}), rows.data);
   } else {
@@ -193,10 +194,9 @@ Table CudaBackend::make_table(const HostArray& rows) {
 void CudaBackend::do_copy(const Tensor& to, const Tensor& from) {
   if (to.count() == 0) return;
   const int64_t element = size_of(to.dtype);
-  must(
-      cudaMemcpy2DAsync(to.data, to.pitch * element, from.data, from.pitch * element,
-                        to.cols() * element, to.rows(), cudaMemcpyDeviceToDevice, on_card().handle),
-      "copying within it");
+  must(cudaMemcpy2DAsync(to.data, to.pitch * element, from.data, from.pitch * element,
+                         to.cols() * element, to.rows(), cudaMemcpyDefault, on_card().handle),
+       "copying within it");
 }
 
 void CudaBackend::do_gather(const Tensor& y, const Table& table, const Tensor& ids) {

@@ -25,8 +25,10 @@ int64_t padded(int64_t bytes) {
 }
 
 void release(void*, void* data, int64_t) { cudaFree(data); }
-void release_mapped(void*, void* data, int64_t) {
-  cudaDeviceSynchronize();  // kernels may still use it, and cudaFreeHost does not promise to wait
+// Kernels may still use the memory, and cudaFreeHost does not promise to wait for them. A wait for
+// the whole device would break a capture of another thread.
+void release_mapped(void* stream, void* data, int64_t) {
+  cudaStreamSynchronize(static_cast<cudaStream_t>(stream));
   cudaFreeHost(data);
 }
 
@@ -65,7 +67,7 @@ Buffer allocate_device(int64_t bytes) {
   return buffer;
 }
 
-Buffer allocate_mapped(int64_t bytes) {
+Buffer allocate_mapped(int64_t bytes, cudaStream_t stream) {
   void* data = nullptr;
   const cudaError_t status = cudaHostAlloc(&data, padded(bytes), cudaHostAllocMapped);
   if (status == cudaErrorMemoryAllocation) {
@@ -74,7 +76,7 @@ Buffer allocate_mapped(int64_t bytes) {
                 "not enough memory: " + std::to_string(bytes) + " bytes cannot be pinned");
   }
   must(status, "pinning memory");
-  return Buffer(data, bytes, MemorySpace::kDevice, release_mapped, nullptr);
+  return Buffer(data, bytes, MemorySpace::kDevice, release_mapped, stream);
 }
 
 std::byte* Workspace::area(int64_t bytes) { return static_cast<std::byte*>(grown(areas_, bytes)); }

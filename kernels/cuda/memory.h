@@ -14,7 +14,8 @@ Buffer allocate_device(int64_t bytes);
 
 // Pinned host memory that kernels access over the bus at the host's addresses: for tables of which
 // only a few rows are read, and for data that the host reads while kernels run. Contents undefined.
-Buffer allocate_mapped(int64_t bytes);
+// It is freed after the work of `stream`, which must outlive it.
+Buffer allocate_mapped(int64_t bytes, cudaStream_t stream);
 
 // Scratch memory for the kernels of one stream. An area stays valid for ever, because a captured
 // step (CUDA graph) may hold it. Two calls may return the same area, because one stream runs one

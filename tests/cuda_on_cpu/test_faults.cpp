@@ -159,6 +159,34 @@ TEST_F(Faults, AnIgnoredErrorIsNotReportedByTheNextLaunch) {
   EXPECT_NO_THROW(testing::linear_once(*b));
 }
 
+// Memory that the host shares with the GPU goes while another backend captures: a wait for the
+// whole device would break that capture.
+TEST_F(Faults, FreeingSharedMemoryLeavesOthersCapturesAlone) {
+  const auto draws = make_cuda_on_cpu_backend(0, false),
+             captures = make_cuda_on_cpu_backend(0, false);
+  std::vector<Buffer> shared;
+  shared.push_back(draws->allocate_shared(64));
+  const Buffer counters = captures->allocate(4);
+  const auto step = [&] {
+    shared.clear();
+    captures->advance(counters.view(DType::kI32, {1}));
+  };
+  EXPECT_NO_THROW(captures->capture(step)->run());
+}
+
+// Copies to and from memory that both see.
+TEST_F(Faults, SharedMemoryIsUploadedAndDownloaded) {
+  const auto b = make_cuda_on_cpu_backend(0, false);
+  const Buffer buffer = b->allocate_shared(4), other = b->allocate(4);
+  const Tensor shared = buffer.view(DType::kI32, {1, 1}), own = other.view(DType::kI32, {1, 1});
+  int32_t value = 7;
+  b->upload(shared, &value);
+  b->copy(own, shared);
+  value = 0;
+  b->download(&value, own);
+  EXPECT_EQ(value, 7);
+}
+
 // Kernels that split L1 and shared memory in different ways would never overlap.
 TEST_F(Faults, EveryKernelAsksForTheSameSplitOfSharedMemory) {
   const auto b = make_cuda_on_cpu_backend(0, false);
