@@ -46,19 +46,50 @@ __device__ void for_codes(const float* values, int n, const Visit& visit) {
   }
 }
 
-// Block reduction: the sum over the block, returned to every thread. It does not use atomics: in
-// shared memory 64-bit additions are loops of compare-and-swap, in which threads take turns.
-__device__ inline uint64_t sum_of_block(uint64_t mine) {
+// Block reduction: combines the values of all threads; every thread gets the result. It does not
+// use atomics: in shared memory 64-bit operations are loops of compare-and-swap, in which threads
+// take turns.
+template <typename Combine>
+__device__ inline uint64_t over_block(uint64_t mine, const Combine& combine) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) {
-    mine += __shfl_xor_sync(kAllLanes, mine, offset);
+    mine = combine(mine, __shfl_xor_sync(kAllLanes, mine, offset));
   }
-  __shared__ uint64_t sums[kSampleThreads / kWarp];
-  if (threadIdx.x % kWarp == 0) sums[threadIdx.x / kWarp] = mine;
+  __shared__ uint64_t of_warps[kSampleThreads / kWarp];
+  if (threadIdx.x % kWarp == 0) of_warps[threadIdx.x / kWarp] = mine;
   __syncthreads();
-  uint64_t sum = 0;
-  for (int i = 0; i < kSampleThreads / kWarp; ++i) sum += sums[i];
+  uint64_t result = of_warps[0];
+  for (int i = 1; i < kSampleThreads / kWarp; ++i) result = combine(result, of_warps[i]);
   __syncthreads();
-  return sum;
+  return result;
+}
+__device__ inline uint64_t sum_of_block(uint64_t mine) {
+  return over_block(mine, [](uint64_t a, uint64_t b) { return a + b; });
+}
+__device__ inline uint64_t max_of_block(uint64_t mine) {
+  return over_block(mine, [](uint64_t a, uint64_t b) { return a < b ? b : a; });
+}
+
+// How many flags of the block are set up to this thread's, and in all. Every thread calls it.
+struct Counted {
+  int upto, all;
+};
+__device__ inline Counted count_flags(bool flag) {
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  int upto = flag ? 1 : 0;
+  for (int offset = 1; offset < kWarp; offset *= 2) {
+    const int other = __shfl_sync(kAllLanes, upto, lane >= offset ? lane - offset : lane);
+    if (lane >= offset) upto += other;
+  }
+  __shared__ int of_warps[kSampleThreads / kWarp];
+  if (lane == kWarp - 1) of_warps[warp] = upto;
+  __syncthreads();
+  int all = 0;
+  for (int i = 0; i < kSampleThreads / kWarp; ++i) {
+    if (i < warp) upto += of_warps[i];
+    all += of_warps[i];
+  }
+  __syncthreads();
+  return {upto, all};
 }
 
 // 64-bit sums by 32-bit atomic additions. Shared memory has no 64-bit atomic addition, and a loop
@@ -146,36 +177,29 @@ __device__ Allowed narrowed(const Allowed& kept, const float* logits, int n, uin
   }
   // The codes at this rank all have the same weight. As many as are still missing are kept, lowest
   // code first.
-  __shared__ unsigned long long each;
-  if (threadIdx.x == 0) each = 0;
-  __syncthreads();
   const auto counts = [&](int code, float logit) {
     return rank_of(logit) == prefix && kept.holds(prefix, code);
   };
+  uint64_t mine = 0;
   for_codes(logits, n, [&](int code, float logit) {
-    if (counts(code, logit)) atomicMax(&each, static_cast<unsigned long long>(weight(code)));
+    if (counts(code, logit)) mine = weight(code);
   });
-  __syncthreads();
+  const uint64_t each = max_of_block(mine);
   int64_t missing = static_cast<int64_t>((target - above + each - 1) / each);
   if (missing * each >= at_rank) {  // in most cases that is all of them
     return {prefix, kept.rank == prefix ? kept.last : INT32_MAX};
   }
-  __shared__ bool flags[kSampleThreads];
+  __shared__ int last_found;
   for (int first = 0; first < n; first += kSampleThreads) {
     const int code = first + static_cast<int>(threadIdx.x);
-    flags[threadIdx.x] = code < n && counts(code, logits[code]);
-    const int found = __syncthreads_count(flags[threadIdx.x]);
-    if (found >= missing) {
-      int last = first;
-      for (int i = 0; i < kSampleThreads; ++i) {
-        missing -= flags[i];
-        if (flags[i] && missing == 0) last = first + i;
-      }
+    const bool flag = code < n && counts(code, logits[code]);
+    const Counted found = count_flags(flag);
+    if (found.all >= missing) {
+      if (flag && found.upto == missing) last_found = code;
       __syncthreads();
-      return {prefix, last};
+      return {prefix, last_found};
     }
-    missing -= found;
-    __syncthreads();
+    missing -= found.all;
   }
   return {prefix, INT32_MAX};
 }
