@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iostream>
 #include <string>
-#include <vector>
 
 #include "tests/ptx/ptx_runner.h"
 
@@ -18,15 +17,6 @@ namespace {
 std::string setting(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
   return value ? value : otherwise;
-}
-
-std::vector<std::string> lines_of(const std::string& path) {
-  std::ifstream in(path);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty()) lines.push_back(line);
-  }
-  return lines;
 }
 
 // A test in which something was found has failed.
@@ -53,12 +43,12 @@ void report(const ptx::PtxRunner& runner, const std::string& path) {
 
 int main(int count, char** words) {
   ::testing::InitGoogleTest(&count, words);
-  const std::vector<std::string> files = lines_of(setting("BIFRONS_PTX", ""));
-  if (files.empty()) {
+  const std::string list = setting("BIFRONS_PTX", "");
+  if (list.empty()) {
     std::cerr << "test_ptx: BIFRONS_PTX names no list of PTX files\n";
     return 2;
   }
-  ptx::PtxRunner runner(std::stoi(setting("BIFRONS_PTX_CODE", "90")), files,
+  ptx::PtxRunner runner(std::stoi(setting("BIFRONS_PTX_CODE", "90")), ptx::read_modules(list),
                         std::stoull(setting("BIFRONS_PTX_SEED", "1")));
   cuda_on_cpu::kernel_runner() = &runner;
   ::testing::UnitTest::GetInstance()->listeners().Append(new FindingsFail(runner));

@@ -33,11 +33,18 @@ Size size_of(const dim3& size) {
 
 }  // namespace
 
-PtxRunner::PtxRunner(int architecture, const std::vector<std::string>& files, uint64_t seed)
-    : architecture_(architecture), interpreter_(seed) {
-  for (const std::string& file : files) {
-    parse_module(read_file(file), file.substr(file.rfind('/') + 1), kernels_);
+Modules read_modules(const std::string& list) {
+  std::stringstream paths(read_file(list));
+  Modules modules;
+  for (std::string path; std::getline(paths, path);) {
+    if (!path.empty()) modules[path.substr(path.rfind('/') + 1)] = read_file(path);
   }
+  return modules;
+}
+
+PtxRunner::PtxRunner(int architecture, const Modules& modules, uint64_t seed)
+    : architecture_(architecture), interpreter_(seed) {
+  for (const auto& [name, text] : modules) parse_module(text, name, kernels_);
 }
 
 const Kernel* PtxRunner::find(const void* function) const {

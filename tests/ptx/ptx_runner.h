@@ -13,10 +13,16 @@
 
 namespace ptx {
 
+// PTX files: name without folder, and text.
+using Modules = std::map<std::string, std::string>;
+
+// Reads the files whose paths stand in a file, one on a line. Throws ParseError.
+Modules read_modules(const std::string& list);
+
 class PtxRunner final : public cuda_on_cpu::KernelRunner {
  public:
-  // `architecture`: 80, 90. Parses the files. Throws ParseError.
-  PtxRunner(int architecture, const std::vector<std::string>& files, uint64_t seed);
+  // `architecture`: 80, 90. Throws ParseError.
+  PtxRunner(int architecture, const Modules& modules, uint64_t seed);
 
   void run(const cuda_on_cpu::KernelCall& call, const std::function<void()>* before) override;
   void allocated(const void* data, size_t bytes) override {
