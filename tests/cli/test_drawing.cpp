@@ -165,7 +165,8 @@ TEST_F(Drawing, SpeculationChangesNoFile) {
                                  "-o", file + "-{index}.png"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     int64_t passes = 0;
-    for (const auto& picture : nlohmann::json::parse(outcome.out)["pictures"]) {
+    const auto report = nlohmann::json::parse(outcome.out);
+    for (const auto& picture : report["pictures"]) {
       passes += picture["passes"].get<int64_t>();
     }
     return passes;

@@ -197,7 +197,7 @@ TEST(CliInputs, HostileSettingsAreDataErrors) {
       R"({"schema":1,"prompt":"a","seed":1,"cfg":5,"temperature":1,"top_k":0,"top_p":0,"rope":"f32"})",
       R"({"schema":1,"prompt":"a","seed":1,"cfg":5,"temperature":1,"top_k":0,"top_p":1,"rope":"x"})",
       R"({"schema":1,"prompt":"a\u0000b","seed":1,"cfg":5,"temperature":1,"top_k":0,"top_p":1,"rope":"f32"})",
-      R"({"schema":1,"prompt":"a","negative_prompt":"\u001b[1m","seed":1,"cfg":5,"temperature":1,"top_k":0,"top_p":1,"rope":"f32"})",
+      R"({"schema":1,"prompt":"a","negative_prompt":"\u0000","seed":1,"cfg":5,"temperature":1,"top_k":0,"top_p":1,"rope":"f32"})",
       std::string(100000, '[')};
   for (const std::string& text : texts) {
     const PictureMetadata metadata = {"", text};

@@ -48,7 +48,9 @@ class Stops:
         (self.scratch / "few.txt").write_text("".join(f"a fox --id few{i}\n" for i in range(4)))
         (self.scratch / "many.txt").write_text("".join(f"a fox --seed {i} --id n{i}\n" for i in range(3000)))
         for words in [["a fox", "-o", "picture.png", "--tokens-out", "codes.json", "-s", "1"],
-                      ["batch", "few.txt", "-o", "batch"]]:
+                      ["batch", "few.txt", "-o", "batch"],
+                      # A run that is stopped leaves its batch unfinished, which merge reports.
+                      ["batch", "few.txt", "-o", "verified"]]:
             subprocess.run([self.program, *words], cwd=self.scratch, check=True, capture_output=True, env=self.environment)
         record = json.loads((self.scratch / "codes.json").read_text())
         (self.scratch / "records.json").write_text(json.dumps([record] * 3000))
@@ -68,7 +70,7 @@ class Stops:
             "completion": ["completion", "bash"], "batch": ["batch", "few.txt", "-o", "out", "--fresh"],
             "dry-run": ["batch", "many.txt", "-o", "out", "--dry-run"],
             "strict": ["batch", "few.txt", "-o", "out", "--strict", "--fresh"],
-            "verify": ["batch", "few.txt", "-o", "batch", "--resume", "verify"],
+            "verify": ["batch", "few.txt", "-o", "verified", "--resume", "verify"],
             "grid": ["grid", "a fox", "-x", "cfg=1,2", "-o", "g.png", "--overwrite"], "gallery": ["gallery", "batch"],
             "merge": ["merge", "batch"], "check": ["merge", "--check", "batch"],
         }
