@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
       const uint4* const a = mine + i * 4 * kWarp;
       mma_step(sum[0], TiledWeights::fragment(a[0], a[kWarp]), b[i]);
       mma_step(sum[1], TiledWeights::fragment(a[2 * kWarp], a[3 * kWarp]), b[i]);
-      fetch(i, begin + i + kStepsAhead);
+      fetch(i, begin + i + kStepsAhead);  // after the products: see streaming_kernel()
     }
   }
   __syncthreads();  // all warps have read their weights; `partial` reuses the memory

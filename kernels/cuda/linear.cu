@@ -64,6 +64,8 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
           TiledWeights::fragment(mine[i * kStepVectors], mine[i * kStepVectors + kWarp]);
 #pragma unroll
       for (int j = 0; j < kN; ++j) mma_step(sum[j], a, now[j]);
+      // These products have used what was loaded from this slot, so the copy cannot overtake the
+      // load; there is no fence between them.
       fetch(i, begin + i + kAhead);
     }
   }
