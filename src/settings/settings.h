@@ -51,9 +51,16 @@ enum class Field {
 };
 constexpr size_t kFields = static_cast<size_t>(Field::kOutput) + 1;
 
-// Values in [least, most], or in (least, most] with `above`.
 template <typename T>
-struct Limits {
+concept Number = std::same_as<T, uint64_t> || std::same_as<T, int64_t> || std::same_as<T, double>;
+
+// Only numbers have limits. A string among them would be no constant for clang.
+template <typename T>
+struct Limits {};
+
+// Values in [least, most], or in (least, most] with `above`.
+template <Number T>
+struct Limits<T> {
   T least{}, most{};
   bool above = false;
 };
@@ -209,9 +216,6 @@ inline constexpr std::tuple kSettings{
     settings::kPrompt,       settings::kNegativePrompt, settings::kSeed, settings::kGuidance,
     settings::kTemperature,  settings::kTopK,           settings::kTopP, settings::kRope,
     settings::kAllowSpecial, settings::kFixed};
-
-template <typename T>
-concept Number = std::same_as<T, uint64_t> || std::same_as<T, int64_t> || std::same_as<T, double>;
 
 // Calls visit(setting) for each.
 template <typename F>
