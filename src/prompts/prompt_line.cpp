@@ -61,8 +61,8 @@ std::string whole_text(std::string_view name, const Json& value) {
   const double real = value.real("");
   if (real >= kExact) {
     refuse(
-        fmt::format("{} is {}, a real number too large to be exact; write a whole number in plain "
-                    "digits, at most 18446744073709551615",
+        fmt::format("{} is about {}, which is too large, or a real number too large to be exact; "
+                    "write a whole number from 0 to 18446744073709551615 in plain digits",
                     name, value.dump()));
   }
   if (real < 0 || real != std::floor(real)) return value.dump();

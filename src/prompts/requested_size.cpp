@@ -47,6 +47,10 @@ void check_size(const PromptLine& line, int64_t side) {
     if (side == 0 || !is_size(name)) continue;
     std::string_view value = json;
     if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+    if (value.starts_with('[') || value.starts_with('{')) {
+      throw Error(ErrorKind::kData, fmt::format("{} is {}; write it as a number or as \"{}x{}\"",
+                                                quote(name, 60), quote(value, 60), side, side));
+    }
     const std::string wanted = std::to_string(side);
     const size_t cross = value.find_first_not_of("0123456789");
     if (value.empty() || cross == 0) continue;  // "auto", null and the like

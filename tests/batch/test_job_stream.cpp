@@ -250,8 +250,10 @@ TEST(JobStream, OtherSizesAreBadLines) {
 {"prompt":"b","resolution":"1024x1024"}
 {"prompt":"c","Image Width":512}
 {"prompt":"d","image_height":"384","aspect-ratio":"1:1"}
+{"prompt":"e","image_size":[384,384]}
+{"prompt":"f","size":{"width":384}}
 )";
-  EXPECT_EQ(jobs_of(others, options, PromptFormat::kJsonLines).bad.size(), 2u);
+  EXPECT_EQ(jobs_of(others, options, PromptFormat::kJsonLines).bad.size(), 4u);
   const std::string table = "prompt,width\na,384.0\nb,384.\nc,384.5\nd,3840\n";
   EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 3u);
   const std::string sizes = "prompt,size\na,384 x 384\nb,384X384\nc,384\xc3\x97 384\nd,384x512\n";

@@ -130,12 +130,14 @@ void add_speculate(CLI::App& command, int& speculate, const char* about) {
       [&speculate](const std::string& text) {
         if (text == "auto" || text == "off") {
           speculate = text == "auto" ? 0 : 1;
-        } else if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+          return;
+        }
+        try {
+          speculate = static_cast<int>(parse_whole("--speculate", text, 1, kMostSpeculated));
+        } catch (const Error&) {
           refuse_value("--speculate",
                        fmt::format("auto, off or a number of codes from 1 to {}", kMostSpeculated),
                        text);
-        } else {
-          speculate = static_cast<int>(parse_whole("--speculate", text, 1, kMostSpeculated));
         }
       },
       about);
