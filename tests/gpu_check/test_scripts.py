@@ -152,7 +152,7 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         code, out, err = self.run_there("--skip", "build,bandwidth,peers")
         self.assertEqual(code, 1, err)  # only because of racecheck
         for stage, outcome in (("ops", "passed | 1 passed"), ("goldens", "passed"), ("memcheck", "passed"),
-                               ("racecheck", "failed"), ("synccheck", "passed"), ("bench-7b", "passed"), ("vq", "passed")):
+                               ("racecheck", "failed"), ("synccheck", "passed"), ("bench-7b", "passed"), ("vq", "passed"), ("speculate", "passed")):
             self.assertIn(f"| {stage} | {outcome}", out, err)
         self.assertIn("# NVIDIA H200, ", out)
         self.assertIn("## Drawing, janus-pro-7b", out)
@@ -160,13 +160,15 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         self.assertIn("| Bifrons, one after another | 2 ms |", out)
         self.assertEqual(len(list((self.folder / "results").glob("h200-*"))), 2)
         self.assertEqual((self.folder / "work" / "tools").read_text().split(),
-                         ["memcheck", "memcheck", "racecheck", "initcheck", "initcheck", "synccheck", "synccheck"])
+                         [*["memcheck"] * 3, "racecheck", *["initcheck"] * 3, *["synccheck"] * 3])
         options = (self.folder / "work" / "options").read_text()
         self.assertIn("kns=bifrons", options)  # kernels of libraries are not checked
-        self.assertEqual(options.count("--report-api-errors"), 2)  # nor are API calls, in memcheck
+        self.assertEqual(options.count("--report-api-errors"), 3)  # nor are API calls, in memcheck
         calls = (self.folder / "calls").read_text()
         self.assertIn("bench --device cuda --shape janus-pro-7b --seconds 240 --json --rows 2,8,32,128", calls)
         self.assertIn("generate --device cuda", calls)
+        self.assertIn("--quiet --speculate 4", calls)
+        self.assertIn("bench --device cuda --shape janus-pro-1b --seconds 48 --json --only speculate", calls)
 
     def test_skipped_cases_are_no_success(self):
         self.cases("SKIPPED")

@@ -18,7 +18,7 @@ import collect
 from shapes import SHAPES
 
 STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bandwidth", "bench-1b", "bench-7b", "vq",
-          "early-laws", "in-turn-1b", "in-turn-7b", "peers-1b", "peers-7b")
+          "speculate", "early-laws", "in-turn-1b", "in-turn-7b", "peers-1b", "peers-7b")
 PICTURES = (1, 4, 16, 64)
 EAGER = "transformers generate"
 
@@ -30,7 +30,7 @@ def bench_of(run, shape, in_turn=False):
     """The report of `bifrons bench` for a shape; in_turn: without programmatic dependent launch
     (PDL)."""
     for part in run["stages"].values():
-        if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] != "vq" \
+        if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] not in ("vq", "speculate") \
                 and part["stage"].startswith("in-turn") == in_turn:
             return part["bench"]
     return {}

@@ -11,8 +11,8 @@ usage() {
 usage: tools/gpu_check/run.sh [OPTION]...
 
 Stages, in this order: build, ops, laws, goldens, memcheck, racecheck, initcheck, synccheck, bandwidth, bench-1b,
-bench-7b, vq, early-laws, in-turn-1b, in-turn-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, early and peers name
-several.
+bench-7b, vq, speculate, early-laws, in-turn-1b, in-turn-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, early and
+peers name several.
 
   --only LIST       these stages alone (names and groups, with commas)
   --skip LIST       all but these
@@ -34,13 +34,13 @@ refuse() {  # refuse CODE SENTENCE
   exit "$1"
 }
 
-stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq early-laws
+stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq speculate early-laws
   in-turn-1b in-turn-7b peers-1b peers-7b)
 declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
-  [bench]="bandwidth bench-1b bench-7b vq" [early]="early-laws in-turn-1b in-turn-7b" [peers]="peers-1b peers-7b")
+  [bench]="bandwidth bench-1b bench-7b vq speculate" [early]="early-laws in-turn-1b in-turn-7b" [peers]="peers-1b peers-7b")
 # Time limit of each stage in seconds.
 declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
-  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [early-laws]=200 [in-turn-1b]=60 [in-turn-7b]=180 [peers-1b]=450 [peers-7b]=560)
+  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [speculate]=60 [early-laws]=200 [in-turn-1b]=60 [in-turn-7b]=180 [peers-1b]=450 [peers-7b]=560)
 
 expand() {  # stage and group names, separated by commas -> one name per line
   local name

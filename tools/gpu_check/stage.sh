@@ -42,13 +42,15 @@ gtest() {
   python3 "$here/report.py" ran "$RESULT"
 }
 
-sanitize() {  # sanitize TOOL: draws and decodes pictures of two small models with this tool
+sanitize() {  # sanitize TOOL: draws and decodes pictures of two small models with this tool, once with windows of drafts
   command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; exit 77; }
   # Only our kernels are checked, not those of cuDNN. cuDNN also makes API calls that may fail.
   local options=(--tool "$1" --error-exitcode 99 --kernel-regex kns=bifrons)
   [[ $1 != memcheck ]] || options+=(--report-api-errors no)
-  for model in toy-hf grouped-query; do
-    compute-sanitizer "${options[@]}" "$BUILD/bifrons" generate --device "$DEVICE" --quiet \
+  local draws=("toy-hf off" "grouped-query off" "toy-hf 4") model width
+  for draw in "${draws[@]}"; do
+    read -r model width <<<"$draw"
+    compute-sanitizer "${options[@]}" "$BUILD/bifrons" generate --device "$DEVICE" --quiet --speculate "$width" \
       -m "$root/tests/golden/models/$model" -s 1 -c 2 -o "$WORK/drawn-under-$1/" "a fox"
   done
 }
@@ -88,7 +90,8 @@ case $name in
   bench-1b) bench janus-pro-1b --rows 2,8,32,128 ;;
   bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
   vq) bench janus-pro-1b --only vq ;;
-  early-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:Fused*:CapturedStep*' ;;
+  speculate) bench janus-pro-1b --only speculate ;;
+  early-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:*Fused*:*Windows*:*ColumnClause*:CapturedStep*' ;;
   in-turn-1b) BIFRONS_PDL=0 bench janus-pro-1b --only draw --pictures 1 --pictures 4 ;;
   in-turn-7b) BIFRONS_PDL=0 bench janus-pro-7b --only draw --pictures 1 --pictures 4 ;;
   peers-1b) peers janus-pro-1b ;;
