@@ -195,6 +195,8 @@ TEST_F(CliBatch, StdinTemplatesAndEvents) {
   EXPECT_EQ(kinds["error"], 1);
   EXPECT_EQ(lines.back()["event"], "done");
   EXPECT_EQ(lines.back()["exit_code"], 3);
+  EXPECT_GE(lines.back()["codes_per_pass"], 1);
+  EXPECT_GE(lines.back()["mean_width"], lines.back()["codes_per_pass"]);
   std::set<std::string> texts;
   for (const json& line : manifest()) {
     EXPECT_EQ(line["template"], "a {red|blue} fox");

@@ -243,6 +243,19 @@ class Batch {
     candidates.finish();
   }
 
+  // Of all engines together.
+  SpeculationStats speculation() const {
+    SpeculationStats all;
+    for (const Engine& engine : engines_) {
+      const SpeculationStats one = engine.speculation();
+      all.passes += one.passes;
+      all.lane_passes += one.lane_passes;
+      all.codes += one.codes;
+      all.columns += one.columns;
+    }
+    return all;
+  }
+
   int draw(JobStream& stream, Store& store, const BatchSize& size) {
     BatchWatch watch(arguments_, size, model().image_tokens * arguments_.best_of.drawings());
     BatchRun run(stream, store, setup(watch));
@@ -274,6 +287,7 @@ class Batch {
     }
     draw_safely(0);
     for (std::thread& thread : threads) thread.join();
+    watch.speculated(speculation());
 
     std::exception_ptr failure;
     try {
@@ -321,6 +335,7 @@ class Batch {
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
     const double seconds = watch.seconds();
     watch.log(summary_of(counts, seconds));
+    if (arguments_.verbosity.verbose) watch.log(speculation_text(speculation()));
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
       watch.log(
           fmt::format("{} pictures of earlier runs that {} no longer asks for stay there and are "

@@ -8,6 +8,7 @@
 #include "src/io/json.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/progress_bar.h"
+#include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
@@ -190,6 +191,11 @@ void BatchWatch::draw_bars(int64_t tokens, const BatchCounts& counts) {
   show_bars();
 }
 
+void BatchWatch::speculated(const SpeculationStats& stats) {
+  const std::lock_guard lock(mutex_);
+  speculation_ = stats;
+}
+
 void BatchWatch::finish(const BatchCounts& counts, int exit_code) {
   const std::lock_guard lock(mutex_);
   clear();
@@ -197,9 +203,11 @@ void BatchWatch::finish(const BatchCounts& counts, int exit_code) {
     print_stderr(fmt::format("bifrons: {} more lines failed\n", shown_failures_ - kFailuresShown));
   }
   if (jsonl_) {
-    print(fmt::format(R"({{"schema":1,"event":"done",{},"seconds":{:.3f},"exit_code":{}}})"
+    print(fmt::format(R"({{"schema":1,"event":"done",{},"passes":{},"codes_per_pass":{:.4f},)"
+                      R"("mean_width":{:.4f},"seconds":{:.3f},"exit_code":{}}})"
                       "\n",
-                      members(counts), seconds(), exit_code));
+                      members(counts), speculation_.passes, codes_per_pass(speculation_),
+                      mean_width(speculation_), seconds(), exit_code));
   }
 }
 

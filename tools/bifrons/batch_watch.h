@@ -40,6 +40,8 @@ class BatchWatch {
   // Tokens drawn so far by engine number `engine`, and the counts of the whole run.
   void progress(size_t engine, int64_t tokens, const BatchCounts& counts);
   void log(const std::string& line);
+  // Passes of all engines, for finish().
+  void speculated(const SpeculationStats& stats);
   void finish(const BatchCounts& counts, int exit_code);
 
   double seconds() const;
@@ -66,6 +68,7 @@ class BatchWatch {
   bool on_screen_ = false;
   std::string bars_text_;  // as drawn last
   bool stdout_failed_ = false;
+  SpeculationStats speculation_;
   std::mutex mutex_;
 };
 

@@ -360,6 +360,7 @@ int Generate::run(const Prepare& prepare) const {
   const RopeMode rope = setup.options.rope;
   const Drawn drawn =
       Generation(*this, rope, requests, plan, opened, judge ? &*judge : nullptr).draw_all();
+  log_speculation(opened.speculation(), verbosity);
   std::string sheet;
   if (grid) sheet = deliver_sheet(*this, rope, requests.front(), plan, opened, drawn);
   std::string tokens_file;

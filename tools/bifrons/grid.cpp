@@ -140,6 +140,7 @@ int Grid::run() const {
   Engine opened = open_engine(setup, verbosity);
   check_table(opened, table, typesetter, format);
   const auto pictures = draw_table(opened, table, lanes, verbosity);
+  log_speculation(opened.speculation(), verbosity);
   const PictureMetadata metadata =
       describe_grid(table.requests, prompt, table.captions, x, y, setup.options.rope,
                     opened.model(), opened.device());

@@ -34,6 +34,25 @@ Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity) {
   return engine;
 }
 
+double codes_per_pass(const SpeculationStats& stats) {
+  if (stats.lane_passes == 0) return 0;
+  return static_cast<double>(stats.codes) / static_cast<double>(stats.lane_passes);
+}
+
+double mean_width(const SpeculationStats& stats) {
+  if (stats.lane_passes == 0) return 0;
+  return static_cast<double>(stats.columns) / static_cast<double>(stats.lane_passes);
+}
+
+std::string speculation_text(const SpeculationStats& stats) {
+  return fmt::format("{} passes, {:.2f} codes of a picture in a pass, windows {:.1f} wide",
+                     stats.passes, codes_per_pass(stats), mean_width(stats));
+}
+
+void log_speculation(const SpeculationStats& stats, const Verbosity& verbosity) {
+  if (verbosity.verbose) log(verbosity, speculation_text(stats));
+}
+
 std::string model_name(const std::string& directory) {
   std::string name;
   for (char c : name_of_model(directory)) {

@@ -18,6 +18,13 @@ void log(const Verbosity& verbosity, const std::string& line);
 // Loads the model, and says which one when it is the built-in one.
 Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity);
 
+// With --verbose: the passes of the pictures drawn so far, and what speculative decoding gave.
+void log_speculation(const SpeculationStats& stats, const Verbosity& verbosity);
+std::string speculation_text(const SpeculationStats& stats);
+// Means over the passes of each picture; 0 before the first pass.
+double codes_per_pass(const SpeculationStats& stats);
+double mean_width(const SpeculationStats& stats);
+
 // The last part of a directory, with only the characters that file names may have.
 std::string model_name(const std::string& directory);
 
