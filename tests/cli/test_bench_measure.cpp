@@ -71,7 +71,7 @@ class BenchMeasure : public ::testing::Test {
  protected:
   explicit BenchMeasure(const std::string& toy = "toy-f32") {
     options_.model = golden::directory() + toy;
-    options_.decode = options_.draw = options_.prefill = options_.vq = false;
+    options_.decode = options_.draw = options_.prefill = options_.vq = options_.speculate = false;
     options_.repeats = 2;
     model_ = load_model(watched_, read_config(options_.model), Checkpoint::open(options_.model),
                         options_.model);

@@ -23,7 +23,7 @@ TEST_F(Bench, DrawsWholePicturesThatFit) {
   BenchOptions options;
   options.model = directory;
   options.repeats = 1;
-  options.decode = options.prefill = options.vq = false;
+  options.decode = options.prefill = options.vq = options.speculate = false;
   options.pictures = {1};
   const auto measured = [&] { return measure(*b, *model, options, [] { return 10.0; }); };
   const BenchReport all = measured();

@@ -44,6 +44,7 @@ BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
     if (options.draw) measure_drawing(bench);
     if (options.prefill) measure_prefill(bench);
     if (options.vq) measure_vq(bench);
+    if (options.speculate) measure_speculation(bench);
   }
   if (bench.report.rows.empty() && !bench.report.skipped.empty()) {
     throw Error(ErrorKind::kUnavailable, bench.report.skipped.front());

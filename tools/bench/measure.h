@@ -30,7 +30,8 @@ struct BenchOptions {
   bool draw = true;
   bool prefill = true;
   bool vq = true;
-  bool understand = false;  // measure understanding instead of these four
+  bool speculate = true;
+  bool understand = false;  // measure understanding instead of these five
   bool ops = false;         // also a row for each op of a step
 };
 
@@ -47,6 +48,11 @@ struct BenchRow {
   double ratio = 0;      // relative to `ratio_to`; 0 if there is nothing to compare with
   std::string ratio_to;
   double codes_per_second = 0;  // of all pictures together; 0 if no codes are sampled
+  // Of speculative decoding; 0 in rows of anything else.
+  double passes = 0;          // a picture, mean
+  double codes_per_pass = 0;  // mean
+  double break_even_codes =
+      0;  // codes a pass from which passes of this width are faster than plain
 
   double gigabytes_per_second() const { return bytes / (milliseconds * 1e6); }
   double gigaflops() const { return flops / (milliseconds * 1e6); }

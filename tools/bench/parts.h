@@ -25,6 +25,11 @@ void measure_drawing(Bench& bench);
 // convolutions and group norms, from decodes that are timed op by op.
 void measure_vq(Bench& bench);
 
+// speculate.cpp. Speculative decoding of one picture: a row `pass, N columns` for windows from 1 to
+// 64 columns, and with a model directory rows `picture, plain` and `picture, speculate N`. All are
+// measured in turns.
+void measure_speculation(Bench& bench);
+
 // understanding.cpp, `--understand`. Encoding one picture (on a CPU compared with the GEMMs of a
 // library), and decoding one text token compared with the bandwidth. Random weights where the model
 // lacks them, or those of options.model.

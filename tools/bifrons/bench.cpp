@@ -35,6 +35,12 @@ std::string table_of(const BenchReport& report) {
                        row.gigaflops());
     if (row.ratio > 0) out += fmt::format("   {:.2f} x {}", row.ratio, row.ratio_to);
     if (row.codes_per_second > 0) out += fmt::format("   {:.1f} codes/s", row.codes_per_second);
+    if (row.passes > 0) {
+      out += fmt::format("   {:.1f} passes, {:.2f} codes a pass", row.passes, row.codes_per_pass);
+    }
+    if (row.break_even_codes > 0) {
+      out += fmt::format("   faster than plain from {:.2f} codes a pass on", row.break_even_codes);
+    }
     out += "\n";
   }
   for (const std::string& line : report.skipped) out += fmt::format("skipped: {}\n", line);
@@ -63,6 +69,11 @@ std::string json_of(const BenchReport& report) {
       line["ratio_to"] = row.ratio_to;
     }
     if (row.codes_per_second > 0) line["codes_per_second"] = row.codes_per_second;
+    if (row.passes > 0) {
+      line["passes"] = row.passes;
+      line["codes_per_pass"] = row.codes_per_pass;
+    }
+    if (row.break_even_codes > 0) line["break_even_codes"] = row.break_even_codes;
     out["rows"].push_back(line);
   }
   out["skipped"] = report.skipped;
@@ -91,6 +102,7 @@ struct Bench {
       options.draw = has("draw");
       options.prefill = has("prefill");
       options.vq = has("vq");
+      options.speculate = has("speculate");
     }
     const BenchReport report = measure(options, [this](const std::string& line) {
       if (!quiet) print_stderr("bifrons: " + line + "\n");
@@ -207,9 +219,11 @@ void add_bench(CLI::App& app, Chosen& chosen) {
           "Begin no part of drawing's measurements after so many; 0: take the time it takes")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
-  bench->add_option("--only", state->parts, "Measure only these: decode, draw, prefill, vq")
+  bench
+      ->add_option("--only", state->parts,
+                   "Measure only these: decode, draw, prefill, vq, speculate")
       ->delimiter(',')
-      ->check(CLI::IsMember({"decode", "draw", "prefill", "vq"}));
+      ->check(CLI::IsMember({"decode", "draw", "prefill", "vq", "speculate"}));
   bench->add_flag("--understand", o.understand,
                   "Measure looking at a picture and speaking instead of drawing");
   bench->add_flag("--ops", o.ops, "Also the share of every op in steps and prefill");

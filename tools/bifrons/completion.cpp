@@ -43,7 +43,7 @@ constexpr Choices kChoices[] = {
     {"--device", "auto cpu cuda"},
     {"--devices", "auto cpu cuda"},
     {"--format", "txt jsonl json csv tsv"},
-    {"--only", "decode draw prefill vq"},
+    {"--only", "decode draw prefill vq speculate"},
     {"--progress", "auto bar line none"},
     {"--resume", "trust verify"},
     {"--rope", "f32 bf16"},
