@@ -20,8 +20,10 @@ namespace {
 
 constexpr std::array<int64_t, 7> kPassWidths = {1, 2, 4, 8, 16, 32, 64};
 
-// A pass of 64 columns can take seconds on a CPU, so few passes of each width are timed.
-constexpr int kMostPasses = 5;
+// A pass of 64 columns can take seconds on a CPU, so few passes of each width are timed unless one
+// of every width takes less than kShortTurn seconds in all.
+constexpr int kMostLongPasses = 3;
+constexpr double kShortTurn = 0.5;
 
 // A device has captured a step and chosen its fastest variant after so many runs.
 constexpr int kDeviceWarmUp = 20;
@@ -111,13 +113,22 @@ class PassBench {
 
   // Adds the rows. Returns the seconds of a pass without windows.
   double run() {
-    const int repeats = std::min(bench_.options.repeats, kMostPasses);
     std::vector<double> bandwidths;
-    for (PassWidth& of : widths_) warm_up(of);
+    double turn = 0;
+    for (PassWidth& of : widths_) turn += warm_up(of);
+    const bool brief = turn < kShortTurn;
+    const int repeats =
+        brief ? bench_.options.repeats : std::min(bench_.options.repeats, kMostLongPasses);
+    // Caches keep small weights from pass to pass, but not over the measurement of the bandwidth.
+    // On a device the first pass of another width also uploads.
+    const int before = device_ || brief ? 1 : 0;
     for (int i = 0; i < repeats; ++i) {
       if (i > 0 && bench_.late()) break;
       bandwidths.push_back(bench_.measure_bandwidth());
-      for (PassWidth& of : widths_) of.seconds.push_back(time(of.width, device_ ? 1 : 0));
+      for (size_t k = 0; k < widths_.size(); ++k) {  // no width is always the first
+        PassWidth& of = widths_[(k + static_cast<size_t>(i)) % widths_.size()];
+        of.seconds.push_back(time(of.width, before));
+      }
     }
     for (const PassWidth& of : widths_) {
       BenchRow row = row_of(columns_of(of.width), of.seconds, of.work, median(bandwidths));
@@ -132,17 +143,20 @@ class PassBench {
   }
 
  private:
-  void warm_up(PassWidth& of) {
-    time(of.width, device_ ? kDeviceWarmUp : 0);
+  // Counts the work of a pass. Returns its seconds.
+  double warm_up(PassWidth& of) {
+    if (device_) time(of.width, kDeviceWarmUp);
+    rig_.set_width(of.width);
     make_room(of.width);
     bench_.backend.meter().reset();
-    rig_.pass();
+    const double seconds = rig_.pass();
     of.work = bench_.backend.meter().total();
-    if (!device_) return;
+    if (!device_) return seconds;
     // A device's ops do not know the positions and count attention over the whole cache.
     const Meter::Count attention = bench_.backend.meter().of(Op::kAttention);
     of.work.bytes -= attention.bytes;
     of.work.flops -= attention.flops;
+    return seconds;
   }
 
   // Seconds of a pass of full width, after `before` others.
