@@ -42,5 +42,24 @@ TEST_F(Bench, DrawsWholePicturesThatFit) {
   EXPECT_EQ(some.rows[1].bytes, all.rows[1].bytes);
 }
 
+// A device has no automatic windows.
+TEST_F(Bench, SpeculatesOnADevice) {
+  const auto b = testing::backend_under_test();
+  const std::string directory = golden::directory() + "toy-f32";
+  const auto model = load_model(*b, read_config(directory), Checkpoint::open(directory), directory);
+  BenchOptions options;
+  options.model = directory;
+  options.repeats = 1;
+  options.decode = options.draw = options.prefill = options.vq = false;
+  options.whole = true;
+  const BenchReport report = measure(*b, *model, options, [] { return 10.0; });
+  EXPECT_TRUE(report.skipped.empty()) << report.skipped[0];
+  std::vector<std::string> names;
+  for (const BenchRow& row : report.rows) names.push_back(row.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"pass, 1 column", "pass, 2 columns", "pass, 4 columns",
+                                             "pass, 8 columns", "picture, plain",
+                                             "picture, speculate 4", "picture, speculate 8"}));
+}
+
 }  // namespace
 }  // namespace bifrons
