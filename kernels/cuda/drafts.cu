@@ -1,4 +1,4 @@
-// Speculative decoding on the GPU: accepts drafts and moves the windows, without the host.
+// Speculative decoding on the GPU: accepts drafts and moves the windows without the host.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -17,7 +17,7 @@ struct DraftJob {
   int64_t width;
 };
 
-// A block for each picture, a thread for each column.
+// One block for each picture, one thread for each column.
 __global__ void __launch_bounds__(kMostWindow) accept_drafts_kernel(DraftJob job) {
   __shared__ bool ends[kMostWindow];
   __shared__ int last_accepted;

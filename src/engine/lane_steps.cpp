@@ -1,6 +1,6 @@
-// Decode steps of the continuous batch over compacted lanes (docs/janus-pro.md 4.4): the busy lanes
-// come first, whatever their indices. A step samples one code of every lane, or runs a window of
-// drafts of every lane (speculative decoding).
+// Decode steps of continuous batching over compacted lanes (docs/janus-pro.md 4.4): the busy lanes
+// come first, whatever their indices. A step samples one code of every lane. With speculative
+// decoding, it runs a window of drafts of every lane.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -10,16 +10,16 @@
 namespace bifrons {
 namespace {
 
-// Batch sizes (lanes) for which a device captures steps; a step of another size is padded to the
+// Batch sizes (lanes) for which a device captures steps. A step of another size is padded to the
 // next one.
 constexpr std::array<int64_t, 14> kCapturedLanes = {1,  2,  4,  8,  12,  16,  24,
                                                     32, 48, 64, 96, 128, 192, 256};
 
 }  // namespace
 
-// Settings of the lanes in device memory. Each tensor is sized for all columns (without windows a
-// lane is a column) or all lanes, and a step uses its first rows. So addresses do not depend on
-// the number of busy lanes, and captured steps stay valid.
+// Settings of the lanes in device memory. Each tensor is sized for all columns or all lanes
+// (without windows, a lane is one column). A step uses the first rows. So addresses do not depend
+// on the number of busy lanes, and captured steps stay valid.
 struct Lanes::Controls {
   TokenRows rows;         // [2 C]
   SampleControls sample;  // [C]
@@ -45,7 +45,7 @@ struct Lanes::Controls {
   }
 };
 
-// Contents of the controls, filled lane by lane.
+// Host copy of the controls, filled lane by lane.
 struct Lanes::Uploaded {
   std::vector<int32_t> sequence, position, ids, seed, step, top_k, forced;
   std::vector<float> temperature, top_p, guidance;
@@ -114,7 +114,7 @@ void Lanes::upload(std::span<const Lane> lanes, int64_t width) {
     const GuidedPrompt& p = lane ? lane->picture.prompt : padding;
     const int32_t sequence = lane ? 2 * lane->index : memory_.spare_sequence();
     for (int64_t w = 0; w < width; ++w) {
-      // Without windows, padding rows use the spare sequences, from position 0 on.
+      // Without windows, padding rows use the spare sequences, from position 0.
       if (!lane) {
         u.add_column(p, width == 1 ? 1 : tokens, width == 1 ? 0 : -1, sequence, 0);
         continue;
@@ -149,7 +149,7 @@ void Lanes::sample_first_codes(std::span<const Lane> lanes) {
   b_.force_ids(head_activations_.first(n).ids, c.forced, c.sample.step);
 }
 
-// Uploads the busy lanes for steps of this width. The host has read the codes of all steps.
+// Uploads the busy lanes for steps of this width. The host must have read the codes of all steps.
 void Lanes::lay_out(int64_t width) {
   fetch_drafts();
   upload(lanes_, width);
@@ -159,7 +159,7 @@ void Lanes::lay_out(int64_t width) {
   changed_ = false;
 }
 
-// Reads the drafts of the lanes that the last upload had.
+// Reads the drafts of the lanes of the last upload.
 void Lanes::fetch_drafts() {
   if (width_ == 1) return;
   int64_t rows = 0;
@@ -178,8 +178,8 @@ void Lanes::fetch_drafts() {
   }
 }
 
-// The captured step for so many lanes: embeds the codes sampled last, runs them through the model
-// and samples the next ones.
+// The captured step for this many lanes: it embeds the codes sampled last, runs the model and
+// samples the next codes.
 CapturedStep& Lanes::captured(int64_t lanes, int64_t width) {
   std::unique_ptr<CapturedStep>& known = captured_[{lanes, width}];
   if (known) return *known;
@@ -201,7 +201,7 @@ CapturedStep& Lanes::captured(int64_t lanes, int64_t width) {
   return *known;
 }
 
-// The same for windows: all columns are sampled, then the drafts are verified.
+// The same step with windows: all columns are sampled, then the drafts are verified.
 void Lanes::run_window(int64_t lanes, int64_t width) {
   const int64_t columns = lanes * width;
   const Controls c = controls(lanes, width);
@@ -225,7 +225,7 @@ int64_t Lanes::next_width() {
   int64_t width = std::min(asked_width_, most);
   if (asked_width_ == 0) width = as_device_ ? 1 : widths_.choose(busy(), most);
   if (as_device_) return width;
-  int64_t left = 1;  // a host runs no columns that are idle in all lanes
+  int64_t left = 1;  // columns: the host runs none that is idle in all lanes
   for (const Lane& lane : lanes_) left = std::max(left, config_.image_tokens() - lane.drawn());
   return std::min(width, left);
 }
@@ -272,8 +272,7 @@ Tensor Lanes::draft_ring(int64_t lanes, int64_t width) const {
   return draft_ring_.view(DType::kI32, {lanes, kRunAhead * (1 + width)});
 }
 
-// Waits for all steps but the last `under_way` (in flight), and reads the codes that they have
-// given.
+// Waits until only the last `under_way` steps are in flight, and reads the codes of the others.
 void Lanes::read_ids(int64_t under_way) {
   const int64_t steps = static_cast<int64_t>(events_.size()) - under_way;
   if (steps <= 0) return;
@@ -287,7 +286,7 @@ void Lanes::read_ids(int64_t under_way) {
   }
 }
 
-// Reads the codes of the oldest step that was not read.
+// Reads the codes of the oldest unread step.
 void Lanes::read_step(Lane& lane, int64_t row) {
   if (width_ == 1) {
     const int32_t* recorded = id_ring(busy()).as<int32_t>() + row * kRunAhead;

@@ -1,6 +1,6 @@
-// Measurements are noisy and the load of the machine changes. So a time is the minimum of the
-// latest passes, a wider window must be better by a margin, old times are forgotten, and widths
-// beside the best one are probed again from time to time, at a bounded cost.
+// Measurements are noisy and the machine's load changes. So a time is the minimum of the latest
+// passes, and a wider window must be better by a margin. Old times are discarded. Widths next to
+// the best one are probed from time to time, at a bounded cost.
 #include "src/engine/window_width.h"
 
 #include <algorithm>
@@ -14,26 +14,26 @@ namespace {
 
 constexpr std::array<int64_t, 12> kWidths = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
 
-constexpr size_t kTimes = 7;        // latest passes whose minimum counts
-constexpr int64_t kForgets = 512;   // passes after which a number of columns counts as not measured
-constexpr size_t kTrials = 2;       // passes after which a number of columns counts as measured
+constexpr size_t kTimes = 7;        // latest passes of which the minimum is taken
+constexpr int64_t kForgets = 512;   // passes after which a measured time is dropped
+constexpr size_t kTrials = 2;       // passes until a number of columns counts as measured
 constexpr size_t kPlainTrials = 4;  // passes without windows before the first window
-constexpr double kMemory = 128;     // passes over which the mean of the codes reaches
+constexpr double kMemory = 128;     // passes in the mean of the codes
 
-// Before anything is measured a window of W columns is taken to give W^0.7 codes (the storybook
-// model: 1.6, 2.5, 3.8 and 5 codes at 2, 4, 8 and 16 columns). Weights in passes.
+// Prior before any measurement: a window of W columns gives W^0.7 codes (storybook model: 1.6, 2.5,
+// 3.8 and 5 codes at 2, 4, 8 and 16 columns). The weights are in passes.
 constexpr double kExponent = 0.7, kExponentWeight = 4, kLawWeight = 8;
 
-// A window is widened only for so many times the codes a second.
+// Minimum gain in codes a second for a wider window, as a factor.
 constexpr double kMargin = 1.03;
 
-constexpr double kProbeShare = 0.005;  // share of the time that probes may cost
+constexpr double kProbeShare = 0.005;  // largest share of the time for probes
 constexpr int64_t kPassesBetween = 16;
 constexpr int64_t kPlainBetween = 64;  // passes after which one without windows is measured again
 constexpr int64_t kChoiceHolds = 8;    // passes until a settled choice is made again
 
-// Whatever else the machine does makes a pass slower and never faster. So the minimum is the best
-// measure, and a width with few passes has no advantage over one with many.
+// Other load only makes a pass slower. So the minimum is the best estimate, and a width with few
+// passes has no advantage over one with many.
 double fastest(const std::deque<double>& times) {
   return *std::min_element(times.begin(), times.end());
 }
@@ -45,7 +45,7 @@ bool WindowWidth::measured(int64_t columns) const {
   return known != times_.end() && known->second.latest.size() >= kTrials;
 }
 
-// Interpolates between measured numbers of columns, and continues the last slope beyond them.
+// Interpolates between measured numbers of columns, and extrapolates the last slope beyond them.
 double WindowWidth::seconds(int64_t columns) const {
   if (curve_.empty() || columns < curve_.front().columns) return 0;
   auto high = std::lower_bound(curve_.begin(), curve_.end(), columns,
@@ -59,7 +59,7 @@ double WindowWidth::seconds(int64_t columns) const {
   return low.seconds + slope * static_cast<double>(columns - low.columns);
 }
 
-// More columns never take less time, so a time is at most that of more columns.
+// More columns never take less time. So each time is limited to the times of more columns.
 void WindowWidth::fit_seconds() {
   curve_.clear();
   for (const auto& [columns, times] : times_) curve_.push_back({columns, fastest(times.latest)});
@@ -94,7 +94,7 @@ double WindowWidth::rate(int64_t lanes, int64_t width) const {
 
 int64_t WindowWidth::best(int64_t lanes, int64_t most) const {
   if (!measured(lanes)) return 1;
-  int64_t largest = lanes;  // no column number beyond it was measured
+  int64_t largest = lanes;  // largest number of columns with a measurement
   for (const auto& [columns, times] : times_) {
     if (times.latest.size() >= kTrials) largest = std::max(largest, columns);
   }
@@ -117,12 +117,12 @@ int64_t WindowWidth::choose(int64_t lanes, int64_t most) {
   const size_t trials = plain == times_.end() ? 0 : plain->second.latest.size();
   const int64_t now = trials < kPlainTrials ? 1 : best(lanes, most);
   if (now == 1) since_plain_ = 0;
-  // If the time without windows was taken while the machine was busy, windows only seem to pay.
+  // A time without windows that was measured under load makes windows look better than they are.
   if (trials < kPlainTrials || since_plain_ >= kPlainBetween) {
     since_plain_ = 0;
     return chosen_ = 1;
   }
-  // The narrowest width that was not measured, if it promises more.
+  // The narrowest width without a measurement, if its estimate is better.
   for (const int64_t width : kWidths) {
     if (width > most) break;
     if (width < now || measured(lanes * width)) continue;
@@ -134,7 +134,7 @@ int64_t WindowWidth::choose(int64_t lanes, int64_t most) {
   return chosen_;
 }
 
-// The best width, or now and then one beside it.
+// The best width, or from time to time one next to it.
 int64_t WindowWidth::probe(int64_t lanes, int64_t most, int64_t best) {
   if (since_probe_ < kPassesBetween) return best;
   const auto at = std::find(kWidths.begin(), kWidths.end(), best);
@@ -161,7 +161,7 @@ void WindowWidth::took(int64_t lanes, int64_t width, double seconds, int64_t cod
   times.pass = ++passes_;
   std::erase_if(times_, [&](const auto& known) { return known.second.pass < passes_ - kForgets; });
   fit_seconds();
-  // A window that was cut at the end of a picture says nothing about its width.
+  // A window cut at the end of a picture gives no information about its width.
   if (width == 1 || width != chosen_) return;
   Codes& seen = codes_[width];
   seen.passes = std::min(kMemory, seen.passes + 1);

@@ -1,5 +1,5 @@
-// Chooses the width of the windows of speculative decoding while it runs: the width that gives most
-// codes a second on this device, with this model and this many lanes.
+// Chooses the window width of speculative decoding at run time: the width with the most codes a
+// second on this device, with this model and this many lanes.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,17 @@
 
 namespace bifrons {
 
-// Two things are measured: the seconds of a pass by its number of columns, and the codes that a
-// window of some width gives. The codes of a width that was not tried follow from a power law of
-// those that were. Wider windows are tried while the measurements promise more codes a second.
+// Measures the seconds of a pass by its number of columns, and the codes of a window by its width.
+// A power law fitted to the measured widths estimates the codes of the others. Wider windows are
+// tried while the estimates promise more codes a second.
 class WindowWidth {
  public:
   // Width of the next pass of `lanes`, at most `most`.
   int64_t choose(int64_t lanes, int64_t most);
-  // A pass took so long and gave `codes` in all lanes together.
+  // Records a pass: its duration in seconds, and its `codes` in all lanes together.
   void took(int64_t lanes, int64_t width, double seconds, int64_t codes);
 
-  // Width that gives most codes a second by what was measured so far; 1 before that.
+  // Width with the most codes a second so far; 1 before any measurement.
   int64_t best(int64_t lanes, int64_t most) const;
   // Expected codes of one lane in a pass.
   double codes(int64_t width) const;
@@ -47,10 +47,10 @@ class WindowWidth {
 
   std::map<int64_t, Times> times_;  // of passes, by columns
   std::map<int64_t, Codes> codes_;  // by width
-  std::vector<Point> curve_;        // seconds by columns, rising
+  std::vector<Point> curve_;        // seconds by columns, increasing
   double exponent_ = 0.7;           // codes by width
   int64_t passes_ = 0;
-  int64_t lanes_ = 0, most_ = 0, holds_ = 0;  // of the last choice; for so many passes it holds
+  int64_t lanes_ = 0, most_ = 0, holds_ = 0;  // of the last choice; passes until the next
   int64_t chosen_ = 0;
   double allowance_ = 0;  // seconds that probes may cost
   int64_t since_probe_ = 0;
