@@ -1,6 +1,5 @@
-// Speculative decoding with drafts chosen by an adversary: they decide the number of passes, which
-// follows exactly from them, and nothing else. Numbers that are not finite behind the accepted
-// codes are ignored.
+// Speculative decoding with adversarial drafts. The drafts decide only the number of passes, and
+// that number follows exactly from them. Non-finite values behind the accepted codes are ignored.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -12,15 +11,15 @@
 namespace bifrons {
 namespace {
 
-// The draft that the adversary gives for an image token of a lane.
+// The adversary's draft for an image token of a lane.
 using Draft = std::function<int32_t(int64_t lane, int64_t token)>;
 
-// Replaces the drafts after every pass, and can make the columns of drafts not finite.
+// Replaces the drafts after every pass. It can also make the columns of drafts non-finite.
 class Adversary final : public ForwardingBackend {
  public:
   explicit Adversary(Backend& inner) : ForwardingBackend(inner), inner_(inner) {}
   Draft draft;
-  bool poisons = false;  // q of all columns of drafts is NaN, with one lane
+  bool poisons = false;  // one lane: q of all its draft columns is NaN
   int64_t poisoned = 0;
 
  private:
@@ -28,7 +27,7 @@ class Adversary final : public ForwardingBackend {
     inner_.accept_drafts(windows, ids);
     const int64_t pictures = windows.pass.count(), w = windows.step.count() / pictures;
     for (int64_t column = 0; column < pictures * w; ++column) {
-      const int64_t token = windows.step.as<int32_t>()[column] - 1;  // that the input stands for
+      const int64_t token = windows.step.as<int32_t>()[column] - 1;  // the token of the input
       if (column % w == 0 || token >= windows.forced.cols()) continue;
       for (int64_t row = 2 * column; row < 2 * column + 2; ++row) {
         windows.inputs.as<int32_t>()[row] = draft(column / w, token);
@@ -54,7 +53,7 @@ struct Fixture {
   int64_t tokens = toy.config.image_tokens();
   bool poisons_steps = false;
 
-  // Pictures without forced codes, drawn together with windows.
+  // Draws pictures without forced codes together, with windows.
   std::vector<LanePicture> draw(int64_t count, int64_t width, bool as_device) {
     Lanes lanes = toy.lanes(as_device);
     lanes.reserve(count, count * width);
@@ -63,8 +62,8 @@ struct Fixture {
     for (int64_t i = 0; i < count; ++i) entering.push_back(picture(i));
     lanes.admit(std::move(entering));
     backend.poisons = poisons_steps;
-    // A lane keeps its row only as long as all lanes are busy, so the drafts below do not depend
-    // on the lane.
+    // A lane keeps its row only while all lanes are busy. So the drafts below do not depend on the
+    // lane.
     while (lanes.busy() > 0) {
       lanes.step();
       for (LanePicture& p : lanes.take_finished()) {
@@ -81,12 +80,13 @@ struct Fixture {
     return p;
   }
 
-  // Passes for a picture with these codes. The first window has copies of the first code as drafts.
+  // Number of passes for a picture with these codes. The drafts of the first window are copies of
+  // the first code.
   int64_t passes(const std::vector<int32_t>& codes, int64_t width) const {
     int64_t done = 1, passes = 0;
     while (done < tokens) {
       const int64_t columns = std::min(width, tokens - done);
-      int64_t right = 0;  // drafts that are the codes
+      int64_t right = 0;  // drafts equal to the codes
       while (right + 1 < columns &&
              codes[done + right] == (passes == 0 ? codes[0] : backend.draft(0, done + right))) {
         ++right;
@@ -129,14 +129,14 @@ TEST(Drafts, DecideTheNumberOfPassesAndNothingElse) {
   }
 }
 
-// The counts themselves, where they follow from the width alone.
+// Exact counts for cases where they depend only on the width.
 TEST(Drafts, ThatAreAllRightGiveWholeWindows) {
   Fixture f;
   const std::vector<int32_t> codes = f.toy.alone(f.picture(0));
   f.backend.draft = [&](int64_t, int64_t token) { return codes[token]; };
   for (const int64_t width : kWidths) {
     const int64_t got = f.draw(1, width, false)[0].passes;
-    // The first pass gives one code at least and a window at most.
+    // The first pass gives between one code and a whole window.
     EXPECT_GE(got, (f.tokens - 1 + width - 1) / width) << width;
     EXPECT_LE(got, 1 + (f.tokens - 2 + width - 1) / width) << width;
   }

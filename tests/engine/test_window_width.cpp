@@ -1,4 +1,4 @@
-// The choice of the width of windows, on machines whose times are known.
+// Choice of the window width, on simulated machines with known times.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -37,7 +37,7 @@ struct Machine {
       const double rest = mean - static_cast<double>(whole);
       const int64_t got = whole + (static_cast<double>(random() % 1000) < 1000 * rest ? 1 : 0);
       widths.took(lanes, width, took, got);
-      sum.seconds += seconds(lanes * width);  // on an idle machine
+      sum.seconds += seconds(lanes * width);  // without noise and load
       sum.codes += static_cast<double>(got);
       sum.width = width;
     }
@@ -53,10 +53,10 @@ struct Machine {
   double plain_rate(int64_t lanes) const { return static_cast<double>(lanes) / seconds(lanes); }
 };
 
-// Codes of the storybook model at guidance 5 (passes of 64 at widths 2, 4, 8, 16, 32).
+// Codes of the storybook model at guidance 5 (64 passes each at widths 2, 4, 8, 16, 32).
 double storybook(int64_t width) { return std::pow(static_cast<double>(width), 0.66); }
 
-// Seconds of a pass that reads weights for `floor` and computes `column` a column.
+// Seconds of a pass: `floor` for the weights, and `column` for each column.
 Machine machine(double floor, double column, double noise) {
   return {[=](int64_t columns) {
             return std::max(floor, 0.3 * floor + column * static_cast<double>(columns));
@@ -75,7 +75,7 @@ TEST(WindowWidth, ComesNearTheBestRateWhereWindowsPay) {
   }
 }
 
-// Where every column costs as much as the first, windows never pay.
+// Windows never pay when every column costs as much as the first.
 TEST(WindowWidth, LosesLittleWhereTheyDoNotPay) {
   for (const auto& [noise, preempted] : {std::pair{0.0, 0.0}, {0.05, 0.0}, {0.02, 0.3}}) {
     for (const int64_t lanes : {1, 4, 16}) {

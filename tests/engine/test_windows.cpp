@@ -1,5 +1,5 @@
-// Laws of speculative decoding on every backend: windows of any width give the pictures of drawing
-// one code at a time, whatever the drafts are.
+// Speculative decoding on every backend: windows of any width give the same pictures as drawing one
+// code at a time. The drafts do not matter.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ class Windows : public ::testing::TestWithParam<const char*> {
     toy = std::make_unique<testing::LaneToy>(*backend, GetParam());
   }
 
-  // Draws the pictures, which enter at irregular times. `before` is called before every step.
+  // Draws the pictures. They enter at irregular times. `before` is called before every step.
   template <typename Before>
   std::map<uint64_t, LanePicture> draw(Lanes& lanes, std::vector<LanePicture> pictures,
                                        const Before& before) {
@@ -134,7 +134,7 @@ TEST_P(Windows, MayChangeTheirWidthAtAnyStep) {
   }
 }
 
-// The last window ends where the memory of the sequence ends.
+// The last window ends at the last position of the sequence.
 TEST_P(Windows, ReachTheEndOfTheLongestPrompt) {
   if (testing::backend_is_emulated()) GTEST_SKIP() << "a long prompt takes minutes there";
   const int64_t longest = toy->config.transformer.max_positions - toy->config.image_tokens() + 1;
@@ -160,10 +160,10 @@ TEST_P(Windows, ReachTheEndOfTheLongestPrompt) {
   }
 }
 
-// In front of the accepted codes, numbers that are not finite are reported as without windows.
+// Non-finite values before the accepted codes are reported as without windows.
 TEST_P(Windows, ReportNumbersThatAreNotFiniteAtTheSameCode) {
   const bool slow = testing::backend_is_emulated();
-  // A guidance scale with which numbers overflow at once, later or never.
+  // Guidance scales for which values overflow at once, later or never.
   for (const float guidance : {std::numeric_limits<float>::quiet_NaN(), 3e38f, 1e38f, 3e37f}) {
     if (slow && guidance != 3e38f) continue;
     std::vector<LanePicture> all = pictures(slow ? 2 : 5);
@@ -188,7 +188,7 @@ TEST_P(Windows, ReportNumbersThatAreNotFiniteAtTheSameCode) {
   }
 }
 
-// Memory grows, and pictures are dropped, while steps are in flight.
+// Memory grows and pictures are dropped while steps are in flight.
 TEST_P(Windows, SurviveGrowthAndClearing) {
   const bool slow = testing::backend_is_emulated();
   for (const bool as_device : slow ? std::vector{true} : std::vector{false, true}) {
