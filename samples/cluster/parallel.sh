@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A batch on every GPU of one machine through GNU parallel, into one folder; call it again to go on after a stop:
+# Runs a batch on every GPU of one machine through GNU parallel, into one folder. After a stop, the
+# same call continues the batch:
 #   samples/cluster/parallel.sh 4 prompts.jsonl -o pictures/ && bifrons merge pictures/
 set -euo pipefail
 

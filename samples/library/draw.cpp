@@ -1,4 +1,4 @@
-// Draws one picture with the library and writes it: draw MODEL_DIRECTORY PROMPT FILE.png
+// Draws one picture with the library and writes it to a file: draw MODEL_DIRECTORY PROMPT FILE.png
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
