@@ -1,4 +1,4 @@
-// One functor for each instruction, and the choice of its types.
+// A functor for each arithmetic instruction, and its selection by type.
 #include "tests/ptx/arithmetic.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace ptx {
 namespace {
 
-// Integers wrap around; narrow ones are computed in 64 bits.
+// Integers wrap around. Narrow integers are computed in 64 bits.
 template <typename T>
 T wrapped(uint64_t value) {
   return static_cast<T>(value);
@@ -34,11 +34,11 @@ struct Fma { template <typename T> T operator()(T a, T b, T c) const { return st
 struct Ex2 { float operator()(float a) const { return std::exp2(a); } };
 struct Rcp { template <typename T> T operator()(T a) const { return T{1} / a; } };
 struct Sqrt { template <typename T> T operator()(T a) const { return std::sqrt(a); } };
-// The first operand's sign and the second one's magnitude.
+// The sign of the first operand and the magnitude of the second.
 struct CopySign { float operator()(float a, float b) const { return std::copysign(b, a); } };
 // clang-format on
 
-// Shifts by the width or more give zero, or copies of the sign.
+// Shifts by the width or more give zero, or copies of the sign bit.
 struct Shl {
   template <typename T>
   T operator()(T a, uint32_t n) const {
@@ -106,7 +106,7 @@ struct MulHigh {
   }
 };
 
-// Integer division by zero gives any value on a GPU; here it is a mistake.
+// Integer division by zero is undefined on a GPU; here it is reported as a mistake.
 template <typename T, bool kRemainder>
 void divide(WarpRegisters& w, const Instruction& i, uint32_t active) {
   Word<T>* const to = w.lanes<Word<T>>(i.slots[0]);
@@ -117,7 +117,7 @@ void divide(WarpRegisters& w, const Instruction& i, uint32_t active) {
       w.mistake = "division by zero";
       to[l] = to_word<T>(static_cast<T>(~uint64_t{0}));
     } else if (std::is_signed_v<T> && lower == static_cast<T>(-1)) {
-      to[l] = to_word<T>(kRemainder ? T{0} : Neg{}(upper));  // the least number has no opposite
+      to[l] = to_word<T>(kRemainder ? T{0} : Neg{}(upper));  // the least integer has no negation
     } else {
       to[l] = to_word<T>(static_cast<T>(kRemainder ? upper % lower : upper / lower));
     }
@@ -233,7 +233,7 @@ void insert_bits(WarpRegisters& w, const Instruction& i, uint32_t active) {
   for_lanes(active, [&](int l) { to[l] = Bfi{}(a[l], b[l], at[l], length[l]); });
 }
 
-// visit(T{}) with the C++ type of an integer type. Null for others.
+// Calls visit(T{}) with the C++ type of an integer type; returns null for other types.
 template <typename Visit>
 Execute for_integer(Type type, const Visit& visit) {
   switch (type) {

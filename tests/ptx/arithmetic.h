@@ -1,14 +1,14 @@
-// What instructions without memory compute, for all lanes of a warp at once.
+// Arithmetic instructions (without memory), for all lanes of a warp at once.
 #pragma once
 
 #include "tests/ptx/instruction.h"
 
 namespace ptx {
 
-// The function of an arithmetic instruction; null if there is none for its types.
+// The function of an arithmetic instruction; null if it has none for its types.
 Execute select_arithmetic(const Instruction& instruction);
 
-// Of cvt (conversions.cpp).
+// The same for cvt (conversions.cpp).
 Execute select_conversion(const Instruction& instruction);
 
 }  // namespace ptx

@@ -1,4 +1,4 @@
-// Runs the warps of a block until they wait: control flow, barriers, the order of everything.
+// Runs the warps of a block until they wait: control flow, barriers and random scheduling.
 #include "tests/ptx/block.h"
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 namespace ptx {
 namespace {
 
-constexpr int64_t kMostShared = 227 << 10;    // of any GPU
-constexpr int64_t kUnaskedShared = 48 << 10;  // without an attribute of the kernel
+constexpr int64_t kMostShared = 227 << 10;    // maximum of any GPU
+constexpr int64_t kUnaskedShared = 48 << 10;  // limit without the kernel's opt-in
 
 Size place_in(const Size& size, int index) {
   return {index % size.x, index / size.x % size.y, index / size.x / size.y};
@@ -160,13 +160,13 @@ bool Block::run_warp(Warp& warp) {
     meet(warp, i);
     for_lanes(warp.alive, [&](int lane) { ++warp.at[lane]; });
     warp.ready = warp.alive;
-    if (all_.random_() % 8 == 0) return true;  // another warp's turn
+    if (all_.random_() % 8 == 0) return true;  // switches to another warp
   }
   return moved;
 }
 
-// The lanes that go on together: mostly those that are furthest behind, so that the others are
-// caught up with, but sometimes any.
+// Chooses the lanes that run next: usually the ones furthest behind, so that diverged lanes join
+// again. Sometimes it chooses any.
 uint32_t Block::choose_lanes(const Warp& warp, int& at) {
   at = warp.at[std::countr_zero(warp.ready)];
   bool together = true;
@@ -187,7 +187,7 @@ uint32_t Block::choose_lanes(const Warp& warp, int& at) {
 }
 
 void Block::run_lanes(Warp& warp, uint32_t lanes, int at) {
-  // Where other lanes of the warp wait to be joined.
+  // Next instruction at which other lanes of the warp wait to join.
   int others = std::numeric_limits<int>::max();
   for_lanes(warp.ready & ~lanes, [&](int lane) {
     if (warp.at[lane] > at) others = std::min(others, warp.at[lane]);
@@ -243,7 +243,7 @@ bool Block::control(Warp& warp, const Instruction& i, uint32_t lanes, uint32_t a
       warp.at_barrier |= active;
       break;
     default:
-      // All lanes are here: nobody has to be waited for.
+      // All lanes are here, so no lane has to be waited for.
       if (active == warp.alive && all_.random_() % 8 != 0) {
         meet(warp, i);
         ++at;
@@ -281,7 +281,7 @@ void Block::leave(Warp& warp, const Instruction& i, uint32_t active) {
   warp.ready &= ~active;
 }
 
-// Whether all threads of the block wait at the barrier; then they pass it.
+// Releases the barrier if all threads of the block wait at it. Returns whether it did.
 bool Block::pass_barrier() {
   int count = 0, at = -1;
   for (size_t w = 0; w < warps_used_; ++w) {

@@ -23,7 +23,7 @@ Place Block::place(Warp& warp, int lane) {
 void Block::access(Warp& warp, const Instruction& i, uint32_t active) {
   if (i.op == Opcode::kFence) return fence(warp, active);
   if (i.op == Opcode::kLoad && i.space == Space::kParam) return load_parameter(warp, i, active);
-  // The lanes begin anywhere.
+  // The lanes run in a random rotation.
   const int first = static_cast<int>(all_.random_() % kWarp);
   for (int turn = 0; turn < kWarp; ++turn) {
     const int lane = (first + turn) % kWarp;
@@ -92,7 +92,7 @@ std::byte* Block::checked(Warp& warp, const Instruction& i, int lane, const Addr
   const uint64_t at = address_of(warp, lane, address);
   if (at % bytes != 0) find(i, "an address that is not a multiple of its size");
   if (space == Space::kGlobal) return checked_global(warp, i, lane, at, bytes, access);
-  // Addresses of shared memory have 32 bits.
+  // Shared-memory addresses have 32 bits.
   return checked_shared(warp, i, lane, static_cast<uint32_t>(at), bytes, access);
 }
 
@@ -110,7 +110,7 @@ std::byte* Block::checked_shared(Warp& warp, const Instruction& i, int lane, uin
   }
   for (uint64_t byte = at; byte < at + bytes; byte += kernel_->shared_granule) {
     Record& record = shared_record(byte);
-    // Records of other blocks are of another memory.
+    // Records of other blocks belong to another shared memory.
     if (!of_this_block(record.written)) record.written = {};
     if (!of_this_block(record.read)) {
       record.read = {};
@@ -156,7 +156,8 @@ std::byte* Block::checked_global(Warp& warp, const Instruction& i, int lane, uin
   return reinterpret_cast<std::byte*>(at);
 }
 
-// A kernel that may begin before the one before it has ended touches only what no kernel writes.
+// With PDL, a kernel may begin before the previous one has ended. Before griddepcontrol.wait it may
+// only read memory that no earlier kernel writes.
 void Block::check_early(const Instruction& i, const GlobalMemory::Area& area, uint64_t at,
                         int bytes, Access access) {
   if (access != Access::kRead) {
@@ -170,7 +171,7 @@ void Block::check_early(const Instruction& i, const GlobalMemory::Area& area, ui
   }
 }
 
-// Whether a launch inside of this one has written some of it: those have higher numbers.
+// Whether a nested launch has written any of these bytes. Nested launches have higher numbers.
 bool Block::written_by_earlier(const GlobalMemory::Area& area, uint64_t at, int bytes) const {
   for (const int granule : {1, 2}) {
     for (uint64_t byte = at; byte < at + bytes; byte += granule) {
@@ -182,8 +183,8 @@ bool Block::written_by_earlier(const GlobalMemory::Area& area, uint64_t at, int 
   return false;
 }
 
-// What another block wrote may be read after a fence that follows the arrival at the counter: of
-// this thread, or of the thread that arrived, before a barrier.
+// Data of another block may be read only after a fence that follows the arrival at the counter. The
+// fence is one of this thread, or one of the arriving thread before a barrier.
 void Block::check_acquired(const Warp& warp, const Instruction& i, int lane, const Record& record) {
   const Moment* written = all_.moments_.find(record.written.moment);
   if (!written || written->launch != launch_) return;
@@ -219,8 +220,8 @@ void Block::atomic(Warp& warp, const Instruction& i, int lane) {
   warp.view.set(i.slots[0], lane, old);
 }
 
-// A counter in global memory: it says to other blocks that this block's results are there, and to
-// this block that theirs are.
+// An atomic on a counter in global memory. It publishes this block's results to other blocks, and
+// makes their results visible to this block.
 void Block::arrive(Warp& warp, const Instruction& i, int lane, uint64_t address) {
   const ThreadState& self = warp.threads[lane];
   for (size_t w = 0; w < warps_used_; ++w) {
@@ -253,7 +254,7 @@ void Block::copy(Warp& warp, const Instruction& i, int lane) {
   thread.copies.push_back(copy);
 }
 
-// The copies of all groups but the last `groups` have arrived.
+// cp.async.wait_group: the copies of all groups except the last `groups` are complete.
 void Block::wait_for_copies(Warp& warp, int lane, int groups) {
   ThreadState& thread = warp.threads[lane];
   const auto on_its_way = [&](const ThreadState::Copy& copy) {

@@ -1,4 +1,4 @@
-// Instructions for which all lanes of a warp meet.
+// Warp-wide instructions: all lanes of a warp meet for them.
 #include <bit>
 
 #include "tests/ptx/block.h"
@@ -13,7 +13,7 @@ float half_of(uint32_t pair, int upper) {
   return std::bit_cast<float>(upper ? pair & 0xffff0000u : pair << 16);
 }
 
-// c += a b, each sum in the order of k.
+// c += a b. Each sum is computed in the order of k.
 #if defined(__x86_64__) && defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 __attribute__((target_clones("arch=haswell", "default")))
@@ -22,7 +22,7 @@ void multiply_tiles(float (&c)[kM][kN], const float (&a)[kM][kK], const float (&
   for (int row = 0; row < kM; ++row) {
     for (int k = 0; k < kK; ++k) {
       for (int n = 0; n < kN; ++n) {
-        // Products of bf16 are exact in f32, so there is one rounding, as in a fused operation.
+        // Products of bf16 are exact in f32. So there is one rounding, as in a fused operation.
         c[row][n] += a[row][k] * b[k][n];
       }
     }
@@ -64,9 +64,10 @@ void Block::shuffle(Warp& warp, const Instruction& i) {
   if (i.slots[1].used) warp.view.predicate(i.slots[1]) |= warp.alive;
 }
 
-// mma.m16n8k16 (PTX ISA): with g = lane / 4 and t = lane % 4, a lane has the pairs (g, 2t),
-// (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8) of a; (2t, g), (2t + 8, g) of b, with the one below;
-// (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1) of c.
+// mma.m16n8k16 (PTX ISA). With g = lane / 4 and t = lane % 4, a lane holds these elements:
+// a: pairs at (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8);
+// b: (2t, g) and (2t + 8, g), each with the element below it;
+// c: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 void Block::multiply(Warp& warp, const Instruction& i) {
   if (warp.alive != kAllLanes) stop(i, "needs all lanes of a warp");
   float a[kM][kK], b[kK][kN], c[kM][kN];

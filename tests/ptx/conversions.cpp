@@ -1,4 +1,4 @@
-// cvt: between integers, between integers and floats, to bf16.
+// cvt between integers, between integers and floats, and to bf16.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,7 +9,7 @@
 namespace ptx {
 namespace {
 
-// Lowest bits of a register, with the sign or zeros above.
+// The lowest bits of a register, extended by the sign or by zeros.
 uint64_t extended(uint64_t value, Type type) {
   switch (type) {
     case Type::kU8:
@@ -46,7 +46,7 @@ void to_float(WarpRegisters& w, const Instruction& i, uint32_t active) {
   });
 }
 
-// Towards zero; what does not fit becomes the nearest that does, NaN becomes zero.
+// Rounds towards zero. Values out of range are clamped, and NaN becomes zero.
 template <typename From, typename To>
 void to_integer(WarpRegisters& w, const Instruction& i, uint32_t active) {
   for_lanes(active, [&](int l) {
@@ -79,7 +79,7 @@ uint32_t bf16_of(float x) {
   return x == x ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fff;
 }
 
-// The first source goes to the upper half.
+// The first source becomes the upper half.
 struct ToPair {
   uint32_t operator()(float upper, float lower) const {
     return bf16_of(upper) << 16 | bf16_of(lower);

@@ -1,4 +1,4 @@
-// What the interpreter found wrong.
+// Mistakes that the interpreter found in the kernels.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class Findings {
   }
   void add(const std::string& what) { ++counts_[what]; }
 
-  // All findings since the last call, with how often each was made.
+  // Returns all findings since the last call with their counts, and clears them.
   std::map<std::string, int64_t> take() { return std::exchange(counts_, {}); }
 
  private:

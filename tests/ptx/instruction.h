@@ -1,4 +1,4 @@
-// A kernel of PTX after parsing: instructions whose operands are places in a warp's register file.
+// A parsed PTX kernel. The operands of its instructions are positions in a warp's register file.
 #pragma once
 
 #include <array>
@@ -25,10 +25,10 @@ enum class Type : uint8_t {
   kU64,
   kS64,
   kF64,
-  kBf16x2  // b types are u
+  kBf16x2  // bit types (.b) are read as unsigned
 };
 
-// Bytes in memory.
+// Size in memory, in bytes.
 constexpr int width_of(Type type) {
   switch (type) {
     case Type::kU8:
@@ -52,7 +52,7 @@ constexpr bool is_signed(Type type) {
 constexpr bool is_float(Type type) { return type == Type::kF32 || type == Type::kF64; }
 
 enum class Opcode : uint8_t {
-  // Of one lane, without memory (arithmetic.h).
+  // One lane, without memory (arithmetic.h).
   kAdd,
   kSub,
   kMul,
@@ -85,7 +85,7 @@ enum class Opcode : uint8_t {
   kBfi,
   kPrmt,
   kCopysign,
-  // Of one lane, with memory.
+  // One lane, with memory.
   kLoad,
   kStore,
   kAtom,
@@ -93,16 +93,16 @@ enum class Opcode : uint8_t {
   kCommit,
   kWaitGroup,
   kFence,
-  // Control.
+  // Control flow.
   kBranch,
   kReturn,
   kNothing,
   kGridWait,
-  // Of a warp: all lanes meet.
+  // Whole warp: all lanes meet.
   kShuffle,
   kMma,
   kWarpBarrier,
-  // Of a block.
+  // Whole block.
   kBarrier,
   kBarrierCount,
 };
@@ -115,49 +115,51 @@ enum class Compare : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kEqu, kNeu, kLtu, k
 
 enum class Variant : uint8_t { kNone, kAdd, kMax, kButterfly, kIndex };
 
-// Place of a register, or of a constant, of all lanes: 32 words of 4 bytes (8 if wide). A predicate
-// is one word with a bit for each lane.
+// Position of a register or constant of all lanes: 32 words of 4 bytes (8 if wide). A predicate is
+// one word with one bit per lane.
 struct Slot {
-  uint32_t at = 0;  // bytes
+  uint32_t at = 0;  // offset in bytes
   bool constant = false;
   bool wide = false;
   bool used = false;
 };
 
 struct Address {
-  Slot base;  // not used: an absolute address
+  Slot base;  // unset: the address is absolute
   int64_t displacement = 0;
 };
 
 struct Instruction;
 struct WarpRegisters;
 
-// Computes an instruction for the lanes in `active`.
+// Executes an instruction for the lanes in `active`.
 using Execute = void (*)(WarpRegisters&, const Instruction&, uint32_t active);
 
 constexpr int kMostSlots = 14;
 
-// Slots by opcode: results first, then sources in the order of the text. Shuffle: result, result
-// predicate (may be unused), value, lane, clamp, mask. Mma: 4 of d, 4 of a, 2 of b, 4 of c. Copy:
-// size of the source. Atom: old value, operand.
+// Slots by opcode: results first, then sources in the order of the text.
+// Shuffle: result, result predicate (optional), value, lane, clamp, mask.
+// Mma: 4 of d, 4 of a, 2 of b, 4 of c.
+// Copy: size of the source.
+// Atom: old value, operand.
 struct Instruction {
   Opcode op = Opcode::kNothing;
-  Type type = Type::kNone;  // of the operation; of the source of a cvt
-  Type to = Type::kNone;    // of the result of a cvt
+  Type type = Type::kNone;  // type of the operation; for cvt, of the source
+  Type to = Type::kNone;    // cvt: type of the result
   Space space = Space::kNone;
   Rounding rounding = Rounding::kNearest;
   Compare compare = Compare::kEq;
   Variant variant = Variant::kNone;
   bool read_only = false;  // ld.global.nc
-  bool negated = false;    // guard
+  bool negated = false;    // guard is negated
   uint8_t vector = 1;
   Slot guard;
   std::array<Slot, kMostSlots> slots;
-  Address address, source;  // `source`: of a copy
-  int target = -1;          // of a branch
-  int64_t number = 0;       // groups of a wait, bytes of a copy
+  Address address, source;  // `source`: source of a copy
+  int target = -1;          // branch: index of the target
+  int64_t number = 0;       // wait: groups; copy: bytes
   int line = 0;
-  std::string text;  // opcode with all its modifiers
+  std::string text;  // opcode with all modifiers
   Execute execute = nullptr;
 };
 
@@ -170,25 +172,25 @@ struct Kernel {
   std::vector<Instruction> code;
   std::vector<Parameter> parameters;
   size_t parameter_bytes = 0;
-  size_t register_bytes = 0;         // of a warp
+  size_t register_bytes = 0;         // bytes of registers of one warp
   std::vector<std::byte> constants;  // addressed by constant slots
-  std::array<Slot, 3> thread_index;  // %tid; the rest of the special registers follow
+  std::array<Slot, 3> thread_index;  // %tid; the other special registers follow
   std::array<Slot, 3> block_size, block_index, grid_size;
   int64_t static_shared = 0;  // bytes
-  int most_threads = 1024;    // .maxntid
-  // Least number of bytes that an instruction accesses: 1, 2 or 4.
+  int most_threads = 1024;    // threads of a block (.maxntid)
+  // Size of the smallest access of an instruction, in bytes: 1, 2 or 4.
   int shared_granule = 4, global_granule = 4;
 };
 
-// Registers of one warp.
+// Register file of one warp.
 struct WarpRegisters {
   std::byte* registers;
   const std::byte* constants;
-  const char* mistake = nullptr;  // of the last instruction
+  const char* mistake = nullptr;  // mistake of the last instruction, or null
 
   template <typename Word>
   Word* lanes(const Slot& slot) {
-    // Constants are only read.
+    // Constants are never written.
     return reinterpret_cast<Word*>((slot.constant ? const_cast<std::byte*>(constants) : registers) +
                                    slot.at);
   }

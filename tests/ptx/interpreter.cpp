@@ -1,4 +1,4 @@
-// Launches, also inside of launches.
+// Launches, including nested ones.
 #include "tests/ptx/interpreter.h"
 
 #include "tests/ptx/block.h"

@@ -1,8 +1,9 @@
-// Runs kernels of PTX on the CPU, and checks every access of memory and every meeting of threads.
+// Interprets PTX kernels on the CPU. Every memory access and every synchronisation of threads is
+// checked.
 //
-// Threads of a warp go together as long as they are at one place in the code. Warps, blocks, and
-// the parts of a warp that went different ways run in a random order. Races are found by
-// happens-before, whatever the order.
+// Threads of a warp run together while they are at the same instruction. Warps, blocks and the
+// diverged parts of a warp run in random order. Races are detected by happens-before, so they are
+// found in every order.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ struct Size {
   int count() const { return x * y * z; }
 };
 
-// A kernel cannot go on: an access outside of all memory, threads that wait for each other.
+// A kernel cannot continue: an access outside of all memory, or a deadlock.
 class Stopped : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -34,7 +35,7 @@ class Stopped : public std::logic_error {
 struct LaunchShape {
   Size blocks, threads;
   int64_t dynamic_shared = 0;  // bytes
-  int64_t asked_shared = 0;    // most dynamic bytes that the kernel's attribute allows; 0: not set
+  int64_t asked_shared = 0;    // opt-in limit of dynamic shared memory, bytes; 0: not set
 };
 
 class Block;
@@ -48,9 +49,9 @@ class Interpreter {
   Findings& findings() { return findings_; }
   int64_t instructions() const { return instructions_; }
 
-  // Runs all blocks. `parameters` has the layout of the kernel's. `before`: the work that is done
-  // when a thread waits for it (programmatic dependent launch); null: it has been done. Throws
-  // Stopped.
+  // Runs all blocks. `parameters` has the layout of the kernel's parameters. `before` is the
+  // previous kernel with programmatic dependent launch (PDL): it runs when a thread waits for it.
+  // Null: it has already run. Throws Stopped.
   void run(const Kernel& kernel, const LaunchShape& shape, std::vector<std::byte> parameters,
            const std::function<void()>* before);
 
@@ -62,7 +63,7 @@ class Interpreter {
   Moments moments_;
   std::mt19937 random_;
   int64_t launches_ = 0, instructions_ = 0;
-  std::vector<std::unique_ptr<Block>> levels_;  // launches that run inside of launches
+  std::vector<std::unique_ptr<Block>> levels_;  // nested launches
   size_t level_ = 0;
 };
 

@@ -118,7 +118,7 @@ void KernelBuilder::add_label(std::string_view name) {
 
 Slot KernelBuilder::new_register(Type type) {
   Slot slot{static_cast<uint32_t>(kernel_.register_bytes), false, width_of(type) == 8, true};
-  // A predicate needs one word, but keeps the others aligned.
+  // A predicate needs one word. It gets 16 bytes, so that the other registers stay aligned.
   kernel_.register_bytes += type == Type::kPred ? 16 : slot.wide ? 8 * kWarp : 4 * kWarp;
   return slot;
 }
@@ -190,7 +190,7 @@ Slot KernelBuilder::operand(std::string_view text, Type type) {
   Place place{};
   if (!symbol(text, place)) return constant(number(text), type);
   if (!place.is_dynamic) return constant(place.value, type);
-  // A constant of its own, because its value comes later.
+  // A separate constant, because its value is known only later.
   const bool wide = width_of(type) == 8;
   const Slot slot{static_cast<uint32_t>(kernel_.constants.size()), true, wide, true};
   kernel_.constants.resize(kernel_.constants.size() + (wide ? 8 : 4) * kWarp);

@@ -1,4 +1,4 @@
-// Builds one kernel from the statements of its body: registers, constants, operands, labels.
+// Builds one kernel from the statements of its body: registers, constants, operands and labels.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 
 namespace ptx {
 
-// A shared variable of a module; `bytes` 0: the dynamic shared memory.
+// A shared variable of a module. `bytes` 0: the dynamic shared memory.
 struct SharedVariable {
   int64_t bytes = 0, alignment = 1;
 };
@@ -19,26 +19,26 @@ using SharedVariables = std::map<std::string, SharedVariable, std::less<>>;
 
 // "  a, b " -> "a, b"
 std::string_view trimmed(std::string_view text);
-// Parts between commas outside of braces and brackets.
+// Splits at commas outside of braces and brackets.
 std::vector<std::string_view> parts_of(std::string_view text);
 // Reads ".shared .align 4 .b8 name[16]". Returns the variable's name.
 std::string read_variable(std::string_view declaration, SharedVariable& variable);
 
-// Throws std::runtime_error with a few words for what it does not know.
+// Throws std::runtime_error with a short reason for unknown input.
 class KernelBuilder {
  public:
-  // `of_module`: variables outside of kernels; those that are used get memory.
+  // `of_module`: variables outside of kernels. Those that the kernel uses get memory.
   KernelBuilder(Kernel& kernel, const SharedVariables& of_module);
 
   void add_parameter(const std::string& name, size_t bytes, size_t alignment);
   void add_shared(std::string_view declaration);
-  // ".reg .b32 %r<9>" or ".reg .pred %p1"; the latter belongs to the current scope.
+  // Reads ".reg .b32 %r<9>" or ".reg .pred %p1". The latter belongs to the current scope.
   void add_registers(std::string_view declaration);
   void open_scope() { scopes_.emplace_back(); }
   void close_scope() { scopes_.pop_back(); }
   void add_label(std::string_view name);
   void add_instruction(std::string_view statement, int line);
-  // Fills in branches and the place of dynamic shared memory.
+  // Fills in branch targets and the offset of dynamic shared memory.
   void finish();
 
  private:
@@ -52,7 +52,7 @@ class KernelBuilder {
   Slot special_register(std::string_view name);
   Slot constant(uint64_t value, Type type);
   Slot operand(std::string_view text, Type type);
-  // Registers of "{%r1, %r2}", or of one operand.
+  // Reads the registers of "{%r1, %r2}", or one operand.
   int operands(std::string_view text, Type type, Instruction& i, int first_slot);
   Address address(std::string_view text, int which);
   bool symbol(std::string_view name, Place& place);
@@ -71,13 +71,13 @@ class KernelBuilder {
   const SharedVariables& of_module_;
   SharedVariables own_;
   std::map<std::string, int64_t, std::less<>> shared_places_, parameters_;
-  std::map<std::string, Type, std::less<>> families_;  // by prefix: "%rd"
+  std::map<std::string, Type, std::less<>> families_;  // by prefix, such as "%rd"
   std::vector<std::map<std::string, Slot, std::less<>>> scopes_{1};
   std::map<std::string, int, std::less<>> labels_;
   std::vector<std::pair<size_t, std::string>> branches_;
   std::map<std::pair<uint64_t, bool>, Slot> constants_;
   std::vector<std::pair<Slot, int64_t>> dynamic_constants_;
-  std::vector<std::tuple<size_t, int>> dynamic_addresses_;  // instruction, 0: address, 1: source
+  std::vector<std::tuple<size_t, int>> dynamic_addresses_;  // instruction; 0: address, 1: source
 };
 
 }  // namespace ptx

@@ -1,4 +1,4 @@
-// Instructions of a kernel and the widths of their operands.
+// Parses instructions and checks the widths of their operands.
 #include <algorithm>
 #include <stdexcept>
 
@@ -22,7 +22,7 @@ constexpr Type wider(Type type) {
   }
 }
 
-// Type of operand `position` of an arithmetic instruction; 0 is the result.
+// Type of operand `position` of an arithmetic instruction; position 0 is the result.
 Type operand_type(const Instruction& i, int position) {
   switch (i.op) {
     case Opcode::kMulWide:
@@ -67,13 +67,13 @@ void KernelBuilder::read_arithmetic(const std::vector<std::string_view>& parts, 
   for (int p = 0; p < static_cast<int>(parts.size()); ++p) {
     const Type type = operand_type(i, p);
     const Slot slot = operand(parts[p], type);
-    // Only cvt may take registers that are wider than its types.
+    // Only cvt accepts registers wider than its types.
     want(i.op == Opcode::kCvt || slot.wide == (width_of(type) == 8), "width of an operand in");
     i.slots.at(p) = slot;
   }
 }
 
-// mov of one register, or between a register and the halves of it.
+// mov of one register, or between a register and its two halves.
 void KernelBuilder::read_move(const std::vector<std::string_view>& parts, Instruction& i) {
   want(parts.size() == 2, "operands of");
   if (!parts[0].starts_with('{') && !parts[1].starts_with('{')) return read_arithmetic(parts, i);

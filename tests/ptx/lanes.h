@@ -1,4 +1,4 @@
-// Loops over the lanes of a warp. Values narrower than four bytes stand in words of four.
+// Loops over the lanes of a warp. Values narrower than 4 bytes are kept in 4-byte words.
 #pragma once
 
 #include <bit>
@@ -45,7 +45,7 @@ void for_lanes_or_all(uint32_t active, const Visit& visit) {
   }
 }
 
-// slots[0] = f(slots[1]) and so on, with results of To and sources of T.
+// slots[0] = f(slots[1], ...), with results of type To and sources of type T.
 template <typename To, typename T, typename F>
 void unary(WarpRegisters& w, const Instruction& i, uint32_t active) {
   Word<To>* const to = w.lanes<Word<To>>(i.slots[0]);

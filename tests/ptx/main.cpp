@@ -1,8 +1,8 @@
-// Runs the tests of tests/cuda_on_cpu on PTX.
+// Runs the tests of tests/cuda_on_cpu on PTX. Environment variables:
 //   BIFRONS_PTX=LIST          file with the paths of the PTX files of one architecture
-//   BIFRONS_PTX_CODE=N        that architecture: 80, 90
-//   BIFRONS_PTX_SEED=N        order of warps and blocks
-//   BIFRONS_PTX_REPORT=FILE   appends the names of the kernels that ran
+//   BIFRONS_PTX_CODE=N        that architecture: 80 or 90
+//   BIFRONS_PTX_SEED=N        seed for the order of warps and blocks
+//   BIFRONS_PTX_REPORT=FILE   file to which the names of the executed kernels are appended
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -19,7 +19,7 @@ std::string setting(const char* name, const char* otherwise) {
   return value ? value : otherwise;
 }
 
-// A test in which something was found has failed.
+// Fails a test in which the interpreter found a mistake.
 class FindingsFail : public ::testing::EmptyTestEventListener {
  public:
   explicit FindingsFail(ptx::PtxRunner& runner) : runner_(runner) {}

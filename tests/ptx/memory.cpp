@@ -1,4 +1,4 @@
-// Areas of global memory, and pages of their records.
+// Areas of global memory and pages of their access records.
 #include "tests/ptx/memory.h"
 
 namespace ptx {

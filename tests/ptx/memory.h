@@ -1,4 +1,4 @@
-// Records of accesses of global and shared memory.
+// Access records of global and shared memory.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace ptx {
 
-// Global memory lies where the host allocated it; here are its limits and the records of accesses.
+// Limits and access records of global memory. The data itself stays where the host allocated it.
 class GlobalMemory {
  public:
   struct Area {
@@ -18,23 +18,23 @@ class GlobalMemory {
     struct Page {
       Record records[512];
     };
-    // By granule: of two bytes, and of one.
+    // Records of 2-byte granules and of 1-byte granules.
     std::vector<std::unique_ptr<Page>> pages[2];
 
     bool holds(uint64_t address, int bytes) const {
       return address >= begin && address + bytes <= end;
     }
-    // The record of `granule` bytes, 1 or 2.
+    // The record of a granule; `granule` is 1 or 2 bytes.
     Record& record(uint64_t address, int granule);
-    // The same; null if there is none yet.
+    // The same record; null if it does not exist yet.
     const Record* existing(uint64_t address, int granule) const;
   };
 
   void add(const void* data, size_t bytes);
   void remove(const void* data);
-  // The area that holds all these bytes; null if there is none.
+  // The area that contains all these bytes; null if there is none.
   Area* find(uint64_t address, int bytes);
-  // Changes when an area goes.
+  // Changes whenever an area is removed.
   int64_t generation() const { return generation_; }
 
  private:

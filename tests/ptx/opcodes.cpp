@@ -1,5 +1,5 @@
-// The table of known instructions. A modifier that is not listed is refused, so that nothing is
-// executed with another meaning.
+// Table of the supported instructions. A modifier that is not listed is refused, so no instruction
+// runs with a wrong meaning.
 #include "tests/ptx/opcodes.h"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ const std::map<std::string_view, Opcode>& arithmetic() {
   return all;
 }
 
-// Instructions that are told apart by more than their first word.
+// Instructions that need more than their first word to be identified.
 const std::map<std::string_view, Opcode>& whole_names() {
   static const std::map<std::string_view, Opcode> all = {
       {"shfl.sync.bfly.b32", Opcode::kShuffle},
@@ -75,7 +75,7 @@ std::vector<std::string_view> words_of(std::string_view name) {
   }
 }
 
-// One modifier that is no type. False: not known, or not of this instruction.
+// Reads a modifier that is no type. Returns false if it is unknown or not allowed here.
 bool take_modifier(std::string_view word, Instruction& i) {
   if (i.op == Opcode::kSetp) {
     const auto compare = compares().find(word);
@@ -125,7 +125,7 @@ bool decode_name(std::string_view name, Instruction& i) {
   for (size_t w = 1; w < words.size(); ++w) {
     if (const Type type = type_named(words[w]); type != Type::kNone) {
       if (i.op != Opcode::kCvt && i.type != Type::kNone) return false;
-      i.to = i.type;  // the first of two
+      i.to = i.type;  // the first of the two types
       i.type = type;
     } else if (!take_modifier(words[w], i)) {
       return false;

@@ -7,11 +7,11 @@
 
 namespace ptx {
 
-// The type that a modifier names; kNone if it names none.
+// The type of a modifier; kNone if it is no type.
 Type type_named(std::string_view modifier);
 
-// Fills in everything that the dotted name of an instruction says ("ld.global.v4.u32"). False: no
-// such instruction is known.
+// Fills in everything that the full name of an instruction contains ("ld.global.v4.u32"). Returns
+// false for an unknown instruction.
 bool decode_name(std::string_view name, Instruction& instruction);
 
 }  // namespace ptx

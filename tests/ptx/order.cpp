@@ -1,4 +1,4 @@
-// Vector clocks of blocks, and races.
+// Vector clocks of blocks, and detection of races.
 #include "tests/ptx/order.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Happens-before: which accesses of memory a barrier, or a counter with fences, has put in order.
+// Happens-before between memory accesses, from barriers and from counters with fences.
 #pragma once
 
 #include <cstdint>
@@ -7,42 +7,42 @@
 
 namespace ptx {
 
-// A stretch of a warp's work between two points that order it with others.
+// The part of a warp's work between two synchronisation points.
 struct Moment {
   int64_t launch = 0;
   int block = 0, warp = 0;
-  int barriers = 0;       // of the block, so far
-  int warp_barriers = 0;  // of the warp, so far
-  int releases = 0;       // of the block: arrivals at counters, so far
+  int barriers = 0;       // barriers of the block so far
+  int warp_barriers = 0;  // barriers of the warp so far
+  int releases = 0;       // arrivals of the block at counters so far
 };
 
-// A thread at a moment.
+// A thread and a moment of its work.
 struct Place {
-  uint32_t moment = 0;  // 0: nobody
+  uint32_t moment = 0;  // 0: no access
   uint8_t lane = 0;
 };
 
 enum class Access : uint8_t { kRead, kWrite, kAtomic };
 
-// The last accesses of a few bytes.
+// The last accesses of one granule.
 struct Record {
   Place written, read;
-  bool atomic = false;     // the last write
-  bool many = false;       // threads of one block have read it between the same barriers
-  bool elsewhere = false;  // blocks have read it that no counter has put in order
+  bool atomic = false;     // the last write was atomic
+  bool many = false;       // read by several threads of one block between two barriers
+  bool elsewhere = false;  // read by blocks that no counter has ordered
 };
 
-// Order among the blocks of one launch: vector clocks that counters in global memory carry.
+// Order of the blocks of one launch: vector clocks, passed on through counters in global memory.
 class BlockClocks {
  public:
   explicit BlockClocks(int blocks) : released_(blocks), seen_(blocks) {}
 
   int releases(int block) const { return released_[block]; }
-  // The block arrives at a counter: it sees all that those before it released.
+  // The block arrives at a counter. It then sees everything that earlier arrivals released.
   void arrive(int block, uint64_t counter);
-  // Whether `block` sees what `other` did before its release number `releases` + 1.
+  // Whether `block` sees the work of `other` before its release number `releases` + 1.
   bool sees(int block, int other, int releases) const;
-  // Whether `block` sees something of every block in `started`.
+  // Whether `block` sees work of every block in `started`.
   bool sees_all(int block, const std::vector<int>& started) const;
 
  private:
@@ -52,7 +52,7 @@ class BlockClocks {
   std::map<uint64_t, Clock> counters_;
 };
 
-// All moments of the launches that are running.
+// All moments of the current launches.
 class Moments {
  public:
   uint32_t add(const Moment& moment) {
@@ -61,7 +61,7 @@ class Moments {
   }
   // Null for a moment of an earlier run.
   const Moment* find(uint32_t id) const { return id < base_ ? nullptr : &all_[id - base_]; }
-  // No launch is running: records of so far are void.
+  // Called when no launch is running: all earlier records become invalid.
   void forget() {
     base_ += static_cast<uint32_t>(all_.size());
     all_.clear();
@@ -72,15 +72,15 @@ class Moments {
   std::vector<Moment> all_;
 };
 
-// Judges the accesses of one launch.
+// Checks the accesses of one launch for races.
 class Order {
  public:
   Order(const Moments& moments, const BlockClocks& clocks, const std::vector<int>& started)
       : moments_(moments), clocks_(clocks), started_(started) {}
 
-  // Notes an access, and returns what is wrong with it, or null.
+  // Records an access. Returns the mistake in it, or null.
   const char* touch(Record& record, const Place& now, Access access) const;
-  // Whether it was written in this launch, by another block or this one.
+  // The moment of its last write in this launch, by any block; null if there is none.
   const Moment* writer(const Record& record, const Place& now) const {
     return same_launch(record.written, *moments_.find(now.moment));
   }

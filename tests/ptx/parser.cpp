@@ -1,4 +1,4 @@
-// Splits a module into kernels and statements.
+// Splits a PTX module into kernels and statements.
 #include "tests/ptx/parser.h"
 
 #include <algorithm>
@@ -79,7 +79,7 @@ class Module {
     depth_ = 1;
   }
 
-  // ".param .u64 name" or ".param .align 8 .b8 name[88]"
+  // Reads ".param .u64 name" or ".param .align 8 .b8 name[88]".
   void add_parameter(std::string_view declaration) {
     SharedVariable variable;
     const std::string name = read_variable(declaration, variable);

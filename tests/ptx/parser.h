@@ -1,4 +1,4 @@
-// Reads PTX as nvcc writes it.
+// Parser for PTX in the form that nvcc writes.
 #pragma once
 
 #include <map>
@@ -10,7 +10,7 @@
 
 namespace ptx {
 
-// An instruction or directive that the interpreter does not know, with file and line.
+// An instruction or directive that the interpreter does not support, with file and line.
 class ParseError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -18,8 +18,7 @@ class ParseError : public std::runtime_error {
 
 using Kernels = std::map<std::string, Kernel, std::less<>>;
 
-// Adds the kernels of a PTX module to `kernels`. `file` is the name for messages. Throws
-// ParseError.
+// Adds the kernels of a PTX module to `kernels`. `file` is the name in messages. Throws ParseError.
 void parse_module(std::string_view text, const std::string& file, Kernels& kernels);
 
 }  // namespace ptx

@@ -18,7 +18,7 @@ std::string read_file(const std::string& path) {
   return std::move(text).str();
 }
 
-// The host's library has its kernels in another namespace than a GPU's.
+// The kernels are in another namespace in the host's library than in PTX. Returns the PTX name.
 std::string on_gpu(std::string name) {
   constexpr std::string_view kHost = "19cuda_kernels_on_cpu", kGpu = "4cuda";
   for (size_t at = 0; (at = name.find(kHost, at)) != name.npos;) {

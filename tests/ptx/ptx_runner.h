@@ -1,4 +1,4 @@
-// Runs the kernels of the host's CUDA backend by interpreting what nvcc made of them.
+// Runs the kernels of the host's CUDA backend by interpreting the PTX that nvcc made of them.
 #pragma once
 
 #include <map>
@@ -13,15 +13,15 @@
 
 namespace ptx {
 
-// PTX files: name without folder, and text.
+// Texts of PTX files by file name without directory.
 using Modules = std::map<std::string, std::string>;
 
-// Reads the files whose paths stand in a file, one on a line. Throws ParseError.
+// Reads the files listed in a file, one path per line. Throws ParseError.
 Modules read_modules(const std::string& list);
 
 class PtxRunner final : public cuda_on_cpu::KernelRunner {
  public:
-  // `architecture`: 80, 90. Throws ParseError.
+  // `architecture`: 80 or 90. Throws ParseError.
   PtxRunner(int architecture, const Modules& modules, uint64_t seed);
 
   void run(const cuda_on_cpu::KernelCall& call, const std::function<void()>* before) override;
@@ -34,11 +34,11 @@ class PtxRunner final : public cuda_on_cpu::KernelRunner {
 
   Interpreter& interpreter() { return interpreter_; }
   const Kernels& kernels() const { return kernels_; }
-  // How often each kernel ran.
+  // Number of runs of each kernel.
   const std::map<std::string, int64_t>& runs() const { return runs_; }
 
  private:
-  // The kernel of PTX of a function of the host, by its mangled name; null if there is none.
+  // The PTX kernel of a host function, by its mangled name; null if there is none.
   const Kernel* find(const void* function) const;
 
   int architecture_;

@@ -1,4 +1,4 @@
-// Runs a few lines of PTX, with one area of memory.
+// Runs a few lines of PTX with one area of memory.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,8 +14,8 @@
 
 namespace ptx {
 
-// The kernel's parameter is the area's address, which stands in %rd0; %r0 is the thread, %r1 the
-// block. The area is also read and written as `data`.
+// The kernel's parameter is the address of the area. %rd0 holds that address, %r0 the thread and
+// %r1 the block. The test reads and writes the area as `data`.
 class SmallKernel {
  public:
   explicit SmallKernel(size_t words = 64, uint64_t seed = 1) : interpreter(seed), data(words) {
@@ -23,7 +23,7 @@ class SmallKernel {
   }
   ~SmallKernel() { interpreter.memory().remove(data.data()); }
 
-  // Returns what was found, each on a line.
+  // Runs the body and returns the findings, one per line.
   std::string run(const std::string& body, const LaunchShape& shape,
                   const std::function<void()>* before = nullptr) {
     std::string all;
@@ -36,7 +36,7 @@ class SmallKernel {
     return all;
   }
 
-  // The same, leaving what was found in the interpreter.
+  // Runs the body and leaves the findings in the interpreter.
   void start(const std::string& body, const LaunchShape& shape,
              const std::function<void()>* before = nullptr) {
     Kernels kernels;
@@ -66,7 +66,7 @@ class SmallKernel {
   std::vector<uint64_t> data;
 };
 
-// Of a launch with one block of this many threads.
+// Shape of a launch with one block of this many threads.
 inline LaunchShape threads(int count, int64_t dynamic_shared = 0) {
   return {.blocks = {}, .threads = {count, 1, 1}, .dynamic_shared = dynamic_shared};
 }

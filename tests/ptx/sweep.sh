@@ -2,7 +2,7 @@
 # Runs all tests of tests/cuda_on_cpu on the PTX of every architecture, in several orders of warps
 # and blocks. Takes hours.
 #   tests/ptx/sweep.sh BUILD [SEED...]    BUILD: build/release; seeds: 1 2 3
-# Prints how many kernels of each architecture ran. Without nvcc there is nothing to run.
+# Prints the number of kernels that ran on each architecture. Does nothing without nvcc.
 set -euo pipefail
 
 folder=$1/tests/ptx
@@ -13,7 +13,7 @@ if [[ ! -x $folder/test_ptx ]]; then
   echo "sweep.sh: $folder has no test_ptx: a build without nvcc; nothing to run"
   exit 0
 fi
-# These tests are about the simulated runtime, or about speed.
+# These tests are about the simulated runtime or about speed, so they are left out.
 without='Fibers.*:Launches.*:Faults.*:AsyncDevice.*:Bench.*:ReadBandwidth.*:GemmPlan.*'
 without+=':Pdl.EarlyReads*:Pdl.EveryBlock*:Pdl.Errors*'
 failed=0

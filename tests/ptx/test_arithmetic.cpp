@@ -1,4 +1,4 @@
-// Single instructions: results by the PTX manual, worked out by hand.
+// Single instructions. The expected results are worked out by hand from the PTX manual.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -17,11 +17,11 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 struct Case {
-  const char* text;  // writes y, reads a, b, c
+  const char* text;  // writes y; reads a, b and c
   uint64_t a, b, c, expected;
 };
 
-// "ra" after a blank or a brace is a in a 32-bit register, and so on.
+// "ra" after a blank or a brace stands for a in a 32-bit register; the other letters likewise.
 std::string body_of(const std::string& text) {
   static const std::map<char, std::string> kPrefix = {
       {'r', "%r"}, {'d', "%rd"}, {'s', "%rs"}, {'f', "%f"}, {'g', "%fd"}};
@@ -107,8 +107,8 @@ TEST(PtxArithmetic, Integers) {
       {"not.b64 dy, da", 1, 0, 0, ~uint64_t{1}},
       {"bfi.b64 dy, da, db, 8, 4", 0x3f, 0, 0, 0xf00},
       {"bfi.b64 dy, da, db, 32, 32", 5, 7, 0, uint64_t{5} << 32 | 7},
-      {"prmt.b32 ry, ra, rb, 29968", 0x44332211, 0x88776655, 0, 0x88662211u},  // 0x7510
-      {"prmt.b32 ry, ra, rb, 34832", 0x44332281, 0x88776655, 0, 0xffff2281u},  // 0x8810
+      {"prmt.b32 ry, ra, rb, 29968", 0x44332211, 0x88776655, 0, 0x88662211u},  // selector 0x7510
+      {"prmt.b32 ry, ra, rb, 34832", 0x44332281, 0x88776655, 0, 0xffff2281u},  // selector 0x8810
       {"mov.b32 ry, {sa, sb}", 0x1234, 0xabcd, 0, 0xabcd1234u},
       {"mov.b64 dy, {ra, rb}", 1, 2, 0, uint64_t{2} << 32 | 1},
       {"setp.lt.s32 %p1, ra, rb", kMinus, 0, 0, 1},
@@ -122,7 +122,7 @@ TEST(PtxArithmetic, Floats) {
   const Case cases[] = {
       {"add.rn.f32 fy, fa, fb", bits(1.5f), bits(2.0f), 0, bits(3.5f)},
       {"sub.rn.f64 gy, ga, gb", bits(1.0), bits(0.25), 0, bits(0.75)},
-      // 1 + 2^-24 + 2^-24 is 1 with two roundings, but this rounds once.
+      // 1 + 2^-24 + 2^-24 is 1 with two roundings. A fused operation rounds once.
       {"fma.rn.f32 fy, fa, fb, fc", bits(0x1p-12f), bits(0x1p-11f), bits(1.0f),
        bits(1.0f + 0x1p-23f)},
       {"fma.rm.f32 fy, fa, fb, fc", bits(-0x1p-30f), bits(1.0f), bits(1.0f), bits(1.0f - 0x1p-24f)},
@@ -159,7 +159,7 @@ TEST(PtxArithmetic, Conversions) {
       {"cvt.f64.f32 gy, fa", bits(0.1f), 0, 0, bits(static_cast<double>(0.1f))},
       {"cvt.sat.f32.f32 fy, fa", bits(1.5f), 0, 0, bits(1.0f)},
       {"cvt.sat.f32.f32 fy, fa", bits(kNan), 0, 0, bits(0.0f)},
-      // To the nearest even; the first source is the upper half.
+      // Rounds to nearest even. The first source is the upper half.
       {"cvt.rn.bf16x2.f32 ry, fa, fb", 0x3f808000, 0x3f818000, 0, 0x3f803f82},
   };
   for (const Case& each : cases) expect(each);

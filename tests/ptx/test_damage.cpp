@@ -1,4 +1,4 @@
-// PTX with one kind of mistake: each is found, by a check of the interpreter or by a wrong result.
+// PTX with one mistake each. A check of the interpreter or a wrong result must reveal it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,14 +31,14 @@ constexpr const char* kSample = "sample_coarse_2049";
 struct Damage {
   const char* name;
   const char* file;
-  const char* in;    // part of the lines that change
-  const char* from;  // regular expression
+  const char* in;    // text in the lines to change
+  const char* from;  // regular expression to replace
   const char* to;
   const char* op;
-  const char* found;  // what is found; "result": the op's result is wrong
+  const char* found;  // expected finding; "result": the op's result is wrong
 };
 
-// Results alone do not show the loss of fences and of most barriers.
+// Wrong results alone do not reveal missing fences, nor most missing barriers.
 const Damage kDamages[] = {
     {"WaitsForTooFewCopies", "linear.ptx", "cp.async.wait_group", "3;", "7;", kColumns,
      "cp.async is still copying"},
@@ -74,10 +74,10 @@ const Damage kDamages[] = {
      "result"},
 };
 
-// Name of a damage in the message of a failing test.
+// Shows the name of the damage in messages of failing tests.
 void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.name; }
 
-// What is found when `op` runs on these modules.
+// Findings when `op` runs on these modules.
 std::string found_with(const ptx::Modules& modules, const std::string& op, bool pdl) {
   const std::vector<OpCase> all = op_cases();
   const auto named = [&](const OpCase& each) { return each.name == op; };
@@ -99,7 +99,7 @@ std::string found_with(const ptx::Modules& modules, const std::string& op, bool 
   return found;
 }
 
-// The module, and that which lays out weights.
+// The module, and the one that lays out weights.
 ptx::Modules modules_with(const std::string& file) {
   static const ptx::Modules all = ptx::read_modules(BIFRONS_PTX_LIST);
   return {{file, all.at(file)}, {"weight_order.ptx", all.at("weight_order.ptx")}};
@@ -132,9 +132,9 @@ TEST_P(PtxDamage, IsFound) {
 INSTANTIATE_TEST_SUITE_P(All, PtxDamage, ::testing::ValuesIn(kDamages),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
-// The same cases are clean without damage.
+// The same cases have no findings without damage.
 TEST(PtxDamageControl, NothingIsFoundInWhatNvccMade) {
-  std::map<std::string, std::string> files;  // by case
+  std::map<std::string, std::string> files;  // file by case
   for (const Damage& damage : kDamages) files[damage.op] = damage.file;
   for (const auto& [op, file] : files) {
     EXPECT_EQ(found_with(modules_with(file), op, false), "") << op;

@@ -1,4 +1,4 @@
-// Memory: limits, alignment, what was never written, cp.async, what must wait for earlier kernels.
+// Memory: limits, alignment, uninitialised reads, cp.async, and waiting for earlier kernels.
 #include <gtest/gtest.h>
 
 #include "tests/ptx/small_kernel.h"
@@ -35,7 +35,7 @@ TEST(PtxMemory, SharedMemoryIsReadAfterItWasWritten) {
   EXPECT_TRUE(finds(
       small.run("st.shared.u32 [dynamic], %r0;\nld.shared.u32 %r2, [dynamic+4];", threads(1, 64)),
       "never written"));
-  // Nor does the memory of the block before count.
+  // Shared memory of the previous block does not count as initialised either.
   LaunchShape two = threads(1, 64);
   two.blocks.x = 2;
   EXPECT_TRUE(finds(small.run("setp.eq.u32 %p1, %r1, 0;\n@%p1 st.shared.u32 [dynamic], %r0;\n"
@@ -56,7 +56,7 @@ TEST(PtxMemory, BytesAreFollowedOneByOne) {
             "");
 }
 
-// 16 bytes from the area to dynamic shared memory, and what follows.
+// Copies 16 bytes from the area to dynamic shared memory, and then runs `rest`.
 std::string copied(const std::string& rest, int count = 1) {
   SmallKernel small;
   small.data[0] = 0x0000000200000001u;
@@ -79,7 +79,7 @@ TEST(PtxMemory, CopiesHaveArrivedWhenTheyWereWaitedFor) {
   EXPECT_TRUE(finds(copied(""), "ends with cp.async on its way"));
 }
 
-// Waiting is for a thread's own copies; others see them after a barrier.
+// A wait covers only the thread's own copies. Other threads see them after a barrier.
 TEST(PtxMemory, CopiesOfOthersNeedABarrier) {
   const std::string other =
       "xor.b32 %r5, %r0, 32;\nshl.b32 %r5, %r5, 4;\nmov.u32 %r6, dynamic;\n"
@@ -111,7 +111,7 @@ TEST(PtxMemory, ABlockAsksForMoreThan48Kibibytes) {
   EXPECT_EQ(small.run(".shared .align 4 .b8 own[16384];\nst.shared.u32 [own], %r0;", shape), "");
 }
 
-// A kernel that may begin early, after one that writes the area's second word.
+// Runs a kernel that may begin early (PDL), after a kernel that writes the area's second word.
 std::string early(const std::string& body, int blocks = 1) {
   SmallKernel small;
   const std::function<void()> before = [&] {

@@ -1,4 +1,4 @@
-// Races: each way to put two accesses in order, and what is found without it.
+// Races: every way to order two accesses, and the finding without it.
 #include <gtest/gtest.h>
 
 #include "tests/ptx/small_kernel.h"
@@ -13,7 +13,7 @@ std::string ran(const std::string& body, int count, int blocks = 1) {
   return small.run(body, shape);
 }
 
-// Each thread writes its word of shared memory, and reads that of thread %r0 ^ `other`.
+// Each thread writes its word of shared memory and reads the word of thread %r0 ^ `other`.
 std::string exchange(int other, const std::string& between) {
   return "shl.b32 %r2, %r0, 2;\nmov.u32 %r3, dynamic;\nadd.s32 %r4, %r3, %r2;\nxor.b32 %r5, %r0, " +
          std::to_string(other) +
@@ -29,18 +29,19 @@ TEST(PtxOrder, ThreadsOfABlockNeedABarrier) {
 
 TEST(PtxOrder, LanesOfAWarpNeedOneAsWell) {
   EXPECT_EQ(ran(exchange(1, "bar.warp.sync -1;"), 32), "");
-  EXPECT_EQ(ran(exchange(0, ""), 32), "");  // its own word
+  EXPECT_EQ(ran(exchange(0, ""), 32), "");  // reads its own word
   EXPECT_TRUE(finds(ran(exchange(1, ""), 32), "another thread may still write"));
 }
 
-// Written again after it was read.
+// A write after a read of another thread needs a barrier between them.
 TEST(PtxOrder, WritingWaitsForReaders) {
   const std::string again = "st.shared.u32 [%r4], %r6;\n";
   EXPECT_EQ(ran(exchange(32, "bar.sync 0;") + "bar.sync 0;\n" + again, 64), "");
   EXPECT_TRUE(finds(ran(exchange(32, "bar.sync 0;") + again, 64), "may still read"));
 }
 
-// Several threads have read, and the last one that did writes.
+// Several threads read a word, and one of them writes it. The write must be ordered after all
+// reads.
 TEST(PtxOrder, AllReadersCount) {
   const std::string all_read =
       "setp.eq.u32 %p1, %r0, 0;\n@%p1 st.shared.u32 [dynamic], %r0;\n"
@@ -67,8 +68,8 @@ TEST(PtxOrder, BlocksAreInNoOrder) {
   EXPECT_FALSE(ran("ld.global.u32 %r2, [%rd0];\n" + one_writes, 1, 4).empty());
 }
 
-// What kernels do whose last block adds up the results of all: each block writes its words, and
-// arrives at a counter; the last one reads the words of all blocks.
+// Last-block reduction: each block writes its words and arrives at a counter. The last block reads
+// the words of all blocks and adds them up.
 struct LastBlock {
   std::string fence = "membar.gl;\n", barrier = "bar.sync 0;\n", then = "bar.sync 0;\n",
               acquire = "membar.gl;\n";
@@ -104,7 +105,8 @@ TEST(PtxOrder, CountersWithFencesOrderBlocks) {
   EXPECT_TRUE(finds(LastBlock{.acquire = ""}.found(), "without a fence after the counter"));
 }
 
-// The thread that arrives may fence for the others, on their side of the barrier.
+// One fence of one thread can serve the whole block: after the barrier to publish, before the
+// barrier to acquire.
 TEST(PtxOrder, OneFenceServesABlock) {
   const std::string by_one = "bar.sync 0;\nmembar.gl;\n";
   EXPECT_EQ((LastBlock{.fence = "", .barrier = by_one}.found()), "");

@@ -1,4 +1,4 @@
-// Reading PTX: what is not known is refused, never executed with another meaning.
+// Parser for PTX: unknown input is refused and never runs with another meaning.
 #include <gtest/gtest.h>
 
 #include "tests/ptx/small_kernel.h"
@@ -43,7 +43,7 @@ TEST(PtxParser, ParametersLieWhereTheirAlignmentPutsThem) {
   EXPECT_EQ(kernel.most_threads, 64);
 }
 
-// A module's variables belong to the kernels that use them, and dynamic memory lies behind them.
+// Module variables get memory in the kernels that use them. Dynamic shared memory follows them.
 TEST(PtxParser, SharedVariablesHaveTheirPlaces) {
   Kernels kernels;
   parse_module(
@@ -54,7 +54,7 @@ TEST(PtxParser, SharedVariablesHaveTheirPlaces) {
       "ret;\n}\n",
       "file", kernels);
   const Kernel& kernel = kernels.at("k");
-  EXPECT_EQ(kernel.static_shared, 32);  // 1, then 12 from 8 on, up to a multiple of 16
+  EXPECT_EQ(kernel.static_shared, 32);  // 1, then 12 at 8, rounded up to 16n
   EXPECT_EQ(kernel.code[3].address.displacement, 36);
 }
 

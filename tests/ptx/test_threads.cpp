@@ -1,4 +1,4 @@
-// Threads: ways that part and join, barriers, exchange within a warp, the matrix product.
+// Threads: divergence and reconvergence, barriers, exchange within a warp, and the matrix product.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kOwnWord = "mul.wide.u32 %rd1, %r0, 4;\nadd.s64 %rd2, %rd0, %rd1;\n";
 
-// Each thread counts to its own number in a loop of its own length.
+// Each thread counts up to its own number in a loop, so the loops have different lengths.
 TEST(PtxThreads, LoopsOfDifferentLengths) {
   for (const uint64_t seed : {1, 2, 3}) {
     SmallKernel small(64, seed);
@@ -75,7 +75,7 @@ TEST(PtxThreads, ShufflesAndTheirMasks) {
                     "lane that has left"));
 }
 
-// D = A B + C with small whole numbers, which bf16 holds.
+// D = A B + C with small integers, which bf16 holds exactly.
 TEST(PtxThreads, MatrixProduct) {
   SmallKernel small(512);
   float a[16][16], b[16][8];
@@ -87,7 +87,7 @@ TEST(PtxThreads, MatrixProduct) {
   for (int k = 0; k < 16; ++k) {
     for (int n = 0; n < 8; ++n) b[k][n] = static_cast<float>((7 * k + 2 * n) % 9 - 3);
   }
-  auto* words = small.as<uint32_t>();  // [lane][16]: a 4, b 2, c 4
+  auto* words = small.as<uint32_t>();  // words by [lane][16]: 4 of a, 2 of b, 4 of c
   for (int lane = 0; lane < 32; ++lane) {
     const int g = lane / 4, t = lane % 4 * 2;
     uint32_t* mine = words + 16 * lane;
