@@ -1,4 +1,5 @@
-// Names of a batch's pictures: safe on every file system, and what patterns make of a line.
+// File names of a batch's pictures: they are valid on every file system. Name patterns are filled
+// in from a line.
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"

@@ -1,4 +1,4 @@
-// Lines come out as they went in, whatever stands between them and however the stream is cut.
+// Lines are read back unchanged, with every line ending and however the stream is split into reads.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -84,7 +84,7 @@ TEST(PromptLineReader, TheLongestLineIsReadAndOneByteMoreIsNot) {
 }
 
 TEST(PromptLineReader, AHugeLineCostsNoMemoryAndOneError) {
-  // 200 MB without a line end, never held: the stream counts what is asked for.
+  // 200 MB without a line end. The stream counts the bytes that it gives; they are never held.
   int64_t given = 0;
   PromptLineReader reader([&given](std::span<char> room) -> size_t {
     if (given > 200'000'000) return 0;
@@ -118,7 +118,7 @@ TEST(PromptLineReader, Utf16IsRefusedAsAWhole) {
   EXPECT_THROW(lines_of(std::string("\xfe\xff\0a", 4), 100), Error);
 }
 
-// A pipe that is written to in pieces: only whole lines are ready, and the end is.
+// A pipe that is written in pieces. The reader is ready at whole lines and at the end only.
 TEST(PromptLineReader, IsReadyWhenAWholeLineIs) {
   const std::vector<std::string> pieces = {"one\ntw", "o", "\nthr", "ee", ""};
   size_t given = 0, there = 0;
@@ -175,7 +175,7 @@ TEST(PromptLineReader, AnEntryWithoutEndIsGivenUp) {
   }
 }
 
-// A line as long as any, and longer: what has to be kept does not grow.
+// Lines of up to the maximum length, and longer ones. The memory in use does not grow.
 TEST(PromptLineReader, BeingReadyNeedsNoMoreRoomThanABlock) {
   for (const size_t length : {kLongestLine - 1, kLongestLine, 3 * kLongestLine}) {
     const std::string text = std::string(length, 'x') + "\nlast\n";

@@ -1,4 +1,4 @@
-// Names of settings as other programs have them, and columns that are none.
+// Setting names of other programs, and columns that are no settings.
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
@@ -66,8 +66,8 @@ TEST(SettingNames, WhatLooksLikeASettingIsAskedAbout) {
   }
 }
 
-// Columns of GenEval, PartiPrompts, DPG-Bench, T2I-CompBench, DrawBench, WISE and of sets of
-// captions.
+// Columns of GenEval, PartiPrompts, DPG-Bench, T2I-CompBench, DrawBench, WISE and of caption data
+// sets.
 TEST(SettingNames, ForeignColumnsAreLeftInPeace) {
   for (const std::string name : {"tag",
                                  "include",
@@ -213,7 +213,8 @@ TEST(SettingNames, ASecondPromptIsSaidOnce) {
   EXPECT_EQ(csv.lines.at(0).prompt, "b");
 }
 
-// A manifest keeps the columns of its prompt file, whatever they were called.
+// A manifest keeps the columns of its prompt file under their names. Only its own members are
+// settings.
 TEST(SettingNames, AManifestIsDrawnByItsOwnMembers) {
   const auto all = read_all(
       R"({"file_name":"a.png","text":"a fox","caption":"c","cfg_weight":9,"cfg":3,"seed":7,"crc32":"0","key":"k"})",

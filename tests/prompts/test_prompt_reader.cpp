@@ -124,7 +124,7 @@ TEST(JsonPrompts, NumbersInQuotes) {
   EXPECT_EQ(all.bad.size(), 2u);
 }
 
-// 2^53 + 1 as a real number is read as 2^53: another seed than was meant.
+// A real number cannot hold 2^53 + 1: it is read as 2^53, which is another seed than the user's.
 TEST(JsonPrompts, SeedsThatLostDigitsAreRefused) {
   const auto all = read_all(R"({"prompt":"a","seed":9007199254740993.0})"
                             "\n"
@@ -264,7 +264,7 @@ TEST(TablePrompts, HeadersThatCannotBeUsed) {
   }
 }
 
-// A reader goes into a job stream by moving; what it has to say must still arrive.
+// A reader is moved into a job stream. Its warnings must still arrive.
 TEST(PromptFiles, MovedReadersWarn) {
   std::vector<std::string> warnings;
   auto reader = std::make_unique<PromptReader>(
@@ -286,7 +286,7 @@ TEST(PromptFiles, FormatsByEnding) {
   EXPECT_FALSE(prompt_format_of("a.caption"));
 }
 
-// Whatever the bytes, each line is a prompt or a reason, and nothing else happens.
+// Every line is a prompt or an error with a reason, for all bytes.
 TEST(PromptFiles, RandomBytesGiveLinesOrReasons) {
   std::mt19937 random(3);
   const std::string alphabet(
@@ -309,7 +309,7 @@ TEST(PromptFiles, RandomBytesGiveLinesOrReasons) {
   }
 }
 
-// Escapes of JSON make what no line may hold; line ends within a prompt are text.
+// JSON escapes can give characters that no line may contain. Line ends within a prompt are text.
 TEST(PromptFiles, ControlCharactersOfEscapesAreBadLinesToo) {
   const auto all = read_all(R"({"prompt":"a\u0000b"}
 {"prompt":"a","negative_prompt":"b\u001bc"}
@@ -335,7 +335,7 @@ TEST(PromptFiles, KeysOfTheManifestAreNotCopiedAndThatIsSaid) {
   ASSERT_EQ(all.warnings.size(), 1u);
   EXPECT_NE(all.warnings[0].find("\"index\""), std::string::npos);
   EXPECT_EQ(read_all("prompt,line\na,3\n", PromptFormat::kCsv).warnings.size(), 1u);
-  // A manifest as it is.
+  // An unchanged manifest.
   const auto again = read_all(R"({"prompt":"a","index":4,"key":"k","crc32":"00000000"})",
                               PromptFormat::kJsonLines);
   EXPECT_TRUE(again.warnings.empty());

@@ -1,4 +1,4 @@
-// Prompt files as spreadsheets, scripts and word processors leave them.
+// Prompt files as spreadsheets, scripts and word processors write them.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -46,7 +46,7 @@ TEST(SpreadsheetTables, OtherSeparators) {
     EXPECT_EQ(all.lines[0].guidance, 4.5) << file;
   }
   const auto all = read_all("prompt;seed\na;1,000\nb;7,0\n", PromptFormat::kCsv);
-  EXPECT_EQ(all.bad.at(0).number, 2);  // a thousand or one
+  EXPECT_EQ(all.bad.at(0).number, 2);  // ambiguous: a thousand or one
   EXPECT_EQ(all.lines.at(0).seed, 7u);
   EXPECT_THROW(read_all("sep=x\nprompt\na\n", PromptFormat::kCsv), Error);
 }
@@ -251,7 +251,7 @@ TEST(SeveralFiles, AreReadOneAfterTheOther) {
   EXPECT_EQ(seen, (std::vector<std::string>{"a.txt:1 ", "a.txt:2 bad", "a.txt:3 ", "b.csv:2 ",
                                             "dir/c d.txt:1 c-d", "gone.txt:1 bad", "e.txt:1 "}));
   EXPECT_EQ(reader.bytes_read(), 55);
-  ASSERT_EQ(warnings.size(), 2u);  // the comment, the steps
+  ASSERT_EQ(warnings.size(), 2u);  // one for the comment, one for the steps
   EXPECT_TRUE(warnings[0].starts_with("a.txt: ")) << warnings[0];
 }
 

@@ -1,4 +1,4 @@
-// Templates give what they say, all of it, and the same again.
+// Templates give all their expansions, and the same ones every time.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -118,7 +118,7 @@ TEST(Template, HugeCountsAreSaidNotMade) {
   EXPECT_EQ(made.random(3).size(), 50u);
 }
 
-// Six files that each name the next three hundred times would fill any memory.
+// Six files that each use the next one three hundred times would fill any memory.
 TEST(Template, WhatCanBecomeTooLongIsRefusedBeforeItIs) {
   const TemporaryDirectory folder;
   for (int i = 0; i < 6; ++i) {
@@ -163,14 +163,15 @@ TEST(Template, ABrokenWildcardFileIsNamed) {
   }
 }
 
-// As they were when only choices and wildcards by name were known: batches keep their pictures.
+// Random choices of the first version, which had choices and wildcards by name only. They must not
+// change, so that old batches keep their pictures.
 TEST(Template, RandomStaysWhatItWas) {
   const TemporaryDirectory folder;
   folder.write("colour.txt", "# c\nred\nblue\n{dark|light} green\n");
   Wildcards files(folder.path().string());
   struct Pin {
     std::string text;
-    Texts of_seeds;  // 0, 1, 2, 3 and 42
+    Texts of_seeds;  // for seeds 0, 1, 2, 3 and 42
   };
   for (const Pin& pin : std::vector<Pin>{
            {"a {red|blue|green} fox",
