@@ -1,4 +1,4 @@
-// The pictures and bad lines that a prompt file comes to.
+// The pictures and bad lines of a prompt file.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace bifrons::testing {
 
 struct Jobs {
-  std::vector<PictureJob> jobs;  // repeats too
+  std::vector<PictureJob> jobs;  // including repeats
   std::vector<BadLine> bad;
   int64_t duplicates = 0;
 };

@@ -1,4 +1,4 @@
-// What an engine would give, had one drawn: pictures whose pixels are the letters of a text.
+// Results of a fake engine: the pixels of a picture are the letters of a text.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace bifrons::testing {
 
-// Whoever takes it says what a picture's file is.
+// The caller sets how a picture becomes a file (`encode`).
 inline BatchSetup pretended_setup(const std::string& directory, Shard shard) {
   BatchSetup setup;
   setup.directory = directory;

@@ -1,4 +1,4 @@
-// A run between an engine that only pretends and a real directory.
+// A run with a fake engine and a real directory.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -17,7 +17,7 @@ namespace {
 const std::string kPrompts =
     "a fox\na cat --seed 3 --count 3\nbad --seed x\na dog --cfg 4\na bird --id bird\nnan --id "
     "nan\n";
-constexpr int kPictures = 6;  // that can be drawn
+constexpr int kPictures = 6;  // number of good pictures
 
 struct Result {
   BatchCounts counts;
@@ -31,7 +31,7 @@ class BatchRunTest : public ::testing::Test {
 
   BatchSetup setup(Shard shard = {}) const {
     BatchSetup s = pretended_setup(out(), shard);
-    // The "file" is what the picture shows.
+    // The "file" is the text in the picture.
     s.encode = [](const DrawnPicture& drawn) { return drawn.drawing.picture.rgb; };
     return s;
   }
@@ -45,7 +45,7 @@ class BatchRunTest : public ::testing::Test {
     return pretended_result(job.id, shown);
   }
 
-  // Up to `lanes` pictures at once come back in random order; stops after `most` deliveries.
+  // Up to `lanes` pictures at once are returned in random order. Stops after `most` deliveries.
   Result run(size_t lanes, uint32_t order, int most = 1'000'000, Shard shard = {},
              const std::string& prompts = kPrompts) const {
     Result result;
@@ -101,7 +101,7 @@ TEST_F(BatchRunTest, DrawsWhatCanBeDrawnAndNamesTheRest) {
   }
 }
 
-// The law of resuming: wherever it stops, and however it goes on, the files are the same.
+// Resuming: the files are the same wherever a run stops and however it continues.
 TEST_F(BatchRunTest, StoppingAnywhereChangesNoFile) {
   const auto whole = run(3, 1).files;
   for (int stop = 0; stop <= kPictures; ++stop) {
@@ -128,7 +128,7 @@ TEST_F(BatchRunTest, ShardsTogetherAreTheWhole) {
     }
     EXPECT_EQ(files, whole) << count;
     EXPECT_EQ(drawn, kPictures);
-    // Another number of shards finds all of it done.
+    // A run with another number of shards finds everything done.
     EXPECT_EQ(run(2, 0, 1'000'000, {1, count + 1}).counts.drawn, 0);
   }
 }
@@ -145,7 +145,7 @@ TEST_F(BatchRunTest, EditedPromptFilesCostOnlyWhatChanged) {
 }
 
 TEST_F(BatchRunTest, AFullDiskStopsTheRunAndTheNextFinishesIt) {
-  // RLIMIT_FSIZE makes writes past it fail as a full disk does.
+  // With RLIMIT_FSIZE, writes beyond the limit fail as on a full disk.
   signal(SIGXFSZ, SIG_IGN);
   const std::string prompts = "a --output big.png\n";
   run(1, 1);

@@ -1,5 +1,5 @@
-// Best of N in a batch, by a toy model that draws and judges: what draw_best() keeps, whatever is
-// beside it.
+// Best-of-N in a batch, with a toy model that draws and judges. It must keep what draw_best()
+// keeps, whatever other pictures are in the batch.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -38,7 +38,8 @@ struct Sees {
   Understanding understanding;
 };
 
-// Two prompts of one picture, one of several, and the first candidate's seed of each picture.
+// Two prompts with one picture each and one prompt with several, with the seed of each picture's
+// first candidate.
 const std::string kPrompts =
     "a red cat --seed 5 --id cat\na hat --seed 90 --count 3 --id hat\nfox --seed 7 --id fox\n";
 const std::map<std::string, DrawRequest> kRequests = {
@@ -48,7 +49,7 @@ const std::map<std::string, DrawRequest> kRequests = {
     {"hat-0003.png", {.prompt = "a hat", .seed = 96}},
     {"fox.png", {.prompt = "fox", .seed = 7}}};
 
-// What the manifest and the file must say of a choice.
+// What the manifest and the file must contain for a choice.
 struct Allowed {
   json choice;
   uint64_t seed = 0;
@@ -65,7 +66,7 @@ Allowed kept_of(const ChosenDrawing& chosen) {
 
 class BestOf : public ::testing::Test {
  protected:
-  // A whole run, or one that stops after `steps` of them, in scratch/out.
+  // A whole run in scratch/out, or one that stops after `steps` steps.
   BatchCounts run(Sees& sees, int lanes, int64_t steps = 1'000'000) const {
     JobOptions asked;
     asked.best_of = kCount;
@@ -144,7 +145,7 @@ TEST_F(BestOf, GoesOnToTheSameFilesWhereverItStopped) {
   EXPECT_GT(before, 0) << "some of them stopped with pictures done";
 }
 
-// The embedding of one image code is not a number: candidates that draw it on their way fail.
+// The embedding of one image code is NaN, so candidates that draw this code before their end fail.
 TEST_F(BestOf, CandidatesThatFailAreLeftOut) {
   Sees whole(options_of(toy()));
   const auto tokens_of = [&](const DrawRequest& request, int64_t i) {
@@ -155,7 +156,7 @@ TEST_F(BestOf, CandidatesThatFailAreLeftOut) {
   const auto draws = [](const std::vector<int32_t>& tokens, int32_t code) {
     return std::find(tokens.begin(), tokens.end() - 1, code) != tokens.end() - 1;
   };
-  // A code that the kept candidate of the first picture draws, and not every one of it does.
+  // A code that the kept candidate of the first picture draws, and not all other candidates draw.
   const DrawRequest& cat = kRequests.at("cat.png");
   const ChosenDrawing best = draw_best(whole.engine, whole.understanding, cat, kCount);
   int32_t code = -1;

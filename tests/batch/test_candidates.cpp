@@ -1,4 +1,4 @@
-// Best of N between an engine and a judge that only pretend, and a real directory.
+// Best-of-N with a fake engine, a fake judge and a real directory.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -20,11 +20,11 @@ using nlohmann::json;
 constexpr int64_t kCount = 4;
 constexpr const char* kQuestion = "is it {prompt}?";
 
-// Of "some", every other candidate fails; of "none", every one.
+// Every second candidate of "some" fails, and every candidate of "none".
 const std::string kPrompts =
     "a fox --seed 5\na cat --seed 3 --count 3\nbad --seed x\nsome --id some --seed 8\n"
     "a bird --id bird --seed 1\nnone --id none --seed 2\nunseen --id unseen --seed 40\n";
-constexpr int kPictures = 7;  // that become files
+constexpr int kPictures = 7;  // number of pictures with a file
 
 std::string shown(const DrawRequest& request) {
   return request.prompt + " " + std::to_string(request.seed);
@@ -39,7 +39,7 @@ BatchResult draw(const BatchJob& job) {
   return pretended_result(job.id, shown(request));
 }
 
-// Of five scores, so that equal ones are met too. One candidate cannot be judged.
+// One of five scores, so that ties occur. One candidate cannot be judged.
 Judgement judge(const std::string& picture, std::string_view question) {
   if (picture == "unseen 41") throw Error(ErrorKind::kData, "cannot look at it");
   const uint64_t sum = ManifestIndex::hash(picture + std::string(question)) % 5;
@@ -52,7 +52,7 @@ struct Result {
   BatchCounts counts;
   std::vector<std::string> failures;
   std::map<std::string, std::string> files;
-  std::map<std::string, json> lines;  // of the manifest, without how long it took
+  std::map<std::string, json> lines;  // lines of the manifest, without durations
 };
 
 class CandidatesTest : public ::testing::Test {
@@ -61,7 +61,7 @@ class CandidatesTest : public ::testing::Test {
 
   BatchSetup setup(Shard shard = {}) const {
     BatchSetup s = pretended_setup(out(), shard);
-    // The "file" says all that is known of the picture.
+    // The "file" contains everything that is known of the picture.
     s.encode = [](const DrawnPicture& drawn) {
       EXPECT_EQ(shown(drawn.job.request), text_of(drawn.drawing.picture));
       const std::string text = text_of(drawn.drawing.picture) + choice_json(*drawn.choice);
@@ -85,7 +85,7 @@ class CandidatesTest : public ::testing::Test {
     return o;
   }
 
-  // Up to `lanes` candidates at once come back in random order; an end after `most` deliveries.
+  // Up to `lanes` candidates at once are returned in random order. Stops after `most` deliveries.
   Result run(size_t lanes, uint32_t order, int most = 1'000'000, Shard shard = {}) const {
     Result result;
     JobStream stream = jobs();
@@ -126,7 +126,7 @@ class CandidatesTest : public ::testing::Test {
   TemporaryDirectory scratch;
 };
 
-// What one picture must have become, looked at without any of the code above.
+// Expected result of one picture, computed independently of the code above.
 json expected_choice(const std::string& prompt, uint64_t first_seed) {
   const std::string question = "is it " + prompt + "?";
   json expected = {{"question", question}, {"candidates", json::array()}};
@@ -186,7 +186,7 @@ TEST_F(CandidatesTest, LanesAndOrderChangeNothing) {
   }
 }
 
-// The law of resuming, at every candidate.
+// Resuming after every candidate gives the same files.
 TEST_F(CandidatesTest, StoppingAnywhereChangesNoFile) {
   const Result whole = run(3, 1);
   for (int stop = 0; stop <= (kPictures + 1) * kCount; ++stop) {
@@ -215,7 +215,8 @@ TEST_F(CandidatesTest, ShardsTogetherAreTheWhole) {
   }
 }
 
-// However many candidates a picture has, what was delivered is judged at the next question.
+// Delivered candidates are judged when the engine next asks for a job, however many candidates a
+// picture has.
 TEST_F(CandidatesTest, NothingDeliveredWaitsForTheRestOfItsPicture) {
   constexpr int64_t kMany = 100;
   JobStream stream = jobs("a fox\na cat\n", kMany);

@@ -23,7 +23,7 @@ except ImportError as missing:
     sys.exit(77)
 datasets.disable_progress_bars()
 
-# Columns as a benchmark of compositions has them, in words of our own.
+# Columns in the form of a benchmark of compositions, with our own words.
 SCENES = [
     {"tag": "single_object", "include": [{"class": "kite", "count": 1}], "prompt": "a picture of a kite"},
     {"tag": "counting", "include": [{"class": "boat", "count": 3}], "exclude": [{"class": "boat", "count": 4}],
@@ -33,7 +33,7 @@ SCENES = [
     {"tag": "position", "include": [{"class": "cat", "count": 1}, {"class": "dog", "position": ["left of", 0]}],
      "prompt": "a picture of a dog left of a cat"},
 ]
-# One column of every kind of value, and the names by which the loader finds pictures.
+# One column for every kind of value, and the names by which the loader finds pictures.
 MIXED = [
     {"prompt": f"a picture of mixed things {i}", "value": value, "image": value, "mask_file_name": "not/there.png",
      "file_names": ["a"], "a\0b": "nul", "": "no name", "label": i}
@@ -98,17 +98,17 @@ class Datasets(unittest.TestCase):
     def test_our_own_columns_keep_their_types(self):
         self.batch(SEEDS)
         rows = self.load()
-        # In the order in which they were done.
+        # In the order of completion.
         self.assertEqual({(row["seed"] if row["seed"] is not None else int(row["large_seed"]), row["cfg"]) for row in rows},
                          {(line["seed"], line["cfg"]) for line in SEEDS})
         self.assertTrue(all(isinstance(row["cfg"], float) for row in rows))
-        # Drawn again from its own manifest, every picture is the same.
+        # Every picture is the same when it is drawn again from its own manifest.
         self.run_bifrons("batch", "out/metadata.jsonl", "-m", MODEL, "-t", "1", "-o", "again")
         for line in map(json.loads, self.manifest()):
             name = line["file_name"]
             self.assertEqual((self.root / "again" / name).read_bytes(), (self.root / "out" / name).read_bytes())
 
-    # More than the ten megabytes that the loader takes the types of columns from.
+    # The loader infers the types of columns from the first ten megabytes. This manifest is longer.
     def test_types_stay_over_a_long_manifest(self):
         pad = "x" * 50_000
         self.batch([{"prompt": "a", "pad": pad, "value": None, "count": 220, "cfg": 5, "seed": 1},
@@ -126,7 +126,7 @@ class Datasets(unittest.TestCase):
         self.run_bifrons("merge", "out")
         self.check_columns(self.load(), SCENES + MIXED)
 
-    # As versions before wrote it: values as they stood, integers where reals are meant.
+    # The form of earlier versions: values unchanged, and integers in columns of reals.
     def as_before(self, directory):
         path = self.root / directory / "metadata.jsonl"
         lines = []
@@ -155,7 +155,8 @@ class Datasets(unittest.TestCase):
         self.run_bifrons("merge", "before", "now", "-o", "all")
         self.check_columns(self.load("all"), SCENES)
 
-    # Where a file's name holds "train" or "test", the loader takes it for a split, unless told which files to take.
+    # The loader takes a file whose name contains "train" or "test" for a split, unless it is told
+    # which files to use.
     def test_names_that_look_like_splits(self):
         lines = [{"prompt": "a picture of a train", "note": 1}, {"prompt": "a test of a test", "note": "x"}]
         self.batch(lines)

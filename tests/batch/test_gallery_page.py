@@ -69,12 +69,12 @@ class GalleryPage(unittest.TestCase):
         holder = tempfile.TemporaryDirectory(prefix="bifrons-gallery-")
         self.addCleanup(holder.cleanup)
         self.folder = pathlib.Path(holder.name)
-        # Seeds that a number of JavaScript cannot hold.
-        # Names with signs that mean something in addresses.
+        # Seeds beyond the exact integers of JavaScript, and names with characters that have a
+        # meaning in URLs.
         lines = [json.dumps({"prompt": prompt, "seed": 2**63 + 41 - i, "cfg": 3, "output": f"a #{i} & 50%/猫 25%23"})
                  for i, prompt in enumerate(PROMPTS)]
         (self.folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
-        # The page knows the model by its directory's name.
+        # The page names the model after its directory.
         (self.folder / model.name).symlink_to(model)
         self.bifrons("batch", "prompts.jsonl", "-o", "out", "-m", model.name, "--gallery", "-q")
         self.browser = Browser()

@@ -1,4 +1,4 @@
-// From lines to pictures: what identifies one, and what does not.
+// From lines to pictures: which settings are part of a picture's identity.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -31,7 +31,7 @@ TEST(JobStream, SeedsOfTheLineTheBatchOrThePrompt) {
   EXPECT_EQ(jobs_of("x --seed 18446744073709551615 --count 2\n").bad.size(), 1u) << "none wraps";
 }
 
-// Editing, moving and inserting lines touches no other picture.
+// Editing, moving and inserting lines changes no other picture.
 TEST(JobStream, NamesAndKeysStayWithTheirLines) {
   const auto before = names_and_keys("a fox\na cat --seed 3\na dog --cfg 4\n");
   const auto after = names_and_keys("new\na dog --cfg 4\na cat --seed 3\na fox\n");
@@ -61,7 +61,7 @@ TEST(JobStream, EverySettingChangesTheKey) {
             jobs_of("a fox --seed 1").jobs[0].key);
 }
 
-// What earlier versions drew stays done.
+// Pictures of earlier versions count as done.
 TEST(JobStream, TheKeyOfAPictureNeverChanges) {
   EXPECT_EQ(jobs_of("a fox --seed 1").jobs.at(0).key,
             "5a317bdcbd26cf986b91d0a873d40b655689f44b7b97eb6e687fa79bc5af8e39");
@@ -228,7 +228,7 @@ TEST(JobStream, AMillionLinesAreNotReadAhead) {
   EXPECT_LE(stream.bytes_read(), int64_t{64} << 10);
 }
 
-// Sizes of other tools' files: what the model draws is asked for, or the line is bad.
+// Sizes in files of other tools: the model's own size is accepted, any other makes a bad line.
 TEST(JobStream, OtherSizesAreBadLines) {
   const JobOptions options{.image_size = 384};
   const std::string text = R"({"prompt":"a","width":384,"height":"384"}
@@ -267,7 +267,7 @@ TEST(JobStream, NamesThatDifferInCaseAloneAreOne) {
   EXPECT_EQ(all.bad[0].number, 2);
 }
 
-// A name that is taken costs its own picture, not those behind it.
+// A name that is taken fails only its own picture. The later pictures of the line are drawn.
 TEST(JobStream, TheRestOfALineIsDrawn) {
   const Jobs all = jobs_of("a --id a-0002\nb --id a --count 4\n");
   ASSERT_EQ(all.jobs.size(), 4u);

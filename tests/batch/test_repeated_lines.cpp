@@ -1,4 +1,4 @@
-// Lines that repeat a picture are listed with it, wherever a run stopped and whoever drew it.
+// Lines that repeat a picture are listed with it, wherever a run stopped and whichever run drew it.
 #include <gtest/gtest.h>
 
 #include "src/io/json.h"
@@ -15,7 +15,7 @@ class RepeatedLinesTest : public ::testing::Test {
  protected:
   std::string out() const { return (scratch / "out").string(); }
 
-  // Draws what is to be drawn, up to `most` pictures.
+  // Draws what is missing, up to `most` pictures.
   BatchCounts run(const std::string& text, Shard shard = {}, int most = 1000) const {
     JobStream jobs(PromptReader(stream_of(text), PromptFormat::kJsonLines, {}), {});
     Store store({.directory = out(), .shard = shard.index, .shards = shard.count});
@@ -39,7 +39,7 @@ class RepeatedLinesTest : public ::testing::Test {
     return counts;
   }
 
-  // The value of a column of all lines, in the file's order.
+  // The values of a column in all lines, in the order of the file.
   std::string column(const std::string& name) const {
     std::string all;
     for (const ListedPicture& picture : list_pictures(out())) {
@@ -89,7 +89,7 @@ TEST_F(RepeatedLinesTest, AreListedWhereverARunStopped) {
     EXPECT_EQ(column("tag"), tags) << most;
     EXPECT_EQ(column("sha256"), files) << most;
   }
-  // Lines that come later, and their pictures were drawn long before.
+  // Lines that are added later, long after their pictures were drawn.
   EXPECT_EQ(
       run(kLines + "{\"prompt\":\"b\",\"tag\":6}\n{\"prompt\":\"a\",\"seed\":7,\"tag\":7}\n").drawn,
       1);
@@ -121,7 +121,7 @@ TEST_F(RepeatedLinesTest, OfSeedsBeyondInt64) {
   EXPECT_EQ(column("width"), "1 1 ");
 }
 
-// Another picture under the name: what is listed of it again is of that one.
+// Another picture gets the name. Its repeats are then listed with the new picture.
 TEST_F(RepeatedLinesTest, FollowAPictureThatIsDrawnAnew) {
   const std::string two =
       "{\"prompt\":\"a\",\"id\":\"x\",\"tag\":1}\n{\"prompt\":\"a\",\"id\":\"x\",\"tag\":2}\n";
@@ -137,7 +137,7 @@ TEST_F(RepeatedLinesTest, FollowAPictureThatIsDrawnAnew) {
   EXPECT_TRUE(check_batches({out()}).problems.empty());
 }
 
-// So many that the first ones are listed while the file is still read.
+// So many lines that the first ones are listed while the file is still being read.
 TEST_F(RepeatedLinesTest, MayBeMany) {
   std::string text = "{\"prompt\":\"b\"}\n";
   for (int i = 0; i < 10'000; ++i) {

@@ -1,4 +1,4 @@
-// Lines that repeat each other: no picture that was asked for is lost.
+// Lines that repeat each other: every requested picture is drawn or listed.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -16,7 +16,7 @@
 namespace bifrons::testing {
 namespace {
 
-// What is drawn, and what is listed once more.
+// The drawn pictures, and the ones that are listed again.
 struct Drawn {
   std::vector<PictureJob> drawn;
   std::vector<PictureJob> repeats;
@@ -65,7 +65,7 @@ TEST(Repeats, InAnyFormatAndUnderAnyName) {
   EXPECT_EQ(lines.seeds(), (Seeds{fox, fox + 1, fox + 2}));
 }
 
-// Other settings make another picture of the same seed: no repeat.
+// The same seed with other settings gives another picture, so it is no repeat.
 TEST(Repeats, AreOfPromptAndSettings) {
   const uint64_t fox = seed_of_prompt("a fox");
   EXPECT_EQ(drawn_of("a fox\na fox --cfg 4\na fox --temp 0.5\na fox --negative_prompt x\n"
@@ -74,7 +74,8 @@ TEST(Repeats, AreOfPromptAndSettings) {
             (Seeds{fox, fox, fox, fox, fox + 1}));
 }
 
-// A line without a seed never gives what a line before it gives, whoever chose the seed.
+// A line without a seed never takes a seed of an earlier line, whether the user or the program
+// chose that seed.
 TEST(Repeats, StepAsideForSeedsThatWereSaid) {
   const JobOptions given{.seed = 1};
   EXPECT_EQ(
@@ -90,13 +91,13 @@ TEST(Repeats, WithTheSameSeedAreListedNotDrawn) {
   EXPECT_EQ(all.repeats[0].repeat, 1);
   EXPECT_EQ(all.repeats[0].line, 2);
   EXPECT_EQ(all.repeats[1].drawn_index, all.drawn[1].index);
-  // Under another name it is a file of its own.
+  // The same picture under another name is a separate file.
   const Drawn named = drawn_of("a fox --seed 7 --id x\na fox --seed 7 --id y\n");
   EXPECT_EQ(named.drawn.size(), 2u);
   EXPECT_EQ(named.drawn[0].key, named.drawn[1].key);
 }
 
-// A pattern for the whole batch is no name of the line's own, unless the line's id is in it.
+// A name pattern for the whole batch is not a line's own name, unless it contains the line's id.
 TEST(Repeats, UnderPatterns) {
   const uint64_t fox = seed_of_prompt("a fox");
   const std::string equal = "a fox --id x\na fox --id x\n";
@@ -123,7 +124,7 @@ TEST(Repeats, UnderPatterns) {
   EXPECT_EQ(outputs("{slug}/{number}.png").repeats.size(), 1u);
 }
 
-// Prompt and negative prompt as they are drawn.
+// Templates are compared after expansion, for prompt and negative prompt.
 TEST(Repeats, OfFilledInTemplates) {
   const JobOptions options{.seed = 1, .expand = true, .combinatorial = true};
   const Drawn all = drawn_of(
@@ -158,7 +159,7 @@ TEST(Repeats, OverSeveralFiles) {
   EXPECT_EQ(found, "f0.txt 0\nf1.txt 1\nf1.txt " + cat + "\nf2.txt again\nf2.txt ");
 }
 
-// Who asks for the same file again asks for no other picture.
+// A line that asks for the same file again does not ask for another picture.
 TEST(Repeats, OfANameThatIsAskedForAgain) {
   const uint64_t fox = seed_of_prompt("a fox");
   const Drawn all =
@@ -168,7 +169,7 @@ TEST(Repeats, OfANameThatIsAskedForAgain) {
   EXPECT_EQ(all.bad.size(), 1u) << "Y.png would be y.png on some disks";
 }
 
-// What it asks for beyond those files is further pictures, which no other line has.
+// Pictures beyond the named files are additional ones. They differ from those of all other lines.
 TEST(Repeats, OfANameThatIsAskedForAgainWithMore) {
   const uint64_t fox = seed_of_prompt("a fox");
   const std::string lines =
@@ -200,7 +201,7 @@ TEST(Repeats, OfTemplates) {
 
   options.combinatorial = true;
   options.seed = 1;
-  // Templates that come out equal: a red fox of seed 1 is there before.
+  // Templates with equal expansions. A red fox of seed 1 exists already.
   const Drawn all = drawn_of("a red fox\na {red|blue} fox\na {red|blue} fox\n", options);
   EXPECT_EQ(prompts(all), (std::vector<std::string>{"a red fox", "a red fox", "a blue fox",
                                                     "a red fox", "a blue fox"}));

@@ -30,7 +30,7 @@ TEST(WriterThreads, DoEverythingBeforeTheyGo) {
 }
 
 TEST(WriterThreads, HoldBackWhoeverBringsTooMuch) {
-  constexpr int kThreads = 2, kHeld = 3 * kThreads;  // one running and two waiting each
+  constexpr int kThreads = 2, kHeld = 3 * kThreads;  // for each thread: one running, two waiting
   std::latch go(1);
   std::atomic<int> added = 0;
   WriterThreads writers(kThreads);
