@@ -1,4 +1,4 @@
-// A directory of a batch, and pictures in it.
+// A batch directory with pictures in it.
 #pragma once
 
 #include <gtest/gtest.h>

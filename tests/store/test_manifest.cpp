@@ -1,4 +1,4 @@
-// A line of the manifest is read back as it was written, or not at all.
+// A manifest line is read back unchanged, or rejected.
 #include <gtest/gtest.h>
 
 #include "src/io/json.h"
@@ -22,7 +22,7 @@ TEST(Sha256, TheStandardsExamples) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(sha256(std::string(1'000'000, 'a')),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-  // Pieces of every length around a block's.
+  // Pieces of every length below and above the block size.
   const std::string text(300, 'x');
   for (size_t piece = 1; piece < 130; ++piece) {
     Sha256 sum;
@@ -35,7 +35,7 @@ TEST(Sha256, TheStandardsExamples) {
 
 TEST(Manifest, LinesAreJsonAndComeBack) {
   const ManifestEntry entry = entry_of("d/a-fox-0001.png");
-  // Members that look like ours from inside a text must not be taken for ours.
+  // Text that looks like our members must not be read as our members.
   const std::string members =
       R"("text":"x\",\"key\":\"no\",\"crc32\":\"0\"}","note":{"key":"inner","bytes":7})";
   const std::string line = manifest_line(entry, members);
@@ -94,7 +94,7 @@ TEST(Manifest, FindsItsShards) {
             (std::vector<std::string>{"metadata.00001-of-00004.jsonl", "metadata.jsonl"}));
 }
 
-// No more of a file is kept than the longest line that can be ours.
+// Memory for a line is limited to the longest valid line.
 TEST(Manifest, LinesWithoutAnEndAreDamagedNotKept) {
   const testing::TemporaryDirectory scratch;
   const std::string good = manifest_line({"a.png", "model", 1, "sum", "key"}, "\"text\":\"x\"");

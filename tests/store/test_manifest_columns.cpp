@@ -1,4 +1,4 @@
-// Every column of a manifest has one type, whatever prompt files bring along.
+// Every column of a manifest has one type, whatever the prompt files contain.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -79,7 +79,7 @@ TEST(ManifestColumns, AChoiceHasRealScores) {
   EXPECT_EQ(best_of_json(today), today);
 }
 
-// As the first version with checksums wrote them.
+// Lines in the form of the first version with checksums.
 TEST(ManifestColumns, LinesOfEarlierVersionsAreRenewed) {
   const ManifestEntry entry{"a.png", "0123456789abcdef", 12, sha256("a"), sha256("b")};
   const auto line = [&](const std::string& members) {

@@ -1,4 +1,4 @@
-// `merge` and `merge --check` say what is not whole, and leave alone what is not ours.
+// `merge` and `merge --check` report incomplete data, and do not touch files of others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,8 +23,7 @@ class MergeTest : public ::testing::Test {
   StoreOptions part(int shard, int shards) const {
     return {.directory = path(), .shard = shard, .shards = shards};
   }
-  // Draws what is missing of that many pictures; a run that is killed before its end does not
-  // finish.
+  // Draws the missing ones of that many pictures. finish = false: the run is killed before its end.
   void draw(int pictures, int shard = 0, int shards = 1, bool finish = true,
             Resume resume = Resume::kTrust) const {
     StoreOptions options = part(shard, shards);
@@ -137,7 +136,7 @@ TEST_F(MergeTest, OnlyOurOwnManifestsGo) {
   }
   EXPECT_EQ(merge_batches({path()}, path()).problems, Problems{});
   EXPECT_FALSE(fs::exists(scratch / "out/metadata.00000-of-00002.jsonl"));
-  // The name of a shard does not make it ours; nothing in it does.
+  // A foreign file with the name of a shard's manifest is not ours. An empty one is.
   write("metadata.00000-of-00007.jsonl", theirs);
   write("metadata.00001-of-00007.jsonl", "");
   EXPECT_EQ(check(), Problems{at("metadata.00000-of-00007.jsonl", " is not of a batch")});
@@ -233,7 +232,7 @@ TEST_F(MergeTest, FreshForgetsWhatShardsSaid) {
   EXPECT_EQ(check(), Problems{});
 }
 
-// A manifest may come from anywhere, its checksums right.
+// A manifest from an untrusted source, with correct checksums.
 class HostileManifest : public MergeTest {
  protected:
   std::string line_of(const std::string& file_name, const std::string& content) const {
@@ -322,7 +321,7 @@ TEST_F(HostileManifest, LeftOverPartsAreSweptHereOnly) {
   EXPECT_TRUE(fs::is_empty(scratch / "out/.bifrons/parts"));
 }
 
-// Numbers that no run writes: nothing is computed with them.
+// Numbers that no run writes must not be used in calculations.
 TEST_F(MergeTest, ARecordOfImpossibleNumbersIsDamaged) {
   draw(2);
   for (const std::string numbers :
@@ -335,7 +334,7 @@ TEST_F(MergeTest, ARecordOfImpossibleNumbersIsDamaged) {
     ASSERT_FALSE(problems.empty()) << numbers;
     EXPECT_EQ(problems[0], at(".bifrons/run.json", " is damaged")) << numbers;
   }
-  draw(2);  // and a run goes over it
+  draw(2);  // a run over the damaged record
   EXPECT_EQ(check_batches({path()}).problems, Problems{});
 }
 

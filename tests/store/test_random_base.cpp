@@ -1,4 +1,4 @@
-// Random seeds of a directory are made from a number that is chosen once.
+// Random seeds of a directory are derived from one number. It is chosen once per directory.
 #include <gtest/gtest.h>
 
 #include "src/batch/job_stream.h"
@@ -11,7 +11,7 @@
 namespace bifrons::testing {
 namespace {
 
-// That is a matter of the directory, not of the line.
+// The error concerns the directory, not the line. So reading ends.
 TEST(RandomBase, ThatCannotBeKeptEndsTheReading) {
   JobOptions options;
   options.random_base = [](const PictureJob&) -> uint64_t {

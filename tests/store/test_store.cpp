@@ -1,4 +1,4 @@
-// The directory of a batch: what is listed is there, what is not ours stays.
+// The directory of a batch: listed files exist, and files of others are kept.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,7 +51,7 @@ TEST_F(StoreTest, ChangedPicturesReplaceAndTheirOldLineGoes) {
   EXPECT_EQ(std::count(manifest.begin(), manifest.end(), '\n'), 3);
 }
 
-// What stands under the names that a killed writer leaves goes when the next one begins.
+// Temporary files of killed writers are removed when the next writer starts.
 TEST_F(StoreTest, LeftoversOfKilledWritersGo) {
   fill(1);
   const std::vector<std::string> leftovers = {".metadata.jsonl.part", ".index.html.part",
@@ -67,7 +67,7 @@ TEST_F(StoreTest, LeftoversOfKilledWritersGo) {
   EXPECT_EQ(read(".mine.part"), "mine");
 }
 
-// Another shard may be writing what is new.
+// A shard keeps new temporary files, because another shard may be writing them.
 TEST_F(StoreTest, AShardSweepsWhatIsOld) {
   fill(1);
   write(".bifrons/random.json.1a", "half");
@@ -84,7 +84,7 @@ TEST_F(StoreTest, AShardSweepsWhatIsOld) {
 TEST_F(StoreTest, GoneAndTamperedFilesAreFound) {
   fill(3);
   fs::remove(scratch / "out/p0.png");
-  write("p1.png", "picture p1.pnG");  // the same size
+  write("p1.png", "picture p1.pnG");  // same size
   EXPECT_EQ(Store(options()).state_of(wanted("p0.png")), PictureState::kDamaged);
   EXPECT_EQ(Store(options()).state_of(wanted("p1.png")), PictureState::kDone);
   Store verifying(options(Resume::kVerify));
@@ -98,7 +98,7 @@ TEST_F(StoreTest, ForeignFilesStay) {
     Store store(options());
     EXPECT_THROW(store.add(wanted("a.png"), "\"text\":\"x\"", bytes_of("mine")), NameTaken);
     EXPECT_EQ(read("a.png"), "somebody's");
-    // What the same picture left behind before it was listed is the same bytes.
+    // The same picture, written before it was listed, has the same bytes. It is accepted.
     EXPECT_NO_THROW(store.add(wanted("a.png"), "\"text\":\"x\"", bytes_of("somebody's")));
   }
   write("b.png", "somebody's");
@@ -164,7 +164,7 @@ TEST_F(StoreTest, ShardsShareADirectoryButNotAShard) {
   EXPECT_THROW(Store{options()}, Error);
 }
 
-// Cut or flip the manifest anywhere: only the lines that were hit are not trusted.
+// The manifest is cut or one bit is flipped, anywhere. Only the damaged lines are dropped.
 TEST_F(StoreTest, DamagedManifestsAreRepaired) {
   fill(5);
   const std::string good = read("metadata.jsonl");
@@ -186,7 +186,7 @@ TEST_F(StoreTest, DamagedManifestsAreRepaired) {
     const auto lines_left = std::count(bad.begin(), bad.end(), '\n');
     EXPECT_GE(done, round % 2 == 0 ? lines_left : 3) << at;
     EXPECT_LE(done, 5);
-    // What it appends now comes after whole lines only.
+    // New lines follow whole lines only.
     store.add(wanted("new.png"), "\"text\":\"n\"", bytes_of("n"));
     read_manifest(store.manifest_path(), [](const ManifestRow& row) {
       EXPECT_TRUE(!row.torn && read_manifest_line(row.text));
@@ -195,14 +195,14 @@ TEST_F(StoreTest, DamagedManifestsAreRepaired) {
   }
 }
 
-// What a kill between two steps leaves behind, step by step.
+// The files that a kill leaves after each step of adding a picture.
 TEST_F(StoreTest, LeftoversOfAKilledWriter) {
   fill(2);
   const fs::path parts = scratch / "out/.bifrons/parts";
   std::ofstream(parts / "unfinished.png") << "half";
   std::ofstream(parts / "linked.png") << "whole";
   fs::create_hard_link(parts / "linked.png", scratch / "out/linked.png");
-  fs::create_hard_link(scratch / "out/p0.png", parts / "p0.png");  // listed, the part not gone yet
+  fs::create_hard_link(scratch / "out/p0.png", parts / "p0.png");  // listed, the part still exists
   write("foreign.png", "theirs");
   std::ofstream(parts / "foreign.png") << "ours";
   const Store store(options());
@@ -213,11 +213,12 @@ TEST_F(StoreTest, LeftoversOfAKilledWriter) {
   EXPECT_EQ(store.state_of(wanted("p0.png")), PictureState::kDone);
 }
 
-// Killed between replacing a picture and listing it: the old line must not vouch for the new file.
+// A kill after replacing a picture and before listing it. The old line must not be accepted for the
+// new file.
 TEST_F(StoreTest, AReplacedFileWithoutItsLineIsDrawnAgain) {
   fill(1);
   const fs::path part = scratch / "out/.bifrons/parts/p0.png";
-  std::ofstream(part) << "picture p0.pnG";  // the size that is listed
+  std::ofstream(part) << "picture p0.pnG";  // same size as listed
   fs::create_hard_link(part, part.string() + "~");
   fs::rename(part.string() + "~", scratch / "out/p0.png");
   const Store store(options());
@@ -302,7 +303,7 @@ TEST_F(StoreTest, MergeCheckFindsEveryKindOfDamage) {
   EXPECT_EQ(merge_batches({out}, (scratch / "other").string()).pictures, 1);
 }
 
-// What is in the way of one name is no reason to stop.
+// A blocked name fails only its own picture, and the batch continues.
 TEST_F(StoreTest, ABlockedNameIsAMatterOfItsPictureAlone) {
   write("sub", "somebody's");
   fs::create_directories(scratch / "out/dir.png");

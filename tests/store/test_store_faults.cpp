@@ -1,4 +1,4 @@
-// What is in a store's way: names, kinds of files, and hands that take things away meanwhile.
+// Obstacles for a store: bad names, special files, and files that are removed during a run.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ TEST_F(StoreFaults, APlaceThatCannotBeWrittenIsKnownBefore) {
   EXPECT_THROW(Store::check_place({.directory = (scratch / "out").string()}), Error);
 }
 
-// A manifest that is not seen would be drawn again, or its pictures called somebody else's.
+// If a manifest were missed, its pictures would be drawn again or be taken for foreign files.
 TEST_F(StoreFaults, AListingThatBreaksOffIsAnError) {
   fill(2);
   const std::string out = (scratch / "out").string();
@@ -44,7 +44,7 @@ TEST_F(StoreFaults, AListingThatBreaksOffIsAnError) {
   EXPECT_EQ(manifests_in(out).size(), 1u);
 }
 
-// What somebody did to the directory while a batch ran is said before it calls itself done.
+// Changes that others make to the directory during a batch are reported before the batch ends.
 TEST_F(StoreFaults, WhatIsTakenAwayUnderARunningBatchIsNoticed) {
   const std::map<std::string, std::function<void()>> deeds = {
       {"the manifest is removed", [&] { fs::remove(scratch / "out/metadata.jsonl"); }},
@@ -113,13 +113,13 @@ TEST_F(StoreFaults, WhatIsNoRegularFileIsRefusedUnread) {
       }
     }
   }
-  // Pictures and records: what is not whole is drawn again, or said to be damaged.
+  // Damaged pictures and records are drawn again, or reported as damaged.
   for (const std::string name : {"p0.png", ".bifrons/run.json", ".bifrons/parts/p9.png"}) {
     for (const int kind : {0, 1, 3}) {
       fs::remove_all(scratch / "out");
       fill(1);
       put(name, kind);
-      if (name == ".bifrons/run.json" && kind != 3) {  // nor written over
+      if (name == ".bifrons/run.json" && kind != 3) {  // a run does not overwrite it
         EXPECT_THROW(Store::check_place(options()), Error);
         EXPECT_THROW(Store{options()}, Error);
         continue;
