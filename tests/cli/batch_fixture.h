@@ -1,4 +1,4 @@
-// A directory in which `bifrons batch` runs on a toy model.
+// A directory in which `bifrons batch` runs with a toy model.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -49,11 +49,11 @@ class CliBatch : public ::testing::Test {
     return run_bifrons(words(file, more), where);
   }
 
-  // Every picture below a directory by name, with its bytes.
+  // All pictures below a directory: bytes by file name.
   std::map<std::string, std::string> pictures(const std::string& directory) const {
     std::map<std::string, std::string> found;
     if (!std::filesystem::exists(scratch / directory)) return found;
-    // What is hidden may be in use by a program that runs, and goes while one looks.
+    // Hidden files are skipped: a running program may remove them during this loop.
     for (std::filesystem::recursive_directory_iterator at(scratch / directory), end; at != end;
          ++at) {
       const std::string name = at->path().lexically_relative(scratch / directory).string();

@@ -1,4 +1,4 @@
-// fork and exec, with files for the streams so that no pipe can fill up.
+// fork and exec. The streams are files, because a pipe can fill up and block.
 #include "tests/cli/run_program.h"
 
 #include <fcntl.h>

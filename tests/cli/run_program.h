@@ -1,4 +1,4 @@
-// Runs the real binary and keeps what it said.
+// Runs the real binary and captures its output.
 #pragma once
 
 #include <sys/types.h>
@@ -12,32 +12,32 @@
 namespace bifrons::testing {
 
 struct Surroundings {
-  std::filesystem::path directory;               // to run in
+  std::filesystem::path directory;               // working directory
   std::string input;                             // stdin
-  std::map<std::string, std::string> variables;  // beside a clean environment
-  std::string stdout_to;                         // a file in place of a captured stdout
+  std::map<std::string, std::string> variables;  // added to a clean environment
+  std::string stdout_to;                         // file for stdout, instead of capturing it
   bool close_stdout = false;
-  bool close_all = false;     // stdin and stderr too
+  bool close_all = false;     // closes stdin and stderr too
   bool close_reader = false;  // stdout is a pipe that nobody reads
 };
 
 struct Outcome {
-  int exit_code = -1;  // 1000 + number for a signal
+  int exit_code = -1;  // for a signal: 1000 + its number
   std::string out;
   std::string err;
 };
 
 Outcome run_bifrons(const std::vector<std::string>& arguments, const Surroundings& where = {});
 
-// The same without waiting; `err` collects stderr.
+// Starts the program without waiting for it. `err` receives stderr.
 pid_t start_bifrons(const std::vector<std::string>& arguments, const Surroundings& where,
                     const std::filesystem::path& err);
 
-// The exit code as in Outcome, or nothing when it still runs after that time.
+// The exit code as in Outcome, or nothing if the process still runs after `seconds`.
 std::optional<int> wait_for_exit(pid_t process, double seconds);
 
-// A model directory to draw with: the storybook, else a toy one of the golden files; empty when
-// this checkout has neither.
+// A model directory to draw with: the storybook model, or else a toy model of the golden files.
+// Empty if this checkout has neither.
 std::string model_for_tests();
 
 }  // namespace bifrons::testing

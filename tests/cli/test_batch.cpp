@@ -1,4 +1,4 @@
-// `bifrons batch` as a user meets it: lines to pictures, whatever happens meanwhile.
+// `bifrons batch` on the command line: prompt files become pictures, also with stops and errors.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -58,7 +58,7 @@ TEST_F(CliBatch, APictureIsTheOneThatGenerateDraws) {
   EXPECT_EQ(scratch.read("out/x.png"), scratch.read("alone.png"));
 }
 
-// The law: the same bytes whatever happens.
+// The bytes of the pictures are the same under all these conditions.
 TEST_F(CliBatch, BatchSizeOrderShardsAndDevicesChangeNoByte) {
   std::vector<std::string> prompts;
   for (int i = 0; i < 9; ++i) {
@@ -134,7 +134,7 @@ TEST_F(CliBatch, ASignalEndsWithACodeThatSaysGoOn) {
         start_bifrons(words("p.txt", {}), {.directory = scratch.path()}, scratch / "err");
     while (pictures("out").empty() && !wait_for_exit(process, 0.01)) {
     }
-    // A second writer is told who is there.
+    // A second writer gets an error that names the first one's process.
     const Outcome second = batch("p.txt");
     EXPECT_EQ(second.exit_code, 73);
     EXPECT_NE(second.err.find(std::to_string(process)), std::string::npos) << second.err;
@@ -165,7 +165,7 @@ TEST_F(CliBatch, StrictAndDryRunDrawNothing) {
   EXPECT_EQ(report["duplicates"], 1);
   EXPECT_EQ(report["to_draw"], 1);
   EXPECT_GT(report["bytes"], 0);
-  // The memory plan of the lanes that would draw.
+  // The memory plan for the lanes that would draw.
   int64_t sum = 0;
   for (const auto& [name, bytes] : report["memory"]["items"].items()) sum += bytes.get<int64_t>();
   EXPECT_EQ(report["memory"]["bytes"], sum);
@@ -252,13 +252,13 @@ TEST_F(CliBatch, RefusalsAndTheirCodes) {
   }
 }
 
-// Whoever writes to the pipe may take their time: what is there is drawn.
+// A writer to the pipe may be slow. Complete lines are drawn without waiting for the next ones.
 TEST_F(CliBatch, ASlowPipeDoesNotHoldUpWhatCameThrough) {
   ASSERT_EQ(mkfifo((scratch / "prompts.txt").c_str(), 0600), 0);
   std::thread writer([this] {
     std::ofstream pipe(scratch / "prompts.txt");
     pipe << "a fox\na cat\n" << std::flush;
-    // Not before both are there does the pipe go on.
+    // The writer continues only when both pictures exist.
     for (int i = 0; i < 600 && pictures("out").size() < 2; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }

@@ -1,4 +1,4 @@
-// `bifrons batch --best-of` as a user meets it, on a toy model that draws and sees.
+// `bifrons batch --best-of` on the command line, with a toy model that draws and understands.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -35,7 +35,7 @@ class CliBatchBestOf : public ::testing::Test {
   Outcome batch(const std::vector<std::string>& more, const std::string& output = "out") const {
     return run(command(more, output));
   }
-  // Lines of the manifest by file name.
+  // Manifest lines by file name.
   std::map<std::string, json> manifest(const std::string& directory = "out") const {
     std::map<std::string, json> found;
     std::ifstream file(scratch / (directory + "/metadata.jsonl"));

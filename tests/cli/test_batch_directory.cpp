@@ -1,5 +1,4 @@
-// What lies in a batch's directory: earlier runs, somebody else's files, merges, sheets and
-// galleries.
+// Contents of a batch's directory: earlier runs, files of others, merges, sheets and galleries.
 #include <gtest/gtest.h>
 
 #include "tests/cli/batch_fixture.h"
@@ -64,7 +63,8 @@ TEST_F(CliBatch, MergeSaysWhatAManifestHasLost) {
   EXPECT_EQ(merge({"--check", "out"}).exit_code, 0);
 }
 
-// A hash of the whole file's pictures, which a shard sees although it draws only some.
+// The run record has a hash of all pictures of the file. Every shard computes it from the whole
+// file, although it draws only a part.
 TEST_F(CliBatch, ShardsOfOneFileAgree) {
   scratch.write("p.txt", "a fox\na cat\na dog\n");
   const auto check = [&] {
@@ -122,7 +122,7 @@ TEST_F(CliBatch, GridOverTwoAxes) {
   if (good.exit_code == 66) GTEST_SKIP() << good.err;
   EXPECT_EQ(good.exit_code, 0) << good.err;
   EXPECT_EQ(good.out, "g.png\n");
-  EXPECT_EQ(run_grid({"-x", "cfg=1,3", "a fox"}).exit_code, 73);  // it is there already
+  EXPECT_EQ(run_grid({"-x", "cfg=1,3", "a fox"}).exit_code, 73);  // the file exists already
   fs::remove(scratch / "g.png");
   EXPECT_EQ(run_grid({"-x", "words=dog,cat", "a fox"}).exit_code, 2);
   EXPECT_EQ(run_grid({"-x", "steps=1,2", "a fox"}).exit_code, 2);
@@ -134,7 +134,7 @@ TEST_F(CliBatch, GridOverTwoAxes) {
   EXPECT_FALSE(fs::exists(scratch / "g.png"));
 }
 
-// Nothing of an earlier run goes before the file that replaces it has been looked at.
+// Files of an earlier run are removed only after the new prompt file has been checked.
 TEST_F(CliBatch, FreshWaitsForAFileThatIsTaken) {
   scratch.write("good.txt", "a fox\na cat\n");
   ASSERT_EQ(batch("good.txt").exit_code, 0);
@@ -162,12 +162,12 @@ TEST_F(CliBatch, AGalleryOfNothingIsNoError) {
   EXPECT_EQ(batch("none.txt", {"--gallery"}).exit_code, 0);
 }
 
-// Before any model is loaded, let alone anything drawn.
+// The error comes before a model is loaded and before anything is drawn.
 TEST_F(CliBatch, APlaceThatCannotBeWrittenIsSaidFirst) {
   scratch.write("p.txt", "a fox\n");
   scratch.write("out", "a file");
   std::vector<std::string> all = words("p.txt", {});
-  *std::find(all.begin(), all.end(), toy_model()) = scratch.path().string();  // holds no model
+  *std::find(all.begin(), all.end(), toy_model()) = scratch.path().string();  // has no model
   const Outcome outcome = run_bifrons(all, {.directory = scratch.path()});
   EXPECT_EQ(outcome.exit_code, 73) << outcome.err;
   fs::remove(scratch / "out");

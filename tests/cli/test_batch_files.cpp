@@ -1,4 +1,4 @@
-// Several prompt files, folders of captions and JSON arrays, as a user gives them to `batch`.
+// Several prompt files, folders of captions and JSON arrays as arguments of `batch`.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -86,7 +86,7 @@ TEST_F(CliBatchFiles, AFolderOfCaptions) {
   EXPECT_EQ(lines[1]["text"], "a fox\nin the snow");
   EXPECT_EQ(batch("captions").out, "");
   EXPECT_EQ(batch_of({"captions/002.txt", "captions/010.txt"}, {"-o", "lines"}).exit_code, 0);
-  EXPECT_EQ(pictures("lines").size(), 3u);  // prompt files now, a prompt a line
+  EXPECT_EQ(pictures("lines").size(), 3u);  // as prompt files: one prompt per line
 }
 
 TEST_F(CliBatchFiles, WhateverStandsInAFolderIsABadLineOfItsOwn) {

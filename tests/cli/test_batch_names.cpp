@@ -1,4 +1,4 @@
-// What pictures of a batch are called, and what becomes of names that cannot be.
+// File names of a batch's pictures, and names that are not allowed.
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -96,7 +96,7 @@ TEST_F(CliBatch, PromptsOfAllScriptsNameTheirPictures) {
   EXPECT_EQ(batch("p.txt", {"-s", "5"}).out, "");
 }
 
-// A directory of an earlier version, whose names kept [a-z0-9] alone of a prompt.
+// A directory of an earlier version. Its names kept only [a-z0-9] of a prompt.
 TEST_F(CliBatch, NamesOfEarlierVersionsStay) {
   scratch.write("p.txt", "café au lait --seed 3\n狐狸 --seed 4\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);
@@ -151,7 +151,7 @@ TEST_F(CliBatch, ASheetForEveryLine) {
   ASSERT_EQ(batch("p.jsonl", {"--grid-per-prompt"}).exit_code, 0) << "resumed";
   EXPECT_EQ(pictures("out-grids"), sheets);
 
-  // Sheets of ours follow their pictures; files of others stay.
+  // Our sheets change with their pictures. Files of others are kept.
   scratch.write("p.jsonl", "{\"prompt\":\"a fox\",\"id\":\"fox\",\"count\":3,\"seed\":8}\n");
   ASSERT_EQ(batch("p.jsonl", {"--grid-per-prompt"}).exit_code, 0);
   EXPECT_NE(pictures("out-grids").at("fox.png"), sheets.at("fox.png"));

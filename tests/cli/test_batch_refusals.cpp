@@ -1,4 +1,5 @@
-// What a batch refuses: a dry run, --strict and the run itself say the same of the same lines.
+// Lines and files that a batch refuses. A dry run, --strict and the run itself report the same
+// lines.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 
 class CliBatchRefusals : public CliBatch {
  protected:
-  // Lines of stderr that speak of a line of the file.
+  // Lines of stderr about a line of the file.
   static std::set<std::string> told(const std::string& err, const std::string& file) {
     std::set<std::string> found;
     for (size_t from = 0; from < err.size();) {
@@ -28,7 +29,7 @@ class CliBatchRefusals : public CliBatch {
     return found;
   }
 
-  // How each of the three ends when all of the file's lines but `bad` are good.
+  // Checks how the three runs end when all lines of the file except `bad` ones are good.
   void expect_alike(const std::string& file, size_t bad,
                     const std::vector<std::string>& more = {}) const {
     const auto with = [&](std::vector<std::string> words) {
@@ -95,7 +96,7 @@ TEST_F(CliBatchRefusals, OfTextLinesAndTemplates) {
   expect_alike("p.txt", 7, {"--expand"});
 }
 
-// A question that is too long for the model is refused before anything is drawn to be asked about.
+// A question that is too long for the model is refused before any picture for it is drawn.
 TEST_F(CliBatchRefusals, OfQuestionsThatAreTooLong) {
   std::string longest = "is it {prompt}";
   for (int i = 0; i < 3000; ++i) longest += " now";
@@ -115,12 +116,12 @@ TEST_F(CliBatchRefusals, OfNamesThatAreTaken) {
   expect_alike("p.txt", 5);
   EXPECT_EQ(scratch.read("out/a.png"), "somebody's");
   EXPECT_TRUE(fs::is_empty(scratch / "elsewhere"));
-  // What a run that follows replaces is in nobody's way.
+  // Files that the next run replaces are no obstacle.
   EXPECT_EQ(batch("p.txt", {"--dry-run", "--overwrite"}).exit_code, 3);
   EXPECT_EQ(told(batch("p.txt", {"--dry-run", "--overwrite"}).err, "p.txt").size(), 3u);
 }
 
-// Pictures that lost their manifest are kept by a run, and so by a dry one.
+// A run keeps pictures whose manifest is lost. So a dry run accepts them.
 TEST_F(CliBatchRefusals, PicturesThatLostTheirManifestAreNotInTheWay) {
   scratch.write("p.txt", "a fox --id a\na cat --count 2\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);
@@ -131,7 +132,7 @@ TEST_F(CliBatchRefusals, PicturesThatLostTheirManifestAreNotInTheWay) {
   EXPECT_EQ(pictures("out"), drawn);
 }
 
-// Of everything else too: places, devices, models, whole files.
+// Other errors are the same in all three, too: places, devices, models and whole files.
 TEST_F(CliBatchRefusals, OfTheWholeAreTheSame) {
   scratch.write("p.txt", "a fox\n");
   scratch.write("p.csv", "Category\nx\n");
@@ -210,7 +211,7 @@ TEST_F(CliBatchRefusals, RandomSeedsStayWithTheirDirectory) {
   EXPECT_EQ(pictures("parts").size(), 4u);
 }
 
-// An older version made seeds of -1 from the prompt; what it drew stays done.
+// Older versions made a seed of -1 from the prompt. Their pictures count as done.
 TEST_F(CliBatchRefusals, PicturesOfOlderVersionsStayDone) {
   scratch.write("p.txt", "a fox\n");
   ASSERT_EQ(batch("p.txt").exit_code, 0);
@@ -222,7 +223,7 @@ TEST_F(CliBatchRefusals, PicturesOfOlderVersionsStayDone) {
   for (const auto& [name, bytes] : before) EXPECT_EQ(pictures("out").at(name), bytes);
 }
 
-// Of every command that counts seeds up, and -1 is random in every one that takes a seed.
+// Every command that counts seeds up refuses an overflow. -1 is a random seed in every command.
 TEST_F(CliBatchRefusals, SeedsOfOtherCommands) {
   const auto run = [&](std::vector<std::string> words) {
     words.insert(words.end(), {"-m", toy_model(), "-t", "1"});
@@ -255,7 +256,7 @@ TEST_F(CliBatchRefusals, SeedsOfOtherCommands) {
   }
 }
 
-// Whatever it reads, a signal ends it at once.
+// A signal stops the program at once, whatever it reads.
 class CliBatchStops : public CliBatch, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(CliBatchStops, WhileItReads) {
@@ -273,7 +274,7 @@ TEST_P(CliBatchStops, WhileItReads) {
     std::string many;
     while (!block.empty() && many.size() < 60'000) many += block;
     while (!over && pipe) {
-      // A line is given up once it is too long for any text file, so it grows slowly.
+      // A line that is too long for any text file ends the reading. So this one grows slowly.
       if (many.empty() || name == "a line")
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
       pipe << many << std::flush;

@@ -1,4 +1,4 @@
-// `bifrons bench` as scripts read it (tools/gpu_check/report.py).
+// Output of `bifrons bench` in the form that scripts read (tools/gpu_check/report.py).
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,4 +1,4 @@
-// `bifrons bench batch`: every number of lanes draws the same pictures, and lanes are not wasted.
+// `bifrons bench batch`: every number of lanes draws the same pictures, and no lanes are wasted.
 #include <gtest/gtest.h>
 
 #include <filesystem>

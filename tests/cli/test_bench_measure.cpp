@@ -1,5 +1,5 @@
-// `bifrons bench` waits for a device once a run, measures the loop that draws, holds one rig at a
-// time and leaves out what does not fit. Times are never looked at.
+// `bifrons bench` synchronises once per run and measures the drawing loop itself. It holds one rig
+// at a time and leaves out what does not fit into memory. Times are not checked.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,13 +14,13 @@
 namespace bifrons::testing {
 namespace {
 
-// Tells what was launched and waited for, in order, and has so much memory and no more.
+// Records launches and synchronisations in order, and limits the memory.
 class Watched final : public ForwardingBackend {
  public:
   explicit Watched(Backend& inner) : ForwardingBackend(inner), inner_(inner) {}
 
-  // g a gather (a look begins with one, too), l a layer norm, p pixels, s a synchronisation; equal
-  // ones in a row once.
+  // g: gather (also the first op of image understanding), l: layer norm, p: pixels, s:
+  // synchronisation. Repeats in a row count once.
   std::string events;
   int64_t live = 0, peak = 0, limit = INT64_MAX;  // bytes
 
@@ -98,7 +98,7 @@ TEST_F(BenchMeasure, WholeDecodesAreWaitedForOnce) {
   ASSERT_EQ(report.rows.size(), 3u);
   EXPECT_EQ(report.rows[0].name, "VQ decode 4x4");
   EXPECT_GT(report.rows[0].flops, report.rows[1].flops);
-  // What is counted and three that are timed, with nothing waited for before the pixels.
+  // One counted run and three timed ones, without a synchronisation before the pixels.
   EXPECT_EQ(count_of("gps", watched_.events), 4) << watched_.events;
   EXPECT_EQ(count_of("gs", watched_.events), 3) << "op by op: " << watched_.events;
 }
@@ -112,7 +112,7 @@ TEST_F(BenchMeasure, DrawingIsWhatTheEngineDoes) {
             (std::vector<std::string>{"1 picture", "drawing step, 1 picture", "3 pictures at once",
                                       "drawing step, 3 pictures"}));
   const int64_t steps = model_->config.image_tokens() - 1;
-  Meter& meter = watched_.meter();  // of the last picture's steps
+  Meter& meter = watched_.meter();  // has the steps of the last picture
   for (const Op op : {Op::kGuide, Op::kSample, Op::kForceIds, Op::kRecordIds}) {
     EXPECT_EQ(meter.of(op).calls, steps) << name_of(op);
   }
@@ -161,7 +161,7 @@ TEST_F(BenchMeasure, WhatThereIsNoTimeForIsLeftOutAndSaid) {
   options_.draw = true;
   options_.pictures = {1, 2};
   const BenchReport report = measure(watched_, *model_, options_, [&] {
-    options_.until = std::chrono::steady_clock::now();  // in the midst of the first
+    options_.until = std::chrono::steady_clock::now();  // during the first measurement
     return 10.0;
   });
   EXPECT_EQ(names_of(report), std::vector<std::string>{"drawing step, 1 picture, first 2"});

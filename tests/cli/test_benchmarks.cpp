@@ -1,5 +1,4 @@
-// The recipes for benchmarks in docs/batches.md, each run on ten lines in the form of its prompt
-// file.
+// Recipes for benchmarks in docs/batches.md. Each runs on ten lines in the form of its prompt file.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -18,7 +17,7 @@ using nlohmann::json;
 const std::vector<std::string> kThings = {"kite",  "boat", "cat",  "lamp",  "pear",
                                           "house", "car",  "star", "whale", "shoe"};
 
-// The line of docs/batches.md that begins so, behind its indentation.
+// The line of docs/batches.md that starts with this text, without its indentation.
 std::string recipe(const std::string& start) {
   std::ostringstream text;
   text << std::ifstream(std::string(BIFRONS_SOURCE_DIR) + "/docs/batches.md").rdbuf();
@@ -30,7 +29,7 @@ std::string recipe(const std::string& start) {
 
 class CliBenchmarks : public CliBatch {
  protected:
-  // Runs a recipe as it stands there, in a shell that has the program on its path.
+  // Runs a recipe unchanged, in a shell that has the program in PATH.
   void run_recipe(const std::string& start) const {
     const std::string command = recipe(start);
     ASSERT_FALSE(command.empty()) << "docs/batches.md has no recipe " << start;
@@ -56,12 +55,12 @@ TEST_F(CliBenchmarks, GenEval) {
     lines.push_back(line.dump());
   }
   std::string text;
-  for (const std::string& line : lines) text += (text.empty() ? "" : "\n") + line;  // no last one
+  for (const std::string& line : lines) text += (text.empty() ? "" : "\n") + line;  // none at end
   scratch.write("evaluation_metadata.jsonl", text);
   run_recipe("bifrons batch evaluation_metadata.jsonl");
   run_recipe("n=0; while read");
-  // What its reader asks of a directory: folders of digits with a metadata.jsonl of one object, and
-  // samples of digits.
+  // GenEval's evaluation reads this layout: numbered folders, each with a metadata.jsonl of one
+  // object and numbered samples.
   EXPECT_EQ(pictures("geneval").size(), 40u);
   for (int i = 0; i < 10; ++i) {
     const std::string folder = "geneval/0000" + std::to_string(i);
@@ -71,7 +70,7 @@ TEST_F(CliBenchmarks, GenEval) {
       EXPECT_TRUE(std::filesystem::exists(scratch / name)) << name;
     }
   }
-  // Drawn again after the reader's files have come, nothing changes.
+  // A second run changes nothing after those files were added.
   const auto before = pictures("geneval");
   run_recipe("bifrons batch evaluation_metadata.jsonl");
   EXPECT_NE(scratch.read("err").find("40 were done before"), std::string::npos);
@@ -112,7 +111,7 @@ TEST_F(CliBenchmarks, DpgBench) {
   const Picture sheet = read(sheets.at("item_7.png"));
   ASSERT_EQ(sheet.width, 2 * one.width);
   ASSERT_EQ(sheet.height, 2 * one.height);
-  for (int64_t y = 0; y < one.height; ++y) {  // the fourth is the lower right quarter
+  for (int64_t y = 0; y < one.height; ++y) {  // the fourth picture is the lower right quarter
     const auto row = sheet.rgb.begin() + ((one.height + y) * sheet.width + one.width) * 3;
     ASSERT_TRUE(std::equal(row, row + one.width * 3, one.rgb.begin() + y * one.width * 3));
   }

@@ -1,4 +1,4 @@
-// Completion scripts know every option the program has, and are valid in their shells.
+// Completion scripts contain every option of the program, and are valid in their shells.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace bifrons::testing {
 namespace {
 
-// As the help lists them; `bench` is not part of every build.
+// The commands in the help. `bench` is not in every build.
 std::vector<std::string> commands() {
   std::vector<std::string> names = {"generate",    "batch",  "grid",       "gallery", "merge",
                                     "describe",    "ask",    "chat",       "vary",    "encode",
@@ -23,14 +23,14 @@ std::vector<std::string> commands() {
   return names;
 }
 
-// Every long and short option that the help of a command shows.
+// All long and short options in the help of a command.
 std::set<std::string> options_in_help(const std::string& command) {
   const std::string help = run_bifrons({command, "--help"}).out;
   std::set<std::string> options;
   const std::regex option(R"((^|[\s,])(--?[A-Za-z][a-z-]*))");
-  const std::string marker = "\n  -";  // only lines that begin an option
+  const std::string marker = "\n  -";  // start of an option's line
   for (size_t at = help.find(marker); at != std::string::npos; at = help.find(marker, at + 1)) {
-    const size_t end = help.find("  ", at + 3);  // names end where two blanks begin
+    const size_t end = help.find("  ", at + 3);  // names end at two blanks
     const std::string names = help.substr(at + 1, end - at - 1);
     for (std::sregex_iterator it(names.begin(), names.end(), option), last; it != last; ++it) {
       options.insert((*it)[2]);
@@ -63,7 +63,7 @@ TEST(CliCompletion, EveryOptionOfEveryCommandAppears) {
   EXPECT_GE(options_in_help("generate").size(), 40u);
 }
 
-// What `bifrons WORDS` is completed to, sorted, by a shell that has the script; nothing without it.
+// Sorted completions of `bifrons WORDS` in a shell with the script; nothing without that shell.
 std::optional<std::vector<std::string>> completed(const std::string& shell,
                                                   const std::vector<std::string>& words,
                                                   const TemporaryDirectory& scratch) {
@@ -95,7 +95,8 @@ std::optional<std::vector<std::string>> completed(const std::string& shell,
   return found;
 }
 
-// Options with a few words offer them, files and directories are looked for, numbers are nobody's.
+// Options with fixed words complete to these words, and paths to files or directories. Numbers have
+// no completion.
 TEST(CliCompletion, ValuesAreCompleted) {
   const TemporaryDirectory scratch;
   std::filesystem::create_directories(scratch / "place/folder");
@@ -135,7 +136,7 @@ TEST(CliCompletion, ValuesAreCompleted) {
   }
 }
 
-// What is offered is what the option takes, as the refusal of anything else lists it.
+// The completed words are the accepted words, as the error for a wrong word lists them.
 TEST(CliCompletion, ChoicesAreThoseOfTheRefusal) {
   const std::string bash = run_bifrons({"completion", "bash"}).out;
   for (const std::string option : {"--format", "--resume", "--rope", "--save-as", "--progress"}) {

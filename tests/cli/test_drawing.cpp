@@ -1,4 +1,4 @@
-// Drawing with a real model: names, metadata, reproduction.
+// Drawing with a real model: file names, metadata and reproduction.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -79,7 +79,7 @@ TEST_F(Drawing, MetadataSaysItAllOrNothing) {
   EXPECT_TRUE(full.metadata.parameters.starts_with("a fox\nSteps: "));
   EXPECT_NE(full.metadata.parameters.find("Seed: 3, Size: "), std::string::npos);
   EXPECT_EQ(settings("a.png")["schema"], 1);
-  EXPECT_EQ(bytes("a.png").find(model_for_tests()), std::string::npos);  // no paths leak
+  EXPECT_EQ(bytes("a.png").find(model_for_tests()), std::string::npos);  // no paths in the file
 
   ASSERT_EQ(run({"a fox", "-s", "3", "--no-metadata", "-o", "b.png"}).exit_code, 0);
   EXPECT_FALSE(info("b.png").marked_generated);
@@ -124,7 +124,7 @@ TEST_F(Drawing, UnwritablePlacesAreFoundBeforeDrawing) {
   for (const std::string output : {"file/x.png", "none/x.png", "file/", "file/deep/"}) {
     const Outcome outcome = run({"a fox", "-o", output});
     EXPECT_EQ(outcome.exit_code, 73) << output << outcome.err;
-    EXPECT_EQ(outcome.err.find("seed"), std::string::npos) << outcome.err;  // said when drawing
+    EXPECT_EQ(outcome.err.find("seed"), std::string::npos) << outcome.err;  // no drawing yet
   }
   EXPECT_EQ(run({"doctor", "-o", "file"}).exit_code, 73);
   EXPECT_EQ(scratch_.names(), (std::set<std::string>{"file"}));
@@ -158,7 +158,7 @@ TEST_F(Drawing, JsonIsOneObject) {
   EXPECT_EQ(report["negative_prompt"], "a dog");
 }
 
-// Not even the settings in the file tell how a picture was speculated.
+// The files are the same with and without speculative decoding, including their settings.
 TEST_F(Drawing, SpeculationChangesNoFile) {
   const auto draw = [&](const std::string& speculate, const std::string& file) {
     const Outcome outcome = run({"a fox", "-s", "2", "-c", "2", "--json", "--speculate", speculate,
@@ -208,7 +208,7 @@ TEST_F(Drawing, TokensDecodeToTheSamePixels) {
   EXPECT_EQ(run({"decode", "-", "-o", "c.png"}, wrong.dump()).exit_code, 65);
 }
 
-// What the file says of its codes is believed, so far as it matters.
+// Another model's name in the tokens file gives a warning. A wrong grid is an error.
 TEST_F(Drawing, TokensOfAnotherGridOrModelAreNoticed) {
   ASSERT_EQ(run({"a fox", "-s", "2", "-o", "a.png", "--tokens-out", "t.json"}).exit_code, 0);
   auto tokens = nlohmann::json::parse(bytes("t.json"));
@@ -234,7 +234,7 @@ TEST_F(Drawing, CodesNeedAFileOfTheirOwn) {
   EXPECT_TRUE(scratch_.names().empty());
 }
 
-// Codes to keep come from a file that anybody may have written.
+// The file with the codes to keep is untrusted input.
 TEST_F(Drawing, KeptCodesThatDoNotFitAreDataErrors) {
   ASSERT_EQ(run({"a fox", "-s", "2", "-o", "a.png", "--tokens-out", "t.json"}).exit_code, 0);
   const size_t count = nlohmann::json::parse(bytes("t.json"))["tokens"].size();
@@ -272,7 +272,7 @@ TEST_F(Drawing, ReportsOnModels) {
   EXPECT_EQ(doctor.out.find("fail"), std::string::npos);
   const auto ids = nlohmann::json::parse(run({"tokenize", "-"}, "a fox\n").out);
   EXPECT_EQ(ids, nlohmann::json::parse(run({"tokenize", "a fox\n"}).out));
-  EXPECT_NE(ids, nlohmann::json::parse(run({"tokenize", "a fox"}).out));  // byte for byte
+  EXPECT_NE(ids, nlohmann::json::parse(run({"tokenize", "a fox"}).out));  // the line end counts
 }
 
 }  // namespace

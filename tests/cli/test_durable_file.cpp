@@ -1,4 +1,4 @@
-// Files are whole or not there.
+// Files are either complete or do not exist.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
@@ -93,7 +93,7 @@ TEST(DurableFile, EveryLegalNameCanBeWritten) {
   EXPECT_EQ(scratch.names(), names);
 }
 
-// Said before the work, not after it.
+// The error comes before the work.
 TEST(DurableFile, NamesThatLeadNowhereAreRefusedEarly) {
   const TemporaryDirectory scratch;
   std::filesystem::create_symlink("loop", scratch / "loop");

@@ -1,4 +1,5 @@
-// Captions of a grid say what drew its pictures, and what a grid cannot do costs nothing.
+// Captions of a grid name the settings of its pictures. A grid that cannot be drawn is refused
+// early.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -29,7 +30,7 @@ class CliGrid : public CliBatch {
   json info(const std::string& file) const {
     return json::parse(run_bifrons({"info", "--json", file}, {.directory = scratch.path()}).out);
   }
-  // Skips where no font is installed.
+  // Skips the test if no font is installed.
   json settings_of(const std::vector<std::string>& words) const {
     const Outcome outcome = grid(words);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -55,7 +56,7 @@ class CliGrid : public CliBatch {
   }
 };
 
-// Whether a picture lies in the sheet, pixel by pixel, and where.
+// Position of a picture in the sheet, compared pixel by pixel; nothing if it is not there.
 std::optional<std::pair<int64_t, int64_t>> place_of(const Picture& part, const Picture& sheet) {
   for (int64_t top = 0; top + part.height <= sheet.height; ++top) {
     for (int64_t left = 0; left + part.width <= sheet.width; ++left) {
@@ -126,7 +127,7 @@ TEST_F(CliGrid, EveryCaptionSaysTheSettingOfItsCells) {
 }
 
 TEST_F(CliGrid, TwoAxesOfWordsBothCount) {
-  // Each axis puts in the other one's word.
+  // Each axis inserts the word of the other one.
   const json record =
       settings_of({"a red fox and a fox", "-x", "words=red,fox", "-y", "words=fox,red"});
   std::vector<std::string> prompts;
@@ -175,7 +176,7 @@ TEST_F(CliGrid, OutputsThatCannotBeAreRefusedFirst) {
     EXPECT_EQ(outcome.exit_code, 2) << output << outcome.err;
     EXPECT_EQ(outcome.out, "");
   }
-  // Captions for which a WebP has no room.
+  // Captions that are too large for a WebP.
   const std::string axis = "words=fox," + std::string(900, 'w') + "," + std::string(900, 'm');
   refuses({"a fox", "-x", axis, "-o", "g.webp"}, "pixels");
 }
@@ -199,7 +200,7 @@ TEST_F(CliGrid, AFontOfTheUserIsData) {
   EXPECT_EQ(grid({"a fox", "-x", "cfg=1,2", "--font", good}).exit_code, 0);
   scratch.write("cut.ttf", whole.substr(0, whole.size() / 3));
   scratch.write("not.ttf", "no font");
-  std::string loca = whole;  // where the glyphs are
+  std::string loca = whole;  // table with the offsets of the glyphs
   const size_t entry = loca.find("loca");
   for (size_t i = 0; i < 4; ++i) loca[entry + 8 + i] = '\x7f';
   scratch.write("loca.ttf", loca);

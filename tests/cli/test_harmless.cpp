@@ -1,4 +1,4 @@
-// What a model says cannot steer the terminal that shows it.
+// Control characters in a model's output are replaced, so that it cannot control the terminal.
 #include <gtest/gtest.h>
 
 #include "tools/bifrons/streams.h"

@@ -1,4 +1,4 @@
-// Files given to the program: missing, damaged or hostile. None of it needs a model.
+// Input files that are missing, damaged or hostile. These tests need no model.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -102,7 +102,7 @@ TEST(CliInputs, InfoTellsAllItKnows) {
   EXPECT_NE(bare.out.find("no settings"), std::string::npos);
 }
 
-// One that cannot be read does not hide the others, before it or behind it.
+// An unreadable file does not hide the files before and after it.
 TEST(CliInputs, InfoTakesSeveralFiles) {
   const TemporaryDirectory scratch;
   const PictureMetadata metadata = {"", R"({"schema":1,"prompt":"a fox"})"};
@@ -137,7 +137,8 @@ TEST(CliInputs, InfoReadsStdin) {
   EXPECT_NE(outcome.out.find("stdin: PNG, 8x8"), std::string::npos) << outcome.out;
 }
 
-// No code point that changes the text around it reaches stdout; the strings stay what they are.
+// Code points that change the text around them are escaped on stdout. The decoded strings are
+// equal.
 TEST(CliInputs, JsonShowsNoControlCharacters) {
   const TemporaryDirectory scratch;
   const std::string hostile = "a\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\x7f\xf3\xa0\x80\x81 \xc3\xa9";
@@ -210,7 +211,7 @@ TEST(CliInputs, HostileSettingsAreDataErrors) {
   write_picture(scratch, "x.png", &metadata);
   EXPECT_EQ(
       run_bifrons({"generate", "--like", (scratch / "x.png").string(), "-m", "/nowhere"}).exit_code,
-      66);  // the settings are fine; the model is what is missing
+      66);  // the settings are valid; the model is missing
 }
 
 TEST(CliInputs, PromptsFromStdinAreChecked) {
@@ -224,7 +225,7 @@ TEST(CliInputs, PromptsFromStdinAreChecked) {
   EXPECT_EQ(run_bifrons({"tokenize", "-", "-m", "."}, {.input = "\xfe"}).exit_code, 65);
 }
 
-// doctor reads what it calls good: headers say nothing of a flipped bit behind them.
+// doctor reads all data, because a header does not show a flipped bit in the tensors.
 TEST(CliInputs, DoctorFindsADamagedTorchFile) {
   const TemporaryDirectory scratch;
   const std::string model = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/wide-head";

@@ -1,4 +1,4 @@
-// Settings of pictures that other programs made.
+// Settings in pictures of other programs.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -34,7 +34,7 @@ TEST(Like, PartsMayBeMissing) {
   EXPECT_FALSE(bare.settings.prompt);
   EXPECT_EQ(bare.settings.seed, 7u);
   EXPECT_EQ(like("a fox\r\nNegative prompt: b\r\nSteps: 2, Seed: 7").settings.negative_prompt, "b");
-  // stable-diffusion.cpp says both, and the second is another thing.
+  // stable-diffusion.cpp writes both. The second is another setting.
   EXPECT_EQ(
       like("a fox\nSteps: 20, CFG scale: 7.000000, Guidance: 3.5, Seed: 42").settings.guidance, 7);
 }

@@ -1,5 +1,5 @@
-// Model directories as people have them: a model, or one sentence with what to do, from every
-// command.
+// Model directories as users have them: every command loads the model, or prints one sentence with
+// what to do.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,10 +24,10 @@ constexpr const char* kPointer =
     "oid sha256:0000000000000000000000000000000000000000000000000000000000000007\n"
     "size 4180000000\n";
 
-// A directory to work in, and a model's files in it.
+// A working directory with the files of a model.
 class Models : public ::testing::Test {
  protected:
-  // Copies the files of a toy model to `to`, relative to the directory.
+  // Copies the files of a toy model to `to`, a path in the working directory.
   void copy(const std::string& toy, const std::string& to) const {
     fs::create_directories(scratch_ / to);
     for (const auto& entry : fs::directory_iterator(golden::directory() + toy)) {
@@ -46,7 +46,7 @@ class Models : public ::testing::Test {
   Outcome draw(const std::string& model) const {
     return run({"generate", "-m", model, "a fox", "-s", "1", "-o", "q.png", "-y"});
   }
-  // Drawing, inspect and doctor refuse a directory, each with that text, and draw nothing.
+  // Drawing, inspect and doctor must refuse a directory with this text and must draw nothing.
   void expect_refused(const std::string& model, int code, std::string_view text) const {
     SCOPED_TRACE(model);
     const Outcome drawn = draw(model);
@@ -65,7 +65,7 @@ class Models : public ::testing::Test {
   std::map<std::string, std::string> variables_;
 };
 
-// The hub's cache: snapshots of links to blobs.
+// The Hugging Face cache: snapshots with links to blobs.
 class HubCache : public Models {
  protected:
   void SetUp() override {
@@ -105,7 +105,7 @@ TEST_F(HubCache, RepositoriesStandForTheirMainSnapshot) {
   scratch_.write(repository + "/refs/main", std::string(kCommit) + "\n");
   expect_named_after_the_repository(repository);
   fs::remove(scratch_ / (repository + "/refs/main"));
-  expect_named_after_the_repository(repository);  // its only one
+  expect_named_after_the_repository(repository);  // the only snapshot
   fs::create_directories(scratch_ / (repository + "/snapshots/another"));
   expect_refused(repository, 66, "names no snapshot; name one of its 2, such as");
   scratch_.write(repository + "/refs/main", "../../..");
@@ -144,7 +144,7 @@ TEST_F(Models, CutOffFilesAndMissingParts) {
       "cut off: 200000 of " + std::to_string(whole.size()) + " bytes are there; download it again");
   copy("grouped-query", "parts");
   fs::remove(scratch_ / "parts/pytorch_model.bin.index.json");
-  EXPECT_EQ(draw("parts").exit_code, 0);  // their names say that they are all there
+  EXPECT_EQ(draw("parts").exit_code, 0);  // the numbers in the names show that all parts exist
   fs::remove(scratch_ / "q.png");
   fs::remove(scratch_ / "parts/pytorch_model-00001-of-00002.bin");
   expect_refused("parts", 66, "part 1 of 2 is missing; download it");
@@ -197,7 +197,7 @@ TEST_F(Models, WithoutATokenizer) {
   copy("toy-f32", "m");
   fs::remove(scratch_ / "m/tokenizer.json");
   const auto refused = [&](std::string_view text) {
-    const Outcome drawn = draw("m");  // inspect needs none
+    const Outcome drawn = draw("m");  // inspect needs no tokenizer
     EXPECT_EQ(drawn.exit_code, 66);
     EXPECT_NE(drawn.err.find(text), std::string::npos) << drawn.err;
   };
@@ -234,7 +234,8 @@ TEST_F(Models, ConfigsOfEditorsThatWriteUtf16) {
   }
 }
 
-// Refused by what they are, before a byte is read: nothing waits, nothing fills the memory.
+// Special files are refused by type before any byte is read. So no read blocks and memory is
+// bounded.
 TEST_F(Models, SpecialFilesBehindEveryName) {
   copy("grouped-query", "m");
   for (const char* name :
@@ -255,7 +256,7 @@ TEST_F(Models, SpecialFilesBehindEveryName) {
     fs::create_directory(file);
     expect_refused("m", 65, "is a directory, not a regular file");
     fs::remove(file);
-    fs::create_symlink(file.filename(), file);  // a loop
+    fs::create_symlink(file.filename(), file);  // loop
     expect_refused("m", 66, name);
     fs::remove(file);
     const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -267,7 +268,7 @@ TEST_F(Models, SpecialFilesBehindEveryName) {
     ::close(listener);
     fs::remove(file);
     scratch_.write(std::string("m/") + name, "x");
-    fs::resize_file(file, uint64_t{1} << 40);  // of holes
+    fs::resize_file(file, uint64_t{1} << 40);  // sparse file
     expect_refused("m", 65, name);
     scratch_.write(std::string("m/") + name, whole);
   }

@@ -86,7 +86,7 @@ TEST(Names, AFileThatAppearsMeanwhileIsKept) {
   EXPECT_EQ(save_output(scratch / "x.png", true, ours), scratch / "x.png");
 }
 
-// Each name is looked for once: thousands of pictures of one name do not count from 2 each.
+// Each name is looked up once. Thousands of equal names do not each count up from 2.
 TEST(Names, ManyPicturesOfOneNameAreAllMovedAside) {
   const TemporaryDirectory scratch;
   scratch.write("bifrons-1-a-3.png", "somebody's");

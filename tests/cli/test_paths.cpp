@@ -1,4 +1,4 @@
-// Names that lead nowhere are answers, not exceptions.
+// Paths that do not resolve give results, not exceptions.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ class Paths : public ::testing::Test {
     fs::create_symlink("loop", scratch / "loop");
     scratch.write("file", "words");
   }
-  // What cannot be looked at, with the error number.
+  // Paths whose status cannot be read, with the error number.
   std::vector<std::pair<fs::path, int>> hopeless() const {
     return {{scratch / "loop/x", ELOOP},
             {scratch / "file/x", ENOTDIR},

@@ -1,4 +1,4 @@
-// Whole picture files: pixels survive metadata, metadata survives the file.
+// Whole picture files: writing metadata keeps the pixels, and the metadata can be read back.
 #include <gtest/gtest.h>
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -29,7 +29,7 @@ Picture noise(int64_t width, int64_t height) {
   return picture;
 }
 
-// A decoder that shares nothing with the encoder under OpenCV.
+// A decoder (stb_image) that shares no code with the encoder under OpenCV.
 Picture decoded(const std::vector<uint8_t>& file) {
   int width = 0;
   int height = 0;
@@ -149,7 +149,7 @@ TEST(Exif, CommentsComeBackAndInvalidBytesAreReplaced) {
             "a\xef\xbf\xbd"
             "b\xef\xbf\xbd");
   EXPECT_EQ(exif_comment({}), "");
-  // Other programs write plain letters.
+  // Other programs write ASCII.
   std::vector<uint8_t> plain = exif_with_comment("abcdefgh");
   const std::string_view comment("ASCII\0\0\0a fox\xff\0\0\0\0\0\0\0\0\0\0", 24);
   std::copy(comment.begin(), comment.end(), plain.end() - 24);

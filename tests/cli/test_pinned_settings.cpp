@@ -1,9 +1,9 @@
-// What decides a picture, as it is written into keys, manifests and pictures, must stay as it is: a
-// directory that an earlier version drew is resumed by it.
+// The settings in keys, manifests and pictures must not change, because resuming a directory of an
+// earlier version depends on them.
 //
-// The files in tests/golden/settings are the output of the program of 30 November 2026, which
-// wrote each setting in a place of its own. BIFRONS_WRITE_PINNED=1 makes this test write them anew:
-// only for a change of format that is meant, which CHANGELOG.md then names.
+// The files in tests/golden/settings are the output of the program of 30 November 2026, in which
+// separate code wrote each setting. BIFRONS_WRITE_PINNED=1 makes this test write them again. Use it
+// only for an intended change of format, and name that change in CHANGELOG.md.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ std::vector<std::string> operator+(std::vector<std::string> a, const std::vector
   return a;
 }
 
-// Without what differs from run to run, from version to version, and with the library that encodes.
+// Removes values that depend on the run, on the version or on the encoding library.
 std::string without_chance(const std::string& line) {
   static const std::regex kChance(
       R"re(,"(seconds|bytes|sha256|crc32|program)":("[^"]*"|[0-9.]+)|,"best_of":\{.*?\]\})re");
@@ -54,7 +54,7 @@ std::string without_chance(const std::string& line) {
 
 class PinnedSettings : public ::testing::Test {
  protected:
-  // On plain C++ code: every machine draws the same codes.
+  // Uses plain C++ code, so every machine draws the same codes.
   std::string run(const std::vector<std::string>& words, const std::string& model = "toy-hf") {
     const Outcome outcome =
         run_bifrons(words + std::vector<std::string>{"-m", golden_file("models/" + model), "-t",
@@ -64,7 +64,7 @@ class PinnedSettings : public ::testing::Test {
     return outcome.out;
   }
 
-  // The lines of a manifest in the order of their text, for they stand in the order of finishing.
+  // The lines of a manifest, sorted by text, because they are written in the order of completion.
   std::string manifest(const std::vector<std::string>& more, const std::string& model = "toy-hf",
                        const std::string& lines = golden_file("settings/lines.jsonl")) {
     fs::remove_all(scratch_ / "out");
@@ -82,7 +82,7 @@ class PinnedSettings : public ::testing::Test {
     const std::string file = scratch_.read(name);
     return read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()}).metadata;
   }
-  // Both texts of a picture, with a word in place of the program's version.
+  // Both texts of a picture. A fixed word replaces the program's version.
   std::string texts(const std::string& name) const {
     const PictureMetadata found = metadata(name);
     std::string text = found.parameters + "\n" + found.settings + "\n";

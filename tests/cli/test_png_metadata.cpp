@@ -1,4 +1,4 @@
-// Text chunks: in, out, and damaged.
+// PNG text chunks: written, read and damaged.
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"

@@ -1,5 +1,5 @@
-// What README.md and the pages show works: their command lines are taken, their options exist, and
-// every option is told somewhere.
+// README.md and the pages: the program accepts their command lines, their options exist, and every
+// option is documented.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -42,7 +42,7 @@ std::vector<Page> manual() {
   return pages;
 }
 
-// The manual, and the pages that are for people who work on the program.
+// The manual and the pages for developers.
 std::vector<Page> all_pages() {
   std::vector<Page> pages = manual();
   for (const char* name : {"CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"}) {
@@ -60,7 +60,7 @@ std::vector<std::string> matches_of(const std::string& text, const std::string& 
   return found;
 }
 
-// Words as a shell splits them, for the one kind of quote that the pages use.
+// Splits words like a shell, with the one kind of quotes in the pages.
 std::vector<std::string> words_of(const std::string& line) {
   std::vector<std::string> words = matches_of(line, R"("[^"]*"|[^\s"]+)");
   for (std::string& word : words) {
@@ -69,7 +69,7 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
-// Indented lines and code spans that call the program, without its name.
+// Indented lines and code spans that call the program, without the program's name.
 std::vector<std::vector<std::string>> commands(const std::string& text) {
   std::vector<std::vector<std::string>> found;
   for (const char* pattern : {R"(\n    (?:build/release/)?bifrons (.+))", "`bifrons ([^`]+)`"}) {
@@ -82,7 +82,7 @@ bool lists(const std::string& help, const std::string& name) {
   return std::regex_search(help, std::regex(R"((^|[\s,]))" + name + R"(($|[\s,]))"));
 }
 
-// The help of every command that the program's own help names, and of `bench batch`.
+// The help of every command in the program's help, and of `bench batch`.
 std::string help_of_all() {
   const std::string help = run_bifrons({"--help"}).out;
   const std::string part = help.substr(help.find("Subcommands:"));
@@ -93,14 +93,14 @@ std::string help_of_all() {
   return all;
 }
 
-// With no model to be found a command that is understood ends with 66, a help or script with 0.
+// No model can be found. So a valid command ends with 66, and a help or a script with 0.
 TEST(Pages, CommandLinesAreUnderstood) {
   const std::string help = run_bifrons({"--help"}).out;
   std::set<std::vector<std::string>> run;
   for (const Page& page : all_pages()) {
     for (std::vector<std::string> words : commands(page.text)) {
       SCOPED_TRACE(page.name + ": " + ::testing::PrintToString(words));
-      if (words.size() == 1 && words[0].find(' ') == std::string::npos) {  // a command's name
+      if (words.size() == 1 && words[0].find(' ') == std::string::npos) {  // name of a command
         EXPECT_TRUE(lists(help, words[0]));
         continue;
       }

@@ -1,4 +1,4 @@
-// Options by the names that other programs have for them.
+// Options under the names of other programs.
 #include <gtest/gtest.h>
 
 #include "tests/cli/batch_fixture.h"

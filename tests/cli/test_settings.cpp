@@ -1,4 +1,4 @@
-// What pictures say about themselves is what made them.
+// The settings in a picture are the ones that made it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -64,10 +64,10 @@ TEST(Settings, ComeBackExactly) {
   EXPECT_EQ(again.allow_special, request.allow_special);
   EXPECT_EQ(settings.rope, RopeMode::kBf16);
   EXPECT_EQ(settings.weights_hash, "0123456789abcdef");
-  for (char c : metadata.settings) EXPECT_TRUE(c >= 0x20 && c < 0x7f);  // fits any carrier
+  for (char c : metadata.settings) EXPECT_TRUE(c >= 0x20 && c < 0x7f);  // ASCII fits every carrier
 }
 
-// What can be drawn can be drawn again.
+// A prompt with control characters can be drawn again from the picture.
 TEST(Settings, ControlCharactersOfAPromptComeBack) {
   DrawRequest request = full_request();
   request.prompt = "a\x01\x1b[31m fox\x7f\r\xc2\x85";
@@ -81,7 +81,7 @@ TEST(Settings, ControlCharactersOfAPromptComeBack) {
                Error);
 }
 
-// A row of the table that another one hides, or whose default it would refuse itself, is a mistake.
+// Each row of the table has names of its own and accepts its own default.
 TEST(Settings, RowsOfTheTableFitTogether) {
   std::multiset<std::string> words;
   std::set<Field> fields;
@@ -123,9 +123,8 @@ TEST(Settings, FlagsWin) {
   EXPECT_EQ(request_of(flags).temperature, 1.0);
 }
 
-// The rules of the A1111 reader, written from their description: the last line holds at least
-// three `key: value` pairs; a stripped line that begins "Negative prompt:" begins the negative
-// part.
+// Rules of the A1111 reader, from their description: the last line has at least three `key: value`
+// pairs. A stripped line that begins with "Negative prompt:" starts the negative part.
 TEST(Settings, ParametersReadAsA1111Reads) {
   const std::string text = describe(full_request(), RopeMode::kBf16, toy_model(), "cpu").parameters;
   const size_t last = text.rfind('\n');

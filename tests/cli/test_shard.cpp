@@ -1,4 +1,4 @@
-// Which shard a process is, under every launcher and in every trap of theirs.
+// The shard of a process under every launcher, with the special cases of each.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -42,7 +42,7 @@ TEST(Shard, SaidOutright) {
   EXPECT_EQ(shard_of("3/16", kStep), "3/16");
   EXPECT_EQ(shard_of("", {{"BIFRONS_SHARD", "2/5"}}), "2/5");
   EXPECT_EQ(shard_of("1/5", {{"BIFRONS_SHARD", "2/5"}}), "1/5");
-  EXPECT_EQ(shard_of("", kStep), "0/1");  // launchers count only when asked for
+  EXPECT_EQ(shard_of("", kStep), "0/1");  // launchers are used only on request
   for (const std::string bad :
        {"4/4", "-1/4", "1/0", "1", "/", "1/", "/4", "a/b", "1/4/2", "0/100000"}) {
     EXPECT_THROW(choose(bad, {}), Error) << bad;
@@ -63,7 +63,7 @@ TEST(Shard, Launchers) {
 }
 
 TEST(Shard, Precedence) {
-  // Under sbatch and mpirun SLURM_PROCID is the daemon's.
+  // Under sbatch and mpirun, SLURM_PROCID is the one of the daemon.
   const Variables mpi = {{"OMPI_COMM_WORLD_RANK", "3"}, {"OMPI_COMM_WORLD_SIZE", "4"}};
   EXPECT_EQ(shard_of("auto", both(mpi, kStep)), "3/4");
   const Variables torchrun = {{"TORCHELASTIC_RUN_ID", "x"}, {"RANK", "6"}, {"WORLD_SIZE", "8"}};
@@ -71,7 +71,7 @@ TEST(Shard, Precedence) {
   EXPECT_EQ(shard_of("auto", both({{"RANK", "6"}, {"WORLD_SIZE", "8"}}, kStep)), "1/4");
 }
 
-// In a batch script without srun every task would take itself for the first of four.
+// In a batch script without srun, every task would see itself as the first of four.
 TEST(Shard, ABatchScriptWithoutSrunIsNoRank) {
   const ShardChoice choice = choose("auto", {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}});
   EXPECT_EQ(choice.shard.count, 1);
@@ -93,7 +93,7 @@ TEST(Shard, WhatCannotBeCountedIsRefused) {
                Error);
 }
 
-// `sbatch --array=3` sends one part of sixteen again.
+// `sbatch --array=3` runs one part of sixteen again.
 TEST(Shard, PartsOfAnArrayThatAreSentAgain) {
   const auto array = [](const std::string& id, const std::string& count, const std::string& least,
                         const std::string& most) {
@@ -108,7 +108,8 @@ TEST(Shard, PartsOfAnArrayThatAreSentAgain) {
   EXPECT_EQ(shard_of("auto/16", array("3", "16", "1", "16")), "2/16");
   EXPECT_THROW(choose("auto/16", array("16", "1", "16", "16")), Error);
   EXPECT_THROW(choose("auto/8", array("3", "16", "0", "15")), Error);
-  // Without N nobody knows; the one task then does everything, and that is said.
+  // The number of parts is unknown without N. The one task then does everything and prints a
+  // warning.
   const ShardChoice alone = choose("auto", array("3", "1", "3", "3"));
   EXPECT_EQ(alone.shard.count, 1);
   EXPECT_EQ(alone.warnings.size(), 1u);

@@ -1,4 +1,4 @@
-// The stop flag and the way out for the impatient.
+// The stop flag, and the forced exit after a second signal.
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <signal.h>
@@ -18,14 +18,14 @@ TEST(StopSignalsDeathTest, FirstAsksSecondInterruptStops) {
       {
         install_stop_signals();
         raise(SIGTERM);
-        raise(SIGTERM);  // asked again, still asked
+        raise(SIGTERM);  // a second SIGTERM is still a request
         if (!stop_requested()) _exit(1);
         raise(SIGINT);
       },
       ::testing::ExitedWithCode(130), "");
 }
 
-// Line editing switches echo off while it waits.
+// Line editing switches the echo off while it waits.
 TEST(StopSignals, TheSecondInterruptGivesTheTerminalBack) {
   int terminal = -1;
   const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
@@ -61,7 +61,7 @@ TEST(StopSignalsDeathTest, IgnoredSignalsStayIgnored) {
       ::testing::ExitedWithCode(0), "");
 }
 
-// Whatever the program is busy with: a library's loop does not look at our flag.
+// A program that does not stop is ended by force: the loop of a library does not check our flag.
 TEST(StopSignalsDeathTest, WhoDoesNotStopIsStopped) {
   EXPECT_EXIT(
       {

@@ -1,5 +1,5 @@
-// The model in this repository with both its halves: what it draws, it takes apart, describes and
-// judges.
+// The model in this repository with both its halves: it draws pictures, encodes them, describes
+// them and judges them.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -40,7 +40,7 @@ TEST_F(Storybook, DescribesWhatItDrew) {
   EXPECT_EQ(run({"describe", "t.png"}).out, "two red cars on the beach\n");
 }
 
-// One word apart it is often wrong; what is far from the truth it must know.
+// The model is often wrong about a prompt that differs in one word. So these prompts differ much.
 TEST_F(Storybook, TellsTrueFromFalse) {
   const std::vector<std::string> prompts = {"a fox in the snow", "two red cars on the beach",
                                             "a rocket above a tree at night",

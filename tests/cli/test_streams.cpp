@@ -1,4 +1,4 @@
-// Streams that are closed or full, limits, and signals.
+// Closed and full streams, limits, and signals.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -29,7 +29,7 @@ class DrawingStreams : public ::testing::Test {
     where_.variables = {{"BIFRONS_MODEL", model_for_tests()}};
   }
 
-  // Only whole pictures with final names may ever be seen.
+  // Only complete pictures with final names may be in the directory.
   void expect_only_whole_pictures() const {
     for (const std::string& name : scratch_.names()) {
       EXPECT_TRUE(name.ends_with(".png")) << name;
@@ -60,7 +60,7 @@ TEST_F(DrawingStreams, PngBytesGoToStdout) {
 TEST_F(DrawingStreams, ClosedStreamsCostNoPicture) {
   where_.close_stdout = true;
   EXPECT_EQ(run_bifrons({"a fox"}, where_).exit_code, 73);
-  EXPECT_TRUE(scratch_.names().empty());  // noticed before drawing
+  EXPECT_TRUE(scratch_.names().empty());  // found before drawing
   where_.close_stdout = false;
   where_.stdout_to = "/dev/full";
   EXPECT_EQ(run_bifrons({"a fox", "-s", "1"}, where_).exit_code, 73);
@@ -75,7 +75,7 @@ TEST_F(DrawingStreams, FileSizeLimitLeavesNothingBehind) {
   struct rlimit before = {};
   getrlimit(RLIMIT_FSIZE, &before);
   struct rlimit small = before;
-  small.rlim_cur = 600;  // bytes; the child inherits it
+  small.rlim_cur = 600;  // in bytes; the child process inherits it
   setrlimit(RLIMIT_FSIZE, &small);
   const Outcome outcome = run_bifrons({"a fox", "-q", "-o", "x.png"}, where_);
   setrlimit(RLIMIT_FSIZE, &before);
@@ -84,7 +84,7 @@ TEST_F(DrawingStreams, FileSizeLimitLeavesNothingBehind) {
   EXPECT_TRUE(scratch_.names().empty());
 }
 
-// A terminal is the only place with a progress bar; script(1) makes one.
+// Only a terminal gets a progress bar. script(1) provides a terminal.
 TEST_F(DrawingStreams, TerminalsGetAProgressBar) {
   const std::string program = "BIFRONS_MODEL='" + model_for_tests() +
                               "' TERM=xterm script -qec \"'" BIFRONS_BINARY "' -p fox -o '" +
@@ -95,7 +95,7 @@ TEST_F(DrawingStreams, TerminalsGetAProgressBar) {
   const std::string shown = scratch_.read("shown");
   EXPECT_NE(shown.find("%|"), std::string::npos);
   EXPECT_NE(shown.find("tok/s]\x1b[K"), std::string::npos);
-  EXPECT_NE(shown.find("\r\x1b[K" + (scratch_ / "x.png").string()), std::string::npos);  // gone
+  EXPECT_NE(shown.find("\r\x1b[K" + (scratch_ / "x.png").string()), std::string::npos);  // erased
   EXPECT_EQ(run_bifrons({"a fox"}, where_).err.find("%|"), std::string::npos);
 }
 
@@ -105,7 +105,7 @@ TEST_P(Signals, StopSoonWithCode75AndLeaveNothingHalf) {
   const TemporaryDirectory messages;
   const pid_t process =
       start_bifrons({"a fox", "-c", "9999", "-o", "x.png"}, where_, messages / "err");
-  for (int i = 0; i < 5000; ++i) {  // until it draws
+  for (int i = 0; i < 5000; ++i) {  // waits until it draws
     if (messages.read("err").find("seeds ") != std::string::npos) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

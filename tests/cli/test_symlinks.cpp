@@ -1,5 +1,5 @@
-// Symbolic links are followed for reading and never for writing: what a link leads to stays as it
-// is.
+// Symbolic links are followed for reading and never for writing. The target of a link stays
+// unchanged.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -29,7 +29,7 @@ class CliSymlinks : public CliBatch {
     return run_bifrons(words, {.directory = scratch.path()});
   }
 
-  // Nothing came, nothing went, nothing changed.
+  // No file was added, removed or changed.
   void expect_outside_untouched() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::recursive_directory_iterator(scratch / "outside")) {
@@ -41,12 +41,12 @@ class CliSymlinks : public CliBatch {
   }
 };
 
-// A link in the place of an output is a file that is there; with -y it is replaced itself.
+// A link at the place of an output counts as an existing file. -y replaces the link itself.
 TEST_F(CliSymlinks, OutputsOfOneFile) {
   const std::string other = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/toy-hf";
   ASSERT_EQ(run({"a fox", "-m", other, "-s", "1", "-o", "in.png"}).exit_code, 0);
   struct Case {
-    std::string name;  // of the file that is written
+    std::string name;  // name of the written file
     std::vector<std::string> words;
   };
   const std::vector<Case> cases = {
@@ -128,14 +128,14 @@ TEST_F(CliSymlinks, WhatABatchWritesBesideItsPictures) {
       fs::remove_all(scratch / "out");
       link(to, "out/" + name);
       const Outcome outcome = batch("p.txt");
-      // The run record is replaced, for it is made anew by every run; everything else is refused.
+      // The run record is replaced, because every run writes it again. Everything else is refused.
       EXPECT_EQ(outcome.exit_code, name == ".bifrons/run.json" ? 0 : 73) << outcome.err;
       expect_outside_untouched();
     }
   }
 }
 
-// A file with a second name would change under that name too.
+// A write to a hard link would also change the file under its other name.
 TEST_F(CliSymlinks, HardLinksAreNotWrittenTo) {
   scratch.write("p.txt", "a fox --id a\n");
   scratch.write("more.txt", "a fox --id a\na cat --id b\n");
@@ -178,7 +178,7 @@ TEST_F(CliSymlinks, GalleriesSheetsAndMerges) {
   batch("p.txt", {"--grid"});
   expect_outside_untouched();
 
-  // Equal bytes behind the link are no picture of the merged directory.
+  // A linked file is no picture of the merged directory, even with equal bytes.
   fs::copy_file(scratch / "out/a.png", scratch / "twin.png");
   link("twin.png", "all/a.png");
   const Outcome merged = run({"merge", "out", "-o", "all"});
@@ -190,7 +190,7 @@ TEST_F(CliSymlinks, GalleriesSheetsAndMerges) {
   expect_outside_untouched();
 }
 
-// A directory that the user names may be a link, and so may everything that is read.
+// Directories named by the user may be links, and so may all input files.
 TEST_F(CliSymlinks, NamedDirectoriesAndInputsAreFollowed) {
   scratch.write("real.txt", "a fox --id a\n");
   link("real.txt", "p.txt");

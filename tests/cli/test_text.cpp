@@ -1,4 +1,4 @@
-// UTF-8, spelling, numbers and the progress line.
+// UTF-8, slugs, numbers and the progress line.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -78,7 +78,7 @@ TEST(Text, SlugsKeepLettersOfEveryScript) {
   EXPECT_EQ(slug("a\xff\xc3"
                  "b"),
             "a-b");
-  // 40 letters, and no more than 100 bytes of them.
+  // At most 40 letters and at most 100 bytes.
   const auto repeated = [](const std::string& letter, int times) {
     std::string text;
     for (int i = 0; i < times; ++i) text += letter;
@@ -91,7 +91,7 @@ TEST(Text, SlugsKeepLettersOfEveryScript) {
   EXPECT_EQ(slug(repeated("\u0301", 90)), "picture");
 }
 
-// What file names were before: resuming goes by it.
+// Slugs of earlier versions. Resuming depends on them.
 TEST(Text, FormerSlugs) {
   EXPECT_EQ(former_slug("Café au lait, 雪!"), "caf-au-lait");
   EXPECT_EQ(former_slug("猫"), "picture");

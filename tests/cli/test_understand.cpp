@@ -1,5 +1,5 @@
-// describe, ask, chat and --best-of as a user meets them, with a toy model whose words mean
-// nothing.
+// describe, ask, chat and --best-of on the command line, with a toy model whose words have no
+// meaning.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -150,12 +150,12 @@ TEST(CliUnderstand, InspectCountsTheUnderstandingHalf) {
   const auto report = nlohmann::json::parse(run_bifrons({"inspect", "-m", toy(), "--json"}).out);
   EXPECT_TRUE(report["sees"].get<bool>());
   EXPECT_EQ(report["memory_on_gpu"]["prompt_tokens"], report["memory"]["prompt_tokens"]);
-  EXPECT_GT(report["memory_on_gpu"]["bytes"], report["memory"]["bytes"]);  // kernels' scratch
+  EXPECT_GT(report["memory_on_gpu"]["bytes"], report["memory"]["bytes"]);  // kernel workspace
   const auto& config = report["config"];
   EXPECT_EQ(config["tower_tokens"].get<int>(),
             config["tower_image_size"].get<int>() / config["tower_patch_size"].get<int>() *
                 (config["tower_image_size"].get<int>() / config["tower_patch_size"].get<int>()));
-  // What is planned for the weights are the bytes that lie in the files.
+  // The bytes planned for the weights are the bytes in the files.
   int64_t tower = 0, rest = 0;
   for (const auto& tensor : report["tensors"]) {
     const std::string name = tensor["name"];
@@ -201,7 +201,7 @@ TEST(CliUnderstand, BestOfKeepsOnePictureAndAllScores) {
     const Outcome info = run_bifrons({"info", "--json", file}, where);
     ASSERT_EQ(info.exit_code, 0) << info.err;
     EXPECT_NE(info.out.find("\"best_of\""), std::string::npos);
-    // What was kept is the picture of its own seed, and says so.
+    // The kept picture equals the one drawn from its own seed, and contains that seed.
     const std::string copy = "again" + std::to_string(i) + ".png";
     const auto again = generate({"--like", file, "-o", copy});
     EXPECT_EQ(again["pictures"][0]["seed"], best["kept"]);
@@ -209,7 +209,7 @@ TEST(CliUnderstand, BestOfKeepsOnePictureAndAllScores) {
   }
 }
 
-// A picture that cannot be read does not keep the others from being described.
+// An unreadable picture does not stop the description of the others.
 TEST(CliUnderstand, DescribeGoesOnBehindABadPicture) {
   const Gallery gallery;
   const Outcome some = gallery.run({"describe", "a.png", "missing.png", "b.png"});

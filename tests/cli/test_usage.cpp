@@ -1,4 +1,4 @@
-// What the program says no to, and with which code; none of it needs a model.
+// Wrong usage: refused arguments and their exit codes. These tests need no model.
 #include <gtest/gtest.h>
 
 #include "tests/cli/run_program.h"
@@ -9,7 +9,7 @@ namespace {
 
 struct Refusal {
   std::vector<std::string> arguments;
-  std::string says;  // part of the one line on stderr
+  std::string says;  // part of the single line on stderr
 };
 
 class Usage : public ::testing::TestWithParam<Refusal> {};
@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"completion", "csh"}, "bash, zsh and fish"},
         Refusal{{"tokenize", "\xed\xa0\x80"}, "not valid UTF-8"}));
 
-// Every option of every command that takes a value, but for texts.
+// Every option with a value in every command, except texts.
 TEST(Cli, EmptyValuesAreSaidToBeEmpty) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> commands = {
       {"generate", {"--seed",   "--cfg",  "--guidance",   "--temp",    "--top-k",
@@ -104,7 +104,7 @@ TEST(Cli, EmptyValuesAreSaidToBeEmpty) {
   }
 }
 
-// The value of an option is never taken for an option, and a text may be empty.
+// The value of an option is never read as another option, and a text may be empty.
 TEST(Cli, EmptyTextsAreTexts) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"-p", "--seed="},
                                                 {"--prompt="},
@@ -118,7 +118,7 @@ TEST(Cli, EmptyTextsAreTexts) {
   }
 }
 
-// Numbers at the edges of what a double holds and of what is a number, in every place for one.
+// Limits of double and invalid numbers, in every option that takes a number.
 TEST(Cli, OddNumbersAreTheSameEverywhere) {
   const std::vector<std::string> wrong = {"nan", "inf", "-inf", "1e400", "0x1p3", " 5", "5 ",
                                           "+5",  "5,0", "five", "-1",    "1e",    "--5"};
@@ -130,14 +130,14 @@ TEST(Cli, OddNumbersAreTheSameEverywhere) {
       EXPECT_NE(outcome.err.find(option + " takes a number"), std::string::npos) << outcome.err;
     }
     for (const std::string& text : zero) {
-      const bool tiny = text == "4.9e-324";  // above zero
+      const bool tiny = text == "4.9e-324";  // greater than zero
       const Outcome outcome = run_bifrons({"a fox", option, text, "-m", "/nowhere"});
       EXPECT_EQ(outcome.exit_code, option == "--top-p" && !tiny ? 2 : 66) << option << " " << text;
     }
   }
   for (const std::string option : {"--seed", "--top-k", "--count", "--threads", "--best-of"}) {
     for (const std::string& text : wrong) {
-      if (option == "--seed" && text == "-1") continue;  // has a meaning of its own elsewhere
+      if (option == "--seed" && text == "-1") continue;  // has its own meaning in other commands
       const Outcome outcome = run_bifrons({"a fox", option, text, "-m", "/nowhere"});
       EXPECT_EQ(outcome.exit_code, 2) << option << " " << text;
     }

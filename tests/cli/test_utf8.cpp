@@ -1,4 +1,4 @@
-// Every reader of UTF-8 against one list of the well-formed characters.
+// Every reader of UTF-8, against one list of all well-formed characters.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// The bit distribution of the Unicode standard, table 3-6.
+// UTF-8 bit distribution of the Unicode standard, table 3-6.
 std::string encoded(uint32_t c) {
   const auto b = [](uint32_t byte) { return static_cast<char>(byte); };
   const auto tail = [&](int shift) { return b(0x80 | ((c >> shift) & 0x3f)); };
@@ -25,14 +25,14 @@ std::string encoded(uint32_t c) {
   return {b(0xf0 | c >> 18), tail(12), tail(6), tail(0)};
 }
 
-// Up to four bytes as a number, with their count.
+// One number for up to four bytes and their count.
 uint64_t number_of(std::string_view bytes) {
   uint64_t number = bytes.size();
   for (const char c : bytes) number = number << 8 | static_cast<unsigned char>(c);
   return number;
 }
 
-// All characters, and all beginnings of them.
+// All characters, and all proper prefixes of characters.
 struct Characters {
   std::unordered_set<uint64_t> whole;
   std::unordered_set<uint64_t> begun;
@@ -46,7 +46,7 @@ struct Characters {
       }
     }
   }
-  // Bytes of the character at the front; 0: there is none.
+  // Bytes of the character at the front; 0 if there is none.
   size_t front(std::string_view text) const {
     for (size_t n = 1; n <= std::min<size_t>(4, text.size()); ++n) {
       if (whole.count(number_of(text.substr(0, n)))) return n;
@@ -67,7 +67,7 @@ const Characters& characters() {
   return all;
 }
 
-// What stands in the place of ill-formed bytes: one sign for each byte, or for each part.
+// Ill-formed bytes are replaced: one sign for each byte, or for each maximal part.
 std::string repaired(std::string_view text, bool by_part) {
   std::string out;
   while (!text.empty()) {
@@ -88,7 +88,7 @@ std::optional<size_t> first_fault(std::string_view text) {
   return std::nullopt;
 }
 
-// Calls `judge` with every string of one to four bytes that are the edges of the standard's ranges.
+// Calls `judge` with all strings of one to four bytes at the ends of the standard's byte ranges.
 template <typename Judge>
 void for_edges(Judge judge) {
   const std::string edges(
@@ -129,7 +129,7 @@ TEST(Utf8, IllFormedBytesAreReplaced) {
   for_edges([](const std::string& text) {
     ASSERT_EQ(replace_invalid_utf8(text), repaired(text, true)) << quote(text);
     const std::string shown = plain_json(text);
-    if (shown.find('\\') == shown.npos) {  // nothing of it became an escape
+    if (shown.find('\\') == shown.npos) {  // no character became an escape
       ASSERT_EQ(shown, repaired(text, false)) << quote(text);
     }
     ASSERT_EQ(exif_comment(exif_with_comment(text)), repaired(text, false)) << quote(text);

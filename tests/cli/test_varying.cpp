@@ -1,4 +1,4 @@
-// encode, reconstruct and vary as a user meets them.
+// encode, reconstruct and vary on the command line.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -11,7 +11,7 @@
 namespace bifrons::testing {
 namespace {
 
-// The toy that has an encoder: 8x8 pixels, 4x4 tokens.
+// The toy model with an encoder: 8x8 pixels, 4x4 tokens.
 std::string toy() { return std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/toy-hf"; }
 
 class Varying : public ::testing::Test {
@@ -116,7 +116,7 @@ TEST_F(Varying, KeptRowsStayAndLikeDrawsThePictureAgain) {
   }
   ASSERT_EQ(run({"--like", "v.png", "-o", "again.png"}).exit_code, 0);
   EXPECT_EQ(bytes("again.png"), bytes("v.png"));
-  // Of another picture, like this one: its settings, not its kept parts.
+  // Varying another picture with --like uses the settings, not the kept parts.
   write("other.png", picture(9, 9));
   ASSERT_EQ(
       run({"vary", "other.png", "--like", "v.png", "--keep-rows", "1", "-o", "o.png"}).exit_code,
@@ -130,7 +130,7 @@ TEST_F(Varying, KeptRowsStayAndLikeDrawsThePictureAgain) {
 
 TEST_F(Varying, MaskSaysWhatIsDrawn) {
   Picture mask{8, 8, std::vector<uint8_t>(192, 0)};
-  std::fill(mask.rgb.begin() + 96, mask.rgb.end(), uint8_t{255});  // the lower half
+  std::fill(mask.rgb.begin() + 96, mask.rgb.end(), uint8_t{255});  // lower half
   write("mask.png", mask);
   ASSERT_EQ(run({"vary", "in.png", "-p", "a cat", "-s", "3", "--mask", "mask.png", "-o", "m.png"})
                 .exit_code,
