@@ -1,4 +1,4 @@
-// Names and values of a prompt file's fields, checked as strictly as those of the command line.
+// Names and values of a prompt file's fields. They are checked as strictly as on the command line.
 #include "src/prompts/prompt_line.h"
 
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 namespace bifrons {
 namespace {
 
-// Members of a manifest's line beside the settings.
+// Members of a manifest's line that are not settings.
 constexpr std::array kManifestMembers = std::to_array<std::string_view>(
     {"file_name", "text",          "template", "id",         "line",    "index",
      "number",    "large_seed",    "model",    "model_hash", "program", "device",
@@ -32,7 +32,7 @@ std::string normal(std::string_view name) {
 
 [[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
-// parse_whole() and parse_real() throw errors of usage; here the file is wrong.
+// parse_whole() and parse_real() throw Error (usage). Here the file is wrong, so the kind is data.
 template <typename F>
 auto as_data(F parse) {
   try {
@@ -82,7 +82,7 @@ bool is_text(Field field) {
          field == Field::kOutput;
 }
 
-// A seed of -1 is a random one.
+// A seed of -1 means a random seed.
 void set_seed(PromptLine& line, std::string_view name, const std::string& text) {
   line.random_seed = text == "-1" || text == "-1.0";
   line.seed.reset();
@@ -161,7 +161,7 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value) {
   if (value.is_null()) return;
   if (is_text(field) || value.is_string()) {
-    // An id may be a number, as it is in many sets.
+    // An id may be a number, as in many data sets.
     if (field == Field::kId && value.is_number()) return set_field(line, field, name, value.dump());
     return set_field(line, field, name, value.text(name));
   }

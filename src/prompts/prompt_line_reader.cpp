@@ -1,4 +1,4 @@
-// One pass over blocks of 64 KiB; a line that is too long is skipped without being kept.
+// Reads the stream once, in blocks of 64 KiB. A line that is too long is skipped and not stored.
 #include "src/prompts/prompt_line_reader.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ constexpr size_t kBlock = size_t{64} << 10;
 constexpr std::string_view kMacintosh =
     "carriage returns alone end its lines, as on old Macintoshes; save it with line feeds (LF)";
 
-// `entry`: of a JSON file, or all of a file: line ends may be in it.
+// `entry`: the text is an entry of a JSON file or a whole file, so it may contain line ends.
 std::string problem_of(std::string_view line, bool entry) {
   const std::string_view place = entry ? "text" : "line";
   if (const auto at = invalid_utf8(line)) {
@@ -47,13 +47,14 @@ void refuse_endless_line(const std::string& what) {
 PromptLineReader::PromptLineReader(ByteStream stream, StreamReady ready, Splitting splitting)
     : stream_(std::move(stream)), ready_(std::move(ready)), splitting_(splitting), block_(kBlock) {}
 
-// Takes what is there in front of the end of a line, so that half a line is not taken for a whole.
+// Reads what is available before a line end, so that an incomplete line is not taken for a complete
+// one.
 bool PromptLineReader::ready() {
   if (splitting_ == Splitting::kJson) return !ready_ || !left_.empty() || ready_();
   while (ready_ && std::find(left_.begin(), left_.end(), '\n') == left_.end() &&
          left_.size() < block_.size()) {
     if (!ready_()) return false;
-    if (number_ == 0 && bytes_read_ == 0) return true;  // next() looks at the beginning itself
+    if (number_ == 0 && bytes_read_ == 0) return true;  // next() examines the beginning itself
     std::copy(left_.begin(), left_.end(), block_.begin());
     const size_t kept = left_.size(), got = stream_(std::span(block_).subspan(kept));
     left_ = std::span<const char>(block_).first(kept + got);
@@ -72,7 +73,7 @@ bool PromptLineReader::refill() {
 }
 
 void PromptLineReader::drop_byte_order_mark() {
-  // A pipe may give single bytes; gather the first three before judging them.
+  // A pipe may give single bytes, so the first three are collected before they are examined.
   size_t have = 0;
   while (have < 3) {
     const size_t got = stream_(std::span(block_).subspan(have));
@@ -93,7 +94,7 @@ int PromptLineReader::peek() {
   return static_cast<unsigned char>(left_.front());
 }
 
-// Drops the blanks and blank lines in front of it.
+// Drops blanks and blank lines at the front.
 bool PromptLineReader::begins_with_bracket() {
   for (int c = peek(); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek()) {
     number_ += c == '\n';
@@ -165,7 +166,7 @@ std::optional<TextLine> PromptLineReader::next_line() {
     any = true;
     const auto end = std::find(left_.begin(), left_.end(), '\n');
     const size_t n = static_cast<size_t>(end - left_.begin());
-    // One byte more than the limit may be the CR of the ending.
+    // The byte above the limit may be the CR of the line end.
     if (line.text.size() + n > kLongestLine + 1) too_long = true;
     if (!too_long) line.text.append(left_.data(), n);
     skipped += too_long ? n : 0;

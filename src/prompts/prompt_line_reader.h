@@ -1,4 +1,4 @@
-// Lines of a prompt file, one after the other, in bounded memory whatever the file holds.
+// Reads the lines of a prompt file one by one. Memory is bounded for any content.
 #pragma once
 
 #include <cstdint>
@@ -12,44 +12,44 @@
 
 namespace bifrons {
 
-// Fills the front of the span and says how many bytes it was; 0 at the end. May throw Error.
+// Fills the front of the span and returns the number of bytes; 0 at the end. May throw Error.
 using ByteStream = std::function<size_t(std::span<char>)>;
-// Whether such a stream would answer at once, be it with its end.
+// Whether a read of the stream would return at once, with bytes or at the end.
 using StreamReady = std::function<bool()>;
 
-constexpr size_t kLongestLine = size_t{64} << 10;  // bytes, its ending not counted
-// A line that goes on for longer than this is of no text file, and perhaps without end.
+constexpr size_t kLongestLine = size_t{64} << 10;  // bytes without the line end
+// A longer line is not part of a text file and may have no end.
 constexpr size_t kHopelessLine = size_t{256} << 20;
 
-// Throws Error (data) about such a line; `what` says of which file, or where.
+// Throws Error (data) for such a line. `what` names the file or the position.
 [[noreturn]] void refuse_endless_line(const std::string& what);
 
 struct TextLine {
-  int64_t number = 0;  // from 1
-  std::string text;    // valid UTF-8 without control characters (but tabs) when there is no problem
+  int64_t number = 0;     // from 1
+  std::string text;       // without problem: valid UTF-8, no control characters but tabs
   std::string problem;    // why the line cannot be used; empty when it can
-  bool is_file = false;   // all of a file, line ends and all
-  bool is_entry = false;  // of a JSON file: its text may span lines, and its number counts entries
+  bool is_file = false;   // the text is a whole file with its line ends
+  bool is_entry = false;  // the text is an entry of a JSON file; `number` counts entries
 };
 
-// How a file falls into pieces. kJsonLines: lines, or the entries of an array when the file begins
-// with a bracket. kJson: the entries of arrays, or values one after the other. kNone: one piece.
+// How a file is split. kJsonLines: into lines, or into the entries of an array if the file begins
+// with a bracket. kJson: into the entries of arrays, or into successive values. kNone: not at all.
 enum class Splitting { kLines, kJsonLines, kJson, kNone };
 
-// Splits at LF or CR LF; a byte order mark at the start is dropped. Keeps one block of the stream
+// Splits at LF or CR LF and drops a byte order mark at the start. Stores one block of the stream
 // and one line.
 class PromptLineReader {
  public:
-  // Without `ready` the stream never waits.
+  // Without `ready`, reads of the stream are assumed not to wait.
   explicit PromptLineReader(ByteStream stream, StreamReady ready = {},
                             Splitting splitting = Splitting::kLines);
 
-  // Nothing at the end. Throws Error (data) when the stream begins as UTF-16 does, when all of it
-  // is one line that carriage returns alone divide, or when a line or an entry does not end
-  // within kHopelessLine bytes.
+  // The next line; nullopt at the end. Throws Error (data) if the stream begins like UTF-16, if it
+  // uses only carriage returns as line ends, or if a line or entry does not end within
+  // kHopelessLine bytes.
   std::optional<TextLine> next();
-  int64_t bytes_read() const { return bytes_read_; }  // taken from the stream so far
-  // Whether next() would give its line without waiting for more of the stream.
+  int64_t bytes_read() const { return bytes_read_; }  // read from the stream so far
+  // Whether next() would return without waiting for the stream.
   bool ready();
 
  private:
@@ -64,10 +64,10 @@ class PromptLineReader {
   ByteStream stream_;
   StreamReady ready_;
   Splitting splitting_;
-  bool lines_follow_ = false;  // behind the array
+  bool lines_follow_ = false;  // after the array
   JsonValues values_{kLongestLine, kHopelessLine};
   std::vector<char> block_;
-  std::span<const char> left_;  // of the block
+  std::span<const char> left_;  // unread part of the block
   int64_t bytes_read_ = 0;
   int64_t number_ = 0;
 };

@@ -1,4 +1,4 @@
-// Chooses the parser, and turns errors of a line into a BadLine.
+// Chooses the parser and converts errors of a line to BadLine.
 #include "src/prompts/prompt_reader.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,8 @@ namespace {
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\n") == text.npos; }
 
-// An escape in a line may give a control character that the line itself does not hold.
+// An escape sequence in a line may produce a control character that the line itself does not
+// contain.
 void refuse_controls(std::string_view what, const std::optional<std::string>& text) {
   const auto control = text ? control_character(*text, true) : std::nullopt;
   if (!control) return;
@@ -23,8 +24,8 @@ void refuse_controls(std::string_view what, const std::optional<std::string>& te
                           control->code, control->at));
 }
 
-// Names a picture after the file of its caption: as its id, or as its output if the name cannot be
-// an id.
+// Names a picture after its caption file. The name becomes the id, or the output if it is not a
+// valid id.
 void name_picture(PromptLine& line, const std::string& name) {
   try {
     set_field(line, Field::kId, "the file's name", name);
@@ -110,7 +111,7 @@ bool PromptReader::open_next() {
   return true;
 }
 
-// Adds the file's name to errors about the whole file.
+// Adds the file's name to errors that concern the whole file.
 template <typename F>
 auto PromptReader::naming_file(F read) {
   try {

@@ -1,4 +1,4 @@
-// Prompt files of every format as one stream of lines.
+// Reads prompt files of every format as one stream of lines.
 #pragma once
 
 #include <cstdint>
@@ -15,28 +15,28 @@
 
 namespace bifrons {
 
-// kCaption: all of the file is one prompt. No ending stands for it.
+// kCaption: the whole file is one prompt. No file ending selects it.
 enum class PromptFormat { kText, kJsonLines, kJson, kCsv, kTsv, kCaption };
 
-// By the ending of a file name: .txt, .jsonl or .ndjson, .json, .csv, .tsv; any case.
+// The format for the ending of a file name: .txt, .jsonl, .ndjson, .json, .csv, .tsv in any case.
 std::optional<PromptFormat> prompt_format_of(std::string_view file_name);
 
-// A line that cannot be drawn, and why.
+// A line that cannot be drawn, with the reason.
 struct BadLine {
   int64_t number = 0;
   std::string reason;
-  std::string id{};    // the line's, where it was read as far as that
+  std::string id{};    // of the line, if it was read before the error
   std::string file{};  // as in PromptLine
 };
 using ParsedLine = std::variant<PromptLine, BadLine>;
 
-// How one format is read. parse() gets a line without problem that is not blank; a format whose
-// records span lines takes the further ones from `more`. Throws Error (data) for a bad record.
+// A parser of one format. parse() gets a line that has no problem and is not blank. Records that
+// span lines read further lines from `more`. Throws Error (data) for a bad record.
 class LineParser {
  public:
   virtual ~LineParser() = default;
   virtual PromptLine parse(const TextLine& line, PromptLineReader& more) = 0;
-  // Reads what stands before the first record. Throws Error (data): the whole file is unusable.
+  // Reads the part before the first record. Throws Error (data) if the whole file is unusable.
   virtual void begin(PromptLineReader&) {}
 };
 
@@ -45,43 +45,43 @@ std::unique_ptr<LineParser> caption_parser();
 std::unique_ptr<LineParser> json_parser(WarnOnce& warn);
 std::unique_ptr<LineParser> table_parser(WarnOnce& warn, char separator, bool comments);
 
-// Whether a line begins with # or //, blanks aside.
+// Whether a line begins with # or // after optional blanks.
 bool is_comment(std::string_view line);
 
-// One file of several.
+// One of several files.
 struct PromptFile {
-  std::string name;  // for messages; it stands in front of warnings and of what is thrown
+  std::string name;  // begins warnings and errors about the file
   PromptFormat format = PromptFormat::kText;
-  std::string id{};  // kCaption: what its picture is called
+  std::string id{};  // kCaption: the name of its picture
   ByteStream stream{};
   StreamReady ready{};
-  std::string problem{};  // why it cannot be read: a bad line; empty: it can
+  std::string problem{};  // why the file cannot be read, reported as a bad line; empty: none
 };
 
 class PromptReader {
  public:
-  // `warn` hears each thing about the file that is worth saying, once. `name` stands before what
-  // is thrown about the whole file. With `comments`, lines for which is_comment() are left out.
+  // `warn` gets each warning about the file once. `name` begins the errors about the whole file.
+  // With `comments`, lines for which is_comment() is true are left out.
   PromptReader(ByteStream stream, PromptFormat format, std::function<void(const std::string&)> warn,
                std::string name = "prompts", StreamReady ready = {}, bool comments = false);
 
-  // Files one after the other, taken from `next_file` until it gives none. Lines know their file;
-  // warnings begin with its name, and each is made for the first file it is true of.
+  // Reads several files in order, until `next_file` returns none. Lines store their file. A warning
+  // begins with the name of the first file that it applies to, and is given once.
   PromptReader(std::function<std::optional<PromptFile>()> next_file,
                std::function<void(const std::string&)> warn, bool comments = false);
 
-  // Reads the header of a file that has one; next() does it otherwise. Throws as next() does.
+  // Reads the header, if the file has one. Otherwise next() does it. Throws as next() does.
   void begin();
 
-  // The next line that is not blank; nothing at the end. Throws Error (data) when the whole file is
-  // of the wrong kind, and what the stream throws.
+  // The next line that is not blank; nullopt at the end. Throws Error (data) if the whole file is
+  // of the wrong kind, and the errors of the stream.
   std::optional<ParsedLine> next();
   int64_t bytes_read() const { return bytes_before_ + (lines_ ? lines_->bytes_read() : 0); }
-  // Says something about the file that is worth saying once.
+  // Gives a warning about the file, at most once.
   void warn(const std::string& sentence) { warn_->once(sentence); }
-  // Whether a line more is there already. A cell over several lines may wait all the same.
+  // Whether another line is available. Reading a cell that spans lines may still wait.
   bool ready() { return !lines_ || lines_->ready(); }
-  // Of the line that next() gave last, where there are several files; else empty.
+  // The file of the last line from next(), if there are several files; otherwise empty.
   const std::string& file() const { return file_; }
 
  private:
@@ -93,12 +93,12 @@ class PromptReader {
   auto naming_file(F read);
 
   std::function<std::optional<PromptFile>()> next_file_;
-  std::unique_ptr<WarnOnce> warn_;         // the parser keeps hold of it while readers move
-  std::unique_ptr<std::string> named_;     // what stands in front of warnings
-  std::optional<PromptLineReader> lines_;  // nothing: between files
+  std::unique_ptr<WarnOnce> warn_;         // on the heap: the parser refers to it
+  std::unique_ptr<std::string> named_;     // begins warnings
+  std::optional<PromptLineReader> lines_;  // nullopt between files
   std::unique_ptr<LineParser> parser_;
   std::string name_, file_, id_, problem_;
-  int64_t bytes_before_ = 0;  // of files read to their end
+  int64_t bytes_before_ = 0;  // of the files that were read to their end
   bool comments_ = false;
   bool begun_ = false;
 };

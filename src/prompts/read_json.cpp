@@ -1,5 +1,5 @@
-// JSON Lines: an object a line with at least a prompt, or an OpenAI batch request around one. So
-// are the entries of a JSON array, which may be bare prompts too.
+// JSON Lines: one object for each line with at least a prompt, or an OpenAI batch request around
+// such an object. The entries of a JSON array are the same, or plain prompts.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ class JsonParser : public LineParser {
   }
 
  private:
-  // Json's own sentences begin with a name; the caller names file and line.
+  // The messages of Json begin with a name. The caller adds file and line.
   static Json parse_object(const std::string& text) {
     try {
       return Json::parse(text, "", kLimits);
@@ -64,7 +64,7 @@ class JsonParser : public LineParser {
   }
 
   void take_members(PromptLine& line, const Json& object, std::string_view where) {
-    // A manifest may be drawn again as it is: all of its members are the manifest's own.
+    // A manifest can be used as a prompt file. All of its members are its own.
     const bool manifest = object.find("crc32") != nullptr && object.find("key") != nullptr;
     const std::string_view prompt = prompt_itself(object, where);
     std::array<bool, kFields> seen{};
@@ -72,7 +72,7 @@ class JsonParser : public LineParser {
       std::optional<Field> field = field_of(name);
       if (manifest && field && is_copied_column(object, name, *field)) field.reset();
       if (field == Field::kPrompt && !prompt.empty() && !is_prompt_itself(name)) {
-        field.reset();  // "prompt" and, say, "caption"
+        field.reset();  // for example "prompt" and "caption"
         warn_second_prompt(warn_, "key", prompt, name);
         line.extras.emplace_back(name, value.dump());
         continue;
@@ -92,8 +92,9 @@ class JsonParser : public LineParser {
     settle_count(line);
   }
 
-  // Whether a member of a manifest's line was a column of its prompt file that has come to be, or
-  // is by now, a name of a setting beside the manifest's own one.
+  // Whether a member of a manifest's line was a column of its prompt file. A column may have the
+  // name of a setting that is newer than the manifest, or another name of a setting of the
+  // manifest.
   static bool is_copied_column(const Json& object, std::string_view name, Field field) {
     if (is_manifest_member(name)) return false;
     const std::vector<std::string_view> names = names_of(field);
@@ -102,7 +103,7 @@ class JsonParser : public LineParser {
     });
   }
 
-  // The key "prompt" as it is spelled, where it has a value; it wins over its aliases.
+  // The spelling of the key "prompt", if it has a value. It has priority over its aliases.
   static std::string_view prompt_itself(const Json& object, std::string_view where) {
     for (const auto& [name, value] : object.members(where)) {
       if (is_prompt_itself(name) && !value.is_null()) return name;

@@ -1,5 +1,5 @@
-// CSV after RFC 4180 and TSV, both with a header line that names the columns. Spreadsheets separate
-// cells by what their country uses, and may say so in a line "sep=;" of its own.
+// CSV as in RFC 4180, and TSV. A header line names the columns. Spreadsheets use the separator of
+// their locale, and may state it in a separate line "sep=;".
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ bool is_text(Field field) {
 
 class TableParser : public LineParser {
  public:
-  // TSV has its own rule for quotes; a file that says `sep=` is one of a spreadsheet.
+  // TSV has its own rule for quotes. A file with `sep=` comes from a spreadsheet.
   TableParser(WarnOnce& warn, char separator, bool comments)
       : warn_(warn), separator_(separator), plain_tabs_(separator == '\t'), comments_(comments) {}
 
@@ -71,8 +71,8 @@ class TableParser : public LineParser {
   }
 
  private:
-  // Where semicolons separate cells, a comma stands before the fraction: "4,5". One that may as
-  // well part thousands stays, and is no number.
+  // Where semicolons separate cells, a decimal comma is usual: "4,5". A comma that may also
+  // separate thousands stays, and the cell is not a number.
   std::string number_of(std::string_view cell) const {
     std::string number(trimmed_cell(cell));
     const size_t comma = number.find(',');
@@ -121,7 +121,7 @@ class TableParser : public LineParser {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string& column = columns_[i];
       std::optional<Field> field = field_of(column);
-      // A column `prompt` and, say, `caption`: the second is only copied.
+      // There are columns `prompt` and, for example, `caption`. The second one is only copied.
       const bool second =
           field == Field::kPrompt && prompt != columns_.end() && !is_prompt_itself(column);
       if (second) {
@@ -136,7 +136,7 @@ class TableParser : public LineParser {
       }
       has_prompt = has_prompt || field == Field::kPrompt;
       fields_.push_back(field);
-      copied_.push_back(!again);  // spreadsheets leave columns without a name at the end
+      copied_.push_back(!again);  // spreadsheets add columns without a name at the end
       if (!field && !second) warn_unknown_field(warn_, "column", column);
     }
     if (has_prompt) return;
@@ -151,9 +151,9 @@ class TableParser : public LineParser {
   WarnOnce& warn_;
   char separator_;
   bool plain_tabs_;
-  bool comments_;  // are left out
+  bool comments_;  // whether to leave out comments
   std::vector<std::string> columns_;
-  std::vector<std::optional<Field>> fields_;  // by column; nothing: only copied
+  std::vector<std::optional<Field>> fields_;  // by column; nullopt: the column is only copied
   std::vector<bool> copied_;                  // by column
 };
 

@@ -1,5 +1,5 @@
 // Plain lines, with the options of A1111's "Prompts from file": --prompt ... --seed 7 --cfg_scale
-// 5, or a prompt with options after it.
+// 5. A prompt may also stand before the options.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace bifrons {
 namespace {
 
-// What A1111 knows and this engine has no use for.
+// Options of A1111 that have no meaning for this engine.
 constexpr std::array<std::string_view, 16> kWithoutMeaning = {"steps",
                                                               "sampler_name",
                                                               "sampler_index",
@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, 16> kWithoutMeaning = {"steps",
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-// Where the first option begins: "--" and a letter, at the start or after a blank.
+// Position of the first option: "--" and a letter, at the start or after a blank.
 size_t first_option(std::string_view line) {
   for (size_t at = line.find("--"); at != line.npos; at = line.find("--", at + 1)) {
     const bool starts = at == 0 || is_space(line[at - 1]);
@@ -46,7 +46,7 @@ size_t first_option(std::string_view line) {
   return std::string_view::npos;
 }
 
-// Words as Python's shlex.split() gives them, which is what A1111 uses.
+// Splits a line into words as Python's shlex.split() does, because A1111 uses it.
 std::vector<std::string> shell_words(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
@@ -84,8 +84,8 @@ std::vector<std::string> shell_words(std::string_view text) {
   return words;
 }
 
-// How many bytes a dash of typography takes at `at`; 0: there is none. Hyphens of other lengths, en
-// and em dash, horizontal bar and minus.
+// Length in bytes of a typographic dash at `at`: other hyphens, en dash, em dash, horizontal bar
+// and minus. 0: there is none.
 size_t dash_at(std::string_view text, size_t at) {
   constexpr std::array<std::string_view, 7> kDashes = {
       "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
@@ -96,8 +96,8 @@ size_t dash_at(std::string_view text, size_t at) {
   return 0;
 }
 
-// What begins at a word's start and only looks like an option: "—seed 7", which a word
-// processor makes of "--seed 7", and "-n2", as InvokeAI's prompts had it.
+// A word that begins like an option but is none: "—seed 7", which a word processor makes of "--seed
+// 7", and "-n2", an option of prompts in InvokeAI.
 void warn_other_dashes(std::string_view line, WarnOnce& warn) {
   for (size_t at = 0; at < line.size(); ++at) {
     if (at > 0 && !is_space(line[at - 1])) continue;
@@ -163,7 +163,8 @@ class TextParser : public LineParser {
       }
       if (field == Field::kPrompt && line.prompt) refuse("the prompt stands there twice");
       if (field) {
-        // The same option again is the last one's, as in A1111; another name for it is a slip.
+        // The last of several equal options counts, as in A1111. Two names of one setting are an
+        // error.
         std::string& before = said[static_cast<size_t>(*field)];
         if (!before.empty() && before != name) {
           refuse(quote("--" + name, 60) + " says again what " + quote("--" + before, 60) + " says");
@@ -197,7 +198,7 @@ class TextParser : public LineParser {
   WarnOnce& warn_;
 };
 
-// Without the blanks and line ends around it.
+// Removes blanks and line ends at both ends.
 class CaptionParser : public LineParser {
  public:
   PromptLine parse(const TextLine& text, PromptLineReader&) override {

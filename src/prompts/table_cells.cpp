@@ -1,4 +1,4 @@
-// Quotes after RFC 4180; all else that spreadsheets do is guessed from the header.
+// Quotes follow RFC 4180. Other habits of spreadsheets are guessed from the header.
 #include "src/prompts/table_cells.h"
 
 #include <algorithm>
@@ -84,7 +84,7 @@ std::string_view trimmed_cell(std::string_view text) {
 std::optional<char> named_separator(std::string_view line) {
   line = trimmed_cell(line);
   if (line.size() == 7 && line.front() == '"' && line.back() == '"') line = line.substr(1, 5);
-  if (line == "sep=") return '\t';  // trimmed away
+  if (line == "sep=") return '\t';  // the tab was trimmed
   if (line.size() != 5 || (line[0] | 0x20) != 's' || (line[1] | 0x20) != 'e' ||
       (line[2] | 0x20) != 'p' || line[3] != '=') {
     return std::nullopt;
@@ -107,7 +107,7 @@ char separator_of(const std::string& header) {
     try {
       record.feed(header);
     } catch (const Error&) {
-      continue;  // quotes that this sign leaves in the middle of a cell
+      continue;  // with this separator a quote stands in the middle of a cell
     }
     if (names_prompt(record.take())) return separator;
   }

@@ -1,4 +1,4 @@
-// The cells of tables, and the signs that separate them.
+// The cells of CSV and TSV tables, and their separators.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,12 @@
 
 namespace bifrons {
 
-// The cells of one CSV record, fed line by line: a quoted cell may hold line ends.
+// The cells of one CSV record. The record is added line by line, because a quoted cell may contain
+// line ends.
 class CsvRecord {
  public:
   explicit CsvRecord(char separator) : separator_(separator) {}
-  // True when the record is complete. Throws Error (data): quotes where none may be.
+  // Returns true when the record is complete. Throws Error (data) for a quote in a wrong place.
   bool feed(std::string_view line);
   std::vector<std::string> take() { return std::move(cells_); }
 
@@ -20,23 +21,24 @@ class CsvRecord {
   char separator_;
   std::vector<std::string> cells_;
   bool quoted_ = false;  // inside quotes
-  bool closed_ = false;  // after them
+  bool closed_ = false;  // after the closing quote
 };
 
-// TSV files quote rarely and differently: a cell is unquoted only when all of it is well quoted.
+// Unquotes a cell of a TSV file only if the whole cell is correctly quoted. TSV files quote rarely,
+// and by different rules.
 std::string tsv_cell(std::string_view cell);
 
-// Without the blanks around it, those of typesetting and marks of byte order included.
+// Removes blanks at both ends, including typographic blanks and byte order marks.
 std::string_view trimmed_cell(std::string_view text);
 
-// The sign that a line such as "sep=;" names, which may stand in quotes. Throws Error (data): it is
-// none that separates cells.
+// The separator in a line such as "sep=;", which may be quoted. Throws Error (data) if the
+// character cannot separate cells.
 std::optional<char> named_separator(std::string_view line);
 
-// The sign by which the header has a column for the prompt: a comma unless it must be another.
+// The separator that gives the header a column for the prompt. It is a comma if a comma does.
 char separator_of(const std::string& header);
 
-// "commas", for messages.
+// A word for messages: "commas".
 std::string_view plural_of(char separator);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// A template filled in by chance or by number.
+// Fills in a template: a random text, or the combination with a given number.
 #include "src/prompts/template.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ class Chance {
   uint64_t state_;
 };
 
-// Of the options still there (weight not negative), the one that chance falls on.
+// Picks a random option, by weight. Options with a negative weight are already taken.
 size_t pick(const std::vector<double>& weights, Chance& chance) {
   double all = 0;
   for (const double w : weights) all += std::max(w, 0.0);
@@ -42,7 +42,7 @@ size_t pick(const std::vector<double>& weights, Chance& chance) {
   return last;
 }
 
-// One template being filled in.
+// The state while one template is filled in.
 class Filling {
  public:
   Filling(std::string_view text, uint64_t seed, int64_t turn) : chance_(text, seed), turn_(turn) {}
@@ -95,7 +95,7 @@ std::string Filling::by_chance(const TemplateNode& node) {
   return out;
 }
 
-// Number `index` of the ordered selections of `taken` options.
+// Returns selection number `index` of all ordered selections of `taken` options.
 std::string Filling::select(const TemplateNode& node, int64_t index, int64_t taken) {
   std::vector<int64_t> counts;
   for (const TemplateNode* child : node.children) counts.push_back(child->combinations);
@@ -120,7 +120,8 @@ std::string Filling::select(const TemplateNode& node, int64_t index, int64_t tak
   return out;
 }
 
-// The last one varies first; they are filled in from the first on, which may set what others get.
+// The last child varies fastest. Children are filled in from the first to the last, because an
+// earlier one may set a variable that a later one uses.
 std::string Filling::sequence(const TemplateNode& node, int64_t index) {
   std::vector<int64_t> own(node.children.size());
   for (size_t i = own.size(); i-- > 0;) {

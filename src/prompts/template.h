@@ -1,5 +1,5 @@
-// Prompts made of templates as sd-dynamic-prompts writes them: {a|b}, {0.5::a|b}, {2$$a|b|c},
-// {1-3$$ and $$a|b|c}, __wildcard__, ${name=value}. docs/batches.md says what differs.
+// Prompt templates in the syntax of sd-dynamic-prompts: {a|b}, {0.5::a|b}, {2$$a|b|c}, {1-3$$ and
+// $$a|b|c}, __wildcard__, ${name=value}. docs/batches.md lists the differences.
 #pragma once
 
 #include <cstdint>
@@ -14,35 +14,35 @@
 
 namespace bifrons {
 
-// A piece of a template. Exactly one of the kinds has content beyond `kind`.
+// A node of a parsed template. Besides `kind`, only the members of its kind are used.
 struct TemplateNode {
   enum class Kind {
     kText,
     kSequence,
     kChoice,
-    kInTurn,    // of the only child, the combinations one after the other
-    kByChance,  // of the only child, one by chance, even where all combinations are drawn
-    kSet,       // fills the only child in, for kGet of the same slot; gives no text itself
+    kInTurn,    // takes the combinations of its only child in order
+    kByChance,  // a random combination of its only child, even where all are drawn
+    kSet,       // fills in its only child for kGet of the same slot; has no text itself
     kGet
   };
   Kind kind = Kind::kText;
   std::string text;                           // kText
   std::vector<const TemplateNode*> children;  // kSequence: in order; kChoice: the options
   std::vector<double> weights;                // kChoice, by option
-  int64_t least = 1, most = 1;                // kChoice: how many options are taken, all different
+  int64_t least = 1, most = 1;                // kChoice: number of different options taken
   std::string separator = ", ";
   int slot = 0;              // kSet, kGet
-  bool asks_all = false;     // somewhere in it stands {!...}
-  int64_t combinations = 1;  // how many texts this gives, kMostCombinations + 1 for more
-  int64_t bytes = 0;         // of the longest of them, kLongestTemplate + 1 for more
+  bool asks_all = false;     // the template contains {!...}
+  int64_t combinations = 1;  // number of texts; kMostCombinations + 1 means more
+  int64_t bytes = 0;         // of the longest text; kLongestTemplate + 1 means more
 };
 
 constexpr int64_t kMostCombinations = 1'000'000;
-// Bytes that a filled-in template may have: as many as a line of a prompt file.
+// Maximum length of a filled-in template in bytes. It is that of a line of a prompt file.
 constexpr int64_t kLongestTemplate = 64 << 10;
 
-// Files <directory>/<name>.txt with a value a line, perhaps with a weight before it. A file that
-// uses no variable of its surroundings is read once.
+// The wildcard files <directory>/<name>.txt. Each line holds a value, with an optional weight
+// before it. A file is read once, unless it uses variables of the text around it.
 class Wildcards {
  public:
   explicit Wildcards(std::string directory) : files_(std::move(directory)) {}
@@ -52,33 +52,33 @@ class Wildcards {
   friend class Template;
   WildcardFiles files_;
   std::map<std::string, const TemplateNode*> known_;  // by name or pattern
-  std::set<std::string> open_;  // those that use variables of their surroundings
+  std::set<std::string> open_;  // files that use variables of the text around them
   std::vector<std::unique_ptr<TemplateNode>> nodes_;
-  // Of the template that is parsed now.
-  std::set<std::string> being_read_, being_set_;  // files and variables, against circles
-  int64_t made_ = 0;                              // nodes
-  int64_t missed_ = 0;                            // variables that were looked up and not set
+  // State of the template that is being parsed.
+  std::set<std::string> being_read_, being_set_;  // files and variables in progress, to find cycles
+  int64_t made_ = 0;                              // number of nodes
+  int64_t missed_ = 0;                            // number of failed look-ups of variables
   int slots_ = 0;
 };
 
-// Whether --expand would make something else of a prompt: it has {a|b}, __name__ or ${name}.
+// Whether --expand would change a prompt: it contains {a|b}, __name__ or ${name}.
 bool looks_like_template(std::string_view prompt);
 
 class Template {
  public:
-  // Throws Error (data) for what is not understood or would not end: braces that do not match, a
-  // wildcard without file or with itself inside, a variable that is not set, a text that may become
-  // longer than kLongestTemplate.
+  // Throws Error (data) if braces do not match, a wildcard has no file or contains itself, a
+  // variable is not set, or a text may become longer than kLongestTemplate.
   Template(std::string_view text, Wildcards& wildcards);
 
-  // How many different ways to fill it in there are, kMostCombinations + 1 for more than that.
+  // Number of combinations. kMostCombinations + 1 means more.
   int64_t combinations() const { return root_->combinations; }
-  // Whether {!...} in it asks for all of them.
+  // Whether the template asks for all combinations with {!...}.
   bool asks_all() const { return root_->asks_all; }
-  // The one of that number, from 0.
+  // The combination with that number, from 0.
   std::string combination(int64_t index) const;
-  // A random one: the same for the same text, seed and turn, on every machine. `turn`, from 0,
-  // counts the texts made of this template: {@...} gives its values in that order.
+  // A random text. It depends only on the template, the seed and `turn`, and is the same on every
+  // machine. `turn` counts the texts of this template from 0: {@...} gives its values in that
+  // order.
   std::string random(uint64_t seed, int64_t turn = 0) const;
 
  private:

@@ -1,4 +1,4 @@
-// How many texts a template gives and how long they may be, before any is made.
+// Counts the texts of a template and bounds their length before any text is made.
 #include <algorithm>
 
 #include "src/prompts/template_parse.h"
@@ -24,7 +24,8 @@ int64_t choice_combinations(const TemplateNode& node) {
   return capped(sum);
 }
 
-// Of the options that may be taken together, the longest ones with what stands between them.
+// Length in bytes of the longest choice: the longest options that may be taken, with the separators
+// between them.
 int64_t longest_choice(const TemplateNode& node) {
   std::vector<int64_t> lengths;
   for (const TemplateNode* child : node.children) lengths.push_back(child->bytes);
@@ -39,7 +40,7 @@ int64_t longest_choice(const TemplateNode& node) {
 }  // namespace
 
 double ordered_selections(const std::vector<int64_t>& counts, int64_t taken) {
-  std::vector<double> ways(static_cast<size_t>(taken) + 1, 0.0);  // [j]: unordered, of j options
+  std::vector<double> ways(static_cast<size_t>(taken) + 1, 0.0);  // [j]: unordered, j options
   ways[0] = 1;
   for (const int64_t count : counts) {
     for (size_t j = ways.size() - 1; j > 0; --j)
@@ -67,7 +68,7 @@ void count_node(TemplateNode& node) {
     node.bytes = longest_choice(node);
   } else if (node.kind == Kind::kSet) {
     node.combinations = node.children[0]->combinations;
-  } else {  // kInTurn, kByChance, kGet: one text each time
+  } else {  // kInTurn, kByChance, kGet: each gives one text
     node.bytes = node.children[0]->bytes;
   }
 }

@@ -1,4 +1,4 @@
-// Variables and wildcards: what a name in a template stands for.
+// Resolves the names in a template: variables and wildcards.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ bool is_variable_name(std::string_view name) {
                      [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
-// The brace that closes the one at `at`; npos where none does.
+// Position of the brace that closes the one at `at`; npos if there is none.
 size_t closing_brace(std::string_view text, size_t at) {
   int open = 0;
   for (; at < text.size(); ++at) {
@@ -44,7 +44,7 @@ size_t closing_brace(std::string_view text, size_t at) {
   return std::string_view::npos;
 }
 
-// Takes a name out of a set when it goes.
+// Removes a name from a set in its destructor.
 class Entered {
  public:
   Entered(std::set<std::string>& names, const std::string& name, const std::string& sentence)
@@ -62,7 +62,7 @@ class Entered {
 
 }  // namespace
 
-// A text of its own, such as the value of a variable.
+// Parses a separate text, such as the value of a variable.
 const TemplateNode* TemplateParser::part(std::string_view text, int depth) {
   TemplateParser parser(text, wildcards_, nodes_, variables_);
   const TemplateNode* node = parser.sequence(depth, true);
@@ -101,7 +101,8 @@ TemplateParser::VariableText TemplateParser::variable_text(size_t at) const {
   return out;
 }
 
-// Those of this text, wherever in it they are set. Gives what must be filled in before the rest.
+// Sets all variables of this text, wherever they stand in it. Returns the nodes that must be filled
+// in before the rest.
 std::vector<const TemplateNode*> TemplateParser::set_variables(int depth) {
   std::vector<const TemplateNode*> sets;
   if (text_.find("${") == std::string_view::npos) return sets;
@@ -139,12 +140,12 @@ std::vector<const TemplateNode*> TemplateParser::set_variables(int depth) {
       at = std::min(closing_brace(text_, at), text_.size());
     }
   }
-  // Also those that nothing uses are understood.
+  // Values of unused variables are parsed too, so that their errors are found.
   for (const std::string& name : later) value_of(name, std::nullopt, depth + 1);
   return sets;
 }
 
-// ${...} at at_. Null: it sets a variable, which set_variables() has seen to.
+// Parses ${...} at at_. Returns null if it sets a variable: set_variables() has already done that.
 const TemplateNode* TemplateParser::variable_at(int depth, bool inside) {
   const VariableText found = variable_text(at_);
   if (found.sign == '=' && inside) {
@@ -206,7 +207,7 @@ std::string_view TemplateParser::wildcard_here() const {
          "; write \\__ for the signs themselves");
 }
 
-// `inner`: perhaps a sign of how to choose, the name, and perhaps variables in parentheses.
+// `inner` holds an optional sampler sign, the name, and optional variables in parentheses.
 const TemplateNode* TemplateParser::wildcard(std::string_view inner, int depth) {
   char sampler = 0;
   if (inner[0] == '@' || inner[0] == '~' || inner[0] == '!') {
@@ -241,7 +242,7 @@ const TemplateNode* TemplateParser::wildcard(std::string_view inner, int depth) 
   return sampled(sampler, values);
 }
 
-// From what was read before, where the files use no variables of their surroundings.
+// Uses the values that were read before, unless the files use variables of the text around them.
 const TemplateNode* TemplateParser::values_of(const std::string& name, int depth) {
   if (const auto found = wildcards_.known_.find(name); found != wildcards_.known_.end()) {
     return found->second;
@@ -263,7 +264,7 @@ const TemplateNode* TemplateParser::values_of(const std::string& name, int depth
   return values_now(name, depth);
 }
 
-// A choice of one among the lines of the files of that name.
+// Makes a choice of one line among the lines of all files with that name.
 const TemplateNode* TemplateParser::values_now(const std::string& name, int depth) {
   TemplateNode& node = make(TemplateNode::Kind::kChoice);
   std::set<std::string> seen;
@@ -272,7 +273,7 @@ const TemplateNode* TemplateParser::values_now(const std::string& name, int dept
     const Entered entered(wildcards_.being_read_, file,
                           "the wildcard __" + file + "__ leads back to itself");
     const auto fault = [&](const std::string& why) {
-      const std::string_view start = "the wildcard ";  // one within says already which it is
+      const std::string_view start = "the wildcard ";  // already named by an inner wildcard
       refuse(why.starts_with(start) ? why : fmt::format("{}file {}.txt: {}", start, file, why));
     };
     const std::vector<std::string> lines = wildcards_.files_.lines_of(file);

@@ -1,4 +1,4 @@
-// Text to a tree of choices, with bounds on depth, files and size.
+// Parses a text into a tree of choices. Depth, number of files and size are bounded.
 #include "src/prompts/template_parse.h"
 
 #include <fmt/format.h>
@@ -76,7 +76,7 @@ void TemplateParser::add_text(TemplateNode& node, std::string& plain) {
   node.children.push_back(&text);
 }
 
-// Pieces up to the end of the text; inside braces up to | or }.
+// Parses pieces up to the end of the text. Inside braces it stops at | or }.
 const TemplateNode* TemplateParser::sequence(int depth, bool inside) {
   if (depth > kDeepest) refuse(fmt::format("a template nested deeper than {} levels", kDeepest));
   TemplateNode& node = make(TemplateNode::Kind::kSequence);
@@ -94,7 +94,7 @@ void TemplateParser::piece(TemplateNode& node, std::string& plain, int depth, bo
   if (escaped(plain, depth) || comment(node, plain)) return;
   if (rest.starts_with("${")) {
     const TemplateNode* value = variable_at(depth + 1, inside);
-    if (value == nullptr) {  // it was set: nothing stands there, nor does the blank behind it
+    if (value == nullptr) {  // it set a variable: it has no text, and the blank after it is dropped
       while ((plain.empty() ? node.children.empty() : is_space(plain.back())) &&
              at_ < text_.size() && is_space(text_[at_])) {
         ++at_;
@@ -125,7 +125,7 @@ void TemplateParser::piece(TemplateNode& node, std::string& plain, int depth, bo
   }
 }
 
-// A backslash before a sign that would mean something there.
+// A backslash escapes a character that has a meaning there.
 bool TemplateParser::escaped(std::string& plain, int depth) {
   const std::string_view rest = text_.substr(at_);
   if (rest.size() < 2 || rest[0] != '\\') return false;
@@ -148,7 +148,8 @@ bool TemplateParser::escaped(std::string& plain, int depth) {
   return true;
 }
 
-// # at the beginning or behind a blank, up to the end of the line; // and /* */ at the beginning.
+// Comments: # at the beginning or after a blank, up to the end of the line; // and /* */ at the
+// beginning.
 bool TemplateParser::comment(const TemplateNode& node, std::string& plain) {
   const std::string_view rest = text_.substr(at_);
   const bool slashes = rest.starts_with("//") || rest.starts_with("/*");
@@ -178,7 +179,7 @@ bool TemplateParser::is_sampler(size_t at) const {
   return at < text_.size() && (text_[at] == '@' || text_[at] == '~' || text_[at] == '!');
 }
 
-// "2$$", "1-3$$", "-2$$", "1-$$", each perhaps followed by "separator$$".
+// "2$$", "1-3$$", "-2$$", "1-$$", each with an optional "separator$$" after it.
 void TemplateParser::read_amount(TemplateNode& node, int64_t& least, int64_t& most) {
   std::string_view rest = text_.substr(at_);
   rest.remove_prefix(std::min(rest.find_first_not_of(" \t\n"), rest.size()));
@@ -231,7 +232,7 @@ double TemplateParser::read_weight() {
   return weight;
 }
 
-// {2$$__colour__} takes two values of the file; the blanks of {2$$ __colour__ } are no value.
+// {2$$__colour__} takes two values of the file. The blanks of {2$$ __colour__ } are not values.
 void TemplateParser::spread_only_option(TemplateNode& node, bool several) const {
   if (node.children.size() != 1) return;
   std::vector<const TemplateNode*> pieces = node.children[0]->children;
@@ -248,7 +249,7 @@ void TemplateParser::spread_only_option(TemplateNode& node, bool several) const 
   node.children = pieces[0]->children;
 }
 
-// After the opening brace.
+// Starts after the opening brace.
 const TemplateNode* TemplateParser::choice(int depth) {
   TemplateNode& node = make(TemplateNode::Kind::kChoice);
   const size_t first = std::min(text_.find_first_not_of(" \t\n", at_), text_.size());
@@ -276,7 +277,7 @@ const TemplateNode* TemplateParser::choice(int depth) {
   return sampled(sampler, &node);
 }
 
-// {@...}, {~...} and {!...}, and the same for wildcards.
+// The sampler signs {@...}, {~...} and {!...}. Wildcards use the same signs.
 const TemplateNode* TemplateParser::sampled(char sign, const TemplateNode* all) {
   if (sign == 0) return all;
   if (sign == '!') {

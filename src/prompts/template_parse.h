@@ -1,4 +1,4 @@
-// The parser behind Template.
+// The parser that Template uses.
 #pragma once
 
 #include <map>
@@ -12,15 +12,15 @@
 
 namespace bifrons {
 
-// Ways to take `taken` of the options in an order, when option i itself comes in counts[i] ways.
+// Number of ordered selections of `taken` options, where option i has counts[i] texts.
 double ordered_selections(const std::vector<int64_t>& counts, int64_t taken);
 
-// Sets combinations, bytes and asks_all of a node from its children.
+// Computes combinations, bytes and asks_all of a node from its children.
 void count_node(TemplateNode& node);
 
 class TemplateParser {
  public:
-  // `nodes` owns what parse() gives, apart from the values of wildcards.
+  // `nodes` owns the nodes that parse() returns, except the values of wildcards.
   TemplateParser(std::string_view text, Wildcards& wildcards,
                  std::vector<std::unique_ptr<TemplateNode>>& nodes)
       : TemplateParser(text, wildcards, nodes, std::make_shared<Variables>()) {}
@@ -28,20 +28,20 @@ class TemplateParser {
   const TemplateNode* parse();
 
  private:
-  // What ${name} stands for: a template to fill in each time, or what slot `slot` was set to.
+  // The value of ${name}: a template that is filled in at each use, or the text of slot `slot`.
   struct Variable {
     std::string text;
     const TemplateNode* set = nullptr;
   };
   using Variables = std::map<std::string, Variable, std::less<>>;
 
-  // ${name}, ${name:text}, ${name=text}, ${name=!text}, ${name?=text}, taken apart.
+  // The parts of ${name}, ${name:text}, ${name=text}, ${name=!text} or ${name?=text}.
   struct VariableText {
     std::string name;
-    char sign = 0;  // of these, 0 where there is none
+    char sign = 0;  // one of these signs; 0: none
     bool keep = false, at_once = false;
     std::string_view text;
-    size_t end = 0;  // behind the closing brace
+    size_t end = 0;  // after the closing brace
   };
 
   TemplateParser(std::string_view text, Wildcards& wildcards,
@@ -50,23 +50,23 @@ class TemplateParser {
       : text_(text), wildcards_(wildcards), nodes_(nodes), variables_(std::move(variables)) {}
 
   TemplateNode& make(TemplateNode::Kind kind);
-  // The text from here on; sets variables first, wherever in it that stands.
+  // Parses the rest of the text. Variables are set first, wherever they stand in it.
   const TemplateNode* whole(int depth);
   const TemplateNode* sequence(int depth, bool inside);
-  // Takes what stands at at_ into `node`, plain text into `plain` first.
+  // Adds the piece at at_ to `node`. The text in `plain` is added before it.
   void piece(TemplateNode& node, std::string& plain, int depth, bool inside);
   bool escaped(std::string& plain, int depth);
   bool comment(const TemplateNode& node, std::string& plain);
   void add_text(TemplateNode& node, std::string& plain);
 
-  // In template_names.cpp.
+  // Defined in template_names.cpp.
   const TemplateNode* part(std::string_view text, int depth);
   std::vector<const TemplateNode*> set_variables(int depth);
   const TemplateNode* variable_at(int depth, bool inside);
   const TemplateNode* value_of(const std::string& name, std::optional<std::string_view> otherwise,
                                int depth);
   VariableText variable_text(size_t at) const;
-  // The wildcard that begins here, with its underscores; empty: they are plain text.
+  // The wildcard that begins here, with its underscores. Empty: the underscores are plain text.
   std::string_view wildcard_here() const;
   const TemplateNode* wildcard(std::string_view inner, int depth);
   const TemplateNode* values_of(const std::string& name, int depth);

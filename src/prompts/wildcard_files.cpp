@@ -1,4 +1,4 @@
-// Files are data from anyone, and so is what the folder holds.
+// The files and the names in the folder are untrusted.
 #include "src/prompts/wildcard_files.h"
 
 #include <fmt/format.h>
@@ -24,11 +24,11 @@ constexpr int64_t kLargestFile = 4 << 20;
 constexpr int kMostEntries = 20'000;
 constexpr int kDeepestFolder = 16;
 constexpr size_t kLongestName = 400;
-constexpr std::ptrdiff_t kMostStars = 8;  // fnmatch() tries them in every combination
+constexpr std::ptrdiff_t kMostStars = 8;  // fnmatch() tries all combinations of their lengths
 
 [[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
-// As in a template, escaped.
+// Escaped as in a template.
 std::string shown(const std::string& name) {
   const std::string text = quote("__" + name + "__", 120);
   return text.substr(1, text.size() - 2);
@@ -67,7 +67,7 @@ void WildcardFiles::list() {
                "; --wildcards says where it is";
     refuse(problem_);
   }
-  std::set<std::string> seen;  // folders, so that links in a circle end
+  std::set<std::string> seen;  // visited folders, so that cyclic links end
   int entries = 0;
   for (fs::recursive_directory_iterator at(directory_,
                                            fs::directory_options::skip_permission_denied |
@@ -80,7 +80,7 @@ void WildcardFiles::list() {
                              quote(directory_, 120), kMostEntries);
       refuse(problem_);
     }
-    std::error_code unknown;  // what cannot be looked at is no folder
+    std::error_code unknown;  // an entry that cannot be examined is not a folder
     if (at->is_directory(unknown)) {
       const fs::path real = fs::canonical(at->path(), unknown);
       const bool hidden = at->path().filename().string().starts_with('.');
@@ -111,11 +111,12 @@ std::vector<std::string> WildcardFiles::matching(const std::string& name) {
     try {
       const Directory folder = Directory::open(directory_ + below);
       if (folder.contains(name.substr(slash + 1) + ".txt")) return {name};
-    } catch (const Error&) {  // no such folder: the name may stand in another one
+    } catch (const Error&) {  // no such folder: the name may be in another folder
     }
   }
   list();
-  // A name alone means a file of that name in any folder, once none is where it says.
+  // A name without a path stands for files of that name in any folder, if there is none at its own
+  // path.
   std::vector<std::string> wanted = {"*/" + name};
   if (is_pattern(name)) wanted.insert(wanted.begin(), name);
   for (const std::string& pattern : wanted) {

@@ -1,4 +1,4 @@
-// The folder of wildcard files: names, patterns and lines.
+// The folder of wildcard files: their names, patterns and lines.
 #pragma once
 
 #include <optional>
@@ -12,14 +12,14 @@ class WildcardFiles {
  public:
   explicit WildcardFiles(std::string directory) : directory_(std::move(directory)) {}
 
-  // The names (paths below the folder, without .txt) that `name` stands for, sorted: itself; those
-  // that it matches as a pattern of * ? and [...], where * matches slashes too; else those of
-  // the name in any folder below. Throws Error (data): none, a path that leads out of the folder,
-  // or a YAML or JSON file that would count in sd-dynamic-prompts.
+  // The sorted names (paths below the folder, without .txt) that `name` stands for: itself; or
+  // those that match it as a pattern of * ? and [...], where * also matches slashes; or the files
+  // of that name in any folder below. Throws Error (data) if there is none, if the path leads out
+  // of the folder, or for a YAML or JSON file that sd-dynamic-prompts would use.
   std::vector<std::string> matching(const std::string& name);
 
-  // The values of a file, without blanks around them, empty ones and lines that begin with #.
-  // Throws Error (data) with a sentence that names the file.
+  // The values of a file, without blanks at both ends. Empty lines and lines that begin with # are
+  // left out. Throws Error (data) that names the file.
   std::vector<std::string> lines_of(const std::string& name) const;
 
  private:
