@@ -1,4 +1,4 @@
-// What is done with all settings in turn.
+// Operations on all settings.
 #include "src/settings/settings.h"
 
 #include <fmt/format.h>

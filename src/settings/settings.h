@@ -1,5 +1,5 @@
-// What decides a picture, listed once. Command-line options, fields of prompt files, metadata,
-// manifests, keys, axes of a grid, the gallery and the refusals read this table.
+// The table of all settings that determine a picture. Command-line options, fields of prompt files,
+// metadata, manifests, keys, axes of a grid, the gallery and error messages use this table.
 #pragma once
 
 #include <concepts>
@@ -15,13 +15,13 @@
 
 namespace bifrons {
 
-// A request of which any part may be missing: what a command line, a line of a prompt file or the
-// metadata of a picture says.
+// A request with optional parts, from a command line, a line of a prompt file or the metadata of a
+// picture.
 struct PartialRequest {
   std::optional<std::string> prompt{};
   std::optional<std::string> negative_prompt{};
   std::optional<uint64_t> seed{};
-  bool random_seed = false;  // -1 was given as the seed
+  bool random_seed = false;  // the seed was given as -1
   std::optional<double> guidance{};
   std::optional<double> temperature{};
   std::optional<int64_t> top_k{};
@@ -31,7 +31,7 @@ struct PartialRequest {
   std::optional<std::vector<int32_t>> fixed{};
 };
 
-// A field of a prompt line: a setting, or one of the five that decide no pixels.
+// A field of a prompt line: a setting, or one of five fields that change no pixels.
 enum class Field {
   kPrompt,
   kNegativePrompt,
@@ -40,11 +40,11 @@ enum class Field {
   kTemperature,
   kTopK,
   kTopP,
-  kRope,          // no field of a prompt line: one engine draws all lines
-  kAllowSpecial,  // no field of a prompt line
-  kFixed,         // no field of a prompt line
+  kRope,          // not a field of a prompt line: one engine draws all lines
+  kAllowSpecial,  // not a field of a prompt line
+  kFixed,         // not a field of a prompt line
   kCount,
-  kBatchSize,  // pictures of a batch, of which there are kBatches: their product is a count
+  kBatchSize,  // pictures of one batch; times kBatches it gives the count
   kBatches,
   kId,
   kOutput
@@ -54,7 +54,8 @@ constexpr size_t kFields = static_cast<size_t>(Field::kOutput) + 1;
 template <typename T>
 concept Number = std::same_as<T, uint64_t> || std::same_as<T, int64_t> || std::same_as<T, double>;
 
-// Only numbers have limits. A string among them would be no constant for clang.
+// Only numbers have limits. With a string as a member, clang would not accept the table as a
+// constant.
 template <typename T>
 struct Limits {};
 
@@ -65,28 +66,28 @@ struct Limits<T> {
   bool above = false;
 };
 
-// One setting. T is the type of a value, Stored that of the member of DrawRequest.
+// One setting. T is the type of its value, Stored the type of the member of DrawRequest.
 template <typename T, typename Stored = T>
 struct Setting {
   using Value = T;
   Field field{};
   std::string_view name{};  // in metadata, manifests and keys
-  // Names in prompt files and in pictures of other programs, separated by blanks; words of a name
-  // are joined by underscores. Empty: a prompt file cannot set it.
+  // Names in prompt files and in the metadata of other programs, separated by blanks. Underscores
+  // join the words of a name. Empty: a prompt file cannot set it.
   std::string_view names{};
-  // Beginnings of names that nobody knows but that mean this setting, separated by blanks.
+  // Prefixes of unknown names that mean this setting, separated by blanks.
   std::string_view beginnings{};
   std::string_view label{};    // in the A1111 text
-  std::string_view flags{};    // on the command line; option_of() is the one that messages name
-  std::string_view help{};     // {} is the default
-  std::string_view example{};  // values in the help of a grid's axis
+  std::string_view flags{};    // on the command line; messages use option_of()
+  std::string_view help{};     // {} stands for the default
+  std::string_view example{};  // values in the help for an axis of a grid
   Limits<T> limits{};          // of a number
-  // What all programs since 0.1.0 write, even where it has its default. A newer setting is written
-  // only where it differs from its default, so that older keys and records stay valid.
+  // True for settings that every version since 0.1.0 writes, even at the default. A newer setting
+  // is written only if it differs from its default, so that older keys and records stay valid.
   bool always_in_records = false;
   bool always_in_text = false;  // the same for the A1111 text
   bool in_manifest = true;
-  Stored DrawRequest::*value = nullptr;  // null: EngineOptions has it
+  Stored DrawRequest::*value = nullptr;  // null: the setting is in EngineOptions
   std::optional<T> PartialRequest::*given = nullptr;
 };
 
@@ -95,7 +96,7 @@ namespace settings {
 inline constexpr Setting<std::string> kPrompt{.field = Field::kPrompt,
                                               .name = "prompt",
                                               .names = "prompt text caption positive_prompt",
-                                              .in_manifest = false,  // it is "text" there
+                                              .in_manifest = false,  // the manifest calls it "text"
                                               .value = &DrawRequest::prompt,
                                               .given = &PartialRequest::prompt};
 
@@ -114,7 +115,7 @@ inline constexpr Setting<std::string, std::optional<std::string>> kNegativePromp
 inline constexpr Setting<uint64_t> kSeed{
     .field = Field::kSeed,
     .name = "seed",
-    // The last one is that of a manifest whose readers' integers do not hold the seed.
+    // The last name is for manifests: it is used when a seed does not fit the readers' integers.
     .names = "seed random_seed rng_seed noise_seed manual_seed generator_seed large_seed",
     .beginnings = "seed",
     .label = "Seed",
@@ -205,13 +206,13 @@ inline constexpr Setting<bool> kAllowSpecial{
 inline constexpr Setting<std::vector<int32_t>> kFixed{.field = Field::kFixed,
                                                       .name = "fixed",
                                                       .label = "Kept tokens",
-                                                      .in_manifest = false,  // a batch keeps none
+                                                      .in_manifest = false,  // not used in a batch
                                                       .value = &DrawRequest::fixed,
                                                       .given = &PartialRequest::fixed};
 
 }  // namespace settings
 
-// In the order of the help, of keys and of manifests.
+// In the order of the help, keys and manifests.
 inline constexpr std::tuple kSettings{
     settings::kPrompt,       settings::kNegativePrompt, settings::kSeed, settings::kGuidance,
     settings::kTemperature,  settings::kTopK,           settings::kTopP, settings::kRope,
@@ -231,38 +232,39 @@ constexpr void for_each_number(F&& visit) {
   });
 }
 
-// "--top-k": the option that messages name, the first of `flags` with two hyphens; empty for none.
+// The option name for messages, such as "--top-k": the first of `flags` with two hyphens. Empty if
+// there is none.
 constexpr std::string_view option_of(std::string_view flags) {
   const size_t from = flags.find("--");
   if (from == flags.npos) return {};
   return flags.substr(from, flags.find(',', from) - from);
 }
 
-// Whether a request has the default of a setting.
+// Whether a request has the default value of a setting.
 template <typename T, typename Stored>
 bool is_default(const Setting<T, Stored>& setting, const DrawRequest& request) {
   return request.*setting.value == DrawRequest{}.*setting.value;
 }
 
-// A number as text. Throws Error (usage) naming `option` and the range.
+// Parses a number. Throws Error (usage) that names `option` and the range.
 template <Number T>
 T parse_setting(const Setting<T>& setting, std::string_view option, const std::string& text);
 
-// Throws Error (usage): `value` is out of range or not a number.
+// Throws Error (usage) if `value` is out of range or not a number.
 template <Number T>
 void check_range(const Setting<T>& setting, T value);
-// The same for every number of a request.
+// Does this check for every number of a request.
 void check_ranges(const DrawRequest& request);
 
-// Each setting that `partial` lacks is taken from `fallback`.
+// Copies each setting that `partial` lacks from `fallback`.
 void fill_from(PartialRequest& partial, const PartialRequest& fallback);
 
-// What `partial` says takes the place of what `request` says.
+// Replaces the settings of `request` by those that `partial` has.
 void apply(const PartialRequest& partial, DrawRequest& request);
 
 // "f32" or "bf16".
 std::string_view rope_name(RopeMode rope);
-// Nothing for any other text.
+// nullopt for any other text.
 std::optional<RopeMode> rope_mode(std::string_view name);
 
 }  // namespace bifrons
