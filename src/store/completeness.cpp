@@ -1,4 +1,4 @@
-// Records by directory first, and then what is left of several directories together.
+// First collects the records by directory, then combines several directories.
 #include "src/store/completeness.h"
 
 #include <fmt/format.h>
@@ -23,7 +23,8 @@ struct Part {
 // By number of shards.
 using Splits = std::map<int64_t, std::vector<Part>>;
 
-// All parts of the splits that reached the highest generation: one, but for older versions'.
+// All parts of the splits with the highest generation. There is one such split, but there may be
+// several from older versions.
 Splits newest_splits(const std::string& directory, std::vector<std::string>& problems) {
   Splits splits;
   std::map<int64_t, int64_t> generation;
@@ -40,7 +41,7 @@ Splits newest_splits(const std::string& directory, std::vector<std::string>& pro
 std::vector<std::string> missing_of(int64_t shards, const std::vector<Part>& parts) {
   constexpr int64_t kMostShards = 100'000;
   std::vector<std::string> missing;
-  std::map<int64_t, std::set<std::string>> finished;  // by shard: hashes of jobs
+  std::map<int64_t, std::set<std::string>> finished;  // by shard: hashes of its jobs
   std::set<int64_t> unfinished;
   std::set<std::string> jobs;
   for (const Part& part : parts) {
@@ -61,7 +62,7 @@ std::vector<std::string> missing_of(int64_t shards, const std::vector<Part>& par
   }
   if (!missing.empty()) return missing;
   for (const auto& [shard, drew] : finished) {
-    if (drew.contains("")) continue;  // an older version's, which does not say
+    if (drew.contains("")) continue;  // a record of an older version has no hash
     if (drew != jobs) {
       return {
           fmt::format("the {} shards did not all draw the same prompts with the same settings; "
@@ -125,7 +126,7 @@ void record_merge(const std::string& directory, int64_t listed, MergeOutcome out
   const std::vector<RunRecord> runs = read_runs(directory, damaged);
   RunRecord merged{.finished = outcome == MergeOutcome::kWhole, .listed = listed, .merged = true};
   if (outcome == MergeOutcome::kIncomplete) {
-    // Generation 0: the records of the parts still decide, if there are any.
+    // Generation 0: records of the parts take precedence, if there are any.
     for (const RunRecord& run : runs) {
       if (run.shards == 1 && !run.merged) merged = run;
     }
@@ -139,7 +140,7 @@ void record_merge(const std::string& directory, int64_t listed, MergeOutcome out
   for (RunRecord run : runs) {
     if (run.shards == 1) continue;
     if (outcome == MergeOutcome::kIncomplete) {
-      run.listed.reset();  // its manifest goes
+      run.listed.reset();  // its manifest will be removed
       write_run(directory, run);
     } else {
       remove_file(run_path(directory, run.shard, run.shards));

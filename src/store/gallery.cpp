@@ -1,4 +1,5 @@
-// The page holds the manifest's lines as data. Its script makes elements of them, never HTML.
+// The page contains the manifest's lines as data. Its script creates elements from them and never
+// HTML text.
 #include "src/store/gallery.h"
 
 #include <fcntl.h>
@@ -16,8 +17,8 @@
 namespace bifrons {
 namespace {
 
-// JavaScript's numbers are exact up to 2^53, so larger seeds become texts. Our own member is the
-// last one of that name: columns of the prompt file stand before it.
+// JavaScript's numbers are exact up to 2^53, so larger seeds become strings. The last member of
+// that name is our own: columns of the prompt file stand before it.
 std::string with_exact_seed(std::string line) {
   constexpr std::string_view kSeed = ",\"seed\":";
   const size_t name = line.rfind(kSeed);
@@ -29,13 +30,13 @@ std::string with_exact_seed(std::string line) {
   return line;
 }
 
-// Lines of the page's script: the options of a command for the settings that are numbers. The seed
-// is always given and stands in the page.
+// Lines of the page's script that add the options of a command for the settings that are numbers.
+// The page itself adds the seed, which is always given.
 std::string option_lines() {
   std::string lines;
   for_each_number([&](const auto& setting) {
     if (setting.field == Field::kSeed) return;
-    // A newer setting is missing in older lines, and where it has its default.
+    // A newer setting is missing in older lines and where it has its default.
     const std::string there =
         setting.always_in_records ? "" : fmt::format("p.{} !== undefined && ", setting.name);
     lines += fmt::format("  if ({}p.{} !== {}) words += \" {} \" + p.{};\n", there, setting.name,
@@ -44,7 +45,7 @@ std::string option_lines() {
   return lines;
 }
 
-// In a script element only "<" can end the element or open a comment.
+// In a script element only "<" can end the element or start a comment.
 std::string without_tags(const std::string& json) {
   std::string out;
   for (const char c : json) {

@@ -33,7 +33,8 @@ code { display: block; white-space: pre-wrap; padding: .6em; background: #8882; 
 <script id="data" type="application/json">[
 )html";
 
-// Between the next two stand the lines of JavaScript that add a number's option to a command.
+// The script lines that add the options of numbers to a command are inserted between the next two
+// strings.
 inline constexpr std::string_view kGalleryScript = R"html(]</script>
 <script>
 "use strict";

@@ -1,4 +1,4 @@
-// Lines of all manifests, in the order of the prompt file.
+// Joins the lines of all manifests in the order of the prompt file.
 #include "src/store/listing.h"
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 namespace bifrons {
 namespace {
 
-// Our own index comes after everything a prompt file can bring along.
+// The last index counts: columns of the prompt file stand before our own index.
 int64_t index_of(std::string_view line) {
   constexpr std::string_view kName = ",\"index\":";
   const size_t at = line.rfind(kName);
@@ -33,7 +33,7 @@ int64_t index_of(std::string_view line) {
   return index;
 }
 
-// Of one manifest.
+// The lines of one manifest.
 struct Lines {
   std::unordered_set<uint64_t> names;  // hashes
   int64_t damaged = 0;
@@ -41,10 +41,10 @@ struct Lines {
 
 constexpr int64_t kMostDamagedLines = 1000;
 
-// A run that came to its end said how many names it listed.
+// Compares the manifests with the records of finished runs, which hold the number of listed names.
 void compare_with_runs(const std::string& directory, const std::map<std::string, Lines>& manifests,
                        std::vector<std::string>& problems) {
-  std::vector<std::string> elsewhere;  // whoever asks about runs hears of damaged records
+  std::vector<std::string> elsewhere;  // not used: damaged records are reported elsewhere
   for (const RunRecord& run : read_runs(directory, elsewhere)) {
     const std::string name = "metadata" + shard_suffix(run.shard, run.shards) + ".jsonl";
     const auto found = manifests.find(name);
@@ -57,7 +57,7 @@ void compare_with_runs(const std::string& directory, const std::map<std::string,
   }
 }
 
-// Repeats of what a picture was before it was drawn anew.
+// Removes repeats of an earlier version of a picture that was drawn again.
 void drop_stale_repeats(std::vector<ListedPicture>& all,
                         const std::unordered_map<std::string, size_t>& place) {
   std::vector<bool> stale(all.size());

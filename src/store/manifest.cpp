@@ -1,4 +1,4 @@
-// Lines are read by position, after their checksum has been compared.
+// The checksum of a line is verified first. Then its members are read by position.
 #include "src/store/manifest.h"
 
 #include <fcntl.h>
@@ -38,7 +38,7 @@ std::string sealed(const std::string& body) {
   return fmt::format("{}{}{:08x}\"}}", body, kChecksum, checksum(body));
 }
 
-// Takes `,"name":"value"` or `,"name":value` off the end of a line.
+// Removes `,"name":"value"` or `,"name":value` from the end of a line.
 std::optional<std::string> take_last(std::string_view& line, std::string_view name) {
   const std::string start = fmt::format(",\"{}\":", name);
   const size_t at = line.rfind(start);
@@ -52,7 +52,7 @@ std::optional<std::string> take_last(std::string_view& line, std::string_view na
   return std::string(value);
 }
 
-// Of `,"repeated":2` at the end of a line whose entry has been taken off; 0 where that is not.
+// The number in `,"repeated":2` at the end of a line without its entry; 0 if there is none.
 int64_t repeat_at_end(std::string_view line) {
   constexpr std::string_view kName = ",\"repeated\":";
   const size_t at = line.rfind(kName);
@@ -64,7 +64,7 @@ int64_t repeat_at_end(std::string_view line) {
   return whole && repeat > 0 ? repeat : 0;
 }
 
-// Of a shard: ".00003-of-00016", with more digits where five do not do.
+// The suffix of a shard: ".00003-of-00016", with more digits for larger numbers.
 bool is_shard_suffix(std::string_view text) {
   int64_t shard = 0, shards = 0;
   const size_t middle = text.find("-of-");
@@ -84,7 +84,7 @@ bool is_manifest_name(std::string_view name) {
              name.substr(kBefore.size(), name.size() - kBefore.size() - kBehind.size()));
 }
 
-// Cuts the bytes into rows; at most the longest line that this program writes is kept.
+// Splits bytes into rows. Stores at most the longest line that this program writes.
 class LineSplitter {
  public:
   explicit LineSplitter(const std::function<void(const ManifestRow&)>& each) : each_(each) {}
@@ -112,7 +112,7 @@ class LineSplitter {
       line_.append(piece);
     }
   }
-  // A line that is too long is not from this program, not even its beginning.
+  // A line that is too long is not from this program. Its beginning is not stored either.
   void give(bool at_end) {
     const int64_t begin = offset_ - static_cast<int64_t>(line_.size());
     each_({begin, line_, at_end && !too_long_, ++number_});
@@ -123,7 +123,7 @@ class LineSplitter {
   const std::function<void(const ManifestRow&)>& each_;
   std::string line_;
   bool too_long_ = false;
-  int64_t offset_ = 0;  // of what comes next
+  int64_t offset_ = 0;  // of the next row
   int64_t number_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The first character of a value tells its type, because values are JSON already.
+// Values are JSON already, so the first character of a value determines its type.
 #include "src/store/manifest_columns.h"
 
 #include <fmt/format.h>
@@ -17,14 +17,14 @@ namespace bifrons {
 namespace {
 
 constexpr std::string_view kPrefix = "original_";
-constexpr uint64_t kLargestInteger = std::numeric_limits<int64_t>::max();  // of Arrow
+constexpr uint64_t kLargestInteger = std::numeric_limits<int64_t>::max();  // Arrow's limit
 
 // A member of a line: the name as JSON with its quotes, the value as JSON.
 struct RawMember {
   std::string_view name, value;
 };
 
-// Where the JSON string that begins at `from` ends, behind its closing quote.
+// Position after the closing quote of the JSON string that begins at `from`.
 size_t end_of_string(std::string_view text, size_t from) {
   for (size_t i = from + 1; i < text.size(); ++i) {
     if (text[i] == '\\') {
@@ -36,7 +36,7 @@ size_t end_of_string(std::string_view text, size_t from) {
   return std::string_view::npos;
 }
 
-// Where the value that begins at `from` ends: at a comma or the end of the text.
+// End of the value that begins at `from`: a comma or the end of the text.
 size_t end_of_value(std::string_view text, size_t from) {
   int64_t depth = 0;
   size_t i = from;
@@ -71,7 +71,8 @@ std::optional<std::vector<RawMember>> raw_members(std::string_view body) {
   }
 }
 
-// The text of a JSON string. Most names hold no escape, and there may be a million lines.
+// Decodes a JSON string. Strings without escapes take a fast path, because there may be a million
+// lines.
 std::string text_of_json(std::string_view json) {
   if (json.find('\\') == json.npos) return std::string(json.substr(1, json.size() - 2));
   return Json::parse(json, "manifest").text("manifest");
@@ -109,7 +110,7 @@ uint64_t whole_number(const Json& json) {
   return value;
 }
 
-// `name` or, from 2^63 on, `large_name`; empty when there is neither.
+// `name` or, from 2^63 on, `large_name`; empty if there is neither.
 std::string seed_again(const Json& object, const std::string& name) {
   if (const Json* seed = object.find(name)) return seed_member(name, whole_number(*seed));
   const Json* large = object.find("large_" + name);

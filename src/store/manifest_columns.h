@@ -1,5 +1,5 @@
-// The columns of a manifest. Each has the same type in every line, whatever a prompt file holds, so
-// that column stores can read it, such as Arrow, which Hugging Face's `datasets` uses.
+// The columns of a manifest. Each column has the same type in every line, for any prompt file.
+// Columnar readers need this, such as Arrow, which Hugging Face's `datasets` uses.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,24 @@
 
 namespace bifrons {
 
-// A column of a prompt file as a JSON string: a string stays as it is, any other value becomes the
-// text of its JSON. The rule needs no other line, so types cannot differ.
+// Converts a column of a prompt file to a JSON string: a string stays as it is, and any other value
+// becomes the text of its JSON. The rule does not depend on other lines, so the type is always the
+// same.
 std::string column_value(std::string_view json);
 
-// The name of the column: `image`, `file_names` and names that end in _file_name or _file_names, by
-// which the imagefolder loader finds pictures, become `original_image`, `original_file_names_`,
-// `original_x_file_name_`; a NUL, which ends a name there, becomes U+FFFD.
+// The name of the column. The imagefolder loader finds pictures by `image`, `file_names` and names
+// that end in _file_name or _file_names. They become `original_image`, `original_file_names_`,
+// `original_x_file_name_`. A NUL would end a name in that loader, so it becomes U+FFFD.
 std::string column_name(std::string_view name);
 
 // Members of a line without braces, each with a comma before it: the columns of a prompt file whose
-// names the manifest does not use itself. Of two columns with one name the last one is written.
+// names the manifest does not use itself. If two columns have one name, the last one is written.
 std::string column_members(const std::vector<std::pair<std::string, std::string>>& extras);
 
-// A real number that no reader takes for an integer: 5.0.
+// A real number in a form that no reader takes for an integer: 5.0.
 std::string real_json(double value);
 
-// "name":7, or "large_name":"18446744073709551615" from 2^63 on, where Arrow's integers end.
+// "name":7. From 2^63 on, beyond Arrow's integers, "large_name":"18446744073709551615".
 std::string seed_member(std::string_view name, uint64_t seed);
 
 // The settings that are numbers, each with a comma before it: ,"seed":7,"cfg":5.0
@@ -38,8 +39,8 @@ std::string number_members(const DrawRequest& request);
 std::string best_of_json(std::string_view choice);
 
 // Converts the members of a line of an earlier version to the form of this one. `body` is
-// {"file_name":...,"text":... without checksum and closing brace. A body of another form stays as
-// it is.
+// {"file_name":...,"text":... without checksum and closing brace. A body of another form stays
+// unchanged.
 std::string todays_body(std::string_view body);
 
 }  // namespace bifrons

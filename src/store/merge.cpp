@@ -1,4 +1,4 @@
-// The files come first, then the one manifest, and only then the old manifests go.
+// Order: first the files, then the new manifest. The old manifests are removed last.
 #include "src/store/merge.h"
 
 #include <fcntl.h>
@@ -33,7 +33,7 @@ std::string shown(const ListedPicture& picture) {
   return quote(picture.directory + "/" + picture.entry.file_name, 160);
 }
 
-// Why a listed file is not what its line says; empty when it is.
+// How a listed file differs from its line; empty if it does not.
 std::string fault_of(const ListedPicture& picture) {
   const std::string path = picture.directory + "/" + picture.entry.file_name;
   const auto status = status_of(path);
@@ -57,7 +57,7 @@ void complain(MergeReport& report, std::string problem) {
   if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(problem));
 }
 
-// Holds the whole-directory lock where that can be had, so that nobody writes meanwhile.
+// Takes the lock of the whole directory if possible, so that no other process writes meanwhile.
 UniqueFd hold(const std::string& directory) {
   const std::string path = directory + "/.bifrons/lock";
   UniqueFd file = std::move(open_regular(path, O_RDWR | O_NOFOLLOW).file);
@@ -68,15 +68,15 @@ UniqueFd hold(const std::string& directory) {
   return file;
 }
 
-// Brings the file to `output`. False when another picture has its name there, or the name leads out
-// of there.
+// Links or copies the file to `output`. Returns false if another picture has its name there, or if
+// the name leads out of `output`.
 bool bring(const ListedPicture& picture, const std::string& output) {
   const std::string from = picture.directory + "/" + picture.entry.file_name;
   const fs::path to = output + "/" + picture.entry.file_name;
   if (!stays_inside(output, picture.entry.file_name)) return false;
   make_directories(to.parent_path());
   if (link(from.c_str(), to.c_str()) == 0) return true;
-  if (errno == EEXIST) {  // a link to such a picture is not the picture
+  if (errno == EEXIST) {  // a symbolic link to the picture does not count
     const auto there = status_of(to.string());
     return there && S_ISREG(there->st_mode) && sha256_of_file(to.string()) == picture.entry.sha256;
   }
@@ -86,15 +86,15 @@ bool bring(const ListedPicture& picture, const std::string& output) {
                        IfExists::kRefuse);
 }
 
-// A batch that goes on in `target` finds there what its random seeds are made from, where all of it
-// comes from one number.
+// Copies the number for random seeds to `target`, if all sources have the same one, so that a batch
+// resumed there has the same seeds.
 void carry_random_base(const std::vector<std::string>& sources, const std::string& target) {
   std::set<uint64_t> bases;
   for (const std::string& source : sources) {
     try {
       if (const auto base = read_random_base(source)) bases.insert(*base);
     } catch (const Error&) {
-      return;  // a damaged one is told of when it is needed
+      return;  // a damaged file is reported when it is needed
     }
   }
   if (bases.size() == 1) keep_random_base(target, *bases.begin());
@@ -139,7 +139,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   const std::string target = without_slashes(output);
   std::vector<std::string> sources{target};
   bool in_place = false;
-  std::set<fs::path> taken;  // one that is named twice would wait for its own lock
+  std::set<fs::path> taken;  // a directory named twice would wait for its own lock
   for (const std::string& each : directories) {
     if (same_directory(each, target)) {
       in_place = true;
@@ -151,8 +151,8 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   std::vector<std::string> parts = sources;
   if (!in_place && is_merge_of_others(target)) parts.erase(parts.begin());
   for (std::string& each : missing_parts(parts)) complain(report, std::move(each));
-  // Takes the lock and sweeps up after a killed writer; the manifest stays as it is until the new
-  // one is there, so that what is wrong with it is reported however often a merge breaks off.
+  // Takes the lock and cleans up after a killed writer. The manifest stays unchanged until the new
+  // one exists, so its problems are reported again after an interrupted merge.
   Store store({.directory = target, .draws = false});
   std::vector<UniqueFd> held;
   for (const std::string& source : sources) {
@@ -161,7 +161,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   std::vector<ListedPicture> all;
   std::set<std::string> names;
   std::set<fs::path> places;
-  bool lost = false;  // from the target itself
+  bool lost = false;  // the target itself lost pictures
   for (const std::string& source : sources) {
     std::vector<std::string> problems;
     auto pictures = list_pictures(source, &problems);

@@ -1,4 +1,4 @@
-// A small file that appears whole, and never over another.
+// The small file is created atomically and never replaces another one.
 #include "src/store/random_base.h"
 
 #include <fcntl.h>
@@ -48,13 +48,13 @@ std::optional<uint64_t> read_random_base(const std::string& directory) {
 uint64_t keep_random_base(const std::string& directory, uint64_t wanted) {
   if (const auto there = read_random_base(directory)) return *there;
   const std::string path = path_in(directory);
-  // A name of its own for each of the shards that may be here at the same time.
+  // The name is unique, because several shards may do this at the same time.
   const std::string part = fmt::format("{}.{:x}", path, wanted);
   const UniqueFd file = open_own(part, O_WRONLY | O_CREAT | O_TRUNC);
   int error_number = write_all(file.get(), fmt::format("{{\"base\":{}}}\n", wanted));
   if (error_number == 0 && fsync(file.get()) != 0) error_number = errno;
   if (error_number == 0 && link(part.c_str(), path.c_str()) != 0 && errno != EEXIST) {
-    // A file system without hard links.
+    // For file systems without hard links.
     if (status_of(path) || rename(part.c_str(), path.c_str()) == 0) errno = 0;
     error_number = errno;
   }
@@ -80,7 +80,7 @@ void sweep_random_base(const std::string& directory, bool alone) {
 
 uint64_t new_random_base() {
   std::random_device device;
-  // 1 to 2^62: JSON's whole numbers, and never 0, which stands for none.
+  // 1 to 2^62: an integer in JSON, and never 0, which means that there is no number.
   return 1 + (uint64_t{device()} << 30 | device() >> 2);
 }
 

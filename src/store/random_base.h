@@ -1,5 +1,5 @@
-// .bifrons/random.json: the number that a directory's random seeds are made from, chosen once, so
-// that a batch that goes on, and every shard of it, draws the same pictures.
+// .bifrons/random.json holds the number from which a directory's random seeds are made. It is
+// chosen once, so that a resumed batch and all its shards draw the same pictures.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +8,18 @@
 
 namespace bifrons {
 
-// nullopt: none has been chosen. Throws Error (data): the file holds something else.
+// nullopt: no number has been chosen. Throws Error (data) if the file holds something else.
 std::optional<uint64_t> read_random_base(const std::string& directory);
 
-// The number of the directory; if there is none, `wanted` is stored. Of several processes at once
-// the first one decides. Throws Error: data, cannot write.
+// Returns the number of the directory. If there is none, stores `wanted`. If several processes do
+// so at once, the first one wins. Throws Error: data, cannot write.
 uint64_t keep_random_base(const std::string& directory, uint64_t wanted);
 
-// A random one.
+// Returns a random number for a new directory.
 uint64_t new_random_base();
 
-// Removes what killed processes left on the way to it. `alone`: no other process writes to the
-// directory, so that all of it is such; else what is older than an hour.
+// Removes temporary files of killed processes. `alone`: no other process writes to the directory,
+// so all such files are removed; otherwise only those older than one hour.
 void sweep_random_base(const std::string& directory, bool alone);
 
 // Throws Error (cannot write).

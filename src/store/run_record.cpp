@@ -1,4 +1,4 @@
-// Small JSON files, written whole.
+// Small JSON files that are written atomically.
 #include "src/store/run_record.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// More than any run comes to, and little enough to be added to.
+// Larger than any real count, and small enough to be added without overflow.
 constexpr int64_t kLargest = int64_t{1} << 50;
 
 constexpr int64_t kLongestRecord = 1 << 20;  // bytes

@@ -1,6 +1,7 @@
-// .bifrons/run.json, and .bifrons/run.00003-of-00016.json of a shard: whether the latest writer of
-// that part came to its end, on what, and what it listed. It is there from the writer's beginning,
-// unfinished. What a manifest has lost since then shows against it.
+// .bifrons/run.json, or .bifrons/run.00003-of-00016.json of a shard: the record of the latest
+// writer of that part. It says whether the writer finished, which jobs it had, and how many names
+// it listed. The writer creates it at its start as unfinished. A manifest that lost lines later has
+// fewer names than its record.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +13,18 @@ namespace bifrons {
 
 struct RunRecord {
   int64_t shard = 0, shards = 1;
-  bool finished = true;             // older versions left a record at the end only
-  int64_t failed = 0;               // lines, and pictures of lines, that did not become a picture
-  std::optional<int64_t> listed{};  // names in the manifest of this part; older versions do not say
-  // Grows whenever the batch is split in another way, so that no clock has to be right: the highest
-  // one in a directory is the newest split. 0: of an older version.
+  bool finished = true;             // older versions wrote a record only at the end
+  int64_t failed = 0;               // lines, and pictures of lines, that could not be drawn
+  std::optional<int64_t> listed{};  // names in this part's manifest; not set by older versions
+  // Increases when the batch is split in another way, so it needs no correct clock. The highest
+  // generation in a directory belongs to the newest split. 0: from an older version.
   int64_t generation = 0;
-  std::string jobs{};   // a hash of the pictures of all parts and of the model; empty: unknown
+  std::string jobs{};   // hash of the pictures of all parts and of the model; empty: unknown
   bool merged = false;  // written by a merge
 };
 
-// Of a run that begins where those records are: that of its split while it is the newest.
+// The generation of a run that starts with these records: that of its own split if it is the
+// newest, otherwise the next one.
 int64_t next_generation(const std::vector<RunRecord>& runs, int64_t shards);
 
 std::string run_path(const std::string& directory, int64_t shard, int64_t shards);
@@ -30,7 +32,8 @@ std::string run_path(const std::string& directory, int64_t shard, int64_t shards
 // Throws Error (cannot write).
 void write_run(const std::string& directory, const RunRecord& run);
 
-// All records of a directory, by name of the file. A file that is none is a problem: a sentence.
+// All records of a directory, by file name. A file that is not a valid record adds a message to the
+// problems.
 std::vector<RunRecord> read_runs(const std::string& directory, std::vector<std::string>& problems);
 
 }  // namespace bifrons

@@ -1,4 +1,4 @@
-// The order of system calls gives the guarantees of store.h; every result is checked.
+// The order of system calls gives the guarantees of store.h. Every result is checked.
 #include "src/store/store.h"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Whether the name still names the open file.
+// Whether the name still refers to the open file.
 bool is_at(const UniqueFd& held, const std::string& path) {
   struct stat status = {};
   return fstat(held.get(), &status) == 0 && same_file(status, status_of(path));
@@ -42,18 +42,18 @@ bool is_at(const UniqueFd& held, const std::string& path) {
       quote(path) + " is a symbolic link; take it away, for what is in it would be removed");
 }
 
-// Behind a symbolic link recovery would remove files of others.
+// A symbolic link is refused, because recovery would remove files of other programs behind it.
 void make_own_directory(const std::string& path) {
   make_directories(path);
   const auto status = status_of(path);
   if (!status || !S_ISDIR(status->st_mode)) refuse_own_directory(path);
 }
 
-// Of a picture, in the directory of unfinished ones: its name without directories, for the sweep to
-// tell what it is a part of. Of a name that would become too long only a hash is left, and the
-// sweep takes the part away.
+// The path of the part of a picture. It contains the file name without directories, so that
+// recovery finds the picture of a part. If it would be too long, it contains only a hash, and
+// recovery removes the part.
 std::string part_of(const StoreOptions& options, const std::string& file_name) {
-  constexpr size_t kLongest = 250;  // of the 255 that file systems take, for "~" may be appended
+  constexpr size_t kLongest = 250;  // file systems allow 255; "~" may be added
   std::string flat = file_name;
   std::replace(flat.begin(), flat.end(), '/', '!');
   if (flat.size() > kLongest) flat = fmt::format("~{:016x}", ManifestIndex::hash(file_name));
@@ -77,7 +77,8 @@ bool try_lock(const UniqueFd& file, int kind, const std::string& path) {
                   "; wait for it, or use another directory");
 }
 
-// A manifest or lock that is no regular file is somebody else's doing, and reading it may not end.
+// A manifest or lock that is not a regular file is from another program, and reading it might not
+// end.
 void refuse_odd_files(const std::string& directory) {
   std::vector<std::string> names = manifests_in(directory);
   names.insert(names.end(), {".bifrons/lock", ".bifrons/random.json"});
@@ -91,7 +92,7 @@ void refuse_odd_files(const std::string& directory) {
 
 }  // namespace
 
-// Where a picture goes, and the part it is made of: its name without directories.
+// Paths of a picture: its part, its file, and the directory of the file.
 struct Store::Target {
   std::string part, file, directory;
 };
@@ -101,7 +102,7 @@ Store::Store(StoreOptions options) : options_(std::move(options)) {
   hidden_ = options_.directory + "/.bifrons";
   suffix_ = shard_suffix(options_.shard, options_.shards);
   refuse_odd_files(options_.directory);
-  // Looked at before anything is made, where no batch has been yet.
+  // A directory without a batch is checked before anything is created.
   if (!status_of(hidden_) && status_of(manifest_path()) && !is_of_batch(manifest_path())) {
     refuse_other_manifest(manifest_path());
   }
@@ -184,7 +185,7 @@ std::string Store::manifest_path() const {
 }
 std::string Store::errors_path() const { return hidden_ + "/errors" + suffix_ + ".jsonl"; }
 
-// Shards share the directory with each other, but not with a writer of the whole.
+// Shards share the directory with each other, but not with a writer of the whole batch.
 void Store::lock() {
   const std::string shared = hidden_ + "/lock", own = hidden_ + "/lock" + suffix_;
   shared_lock_ = open_own(shared, O_RDWR | O_CREAT);
@@ -197,7 +198,7 @@ void Store::lock() {
     if (!try_lock(own_lock_, LOCK_EX, own)) refuse_second_writer(options_.directory, own);
   }
   const UniqueFd& mine = whole ? shared_lock_ : own_lock_;
-  const std::string pid = std::to_string(getpid());  // for the sentence of a second writer only
+  const std::string pid = std::to_string(getpid());  // only for the message of a second writer
   if (ftruncate(mine.get(), 0) != 0 ||
       pwrite(mine.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     fail_to_write(own, errno);
@@ -219,7 +220,8 @@ bool Store::lists(std::string_view listing) const {
 }
 
 void Store::write_part(const std::string& part, std::span<const uint8_t> file) const {
-  // A failed fsync leaves pages that pretend to be clean: the file is written anew, once.
+  // After a failed fsync the pages are marked clean although they are not on disk, so the file is
+  // written again, once.
   for (int attempt = 1;; ++attempt) {
     unlink(part.c_str());
     UniqueFd out(open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
@@ -233,10 +235,10 @@ void Store::write_part(const std::string& part, std::span<const uint8_t> file) c
   }
 }
 
-// Gives the part its name.
+// Links the part to its name.
 void Store::place(const Target& target, std::span<const uint8_t> file, bool replace) const {
   if (replace) {
-    // The part must stay, so that a kill from here on leaves something to know the file by.
+    // The part must stay: after a kill from here on, only the part identifies the file.
     const std::string twin = target.part + "~";
     unlink(twin.c_str());
     const bool linked = link(target.part.c_str(), twin.c_str()) == 0;
@@ -248,7 +250,7 @@ void Store::place(const Target& target, std::span<const uint8_t> file, bool repl
     return;
   }
   if (link(target.part.c_str(), target.file.c_str()) == 0) return;
-  if (errno == EPERM || errno == ENOTSUP || errno == ENOSYS) {  // a file system without hard links
+  if (errno == EPERM || errno == ENOTSUP || errno == ENOSYS) {  // no hard links in this file system
     if (renameat2(AT_FDCWD, target.part.c_str(), AT_FDCWD, target.file.c_str(), RENAME_NOREPLACE) ==
         0) {
       return;
@@ -258,7 +260,8 @@ void Store::place(const Target& target, std::span<const uint8_t> file, bool repl
     }
   }
   if (errno != EEXIST && !status_of(target.file)) fail_to_write(target.file, errno);
-  // What was drawn before and lost its line is the same bytes as now; anything else is not ours.
+  // A picture that was drawn before and lost its line has the same bytes now. Any other file is not
+  // ours.
   if (content_of(target.file, static_cast<int64_t>(file.size())) == std::string(text_of(file))) {
     return;
   }
@@ -300,7 +303,7 @@ void Store::add(ManifestEntry entry, std::string_view members, std::span<const u
   unlink(target.part.c_str());
 }
 
-// The lock and the manifest are files that anybody may move, remove or cut.
+// Other programs may move, remove or truncate the lock and the manifest.
 void Store::check_still_there() const {
   const std::string lock = hidden_ + "/lock";
   if (!is_at(shared_lock_, lock) || (own_lock_.get() >= 0 && !is_at(own_lock_, lock + suffix_))) {
@@ -328,7 +331,7 @@ void Store::list_again(std::span<const Listing> repeats) {
 void Store::each_listed(
     const std::function<void(const ManifestEntry&, std::string_view row)>& each) const {
   for (const std::string& name : manifests_in(options_.directory)) {
-    // Rows that are appended meanwhile may be seen too.
+    // Rows that are appended during the read may be included.
     read_manifest(options_.directory + "/" + name, [&](const ManifestRow& row) {
       const auto entry = read_row(row, options_.directory);
       if (!entry) return;
@@ -347,7 +350,7 @@ void Store::append(std::string_view line) {
   int error_number = write_all(manifest_.get(), line);
   if (error_number == 0 && fdatasync(manifest_.get()) != 0) error_number = errno;
   if (error_number != 0) {
-    // A torn line is cut off here if that still works, and else by the next run.
+    // A torn line is cut off here if possible, otherwise by the next run.
     if (ftruncate(manifest_.get(), manifest_bytes_) != 0) error_number = errno;
     fail_to_write(manifest_path(), error_number);
   }

@@ -1,4 +1,4 @@
-// Every result is checked. The callers choose the order of calls.
+// The result of every call is checked. The callers choose the order of calls.
 #include "src/store/store_files.h"
 
 #include <fcntl.h>
@@ -41,7 +41,7 @@ std::optional<std::string> content_of(const std::string& path, int64_t most) {
     if (got < 0) return std::nullopt;
     if (got == 0) return content;
     content.append(block, 0, static_cast<size_t>(got));
-    if (static_cast<int64_t>(content.size()) > most) return std::nullopt;  // it grows
+    if (static_cast<int64_t>(content.size()) > most) return std::nullopt;  // the file grows
   }
 }
 

@@ -1,4 +1,4 @@
-// Recovery when a writer starts: manifests, parts of a killed writer, superseded lines.
+// Recovery at the start of a writer: manifests, parts of a killed writer, superseded lines.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,8 +103,8 @@ void Store::recover_manifest() {
                 IfExists::kReplace);
 }
 
-// A remaining part means that its picture was not listed, or that it was listed and only the part
-// was not removed any more.
+// A remaining part means that its picture was not listed, or that the writer was killed after
+// listing it and before removing the part.
 void Store::sweep_parts() {
   const std::string parts = hidden_ + "/parts" + suffix_;
   std::error_code error;
@@ -154,7 +154,7 @@ void Store::remove_listed() {
     });
     if (unlink(path.c_str()) != 0 && errno != ENOENT) fail_to_write(path, errno);
   }
-  if (suffix_.empty()) {  // what shards said of their manifests
+  if (suffix_.empty()) {  // the records of the shards
     remove_random_base(options_.directory);
     std::vector<std::string> damaged;
     for (const RunRecord& run : read_runs(options_.directory, damaged)) {
@@ -166,7 +166,7 @@ void Store::remove_listed() {
   superseded_ = false;
 }
 
-// Lines of other shards count as done, too: the number of shards may change between runs.
+// Lines of other shards also count as done, because the number of shards may change between runs.
 void Store::read_other_manifests() {
   for (const std::string& name : manifests_in(options_.directory)) {
     const std::string path = options_.directory + "/" + name;
@@ -179,9 +179,9 @@ void Store::read_other_manifests() {
   }
 }
 
-// Counts the listed names. Repeats of an earlier version of a picture are removed, too.
+// Counts the listed names. Also removes repeats of an earlier version of a picture.
 int64_t Store::drop_superseded() {
-  std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its line
+  std::unordered_map<uint64_t, int64_t> last;  // by name: the offset of its last line
   const auto is_stale = [this](const ManifestEntry& entry) {
     if (entry.repeat == 0) return false;
     const auto* picture = index_.find(entry.file_name);
