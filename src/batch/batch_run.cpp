@@ -14,7 +14,7 @@
 namespace bifrons {
 namespace {
 
-// Written when there are several prompt files; `line` counts in this one.
+// Written if there are several prompt files. `line` counts in this file.
 constexpr std::string_view kFileMember = "prompt_file";
 
 std::string tokens_sha256(const std::vector<int32_t>& tokens) {
@@ -99,7 +99,8 @@ void BatchRun::note_asked(const PictureJob& job, const ManifestEntry& entry) {
 
 // The next picture to draw. Without `waits` it reads only what is available of the prompt file.
 std::optional<BatchJob> BatchRun::find_job(bool waits) {
-  // Return now and then: repeats are listed only after their pictures have been drawn.
+  // Returns from time to time, because repeats are listed only after their pictures have been
+  // drawn.
   constexpr int kMostRepeats = 256;
   int repeats = 0;
   while (!dry_ && !writers_.broken() && !(setup_.stop && setup_.stop())) {
@@ -225,7 +226,7 @@ void BatchRun::finish() {
     whole = dry_ && !found_ && pending_.empty();
   }
   for (const RepeatedLine& line : repeats_.finish()) {
-    if (!whole) return;  // stopped: whoever goes on lists them
+    if (!whole) return;  // stopped: the next run lists them
     {
       const std::lock_guard lock(mutex_);
       ++counts_.failed;

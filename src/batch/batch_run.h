@@ -1,5 +1,5 @@
-// One run of a batch: gives the missing pictures to an engine and writes the results on threads of
-// its own.
+// One run of a batch: gives the missing pictures to an engine, and writes the results on its own
+// threads.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +19,22 @@
 
 namespace bifrons {
 
-// Pictures are those of this run's shard, lines those of the whole file.
+// Pictures are counted for this run's shard, lines for the whole file.
 struct BatchCounts {
   int64_t lines = 0;
   int64_t bad_lines = 0;
   int64_t done_before = 0;     // skipped, because an earlier run drew them
   int64_t taken = 0;           // given to an engine
-  int64_t drawn = 0;           // durable
-  int64_t failed = 0;          // given to an engine without becoming a picture, or a repeat of one
+  int64_t drawn = 0;           // on disk
+  int64_t failed = 0;          // given to an engine but not drawn, or a repeat of such a picture
   int64_t duplicates = 0;      // repeats of pictures of earlier lines
-  int64_t failed_repeats = 0;  // of the duplicates, and of those failed
-  int64_t changed = 0;         // of those taken: drawn before with other settings
-  int64_t damaged = 0;         // of those taken: drawn before, file gone or not what was listed
-  int64_t listed = 0;      // of all shards: asked for and drawn before, whatever its settings were
-  int64_t file_bytes = 0;  // of the prompt file, read so far
+  int64_t failed_repeats = 0;  // counted in both duplicates and failed
+  int64_t changed = 0;         // counted in taken: drawn before with other settings
+  int64_t damaged = 0;         // counted in taken: the listed file is missing or differs
+  int64_t listed = 0;          // of all shards: requested and listed before, with any settings
+  int64_t file_bytes = 0;      // of the prompt file, read so far
   int64_t written_bytes = 0;
-  uint64_t jobs = 0;  // a hash of all shards' pictures so far, and of the model
+  uint64_t jobs = 0;  // hash of all shards' pictures so far and of the model
 };
 
 // The result of a job. With --best-of the request's seed is that of the kept candidate.
@@ -44,7 +44,7 @@ struct DrawnPicture {
   std::optional<Choice> choice{};  // not set: one drawing without candidates
 };
 
-// The same with the path of its file, for callbacks.
+// A job and its result, with the path of the file, for callbacks.
 struct FinishedPicture {
   const DrawnPicture& drawn;
   std::string path;
@@ -57,13 +57,13 @@ struct BatchSetup {
   RopeMode rope = RopeMode::kF32;
   Shard shard;
   int writers = 2;
-  // Pixels to the bytes of a file, metadata and all. Several threads at once.
+  // Encodes pixels to the bytes of a file, with metadata. Several threads call it at once.
   std::function<std::vector<uint8_t>(const DrawnPicture&)> encode;
   // Called by one thread at a time; the order of pictures is not defined.
   std::function<void(const FinishedPicture&)> on_picture{};
   std::function<void(const LinePlace& place, const std::string& reason)> on_failure{};
   std::function<bool()> stop{};  // true: give no more pictures to engines
-  // Called for every picture that the file asks for, of all shards and in order, drawn or not.
+  // Called for every picture that the file requests, of all shards and in order, drawn or not.
   std::function<void(const PictureJob&)> on_asked{};
 };
 
@@ -83,13 +83,13 @@ class BatchRun {
   std::optional<BatchJob> take();
   // Whether take() returns without waiting for the prompt file or for another engine's call.
   bool ready();
-  // Blocks while the queue of the writers is full. Throws what a writer threw.
+  // Blocks while the queue of the writers is full. Throws the error of a writer.
   void deliver(BatchResult result);
-  // The same for a job whose candidates were drawn elsewhere (Candidates).
+  // deliver() for a job whose candidates were drawn by Candidates.
   void deliver(uint64_t id, ChosenDrawing chosen);
 
-  // Waits until all delivered pictures are on disk, then lists their repeats. Throws what a writer
-  // threw. Call it once, when no thread calls take() or deliver() any more.
+  // Waits until all delivered pictures are on disk, then lists their repeats. Throws the error of a
+  // writer. Call it once, when no thread calls take() or deliver() any more.
   void finish();
   // Whether a writer has failed. Then no further picture is written.
   bool broken() const { return writers_.broken(); }

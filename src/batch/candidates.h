@@ -1,5 +1,5 @@
-// Best of N in a batch: every picture is drawn N times, and the drawing with the best score of the
-// model is kept.
+// Best of N in a batch: every picture is drawn N times, and the drawing with the best score from
+// the model is kept.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +25,12 @@ struct CandidateOptions {
   std::function<bool()> stop{};  // true: give out and score no more candidates
 };
 
-// Stands between a run and one engine. An engine's Understanding shares its backend, so candidates
-// are scored on the engine's thread, between two steps, when the engine asks for the next job. So
-// at most lanes + output queue images are held. Of each picture only the best drawing is kept.
+// The link between a run and one engine. An engine's Understanding shares its backend, so
+// candidates are scored on the engine's thread, between two steps, when the engine asks for the
+// next job. So at most lanes + output queue images are held. Of each picture only the best drawing
+// is kept.
 //
-// Which one is kept depends on the job alone, not on lanes or on the order of drawings.
+// The choice depends on the job alone. It does not depend on lanes or the order of drawings.
 class Candidates {
  public:
   // The run must outlive it.
@@ -41,16 +42,16 @@ class Candidates {
   // Candidate i of a picture has the request's seed + i. Throws what scoring and
   // BatchRun::deliver() throw.
   std::optional<BatchJob> take();
-  // Whether take() returns without waiting for the prompt file. Scores delivered candidates, too.
+  // Whether take() returns without waiting for the prompt file. Also scores delivered candidates.
   bool ready();
-  // Sink of Engine::draw_batch(). Never blocks. A candidate with an error is left out; when all of
-  // them have one, the picture fails with the error of its first candidate.
+  // Sink of Engine::draw_batch(). Never blocks. A candidate with an error is left out. If all
+  // candidates have errors, the picture fails with the error of its first candidate.
   void deliver(BatchResult result);
   // Scores the remaining candidates, after draw_batch() has returned and on the same thread.
   void finish();
 
  private:
-  // A picture of which some candidates have no score yet.
+  // A picture with candidates that have no score yet.
   struct Group {
     BatchJob job;
     Choosing choosing;

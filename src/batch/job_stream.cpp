@@ -1,4 +1,5 @@
-// Pictures are made one at a time, so a line of 100,000 pictures needs no more memory than one.
+// Pictures are made one at a time, so a line of 100,000 pictures needs no more memory than a line
+// of one.
 #include "src/batch/job_stream.h"
 
 #include <fmt/format.h>
@@ -189,7 +190,7 @@ PictureFormat JobStream::format_of_line() const {
   return picture_format_of(output.empty() ? options_.name : output).value_or(options_.format);
 }
 
-// Sets the seed at that offset and the prompts that belong to it.
+// Sets the seed at that offset and its prompts.
 void JobStream::fill_in(DrawRequest& request, int64_t number, int64_t offset) {
   Current& c = *current_;
   const uint64_t step = static_cast<uint64_t>(offset) * stride(options_);
@@ -197,7 +198,7 @@ void JobStream::fill_in(DrawRequest& request, int64_t number, int64_t offset) {
   request.seed = c.first_seed + step;
   if (!c.expansion) return;
   if (!options_.combinatorial) {
-    // The same prompts whether or not there are candidates, or a negative prompt.
+    // Candidates or a negative prompt do not change the prompts.
     const uint64_t seed = c.first_seed + static_cast<uint64_t>(offset);
     constexpr uint64_t kOther = 0x6e65676174697665;  // independent draws for negative prompts
     c.prompt = c.expansion->random(seed, number);
@@ -237,9 +238,9 @@ PictureJob JobStream::make(int64_t number) {
   return job;
 }
 
-// A line's output comes before the batch's pattern, and that before an id. The name is numbered
-// when the line gives several pictures. Without any of these the name is made from the settings, so
-// it does not depend on the position of the line.
+// A line's output has priority over the batch's pattern, and the pattern over an id. The name is
+// numbered if the line gives several pictures. Without any of these the name is made from the
+// settings, so it does not depend on the position of the line.
 std::string JobStream::name_of(const PictureJob& job) const {
   const PromptLine& line = current_->line;
   std::string pattern = line.output.empty() ? options_.name : line.output;
@@ -278,7 +279,7 @@ bool JobStream::is_below_a_picture(std::string_view file_name) {
   return false;
 }
 
-// Why the engine would refuse it. Pictures of a line can differ in their prompts only.
+// Why the engine would refuse it. Pictures of a line can differ only in their prompts.
 std::string JobStream::fault_of(const PictureJob& job) {
   Current& c = *current_;
   if (!options_.fault) return {};
@@ -293,7 +294,7 @@ std::string JobStream::fault_of(const PictureJob& job) {
   return c.fault;
 }
 
-// Reports a line once; its other pictures may be good.
+// Reports a line once. Its other pictures may be good.
 std::optional<BadLine> JobStream::report(const PictureJob& job, std::string reason) {
   if (std::exchange(current_->reported, true)) return std::nullopt;
   return BadLine{job.line, std::move(reason), job.id};

@@ -25,10 +25,10 @@ struct Shard {
 
 // Equal lines without a seed give different pictures: a line takes the first seeds, counted up from
 // its own, that no earlier line uses with the same prompt and settings. The first of equal lines
-// keeps its seed, and a further one continues where the last one stopped. A line with a seed, or
-// with a file name of its own that an equal line has, gives the same picture again: a repeat, which
-// is listed but not drawn. A name that the batch's pattern makes without the line's id is not a
-// name of its own.
+// keeps its seed, and a further one continues after the previous one. A line with a seed gives the
+// same picture again, and so does a line with its own file name if an equal line has that name.
+// Such a picture is a repeat: it is listed but not drawn. A name that the batch's pattern makes
+// without the line's id is not an own name.
 class JobStream {
  public:
   using Item = std::variant<PictureJob, BadLine>;
@@ -58,10 +58,10 @@ class JobStream {
     std::string prompt, negative_prompt;  // the current combination
     bool reported = false;                // a bad picture of it has been reported
     uint64_t first_seed = 0;
-    int64_t offset = 0;        // of the next picture's seed from the first, in drawings
-    bool steps_aside = false;  // takes seeds that earlier lines do not use
+    int64_t offset = 0;        // seed offset of the next picture from the first, in drawings
+    bool steps_aside = false;  // uses only seeds that earlier lines do not use
     bool has_stepped = false;
-    bool follows = false;  // it has the file names of an earlier line
+    bool follows = false;  // has the file names of an earlier line
     bool has_own_name = false;
     uint64_t kind = 0;  // hash of prompt and settings
     std::optional<DrawRequest> checked{};
@@ -98,9 +98,9 @@ class JobStream {
   bool is_broken_ = false;  // the random base could not be read
   std::string file_;        // of current_, or of the previous line
   std::optional<Current> current_;
-  std::unordered_set<uint64_t> folders_;           // hashes: of all pictures so far, and above
-  std::unordered_map<uint64_t, Known> names_;      // by hash, of all pictures so far
-  std::unordered_map<uint64_t, int64_t> repeats_;  // of names that have some, by hash
+  std::unordered_set<uint64_t> folders_;       // hashes of all parent folders of pictures so far
+  std::unordered_map<uint64_t, Known> names_;  // by hash; of all pictures so far
+  std::unordered_map<uint64_t, int64_t> repeats_;  // number of repeats by hash of the name
   SeenPictures seen_;                              // prompts with settings and seeds
   std::unordered_map<uint64_t, int64_t> offsets_;  // of the next line of a kind that has stepped
   std::unordered_map<uint64_t, int64_t>

@@ -30,8 +30,8 @@ std::string automatic_name(const PictureJob& job, const std::string& slug_of_pro
                      ending_of(job.format));
 }
 
-// The text that is hashed must stay as it is: directories of earlier versions are resumed by it. So
-// a newer setting stands in it only where it differs from its default, and so does best-of.
+// The hashed text must not change, because directories of earlier versions are resumed by it. So a
+// newer setting is included only if it differs from its default. The same holds for best-of.
 std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
   std::string numbers, more;
   for_each_number([&](const auto& setting) {

@@ -9,8 +9,8 @@
 namespace bifrons {
 namespace {
 
-// The members of a manifest's line from the seed (behind the number) up to those of its entry.
-// Columns of the prompt file stand before them. Empty: not such a line.
+// The members of a manifest line from the seed (after the number) to those of its entry. Columns of
+// the prompt file stand before them. Empty: the line has another form.
 std::string_view drawing_of(std::string_view line) {
   const size_t index = line.rfind(",\"index\":");
   const size_t number = index == line.npos ? line.npos : line.find(",\"number\":", index);
@@ -31,7 +31,7 @@ void RepeatedLines::add(RepeatedLine line) {
   waiting_.emplace(name, std::move(line));
   if (waiting_.size() < most_) return;
   list_what_can_be();
-  most_ = std::max(most_, 2 * waiting_.size());  // few reads serve many lines
+  most_ = std::max(most_, 2 * waiting_.size());  // so that one read serves many lines
 }
 
 std::vector<RepeatedLine> RepeatedLines::finish() {
@@ -51,7 +51,7 @@ void RepeatedLines::list_what_can_be() {
     if (listed.repeat != 0) return;
     const auto [first, last] = waiting_.equal_range(ManifestIndex::hash(listed.file_name));
     if (first == last) return;
-    const std::string today = renewed_line(row);  // another shard's may be of an earlier version
+    const std::string today = renewed_line(row);  // may be of an earlier version
     const std::string_view drawing = drawing_of(today);
     if (drawing.empty()) return;
     for (auto at = first; at != last;) {

@@ -1,5 +1,5 @@
-// Lines that ask for a picture of an earlier line. It is drawn once, and listed once more for each
-// of them, with the line's own columns.
+// Lines that ask for a picture of an earlier line. The picture is drawn once and listed once more
+// for each of these lines, with the line's own columns.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@
 namespace bifrons {
 
 struct RepeatedLine {
-  Listing listing;  // what is known before the picture is drawn
+  Listing listing;  // known before the picture is drawn
   LinePlace place;
   std::string id;
   int64_t index = 0;  // PictureJob::index
 };
 
-// The error of such a line whose picture could not be drawn.
+// The error of such a line if its picture could not be drawn.
 std::string fault_of_repeat(const std::string& file_name);
 
 class RepeatedLines {
@@ -27,7 +27,8 @@ class RepeatedLines {
   // `store` must outlive it.
   explicit RepeatedLines(Store& store) : store_(store) {}
 
-  // Takes a line that is not listed yet. Now and then lists those whose pictures are listed.
+  // Adds a line that is not listed yet. From time to time lists the lines whose pictures are
+  // listed.
   void add(RepeatedLine line);
   // Lists all lines whose pictures are listed, and returns the others.
   std::vector<RepeatedLine> finish();
@@ -37,7 +38,7 @@ class RepeatedLines {
 
   Store& store_;
   std::unordered_multimap<uint64_t, RepeatedLine> waiting_;  // by hash of the file name
-  size_t most_ = 4096;  // waiting, before the manifests are read for them
+  size_t most_ = 4096;  // number of waiting lines before the manifests are read again
 };
 
 }  // namespace bifrons

@@ -6,14 +6,14 @@ namespace {
 
 constexpr size_t kFirstSize = 64;
 
-// 0 means free, so the hash 0 is taken for another one.
+// 0 means free, so the hash 0 is replaced by another one.
 uint64_t stored(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
 }  // namespace
 
 size_t SeenPictures::place_of(uint64_t hash) const {
   const size_t mask = table_.size() - 1;
-  // The low bits of a product depend on low bits only; the high ones on all.
+  // The low bits of a product depend only on low bits, the high bits on all bits.
   size_t at = static_cast<size_t>((hash * 0x9e3779b97f4a7c15ull) >> 32) & mask;
   while (table_[at] != 0 && table_[at] != hash) at = (at + 1) & mask;
   return at;

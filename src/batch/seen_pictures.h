@@ -1,4 +1,4 @@
-// The pictures that lines have asked for so far: a 64-bit hash of each.
+// The pictures that lines have requested so far, as a 64-bit hash of each.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace bifrons {
 
-// A set of hashes in one table, which is at most two thirds full: 12 to 24 bytes each.
+// A set of hashes in one table that is at most two thirds full: 12 to 24 bytes for each hash.
 class SeenPictures {
  public:
   void add(uint64_t hash);
@@ -15,7 +15,7 @@ class SeenPictures {
   size_t size() const { return size_; }
 
  private:
-  size_t place_of(uint64_t hash) const;  // its own, or the free one where it belongs
+  size_t place_of(uint64_t hash) const;  // the slot of the hash, or the free slot for it
   void grow();
 
   std::vector<uint64_t> table_;  // 0: free; its size is a power of two

@@ -11,19 +11,19 @@
 
 namespace bifrons {
 
-// Tasks start in the order of add() and end in any order. After one has thrown, the waiting ones
-// are dropped.
+// Tasks start in the order of add() and end in any order. After one has thrown, waiting tasks are
+// dropped.
 class WriterThreads {
  public:
-  // If the system gives fewer threads, fewer are used; with none, add() runs the task itself.
+  // If the system gives fewer threads, fewer are used. Without any, add() runs the task itself.
   explicit WriterThreads(int threads);
   WriterThreads(const WriterThreads&) = delete;
   WriterThreads& operator=(const WriterThreads&) = delete;
-  ~WriterThreads();  // after the waiting tasks
+  ~WriterThreads();  // runs the waiting tasks first
 
-  // Waits while two tasks for each thread are waiting. Any thread. Throws what a task threw.
+  // Waits while two tasks for each thread are waiting. Thread-safe. Throws the error of a task.
   void add(std::function<void()> task);
-  // Waits until everything is done; called once, last. Throws what a task threw.
+  // Waits until all tasks are done. Called once, as the last call. Throws the error of a task.
   void finish();
   // Whether a task has thrown.
   bool broken() const;
