@@ -40,7 +40,7 @@ void add_reading(CLI::App& command, BatchArguments& a) {
   add_count_aliases_of_batch(command);
 }
 
-// A bad pattern in a prompt file is bad data; in an option it is bad usage.
+// A bad pattern in a prompt file is an error of kind data. In an option it is one of kind usage.
 void check_name_pattern(const std::string& text) {
   try {
     check_output_name(text);

@@ -1,4 +1,4 @@
-// `bifrons batch`: its options, and what they mean to the library.
+// `bifrons batch`: its options, and their values for the library.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace bifrons::cli {
 enum class ProgressKind { kAuto, kBar, kLine, kNone };
 
 struct BatchArguments {
-  std::vector<std::string> files;  // and folders; - is stdin
+  std::vector<std::string> files;  // files and folders; - is stdin
   std::string format;
-  bool comments = false;  // lines that begin with # or // are left out
+  bool comments = false;  // leave out lines that begin with # or //
   bool strict = false;
   bool dry_run = false;
   bool expand = false;
@@ -27,7 +27,7 @@ struct BatchArguments {
   int64_t count = 1;
 
   std::string output;
-  std::string name;  // pattern of the pictures' names
+  std::string name;  // pattern for the names of pictures
   Resume resume = Resume::kTrust;
   bool overwrite = false;
   PictureFormat save_as = PictureFormat::kPng;
@@ -38,18 +38,18 @@ struct BatchArguments {
   bool jsonl = false;
   ProgressKind progress = ProgressKind::kAuto;
 
-  Settings settings;  // of options; prompt is not used
+  Settings settings;  // from options; the prompt is not used
   BestOf best_of;
   int lanes = 0;  // 0: automatic
   std::string shard;
-  EngineFlags engine;  // device: names with commas between
+  EngineFlags engine;  // device: a list separated by commas
   Verbosity verbosity;
 };
 
-// Without the functions, which need a directory or an engine.
+// All members except the functions, which need a directory or an engine.
 JobOptions job_options(const BatchArguments& arguments);
 
-// The names in --devices. Throws Error (usage): one of them is empty.
+// The names in --devices. Throws Error (usage) if one of them is empty.
 std::vector<std::string> device_list(const std::string& text);
 
 // Draws (batch_runner.cpp). Returns the exit code.

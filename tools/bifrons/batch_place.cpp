@@ -1,4 +1,4 @@
-// Only reads: the store, which writes, has the same words for the same things.
+// Only reads. The store, which writes, uses the same terms.
 #include "tools/bifrons/batch_place.h"
 
 #include "src/store/random_base.h"
@@ -26,8 +26,8 @@ bool BatchPlace::lists(std::string_view file_name) const {
   return facts_.store.resume != Resume::kFresh && index_.find(file_name) != nullptr;
 }
 
-// A file that is not listed may be left of a batch that has lost its manifest: the run keeps it
-// when it is what would be drawn, which its settings say before.
+// An unlisted file may be from a batch that has lost its manifest. The run keeps it if it is the
+// picture that would be drawn, and its settings show that before drawing.
 bool BatchPlace::is_that_picture(const PictureJob& job) const {
   if (!facts_.metadata || facts_.judged) return false;
   try {

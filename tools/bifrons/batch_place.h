@@ -1,4 +1,4 @@
-// A batch's directory before anything is drawn there: what is done, what is in the way.
+// Examines a batch's directory before drawing: which pictures are done, and which files conflict.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace bifrons::cli {
 struct PlaceFacts {
   StoreOptions store;
   RopeMode rope = RopeMode::kF32;
-  bool metadata = true;      // whether pictures carry their settings
-  bool judged = false;       // whether they are chosen from candidates
+  bool metadata = true;      // whether pictures contain their settings
+  bool judged = false;       // whether they are selected from candidates
   bool random_seed = false;  // JobOptions::random_seed
 };
 
@@ -24,13 +24,13 @@ class BatchPlace {
   // Reads the manifests; `engine` must outlive it. Throws Error: missing, interrupted.
   BatchPlace(PlaceFacts facts, const Engine& engine);
 
-  // `hashes`: whether --resume verify reads every file now.
+  // `hashes`: whether --resume verify reads every file at this point.
   PictureState state_of(const PictureJob& job, bool hashes) const;
-  // As JobOptions::is_listed.
+  // See JobOptions::is_listed.
   bool lists(std::string_view file_name) const;
-  // Why the picture's file could not be written, in the words of the run; empty when it could.
+  // Why the picture's file could not be written, with the message of a run; empty if it could.
   std::string fault_of_name(const PictureJob& job) const;
-  // As JobOptions::random_base. Where none has been chosen yet it is one that nobody keeps.
+  // See JobOptions::random_base. If no number has been chosen yet, this one is not stored.
   uint64_t random_base(const PictureJob& as_before) const;
 
  private:

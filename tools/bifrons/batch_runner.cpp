@@ -1,4 +1,4 @@
-// A prompt file in, a directory of pictures out; it can be resumed after any interruption.
+// Draws a prompt file into a directory of pictures. A batch can be resumed after any interruption.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@
 namespace bifrons::cli {
 namespace {
 
-// Files up to this size are read through before drawing, so that the bars know their end.
+// Files up to this size are read completely before drawing, so that the bars know the total.
 constexpr int64_t kSmallFile = int64_t{4} << 20;
 
 class Batch {
@@ -42,11 +42,12 @@ class Batch {
     check_seed();
     log_shard();
     check_stdout();
-    encode_picture({1, 1, {0, 0, 0}}, arguments_.save_as, nullptr);  // a codec may not be built in
+    encode_picture({1, 1, {0, 0, 0}}, arguments_.save_as, nullptr);  // the build may lack a codec
     Store::check_place(store_options());
     if (arguments_.gallery) check_gallery_place(arguments_.output);
     if (arguments_.grid_per_prompt) check_line_sheets_place(arguments_.output);
-    // Everything that can be refused is refused before the store opens, because --fresh empties it.
+    // All errors that can be found early are found before the store opens, because --fresh empties
+    // it.
     open_engines();
     open_judges();
     faults_.emplace(engines_.front(), judges_.empty() ? nullptr : &judges_.front(),
@@ -97,8 +98,8 @@ class Batch {
                                       .question = job_options_.question});
   }
 
-  // The number that a directory's random seeds are made from. 0 where an older version has drawn
-  // this picture: its seeds were made from the prompt alone.
+  // The number from which a directory's random seeds are made. 0 if an older version has drawn this
+  // picture: its seeds were made from the prompt alone.
   uint64_t random_base(const PictureJob& as_before) {
     const PictureState state =
         store_->state_of({as_before.file_name, model().weights_hash, 0, "", as_before.key});
@@ -132,7 +133,7 @@ class Batch {
         [&place](std::string_view name) { return place.lists(name); });
   }
 
-  // The stream of pictures and bad lines that a run, --strict and --dry-run read.
+  // The stream of pictures and bad lines that a run, --strict and --dry-run use.
   JobStream jobs(bool with_warnings, std::function<uint64_t(const PictureJob&)> random_base,
                  std::function<bool(std::string_view)> is_listed) {
     std::function<void(const std::string&)> warn;
@@ -179,7 +180,7 @@ class Batch {
     if (!arguments_.strict && !small) return size;
     const BatchPlace place(place_facts(), engines_.front());
     JobStream stream = jobs(false, place);
-    SurveyHooks hooks;  // without hashes, which the run computes
+    SurveyHooks hooks;  // no hashes: the run computes them
     hooks.state = [&](const PictureJob& job) { return place.state_of(job, false); };
     const Survey found = arguments_.strict ? survey_all(stream, shard_.shard, place, source_.name())
                                            : survey(stream, shard_.shard, hooks);
@@ -291,7 +292,7 @@ class Batch {
 
     std::exception_ptr failure;
     try {
-      run.finish();  // its error comes first: a full disk causes the others
+      run.finish();  // its error has priority: a full disk causes the others
     } catch (...) {
       failure = std::current_exception();
     }
@@ -301,7 +302,7 @@ class Batch {
     return conclude(store, watch, run.counts(), failure);
   }
 
-  // Whether `failure` is only the error of a read that a stop signal ended.
+  // Whether `failure` is only the error of a read that a stop signal interrupted.
   static bool is_stop(const std::exception_ptr& failure) {
     if (!failure || !stop_requested()) return false;
     try {
@@ -379,15 +380,15 @@ class Batch {
   const ModelInfo& model() const { return engines_.front().model(); }
 
   const BatchArguments& arguments_;
-  JobOptions job_options_;  // the question is complete once the judges are open
+  JobOptions job_options_;  // complete after the judges are open
   PromptFiles source_;
   ShardChoice shard_;
   EngineSetup setup_;
   LineSheets line_sheets_;
   std::vector<Engine> engines_;
-  std::vector<Understanding> judges_;  // one an engine with --best-of, else none
+  std::vector<Understanding> judges_;  // one for each engine with --best-of, otherwise none
   std::optional<PictureFaults> faults_;
-  const Store* store_ = nullptr;  // once it is open
+  const Store* store_ = nullptr;  // set when it is open
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Counts the same stream of pictures that a run draws.
+// Counts the pictures of the stream that a run draws.
 #include "tools/bifrons/batch_survey.h"
 
 #include <fmt/format.h>
@@ -37,7 +37,7 @@ class Surveyor {
     result.first_requests.push_back(job.request);
   }
 
-  // A line may give several bad pictures.
+  // A line may have several bad pictures.
   void take(const BadLine& bad) {
     LinePlace place{bad.file, bad.number};
     result.bad_lines += place != last_bad_;

@@ -1,4 +1,4 @@
-// A pass over a whole prompt file that draws nothing: for --strict, --dry-run and the bars.
+// Reads a whole prompt file without drawing: for --strict, --dry-run and the progress bars.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Survey {
   int64_t done = 0;     // of this shard
   int64_t changed = 0;  // of this shard: drawn before with other settings
   int64_t duplicates = 0;
-  std::vector<std::string> first_names;  // up to three that are to be drawn
+  std::vector<std::string> first_names;  // up to three names of pictures to draw
   std::vector<DrawRequest> first_requests;
   int64_t to_draw() const { return of_shard - done; }
 };
@@ -27,19 +27,19 @@ struct Survey {
 struct SurveyHooks {
   std::function<PictureState(const PictureJob&)> state;
   std::function<void(const BadLine&)> bad{};
-  // Why a picture of this shard that is to be drawn could not be kept; empty when it could.
+  // Why a picture of this shard that is to be drawn could not be saved; empty if it could.
   std::function<std::string(const PictureJob&)> name_fault{};
 };
 
-// Throws Error: data (the whole file is of the wrong kind), interrupted.
+// Throws Error: data if the whole file is of the wrong kind, interrupted.
 Survey survey(JobStream& jobs, const Shard& shard, const SurveyHooks& hooks);
 
-// The survey of what a run in `place` would draw and refuse. The first twenty bad lines are printed
-// to stderr as lines of the file `name`.
+// Surveys what a run in `place` would draw and refuse. Prints the first twenty bad lines to stderr,
+// as lines of the file `name`.
 Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
                   const std::string& name);
 
-// Throws Error (data), as --strict asks, when there are bad lines.
+// Throws Error (data) if there are bad lines, for --strict.
 void refuse_bad_lines(const Survey& survey);
 
 }  // namespace bifrons::cli

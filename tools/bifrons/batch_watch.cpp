@@ -1,4 +1,4 @@
-// stdout carries paths or events; everything else goes to stderr.
+// stdout carries paths or events. All other output goes to stderr.
 #include "tools/bifrons/batch_watch.h"
 
 #include <fmt/format.h>
@@ -18,14 +18,14 @@ constexpr double kRedrawSeconds = 0.1;
 constexpr double kLineSeconds = 30;
 constexpr double kEventSeconds = 1;
 constexpr double kRateWindowSeconds = 5;
-constexpr int64_t kFailuresShown = 20;  // the rest is in errors.jsonl
+constexpr int64_t kFailuresShown = 20;  // the others are in errors.jsonl
 
 std::string members(const BatchCounts& c) {
   return fmt::format(R"("drawn":{},"skipped":{},"failed":{},"bad_lines":{},"duplicates":{})",
                      c.drawn, c.done_before, c.failed, c.bad_lines, c.duplicates);
 }
 
-// Which of several prompt files.
+// The JSON member that names the file, if there are several prompt files.
 std::string file_member(const std::string& file) {
   return file.empty() ? "" : "\"prompt_file\":" + json_text(file) + ",";
 }
@@ -61,7 +61,7 @@ double BatchWatch::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
-// A closed stdout does not stop the batch: the pictures are saved without it.
+// The batch continues after stdout is closed, because the pictures can still be saved.
 void BatchWatch::print(const std::string& text) {
   if (stdout_failed_) return;
   try {

@@ -16,13 +16,14 @@
 
 namespace bifrons::cli {
 
-// What a batch is expected to be. Nothing: unknown, as for a pipe.
+// The expected size of a batch. nullopt: unknown, as for a pipe.
 struct BatchSize {
   std::optional<int64_t> to_draw;     // pictures that are not done yet
-  std::optional<int64_t> file_bytes;  // of the prompt file, to guess to_draw from what was read
+  std::optional<int64_t> file_bytes;  // of the prompt file, to estimate to_draw
 };
 
-// Pictures to draw in all, as far as it is known or can be guessed from the part of the file read.
+// The total number of pictures to draw, as far as it is known or can be estimated from the part of
+// the file that was read.
 std::optional<int64_t> expected_pictures(const BatchSize& size, const BatchCounts& counts);
 
 class BatchWatch {
@@ -32,10 +33,10 @@ class BatchWatch {
   BatchWatch& operator=(const BatchWatch&) = delete;
   ~BatchWatch() { clear(); }
 
-  // Any thread.
+  // Thread-safe.
   void start(const ModelInfo& model, const std::string& device, const Shard& shard);
   void picture(const FinishedPicture& picture);
-  // `file` is the name of the prompt file where there is one only.
+  // `file` is the name of the prompt file if there is only one.
   void failure(const std::string& file, const LinePlace& place, const std::string& reason);
   // Tokens drawn so far by engine number `engine`, and the counts of the whole run.
   void progress(size_t engine, int64_t tokens, const BatchCounts& counts);
@@ -54,7 +55,7 @@ class BatchWatch {
   void draw_bars(int64_t tokens, const BatchCounts& counts);
   void show_bars();
   void clear();
-  // Prints something where the bars are, and draws them again below it.
+  // Prints text in place of the bars and draws the bars again below it.
   void above_bars(const std::function<void()>& body);
 
   bool quiet_, jsonl_, bars_, lines_;
@@ -66,13 +67,13 @@ class BatchWatch {
   std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens
   int64_t shown_failures_ = 0;
   bool on_screen_ = false;
-  std::string bars_text_;  // as drawn last
+  std::string bars_text_;  // as last drawn
   bool stdout_failed_ = false;
   SpeculationStats speculation_;
   std::mutex mutex_;
 };
 
-// What came of a batch in one sentence: "drew 3 pictures in 00:02 (1.50/s), 1 failed".
+// The result of a batch in one sentence: "drew 3 pictures in 00:02 (1.50/s), 1 failed".
 std::string summary_of(const BatchCounts& counts, double seconds);
 
 }  // namespace bifrons::cli

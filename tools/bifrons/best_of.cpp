@@ -1,4 +1,4 @@
-// The library writes the record as text; the command line joins it with other JSON.
+// The library writes the record as JSON text. The command line joins it with other JSON.
 #include "tools/bifrons/best_of.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// `bifrons chat`: lines in, replies out, until the input ends or /quit.
+// `bifrons chat`: reads lines and prints replies, until the input ends or /quit.
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -25,7 +25,7 @@ class Conversation {
     log(flags_.verbosity, quote(path) + " is in view");
   }
 
-  // False when the conversation is over.
+  // Returns false when the conversation is over.
   bool take(std::string line) {
     const size_t first = line.find_first_not_of(" \t");
     if (first == std::string::npos) return true;
@@ -53,7 +53,7 @@ class Conversation {
     return true;
   }
 
-  // At a terminal an error is printed and the conversation goes on. A script gets the exit code.
+  // At a terminal an error is printed and the conversation continues. A script gets the exit code.
   bool take_or_report(std::string line) {
     try {
       return take(std::move(line));
@@ -82,7 +82,7 @@ class Conversation {
 };
 
 struct Chat {
-  std::string image;  // "": none
+  std::string image;  // empty: none
   UnderstandFlags flags;
 
   int run() const {

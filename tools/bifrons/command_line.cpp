@@ -1,4 +1,4 @@
-// Replaces CLI11's messages where they do not say what the user may have meant.
+// Replaces messages of CLI11 that do not say what the user may have meant.
 #include "tools/bifrons/command_line.h"
 
 #include <fmt/format.h>
@@ -20,14 +20,14 @@ std::string printable(const std::string& text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
-// Whether a word may be a mistyped command and not a prompt: one word of plain characters.
+// Whether a word may be a mistyped command rather than a prompt: one word of plain characters.
 bool looks_like_a_command(std::string_view word) {
   return !word.empty() && word[0] != '-' && std::all_of(word.begin(), word.end(), [](char c) {
     return c > ' ' && static_cast<unsigned char>(c) < 0x7f;
   });
 }
 
-// Refuses a command after options: there it would be a prompt.
+// Refuses a command after options, because it would be taken as a prompt.
 void refuse_late_command(const std::vector<std::string>& words, const CLI::App& app) {
   const std::vector<std::string_view> subcommands = command_names(app);
   for (const std::string& word : words) {
@@ -48,7 +48,7 @@ void refuse_late_command(const std::vector<std::string>& words, const CLI::App& 
   throw Error(ErrorKind::kUsage, sentence);
 }
 
-// The command that --info or --batch was meant to be.
+// The command that the user meant by --info or --batch.
 std::string_view subcommand_behind_dashes(const std::string& option, const CLI::App& app) {
   if (!option.starts_with("--")) return {};
   for (const std::string_view subcommand : command_names(app)) {
@@ -57,8 +57,8 @@ std::string_view subcommand_behind_dashes(const std::string& option, const CLI::
   return {};
 }
 
-// An option with hyphens in place of the dashes that a word processor or a web page has made of
-// them (U+2010 to U+2015, and the minus). Any other word as it is.
+// An option in which a word processor or web page has replaced hyphens by dashes (U+2010 to U+2015,
+// and the minus), with hyphens again. Any other word stays unchanged.
 std::string with_hyphens(const std::string& word) {
   const auto is_dash = [&](size_t at) {
     const std::string dash = word.substr(at, 3);
@@ -105,7 +105,7 @@ std::string with_hyphens(const std::string& word) {
                : " A prompt that begins with a dash goes after -p or --."));
 }
 
-// The arguments with `generate` put in front when no command was named.
+// The arguments, with `generate` in front if they name no command.
 std::vector<std::string> with_subcommand(const CLI::App& app, std::vector<std::string> words) {
   if (words.empty()) return words;
   const std::vector<std::string_view> subcommands = command_names(app);
@@ -140,8 +140,7 @@ bool takes_value(const CLI::Option* option) {
 
 bool may_be_empty(const CLI::Option& option) { return option.get_type_name() == "TEXT"; }
 
-// The option of a cluster such as -qo that takes the next word as its value; null when there is
-// none.
+// The option in a cluster such as -qo that takes the next word as its value; null if there is none.
 const CLI::Option* open_option(const CLI::App& command, const std::string& word) {
   for (size_t i = 1; i < word.size(); ++i) {
     const CLI::Option* option = command.get_option_no_throw(std::string("-") + word[i]);
@@ -151,9 +150,9 @@ const CLI::Option* open_option(const CLI::App& command, const std::string& word)
   return nullptr;
 }
 
-// Refuses empty values of options, as in --cfg= and --cfg "": CLI11 takes the next word or the
-// default instead. Only a text may be empty; --prompt= becomes two words. Follows options and their
-// values as CLI11 does, so that no value is taken for an option.
+// Refuses empty values of options, as in --cfg= and --cfg "", because CLI11 would use the next word
+// or the default instead. Only a text may be empty: --prompt= becomes two words. Options and values
+// are matched as in CLI11, so that no value is taken for an option.
 std::vector<std::string> without_empty_values(const CLI::App& app, std::vector<std::string> words) {
   const CLI::App* command = words.empty() ? nullptr : command_below(app, words[0]);
   if (command == nullptr) return words;
@@ -169,7 +168,7 @@ std::vector<std::string> without_empty_values(const CLI::App& app, std::vector<s
         is_long ? command->get_option_no_throw(name) : open_option(*command, word);
     if (!takes_value(option)) continue;
     if (equals == std::string::npos) {
-      ++i;  // its value, whatever it looks like
+      ++i;  // the value of the option, in any form
       if (i < words.size() && words[i].empty() && !may_be_empty(*option)) refuse_empty(name);
     } else if (equals + 1 == word.size()) {
       if (!may_be_empty(*option)) refuse_empty(name);
@@ -180,23 +179,24 @@ std::vector<std::string> without_empty_values(const CLI::App& app, std::vector<s
   return words;
 }
 
-// What `generate` was given as its prompt without an option.
+// The operand of `generate`: its prompt without an option.
 std::string prompt_operand(const CLI::App& app) {
   const CLI::Option* operand = app.get_subcommand("generate")->get_option("TEXT");
   return operand->count() > 0 ? operand->as<std::string>() : std::string();
 }
 
-// Fills `chosen`. Throws Error (usage): the words mean nothing, or not what was meant.
+// Fills `chosen`. Throws Error (usage) if the words are not a valid command line, or probably mean
+// something else.
 void parse(CLI::App& app, const std::vector<std::string>& given, Chosen& chosen) {
   std::vector<std::string> words = without_empty_values(app, with_subcommand(app, given));
-  // A prompt without the command `generate`: what is wrong may be a command in the wrong place.
+  // A prompt without the command `generate`: the wrong part may be a command in the wrong place.
   const bool shorthand = !given.empty() && words[0] == "generate" && given[0] != "generate" &&
                          std::find(words.begin(), words.end(), "--") == words.end();
   const auto command = [&app]() -> const CLI::App& {
     const std::vector<CLI::App*> parsed = app.get_subcommands();
     return parsed.empty() ? app : *parsed.front();
   };
-  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
   try {
     app.parse(words);
   } catch (const CLI::CallForHelp&) {

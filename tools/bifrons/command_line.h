@@ -1,10 +1,10 @@
-// From the words of a command line to a command.
+// Parses a command line and runs its command.
 #pragma once
 
 namespace bifrons::cli {
 
-// Understands the words, runs the command that they name and returns its exit code. Throws Error:
-// usage, or what the command throws.
+// Parses the words, runs the command that they name and returns its exit code. Throws Error (usage)
+// and the errors of the command.
 int run_command_line(int argc, const char* const* argv);
 
 }  // namespace bifrons::cli

@@ -1,4 +1,4 @@
-// `bifrons completion`: a completion script for a shell, made from the options that CLI11 knows.
+// `bifrons completion`: makes a completion script for a shell from the options that CLI11 knows.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,7 +14,7 @@
 namespace bifrons::cli {
 namespace {
 
-// What completes a value: words in a row, or one of these.
+// The completion of a value: a list of words, or one of these.
 constexpr std::string_view kFiles = "@files";
 constexpr std::string_view kDirectories = "@directories";
 constexpr std::string_view kNothing = "@nothing";
@@ -23,21 +23,21 @@ struct Flag {
   std::vector<std::string> names;  // with their dashes
   std::string about;
   bool takes_value = false;
-  std::string values;  // what completes the value
+  std::string values;  // the completion of the value
 };
 
 struct Subcommand {
   std::string name;
   std::string about;
   std::vector<Flag> flags;
-  std::string operands;  // what completes its plain arguments
+  std::string operands;  // the completion of its operands
 };
 
 struct Choices {
   std::string_view option, words;
 };
 
-// Options that take one of a few words. The same option of two commands takes the same words.
+// Options whose values are words of a list. An option has the same words in all commands.
 constexpr Choices kChoices[] = {
     {"--decode", "auto between beside"},
     {"--device", "auto cpu cuda"},
@@ -53,7 +53,7 @@ constexpr Choices kChoices[] = {
     {"--speculate", "auto off"},
 };
 
-// By what the help calls the value.
+// Chosen by the type of the value in the help.
 std::string_view values_of_type(std::string_view type) {
   if (type == "FILE" || type == "IMAGE" || type == "TOKENS") return kFiles;
   return type == "DIR" ? kDirectories : kNothing;
@@ -75,7 +75,7 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
   return all;
 }
 
-// CLI11 hands out const commands only for a const filter; the walk changes nothing.
+// CLI11 returns const commands only for a const filter. The traversal changes nothing.
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
@@ -86,7 +86,7 @@ std::vector<std::string> names_of(const CLI::App& app) {
   return names;
 }
 
-// The first plain argument that can be completed decides for all of them.
+// All operands are completed like the first one that can be completed.
 std::string operands_of(const CLI::App& app, const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     if (!option->get_positional()) continue;
@@ -107,11 +107,11 @@ std::vector<Subcommand> subcommands_of(const CLI::App& app) {
     Subcommand subcommand{
         command->get_name(), command->get_description(), {}, operands_of(app, *command)};
     for (const CLI::Option* option : command->get_options()) {
-      if (option->get_group().empty()) continue;  // hidden: other programs' names
+      if (option->get_group().empty()) continue;  // hidden: names of other programs
       Flag flag;
       for (const std::string& name : option->get_snames()) flag.names.push_back("-" + name);
       for (const std::string& name : option->get_lnames()) flag.names.push_back("--" + name);
-      if (flag.names.empty()) continue;  // a positional
+      if (flag.names.empty()) continue;  // an operand
       flag.about = option->get_description();
       flag.takes_value = option->get_items_expected_max() > 0;
       if (flag.takes_value) flag.values = values_of(*option);
@@ -189,7 +189,8 @@ complete -F _bifrons bifrons
       cases, generate, values, joined_names(subcommands), kFiles, kDirectories, kNothing);
 }
 
-// Escaped for single quotes of a shell and for the brackets and colons of zsh's specifications.
+// Escapes text for single quotes of a shell, and for the brackets and colons of zsh's
+// specifications.
 std::string zsh_escaped(const std::string& text) {
   std::string out;
   for (char c : text) {
@@ -203,7 +204,7 @@ std::string zsh_escaped(const std::string& text) {
   return out;
 }
 
-// What zsh's _arguments does to complete a value; a blank: nothing.
+// The action of zsh's _arguments that completes a value. A blank completes nothing.
 std::string zsh_action(const std::string& values) {
   if (values == kFiles) return "_files";
   if (values == kDirectories) return "_files -/";
@@ -258,7 +259,7 @@ std::string fish_escaped(const std::string& text) {
   return out;
 }
 
-// The options of fish's `complete` for what completes a value or a plain argument.
+// The options of fish's `complete` for the completion of a value or an operand.
 std::string fish_action(const std::string& values) {
   if (values == kFiles) return "";
   if (values == kDirectories) return " -f -a '(__fish_complete_directories (commandline -ct))'";
@@ -295,7 +296,7 @@ std::string fish_script(const std::vector<Subcommand>& subcommands) {
   return script;
 }
 
-// The options of `generate` are offered without a command too.
+// The options of `generate` are also completed without a command.
 int print_script(const CLI::App& app, const std::string& shell) {
   const std::vector<Subcommand> subcommands = subcommands_of(app);
   if (shell == "bash") {

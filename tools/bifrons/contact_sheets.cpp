@@ -1,4 +1,5 @@
-// Sheets are made after drawing, only of files that a manifest lists with their size and hash.
+// Sheets are made after drawing. They use only files that a manifest lists with their size and
+// hash.
 #include "tools/bifrons/contact_sheets.h"
 
 #include <fmt/format.h>
@@ -30,14 +31,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostPictures = 64;
-constexpr int64_t kLongestSheet = int64_t{1} << 30;  // bytes: a longer file is none of ours
+constexpr int64_t kLongestSheet = int64_t{1} << 30;  // bytes; a longer file is not a sheet of ours
 constexpr std::string_view kMark = "A sheet of pictures by bifrons";
 
 std::span<const uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-// Nothing when it cannot be read, or is not what is listed.
+// nullopt if the file cannot be read or differs from its manifest line.
 std::optional<Picture> listed_picture(const std::string& directory, const std::string& name,
                                       const ManifestIndex& index) {
   const ManifestIndex::Known* known = index.find(name);
@@ -51,7 +52,7 @@ std::optional<Picture> listed_picture(const std::string& directory, const std::s
   }
 }
 
-// Nothing when one of them is missing or has another size.
+// nullopt if a picture is missing or has another size.
 std::vector<Picture> listed_pictures(const std::string& directory,
                                      const std::vector<std::string>& names,
                                      const ManifestIndex& index) {
@@ -66,7 +67,7 @@ std::vector<Picture> listed_pictures(const std::string& directory,
   return pictures;
 }
 
-// As messages name it.
+// The name in messages.
 std::string shown(const LinePlace& place) {
   return place.file.empty() ? fmt::format("line {}", place.line)
                             : fmt::format("{}:{}", place.file, place.line);
@@ -107,7 +108,7 @@ void save_sheet(const std::string& directory, const std::string& name,
 
 fs::path beside_batch(const std::string& directory, std::string_view ending) {
   // Absolute: "." has no name of its own.
-  std::error_code error;  // the current directory may be gone
+  std::error_code error;  // the current directory may have been removed
   const fs::path given = directory + "/.", from_root = fs::absolute(given, error);
   const fs::path whole = (error ? given : from_root).lexically_normal().parent_path();
   return whole.parent_path() / (whole.filename().string() + std::string(ending));

@@ -1,4 +1,4 @@
-// RFC 4180 for a single line.
+// RFC 4180 for one line.
 #include "tools/bifrons/csv_list.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace bifrons::cli {
 namespace {
 
-// From behind the opening quote to behind the closing one.
+// Reads from after the opening quote to after the closing one.
 std::string quoted_value(const std::string& text, size_t& at) {
   std::string value;
   while (at < text.size()) {

@@ -1,4 +1,4 @@
-// Values with commas between them in one option.
+// Values separated by commas in one option.
 #pragma once
 
 #include <string>
@@ -6,9 +6,9 @@
 
 namespace bifrons::cli {
 
-// As CSV has them: a value that begins with a double quote ends at the next one that is not
-// doubled, whatever stands between. Anything else is taken as it stands, blanks and all. Throws
-// Error (usage): a quote that is not closed or has something behind it.
+// CSV rules: a value that begins with a double quote ends at the next double quote that is not
+// doubled, and may contain commas. Any other value is used unchanged, with its blanks. Throws Error
+// (usage) if a quote is not closed or is followed by other characters.
 std::vector<std::string> split_csv(const std::string& text);
 
 }  // namespace bifrons::cli

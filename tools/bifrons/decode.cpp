@@ -1,4 +1,4 @@
-// `bifrons decode`: image codes to pictures, without drawing.
+// `bifrons decode`: converts image codes to pictures, without drawing.
 #include <fmt/format.h>
 
 #include <memory>
@@ -14,8 +14,8 @@
 namespace bifrons::cli {
 namespace {
 
-// Compares what the tokens file says of itself with the model. Another grid cannot be decoded;
-// codes of another model can.
+// Compares the tokens file with the model. Codes for another grid cannot be decoded. Codes of
+// another model with the same grid can.
 void check_record(const TokenRecord& record, const ModelInfo& model, const std::string& name,
                   const Verbosity& verbosity) {
   int64_t side = 0;
@@ -43,7 +43,7 @@ std::vector<NameFacts> facts_for(const std::vector<TokenRecord>& records,
 
 struct Decode {
   std::string tokens;  // - is stdin
-  OutputFlags output;  // metadata: only the AI mark, because codes do not say what drew them
+  OutputFlags output;  // metadata: only the AI mark, because codes have no settings
   EngineFlags engine;
   Verbosity verbosity;
 

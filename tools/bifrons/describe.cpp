@@ -1,4 +1,4 @@
-// `bifrons describe`: what pictures show, each one a conversation of its own.
+// `bifrons describe`: describes pictures, each in its own conversation.
 #include <fmt/format.h>
 
 #include <memory>
@@ -30,7 +30,7 @@ struct Describe {
       try {
         picture = read_picture_file(path, flags.orientation);
       } catch (const Error& error) {
-        if (images.size() == 1) throw;  // of several pictures, the others are still described
+        if (images.size() == 1) throw;  // with several pictures, the others are still described
         print_stderr(fmt::format("bifrons: {}\n", error.what()));
         replies.push_back({{"image", path}, {"error", error.what()}});
         failed = true;

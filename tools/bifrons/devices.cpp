@@ -1,4 +1,4 @@
-// `bifrons devices`: what pictures can be drawn on.
+// `bifrons devices`: the devices that can draw pictures.
 #include <fmt/format.h>
 
 #include "tools/bifrons/options.h"

@@ -1,4 +1,4 @@
-// `bifrons doctor`: one line a check, with the remedy, and the exit code of the first failure.
+// `bifrons doctor`: one line for each check, with advice, and the exit code of the first failure.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -96,7 +96,7 @@ void check_model(Report& report, const std::string& wanted) {
   const uint64_t size = kilobytes_in(place.directory);
   try {
     inspect(place.directory);
-    tokenize(place.directory, "");  // besides the weights, drawing reads only this
+    tokenize(place.directory, "");  // drawing reads only this besides the weights
     const int64_t sums = verify_weights(place.directory);
     report.line(
         "ok", "model",
@@ -122,7 +122,7 @@ void check_output(Report& report, const std::string& directory) {
 
 struct Doctor {
   ModelFlag model;
-  std::string directory;  // where pictures would go
+  std::string directory;  // output directory of pictures
 
   int run() const {
     Report report;

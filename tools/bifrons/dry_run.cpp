@@ -1,4 +1,4 @@
-// Time is estimated from what was drawn here before, or by drawing for two seconds.
+// Time is estimated from pictures that were drawn here before, or by drawing for two seconds.
 #include "tools/bifrons/dry_run.h"
 
 #include <fmt/format.h>
@@ -23,11 +23,11 @@ constexpr double kBytesOfAPixel = 1.5;  // PNGs of drawn pictures: 219 KB at 384
 
 struct Estimate {
   double bytes_each = 0;    // of a picture
-  double seconds_each = 0;  // of a drawing, judged where there are several of each; 0: unknown
+  double seconds_each = 0;  // to draw and judge one picture or candidate; 0: unknown
   std::string from;
 };
 
-// How many candidates the picture of a manifest's line was chosen from; 0: it was not judged.
+// The number of candidates for the picture of a manifest line; 0: it was not judged.
 int64_t candidates_of(const Json& line) {
   const Json* choice = line.find("best_of");
   const Json* candidates = choice == nullptr ? nullptr : choice->find("candidates");
@@ -36,8 +36,8 @@ int64_t candidates_of(const Json& line) {
              : 0;
 }
 
-// An estimate from up to a thousand pictures of the manifest. Time is taken only from pictures that
-// were judged if the new ones are to be, and only from others if not.
+// An estimate from up to a thousand pictures of the manifest. Time is taken only from judged
+// pictures if the new ones will be judged, otherwise only from pictures that were not judged.
 Estimate from_manifest(const std::string& directory, bool judged) {
   Estimate estimate;
   int64_t count = 0, alike = 0, drawings = 0;
@@ -67,8 +67,8 @@ Estimate from_manifest(const std::string& directory, bool judged) {
   return estimate;
 }
 
-// Seconds to judge one of many pictures. The second one is timed: the first fills the prefix cache.
-// 0 when the question is too long, which is an error of its line.
+// Seconds to judge one of many pictures. The second one is timed, because the first fills the
+// prefix cache. 0 if the question is too long, which is an error of its line.
 double seconds_of_judging(Understanding& judge, const ModelInfo& model,
                           const std::string& question) {
   const int64_t side = model.image_size;
@@ -91,7 +91,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   const auto side = static_cast<double>(model.image_size);
   estimate.bytes_each = side * side * kBytesOfAPixel;
   if (requests.empty()) return estimate;
-  // Timing starts after the first step, to leave out prefill and the start of the device.
+  // Timing starts after the first step, to exclude prefill and the start of the device.
   std::optional<std::chrono::steady_clock::time_point> start;
   const auto seconds = [&start] {
     const auto now = std::chrono::steady_clock::now();
@@ -127,7 +127,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   return estimate;
 }
 
-// Throws the error of a run that has not enough memory, without drawing.
+// Throws the error of a run without enough memory. Draws nothing.
 void check_memory(Engine& engine, int lanes) {
   BatchOptions options;
   options.lanes = lanes;
@@ -140,12 +140,12 @@ std::string size_text(double bytes) {
                       : fmt::format("{:.0f} kB", bytes / 1e3);
 }
 
-// What is drawn for the pictures that are to be: with --best-of, several for each.
+// The number of drawings for the remaining pictures: several for each with --best-of.
 int64_t drawings_of(const Survey& s, int64_t best_of) {
   return s.to_draw() * std::max<int64_t>(1, best_of);
 }
 
-// Pictures at once, and the memory that they take.
+// The number of pictures drawn at once, and the memory for them.
 struct MemoryNeed {
   int lanes = 0;
   std::vector<MemoryItem> items;

@@ -1,4 +1,4 @@
-// `bifrons batch --dry-run`: what a batch would do, cost and refuse.
+// `bifrons batch --dry-run`: what a batch would draw, cost and refuse.
 #pragma once
 
 #include <string>
@@ -14,11 +14,11 @@ struct DryRunFacts {
   const Survey& found;
   Shard shard;
   Engine& engine;
-  Understanding* judge = nullptr;  // with --best-of
-  std::string question;            // it asks of each candidate
+  Understanding* judge = nullptr;  // only with --best-of
+  std::string question;            // asked about each candidate
 };
 
-// Prints the report and returns 3 when some lines are bad, else 0. Writes no file. Throws the
+// Prints the report. Returns 3 if some lines are bad, otherwise 0. Writes no file. Throws the
 // errors that a run would throw before drawing, and Error (data) for bad lines with --strict.
 int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts);
 

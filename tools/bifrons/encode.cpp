@@ -1,4 +1,4 @@
-// `bifrons encode`: a picture to image codes, as `bifrons decode` reads them.
+// `bifrons encode`: converts a picture to image codes for `bifrons decode`.
 #include <memory>
 #include <nlohmann/json.hpp>
 

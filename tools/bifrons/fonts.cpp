@@ -1,4 +1,5 @@
-// Plain fonts of wide coverage are tried first; files are read only until every sign is there.
+// Plain fonts with wide coverage are tried first. Files are read only until all characters are
+// found.
 #include "tools/bifrons/fonts.h"
 
 #include <algorithm>
@@ -23,14 +24,14 @@ constexpr std::array<std::string_view, 6> kPreferred = {
     "DejaVuSans.ttf",          "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf",
     "NotoSansCJK-Regular.ttc", "FreeSans.ttf",         "DroidSansFallbackFull.ttf"};
 
-constexpr int64_t kTrialSize = 40;  // as large as captions get
+constexpr int64_t kTrialSize = 40;  // the largest size of captions
 
 std::vector<uint8_t> bytes_of(const std::string& path) {
   const std::string content = read_file(path, kLongestFile);
   return {content.begin(), content.end()};
 }
 
-// Lower is tried earlier; bold, slanted and narrow ones come last.
+// Fonts with lower values are tried earlier. Bold, slanted and narrow ones come last.
 size_t rank(const fs::path& path) {
   const std::string name = path.filename().string();
   const auto at = std::find(kPreferred.begin(), kPreferred.end(), name);
@@ -63,7 +64,7 @@ std::vector<fs::path> font_files(const std::string& home) {
   return found;
 }
 
-// The signs of the texts that have ink, as UTF-8, each once.
+// The visible characters of the texts as UTF-8, each once.
 std::set<std::string> signs_of(const std::vector<std::string>& texts) {
   std::set<std::string> signs;
   for (const std::string& text : texts) {
@@ -78,7 +79,7 @@ std::set<std::string> signs_of(const std::vector<std::string>& texts) {
   return signs;
 }
 
-// One of the signs that no font has; empty when there is none.
+// One of the characters that no font has; empty if there is none.
 std::string uncovered(const Typesetter& typesetter, const std::vector<std::string>& texts) {
   for (const std::string& sign : signs_of(texts)) {
     if (!typesetter.covers(sign)) return sign;
@@ -86,12 +87,12 @@ std::string uncovered(const Typesetter& typesetter, const std::vector<std::strin
   return {};
 }
 
-// Throws Error (data): a font is damaged where these texts need it.
+// Throws Error (data) if a font is damaged at a glyph of these texts.
 void try_out(const Typesetter& typesetter, const std::vector<std::string>& texts) {
   for (const std::string& text : texts) typesetter.try_out(text, kTrialSize);
 }
 
-// Its user shall not get captions in another font without a word.
+// An unusable named font is an error, so that captions never silently use another font.
 void add_named_font(Typesetter& typesetter, const std::string& font,
                     const std::vector<std::string>& texts) {
   const std::string name = quote(font);
@@ -123,7 +124,7 @@ Typesetter typesetter_for(const std::vector<std::string>& texts, const std::stri
       Typesetter alone;
       if (!alone.add_font(bytes) || !alone.covers(missing)) continue;
       try_out(alone, texts);
-    } catch (const Error&) {  // damaged, too large or no file: another font may do
+    } catch (const Error&) {  // damaged, too large or not a file: another font may work
       continue;
     }
     typesetter.add_font(std::move(bytes), quote(file->string()));

@@ -1,4 +1,4 @@
-// `bifrons gallery`: a page to look at a batch.
+// `bifrons gallery`: writes a page that shows a batch.
 #include "src/store/gallery.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ struct Gallery {
   Verbosity verbosity;
 
   int run() const {
-    Directory::open(directory);  // says why there is none
+    Directory::open(directory);  // throws the reason
     log(verbosity, fmt::format("{} pictures", write_gallery(directory)));
     write_stdout(directory + "/index.html\n");
     return 0;

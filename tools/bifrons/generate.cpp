@@ -1,5 +1,5 @@
-// `bifrons generate`: options, names, drawing, reports. Everything that can be refused is refused
-// before drawing.
+// `bifrons generate`: options, names, drawing, reports. All errors that can be found early are
+// found before drawing.
 #include "tools/bifrons/generate.h"
 
 #include <fmt/format.h>
@@ -29,10 +29,11 @@ namespace {
 constexpr int64_t kMostPictures = 9999;
 constexpr uint64_t kLongestSide = 1u << 20;
 
-// Pictures side by side share each read of the weights. More than these gain little on a CPU.
+// Pictures that are drawn together share each read of the weights. More than these gain little on a
+// CPU.
 constexpr int64_t kPicturesAtOnce = 4;
 
-// --width, --height and --size. They are taken so that a wrong size is refused with a reason.
+// --width, --height and --size. They exist so that a wrong size gives an error with a reason.
 void add_size_options(CLI::App& command, Generate& generate) {
   constexpr const char* kAbout = "Must be the model's own";
   add_whole(command, "-W,--width", "NUMBER", 1, kLongestSide, generate.width, kAbout);
@@ -100,7 +101,7 @@ std::string prompt_from_stdin() {
   return prompt;
 }
 
-// The settings of the picture that --like names.
+// The settings of the picture given by --like.
 Settings settings_of_file(const Generate& generate) {
   const std::string name = quote(generate.like);
   const std::string file = read_file(generate.like, kLongestFile);
@@ -115,7 +116,7 @@ Settings settings_of_file(const Generate& generate) {
   return like.settings;
 }
 
-// Options come first, then --like, then a random seed where there is still none.
+// Options have priority over --like. Without a seed from either, a random seed is chosen.
 Settings complete_settings(const Generate& generate) {
   Settings settings = generate.settings;
   if (generate.prompt) {
@@ -132,7 +133,7 @@ Settings complete_settings(const Generate& generate) {
   return settings;
 }
 
-// With --best-of a picture's request has the first of its candidates' seeds.
+// With --best-of the request of a picture has the seed of its first candidate.
 std::vector<DrawRequest> requests_for(const Settings& settings, int64_t count, int64_t best_of) {
   std::vector<DrawRequest> requests(static_cast<size_t>(count), request_of(settings));
   check_seeds(ErrorKind::kUsage, requests.front().seed, static_cast<uint64_t>(count * best_of));
@@ -159,7 +160,7 @@ void check_size(const Generate& generate, const ModelInfo& model) {
                           size, size));
 }
 
-// --tokens-out names a file of its own, which is none of the pictures.
+// The file of --tokens-out must not be one of the pictures.
 void check_tokens_out(const Generate& generate, const OutputPlan& plan) {
   if (generate.tokens_out.empty()) return;
   if (generate.tokens_out == "-") {
@@ -176,7 +177,7 @@ void check_tokens_out(const Generate& generate, const OutputPlan& plan) {
   check_output_file(generate.tokens_out, generate.output.overwrite);
 }
 
-// The codes that --like keeps come from a file: they may be damaged, or of another model.
+// The codes that --like keeps come from a file, so they may be damaged or from another model.
 void check_kept_codes(const Settings& settings, const std::string& like, const ModelInfo& model) {
   if (!settings.fixed || settings.fixed->empty()) return;
   if (static_cast<int64_t>(settings.fixed->size()) != model.image_tokens) {
@@ -199,14 +200,14 @@ void warn_of_other_model(const Settings& settings, const ModelInfo& model,
                              quote(settings.model_name), quote(model.name)));
 }
 
-// For the message before drawing.
+// Part of the message before drawing.
 std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of) {
   const uint64_t last = requests.back().seed + best_of - 1;
   if (last == requests.front().seed) return fmt::format("seed {}", last);
   return fmt::format("seeds {} to {}", requests.front().seed, last);
 }
 
-// What was drawn so far, for the contact sheet, --tokens-out and --json.
+// The results so far, for the contact sheet, --tokens-out and --json.
 struct Drawn {
   std::vector<Picture> pictures;  // only for the contact sheet
   std::vector<TokenRecord> tokens;
@@ -215,7 +216,7 @@ struct Drawn {
 
 class Generation {
  public:
-  // `judge`: with --best-of, else null.
+  // `judge` is null without --best-of.
   Generation(const Generate& generate, RopeMode rope, const std::vector<DrawRequest>& requests,
              const OutputPlan& plan, Engine& engine, Understanding* judge)
       : generate_(generate),
@@ -238,7 +239,7 @@ class Generation {
   }
 
  private:
-  // Draws and saves pictures [from, from + count). What is saved stays when the run is stopped.
+  // Draws and saves pictures [from, from + count). Saved pictures stay if the run is stopped.
   void draw_some(int64_t from, int64_t count) {
     const int64_t tokens = engine_.model().image_tokens;
     const auto progress = [&](int64_t done, int64_t total) {
@@ -303,7 +304,7 @@ class Generation {
   Drawn drawn_;
 };
 
-// The sheet has the metadata of the first picture. The others have the seeds after it.
+// The sheet has the metadata of the first picture. The other pictures have the following seeds.
 std::string deliver_sheet(const Generate& generate, RopeMode rope, const DrawRequest& first,
                           const OutputPlan& plan, const Engine& engine, const Drawn& drawn) {
   const PictureMetadata metadata = describe(first, rope, engine.model(), engine.device());
@@ -322,7 +323,7 @@ void print_report(const DrawRequest& request, RopeMode rope, const Engine& engin
   print_json(report);
 }
 
-// The prompts that are drawn, but perhaps not as they were meant.
+// Warns about prompts that can be drawn but may not be what the user meant.
 void warn_of_prompt(const std::string& prompt, const Verbosity& verbosity) {
   if (prompt.empty()) log(verbosity, "the prompt is empty; the model draws whatever it likes");
   if (looks_like_template(prompt)) {

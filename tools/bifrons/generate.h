@@ -1,4 +1,4 @@
-// What `generate` and `vary` share: all options but the prompt's operand, and drawing.
+// Shared by `generate` and `vary`: drawing, and all options except the operand for the prompt.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace bifrons::cli {
 
 struct Generate {
   std::optional<std::string> prompt;  // - is stdin
-  Settings settings;                  // what options said, without the prompt
+  Settings settings;                  // from options, without the prompt
   int64_t count = 1;
   OutputFlags output;
   BestOf best_of;
@@ -26,14 +26,14 @@ struct Generate {
   Verbosity verbosity;
   std::optional<int64_t> width, height;
 
-  // Without -p, which each command says in its own words.
+  // All but -p, for which each command has its own help text.
   void add_to(CLI::App& command);
 
-  // Throws Error (usage) for what options contradict.
+  // Throws Error (usage) if options contradict each other.
   void check() const;
 
-  // `prepare` completes the requests once the engine is open; none: they are complete. Returns the
-  // exit code.
+  // `prepare` completes the requests after the engine is open. Without it they are already
+  // complete. Returns the exit code.
   using Prepare = std::function<void(Engine& engine, std::vector<DrawRequest>& requests)>;
   int run(const Prepare& prepare = {}) const;
 };

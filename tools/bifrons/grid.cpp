@@ -22,7 +22,7 @@ constexpr size_t kMostPictures = 1000;
 
 struct Grid {
   std::string prompt;
-  std::string x, y;  // axes, such as cfg=3,5,7; y may be empty
+  std::string x, y;  // axes, such as cfg=3,5,7; y is optional
   std::string output;
   bool overwrite = false;
   std::string font;
@@ -35,7 +35,7 @@ struct Grid {
 };
 
 struct Table {
-  std::vector<DrawRequest> requests;  // row by row
+  std::vector<DrawRequest> requests;  // in row order
   GridCaptions captions;
 };
 
@@ -66,7 +66,7 @@ Table plan_table(const Grid& grid) {
   return table;
 }
 
-// What would fail when everything has been drawn fails here.
+// Finds, before drawing, the errors that would otherwise appear after it.
 void check_table(const Engine& engine, const Table& table, const Typesetter& typesetter,
                  PictureFormat format) {
   for (const DrawRequest& request : table.requests) {
@@ -146,7 +146,7 @@ int Grid::run() const {
                     opened.model(), opened.device());
   const auto file =
       encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
-  if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts end at 64 KiB
+  if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts are limited to 64 KiB
     log(verbosity,
         "the settings of so many pictures do not fit in this kind of file; .png "
         "has room for them");

@@ -1,4 +1,4 @@
-// Values one by one or as a range; each is checked as the command line's own options are.
+// Values are listed one by one or as a range. Each is checked like the command line's own options.
 #include "tools/bifrons/grid_axis.h"
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ void check_count(size_t values) {
   if (values > kMostValues) refuse(fmt::format("an axis of more than {} values", kMostValues));
 }
 
-// "first..last+step" taken apart; the step may be missing.
+// The parts of "first..last+step". The step is optional.
 struct Range {
   std::string first, last, step = "1";
 };
@@ -44,7 +44,7 @@ std::optional<Range> range_of(const std::string& text) {
   refuse(name + " takes ranges such as 1..4 or 1..9+2, from the lower to the higher end");
 }
 
-// Whole numbers, exact in all 64 bits.
+// A range of integers, exact in all 64 bits.
 std::vector<std::string> whole_range(const std::string& name, const Range& range) {
   const auto whole = [&](const std::string& part) {
     return parse_whole(name, part, 0, std::numeric_limits<uint64_t>::max());
@@ -73,8 +73,8 @@ std::vector<std::string> real_range(const std::string& name, const Range& range)
   }
 }
 
-// Every value by itself, ranges spelled out. `check`: of the ends of a range of reals, which must
-// be values of the setting.
+// A list of all values, with ranges expanded. `check` is applied to the ends of a range of reals,
+// which must be valid values of the setting.
 std::vector<std::string> numbers(const std::string& name, const std::string& list, bool whole,
                                  const std::function<void(const std::string&)>& check) {
   std::vector<std::string> values;
@@ -132,7 +132,7 @@ std::vector<AxisValue> words_axis(const std::string& list, const std::string& pr
   return values;
 }
 
-// The axis of a setting by its name or an alias of it; empty for anything else.
+// The axis of a setting by its name or an alias. Empty for any other text.
 std::string_view setting_name(std::string_view text) {
   const std::optional<Field> field = field_of(text);
   std::string_view name;
@@ -150,7 +150,7 @@ bool is_whole(Field field) {
   return whole;
 }
 
-// Where `word` begins in `prompt`, one behind the other.
+// All positions of `word` in `prompt`, in order.
 std::vector<size_t> places_of(const std::string& word, const std::string& prompt) {
   std::vector<size_t> places;
   for (size_t at = prompt.find(word); at != std::string::npos;

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// The A1111 text: its last line has the settings that are equal in all cells.
+// The A1111 text. Its last line has the settings that are equal in all cells.
 std::string parameters_text(const std::string& of_first, const json& shared, const json& grid,
                             const ModelInfo& model) {
   const size_t last = of_first.rfind("\nSteps: ");

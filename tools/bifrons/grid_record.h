@@ -10,9 +10,9 @@
 
 namespace bifrons::cli {
 
-// `cells` row by row, at least one. The record is that of a picture with the settings that all
-// cells share. Its member `cells` lists the other settings of each cell, `grid` the axes as given
-// and the captions. The A1111 text leaves out settings that differ.
+// `cells` are in row order, at least one. The record is that of a picture with the settings that
+// all cells share. Its member `cells` lists the other settings of each cell, `grid` the axes as
+// given and the captions. The A1111 text leaves out settings that differ.
 PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::string& prompt,
                               const GridCaptions& captions, const std::string& across,
                               const std::string& down, RopeMode rope, const ModelInfo& model,

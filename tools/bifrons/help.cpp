@@ -1,4 +1,4 @@
-// `bifrons help`: what a command takes, as its --help says it.
+// `bifrons help`: prints the same text as --help of a command.
 #include "tools/bifrons/help.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@
 namespace bifrons::cli {
 namespace {
 
-// `bifrons help`: of all, of a command, or of a command below that one.
+// `bifrons help`: for the program, a command, or a command below it.
 int print_help(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* about = &app;
   for (const std::string& word : words) {
@@ -48,7 +48,7 @@ std::string_view nearest_command(const CLI::App& app, const std::string& word) {
   return nearest(lower_case(word), names);
 }
 
-// CLI11 shows the help of the command that was given in place of that of the whole program.
+// CLI11 shows the help of the given command instead of that of the whole program.
 std::string help_of(const CLI::App& about) {
   std::string name = about.get_name();
   for (const CLI::App* above = about.get_parent(); above != nullptr; above = above->get_parent()) {

@@ -1,4 +1,4 @@
-// What commands there are, and the help of each.
+// The list of commands, and the help of each.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ class App;
 
 namespace bifrons::cli {
 
-// The names of the commands below `app`, which must stay.
+// The names of the commands below `app`. They are valid as long as `app` is.
 std::vector<std::string_view> command_names(const CLI::App& app);
 
-// The command below `app` that `word` is most like; empty when none is close.
+// The command below `app` that is most similar to `word`; empty if none is close.
 std::string_view nearest_command(const CLI::App& app, const std::string& word);
 
 // The help of a command or of the whole program.

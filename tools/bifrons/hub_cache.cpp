@@ -25,7 +25,7 @@ bool is_plain(std::string_view name) {
          });
 }
 
-// What refs/main says; empty when it says nothing of use.
+// The commit in refs/main; empty if there is no valid one.
 std::string main_commit(const fs::path& folder) {
   try {
     std::string commit = Directory::open((folder / "refs").string()).read_file("main", 200);

@@ -1,4 +1,4 @@
-// `bifrons info`: what pictures say about themselves.
+// `bifrons info`: the metadata of pictures.
 #include <fmt/format.h>
 
 #include <memory>
@@ -27,8 +27,8 @@ std::string_view format_name(PictureFormat format) {
   return "unknown";
 }
 
-// The JSON settings of the picture; null when it has none. The file may come from anywhere, so the
-// depth is checked before the text is parsed.
+// The JSON settings of the picture; null if it has none. The file is untrusted, so the depth is
+// checked before the text is parsed.
 nlohmann::json settings_json(const PictureFileInfo& info, const std::string& name) {
   if (info.metadata.settings.empty()) return nullptr;
   return parse_untrusted_json(info.metadata.settings, name);
@@ -68,7 +68,7 @@ std::string json_report(const PictureFileInfo& info, const nlohmann::json& setti
                                  {"marked_generated", info.marked_generated},
                                  {"parameters", info.metadata.parameters},
                                  {"settings", settings}};
-  // ASCII only: text from the file may hold control characters of a terminal.
+  // ASCII only, because text from the file may contain control characters of a terminal.
   return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -95,7 +95,7 @@ struct Info {
   std::vector<std::string> files;  // - is stdin
   bool json = false;
 
-  // A file that cannot be read does not hide the others.
+  // After a file that cannot be read, the other files are still reported.
   int run() const {
     bool failed = false;
     for (const std::string& path : files) {

@@ -1,5 +1,5 @@
-// Reads the text of other programs: a prompt, a line that begins "Negative prompt:", and a last
-// line of "Name: value" pairs.
+// Reads the text of other programs: a prompt, a line that begins with "Negative prompt:", and a
+// last line of "Name: value" pairs.
 #include "tools/bifrons/like.h"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ struct Pair {
   std::string name, value;
 };
 
-// Up to the next comma, or a JSON string, which may hold commas.
+// A value ends at the next comma. A JSON string may contain commas.
 std::string take_value(std::string_view line, size_t& at) {
   size_t end = line.find(',', at);
   if (line.substr(at).starts_with('"')) {
@@ -55,7 +55,7 @@ std::vector<Pair> pairs_of(std::string_view line) {
   return pairs;
 }
 
-// Whether a line holds settings and is not part of a prompt such as "a fox: red, a hat: blue".
+// Whether a line holds settings rather than a part of a prompt such as "a fox: red, a hat: blue".
 bool is_settings(const std::vector<Pair>& pairs) {
   return pairs.size() >= kFewestPairs ||
          std::any_of(pairs.begin(), pairs.end(), [](const Pair& pair) {
@@ -69,7 +69,7 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// Collects the settings that were found, and those that were out of range.
+// Collects the settings that were found and those that were out of range.
 class Taking {
  public:
   explicit Taking(const std::string& name) : name_(name) {}
@@ -78,7 +78,7 @@ class Taking {
     const std::optional<Field> field = field_of(name);
     if (!field || !is_of_drawing(*field) || trimmed(value).empty()) return;
     bool& before = seen_[static_cast<size_t>(*field)];
-    if (before) return;  // "CFG scale" wins over "Guidance" behind it
+    if (before) return;  // "CFG scale" has priority over a later "Guidance"
     before = true;
     const std::string shown(names_of(*field).front());
     try {
@@ -148,7 +148,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   }
 }
 
-// Our own text puts a backslash before a line of a prompt that begins as the negative part does.
+// Our own text puts a backslash before a line of a prompt that begins like the negative prompt.
 std::string_view unescaped(std::string_view line, bool ours) {
   return ours && line.starts_with('\\') && line.substr(1).starts_with(kNegativePrefix)
              ? line.substr(1)
@@ -190,9 +190,10 @@ void take_object(Taking& taking, const json& object) {
   }
 }
 
-// The text at the end of a link ["6", 0] between nodes of ComfyUI; conditioning may lie between.
+// The text at the end of a link ["6", 0] between ComfyUI nodes. Conditioning nodes may stand
+// between.
 std::string linked_text(const json& graph, const json& link) {
-  constexpr int kMostHops = 16;  // a graph from anywhere may go in circles
+  constexpr int kMostHops = 16;  // an untrusted graph may have cycles
   const json* at = &link;
   for (int hop = 0; hop < kMostHops && at->is_array() && !at->empty(); ++hop) {
     const json& id = at->front();
@@ -214,7 +215,7 @@ std::string linked_text(const json& graph, const json& link) {
   return {};
 }
 
-// The first node that samples has seed and guidance, and links to both prompts.
+// The first sampler node has the seed and the guidance, and links to both prompts.
 void take_graph(Taking& taking, const json& graph) {
   for (const auto& [id, node] : graph.items()) {
     if (!node.is_object()) continue;

@@ -9,13 +9,13 @@ namespace bifrons::cli {
 
 struct LikeSettings {
   Settings settings;
-  std::string warning;  // what was taken from another program's text; empty: our own record
+  std::string warning;  // settings from another program's text; empty: our own record
 };
 
-// Our record, when the picture has one. Else the A1111 text (`parameters`), a JSON object in its
-// place, or the sampler in ComfyUI's graph of nodes: every setting that a prompt file can have, by
-// any of its names, if it is in range. Throws Error (data) naming `name`: a damaged record, control
-// characters in a prompt, or nothing that can be taken.
+// Our own record if the picture has one. Otherwise the A1111 text (`parameters`), a JSON object in
+// its place, or the sampler in ComfyUI's node graph: every setting that a prompt file can have, by
+// any of its names, if it is in range. Throws Error (data) that names `name` for a damaged record,
+// for control characters in a prompt, or if there are no settings.
 LikeSettings settings_like(const PictureMetadata& metadata, const std::string& name);
 
 }  // namespace bifrons::cli

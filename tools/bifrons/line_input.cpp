@@ -1,4 +1,4 @@
-// Lines from read(2), so that a stop signal ends the wait.
+// Reads lines with read(2), so that a stop signal interrupts the wait.
 #include "tools/bifrons/line_input.h"
 
 #include <unistd.h>

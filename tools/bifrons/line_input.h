@@ -1,4 +1,4 @@
-// Lines a person types, or a pipe delivers.
+// Reads lines that a person types or a pipe delivers.
 #pragma once
 
 #include <memory>
@@ -7,20 +7,20 @@
 
 namespace bifrons::cli {
 
-// The next line each time, without its end; nothing at the end of input. Throws Error
-// (interrupted) when a stop signal came meanwhile, (data) when a line is longer than 1 MiB.
+// Returns the next line without its end; nullopt at the end of input. Throws Error (interrupted)
+// after a stop signal, (data) if a line is longer than 1 MiB.
 class LineInput {
  public:
   virtual ~LineInput() = default;
-  // `prompt` is shown where there is somebody to see it.
+  // `prompt` is shown only if input is interactive.
   virtual std::optional<std::string> next(const std::string& prompt) = 0;
 };
 
-// Reads stdin as it comes, prompting on stderr when `prompting`.
+// Reads stdin line by line. Prints the prompt to stderr if `prompting`.
 std::unique_ptr<LineInput> plain_lines(bool prompting);
 
-// Reads from a terminal with a line to edit and a history, where this build has the library for
-// it (line_input_edit.cpp); otherwise plain_lines(true).
+// Reads from a terminal with line editing and a history, if this build has the library for it
+// (line_input_edit.cpp). Otherwise the same as plain_lines(true).
 std::unique_ptr<LineInput> terminal_lines();
 
 }  // namespace bifrons::cli

@@ -16,7 +16,7 @@ constexpr int kRemembered = 500;
 class EditedLines : public LineInput {
  public:
   EditedLines() {
-    std::setlocale(LC_CTYPE, "");  // what a character is
+    std::setlocale(LC_CTYPE, "");  // defines what a character is
     stifle_history(kRemembered);
   }
 

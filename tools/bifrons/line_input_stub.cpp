@@ -1,4 +1,4 @@
-// For builds without libedit: the terminal's own line editing.
+// For builds without libedit: lines with the terminal's own editing.
 #include "tools/bifrons/line_input.h"
 
 namespace bifrons::cli {

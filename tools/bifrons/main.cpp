@@ -1,4 +1,4 @@
-// Runs one command, and turns every failure into one line on stderr and an exit code.
+// Runs one command. Converts every failure to one line on stderr and an exit code.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,7 +18,8 @@ namespace bifrons::cli {
 namespace {
 
 // Memory may run out inside a function that must not throw: the destructor of a JSON document
-// allocates. Every file is whole or not there at every moment, so the process may end anywhere.
+// allocates. Every file is complete or does not exist at any moment, so the process may end
+// anywhere.
 [[noreturn]] void on_terminate() {
   try {
     if (const std::exception_ptr cause = std::current_exception()) std::rethrow_exception(cause);

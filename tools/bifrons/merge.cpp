@@ -1,4 +1,4 @@
-// `bifrons merge`: what the shards of a batch drew becomes one batch, or is checked.
+// `bifrons merge`: joins the parts of a batch that shards have drawn, or checks them.
 #include "src/store/merge.h"
 
 #include <fmt/format.h>
@@ -39,7 +39,7 @@ struct Merge {
       throw Error(ErrorKind::kUsage, "several directories need -o for the one they become");
     }
     for (const std::string& directory : directories) {
-      Directory::open(directory);  // says why there is none
+      Directory::open(directory);  // throws the reason
       if (manifests_in(directory).empty()) {
         throw Error(ErrorKind::kMissing, quote(directory) + " holds no metadata.jsonl of a batch");
       }

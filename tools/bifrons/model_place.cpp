@@ -1,4 +1,4 @@
-// The storybook model is looked for beside the program, then where it was built.
+// The storybook model is searched for next to the program, then where it was built.
 #include "tools/bifrons/model_place.h"
 
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ std::vector<fs::path> built_in_places() {
   return places;
 }
 
-// What stands at a path that is no directory, in brackets.
+// For messages, in brackets: what exists at a path that is not a directory.
 std::string instead_of_directory(const std::string& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
@@ -62,7 +62,7 @@ std::string instead_of_directory(const std::string& path) {
       fmt::format("{}: a file, where a model's directory is needed; {}", quote(path), advice));
 }
 
-// A directory itself, or the snapshot that it stands for.
+// The directory itself, or the snapshot of a folder of the hub cache.
 ModelPlace place_of(const fs::path& directory) {
   return {snapshot_of(directory).value_or(directory).string(), false};
 }

@@ -1,4 +1,4 @@
-// Every option here is declared once, so its help and its refusals are the same in all commands.
+// Each option is declared once here, so its help and its errors are the same in all commands.
 #include "tools/bifrons/options.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// Patterns are read by hand: a prompt or a model's name must never reach a format function.
+// Patterns are expanded by our own code: a prompt or a model name must never reach a format
+// function.
 #include "tools/bifrons/output_names.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ std::string padded(int64_t index, std::string_view width) {
   return text;
 }
 
-// At most two digits: the width of a number.
+// Reads the width of a number, at most two digits.
 bool is_width(std::string_view text) {
   return text.size() <= 2 && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -51,8 +52,8 @@ fs::path numbered(const fs::path& path, std::string_view suffix) {
          (path.stem().string() + std::string(suffix) + path.extension().string());
 }
 
-// `path`, or the first of path-2, path-3, ... that is free. `tried` is the last number that each
-// name was given, so that many pictures of one name do not all count from 2.
+// `path`, or the first of path-2, path-3, ... that is free. `tried` holds the last number for each
+// name, so that many pictures of one name do not all start at 2.
 using Tried = std::map<fs::path, int64_t>;
 fs::path moved_aside(const fs::path& path, const std::set<fs::path>& taken, Tried& tried) {
   fs::path candidate = path;
@@ -68,7 +69,7 @@ bool is_directory_wish(const std::string& output) {
   return output.ends_with('/') || leads_to_directory(output);
 }
 
-// The pattern as such, and with a number before its ending when it gives several pictures one name.
+// Expands the pattern. If several pictures would get one name, a number is put before its ending.
 std::vector<fs::path> expand_all(const std::string& pattern, const std::vector<NameFacts>& facts) {
   std::vector<fs::path> names;
   std::set<fs::path> distinct;
@@ -172,7 +173,7 @@ OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts) {
     formats.insert(format_of_output(file));
     check_output_file(file, wish.overwrite);
   }
-  // A codec this build lacks has to show before minutes of drawing, not after.
+  // A codec that this build lacks must be reported before drawing, which takes minutes.
   for (PictureFormat format : formats) encode_picture({1, 1, {0, 0, 0}}, format, nullptr);
   if (wish.sheet) check_output_file(plan.sheet, wish.overwrite);
   return plan;

@@ -1,4 +1,4 @@
-// Where pictures go: names from patterns, never over an existing file unless told to.
+// File names of pictures, made from patterns. Existing files are not replaced without permission.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace bifrons::cli {
 
-// What a name may speak of.
+// The values that a name can contain.
 struct NameFacts {
   uint64_t seed = 0;  // of this picture
   int64_t index = 1;  // from 1
@@ -19,40 +19,41 @@ struct NameFacts {
   std::string model;
 };
 
-// `pattern` with {seed} {slug} {model} {index} {index:04} and %d %04d filled in; {{ }} and %% stand
-// for themselves. Throws Error (usage) for an unknown field.
+// Fills in {seed} {slug} {model} {index} {index:04} and %d %04d in `pattern`; {{ }} and %% are
+// escapes. Throws Error (usage) for an unknown field.
 std::string expand_name(std::string_view pattern, const NameFacts& facts);
 
 struct OutputPlan {
   bool to_stdout = false;
   bool replace = false;                      // existing files may be overwritten
-  std::vector<std::filesystem::path> files;  // one a picture
-  std::filesystem::path sheet;               // of all pictures together; empty: none wanted
-  // Of picture `i`; empty for stdout.
+  std::vector<std::filesystem::path> files;  // one for each picture
+  std::filesystem::path sheet;               // of all pictures together; empty: no sheet
+  // The file of picture `i`; empty for stdout.
   std::filesystem::path file(size_t i) const {
     return to_stdout ? std::filesystem::path() : files[i];
   }
 };
 
 struct OutputWish {
-  std::string output;  // "" default name, "-" stdout, "dir/", a name or a pattern
+  std::string output;  // "" for the default name, "-" for stdout, "dir/", a name or a pattern
   bool overwrite = false;
   bool sheet = false;
 };
 
-// Names for the pictures `facts` describes. Makes "dir/". A default name moves aside for an
-// existing file (-2, -3, ...); a name that was asked for throws Error (cannot write). Every name is
-// tried for being writable.
+// File names for the pictures that `facts` describes. Creates "dir/". If a default name exists, a
+// number is appended (-2, -3, ...); if a requested name exists, throws Error (cannot write). Every
+// name is tested for write access.
 OutputPlan plan_outputs(const OutputWish& wish, std::vector<NameFacts> facts);
 
-// One further file a command was asked to write, under the same rules.
+// Plans one further output file of a command, by the same rules.
 void check_output_file(const std::filesystem::path& path, bool overwrite);
 
-// By its ending; throws Error (usage) for a name whose ending says no picture format.
+// The format for the ending of the name. Throws Error (usage) if the ending is not that of a
+// picture format.
 PictureFormat format_of_output(const std::filesystem::path& path);
 
-// Writes a planned file and returns where it went: a file that appeared since the plan was made is
-// left alone, and the picture goes beside it.
+// Writes a planned file and returns its path. A file that was created since the plan is not
+// replaced: the picture gets another name next to it.
 std::filesystem::path save_output(const std::filesystem::path& path, bool replace,
                                   std::span<const uint8_t> bytes);
 std::string save_text(const std::string& path, bool replace, std::string_view text);

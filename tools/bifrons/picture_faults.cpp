@@ -1,4 +1,4 @@
-// Asks those who would refuse it themselves, so that nothing is decided twice.
+// The components that would refuse a picture are asked, so that no rule exists twice.
 #include "tools/bifrons/picture_faults.h"
 
 #include <utility>
@@ -19,7 +19,7 @@ std::string PictureFaults::of(const PictureJob& job) {
   return of_format(job.format);
 }
 
-// A codec may not be built in.
+// The build may lack a codec.
 const std::string& PictureFaults::of_format(PictureFormat format) {
   const auto [known, is_new] = formats_.emplace(format, "");
   if (is_new) {

@@ -1,4 +1,4 @@
-// What keeps a picture from being drawn or kept, told before it is drawn.
+// Finds what prevents a picture from being drawn or saved, before it is drawn.
 #pragma once
 
 #include <map>
@@ -12,11 +12,12 @@ namespace bifrons::cli {
 
 class PictureFaults {
  public:
-  // Both must outlive it. `judge`: asks `question` of each candidate, where there are some.
+  // The engine and `judge` must outlive it. `judge` is asked `question` about each candidate, if
+  // there are candidates.
   PictureFaults(const Engine& engine, const Understanding* judge, std::string question);
 
-  // A sentence about the picture's line; empty when nothing is wrong with it. One call at a time,
-  // whatever the engine does meanwhile.
+  // A message about the picture's line; empty if there is no problem. Not thread-safe, but the
+  // engine may be drawing meanwhile.
   std::string of(const PictureJob& job);
 
  private:

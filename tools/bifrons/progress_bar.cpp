@@ -1,4 +1,5 @@
-// The rate is that of the last three seconds: later tokens attend to more and take longer.
+// The rate is an average over the last three seconds, because later tokens attend to more and take
+// longer.
 #include "tools/bifrons/progress_bar.h"
 
 #include <fmt/format.h>

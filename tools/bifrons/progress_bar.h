@@ -10,8 +10,8 @@
 
 namespace bifrons::cli {
 
-// " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", `columns` wide at most; `rate` in units a
-// second, 0 when not known yet.
+// " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", at most `columns` wide. `rate` is in units
+// per second; 0: not known yet.
 std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns,
                           std::string_view unit = "tok");
 
@@ -20,14 +20,14 @@ std::string clock_text(double seconds);
 
 class ProgressBar {
  public:
-  // Draws nothing at all when not `shown`.
+  // Draws nothing if `shown` is false.
   ProgressBar(bool shown, int64_t total);
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
   ~ProgressBar() { clear(); }
 
   void update(int64_t done);
-  void clear();  // takes the bar off the screen until the next update
+  void clear();  // removes the bar from the screen until the next update
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -38,7 +38,7 @@ class ProgressBar {
   int64_t total_;
   Clock::time_point start_;
   Clock::time_point last_drawn_;
-  std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last drawings
+  std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last updates
 };
 
 }  // namespace bifrons::cli

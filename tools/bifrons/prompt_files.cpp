@@ -1,5 +1,5 @@
-// Files are looked at when they are named and opened for good when it is their turn, so that
-// thousands of them need no thousand descriptors; pipes and the first few stay open.
+// Each file is checked at the start and opened for reading when its turn comes, so that thousands
+// of files need few descriptors. Pipes and the first few files stay open.
 #include "tools/bifrons/prompt_files.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@ namespace bifrons::cli {
 namespace {
 
 constexpr size_t kKeptOpen = 64;
-constexpr size_t kMostCaptions = 1'000'000;  // of a folder, whose names are held in memory
+constexpr size_t kMostCaptions = 1'000'000;  // in a folder; their names are held in memory
 
 PromptFormat format_of(const std::string& path, const std::string& format) {
   if (!format.empty()) return *prompt_format_of("x." + format);
@@ -38,15 +38,15 @@ bool is_folder(const std::string& path) {
   return path != "-" && stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-// "a fox" of "a fox.txt"; empty for a file that is no caption or is hidden.
+// "a fox" for "a fox.txt". Empty for a hidden file or one that is not a caption.
 std::string caption_name(const std::string& file) {
   const size_t dot = file.rfind('.');
   if (dot == std::string::npos || dot == 0 || file.starts_with('.')) return {};
   return prompt_format_of(file) == PromptFormat::kText ? file.substr(0, dot) : std::string();
 }
 
-// What stands in a folder may be anything: nothing but a regular file is read, and opening one must
-// not wait. The reason why it cannot be, or nothing and the file.
+// Opens a file of a folder. Only a regular file is read, and opening must not wait. Returns why it
+// cannot be read, or an empty text and the open file.
 std::string open_caption(const std::string& path, UniqueFd& file) {
   RegularFile opened = open_regular(path, O_RDONLY);
   file = std::move(opened.file);

@@ -1,4 +1,4 @@
-// pread() for files, so that streams do not share a position; read() for pipes.
+// Uses pread() for files, so that streams do not share a position, and read() for pipes.
 #include "tools/bifrons/prompt_source.h"
 
 #include <fcntl.h>
@@ -26,8 +26,8 @@ void check_stop(const std::string& name) {
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped while reading " + name);
 }
 
-// Until there is something to read, or the end, or something wrong, which the read says. Looks up
-// now and then: a signal may reach another thread, or come just before the wait.
+// Waits for data, the end or an error, which the read then reports. Polls with a timeout, because a
+// signal may reach another thread or arrive just before the wait.
 void wait_for_bytes(int file, const std::string& name) {
   constexpr int kMilliseconds = 100;
   pollfd waited{.fd = file, .events = POLLIN, .revents = 0};
@@ -36,7 +36,7 @@ void wait_for_bytes(int file, const std::string& name) {
   } while (poll(&waited, 1, kMilliseconds) == 0 || (waited.revents == 0 && errno == EINTR));
 }
 
-// At `offset`, or from a pipe when that is negative.
+// Reads at `offset`, or from a pipe if it is negative.
 size_t read_some(int file, std::span<char> room, int64_t offset, const std::string& name) {
   while (true) {
     if (offset < 0) {
@@ -51,7 +51,7 @@ size_t read_some(int file, std::span<char> room, int64_t offset, const std::stri
   }
 }
 
-// A device that neither ends nor has somebody typing at it.
+// A device that has no end and is not a terminal.
 bool is_endless_device(int file, const struct stat& status) {
   if (S_ISBLK(status.st_mode)) return true;
   struct stat null = {};
@@ -70,11 +70,11 @@ ByteStream stream_of(std::shared_ptr<UniqueFd> file, std::string name) {
 PromptSource::PromptSource(const std::string& path, bool read_again) {
   const bool from_stdin = path == "-";
   name_ = from_stdin ? "stdin" : quote(path, 120);
-  if (!from_stdin) {  // a name without anything odd needs no quotes in front of :3:
+  if (!from_stdin) {  // a plain name needs no quotes before :3:
     const std::string bare = name_.substr(1, name_.size() - 2);
     if (bare == path) name_ = path;
   }
-  // A pipe that nobody has opened for writing yet is waited for where it is read.
+  // A pipe without a writer is opened now. The first read waits for the writer.
   file_ = from_stdin ? UniqueFd(dup(STDIN_FILENO))
                      : open_input(path, InputKind::kLines, stop_requested).fd;
   if (file_.get() < 0) fail("cannot open " + name_, errno);
@@ -92,7 +92,7 @@ PromptSource::PromptSource(const std::string& path, bool read_again) {
 }
 
 void PromptSource::spool() {
-  std::error_code error;  // TMPDIR may name anything
+  std::error_code error;  // TMPDIR may hold any text
   const std::filesystem::path place = std::filesystem::temp_directory_path(error);
   std::string path = ((error ? "/tmp" : place) / "bifrons-prompts-XXXXXX").string();
   UniqueFd copy(mkostemp(path.data(), O_CLOEXEC));
@@ -100,7 +100,7 @@ void PromptSource::spool() {
   unlink(path.c_str());
   std::string block(size_t{1} << 16, '\0');
   bytes_ = 0;
-  size_t line = 0;  // bytes since its beginning
+  size_t line = 0;  // bytes since the start of the line
   while (const size_t got = read_some(file_.get(), block, -1, name_)) {
     const size_t end = std::string_view(block.data(), got).rfind('\n');
     line = end == std::string_view::npos ? line + got : got - end - 1;
@@ -114,7 +114,7 @@ void PromptSource::spool() {
 
 bool PromptSource::ready() const {
   pollfd waited{.fd = file_.get(), .events = POLLIN, .revents = 0};
-  return bytes_ >= 0 || poll(&waited, 1, 0) != 0;  // what goes wrong here, the read says
+  return bytes_ >= 0 || poll(&waited, 1, 0) != 0;  // the read reports errors
 }
 
 ByteStream PromptSource::stream() {

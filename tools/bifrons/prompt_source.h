@@ -1,4 +1,4 @@
-// The bytes of a prompt file or of stdin, read once or several times.
+// The bytes of a prompt file or of stdin. They can be read once or several times.
 #pragma once
 
 #include <memory>
@@ -11,15 +11,15 @@ namespace bifrons::cli {
 
 class PromptSource {
  public:
-  // A path, or "-" for stdin, which is copied to a nameless file when it has to be read again.
-  // Throws Error: missing, interrupted.
+  // A path, or "-" for stdin. If stdin is to be read again, it is copied to an unnamed file. Throws
+  // Error: missing, interrupted.
   PromptSource(const std::string& path, bool read_again);
 
-  // From the start. A pipe gives its bytes to one stream only.
+  // A stream from the start. A pipe gives its bytes to only one stream.
   ByteStream stream();
-  // Whether a read would not wait for whoever writes to the pipe.
+  // Whether a read would return without waiting for the writer of the pipe.
   bool ready() const;
-  int64_t bytes() const { return bytes_; }           // -1: a pipe, unknown
+  int64_t bytes() const { return bytes_; }           // -1: unknown (a pipe)
   const std::string& name() const { return name_; }  // for messages: prompts.txt:3
 
  private:
@@ -30,7 +30,7 @@ class PromptSource {
   int64_t bytes_ = -1;
 };
 
-// The bytes of an open file from where it stands; `name` is for messages.
+// The bytes of an open file from its current position. `name` is for messages.
 ByteStream stream_of(std::shared_ptr<UniqueFd> file, std::string name);
 
 }  // namespace bifrons::cli

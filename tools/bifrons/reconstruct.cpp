@@ -1,4 +1,5 @@
-// `bifrons reconstruct`: a picture to image codes and back, and how alike the two are.
+// `bifrons reconstruct`: converts a picture to image codes and back, and measures the similarity of
+// the two.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -39,7 +40,7 @@ struct Reconstruct {
     if (!output.json) return 0;
     nlohmann::json report = {{"schema", 1},          {"file", file},
                              {"width", after.width}, {"height", after.height},
-                             {"psnr", nullptr},  // of equal pictures, which have no finite one
+                             {"psnr", nullptr},  // infinite for equal pictures, so null
                              {"ssim", similarity}};
     if (std::isfinite(noise)) report["psnr"] = noise;
     print_json(report);

@@ -1,4 +1,4 @@
-// Errors of a file name it, whoever found them.
+// Errors about a file name the file, wherever they are found.
 #include "tools/bifrons/session.h"
 
 #include <fmt/format.h>

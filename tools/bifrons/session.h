@@ -1,4 +1,4 @@
-// What several commands do alike: messages, opening the model, reading and delivering pictures.
+// Shared by several commands: messages, opening the model, reading and delivering pictures.
 #pragma once
 
 #include <filesystem>
@@ -12,10 +12,10 @@
 
 namespace bifrons::cli {
 
-// One line to stderr, unless --quiet.
+// Prints one line to stderr, unless --quiet is given.
 void log(const Verbosity& verbosity, const std::string& line);
 
-// Loads the model, and says which one when it is the built-in one.
+// Loads the model. Prints its name if it is the built-in one.
 Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity);
 
 // With --verbose: the passes of the pictures drawn so far, and what speculative decoding gave.
@@ -25,21 +25,21 @@ std::string speculation_text(const SpeculationStats& stats);
 double codes_per_pass(const SpeculationStats& stats);
 double mean_width(const SpeculationStats& stats);
 
-// The last part of a directory, with only the characters that file names may have.
+// The last part of a directory path, with only the characters that are allowed in file names.
 std::string model_name(const std::string& directory);
 
-// Exit code: done, except for some of several things.
+// The exit code if some of several items failed.
 constexpr int kExitSomeFailed = 3;
 
-// Most bytes of a prompt on stdin, and of a file.
+// Maximum bytes of a prompt on stdin and of a file.
 constexpr size_t kLongestPrompt = size_t{1} << 20;
 constexpr size_t kLongestFile = size_t{64} << 20;
 
-// All of stdin. Throws Error (data): it is longer than `most` bytes, or not UTF-8.
+// All of stdin. Throws Error (data) if it is longer than `most` bytes or not UTF-8.
 std::string text_on_stdin(size_t most);
 
-// The bytes of a picture file, or of stdin for -. Throws Error: usage where stdin is a terminal,
-// else as read_file() and read_stdin() do.
+// The bytes of a picture file, or of stdin for -. Throws Error: usage if stdin is a terminal,
+// otherwise as read_file() and read_stdin() do.
 std::string picture_bytes(const std::string& path);
 
 // The picture in a regular file, or on stdin for -. Throws Error that names it: missing, or data
@@ -48,18 +48,18 @@ Picture read_picture_file(const std::string& path,
                           Orientation orientation = Orientation::kAsStored);
 Picture read_picture_file(const PictureFlags& flags);
 
-// `picture` in the size of the model's pictures.
+// Converts `picture` to the size of the model's pictures.
 Picture fit_to_model(const Engine& engine, const Picture& picture, const Verbosity& verbosity);
 
 // Encodes `picture` and saves it as `file` of the plan, or writes it to stdout. Prints the path
-// unless `silent`; returns it ("-" for stdout).
+// unless `silent`. Returns the path ("-" for stdout).
 std::string deliver(const Picture& picture, const PictureMetadata* metadata, const OutputPlan& plan,
                     const std::filesystem::path& file, bool silent, const Verbosity& verbosity);
 
-// Throws Error before anything is drawn: stdout is closed, or a terminal that would get a PNG.
+// Throws Error before drawing if stdout is closed, or is a terminal that would get a PNG.
 void check_stdout_for(const OutputPlan& plan);
 
-// One line of JSON on stdout.
+// Prints one line of JSON to stdout.
 void print_json(const nlohmann::json& object);
 
 }  // namespace bifrons::cli

@@ -1,4 +1,4 @@
-// CLI11 calls options in the order in which they were added, ours before these.
+// CLI11 processes options in the order in which they were added: our own come before these.
 #include "tools/bifrons/setting_aliases.h"
 
 #include <fmt/format.h>
@@ -51,7 +51,7 @@ void add_hidden(CLI::App& command, Field field, const TakeText& take) {
   throw Error(ErrorKind::kUsage, fmt::format("{} and {} say the same; give one of them", a, b));
 }
 
-// Passes values to `own` as if they had been given to it.
+// Passes values to the option `own` as if they had been given to it.
 void add_aliases_of(CLI::App& command, Field field, const std::string& own_name) {
   CLI::Option* own = command.get_option_no_throw(own_name);
   if (own == nullptr) return;
@@ -66,7 +66,7 @@ void add_aliases_of(CLI::App& command, Field field, const std::string& own_name)
 
 struct Product {
   int64_t factors[2] = {1, 1};
-  std::string said[2];  // the options they came from
+  std::string said[2];  // the options that gave the values
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Options of other programs with the meaning of ours: hidden from the help, but accepted.
+// Options of other programs with the same meaning as ours. They are accepted, but the help does not
+// show them.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +10,16 @@ class App;
 
 namespace bifrons::cli {
 
-// Adds, for each setting that `command` has an option for, its other names (setting_names.h), with
-// words joined by hyphens, underscores or nothing. The value goes to our option. Two names for one
-// setting in a call throw Error (usage).
+// For each setting that `command` has an option for, adds its other names (setting_names.h), with
+// words joined by hyphens, underscores or nothing. The value goes to our option. Two names of one
+// setting in one call throw Error (usage).
 void add_setting_aliases(CLI::App& command);
 
-// Adds other names of --count; also a size of batches and their number, whose product becomes
+// Adds other names of --count. Also adds batch size and number of batches, whose product becomes
 // `count`, at most `most`.
 void add_count_aliases(CLI::App& command, int64_t& count, int64_t most);
 
-// The same for `batch`, where a size of batches could mean --count or --batch: it throws Error
+// The same for `batch`. There a batch size could mean --count or --batch, so it throws Error
 // (usage) that names both.
 void add_count_aliases_of_batch(CLI::App& command);
 

@@ -1,4 +1,4 @@
-// One option for each row of the table of settings. A value is checked where it is read, so the
+// One option for each row of the table of settings. A value is checked where it is parsed, so the
 // error names the option.
 #include "tools/bifrons/setting_options.h"
 
@@ -18,8 +18,8 @@ struct OptionAdder {
   Settings& settings;
   const char* seed;  // the help of --seed
 
-  void operator()(const Setting<std::string>&) const {}  // each command takes its prompt itself
-  void operator()(const Setting<std::vector<int32_t>>&) const {}  // `vary` makes them
+  void operator()(const Setting<std::string>&) const {}  // each command handles its own prompt
+  void operator()(const Setting<std::vector<int32_t>>&) const {}  // `vary` sets them
   void operator()(const Setting<std::string, std::optional<std::string>>& setting) const {
     add(setting, "TEXT", [](const std::string& text) { return text; });
   }

@@ -1,4 +1,4 @@
-// The options of what decides a picture.
+// The options for the settings that determine a picture.
 #pragma once
 
 #include "tools/bifrons/settings.h"
@@ -9,7 +9,7 @@ class App;
 
 namespace bifrons::cli {
 
-// `seed` is what the help says of --seed.
+// `seed` is the help text of --seed.
 void add_setting_options(CLI::App& command, Settings& settings, const char* seed);
 
 }  // namespace bifrons::cli

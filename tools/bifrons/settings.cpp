@@ -1,4 +1,4 @@
-// Metadata in two forms: the A1111 text that other tools read, and the JSON that we read back.
+// Metadata in two forms: the A1111 text for other tools, and the JSON that we read back.
 #include "tools/bifrons/settings.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ using nlohmann::json;
 constexpr int kSchema = 1;
 constexpr std::string_view kNegativePrefix = "Negative prompt:";
 
-// A line of the prompt that an A1111 reader would take for the negative prompt gets a backslash.
+// A line of the prompt that begins like the negative prompt of A1111 gets a backslash in front.
 std::string escaped_lines(std::string_view prompt) {
   std::string out;
   size_t from = 0;
@@ -47,7 +47,7 @@ std::string parameter_value(const std::string& value) {
 
 std::string device_kind(const std::string& device) { return device.substr(0, device.find(',')); }
 
-// CFG scale and seed stand before the size in the text of A1111 itself.
+// The CFG scale and the seed stand before the size, as in the text of A1111.
 bool stands_before_size(Field field) { return field == Field::kGuidance || field == Field::kSeed; }
 
 std::string parameters_text(const DrawRequest& request, RopeMode rope, const ModelInfo& model) {
@@ -82,7 +82,7 @@ std::string text_member(const json& object, const std::string& key, const std::s
     throw Error(ErrorKind::kData, fmt::format("{}: {} must be a text", name, key));
   }
   std::string text = found->get<std::string>();
-  // Every other control character can stand on a command line, so it may have been drawn.
+  // All other control characters are possible on a command line, so they may have been drawn.
   if (text.find('\0') != std::string::npos) {
     throw Error(ErrorKind::kData, fmt::format("{}: {} holds a NUL", name, key));
   }

@@ -1,4 +1,5 @@
-// Launchers by precedence: the one nearest to this process wins, and a job array multiplies it.
+// Launchers by priority: the one that started this process directly has priority, and a job array
+// multiplies its number of parts.
 #include "tools/bifrons/shard.h"
 
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ std::optional<Part> ranks(const Variables& variables, const char* index, const c
   return Part{number(variables, index), number(variables, count), launcher};
 }
 
-// The rank of this process among those started together.
+// The rank of this process among the processes that were started together.
 std::optional<Part> rank_of(const Variables& variables, std::vector<std::string>& warnings) {
   if (auto part = ranks(variables, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "Open MPI")) {
     return part;
@@ -38,7 +39,7 @@ std::optional<Part> rank_of(const Variables& variables, std::vector<std::string>
     if (auto part = ranks(variables, "RANK", "WORLD_SIZE", "torchrun")) return part;
   }
   if (auto part = ranks(variables, "PMI_RANK", "PMI_SIZE", "PMI")) return part;
-  // Without srun, SLURM_PROCID is 0 and SLURM_NTASKS the size of the whole allocation.
+  // Without srun, SLURM_PROCID is 0 and SLURM_NTASKS is the size of the whole allocation.
   if (!variables("SLURM_STEP_ID").empty()) {
     const char* count =
         variables("SLURM_STEP_NUM_TASKS").empty() ? "SLURM_NTASKS" : "SLURM_STEP_NUM_TASKS";
@@ -52,8 +53,8 @@ std::optional<Part> rank_of(const Variables& variables, std::vector<std::string>
   return std::nullopt;
 }
 
-// `whole`: how many parts there are when that was said; an array of fewer tasks is some of them
-// sent again, and its numbers are those of the parts.
+// `whole`: the number of parts, if it was given. An array with fewer tasks then repeats some of the
+// parts, and its task numbers are those of the parts.
 std::optional<Part> array_of(const Variables& variables, std::optional<int64_t> whole,
                              std::vector<std::string>& warnings) {
   if (variables("SLURM_ARRAY_TASK_ID").empty()) return std::nullopt;

@@ -1,4 +1,4 @@
-// Which part of a batch this process draws: said with --shard, or read off what started it.
+// The part of a batch that this process draws: given by --shard, or detected from the launcher.
 #pragma once
 
 #include <functional>
@@ -11,15 +11,15 @@ namespace bifrons::cli {
 
 struct ShardChoice {
   Shard shard;
-  std::string reason;                 // for a message; empty when nothing was asked for
-  std::vector<std::string> warnings;  // traps that were seen
+  std::string reason;                 // for a message; empty if no part was requested
+  std::vector<std::string> warnings;  // about likely mistakes
 };
 
-// A variable's value; empty when it is not set.
+// The value of a variable; empty if it is not set.
 using Variables = std::function<std::string(const char*)>;
 
-// `wanted` is "I/N", "auto", "auto/N" (where the launcher gives no count) or empty, in which case
-// BIFRONS_SHARD says it, or everything is drawn here. Throws Error (usage).
+// `wanted` is "I/N", "auto", "auto/N" (if the launcher gives no count) or empty. If it is empty,
+// BIFRONS_SHARD is used; without it, this process draws everything. Throws Error (usage).
 ShardChoice choose_shard(const std::string& wanted, const Variables& variables);
 
 }  // namespace bifrons::cli

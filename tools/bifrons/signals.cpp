@@ -1,4 +1,5 @@
-// A signal handler reaches only static variables. These are the only mutable ones of the program.
+// A signal handler reaches only static variables. The program has no other mutable static
+// variables.
 #include "tools/bifrons/signals.h"
 
 #include <pthread.h>
@@ -16,16 +17,16 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr int kExitOfSecondInterrupt = 130;  // 128 + SIGINT, as shells count
+constexpr int kExitOfSecondInterrupt = 130;  // 128 + SIGINT, the convention of shells
 
-// Time for a command to end by itself. Nothing is lost after that: every file is whole or not there
-// at every moment.
+// The time that a command has to end by itself. Ending it loses nothing: every file is complete or
+// does not exist at any moment.
 constexpr suseconds_t kPatience = 700'000;  // microseconds
 
 std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-bool has_terminal = false;  // stdin, with these settings when the program began
+bool has_terminal = false;  // stdin, with these settings at the start of the program
 termios terminal;
 
 void restore_terminal() {  // line editing may have changed it
@@ -56,7 +57,7 @@ void on_end_of_patience(int) {
 
 void handle(int signal_number, void (*handler)(int)) {
   struct sigaction action = {};
-  action.sa_handler = handler;  // no SA_RESTART: a read from stdin shall end too
+  action.sa_handler = handler;  // no SA_RESTART: a read from stdin must end too
   sigemptyset(&action.sa_mask);
   sigaction(signal_number, &action, nullptr);
 }
@@ -73,7 +74,7 @@ void install_stop_signals() {
   for (int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     struct sigaction current = {};
     sigaction(signal_number, nullptr, &current);
-    if (current.sa_handler == SIG_IGN) continue;  // nohup, background jobs of a shell
+    if (current.sa_handler == SIG_IGN) continue;  // nohup, or a background job of a shell
     handle(signal_number, on_stop_signal);
   }
 }

@@ -1,4 +1,5 @@
-// read(2) and write(2), with every error checked: stdio hides errors until the process ends.
+// Uses read(2) and write(2) and checks every error, because stdio hides errors until the process
+// ends.
 #include "tools/bifrons/streams.h"
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 namespace bifrons::cli {
 namespace {
 
-// Everything up to the end, or nothing when there are more than `most` bytes.
+// Everything up to the end; nullopt if there are more than `most` bytes.
 std::optional<std::string> read_all(int file, size_t most, const std::string& name) {
   std::string content;
   std::string block(size_t{1} << 16, '\0');

@@ -1,4 +1,4 @@
-// Image codes as JSON: written by --tokens-out, read by decode.
+// Image codes as JSON: --tokens-out writes them, and decode reads them.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,17 @@ struct TokenRecord {
   std::string prompt;
   uint64_t seed = 0;
   std::vector<int32_t> tokens;  // raster order
-  bool drawn = true;            // false: taken from a picture, so of no prompt and seed
-  // As read; empty where the file does not say. write_tokens() asks the model.
+  bool drawn = true;            // false: encoded from a picture, so without prompt and seed
+  // As read; empty if the file has no such member. write_tokens() uses those of the model.
   std::string model_name, model_hash;
   std::vector<int64_t> grid;  // rows, columns
 };
 
-// One object for one record, an array of objects for several.
+// Writes one object for one record, or an array of objects for several.
 std::string write_tokens(std::span<const TokenRecord> records, const ModelInfo& model);
 
-// That, or a bare array of codes; records without prompt or seed leave them empty. Throws Error
-// (data) naming `name`. Whether the codes suit a model is for Engine::decode to say.
+// Reads this format, or a plain array of codes. Without prompt or seed in the file they stay empty.
+// Throws Error (data) that names `name`. Engine::decode checks whether the codes fit the model.
 std::vector<TokenRecord> read_tokens(std::string_view text, const std::string& name);
 
 }  // namespace bifrons::cli

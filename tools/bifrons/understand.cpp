@@ -1,4 +1,5 @@
-// Replies of an untrusted model are printed without control characters where stdout is a terminal.
+// If stdout is a terminal, replies are printed without control characters, because a model is
+// untrusted.
 #include "tools/bifrons/understand.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// What describe, ask and chat share: their options, the open model, and a reply.
+// Shared by describe, ask and chat: their options, the open model, and a reply.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -27,12 +27,12 @@ struct OpenModel {
 };
 OpenModel open_model(const UnderstandFlags& flags);
 
-// Throws Error when the file is no picture, so that this costs no loading of the model. A pipe
-// gives its bytes only once and is not looked at.
+// Throws Error if the file is not a picture, before the model is loaded. A pipe is not checked,
+// because it gives its bytes only once.
 void check_picture(const UnderstandFlags& flags, const std::string& path);
 
-// Sends `words` to the model. Prints the reply piece by piece and a line end, unless --json. Throws
-// Error (interrupted) when a stop signal came.
+// Sends `words` to the model. Without --json, prints the reply piece by piece and a line end.
+// Throws Error (interrupted) after a stop signal.
 Reply converse(Understanding& understanding, const UnderstandFlags& flags, std::string_view words);
 
 nlohmann::json record_of(const Reply& reply);

@@ -1,4 +1,4 @@
-// JSON from files that anyone may have written.
+// Reads JSON from untrusted files.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,11 @@
 
 namespace bifrons::cli {
 
-// Throws Error (data) naming `name` as Json::parse() does, of depth for what is nested deeper than
-// our own files ever are.
+// Throws Error (data) that names `name`, as Json::parse() does. Also for JSON nested deeper than
+// any of our own files.
 nlohmann::json parse_untrusted_json(std::string_view text, const std::string& name);
 
-// A whole number in [0, most] under `key`. Throws Error (data) for anything else.
+// An integer in [0, most] under `key`. Throws Error (data) for any other value.
 uint64_t whole_member(const nlohmann::json& object, const std::string& key, uint64_t most,
                       const std::string& name);
 

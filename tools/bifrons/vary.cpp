@@ -1,4 +1,4 @@
-// `bifrons vary`: generate, with some of a picture's codes in place of drawn ones.
+// `bifrons vary`: like generate, but some codes are taken from a picture instead of drawn.
 #include <fmt/format.h>
 
 #include <memory>
@@ -23,7 +23,7 @@ constexpr const char* kFooter =
 
 struct Vary : Generate {
   PictureFlags picture;
-  std::string mask;  // "": none
+  std::string mask;  // empty: none
   std::optional<int64_t> keep_rows;
   std::optional<double> strength;
 
@@ -31,7 +31,7 @@ struct Vary : Generate {
   int run();
 };
 
-// The mask, when one was given.
+// The mask, if one was given.
 std::optional<Picture> mask_for(const Vary& vary, const Picture& picture) {
   if (vary.mask.empty()) return std::nullopt;
   Picture mask = read_picture_file(vary.mask, vary.picture.orientation);
@@ -68,7 +68,7 @@ int Vary::run() {
   check();
   const Picture before = read_picture_file(picture);
   std::optional<Picture> fitted_mask = mask_for(*this, before);
-  settings.fixed = std::vector<int32_t>{};  // those of --like belong to another picture
+  settings.fixed = std::vector<int32_t>{};  // the codes from --like belong to another picture
   return Generate::run([&](Engine& opened, std::vector<DrawRequest>& requests) {
     const int64_t size = opened.model().image_size;
     const std::vector<int32_t> tokens = opened.encode(fitted(before, size));

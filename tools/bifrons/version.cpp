@@ -12,7 +12,7 @@ namespace bifrons::cli {
 namespace {
 
 struct Version {
-  bool asked = false;  // by --version
+  bool asked = false;  // whether --version was given
   bool verbose = false;
 
   int run() const {
@@ -42,7 +42,7 @@ void add_version(CLI::App& app, Chosen& chosen) {
   add_flag(command, "-v,--verbose", version->verbose, "Say what is compiled in, too");
   add_flag(app, "-V,--version", version->asked, "Print the version; with -v what is compiled in");
   add_flag(app, "-v,--verbose", version->verbose, "With --version: say more");
-  // Called after that of a command, so that --version wins.
+  // Called after the callback of a command, so that --version has priority.
   app.callback([version, run, &chosen] {
     if (version->asked) chosen = run;
   });
