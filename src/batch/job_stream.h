@@ -28,7 +28,7 @@ struct Shard {
 // keeps its seed, and a further one continues after the previous one. A line with a seed gives the
 // same picture again, and so does a line with its own file name if an equal line has that name.
 // Such a picture is a repeat: it is listed but not drawn. A name that the batch's pattern makes
-// without the line's id is not an own name.
+// without the line's id does not count as the line's own name.
 class JobStream {
  public:
   using Item = std::variant<PictureJob, BadLine>;

@@ -67,8 +67,8 @@ struct PictureJob {
 // ".png", ".jpg" or ".webp".
 std::string_view ending_of(PictureFormat format);
 
-// SLUG-SEED-KEY.png, the name of a picture without a name of its own. `slug_of_prompt`: slug() or
-// former_slug() of the prompt.
+// SLUG-SEED-KEY.png: the name of a picture that gets no name from its line or the batch.
+// `slug_of_prompt`: slug() or former_slug() of the prompt.
 std::string automatic_name(const PictureJob& job, const std::string& slug_of_prompt);
 
 // The key of a picture: 64 hex digits. `options` give rope, metadata, best_of and question.

@@ -23,7 +23,7 @@ void WriterThreads::add(std::function<void()> task) {
   changed_.notify_all();
 }
 
-// One at a time: several threads may call add().
+// Runs one task at a time, because several threads may call add().
 void WriterThreads::do_now(const std::function<void()>& task) {
   const std::lock_guard lock(alone_);
   if (broken()) finish();

@@ -96,8 +96,8 @@ size_t dash_at(std::string_view text, size_t at) {
   return 0;
 }
 
-// A word that begins like an option but is none: "—seed 7", which a word processor makes of "--seed
-// 7", and "-n2", an option of prompts in InvokeAI.
+// A word that looks like an option but is not one: "—seed 7", which a word processor makes of
+// "--seed 7", and "-n2", from prompts of InvokeAI.
 void warn_other_dashes(std::string_view line, WarnOnce& warn) {
   for (size_t at = 0; at < line.size(); ++at) {
     if (at > 0 && !is_space(line[at - 1])) continue;

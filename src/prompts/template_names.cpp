@@ -192,7 +192,7 @@ std::string_view TemplateParser::wildcard_here() const {
   if (closed && !inner.empty() && std::all_of(inner.begin(), inner.end(), plain)) {
     return rest.substr(0, end + 2);
   }
-  // A line to fill in, or a sign by itself.
+  // A line of underscores as a blank to fill in, or "__" alone, is plain text.
   if (inner.empty() || is_space(inner[0]) || inner[0] == '_') return {};
   const size_t odd = inner.find_first_of("|{}$#\n");
   if (closed && odd == std::string_view::npos) return rest.substr(0, end + 2);

@@ -50,7 +50,7 @@ const TemplateNode* TemplateParser::parse() {
 }
 
 TemplateNode& TemplateParser::make(TemplateNode::Kind kind) {
-  // Variables that hold variables double at every step.
+  // Each variable that uses another one twice doubles the number of nodes, so it is limited.
   if (++wildcards_.made_ > kMostNodes) refuse("the template is too large when it is spelled out");
   return *nodes_.emplace_back(std::make_unique<TemplateNode>(TemplateNode{.kind = kind}));
 }

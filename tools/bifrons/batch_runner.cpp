@@ -380,7 +380,7 @@ class Batch {
   const ModelInfo& model() const { return engines_.front().model(); }
 
   const BatchArguments& arguments_;
-  JobOptions job_options_;  // complete after the judges are open
+  JobOptions job_options_;  // its question is set when the judges are open
   PromptFiles source_;
   ShardChoice shard_;
   EngineSetup setup_;

@@ -14,7 +14,7 @@
 namespace bifrons::cli {
 namespace {
 
-// A message that may hold words of the user, without control characters.
+// A message that may quote words of the user. Control characters are escaped.
 std::string printable(const std::string& text) {
   const std::string quoted = quote(text, 400);
   return quoted.substr(1, quoted.size() - 2);

@@ -107,7 +107,7 @@ void save_sheet(const std::string& directory, const std::string& name,
 }  // namespace
 
 fs::path beside_batch(const std::string& directory, std::string_view ending) {
-  // Absolute: "." has no name of its own.
+  // An absolute path, because "." has no name.
   std::error_code error;  // the current directory may have been removed
   const fs::path given = directory + "/.", from_root = fs::absolute(given, error);
   const fs::path whole = (error ? given : from_root).lexically_normal().parent_path();

@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Letters, digits, dot, dash and underscore, and no way upwards.
+// Whether a name has only letters, digits, dots, dashes and underscores. A dot at the start is
+// refused, so that the name cannot lead to a parent directory.
 bool is_plain(std::string_view name) {
   return !name.empty() && name.size() <= 200 && name[0] != '.' &&
          std::all_of(name.begin(), name.end(), [](char c) {
