@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Refuses sources in which clang-tidy 16 finds a bug (.clang-tidy lists the checks).
 #   tools/check_tidy.sh              every source of the program
-#   tools/check_tidy.sh --changed    only those that differ from origin's main branch, or from the last commit
+#   tools/check_tidy.sh --changed    only those of the last commit, and changes that are not committed
 #   tools/check_tidy.sh FILE...      these
 # The tree must be configured (cmake --preset release). A whole tree takes about 10 minutes on 2 cores.
 set -euo pipefail
@@ -16,11 +16,7 @@ fi
 
 sources=(kernels src vision tools)
 if [[ ${1:-} == --changed ]]; then
-  base=$(git merge-base HEAD origin/main 2>/dev/null || true)
-  # A clone of main itself has no other base than the commit before.
-  if [[ -z $base || $base == "$(git rev-parse HEAD)" ]]; then
-    base=$(git rev-parse --verify --quiet HEAD~1 || true)
-  fi
+  base=$(git rev-parse --verify --quiet HEAD~1 || true)
   [[ -n $base ]] || exit 0
   mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- "${sources[@]/%//*.cpp}")
 elif [[ $# -gt 0 ]]; then
