@@ -27,6 +27,12 @@ struct Outcome {
   std::string err;
 };
 
+// Whether `grid` ended because no font is installed. Any other missing thing is a failure.
+inline bool lacks_a_font(const Outcome& outcome) {
+  return outcome.exit_code == 66 &&
+         outcome.err.find("captions need a font and this machine has none") != std::string::npos;
+}
+
 Outcome run_bifrons(const std::vector<std::string>& arguments, const Surroundings& where = {});
 
 // Starts the program without waiting for it. `err` receives stderr.

@@ -14,19 +14,24 @@ namespace {
 class Bench : public ::testing::Test {
  protected:
   ~Bench() override { cuda_on_cpu::machine() = {}; }
+
+  BenchReport measured(const BenchOptions& options) const {
+    return measure(*b, *model, options, [] { return 10.0; });
+  }
+
+  const std::string directory = golden::directory() + "toy-f32";
+  const std::unique_ptr<Backend> b = testing::backend_under_test();
+  const std::unique_ptr<Model> model =
+      load_model(*b, read_config(directory), Checkpoint::open(directory), directory);
 };
 
 TEST_F(Bench, DrawsWholePicturesThatFit) {
-  const auto b = testing::backend_under_test();
-  const std::string directory = golden::directory() + "toy-f32";
-  const auto model = load_model(*b, read_config(directory), Checkpoint::open(directory), directory);
   BenchOptions options;
   options.model = directory;
   options.repeats = 1;
   options.decode = options.prefill = options.vq = options.speculate = false;
   options.pictures = {1};
-  const auto measured = [&] { return measure(*b, *model, options, [] { return 10.0; }); };
-  const BenchReport all = measured();
+  const BenchReport all = measured(options);
   ASSERT_EQ(all.rows.size(), 2u);
   EXPECT_EQ(all.rows[0].name, "1 picture");
   EXPECT_EQ(all.rows[1].name, "drawing step, 1 picture");
@@ -35,7 +40,7 @@ TEST_F(Bench, DrawsWholePicturesThatFit) {
   const int64_t total = cuda_on_cpu::machine().memory;
   cuda_on_cpu::machine().memory = total - *b->free_bytes() + (int64_t{4} << 20);
   options.pictures = {256, 1};
-  const BenchReport some = measured();
+  const BenchReport some = measured(options);
   ASSERT_EQ(some.skipped.size(), 1u);
   EXPECT_TRUE(some.skipped[0].starts_with("256 pictures: not enough memory")) << some.skipped[0];
   ASSERT_EQ(some.rows.size(), 2u);
@@ -44,15 +49,12 @@ TEST_F(Bench, DrawsWholePicturesThatFit) {
 
 // A device has no automatic windows.
 TEST_F(Bench, SpeculatesOnADevice) {
-  const auto b = testing::backend_under_test();
-  const std::string directory = golden::directory() + "toy-f32";
-  const auto model = load_model(*b, read_config(directory), Checkpoint::open(directory), directory);
   BenchOptions options;
   options.model = directory;
   options.repeats = 1;
   options.decode = options.draw = options.prefill = options.vq = false;
   options.whole = true;
-  const BenchReport report = measure(*b, *model, options, [] { return 10.0; });
+  const BenchReport report = measured(options);
   EXPECT_TRUE(report.skipped.empty()) << report.skipped[0];
   std::vector<std::string> names;
   for (const BenchRow& row : report.rows) names.push_back(row.name);
