@@ -190,15 +190,21 @@ CapturedStep& Lanes::captured(int64_t lanes, int64_t width) {
   known = b_.capture([this, lanes] {
     const Controls c = controls(lanes, 1);
     const ImageHeadActivations a = head_activations_.first(lanes);
-    const Tensor x =
-        inputs_.view(transformer_.activation(), {2 * lanes, config_.transformer.hidden});
-    head_.embed_codes(b_, x, a);
-    transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
-    b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
-    head_.sample_codes(b_, a, c.guidance, c.sample);
+    run_columns(c, a, a, lanes);
     b_.finish_step(a.ids, c.forced, id_ring(lanes), c.sample.step, c.rows.position);
   });
   return *known;
+}
+
+// Embeds the codes `entering.ids`, runs them through the model and samples the code after each.
+void Lanes::run_columns(const Controls& c, const ImageHeadActivations& entering,
+                        const ImageHeadActivations& sampled, int64_t columns) {
+  const Tensor x =
+      inputs_.view(transformer_.activation(), {2 * columns, config_.transformer.hidden});
+  head_.embed_codes(b_, x, entering);
+  transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
+  b_.rms_norm(sampled.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
+  head_.sample_codes(b_, sampled, c.guidance, c.sample);
 }
 
 // The same step with windows: all columns are sampled, then the drafts are verified.
@@ -208,12 +214,7 @@ void Lanes::run_window(int64_t lanes, int64_t width) {
   const ImageHeadActivations a = head_activations_.first(columns);
   ImageHeadActivations entering = head_activations_.first(columns);
   entering.ids = c.inputs;
-  const Tensor x =
-      inputs_.view(transformer_.activation(), {2 * columns, config_.transformer.hidden});
-  head_.embed_codes(b_, x, entering);
-  transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
-  b_.rms_norm(a.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
-  head_.sample_codes(b_, a, c.guidance, c.sample);
+  run_columns(c, entering, a, columns);
   b_.accept_drafts(
       {c.inputs, c.forced, c.sample.step, c.rows.position, draft_ring(lanes, width), c.pass},
       a.ids);

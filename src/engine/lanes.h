@@ -151,6 +151,8 @@ class Lanes {
   Tensor id_ring(int64_t lanes) const;
   Tensor draft_ring(int64_t lanes, int64_t width) const;
   CapturedStep& captured(int64_t lanes, int64_t width);
+  void run_columns(const Controls& c, const ImageHeadActivations& entering,
+                   const ImageHeadActivations& sampled, int64_t columns);
   void run_window(int64_t lanes, int64_t width);
   int64_t filled_up(int64_t lanes) const;
   int64_t next_width();
