@@ -1,6 +1,5 @@
 // Convolution by oneDNN (API 2.x), one single-threaded primitive per band of rows. Our thread pool
 // runs the bands: oneDNN's OpenMP threads would spin next to the pool between convolutions.
-#include <omp.h>
 
 #include <algorithm>
 #include <compare>
@@ -14,6 +13,7 @@
 #include "kernels/cpu/convolution_bands.h"
 #include "kernels/cpu/memory.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/openmp_threads.h"
 #include "kernels/cpu/vectorise.h"
 #include "kernels/elements.h"
 

@@ -1,8 +1,6 @@
 // GEMM by oneDNN (API 2.x), one single-threaded primitive per shape.
 #include "kernels/cpu/gemm_onednn.h"
 
-#include <omp.h>
-
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -10,6 +8,7 @@
 
 #include "kernels/cpu/memory.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/openmp_threads.h"
 
 namespace bifrons::cpu {
 namespace {
