@@ -1,11 +1,10 @@
-// Loads weights into the layouts of the CPU kernels and forwards every op to its function.
+// Loads weights into the layouts of the CPU kernels.
 #include "kernels/cpu/cpu_backend.h"
 
 #include <cstring>
 #include <vector>
 
 #include "kernels/cpu/memory.h"
-#include "kernels/cpu/ops.h"
 #include "kernels/host_arrays.h"
 
 namespace bifrons {
@@ -80,79 +79,6 @@ Table CpuBackend::make_table(const HostArray& rows) {
   table.storage = allocate_host(bytes);
   if (bytes > 0) std::memcpy(table.storage.data(), rows.data, bytes);
   return table;
-}
-
-void CpuBackend::do_gather(const Tensor& y, const Table& table, const Tensor& ids) {
-  cpu::gather(y, table, ids);
-}
-
-void CpuBackend::do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  cpu::rms_norm(y, x, norm, eps);
-}
-
-void CpuBackend::do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  cpu::layer_norm(pool_, y, x, norm, eps);
-}
-
-void CpuBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
-  linear_.run(pool_, y, x, weight, add);
-}
-
-void CpuBackend::do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
-                                const RopeTable& rope, const TokenRows& rows) {
-  cpu::rope_append(pool_, q, cache, qkv, rope, rows);
-}
-
-void CpuBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
-                              const TokenRows& rows) {
-  cpu::attention(pool_, isa_, y, q, cache, rows);
-}
-
-void CpuBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) {
-  cpu::swiglu(pool_, y, gate_up);
-}
-
-void CpuBackend::do_gelu(const Tensor& y, const Tensor& x) { cpu::gelu(pool_, y, x); }
-
-void CpuBackend::do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  cpu::guide(pool_, guided, logits, scale);
-}
-
-void CpuBackend::do_sample(const Tensor& ids, const Tensor& guided,
-                           const SampleControls& controls) {
-  cpu::sample(pool_, ids, guided, controls);
-}
-
-void CpuBackend::do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
-  cpu::force_ids(ids, forced, step);
-}
-void CpuBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
-  cpu::record_ids(ring, ids, step);
-}
-void CpuBackend::do_advance(const Tensor& counters) { cpu::advance(counters); }
-void CpuBackend::do_accept_drafts(const DraftWindows& windows, const Tensor& ids) {
-  cpu::accept_drafts(windows, ids);
-}
-
-void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
-                               double eps, bool silu) {
-  cpu::group_norm(pool_, isa_, y, x, norm, groups, eps, silu);
-}
-
-void CpuBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
-                           const Tensor* residual) {
-  convolutions_.run(pool_, y, x, weight, residual);
-}
-
-void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) { cpu::upsample2x(pool_, y, x); }
-
-void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                                   const Tensor& v, int64_t heads) {
-  cpu::full_attention(pool_, isa_, gemm_, y, q, k, v, heads);
-}
-
-void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
-  cpu::to_pixels(pool_, pixels, x, not_finite);
 }
 
 }  // namespace cpu

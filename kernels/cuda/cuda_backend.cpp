@@ -1,4 +1,4 @@
-// Loads weights into the layouts of the CUDA kernels and forwards every op to its function.
+// Opens a GPU, and loads weights into the layouts of the CUDA kernels.
 #include "kernels/cuda/cuda_backend.h"
 
 #include <cstring>
@@ -197,109 +197,6 @@ void CudaBackend::do_copy(const Tensor& to, const Tensor& from) {
   must(cudaMemcpy2DAsync(to.data, to.pitch * element, from.data, from.pitch * element,
                          to.cols() * element, to.rows(), cudaMemcpyDefault, on_card().handle),
        "copying within it");
-}
-
-void CudaBackend::do_gather(const Tensor& y, const Table& table, const Tensor& ids) {
-  cuda::gather(on_card(), y, table, ids);
-}
-
-void CudaBackend::do_rms_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  cuda::rms_norm(on_card(), y, x, norm, eps);
-}
-
-void CudaBackend::do_layer_norm(const Tensor& y, const Tensor& x, const Norm& norm, double eps) {
-  cuda::layer_norm(on_card(), y, x, norm, eps);
-}
-
-void CudaBackend::do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) {
-  cuda::linear(on_card(), y, x, weight, add);
-}
-
-void CudaBackend::do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
-                                 const RopeTable& rope, const TokenRows& rows) {
-  cuda::rope_append(on_card(), q, cache, qkv, rope, rows);
-}
-
-void CudaBackend::do_attention(const Tensor& y, const Tensor& q, const KvCache& cache,
-                               const TokenRows& rows) {
-  cuda::attention(on_card(), y, q, cache, rows);
-}
-
-void CudaBackend::do_swiglu(const Tensor& y, const Tensor& gate_up) {
-  cuda::swiglu(on_card(), y, gate_up);
-}
-
-bool CudaBackend::do_norm_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x,
-                                      const Norm& norm, double eps, const Linear& weight,
-                                      const RopeTable& rope, const TokenRows& rows) {
-  return cuda::norm_linear_rope(on_card(), q, cache, x, norm, eps, weight, rope, rows);
-}
-
-bool CudaBackend::do_norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm,
-                                        double eps, const Linear& weight) {
-  return cuda::norm_linear_swiglu(on_card(), y, x, norm, eps, weight);
-}
-
-void CudaBackend::do_gelu(const Tensor& y, const Tensor& x) { cuda::gelu(on_card(), y, x); }
-
-void CudaBackend::do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  cuda::guide(on_card(), guided, logits, scale);
-}
-
-void CudaBackend::do_sample(const Tensor& ids, const Tensor& guided,
-                            const SampleControls& controls) {
-  cuda::sample(on_card(), ids, guided, controls);
-}
-
-bool CudaBackend::do_guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
-                                  const Tensor& scale, const SampleControls& controls) {
-  cuda::guide_sample(on_card(), ids, guided, logits, scale, controls);
-  return true;
-}
-
-bool CudaBackend::do_finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring,
-                                 const Tensor& step, const Tensor& position) {
-  cuda::finish_step(on_card(), ids, forced, ring, step, position);
-  return true;
-}
-
-void CudaBackend::do_force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
-  cuda::force_ids(on_card(), ids, forced, step);
-}
-
-void CudaBackend::do_record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
-  cuda::record_ids(on_card(), ring, ids, step);
-}
-
-void CudaBackend::do_advance(const Tensor& counters) { cuda::advance(on_card(), counters); }
-
-void CudaBackend::do_accept_drafts(const DraftWindows& windows, const Tensor& ids) {
-  cuda::accept_drafts(on_card(), windows, ids);
-}
-
-void CudaBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
-                                double eps, bool silu) {
-  cuda::group_norm(on_card(), y, x, norm, groups, eps, silu);
-}
-
-void CudaBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
-                            const Tensor* residual) {
-  const bool library = weight.id >= 0 && x.dtype == DType::kBf16;
-  if (library && cudnn_.run(on_card(), y, x, weight, residual)) return;
-  cuda::convolution(on_card(), y, x, weight, residual);
-}
-
-void CudaBackend::do_upsample2x(const Tensor& y, const Tensor& x) {
-  cuda::upsample2x(on_card(), y, x);
-}
-
-void CudaBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
-                                    const Tensor& v, int64_t heads) {
-  cuda::full_attention(on_card(), y, q, k, v, heads);
-}
-
-void CudaBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
-  cuda::to_pixels(on_card(), pixels, x, not_finite);
 }
 
 int64_t cudnn_offset(const Convolution& weight) {
