@@ -202,7 +202,7 @@ void Lanes::run_columns(const Controls& c, const ImageHeadActivations& entering,
   const Tensor x =
       inputs_.view(transformer_.activation(), {2 * columns, config_.transformer.hidden});
   head_.embed_codes(b_, x, entering);
-  transformer_.forward(b_, x, c.rows, memory_.cache(), activations_);
+  transformer_.forward(b_, x, c.rows, memory_.cache(), prefill_.activations());
   b_.rms_norm(sampled.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
   head_.sample_codes(b_, sampled, c.guidance, c.sample);
 }

@@ -22,7 +22,8 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
       as_device_(as_device),
       memory_(backend, config, transformer,
               inverse_frequencies(config.transformer.rope_theta, config.transformer.head_dim,
-                                  rope == RopeMode::kBf16)) {}
+                                  rope == RopeMode::kBf16)),
+      prefill_(backend, transformer) {}
 
 Lanes::~Lanes() = default;
 
@@ -41,10 +42,9 @@ void Lanes::reserve(int64_t count, int64_t columns) {
   count_ = columns_ = 0;  // stay 0 if an allocation below fails
   const int64_t rows = std::max(kPrefillRows, 2 * columns);
   memory_.reserve(count, spare > 0);
-  activations_ = transformer_.make_activations(b_, rows);
+  prefill_.reserve(rows);
   head_activations_ = head_.make_activations(b_, columns);
   inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
-  rows_ = b_.allocate(3 * rows * size_of(DType::kI32));
   controls_ = b_.allocate(control_bytes(count, columns));
   id_ring_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   draft_ring_ = b_.allocate_shared((count + columns) * kRunAhead * size_of(DType::kI32));
@@ -123,45 +123,29 @@ bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const LanePictur
 }
 
 void Lanes::run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted) {
-  struct Row {
-    int32_t id, sequence, position;
-    int64_t hidden;  // row of its hidden state in head_activations_; -1: not needed
-  };
-  std::vector<Row> all;
+  std::vector<PrefillRow> rows;
+  std::vector<int64_t> last_of;  // for each row, the prompt that it is the last row of, or -1
   for (const PromptRun& run : wave) {
     const WantedPrompt& prompt = wanted[run.index];
     for (int64_t t = run.begin; t < run.end; ++t) {
-      all.push_back({(*prompt.ids)[t], prompt.sequence, static_cast<int32_t>(t),
-                     t + 1 == run.end ? run.index : -1});
+      rows.push_back({(*prompt.ids)[t], prompt.sequence, static_cast<int32_t>(t)});
+      last_of.push_back(t + 1 == run.end ? run.index : -1);
     }
     work_.shared_rows += run.begin;
   }
-  work_.prefill_rows += static_cast<int64_t>(all.size());
+  const auto count = static_cast<int64_t>(rows.size());
+  work_.prefill_rows += count;
 
-  const int64_t limit = activations_.normed.rows();
-  for (size_t begin = 0; begin < all.size(); begin += limit) {
-    const int64_t n = std::min<int64_t>(limit, all.size() - begin);
-    std::vector<int32_t> ids(n), sequences(n), positions(n);
-    for (int64_t i = 0; i < n; ++i) {
-      const Row& row = all[begin + i];
-      ids[i] = row.id;
-      sequences[i] = row.sequence;
-      positions[i] = row.position;
-    }
-    const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
-      const Tensor t = rows_.view(DType::kI32, {n}, part * limit * size_of(DType::kI32));
-      b_.upload(t, values.data());
-      return t;
-    };
-    const Tensor id = put(0, ids);
-    const TokenRows rows{put(1, sequences), put(2, positions)};
+  for (int64_t begin = 0; begin < count; begin += prefill_.limit()) {
+    const int64_t n = std::min(prefill_.limit(), count - begin);
+    const auto chunk = std::span(rows).subspan(begin, n);
     const Tensor x = inputs_.view(transformer_.activation(), {n, config_.transformer.hidden});
-    b_.gather(x, transformer_.weights().token_embedding, id);
-    transformer_.forward(b_, x, rows, memory_.cache(), activations_);
+    prefill_.embed(x, chunk);
+    prefill_.forward(x, chunk, memory_.cache());
     for (int64_t i = 0; i < n; ++i) {
-      const Row& row = all[begin + i];
-      if (row.hidden < 0) continue;
-      b_.rms_norm(head_activations_.hidden.slice_rows(row.hidden, 1), x.slice_rows(i, 1),
+      const int64_t prompt = last_of[begin + i];
+      if (prompt < 0) continue;
+      b_.rms_norm(head_activations_.hidden.slice_rows(prompt, 1), x.slice_rows(i, 1),
                   transformer_.weights().final_norm, config_.transformer.norm_eps);
     }
   }

@@ -15,6 +15,7 @@
 #include "kernels/backend.h"
 #include "src/bifrons.h"
 #include "src/engine/kv_cache_manager.h"
+#include "src/engine/prefill.h"
 #include "src/engine/requests.h"
 #include "src/engine/window_width.h"
 #include "src/model/image_head.h"
@@ -175,10 +176,9 @@ class Lanes {
   LaneWork work_;
 
   KvCacheManager memory_;
-  TransformerActivations activations_;
+  Prefill prefill_;  // its activations are also those of the steps
   ImageHeadActivations head_activations_;
   Buffer inputs_;    // x [rows, D]
-  Buffer rows_;      // i32 ids, sequences, positions of prefill rows
   Buffer controls_;  // see Controls
   Buffer id_ring_;   // i32 [count, kRunAhead], shared: code n of a lane is at n mod kRunAhead
   std::deque<std::unique_ptr<Event>> events_;  // one for each step whose ids were not read yet
@@ -198,8 +198,5 @@ constexpr int64_t window_columns(int64_t lanes, int64_t speculate, MemorySpace s
   if (speculate > 0) return std::max(lanes, std::min(lanes * speculate, kMostColumns));
   return space == MemorySpace::kDevice ? lanes : std::max(lanes, kAutomatic);
 }
-
-// Rows of one prefill call; longer prompts are run in several calls (chunked prefill).
-inline constexpr int64_t kPrefillRows = 256;
 
 }  // namespace bifrons

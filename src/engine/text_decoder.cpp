@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 
-#include "src/engine/lanes.h"
 #include "src/model/rope.h"
 
 namespace bifrons {
@@ -35,11 +33,11 @@ TextDecoder::TextDecoder(const Engine::Parts& parts, UnderstandingModel& underst
       config_(parts.config.transformer),
       transformer_(parts.transformer),
       understanding_(understanding),
-      inverse_frequency_(inverse_frequencies(config_.rope_theta, config_.head_dim,
-                                             parts.rope == RopeMode::kBf16)) {
+      inverse_frequency_(
+          inverse_frequencies(config_.rope_theta, config_.head_dim, parts.rope == RopeMode::kBf16)),
+      prefill_(b_, transformer_) {
   const int64_t row = config_.hidden * size_of(transformer_.activation());
-  activations_ = transformer_.make_activations(b_, kPrefillRows);
-  counters_ = b_.allocate(3 * kPrefillRows * size_of(DType::kI32));
+  prefill_.reserve(kPrefillRows);
   controls_ = b_.allocate(sizeof(ControlWords));
   token_ = b_.allocate(3 * size_of(DType::kI32));
   input_ = b_.allocate(row);
@@ -98,8 +96,12 @@ int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPictu
     prompt_ = b_.allocate(bytes);
   }
   const Tensor x = prompt_.view(transformer_.activation(), {rows, config_.hidden});
-  embed(x, prompt, pictures, shared);
-  run(x, shared);
+  std::vector<PrefillRow> tokens;
+  for (int64_t t = shared; t < length; ++t) {
+    tokens.push_back({prompt.ids[t], 0, static_cast<int32_t>(t)});
+  }
+  embed(x, tokens, prompt, pictures, shared);
+  prefill_.forward(x, tokens, memory_);
   compute_logits(x.slice_rows(rows - 1, 1));
   keys_ = std::move(keys);
   return shared;
@@ -107,14 +109,9 @@ int64_t TextDecoder::prefill(const ChatPrompt& prompt, std::span<const SeenPictu
 
 // Embeds the rows of the prompt from `first` on: the tokens' embeddings, then the pictures' over
 // their placeholders.
-void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
+void TextDecoder::embed(const Tensor& x, std::span<const PrefillRow> rows, const ChatPrompt& prompt,
                         std::span<const SeenPicture> pictures, int64_t first) {
-  for (int64_t begin = 0; begin < x.rows(); begin += kPrefillRows) {
-    const int64_t n = std::min(kPrefillRows, x.rows() - begin);
-    const Tensor id = counters_.view(DType::kI32, {n});
-    b_.upload(id, prompt.ids.data() + first + begin);
-    b_.gather(x.slice_rows(begin, n), transformer_.weights().token_embedding, id);
-  }
+  prefill_.embed(x, rows);
   const int64_t tokens = understanding_.tower().config().tokens();
   for (size_t i = 0; i < pictures.size(); ++i) {
     const int64_t at = prompt.pictures[i] - first;
@@ -129,26 +126,6 @@ void TextDecoder::embed(const Tensor& x, const ChatPrompt& prompt,
       b_.upload(patches, pictures[i].patches.data());
     }
     understanding_.encode_image(b_, x.slice_rows(at, tokens));
-  }
-}
-
-TokenRows TextDecoder::place_rows(int64_t count, int64_t first) {
-  std::vector<int32_t> sequences(count, 0), positions(count);
-  std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
-  const auto put = [&](int64_t part, const std::vector<int32_t>& values) {
-    const Tensor t =
-        counters_.view(DType::kI32, {count}, part * kPrefillRows * size_of(DType::kI32));
-    b_.upload(t, values.data());
-    return t;
-  };
-  return {put(1, sequences), put(2, positions)};
-}
-
-void TextDecoder::run(const Tensor& x, int64_t first) {
-  for (int64_t begin = 0; begin < x.rows(); begin += kPrefillRows) {
-    const int64_t n = std::min(kPrefillRows, x.rows() - begin);
-    transformer_.forward(b_, x.slice_rows(begin, n), place_rows(n, first + begin), memory_,
-                         activations_);
   }
 }
 
@@ -172,7 +149,7 @@ void TextDecoder::append(int32_t token) {
   b_.gather(x, transformer_.weights().token_embedding, word(0));
   if (!step_) {
     step_ = b_.capture([this, x, row = TokenRows{word(1), word(2)}] {
-      transformer_.forward(b_, x, row, memory_, activations_);
+      transformer_.forward(b_, x, row, memory_, prefill_.activations());
       compute_logits(x);
     });
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/engine/parts.h"
+#include "src/engine/prefill.h"
 #include "src/model/understanding_model.h"
 #include "src/tokenizer/chat_prompt.h"
 #include "src/understand.h"
@@ -49,11 +50,8 @@ class TextDecoder {
   std::vector<int64_t> keys_of(const ChatPrompt& prompt,
                                std::span<const SeenPicture> pictures) const;
   void reserve(int64_t capacity);
-  void embed(const Tensor& x, const ChatPrompt& prompt, std::span<const SeenPicture> pictures,
-             int64_t first);
-  // Sequence and position of `count` rows from position `first` on; at most kPrefillRows rows.
-  TokenRows place_rows(int64_t count, int64_t first);
-  void run(const Tensor& x, int64_t first);
+  void embed(const Tensor& x, std::span<const PrefillRow> rows, const ChatPrompt& prompt,
+             std::span<const SeenPicture> pictures, int64_t first);
   void compute_logits(const Tensor& last_row);
 
   Backend& b_;
@@ -63,10 +61,9 @@ class TextDecoder {
   std::vector<float> inverse_frequency_;
   std::vector<int64_t> keys_;  // keys of the rows in the KV cache
 
-  PagedKvCache memory_;  // replaced when a conversation needs more
-  TransformerActivations activations_;
+  PagedKvCache memory_;                 // replaced when a conversation needs more
+  Prefill prefill_;                     // its activations are also those of the steps
   std::unique_ptr<CapturedStep> step_;  // captured decode step, valid for the current memory_
-  Buffer counters_;                     // i32 ids, sequences, positions of kPrefillRows rows
   Buffer controls_;                     // ControlWords of one sampling
   Buffer token_;                        // i32 [3]: id, sequence and position of the appended token
   Buffer prompt_;                       // [rows of the longest prefill, D]

@@ -1,0 +1,42 @@
+// Chunked prefill, for prompts of pictures and of conversations.
+#include "src/engine/prefill.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace bifrons {
+
+void Prefill::reserve(int64_t rows) {
+  activations_ = transformer_.make_activations(b_, rows);
+  counters_ = b_.allocate(3 * rows * size_of(DType::kI32));
+}
+
+Tensor Prefill::upload(int32_t PrefillRow::*field, std::span<const PrefillRow> rows, int64_t slot) {
+  std::vector<int32_t> values;
+  for (const PrefillRow& row : rows) values.push_back(row.*field);
+  const Tensor tensor = counters_.view(DType::kI32, {static_cast<int64_t>(rows.size())},
+                                       slot * limit() * size_of(DType::kI32));
+  b_.upload(tensor, values.data());
+  return tensor;
+}
+
+void Prefill::embed(const Tensor& x, std::span<const PrefillRow> rows) {
+  for (int64_t begin = 0; begin < x.rows(); begin += limit()) {
+    const int64_t n = std::min(limit(), x.rows() - begin);
+    const Tensor ids = upload(&PrefillRow::id, rows.subspan(begin, n), 0);
+    b_.gather(x.slice_rows(begin, n), transformer_.weights().token_embedding, ids);
+  }
+}
+
+void Prefill::forward(const Tensor& x, std::span<const PrefillRow> rows,
+                      const PagedKvCache& cache) {
+  for (int64_t begin = 0; begin < x.rows(); begin += limit()) {
+    const int64_t n = std::min(limit(), x.rows() - begin);
+    const auto chunk = rows.subspan(begin, n);
+    const TokenRows places{upload(&PrefillRow::sequence, chunk, 1),
+                           upload(&PrefillRow::position, chunk, 2)};
+    transformer_.forward(b_, x.slice_rows(begin, n), places, cache, activations_);
+  }
+}
+
+}  // namespace bifrons
