@@ -11,6 +11,7 @@
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
+#include "vision/pictures/picture_codec.h"
 
 namespace bifrons::cli {
 
@@ -20,6 +21,7 @@ void log(const Verbosity& verbosity, const std::string& line) {
 
 Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity) {
   if (setup.built_in) log(verbosity, built_in_note());
+  load_picture_codec();  // a broken installation is said before the drawing
   Engine engine = Engine::open(setup.options);
   if (!engine.fallback().empty()) log(verbosity, engine.fallback() + "; drawing on the CPU");
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");

@@ -3,10 +3,9 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "kernels/error.h"
-#include "kernels/headroom.h"
-#include "vision/pictures/picture_codec.h"
+#include "vision/pictures/codec_opencv.h"
 
-namespace bifrons {
+namespace bifrons::opencv {
 namespace {
 
 // Converts a row of 1, 3 (BGR) or 4 (BGRA) channels of T to RGB. Of 16-bit values the high byte is
@@ -25,9 +24,6 @@ void convert_row(const T* from, int channels, int64_t width, uint8_t* rgb) {
 }  // namespace
 
 Picture decode_pixels(const StrippedPicture& bare) {
-  // Without memory, a codec reports a damaged file. The memory is therefore checked first.
-  require_memory(static_cast<int64_t>(bare.file.size()) + bare.width * bare.height * 16 +
-                 (int64_t{8} << 20));
   cv::Mat pixels;
   if (bare.channels > 0) {  // what a damaged JPEG lacks is black, not old memory
     pixels = cv::Mat::zeros(static_cast<int>(bare.height), static_cast<int>(bare.width),
@@ -57,4 +53,4 @@ Picture decode_pixels(const StrippedPicture& bare) {
   return picture;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::opencv

@@ -3,14 +3,11 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "kernels/error.h"
-#include "kernels/headroom.h"
-#include "vision/pictures/picture_codec.h"
+#include "vision/pictures/codec_opencv.h"
 
-namespace bifrons {
+namespace bifrons::opencv {
 
 std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format) {
-  // Without memory, a codec only reports that it failed. The memory is therefore checked first.
-  require_memory(picture.width * picture.height * 16 + (int64_t{8} << 20));
   cv::Mat pixels(static_cast<int>(picture.height), static_cast<int>(picture.width), CV_8UC3);
   check(pixels.isContinuous() && picture.rgb.size() == pixels.total() * 3,
         "encode_pixels: the pixels do not fill the picture");
@@ -40,4 +37,4 @@ std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format)
   return file;
 }
 
-}  // namespace bifrons
+}  // namespace bifrons::opencv

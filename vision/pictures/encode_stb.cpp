@@ -23,6 +23,8 @@ void append_to_file(void* context, void* data, int size) {
 
 }  // namespace
 
+void load_picture_codec() {}
+
 std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format) {
   const int width = static_cast<int>(picture.width);
   const int height = static_cast<int>(picture.height);

@@ -9,6 +9,10 @@
 
 namespace bifrons {
 
+// Loads what the codec needs. encode_pixels() and decode_pixels() do it as well; a program that
+// draws for minutes calls this first. Throws Error (unavailable).
+void load_picture_codec();
+
 // Encodes pixels. The bytes are deterministic for one codec version. Throws Error (usage) for a
 // format that this build cannot write.
 std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format);
