@@ -162,7 +162,7 @@ void JobStream::choose_seeds() {
 // none, the line has more pictures than the earlier one, and these avoid used seeds.
 void JobStream::follow(PictureJob& job, int64_t number) {
   Current& c = *current_;
-  const uint64_t name = ManifestIndex::hash(without_case(name_of(job)));
+  const uint64_t name = ManifestIndex::hash(fold_case(name_of(job)));
   const auto stepped = stepped_.find(name);
   c.steps_aside = !names_.contains(name);
   if (!c.steps_aside) c.offset = stepped == stepped_.end() ? number : stepped->second;
@@ -182,7 +182,7 @@ std::optional<std::string> JobStream::own_name() {
   fill_in(job.request, 0, 0);
   std::string name = name_of(job);
   ++job.request.seed;
-  return name_of(job) == name ? std::optional(without_case(name)) : std::nullopt;
+  return name_of(job) == name ? std::optional(fold_case(name)) : std::nullopt;
 }
 
 PictureFormat JobStream::format_of_line() const {
@@ -269,7 +269,7 @@ std::string JobStream::name_of(const PictureJob& job) const {
 
 // Whether a path would have to be both a file and a folder.
 bool JobStream::is_below_a_picture(std::string_view file_name) {
-  const std::string name = without_case(file_name);
+  const std::string name = fold_case(file_name);
   if (folders_.contains(ManifestIndex::hash(name))) return true;
   for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
     const uint64_t folder = ManifestIndex::hash(std::string_view(name).substr(0, slash));
@@ -308,7 +308,7 @@ std::optional<JobStream::Item> JobStream::place(PictureJob job) {
   // A repeat has exactly the same file name.
   const uint64_t key = ManifestIndex::hash(job.key + job.file_name);
   // Case is ignored: for some file systems A.png is a.png.
-  const uint64_t name = ManifestIndex::hash(without_case(job.file_name));
+  const uint64_t name = ManifestIndex::hash(fold_case(job.file_name));
   const auto [known, is_new] = names_.emplace(name, Known{key, index_});
   if (!is_new && known->second.key != key) {
     return report(job, "an earlier line already gives a picture named " +

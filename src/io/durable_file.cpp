@@ -112,7 +112,7 @@ class Part {
 // Refuses what would make the rename fail, and what the rename must not remove: a device, a pipe,
 // or a link to one such as /dev/stdout. Every other link is replaced and not followed.
 void refuse_obstacles(const std::filesystem::path& path) {
-  if (leads_to_directory(path)) fail(path, "it is a directory");
+  if (directory_exists(path)) fail(path, "it is a directory");
   if (const int obstacle = obstacle_at(path); obstacle != 0) fail(path, reason_of(obstacle));
   std::error_code error;  // no such file, or a loop of links, which is replaced
   const auto status = std::filesystem::status(path, error);
@@ -130,7 +130,7 @@ bool write_durably(const std::filesystem::path& path, std::span<const uint8_t> b
 }
 
 void sweep_part(const std::filesystem::path& path) {
-  if (!is_there(path.parent_path() / part_name(path))) return;
+  if (!path_exists(path.parent_path() / part_name(path))) return;
   try {
     const Part taken_over(path);
   } catch (const Error&) {  // in use, or not a file of ours

@@ -8,8 +8,8 @@
 
 #include "kernels/error.h"
 #include "src/io/byte_source.h"
+#include "src/io/file_kind.h"
 #include "src/io/json.h"
-#include "src/io/other_kind.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
 
@@ -174,7 +174,7 @@ std::optional<std::string> find_hazard(std::string_view text, const JsonLimits& 
 
 Json Json::parse(std::string_view text, const std::string& name, const JsonLimits& limits) {
   if (const auto hazard = find_hazard(text, limits)) {
-    refuse(name, other_kind_of_file(text, "JSON").value_or(*hazard));
+    refuse(name, detect_file_kind(text, "JSON").value_or(*hazard));
   }
   JsonBuilder builder(limits.values, text);
   bool good = false;
@@ -186,7 +186,7 @@ Json Json::parse(std::string_view text, const std::string& name, const JsonLimit
     good = false;
   }
   if (good) return builder.take();
-  if (const auto other = other_kind_of_file(text, "JSON")) refuse(name, *other);
+  if (const auto kind = detect_file_kind(text, "JSON")) refuse(name, *kind);
   refuse(name, builder.reason().empty() ? "not JSON" : builder.reason());
 }
 

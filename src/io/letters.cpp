@@ -44,7 +44,7 @@ LetterKind letter_kind(char32_t point) {
 
 char32_t lower_letter(char32_t point) { return changed(kLowerLetters, point); }
 
-std::string without_case(std::string_view text) {
+std::string fold_case(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const Utf8Front next = decode_utf8(text);

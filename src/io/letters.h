@@ -19,6 +19,6 @@ LetterKind letter_kind(char32_t point);
 char32_t lower_letter(char32_t point);
 
 // Case folding of valid UTF-8: two file names that differ only in case give the same result.
-std::string without_case(std::string_view text);
+std::string fold_case(std::string_view text);
 
 }  // namespace bifrons

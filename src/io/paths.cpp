@@ -16,12 +16,12 @@ namespace bifrons {
 
 namespace fs = std::filesystem;
 
-bool leads_to_directory(const fs::path& path) {
+bool directory_exists(const fs::path& path) {
   struct stat status = {};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-bool is_there(const fs::path& path) {
+bool path_exists(const fs::path& path) {
   struct stat status = {};
   return lstat(path.c_str(), &status) == 0;
 }
@@ -37,7 +37,7 @@ std::string without_slashes(std::string directory) {
   return directory;
 }
 
-fs::path whole_path(const fs::path& path) {
+fs::path canonical_path(const fs::path& path) {
   std::error_code error;
   const fs::path from_root = fs::absolute(path, error);
   const fs::path plain = (error ? path : from_root).lexically_normal();
@@ -58,12 +58,12 @@ void sync_directory(const std::string& path, const std::string& shown) {
 }
 
 void make_directories(const fs::path& path) {
-  if (path.empty() || leads_to_directory(path)) return;
+  if (path.empty() || directory_exists(path)) return;
   const fs::path above = path.parent_path();
   if (above != path) make_directories(above);
   if (mkdir(path.c_str(), 0777) != 0) {
     const int error_number = errno;
-    if (error_number == EEXIST && leads_to_directory(path)) return;
+    if (error_number == EEXIST && directory_exists(path)) return;
     throw Error(ErrorKind::kCannotWrite,
                 "cannot make the directory " + quote(path.string()) + ": " +
                     (error_number == EEXIST ? std::string("something else has that name")
@@ -88,10 +88,10 @@ RegularFile open_regular(const std::string& path, int flags) {
   struct stat status = {};
   if (file.get() < 0 || fstat(file.get(), &status) != 0) {
     opened.absent = errno == ENOENT;
-    opened.other_kind = errno == ENXIO;  // a socket, or a pipe for writing that nobody reads
-    opened.problem = opened.other_kind ? "it is not a regular file" : reason_of(errno);
+    opened.not_regular = errno == ENXIO;  // a socket, or a pipe for writing that nobody reads
+    opened.problem = opened.not_regular ? "it is not a regular file" : reason_of(errno);
   } else if (!S_ISREG(status.st_mode)) {
-    opened.other_kind = true;
+    opened.not_regular = true;
     opened.problem = S_ISDIR(status.st_mode) ? "it is a directory" : "it is not a regular file";
   } else if (writes && status.st_nlink > 1) {
     opened.problem =

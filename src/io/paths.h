@@ -14,10 +14,10 @@
 namespace bifrons {
 
 // Whether `path` is a directory; links are followed. Also false if that cannot be determined.
-bool leads_to_directory(const std::filesystem::path& path);
+bool directory_exists(const std::filesystem::path& path);
 
 // Whether `path` exists; links are not followed. Also false if that cannot be determined.
-bool is_there(const std::filesystem::path& path);
+bool path_exists(const std::filesystem::path& path);
 
 // The error number that prevents the check for existence (name too long, loop of links, directory
 // that may not be searched, file in place of a directory). 0 if the check works, even if nothing
@@ -29,7 +29,7 @@ std::string without_slashes(std::string directory);
 
 // Absolute path without "." and ".."; links are resolved as far as possible. Best effort if the
 // current directory was deleted or links form a loop.
-std::filesystem::path whole_path(const std::filesystem::path& path);
+std::filesystem::path canonical_path(const std::filesystem::path& path);
 
 // Creates `path` and its missing parents. Each new directory is synced into its parent if the
 // parent is readable. Throws Error (cannot write).
@@ -43,11 +43,11 @@ void sync_directory(const std::string& path, const std::string& shown = {});
 std::string_view kind_of_file(mode_t mode);
 
 struct RegularFile {
-  UniqueFd file;            // closed when there is a problem
-  int64_t bytes = 0;        // its size at opening
-  bool absent = false;      // the problem: there is no such file
-  bool other_kind = false;  // the problem: it is not regular
-  std::string problem;      // why it is not open, without its name; empty when it is
+  UniqueFd file;             // closed when there is a problem
+  int64_t bytes = 0;         // its size at opening
+  bool absent = false;       // the problem: there is no such file
+  bool not_regular = false;  // the problem: it is not regular
+  std::string problem;       // why it is not open, without its name; empty when it is
 };
 
 // Opens a regular file with the flags of open(2). Never waits, even for a pipe without a writer.

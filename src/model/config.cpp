@@ -330,11 +330,11 @@ Config parse_config(std::string_view json, const std::string& name) {
 Config read_config(const std::string& directory_path) {
   const Directory directory = Directory::open(directory_path);
   if (!directory.contains("config.json")) {
-    const auto other = other_kind_of_directory(directory);
+    const auto kind = detect_directory_kind(directory);
     throw Error(ErrorKind::kMissing,
-                other ? fmt::format("{}: {}", quote(directory_path), *other)
-                      : fmt::format("{}: no such file; is this the model's directory?",
-                                    directory.shown("config.json")));
+                kind ? fmt::format("{}: {}", quote(directory_path), *kind)
+                     : fmt::format("{}: no such file; is this the model's directory?",
+                                   directory.shown("config.json")));
   }
   return parse_config(directory.read_file("config.json", kMaxConfigBytes),
                       directory.shown("config.json"));

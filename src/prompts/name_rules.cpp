@@ -30,7 +30,7 @@ bool is_blank(char32_t c) {
 }
 
 bool is_device(std::string_view part) {
-  std::string stem = without_case(part.substr(0, part.find('.')));
+  std::string stem = fold_case(part.substr(0, part.find('.')));
   stem.resize(stem.find_last_not_of(' ') + 1);
   for (const char* device : {"con", "prn", "aux", "nul", "conin$", "conout$"}) {
     if (stem == device) return true;

@@ -113,7 +113,7 @@ MergeReport check_batches(const std::vector<std::string>& directories,
   std::map<std::string, std::string> sums;  // by name
   std::set<fs::path> checked;
   for (const std::string& each : directories) {
-    if (!checked.insert(whole_path(each)).second) continue;
+    if (!checked.insert(canonical_path(each)).second) continue;
     std::vector<std::string> problems;
     const auto pictures = list_pictures(without_slashes(each), &problems);
     for (std::string& problem : problems) complain(report, std::move(problem));
@@ -143,7 +143,7 @@ MergeReport merge_batches(const std::vector<std::string>& directories, const std
   for (const std::string& each : directories) {
     if (same_directory(each, target)) {
       in_place = true;
-    } else if (taken.insert(whole_path(each)).second) {
+    } else if (taken.insert(canonical_path(each)).second) {
       sources.push_back(without_slashes(each));
     }
   }

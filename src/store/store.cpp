@@ -130,8 +130,8 @@ void Store::check_place(const StoreOptions& options) {
   const std::string directory = without_slashes(options.directory);
   fs::path path(directory);
   if (const int obstacle = obstacle_at(path); obstacle != 0) fail_to_write(directory, obstacle);
-  while (!is_there(path)) path = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (!leads_to_directory(path)) fail_to_write(directory, ENOTDIR);
+  while (!path_exists(path)) path = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!directory_exists(path)) fail_to_write(directory, ENOTDIR);
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_to_write(directory, errno);
   refuse_odd_files(directory);
   const std::string hidden = directory + "/.bifrons";
@@ -139,7 +139,7 @@ void Store::check_place(const StoreOptions& options) {
   for (const std::string& own : {hidden, hidden + "/parts" + suffix}) {
     const auto status = status_of(own);
     if (!status || S_ISDIR(status->st_mode)) continue;
-    if (leads_to_directory(own)) refuse_own_directory(own);
+    if (directory_exists(own)) refuse_own_directory(own);
     make_directories(own);  // throws
   }
   const std::string manifest = directory + "/metadata" + suffix + ".jsonl";

@@ -127,7 +127,7 @@ std::optional<std::string> oddly_named_weights(const Directory& directory) {
   return std::nullopt;
 }
 
-std::optional<std::string> other_kind_of_directory(const Directory& directory) {
+std::optional<std::string> detect_directory_kind(const Directory& directory) {
   const std::vector<std::string> names = directory.names();
   if (names.empty()) return "is empty";
   if (const auto program = other_program(names)) return program;

@@ -13,10 +13,10 @@ namespace bifrons {
 // Recognises a directory that is not a model directory. Returns a clause that follows the
 // directory's name: "holds a LoRA adapter; ...". Returns nullopt if the kind is unknown. Only file
 // names are examined.
-std::optional<std::string> other_kind_of_directory(const Directory& directory);
+std::optional<std::string> detect_directory_kind(const Directory& directory);
 
 // The same for a directory with a config but without weights under a name that is read. Call it if
-// other_kind_of_directory() returned nullopt.
+// detect_directory_kind() returned nullopt.
 std::optional<std::string> oddly_named_weights(const Directory& directory);
 
 // The parsed name of a shard: `<stem>-00002-of-00005<suffix>`.

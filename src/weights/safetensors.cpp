@@ -9,8 +9,8 @@
 
 #include "kernels/bytes.h"
 #include "kernels/error.h"
+#include "src/io/file_kind.h"
 #include "src/io/json.h"
-#include "src/io/other_kind.h"
 #include "src/io/quote.h"
 
 namespace bifrons {
@@ -45,15 +45,15 @@ constexpr std::array<ElementType, 16> kElementTypes{{
     {"C64", 8, std::nullopt},
 }};
 
-void refuse_other_kinds(const ByteSource& file) {
+void refuse_other_formats(const ByteSource& file) {
   const std::string front =
-      file.read_text(0, std::min<int64_t>(file.size(), static_cast<int64_t>(kTellingBytes)));
+      file.read_text(0, std::min<int64_t>(file.size(), static_cast<int64_t>(kMagicBytes)));
   if (front.starts_with("PK\x03\x04")) {
     refuse(file.name(),
            "is a zip archive, as torch.save writes them, not a safetensors file; call it "
            "pytorch_model.bin if it holds weights, else unpack it");
   }
-  if (const auto other = other_kind_of_file(front, "weights")) refuse(file.name(), *other);
+  if (const auto kind = detect_file_kind(front, "weights")) refuse(file.name(), *kind);
 }
 
 // Reads the header after checking its length against the file size.
@@ -153,7 +153,7 @@ void check_tiling(const ByteSource& file, const std::vector<TensorEntry>& tensor
 }  // namespace
 
 Container read_safetensors(const ByteSource& file) {
-  refuse_other_kinds(file);
+  refuse_other_formats(file);
   const std::string header = read_header(file);
   const JsonLimits limits{kMaxHeader, 4, 20 * kMaxTensors};
   const Json root = Json::parse(header, file.name(), limits);

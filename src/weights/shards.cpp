@@ -166,10 +166,10 @@ WeightFiles find_weight_files(const Directory& directory) {
     }
     return *std::move(files);
   }
-  auto other = other_kind_of_directory(directory);
-  if (!other) other = oddly_named_weights(directory);
-  if (other) {
-    throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(directory.path()), *other));
+  auto kind = detect_directory_kind(directory);
+  if (!kind) kind = oddly_named_weights(directory);
+  if (kind) {
+    throw Error(ErrorKind::kMissing, fmt::format("{}: {}", quote(directory.path()), *kind));
   }
   throw Error(ErrorKind::kMissing,
               fmt::format("{}: holds neither model.safetensors nor pytorch_model.bin, whole or in "

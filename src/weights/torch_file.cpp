@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "src/io/other_kind.h"
+#include "src/io/file_kind.h"
 #include "src/io/quote.h"
 #include "src/weights/pickle.h"
 #include "src/weights/zip.h"
@@ -25,7 +25,7 @@ using Entries = std::unordered_map<std::string_view, const ZipEntry*>;
 
 void refuse_other_formats(const ByteSource& file) {
   const int64_t size = file.size();
-  const std::string front = file.read_text(0, std::min<int64_t>(size, kTellingBytes));
+  const std::string front = file.read_text(0, std::min<int64_t>(size, kMagicBytes));
   constexpr std::string_view kLegacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
                                      14);
   if (front.starts_with(kLegacy)) {
@@ -35,7 +35,7 @@ void refuse_other_formats(const ByteSource& file) {
     refuse(file.name(), fmt::format("is a tar file; {}", kConvert));
   }
   if (front.starts_with("PK\x03\x04")) return;
-  if (const auto other = other_kind_of_file(front, "weights")) refuse(file.name(), *other);
+  if (const auto kind = detect_file_kind(front, "weights")) refuse(file.name(), *kind);
   if (front.size() > 8 && front[8] == '{') {
     refuse(file.name(),
            "begins like a safetensors file, not like one of torch.save; call it model.safetensors");

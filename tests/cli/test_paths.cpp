@@ -33,13 +33,13 @@ class Paths : public ::testing::Test {
 
 TEST_F(Paths, QuestionsNeverThrow) {
   for (const auto& [path, error_number] : hopeless()) {
-    EXPECT_FALSE(leads_to_directory(path)) << path;
-    EXPECT_FALSE(is_there(path)) << path;
+    EXPECT_FALSE(directory_exists(path)) << path;
+    EXPECT_FALSE(path_exists(path)) << path;
     EXPECT_EQ(obstacle_at(path), error_number) << path;
-    EXPECT_NO_THROW(whole_path(path)) << path;
+    EXPECT_NO_THROW(canonical_path(path)) << path;
   }
-  EXPECT_TRUE(is_there(scratch / "loop"));
-  EXPECT_FALSE(leads_to_directory(scratch / "loop"));
+  EXPECT_TRUE(path_exists(scratch / "loop"));
+  EXPECT_FALSE(directory_exists(scratch / "loop"));
   EXPECT_EQ(obstacle_at(scratch / "none"), 0);
   EXPECT_EQ(obstacle_at(scratch / "none/deeper"), 0);
 }
@@ -63,7 +63,7 @@ TEST_F(Paths, DirectoriesThatCannotBeMadeAreSentences) {
   EXPECT_THROW(make_directories(scratch / "file"), Error);
   EXPECT_THROW(make_directories(scratch / "loop"), Error);
   EXPECT_NO_THROW(make_directories(scratch / "a/b/c/"));
-  EXPECT_TRUE(leads_to_directory(scratch / "a/b/c"));
+  EXPECT_TRUE(directory_exists(scratch / "a/b/c"));
 }
 
 TEST_F(Paths, OnlyRegularFilesAreOpened) {

@@ -171,7 +171,7 @@ int64_t LineSheets::save(const Options& options) const {
                   "stopped while sheets were made; the same command goes "
                   "on from there");
     }
-    const auto [known, is_new] = saved.emplace(without_case(line.name), &line);
+    const auto [known, is_new] = saved.emplace(fold_case(line.name), &line);
     if (!is_new) {
       if (known->second->files == line.files) continue;
       options.warn(

@@ -167,8 +167,10 @@ void check_tokens_out(const Generate& generate, const OutputPlan& plan) {
     throw Error(ErrorKind::kUsage,
                 "--tokens-out takes a file name; stdout is for the pictures' paths");
   }
-  const std::filesystem::path tokens = whole_path(generate.tokens_out);
-  const auto same = [&](const std::filesystem::path& path) { return whole_path(path) == tokens; };
+  const std::filesystem::path tokens = canonical_path(generate.tokens_out);
+  const auto same = [&](const std::filesystem::path& path) {
+    return canonical_path(path) == tokens;
+  };
   if (std::any_of(plan.files.begin(), plan.files.end(), same) ||
       (!plan.sheet.empty() && same(plan.sheet))) {
     throw Error(ErrorKind::kUsage,

@@ -47,14 +47,14 @@ const char* variable(const char* name) {
 std::optional<fs::path> snapshot_of(const fs::path& folder) {
   const fs::path snapshots = folder / "snapshots";
   std::error_code error;
-  if (fs::exists(folder / "config.json", error) || !leads_to_directory(snapshots))
+  if (fs::exists(folder / "config.json", error) || !directory_exists(snapshots))
     return std::nullopt;
   const std::string commit = main_commit(folder);
-  if (!commit.empty() && leads_to_directory(snapshots / commit)) return snapshots / commit;
+  if (!commit.empty() && directory_exists(snapshots / commit)) return snapshots / commit;
 
   std::vector<std::string> found;
   for (const std::string& name : Directory::open(snapshots.string()).names()) {
-    if (leads_to_directory(snapshots / name)) found.push_back(name);
+    if (directory_exists(snapshots / name)) found.push_back(name);
   }
   if (found.size() == 1) return snapshots / found[0];
   if (found.empty()) {

@@ -70,12 +70,12 @@ ModelPlace place_of(const fs::path& directory) {
 }  // namespace
 
 ModelPlace find_model(const std::string& wanted) {
-  if (!wanted.empty() && leads_to_directory(wanted)) return place_of(wanted);
+  if (!wanted.empty() && directory_exists(wanted)) return place_of(wanted);
   std::string looked_in;
   if (wanted.empty() || wanted == kStorybook) {
     for (const fs::path& place : built_in_places()) {
       const fs::path normal = place.lexically_normal();
-      if (leads_to_directory(normal)) return {normal.string(), wanted.empty()};
+      if (directory_exists(normal)) return {normal.string(), wanted.empty()};
       looked_in += (looked_in.empty() ? "" : ", ") + quote(normal.string());
     }
   } else {
@@ -83,7 +83,7 @@ ModelPlace find_model(const std::string& wanted) {
     if (fs::is_regular_file(wanted, error)) refuse_file(wanted);
     looked_in = quote(wanted) + instead_of_directory(wanted);
     for (const fs::path& folder : cached_folders(wanted)) {
-      if (leads_to_directory(folder)) return place_of(folder);
+      if (directory_exists(folder)) return place_of(folder);
       looked_in += ", " + quote(folder.string());
     }
   }

@@ -59,14 +59,14 @@ fs::path moved_aside(const fs::path& path, const std::set<fs::path>& taken, Trie
   fs::path candidate = path;
   int64_t& n = tried.emplace(path, 1).first->second;
   if (n > 1) candidate = numbered(path, fmt::format("-{}", ++n));
-  while (is_there(candidate) || taken.contains(candidate)) {
+  while (path_exists(candidate) || taken.contains(candidate)) {
     candidate = numbered(path, fmt::format("-{}", ++n));
   }
   return candidate;
 }
 
 bool is_directory_wish(const std::string& output) {
-  return output.ends_with('/') || leads_to_directory(output);
+  return output.ends_with('/') || directory_exists(output);
 }
 
 // Expands the pattern. If several pictures would get one name, a number is put before its ending.
@@ -126,7 +126,7 @@ PictureFormat format_of_output(const fs::path& path) {
 }
 
 void check_output_file(const fs::path& path, bool overwrite) {
-  if (!overwrite && is_there(path)) {
+  if (!overwrite && path_exists(path)) {
     throw Error(ErrorKind::kCannotWrite, quote(path.string()) +
                                              " exists already; choose another name, or --overwrite "
                                              "(-y) to replace it");

@@ -50,7 +50,7 @@ std::string caption_name(const std::string& file) {
 std::string open_caption(const std::string& path, UniqueFd& file) {
   RegularFile opened = open_regular(path, O_RDONLY);
   file = std::move(opened.file);
-  if (opened.other_kind) return "is not a regular file";
+  if (opened.not_regular) return "is not a regular file";
   return opened.problem.empty() ? "" : "cannot be opened: " + opened.problem;
 }
 

@@ -1,5 +1,5 @@
 // Recognises a wrong file by its first bytes.
-#include "src/io/other_kind.h"
+#include "src/io/file_kind.h"
 
 #include <fmt/format.h>
 
@@ -43,8 +43,8 @@ std::string_view without_leading_space(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> other_kind_of_file(std::string_view front, std::string_view wanted) {
-  front = front.substr(0, kTellingBytes);
+std::optional<std::string> detect_file_kind(std::string_view front, std::string_view wanted) {
+  front = front.substr(0, kMagicBytes);
   if (front.starts_with("version https://git-lfs.github.com/spec/")) {
     return "is a git-lfs pointer, not the file itself; fetch the real file (git lfs pull)";
   }
