@@ -11,7 +11,7 @@ usage() {
 usage: tools/gpu_check/run.sh [OPTION]...
 
 Stages, in this order: build, ops, laws, goldens, memcheck, racecheck, initcheck, synccheck, bandwidth, bench-1b,
-bench-7b, vq, speculate, early-laws, in-turn-1b, in-turn-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, early and
+bench-7b, vq, speculate, pdl-laws, no-pdl-1b, no-pdl-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, pdl and
 peers name several.
 
   --only LIST       these stages alone (names and groups, with commas)
@@ -34,13 +34,13 @@ refuse() {  # refuse CODE SENTENCE
   exit "$1"
 }
 
-stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq speculate early-laws
-  in-turn-1b in-turn-7b peers-1b peers-7b)
+stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq speculate pdl-laws
+  no-pdl-1b no-pdl-7b peers-1b peers-7b)
 declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
-  [bench]="bandwidth bench-1b bench-7b vq speculate" [early]="early-laws in-turn-1b in-turn-7b" [peers]="peers-1b peers-7b")
+  [bench]="bandwidth bench-1b bench-7b vq speculate" [pdl]="pdl-laws no-pdl-1b no-pdl-7b" [peers]="peers-1b peers-7b")
 # Time limit of each stage in seconds.
 declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
-  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [speculate]=60 [early-laws]=200 [in-turn-1b]=60 [in-turn-7b]=180 [peers-1b]=450 [peers-7b]=560)
+  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [speculate]=60 [pdl-laws]=200 [no-pdl-1b]=60 [no-pdl-7b]=180 [peers-1b]=450 [peers-7b]=560)
 
 expand() {  # stage and group names, separated by commas -> one name per line
   local name
@@ -50,7 +50,7 @@ expand() {  # stage and group names, separated by commas -> one name per line
     elif [[ -n ${limits[$name]:-} ]]; then
       echo "$name"
     else
-      refuse 2 "no stage $name; there are ${stages[*]} and the groups tests, sanitize, bench, early, peers"
+      refuse 2 "no stage $name; there are ${stages[*]} and the groups tests, sanitize, bench, pdl, peers"
     fi
   done
 }

@@ -91,9 +91,9 @@ case $name in
   bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
   vq) bench janus-pro-1b --only vq ;;
   speculate) bench janus-pro-1b --only speculate ;;
-  early-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:*Fused*:*Windows*:*ColumnClause*:CapturedStep*' ;;
-  in-turn-1b) BIFRONS_PDL=0 bench janus-pro-1b --only draw --pictures 1 --pictures 4 ;;
-  in-turn-7b) BIFRONS_PDL=0 bench janus-pro-7b --only draw --pictures 1 --pictures 4 ;;
+  pdl-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:*Fused*:*Windows*:*ColumnClause*:CapturedStep*' ;;
+  no-pdl-1b) BIFRONS_PDL=0 bench janus-pro-1b --only draw --pictures 1 --pictures 4 ;;
+  no-pdl-7b) BIFRONS_PDL=0 bench janus-pro-7b --only draw --pictures 1 --pictures 4 ;;
   peers-1b) peers janus-pro-1b ;;
   peers-7b) peers janus-pro-7b ;;
   *) echo "stage.sh: no stage $name" >&2; exit 2 ;;
