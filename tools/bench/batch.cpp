@@ -99,7 +99,7 @@ std::vector<std::string> read_prompts(const std::string& text, const std::string
 }
 
 BatchBenchReport measure_batch(const BatchBenchOptions& options,
-                               const std::function<void(const std::string&)>& say) {
+                               const std::function<void(const std::string&)>& report_progress) {
   Engine engine = Engine::open(options.engine);
   BatchBenchReport report{.device = engine.device(),
                           .model = options.engine.model,
@@ -107,7 +107,7 @@ BatchBenchReport measure_batch(const BatchBenchOptions& options,
   std::vector<std::vector<Run>> runs(options.lanes.size());
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t i = 0; i < options.lanes.size(); ++i) {
-      say(fmt::format("{} pictures, {} at once", options.pictures, options.lanes[i]));
+      report_progress(fmt::format("{} pictures, {} at once", options.pictures, options.lanes[i]));
       runs[i].push_back(draw_once(engine, options, options.lanes[i]));
       if (repeat == 0 && i == 0) report.hash = runs[0][0].hash;
       if (runs[i].back().hash != report.hash) {

@@ -40,7 +40,7 @@ JobSource bench_jobs(const BatchBenchOptions& options);
 
 // Throws Error (failed) if two numbers of lanes give different pictures, or if a picture fails.
 BatchBenchReport measure_batch(const BatchBenchOptions& options,
-                               const std::function<void(const std::string&)>& say);
+                               const std::function<void(const std::string&)>& report_progress);
 
 // The lines of `text`, each up to its first tab: a prompt file, or the table of PartiPrompts.
 // Throws Error (data) with `file` if there are none.

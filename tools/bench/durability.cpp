@@ -96,13 +96,14 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-DurabilityReport measure_durability(const BatchBenchOptions& options, const std::string& directory,
-                                    const std::function<void(const std::string&)>& say) {
+DurabilityReport measure_durability(
+    const BatchBenchOptions& options, const std::string& directory,
+    const std::function<void(const std::string&)>& report_progress) {
   Engine engine = Engine::open(options.engine);
   const OwnDirectory own(directory);
   std::vector<double> plain, durable, percents;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
-    say(fmt::format("{} pictures kept plainly and durably", options.pictures));
+    report_progress(fmt::format("{} pictures kept plainly and durably", options.pictures));
     const auto place = [&](const char* kind) {
       const fs::path path = own.path() / fmt::format("{}-{}", kind, repeat);
       make_directories(path);

@@ -21,7 +21,7 @@ struct DurabilityReport {
 // Draws the pictures of `options` with its last number of lanes and writes them to a temporary
 // directory in `directory`. Throws Error if the directory cannot be written or a picture fails.
 DurabilityReport measure_durability(const BatchBenchOptions& options, const std::string& directory,
-                                    const std::function<void(const std::string&)>& say);
+                                    const std::function<void(const std::string&)>& report_progress);
 
 std::string table_of(const DurabilityReport& report);
 

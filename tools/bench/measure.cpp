@@ -54,19 +54,19 @@ BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
 }
 
 BenchReport measure(const BenchOptions& options,
-                    const std::function<void(const std::string&)>& say) {
+                    const std::function<void(const std::string&)>& report_progress) {
   const auto backend = open_device(options.device, options.threads, false, options.pdl).backend;
   std::unique_ptr<Model> model;
   std::string name = options.model;
   if (options.model.empty()) {
-    say(fmt::format("making random weights of the shape {}", options.shape));
+    report_progress(fmt::format("making random weights of the shape {}", options.shape));
     model = random_model(*backend, shape_named(options.shape), DType::kBf16, 1);
     name = options.shape + ", random bf16 weights";
   } else {
     const Checkpoint checkpoint = Checkpoint::open(options.model);
     model = load_model(*backend, read_config(options.model), checkpoint, options.model);
   }
-  say("measuring");
+  report_progress("measuring");
   const auto bandwidth = read_bandwidth_of(*backend, options);
   BenchReport report = measure(*backend, *model, options, [&] { return bandwidth->measure(); });
   report.device = fmt::format("{} {}", backend->name(), backend->description());

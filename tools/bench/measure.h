@@ -75,11 +75,11 @@ double paired_ratio(const std::vector<double>& numerator, const std::vector<doub
 
 using ReadSpeed = std::function<double()>;  // GB/s of a pure read, measured now; 0: unknown
 
-// Opens the device, loads or makes the model and measures. `say` gets progress messages. No
-// measurement begins after options.until. Throws Error: no such device or model; unavailable, if no
-// measurement had enough memory or time.
+// Opens the device, loads or makes the model and measures. `report_progress` gets progress
+// messages. No measurement begins after options.until. Throws Error: no such device or model;
+// unavailable, if no measurement had enough memory or time.
 BenchReport measure(const BenchOptions& options,
-                    const std::function<void(const std::string&)>& say);
+                    const std::function<void(const std::string&)>& report_progress);
 
 // The same for a model on its backend: returns the rows, the bandwidth and what was skipped.
 BenchReport measure(Backend& backend, Model& model, const BenchOptions& options,
