@@ -11,13 +11,13 @@
 namespace bifrons {
 namespace {
 
-constexpr size_t kMaxPickle = 16 << 20;          // bytes; the 7B model's pickle has 0.2 MB
-constexpr int64_t kMaxInstructions = 2'000'000;  // 7B: 0.04 million; this bounds the tables
-constexpr size_t kMaxStack = 100'000;            // torch: a thousand items per SETITEMS
+constexpr size_t kMaxPickle = 16 << 20;     // bytes; the 7B model's pickle has 0.2 MB
+constexpr int64_t kMaxOpcodes = 2'000'000;  // 7B: 0.04 million; this bounds the tables
+constexpr size_t kMaxStack = 100'000;       // torch: a thousand items per SETITEMS
 constexpr size_t kMaxLine = 256;
 
 // Names of the 27 opcodes, as in Python's pickletools.
-enum Instruction : uint8_t {
+enum Opcode : uint8_t {
   kMark = '(',
   kEmptyTuple = ')',
   kStop = '.',
@@ -50,7 +50,7 @@ enum Instruction : uint8_t {
 }  // namespace
 
 void PickleMachine::fail(std::string_view reason) const {
-  refuse(where_, fmt::format("pickle at byte {}: {}", instruction_, reason));
+  refuse(where_, fmt::format("pickle at byte {}: {}", opcode_position_, reason));
 }
 
 std::string_view PickleMachine::take(size_t count) {
@@ -110,7 +110,7 @@ void PickleMachine::recall(uint64_t slot) {
 }
 
 bool PickleMachine::step() {
-  instruction_ = position_;
+  opcode_position_ = position_;
   const auto code = static_cast<uint8_t>(take(1)[0]);
   switch (code) {
     case kProto:
@@ -207,9 +207,9 @@ PickledTensors PickleMachine::run() {
   if (take(1)[0] != static_cast<char>(kProto) || take_number(1) != 2) {
     fail("is not of protocol 2; save it again with torch.save and its default protocol");
   }
-  int64_t instructions = 0;
+  int64_t opcodes = 0;
   while (step()) {
-    if (++instructions > kMaxInstructions) fail("has too many instructions");
+    if (++opcodes > kMaxOpcodes) fail("has too many instructions");
   }
   if (position_ != bytes_.size()) fail("is followed by other bytes");
   const Value top = pop();

@@ -85,7 +85,7 @@ class PickleMachine {
   std::string_view bytes_;
   const std::string& where_;
   size_t position_ = 0;
-  size_t instruction_ = 0;  // where the current opcode begins
+  size_t opcode_position_ = 0;  // where the current opcode begins
   std::vector<Value> stack_;
   std::unordered_map<uint64_t, Value> memo_;
   std::vector<std::string> strings_;
