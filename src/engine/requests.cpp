@@ -43,7 +43,7 @@ GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
         ErrorKind::kUsage,
         fmt::format("the prompt has {} tokens, but this model takes at most {}", length, most));
   }
-  p.unprompted = unguided_prompt(tokenizer, p.prompted, request.negative_prompt.value_or(""));
+  p.unprompted = unconditional_prompt(tokenizer, p.prompted, request.negative_prompt.value_or(""));
   static_cast<DrawRequest&>(p) = request;
   p.prompt.clear();
   p.negative_prompt.reset();

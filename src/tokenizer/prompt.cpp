@@ -46,9 +46,10 @@ std::vector<int32_t> drawing_prompt(const Tokenizer& tokenizer, std::string_view
   return ids;
 }
 
-std::vector<int32_t> unguided_prompt(const Tokenizer& tokenizer, const std::vector<int32_t>& prompt,
-                                     std::string_view negative) {
-  check(prompt.size() >= 2, "unguided_prompt: a prompt has a first and a last id");
+std::vector<int32_t> unconditional_prompt(const Tokenizer& tokenizer,
+                                          const std::vector<int32_t>& prompt,
+                                          std::string_view negative) {
+  check(prompt.size() >= 2, "unconditional_prompt: a prompt has a first and a last id");
   refuse_invalid(negative);
   const std::vector<int32_t> words = tokenizer.encode(negative, SpecialTokens::kAsText);
   std::vector<int32_t> ids(prompt.size(), tokenizer.special_ids().pad);

@@ -27,7 +27,8 @@ std::vector<int32_t> drawing_prompt(const Tokenizer& tokenizer, std::string_view
 // The unconditional row of classifier-free guidance for `prompt` (ids of drawing_prompt).
 // Everything between the first and the last id is replaced by pads, or by `negative`: it is encoded
 // as plain text and padded or cut to the same length.
-std::vector<int32_t> unguided_prompt(const Tokenizer& tokenizer, const std::vector<int32_t>& prompt,
-                                     std::string_view negative);
+std::vector<int32_t> unconditional_prompt(const Tokenizer& tokenizer,
+                                          const std::vector<int32_t>& prompt,
+                                          std::string_view negative);
 
 }  // namespace bifrons

@@ -113,7 +113,8 @@ TEST_P(Goldens, PromptIds) {
     const std::string prompt = json.at("draws").at(i).at("prompt");
     const auto ids = drawing_prompt(tokenizer, prompt, false);
     EXPECT_EQ(ids, expected.values<int32_t>(draw + ".prompt_ids")) << prompt;
-    EXPECT_EQ(unguided_prompt(tokenizer, ids, ""), expected.values<int32_t>(draw + ".null_ids"));
+    EXPECT_EQ(unconditional_prompt(tokenizer, ids, ""),
+              expected.values<int32_t>(draw + ".null_ids"));
   }
 }
 

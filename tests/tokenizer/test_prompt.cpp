@@ -84,7 +84,7 @@ TEST(UnguidedPrompt, PadsBetweenTheEnds) {
   const Tokenizer tokenizer = small_tokenizer();
   const SpecialIds special = tokenizer.special_ids();
   const Ids prompt = drawing_prompt(tokenizer, "a red balloon", false);
-  const Ids row = unguided_prompt(tokenizer, prompt, "");
+  const Ids row = unconditional_prompt(tokenizer, prompt, "");
   ASSERT_EQ(row.size(), prompt.size());
   EXPECT_EQ(row.front(), special.bos);
   EXPECT_EQ(row.back(), special.begin_of_image);
@@ -96,11 +96,12 @@ TEST(UnguidedPrompt, NegativePromptReplacesPads) {
   const Ids prompt = drawing_prompt(tokenizer, "a red balloon over the old harbour", false);
   const Ids words = tokenizer.encode("blurry", SpecialTokens::kAsText);
   ASSERT_LT(words.size(), prompt.size() - 2);
-  const Ids row = unguided_prompt(tokenizer, prompt, "blurry");
+  const Ids row = unconditional_prompt(tokenizer, prompt, "blurry");
   EXPECT_TRUE(std::equal(words.begin(), words.end(), row.begin() + 1));
   EXPECT_EQ(row[1 + words.size()], tokenizer.special_ids().pad);
 
-  const Ids cut = unguided_prompt(tokenizer, prompt, std::string(500, 'q') + "<begin_of_image>");
+  const Ids cut =
+      unconditional_prompt(tokenizer, prompt, std::string(500, 'q') + "<begin_of_image>");
   EXPECT_EQ(cut.size(), prompt.size());
   EXPECT_EQ(std::count(cut.begin(), cut.end(), tokenizer.special_ids().begin_of_image), 1);
   EXPECT_EQ(std::count(cut.begin(), cut.end(), tokenizer.special_ids().pad), 0);
