@@ -11,8 +11,8 @@
 #pragma GCC diagnostic pop
 
 #include "kernels/error.h"
+#include "vision/pictures/contact_sheet.h"
 #include "vision/pictures/exif_xmp.h"
-#include "vision/pictures/grid.h"
 #include "vision/pictures/picture_codec.h"
 #include "vision/pictures/picture_file.h"
 

@@ -29,8 +29,8 @@ Bytes installed_font() {
 }
 
 // Area of the ink in pixels.
-double area(const GlyphInk& glyph) {
-  return std::accumulate(glyph.ink.begin(), glyph.ink.end(), 0.0) / 255;
+double area(const GlyphBitmap& glyph) {
+  return std::accumulate(glyph.coverage.begin(), glyph.coverage.end(), 0.0) / 255;
 }
 
 TEST(FontFace, ReadsTheTinyFont) {
@@ -44,7 +44,7 @@ TEST(FontFace, ReadsTheTinyFont) {
     EXPECT_EQ(face->glyph_of(0x1f98a), 0);
     EXPECT_EQ(face->advance_of(1), 600);
     EXPECT_EQ(face->height(), 1000);
-    const GlyphInk a = face->draw(1, 100);
+    const GlyphBitmap a = face->draw(1, 100);
     // 40 x 60, plus the area under the curve: two thirds of the triangle 40 x 30.
     EXPECT_NEAR(area(a), 2400 + 2.0 / 3 * 40 * 30 / 2, 4);
     EXPECT_EQ(a.left, 10);
@@ -68,14 +68,14 @@ TEST(FontFace, BothReadersGiveTheSameGlyphs) {
     ASSERT_EQ(chosen->glyph_of(point), glyph) << point;
     ASSERT_NE(glyph, 0) << point;
     EXPECT_EQ(chosen->advance_of(glyph), own->advance_of(glyph)) << point;
-    const GlyphInk a = chosen->draw(glyph, 24), b = own->draw(glyph, 24);
+    const GlyphBitmap a = chosen->draw(glyph, 24), b = own->draw(glyph, 24);
     EXPECT_NEAR(area(a), area(b), 0.02 * area(a) + 0.5) << point;
     for (int y = 0; y < a.height; ++y) {
       for (int x = 0; x < a.width; ++x) {
         const int other_x = x + a.left - b.left, other_y = y + a.top - b.top;
         const bool inside = other_x >= 0 && other_y >= 0 && other_x < b.width && other_y < b.height;
-        const int here = a.ink[y * a.width + x];
-        const int there = inside ? b.ink[other_y * b.width + other_x] : 0;
+        const int here = a.coverage[y * a.width + x];
+        const int there = inside ? b.coverage[other_y * b.width + other_x] : 0;
         ASSERT_NEAR(here, there, 16) << point << " at " << x << ", " << y;
       }
     }
@@ -112,7 +112,7 @@ TEST(FontFace, ReportsDamage) {
 TEST(FontFace, EmptyContoursCount) {
   const auto alone = open_truetype(TinyFont{.empty_contours = 1000}.bytes());
   ASSERT_NE(alone, nullptr);
-  EXPECT_EQ(alone->draw(1, 100).ink, open_truetype(TinyFont{}.bytes())->draw(1, 100).ink);
+  EXPECT_EQ(alone->draw(1, 100).coverage, open_truetype(TinyFont{}.bytes())->draw(1, 100).coverage);
   const auto many = open_truetype(TinyFont{.parts_of_b = 8000, .empty_contours = 30'000}.bytes());
   ASSERT_NE(many, nullptr);
   EXPECT_THROW(many->draw(2, 40), Error);

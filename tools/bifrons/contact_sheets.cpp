@@ -21,7 +21,7 @@
 #include "src/store/store_files.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/streams.h"
-#include "vision/pictures/grid.h"
+#include "vision/pictures/contact_sheet.h"
 #include "vision/pictures/picture_file.h"
 #include "vision/pictures/picture_read.h"
 

@@ -21,7 +21,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/tokens_file.h"
-#include "vision/pictures/grid.h"
+#include "vision/pictures/contact_sheet.h"
 
 namespace bifrons::cli {
 namespace {

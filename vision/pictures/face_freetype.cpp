@@ -61,7 +61,7 @@ class FreeTypeFace final : public FontFace {
 
   int height() const override { return face_->ascender - face_->descender; }
 
-  GlyphInk draw(int glyph, int64_t size) const override {
+  GlyphBitmap draw(int glyph, int64_t size) const override {
     FT_Size_RequestRec request = {};
     request.type = FT_SIZE_REQUEST_TYPE_REAL_DIM;  // height() equals `size` pixels
     request.height = static_cast<FT_Long>(size * 64);
@@ -79,14 +79,14 @@ class FreeTypeFace final : public FontFace {
       refuse(failed);
     }
     const FT_Bitmap& bitmap = face_->glyph->bitmap;
-    GlyphInk out{static_cast<int>(bitmap.width),
-                 static_cast<int>(bitmap.rows),
-                 face_->glyph->bitmap_left,
-                 -face_->glyph->bitmap_top,
-                 {}};
+    GlyphBitmap out{static_cast<int>(bitmap.width),
+                    static_cast<int>(bitmap.rows),
+                    face_->glyph->bitmap_left,
+                    -face_->glyph->bitmap_top,
+                    {}};
     for (unsigned row = 0; row < bitmap.rows; ++row) {
       const unsigned char* from = bitmap.buffer + static_cast<ptrdiff_t>(row) * bitmap.pitch;
-      out.ink.insert(out.ink.end(), from, from + bitmap.width);
+      out.coverage.insert(out.coverage.end(), from, from + bitmap.width);
     }
     return out;
   }

@@ -6,7 +6,7 @@
 #include "kernels/bytes.h"
 #include "kernels/error.h"
 #include "vision/pictures/font_face.h"
-#include "vision/pictures/outline_ink.h"
+#include "vision/pictures/rasterize_outline.h"
 
 namespace bifrons {
 namespace {
@@ -101,7 +101,7 @@ class TrueTypeFace final : public FontFace {
 
   int height() const override { return height_; }
 
-  GlyphInk draw(int glyph, int64_t size) const override {
+  GlyphBitmap draw(int glyph, int64_t size) const override {
     std::vector<Contour> contours;
     size_t points = 0;
     add_glyph(glyph, Placement{}, 0, contours, points);
@@ -116,7 +116,7 @@ class TrueTypeFace final : public FontFace {
         }
       }
     }
-    return ink_of(contours);
+    return rasterize_outline(contours);
   }
 
  private:

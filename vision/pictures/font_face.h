@@ -11,9 +11,9 @@ namespace bifrons {
 
 // Coverage of a glyph, 0 to 255 per pixel. Its upper left corner is at (left, top) relative to the
 // pen, y downwards.
-struct GlyphInk {
+struct GlyphBitmap {
   int width = 0, height = 0, left = 0, top = 0;
-  std::vector<uint8_t> ink;  // width * height
+  std::vector<uint8_t> coverage;  // width * height
 };
 
 class FontFace {
@@ -31,7 +31,7 @@ class FontFace {
   virtual int height() const = 0;
   // Draws the glyph so that height() is `size` pixels. Throws Error (data) if the glyph is damaged,
   // or more than kLargestGlyph times as large as height().
-  virtual GlyphInk draw(int glyph, int64_t size) const = 0;
+  virtual GlyphBitmap draw(int glyph, int64_t size) const = 0;
 
  private:
   std::vector<uint8_t> file_;

@@ -63,7 +63,7 @@ struct Typesetter::Fonts final : FontList {
     return glyphs;
   }
 
-  GlyphInk ink(const PlacedGlyph& g, int64_t size) const {
+  GlyphBitmap bitmap(const PlacedGlyph& g, int64_t size) const {
     try {
       return all[g.font].face->draw(g.glyph, size);
     } catch (const Error& error) {
@@ -90,7 +90,7 @@ bool Typesetter::covers(std::string_view text) const {
 }
 
 void Typesetter::try_out(std::string_view text, int64_t size) const {
-  for (const PlacedGlyph& g : fonts_->line(text)) fonts_->ink(g, size);
+  for (const PlacedGlyph& g : fonts_->line(text)) fonts_->bitmap(g, size);
 }
 
 int64_t Typesetter::width(std::string_view text, int64_t size) const {
@@ -104,7 +104,7 @@ void Typesetter::draw(Picture& picture, int64_t x, int64_t y, std::string_view t
   double pen = static_cast<double>(x);
   for (const PlacedGlyph& g : fonts_->line(text)) {
     const double scale = fonts_->scale(g.font, size);
-    const GlyphInk glyph = fonts_->ink(g, size);
+    const GlyphBitmap glyph = fonts_->bitmap(g, size);
     const auto from_x = static_cast<int64_t>(pen + g.x * scale) + glyph.left;
     const int64_t from_y = y - static_cast<int64_t>(std::lround(g.y * scale)) + glyph.top;
     for (int row = 0; row < glyph.height; ++row) {
@@ -112,7 +112,7 @@ void Typesetter::draw(Picture& picture, int64_t x, int64_t y, std::string_view t
         const int64_t px = from_x + column, py = from_y + row;
         if (px < 0 || py < 0 || px >= picture.width || py >= picture.height) continue;
         uint8_t* rgb = picture.rgb.data() + (py * picture.width + px) * 3;
-        const int paper = 255 - glyph.ink[static_cast<size_t>(row) * glyph.width + column];
+        const int paper = 255 - glyph.coverage[static_cast<size_t>(row) * glyph.width + column];
         for (int channel = 0; channel < 3; ++channel) {
           rgb[channel] = static_cast<uint8_t>(rgb[channel] * paper / 255);
         }

@@ -1,6 +1,6 @@
 // Exact area coverage. Each line segment adds the area to its right to the pixels of its rows. The
 // running sum along a row is the winding number of each pixel.
-#include "vision/pictures/outline_ink.h"
+#include "vision/pictures/rasterize_outline.h"
 
 #include <algorithm>
 #include <cmath>
@@ -33,7 +33,7 @@ class Areas {
     }
   }
 
-  std::vector<uint8_t> ink() const {
+  std::vector<uint8_t> coverage() const {
     std::vector<uint8_t> out;
     for (int row = 0; row < height_; ++row) {
       double sum = 0;
@@ -112,7 +112,7 @@ void walk(const Contour& contour, F line) {
 
 }  // namespace
 
-GlyphInk ink_of(const std::vector<Contour>& contours) {
+GlyphBitmap rasterize_outline(const std::vector<Contour>& contours) {
   double left = 0, right = 0, bottom = 0, top = 0;
   bool any = false;
   for (const Contour& contour : contours) {
@@ -124,7 +124,7 @@ GlyphInk ink_of(const std::vector<Contour>& contours) {
       any = true;
     }
   }
-  GlyphInk out;
+  GlyphBitmap out;
   if (!any) return out;
   out.left = static_cast<int>(std::floor(left));
   out.top = -static_cast<int>(std::ceil(top));
@@ -136,7 +136,7 @@ GlyphInk ink_of(const std::vector<Contour>& contours) {
       areas.line(a.x - out.left, -a.y - out.top, b.x - out.left, -b.y - out.top);
     });
   }
-  out.ink = areas.ink();
+  out.coverage = areas.coverage();
   return out;
 }
 

@@ -1,5 +1,5 @@
 // Contact sheets: rows of pixels are copied, without codec or scaling.
-#include "vision/pictures/grid.h"
+#include "vision/pictures/contact_sheet.h"
 
 #include <algorithm>
 

@@ -16,6 +16,6 @@ using Contour = std::vector<OutlinePoint>;
 
 // Coverage of each pixel. Coordinates are in pixels, y upwards; they must be finite and within a
 // few thousand pixels of the pen.
-GlyphInk ink_of(const std::vector<Contour>& contours);
+GlyphBitmap rasterize_outline(const std::vector<Contour>& contours);
 
 }  // namespace bifrons
