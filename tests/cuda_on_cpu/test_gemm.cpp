@@ -30,7 +30,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
 
   // The result with the given tile.
   Values as(const kernels::GemmPlan& plan) {
-    const Guarded y(*b_, DType::kF32, {n_, m_}, Values(n_ * m_, 0.5));
+    const GuardedTensor y(*b_, DType::kF32, {n_, m_}, Values(n_ * m_, 0.5));
     const kernels::TiledWeights a{static_cast<const uint4*>(weight_.storage.data()),
                                   kernels::ceil_div(m_, kernels::kTileOut),
                                   kernels::ceil_div(k_, kernels::kTileIn)};
@@ -53,7 +53,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
   Values one_by_one() {
     Values all;
     for (int64_t n = 0; n < n_; ++n) {
-      const Guarded y(*b_, DType::kF32, {1, m_}, Values(m_, 0.5));
+      const GuardedTensor y(*b_, DType::kF32, {1, m_}, Values(m_, 0.5));
       b_->linear(y.tensor(), x_.tensor().slice_rows(n, 1), weight_);
       const Values one = y.values();
       all.insert(all.end(), one.begin(), one.end());
@@ -66,7 +66,7 @@ class Gemm : public ::testing::TestWithParam<Product> {
   int64_t m_ = GetParam().m, n_ = GetParam().n, k_ = GetParam().k;
   HostValues values_{spread(1, m_* k_, DType::kBf16), DType::kBf16, m_, k_};
   Linear weight_ = b_->make_linear({&values_.array, 1}, {});
-  Guarded x_{*b_, DType::kBf16, {n_, k_}, spread(2, n_* k_, DType::kBf16)};
+  GuardedTensor x_{*b_, DType::kBf16, {n_, k_}, spread(2, n_* k_, DType::kBf16)};
 };
 
 TEST_P(Gemm, AllPlansGiveTheSameBits) {

@@ -98,8 +98,8 @@ class Layer {
     for (int64_t i = 0; i < rows_; ++i) values[i] = static_cast<double>(i % modulus);
     return values;
   }
-  Guarded zeros(DType type, const std::vector<int64_t>& shape, int64_t n) {
-    return Guarded(b_, type, shape, Values(n, 0.0));
+  GuardedTensor zeros(DType type, const std::vector<int64_t>& shape, int64_t n) {
+    return GuardedTensor(b_, type, shape, Values(n, 0.0));
   }
 
   Backend& b_;
@@ -111,18 +111,19 @@ class Layer {
   Norm norm_ = b_.make_norm(ones_.array, nullptr);
   Linear qkv_ = linear(3 * kHidden, kHidden, 2), out_ = linear(kHidden, kHidden, 3);
   Linear up_ = linear(2 * kWide, kHidden, 4), down_ = linear(kHidden, kWide, 5);
-  Guarded x_ = zeros(kType, {rows_, kHidden}, rows_* kHidden);
-  Guarded normed_{b_, kType, {rows_, kHidden}}, qkv_out_{b_, kType, {rows_, 3 * kHidden}};
-  Guarded q_{b_, kType, {rows_, kHidden}}, mixed_{b_, kType, {rows_, kHidden}};
-  Guarded up_out_{b_, kType, {rows_, 2 * kWide}}, gated_{b_, kType, {rows_, kWide}};
-  Guarded ids_{b_, DType::kI32, {rows_}, counted(3)};
-  Guarded sequences_{b_, DType::kI32, {rows_}, counted(rows_)};
-  Guarded positions_{b_, DType::kI32, {rows_}, Values(rows_, 0.0)};
-  Guarded table_{b_, DType::kI32, paging_.table_shape(), paging_.table(Values(rows_, 31.0))};
+  GuardedTensor x_ = zeros(kType, {rows_, kHidden}, rows_* kHidden);
+  GuardedTensor normed_{b_, kType, {rows_, kHidden}}, qkv_out_{b_, kType, {rows_, 3 * kHidden}};
+  GuardedTensor q_{b_, kType, {rows_, kHidden}}, mixed_{b_, kType, {rows_, kHidden}};
+  GuardedTensor up_out_{b_, kType, {rows_, 2 * kWide}}, gated_{b_, kType, {rows_, kWide}};
+  GuardedTensor ids_{b_, DType::kI32, {rows_}, counted(3)};
+  GuardedTensor sequences_{b_, DType::kI32, {rows_}, counted(rows_)};
+  GuardedTensor positions_{b_, DType::kI32, {rows_}, Values(rows_, 0.0)};
+  GuardedTensor table_{b_, DType::kI32, paging_.table_shape(), paging_.table(Values(rows_, 31.0))};
   int64_t cells_ = paging_.pages() * kHeads * kPageTokens * kSize;
-  Guarded k_ = zeros(kType, paging_.shape(), cells_), v_ = zeros(kType, paging_.shape(), cells_);
-  Guarded cos_{b_, DType::kF32, {32, kSize / 2}, spread(6, 32 * kSize / 2, DType::kF32)};
-  Guarded sin_{b_, DType::kF32, {32, kSize / 2}, spread(7, 32 * kSize / 2, DType::kF32)};
+  GuardedTensor k_ = zeros(kType, paging_.shape(), cells_),
+                v_ = zeros(kType, paging_.shape(), cells_);
+  GuardedTensor cos_{b_, DType::kF32, {32, kSize / 2}, spread(6, 32 * kSize / 2, DType::kF32)};
+  GuardedTensor sin_{b_, DType::kF32, {32, kSize / 2}, spread(7, 32 * kSize / 2, DType::kF32)};
   std::unique_ptr<CapturedStep> captured_;
 };
 

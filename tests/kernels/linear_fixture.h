@@ -52,9 +52,9 @@ class Weights {
 };
 
 // A strided matrix in the middle of memory that is filled with NaN.
-class Guarded {
+class GuardedMatrix {
  public:
-  Guarded(DType dtype, int64_t rows, int64_t cols)
+  GuardedMatrix(DType dtype, int64_t rows, int64_t cols)
       : dtype_(dtype), pitch_(cols + 5), bytes_((rows + 2) * pitch_ * size_of(dtype)) {
     tensor_ = Tensor(bytes_.data() + pitch_ * size_of(dtype), dtype, {rows, cols});
     tensor_.pitch = pitch_;
@@ -83,7 +83,7 @@ class Guarded {
     }
     return true;
   }
-  bool same_row(int64_t m, const Guarded& other, int64_t other_m) const {
+  bool same_row(int64_t m, const GuardedMatrix& other, int64_t other_m) const {
     return std::memcmp(tensor_.row(m), other.tensor_.row(other_m),
                        tensor_.cols() * size_of(dtype_)) == 0;
   }

@@ -11,7 +11,7 @@ namespace {
 
 Values outputs(const Operands& bench) {
   Values all;
-  for (const Guarded& out : bench.out) {
+  for (const GuardedTensor& out : bench.out) {
     const Values values = out.values();
     all.insert(all.end(), values.begin(), values.end());
   }
@@ -80,7 +80,7 @@ std::string check_case(const OpCase& op, Backend& b) {
     if (!bench.in[i].untouched()) return fmt::format("input {} was changed", i);
   }
   for (size_t i = 0; i < bench.out.size(); ++i) {
-    if (!bench.out[i].guards_hold()) return fmt::format("wrote outside of output {}", i);
+    if (!bench.out[i].guards_intact()) return fmt::format("wrote outside of output {}", i);
   }
   if (count.calls != 1 || b.meter().total().calls != 1) return "the meter counted other calls";
   // On a device attention counts the whole cache, because the host cannot read the positions.

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "tests/support/guarded.h"
+#include "tests/support/guarded_tensor.h"
 
 namespace bifrons::testing {
 
 // Operands of a call; they must live while it runs.
 struct Operands {
-  std::deque<Guarded> in;   // must not change
-  std::deque<Guarded> out;  // compared with the expected values, in order
+  std::deque<GuardedTensor> in;   // must not change
+  std::deque<GuardedTensor> out;  // compared with the expected values, in order
   Norm norm;
   Linear linear;
   Convolution convolution;

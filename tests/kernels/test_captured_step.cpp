@@ -13,7 +13,7 @@ TEST(CapturedStep, RunsReadCurrentDeviceMemory) {
   const auto b = backend_under_test();
   const HostValues rows({10, 11, 20, 21, 30, 31}, DType::kF32, 3, 2);
   const Table table = b->make_table(rows.array);
-  const Guarded ids(*b, DType::kI32, {1}, {0}), x(*b, DType::kF32, {1, 2}, {0, 0});
+  const GuardedTensor ids(*b, DType::kI32, {1}, {0}), x(*b, DType::kF32, {1, 2}, {0, 0});
   const auto captured = b->capture([&] {
     b->gather(x.tensor(), table, ids.tensor());
     b->advance(ids.tensor());

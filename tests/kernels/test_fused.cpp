@@ -33,9 +33,9 @@ class Fused : public ::testing::TestWithParam<DType> {
     b = backend_under_test();
   }
 
-  Guarded tensor(DType dtype, std::vector<int64_t> shape, const Values& values = {},
-                 int64_t gap = 0) {
-    return Guarded(*b, dtype, shape, values, gap);
+  GuardedTensor tensor(DType dtype, std::vector<int64_t> shape, const Values& values = {},
+                       int64_t gap = 0) {
+    return GuardedTensor(*b, dtype, shape, values, gap);
   }
   Linear linear(int64_t out, int64_t in, uint32_t seed) {
     const HostValues weight(spread(seed, out * in, GetParam()), GetParam(), out, in);
@@ -62,11 +62,11 @@ TEST_P(Fused, NormLinearSwiglu) {
     const int64_t half = s.heads * s.size;
     const Linear weight = linear(2 * half, s.in, 1);
     const Norm n = norm(s.in);
-    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), s.gap);
-    const Guarded normed = tensor(dtype, {s.rows, s.in});
-    const Guarded both = tensor(dtype, {s.rows, 2 * half});
-    const Guarded parts = tensor(dtype, {s.rows, half}, {}, 5);
-    const Guarded fused = tensor(dtype, {s.rows, half}, {}, 5);
+    const GuardedTensor x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), s.gap);
+    const GuardedTensor normed = tensor(dtype, {s.rows, s.in});
+    const GuardedTensor both = tensor(dtype, {s.rows, 2 * half});
+    const GuardedTensor parts = tensor(dtype, {s.rows, half}, {}, 5);
+    const GuardedTensor fused = tensor(dtype, {s.rows, half}, {}, 5);
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(both.tensor(), normed.tensor(), weight);
     b->swiglu(parts.tensor(), both.tensor());
@@ -82,7 +82,7 @@ TEST_P(Fused, NormLinearSwiglu) {
     EXPECT_EQ(times.of(Op::kNormLinearSwiglu) > 0, ran_fused);
     EXPECT_EQ(times.of(Op::kLinear) > 0, !ran_fused);
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
-    EXPECT_TRUE(fused.guards_hold() && x.untouched());
+    EXPECT_TRUE(fused.guards_intact() && x.untouched());
   }
 }
 
@@ -98,24 +98,26 @@ TEST_P(Fused, NormLinearRope) {
       sequence.push_back(static_cast<double>(m % kSequences));
       position.push_back(m == 3 ? -1.0 : static_cast<double>(m * 5 % 27));  // row 3 is idle
     }
-    const Guarded sequences = tensor(DType::kI32, {s.rows}, sequence);
-    const Guarded positions = tensor(DType::kI32, {s.rows}, position);
+    const GuardedTensor sequences = tensor(DType::kI32, {s.rows}, sequence);
+    const GuardedTensor positions = tensor(DType::kI32, {s.rows}, position);
     const TokenRows rows{sequences.tensor(), positions.tensor()};
     const int64_t half = s.size / 2;
-    const Guarded cos = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 5));
-    const Guarded sin = tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 6), 2);
+    const GuardedTensor cos =
+        tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 5));
+    const GuardedTensor sin =
+        tensor(DType::kF32, {kCapacity, half}, turns(kCapacity, half, dtype, 6), 2);
     const RopeTable rope{cos.tensor(), sin.tensor()};
-    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), s.gap);
-    const Guarded normed = tensor(dtype, {s.rows, s.in});
-    const Guarded qkv = tensor(dtype, {s.rows, out});
+    const GuardedTensor x = tensor(dtype, {s.rows, s.in}, spread(7, s.rows * s.in, dtype), s.gap);
+    const GuardedTensor normed = tensor(dtype, {s.rows, s.in});
+    const GuardedTensor qkv = tensor(dtype, {s.rows, out});
     const Paging paging({kSequences, s.heads, s.kv_heads, kCapacity, s.size});
-    const Guarded table =
+    const GuardedTensor table =
         tensor(DType::kI32, paging.table_shape(), paging.table(Values(kSequences, kCapacity - 1)));
     const std::vector cache = paging.shape();
-    const Guarded q = tensor(dtype, {s.rows, cols}, {}, 5), k = tensor(dtype, cache),
-                  v = tensor(dtype, cache);
-    const Guarded fused_q = tensor(dtype, {s.rows, cols}, {}, 5), fused_k = tensor(dtype, cache),
-                  fused_v = tensor(dtype, cache);
+    const GuardedTensor q = tensor(dtype, {s.rows, cols}, {}, 5), k = tensor(dtype, cache),
+                        v = tensor(dtype, cache);
+    const GuardedTensor fused_q = tensor(dtype, {s.rows, cols}, {}, 5),
+                        fused_k = tensor(dtype, cache), fused_v = tensor(dtype, cache);
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(qkv.tensor(), normed.tensor(), weight);
     b->rope_append(q.tensor(), {k.tensor(), v.tensor(), table.tensor()}, qkv.tensor(), rope, rows);
@@ -127,7 +129,7 @@ TEST_P(Fused, NormLinearRope) {
     EXPECT_EQ(difference(fused_q.values(), q.values()), "") << name;
     EXPECT_EQ(difference(fused_k.values(), k.values()), "") << name;
     EXPECT_EQ(difference(fused_v.values(), v.values()), "") << name;
-    EXPECT_TRUE(fused_q.guards_hold() && fused_k.guards_hold() && fused_v.guards_hold());
+    EXPECT_TRUE(fused_q.guards_intact() && fused_k.guards_intact() && fused_v.guards_intact());
   }
 }
 
@@ -138,11 +140,11 @@ class FusedDrawing : public ::testing::Test {
     if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
     b = backend_under_test();
   }
-  Guarded numbers(const Values& values) {
-    return Guarded(*b, DType::kF32, {static_cast<int64_t>(values.size())}, values);
+  GuardedTensor numbers(const Values& values) {
+    return GuardedTensor(*b, DType::kF32, {static_cast<int64_t>(values.size())}, values);
   }
-  Guarded integers(std::vector<int64_t> shape, const Values& values, int64_t gap = 0) {
-    return Guarded(*b, DType::kI32, shape, values, gap);
+  GuardedTensor integers(std::vector<int64_t> shape, const Values& values, int64_t gap = 0) {
+    return GuardedTensor(*b, DType::kI32, shape, values, gap);
   }
   template <typename Value>
   static Values each(int64_t n, const Value& value) {
@@ -163,27 +165,31 @@ TEST_F(FusedDrawing, GuideSample) {
     Values values = spread(1, int64_t{2} * pictures * codes, DType::kF32);
     for (double& value : values) value *= 8;
     if (pictures > 8) values[9 * 2 * codes + 7] = NAN;  // its picture cannot be sampled
-    const Guarded logits(*b, DType::kF32, {2 * pictures, codes}, values, 3);
+    const GuardedTensor logits(*b, DType::kF32, {2 * pictures, codes}, values, 3);
     // Settings: greedy, all codes, top-k, top-p, both.
-    const Guarded scale = numbers(each(pictures, [](int64_t p) { return 1 + p % 5; }));
-    const Guarded temperature =
+    const GuardedTensor scale = numbers(each(pictures, [](int64_t p) { return 1 + p % 5; }));
+    const GuardedTensor temperature =
         numbers(each(pictures, [](int64_t p) { return p % 5 == 0 ? 0 : 1; }));
-    const Guarded top_p = numbers(each(pictures, [](int64_t p) { return p % 5 > 2 ? 0.875 : 1; }));
-    const Guarded top_k =
+    const GuardedTensor top_p =
+        numbers(each(pictures, [](int64_t p) { return p % 5 > 2 ? 0.875 : 1; }));
+    const GuardedTensor top_k =
         integers({pictures}, each(pictures, [](int64_t p) { return p % 2 == 0 ? 40 : 0; }));
-    const Guarded seed = integers({pictures, 2}, each(2 * pictures, [](int64_t i) { return i; }));
-    const Guarded step = integers({pictures}, each(pictures, [](int64_t p) { return 7 * p; }));
+    const GuardedTensor seed =
+        integers({pictures, 2}, each(2 * pictures, [](int64_t i) { return i; }));
+    const GuardedTensor step =
+        integers({pictures}, each(pictures, [](int64_t p) { return 7 * p; }));
     const SampleControls controls{temperature.tensor(), top_k.tensor(), top_p.tensor(),
                                   seed.tensor(), step.tensor()};
-    const Guarded guided(*b, DType::kF32, {pictures, codes}, {}, 5);
-    const Guarded parts(*b, DType::kI32, {2 * pictures}), fused(*b, DType::kI32, {2 * pictures});
+    const GuardedTensor guided(*b, DType::kF32, {pictures, codes}, {}, 5);
+    const GuardedTensor parts(*b, DType::kI32, {2 * pictures}),
+        fused(*b, DType::kI32, {2 * pictures});
     b->guide(guided.tensor(), logits.tensor(), scale.tensor());
     b->sample(parts.tensor(), guided.tensor(), controls);
-    const Guarded made(*b, DType::kF32, {pictures, codes}, {}, 5);
+    const GuardedTensor made(*b, DType::kF32, {pictures, codes}, {}, 5);
     b->guide_sample(fused.tensor(), made.tensor(), logits.tensor(), scale.tensor(), controls);
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << pictures << " of " << codes;
     EXPECT_EQ(difference(made.values(), guided.values()), "") << pictures << " of " << codes;
-    EXPECT_TRUE(fused.guards_hold() && made.guards_hold() && logits.untouched());
+    EXPECT_TRUE(fused.guards_intact() && made.guards_intact() && logits.untouched());
     expect_fused(Op::kGuideSample, ++calls);
   }
 }
@@ -193,10 +199,10 @@ TEST_F(FusedDrawing, FinishStep) {
   int64_t calls = 0;
   for (const int64_t n : {1, 3, 300}) {
     // Every second code of a picture is forced; some steps are after the last one.
-    const Guarded forced = integers(
+    const GuardedTensor forced = integers(
         {n, kTokens}, each(n * kTokens, [](int64_t i) { return i % 2 == 0 ? 1000 + i : -1; }), 3);
     struct State {
-      Guarded ids, ring, step, position;
+      GuardedTensor ids, ring, step, position;
     };
     const auto state = [&] {
       return State{integers({2 * n}, each(2 * n, [](int64_t i) { return i / 2; })),
@@ -211,9 +217,10 @@ TEST_F(FusedDrawing, FinishStep) {
     b->advance(parts.step.tensor());
     b->finish_step(fused.ids.tensor(), forced.tensor(), fused.ring.tensor(), fused.step.tensor(),
                    fused.position.tensor());
-    for (Guarded State::*const what : {&State::ids, &State::ring, &State::step, &State::position}) {
+    for (GuardedTensor State::*const what :
+         {&State::ids, &State::ring, &State::step, &State::position}) {
       EXPECT_EQ(difference((fused.*what).values(), (parts.*what).values()), "") << n;
-      EXPECT_TRUE((fused.*what).guards_hold());
+      EXPECT_TRUE((fused.*what).guards_intact());
     }
     expect_fused(Op::kFinishStep, ++calls);
   }

@@ -7,7 +7,7 @@ namespace bifrons {
 namespace {
 
 using linear_test::all_types;
-using linear_test::Guarded;
+using linear_test::GuardedMatrix;
 using linear_test::Types;
 using linear_test::Weights;
 
@@ -19,7 +19,7 @@ struct Expected {
 
 // Error bound: K multiply-adds in f32 err by at most K eps times the sum of magnitudes (eps =
 // 2^-24; one more for the bias). The bf16 dot product flushes subnormals to zero.
-Expected product(const Weights& w, const Guarded& x, int64_t m, int64_t o, double bias) {
+Expected product(const Weights& w, const GuardedMatrix& x, int64_t m, int64_t o, double bias) {
   const int64_t in = w.array().cols;
   double sum = bias, magnitude = std::abs(bias);
   for (int64_t k = 0; k < in; ++k) {
@@ -65,7 +65,7 @@ void compare_product(Backend& b, const Types& types, DType y_type, int64_t rows,
   const HostArray bias_array{bias.array().data, types.weight, 1, out};
   const Linear linear = with_bias ? b.make_linear({&w.array(), 1}, {&bias_array, 1})
                                   : b.make_linear({&w.array(), 1}, {});
-  Guarded x(types.x, rows, in), y(y_type, rows, out);
+  GuardedMatrix x(types.x, rows, in), y(y_type, rows, out);
   x.fill_random(3);
   b.linear(y.tensor(), x.tensor(), linear);
   Worst worst;
@@ -106,11 +106,11 @@ TEST_P(LinearOnIsa, AddRoundsTheProductThenTheSum) {
     const int64_t rows = 5, in = 77, out = 45;
     const Weights w(types.weight, out, in, 4);
     const Linear linear = b->make_linear({&w.array(), 1}, {});
-    Guarded x(types.x, rows, in), y(types.x, rows, out), residual(types.x, rows, out);
+    GuardedMatrix x(types.x, rows, in), y(types.x, rows, out), residual(types.x, rows, out);
     x.fill_random(5);
     residual.fill_random(6);
     y.fill_random(6);
-    Guarded alone(types.x, rows, out);
+    GuardedMatrix alone(types.x, rows, out);
     b->linear(alone.tensor(), x.tensor(), linear);
     b->linear_add(y.tensor(), x.tensor(), linear);
     for (int64_t m = 0; m < rows; ++m) {
@@ -132,11 +132,11 @@ TEST_P(LinearOnIsa, RowsDoNotDependOnEachOther) {
     const Weights w(types.weight, out, in, 7);
     const Linear linear = b->make_linear({&w.array(), 1}, {});
     for (const int64_t rows : {2, 3, 7, 8, 9, 33, 257}) {
-      Guarded x(types.x, rows, in), y(types.x, rows, out);
+      GuardedMatrix x(types.x, rows, in), y(types.x, rows, out);
       x.fill_random(8);
       b->linear(y.tensor(), x.tensor(), linear);
       for (int64_t m = 0; m < rows; ++m) {
-        Guarded alone(types.x, 1, out);
+        GuardedMatrix alone(types.x, 1, out);
         b->linear(alone.tensor(), x.tensor().slice_rows(m, 1), linear);
         ASSERT_TRUE(y.same_row(m, alone, 0)) << "row " << m << " of " << rows;
       }
@@ -148,12 +148,12 @@ TEST_P(LinearOnIsa, ThreadsDoNotChangeBits) {
   const int64_t rows = 9, in = 515, out = 300;
   for (const Types& types : all_types()) {
     const Weights w(types.weight, out, in, 9);
-    Guarded x(types.x, rows, in), first(types.x, rows, out);
+    GuardedMatrix x(types.x, rows, in), first(types.x, rows, out);
     x.fill_random(10);
     for (const int threads : {1, 2, 3, 7}) {
       const auto b = backend(threads);
       const Linear linear = b->make_linear({&w.array(), 1}, {});
-      Guarded y(types.x, rows, out);
+      GuardedMatrix y(types.x, rows, out);
       b->linear(y.tensor(), x.tensor(), linear);
       if (threads == 1) b->linear(first.tensor(), x.tensor(), linear);
       for (int64_t m = 0; m < rows; ++m) ASSERT_TRUE(y.same_row(m, first, m)) << threads;
@@ -169,7 +169,7 @@ TEST_P(LinearOnIsa, StackedWeightsEqualTheirParts) {
     const HostArray parts[] = {one.array(), two.array()};
     const Linear stacked = b->make_linear(parts, {});
     const Linear alone = b->make_linear({&parts[1], 1}, {});
-    Guarded x(types.x, 2, in), y(DType::kF32, 2, 40), z(DType::kF32, 2, 7);
+    GuardedMatrix x(types.x, 2, in), y(DType::kF32, 2, 40), z(DType::kF32, 2, 7);
     x.fill_random(13);
     b->linear(y.tensor(), x.tensor(), stacked);
     b->linear(z.tensor(), x.tensor(), alone);
@@ -183,7 +183,7 @@ TEST_P(LinearOnIsa, NanStaysInItsRow) {
   for (const Types& types : all_types()) {
     const Weights w(types.weight, 40, 64, 14);
     const Linear linear = b->make_linear({&w.array(), 1}, {});
-    Guarded x(types.x, 3, 64), y(types.x, 3, 40);
+    GuardedMatrix x(types.x, 3, 64), y(types.x, 3, 40);
     x.fill_random(15);
     x.set(1, 17, std::numeric_limits<float>::quiet_NaN());
     b->linear(y.tensor(), x.tensor(), linear);

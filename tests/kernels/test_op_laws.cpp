@@ -24,8 +24,8 @@ struct RowOp {
 
 Values apply(const RowOp& op, Backend& b, DType dtype, const Values& x) {
   const int64_t rows = static_cast<int64_t>(x.size()) / op.in;
-  const Guarded from(b, dtype, {rows, op.in}, x);
-  const Guarded to(b, dtype, {rows, op.out}, Values(rows * op.out, 0.5));
+  const GuardedTensor from(b, dtype, {rows, op.in}, x);
+  const GuardedTensor to(b, dtype, {rows, op.out}, Values(rows * op.out, 0.5));
   op.run(b, to.tensor(), from.tensor());
   return to.values();
 }
@@ -92,8 +92,9 @@ Values attend(Backend& b, DType dtype, const KvCache& cache, const std::vector<A
     position.push_back(row.position);
   }
   const int64_t n = static_cast<int64_t>(rows.size());
-  const Guarded from(b, dtype, {n, cols}, q), to(b, dtype, {n, cols});
-  const Guarded sequences(b, DType::kI32, {n}, sequence), positions(b, DType::kI32, {n}, position);
+  const GuardedTensor from(b, dtype, {n, cols}, q), to(b, dtype, {n, cols});
+  const GuardedTensor sequences(b, DType::kI32, {n}, sequence),
+      positions(b, DType::kI32, {n}, position);
   b.attention(to.tensor(), from.tensor(), cache, {sequences.tensor(), positions.tensor()});
   return to.values();
 }
@@ -124,7 +125,7 @@ TEST(OpLaws, AttentionOverABatchEqualsAlone) {
   for (DType dtype : {DType::kF32, DType::kBf16}) {
     const Paging paging({sequences, cols / size, kv_heads, capacity, size});
     const int64_t n = paging.pages() * kv_heads * kPageTokens * size;
-    const Guarded k(*b, dtype, paging.shape(), spread(4, n, dtype)),
+    const GuardedTensor k(*b, dtype, paging.shape(), spread(4, n, dtype)),
         v(*b, dtype, paging.shape(), spread(5, n, dtype)),
         table(*b, DType::kI32, paging.table_shape(), paging.table(Values(sequences, capacity)));
     const Values q = spread(6, static_cast<int64_t>(rows.size()) * cols, dtype);

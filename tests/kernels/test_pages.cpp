@@ -15,18 +15,19 @@ class Pages : public ::testing::TestWithParam<DType> {
     if (const std::string why = no_backend_because(); !why.empty()) GTEST_SKIP() << why;
     b = backend_under_test();
   }
-  Guarded cache(uint32_t seed) {
-    return Guarded(*b, GetParam(), {kHeads, kPages, kPageTokens, kSize},
-                   spread(seed, kHeads * kPages * kPageTokens * kSize, GetParam()));
+  GuardedTensor cache(uint32_t seed) {
+    return GuardedTensor(*b, GetParam(), {kHeads, kPages, kPageTokens, kSize},
+                         spread(seed, kHeads * kPages * kPageTokens * kSize, GetParam()));
   }
   // Attention of one row of every sequence at its position.
-  Values read(const Guarded& k, const Guarded& v, const Values& table, const Values& positions) {
-    const Guarded q(*b, GetParam(), {kSequences, kHeads * kSize},
-                    spread(3, kSequences * kHeads * kSize, GetParam()));
-    const Guarded y(*b, GetParam(), {kSequences, kHeads * kSize});
-    const Guarded pages(*b, DType::kI32, {kSequences, kColumns}, table);
-    const Guarded sequences(*b, DType::kI32, {kSequences}, {0, 1, 2});
-    const Guarded at(*b, DType::kI32, {kSequences}, positions);
+  Values read(const GuardedTensor& k, const GuardedTensor& v, const Values& table,
+              const Values& positions) {
+    const GuardedTensor q(*b, GetParam(), {kSequences, kHeads * kSize},
+                          spread(3, kSequences * kHeads * kSize, GetParam()));
+    const GuardedTensor y(*b, GetParam(), {kSequences, kHeads * kSize});
+    const GuardedTensor pages(*b, DType::kI32, {kSequences, kColumns}, table);
+    const GuardedTensor sequences(*b, DType::kI32, {kSequences}, {0, 1, 2});
+    const GuardedTensor at(*b, DType::kI32, {kSequences}, positions);
     b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), pages.tensor()},
                  {sequences.tensor(), at.tensor()});
     return y.values();
@@ -37,10 +38,10 @@ class Pages : public ::testing::TestWithParam<DType> {
 
 // Sequences 0 and 2 share their first page; the bits are those of a sequence with its own copy.
 TEST_P(Pages, SharedPagesEqualCopies) {
-  const Guarded k = cache(1), v = cache(2);
+  const GuardedTensor k = cache(1), v = cache(2);
   const Values positions = {20, 15, 40};
   const Values shared = read(k, v, {4, 1, -1, /**/ 2, -1, -1, /**/ 4, 3, 0}, positions);
-  for (const Guarded* all : {&k, &v}) {
+  for (const GuardedTensor* all : {&k, &v}) {
     constexpr int64_t kPage = kPageTokens * kSize;
     const Tensor heads = all->tensor().reshape({kHeads, kPages * kPage});
     b->copy(heads.slice_cols(6 * kPage, kPage), heads.slice_cols(4 * kPage, kPage));
@@ -50,11 +51,11 @@ TEST_P(Pages, SharedPagesEqualCopies) {
 }
 
 TEST_P(Pages, ATableOfAnotherShapeBreaksTheContract) {
-  const Guarded k = cache(1), v = cache(2);
-  const Guarded q(*b, GetParam(), {1, kHeads * kSize}, spread(3, kHeads * kSize, GetParam()));
-  const Guarded y(*b, GetParam(), {1, kHeads * kSize});
-  const Guarded zero(*b, DType::kI32, {1}, {0});
-  const Guarded floats(*b, DType::kF32, {1, 1}, {0});
+  const GuardedTensor k = cache(1), v = cache(2);
+  const GuardedTensor q(*b, GetParam(), {1, kHeads * kSize}, spread(3, kHeads * kSize, GetParam()));
+  const GuardedTensor y(*b, GetParam(), {1, kHeads * kSize});
+  const GuardedTensor zero(*b, DType::kI32, {1}, {0});
+  const GuardedTensor floats(*b, DType::kF32, {1, 1}, {0});
   const TokenRows rows{zero.tensor(), zero.tensor()};
   EXPECT_THROW(
       b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), floats.tensor()}, rows),
@@ -65,7 +66,7 @@ TEST_P(Pages, ATableOfAnotherShapeBreaksTheContract) {
 
 // A device cannot throw; it reads and writes nothing outside of the cache.
 TEST_P(Pages, PositionsWithoutAPageAreIgnored) {
-  const Guarded k = cache(1), v = cache(2);
+  const GuardedTensor k = cache(1), v = cache(2);
   for (const double page : {-1.0, static_cast<double>(kPages)}) {
     const Values table = {0, page, -1, /**/ 1, -1, -1, /**/ 2, -1, -1};
     if (b->memory_space() == MemorySpace::kHost) {
@@ -78,7 +79,7 @@ TEST_P(Pages, PositionsWithoutAPageAreIgnored) {
 }
 
 TEST_P(Pages, AnIdleRowReadsNothingAndGivesZeros) {
-  const Guarded k = cache(1), v = cache(2);
+  const GuardedTensor k = cache(1), v = cache(2);
   const Values table = {4, 1, -1, /**/ 2, -1, -1, /**/ -1, -1, -1};
   const Values busy = read(k, v, table, {20, 15, -1}), idle = read(k, v, table, {-1, 15, -1});
   constexpr int64_t kRow = kHeads * kSize;

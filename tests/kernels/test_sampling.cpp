@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "kernels/sampling.h"
-#include "tests/support/guarded.h"
+#include "tests/support/guarded_tensor.h"
 
 namespace bifrons::testing {
 namespace {
@@ -81,13 +81,13 @@ std::vector<int64_t> drawn(Backend& b, const Values& guided, int64_t pictures, d
     steps.push_back(first_step + static_cast<double>(p));
   }
   const auto filled = [&](double x) { return Values(pictures, x); };
-  const Guarded logits(b, DType::kF32, {pictures, codes}, rows);
-  const Guarded t(b, DType::kF32, {pictures}, filled(temperature));
-  const Guarded k(b, DType::kI32, {pictures}, filled(top_k));
-  const Guarded p(b, DType::kF32, {pictures}, filled(top_p));
-  const Guarded seed(b, DType::kI32, {pictures, 2}, seeds);
-  const Guarded step(b, DType::kI32, {pictures}, steps);
-  const Guarded ids(b, DType::kI32, {2 * pictures});
+  const GuardedTensor logits(b, DType::kF32, {pictures, codes}, rows);
+  const GuardedTensor t(b, DType::kF32, {pictures}, filled(temperature));
+  const GuardedTensor k(b, DType::kI32, {pictures}, filled(top_k));
+  const GuardedTensor p(b, DType::kF32, {pictures}, filled(top_p));
+  const GuardedTensor seed(b, DType::kI32, {pictures, 2}, seeds);
+  const GuardedTensor step(b, DType::kI32, {pictures}, steps);
+  const GuardedTensor ids(b, DType::kI32, {2 * pictures});
   b.sample(ids.tensor(), logits.tensor(),
            {t.tensor(), k.tensor(), p.tensor(), seed.tensor(), step.tensor()});
   std::vector<int64_t> result;

@@ -33,7 +33,7 @@ class Paging {
     }
     return table;
   }
-  // The pages. Unused positions are NaN, the poison of tests/support/guarded.h.
+  // The pages. Unused positions are NaN, the poison of tests/support/guarded_tensor.h.
   reference::Values paged(const reference::Values& flat) const {
     reference::Values all(pages() * heads_.kv_heads * kPageTokens * heads_.size, NAN);
     for (size_t i = 0; i < flat.size(); ++i) {

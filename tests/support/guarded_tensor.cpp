@@ -1,5 +1,5 @@
 // Guard bands and poison values.
-#include "tests/support/guarded.h"
+#include "tests/support/guarded_tensor.h"
 
 #include <algorithm>
 #include <bit>
@@ -100,8 +100,8 @@ Values decode(const std::vector<std::byte>& bytes, DType dtype) {
   return values;
 }
 
-Guarded::Guarded(Backend& b, DType dtype, const std::vector<int64_t>& shape, const Values& values,
-                 int64_t gap)
+GuardedTensor::GuardedTensor(Backend& b, DType dtype, const std::vector<int64_t>& shape,
+                             const Values& values, int64_t gap)
     : backend_(&b) {
   tensor_.dtype = dtype;
   tensor_.space = b.memory_space();
@@ -110,7 +110,7 @@ Guarded::Guarded(Backend& b, DType dtype, const std::vector<int64_t>& shape, con
   const int64_t cols = tensor_.cols(), rows = tensor_.rows();
   tensor_.pitch = cols + gap;
   check(values.empty() || static_cast<int64_t>(values.size()) == tensor_.count(),
-        "guarded: values do not fit the shape");
+        "GuardedTensor: values do not fit the shape");
   Values all(2 * kGuard + rows * tensor_.pitch, NAN);
   for (size_t i = 0; i < values.size(); ++i) {
     all[kGuard + i / cols * tensor_.pitch + i % cols] = values[i];
@@ -121,14 +121,14 @@ Guarded::Guarded(Backend& b, DType dtype, const std::vector<int64_t>& shape, con
   tensor_.data = static_cast<std::byte*>(buffer_.data()) + kGuard * size_of(dtype);
 }
 
-std::vector<std::byte> Guarded::download() const {
+std::vector<std::byte> GuardedTensor::download() const {
   std::vector<std::byte> bytes(before_.size());
   backend_->synchronize();
   backend_->download(bytes.data(), buffer_.view(DType::kU8, {buffer_.bytes()}));
   return bytes;
 }
 
-Values Guarded::values() const {
+Values GuardedTensor::values() const {
   const Values all = decode(download(), tensor_.dtype);
   Values values(tensor_.count());
   for (size_t i = 0; i < values.size(); ++i) {
@@ -137,7 +137,7 @@ Values Guarded::values() const {
   return values;
 }
 
-bool Guarded::guards_hold() const {
+bool GuardedTensor::guards_intact() const {
   const std::vector<std::byte> now = download();
   const int64_t size = size_of(tensor_.dtype);
   for (size_t i = 0; i < now.size(); ++i) {

@@ -30,18 +30,18 @@ struct HostValues {
   HostValues& operator=(const HostValues&) = delete;
 };
 
-class Guarded {
+class GuardedTensor {
  public:
   // Rows are separated by `gap` poisoned elements. Without values all elements are poison: for an
   // output.
-  Guarded(Backend& b, DType dtype, const std::vector<int64_t>& shape, const Values& values = {},
-          int64_t gap = 0);
+  GuardedTensor(Backend& b, DType dtype, const std::vector<int64_t>& shape,
+                const Values& values = {}, int64_t gap = 0);
 
   const Tensor& tensor() const { return tensor_; }
   // The current values of the tensor.
   Values values() const;
   // Whether the guard bands and the gaps between rows are unchanged.
-  bool guards_hold() const;
+  bool guards_intact() const;
   // Whether all bytes are unchanged.
   bool untouched() const { return download() == before_; }
 
