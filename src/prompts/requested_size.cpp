@@ -1,4 +1,4 @@
-// Sizes as other programs write them: 384, 384.0, 384x384, 384 × 384.
+// Sizes as other programs write them: 384, 384.0, 384x384, 384 × 384, [384, 384].
 #include "src/prompts/requested_size.h"
 
 #include <fmt/format.h>
@@ -29,6 +29,26 @@ bool is_square(std::string_view value, std::string_view side) {
   return false;
 }
 
+// "WxH" for an array of two whole numbers, [W, H]; any other value unchanged.
+std::string without_brackets(std::string_view value) {
+  std::string plain;
+  for (const char c : value) {
+    if (c != ' ') plain += c;
+  }
+  const size_t comma = plain.find(',');
+  if (comma == std::string::npos || plain.front() != '[' || plain.back() != ']') {
+    return std::string(value);
+  }
+  const std::string width = plain.substr(1, comma - 1);
+  const std::string height = plain.substr(comma + 1, plain.size() - comma - 2);
+  for (const std::string& side : {width, height}) {
+    if (side.empty() || side.find_first_not_of("0123456789") != std::string::npos) {
+      return std::string(value);
+    }
+  }
+  return width + "x" + height;
+}
+
 // "1:1", or 1.
 bool is_even(std::string_view value) {
   const size_t colon = value.find_first_of(":/xX");
@@ -45,20 +65,22 @@ void check_size(const PromptLine& line, int64_t side) {
   };
   for (const auto& [name, json] : line.extras) {
     if (side == 0 || !is_size(name)) continue;
-    std::string_view value = json;
-    if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+    std::string_view given = json;
+    if (given.size() >= 2 && given.front() == '"') given = given.substr(1, given.size() - 2);
+    const std::string value = without_brackets(given);
     if (value.starts_with('[') || value.starts_with('{')) {
-      throw Error(ErrorKind::kData, fmt::format("{} is {}; write it as a number or as \"{}x{}\"",
-                                                quote(name, 60), quote(value, 60), side, side));
+      throw Error(ErrorKind::kData,
+                  fmt::format("{} is {}; write it as a number, \"{}x{}\" or [{}, {}]",
+                              quote(name, 60), quote(given, 60), side, side, side, side));
     }
     const std::string wanted = std::to_string(side);
     const size_t cross = value.find_first_not_of("0123456789");
     if (value.empty() || cross == 0) continue;  // "auto", null and the like
     if (is_aspect_ratio(name)) {
-      if (!is_even(value)) refuse(name, value);
+      if (!is_even(value)) refuse(name, given);
       continue;
     }
-    if (!is_number(value, wanted) && !is_square(value, wanted)) refuse(name, value);
+    if (!is_number(value, wanted) && !is_square(value, wanted)) refuse(name, given);
   }
 }
 

@@ -253,11 +253,35 @@ TEST(JobStream, OtherSizesAreBadLines) {
 {"prompt":"e","image_size":[384,384]}
 {"prompt":"f","size":{"width":384}}
 )";
-  EXPECT_EQ(jobs_of(others, options, PromptFormat::kJsonLines).bad.size(), 4u);
+  EXPECT_EQ(jobs_of(others, options, PromptFormat::kJsonLines).bad.size(), 3u);
   const std::string table = "prompt,width\na,384.0\nb,384.\nc,384.5\nd,3840\n";
   EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 3u);
   const std::string sizes = "prompt,size\na,384 x 384\nb,384X384\nc,384\xc3\x97 384\nd,384x512\n";
   EXPECT_EQ(jobs_of(sizes, options, PromptFormat::kCsv).bad.size(), 1u);
+}
+
+// [W, H] counts as "WxH".
+TEST(JobStream, SizesMayBeArrays) {
+  const JobOptions options{.image_size = 384};
+  const std::string text = R"({"prompt":"a","size":[384, 384]}
+{"prompt":"b","aspect_ratio":[1,1]}
+{"prompt":"c","size":[512,384]}
+{"prompt":"d","size":[384,512]}
+{"prompt":"e","aspect_ratio":[16,9]}
+{"prompt":"f","size":[384]}
+{"prompt":"g","size":[384,384,3]}
+{"prompt":"h","size":["384","384"]}
+{"prompt":"i","size":[-384,384]}
+)";
+  const Jobs all = jobs_of(text, options, PromptFormat::kJsonLines);
+  EXPECT_EQ(all.jobs.size(), 2u);
+  ASSERT_EQ(all.bad.size(), 7u);
+  EXPECT_EQ(all.bad[0].reason, "\"size\" is \"[512,384]\", but this model draws 384 x 384 pixels");
+  EXPECT_EQ(all.bad[1].reason, "\"size\" is \"[384,512]\", but this model draws 384 x 384 pixels");
+  EXPECT_EQ(all.bad[3].reason,
+            "\"size\" is \"[384]\"; write it as a number, \"384x384\" or [384, 384]");
+  const std::string table = "prompt,size\na,\"[384, 384]\"\nb,\"[512, 384]\"\n";
+  EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 1u);
 }
 
 TEST(JobStream, NamesThatDifferInCaseAloneAreOne) {
