@@ -1,6 +1,8 @@
 // Options under the names of other programs.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/cli/batch_fixture.h"
 
 namespace bifrons::testing {
@@ -59,6 +61,31 @@ TEST_F(CliNames, RefusalsSayWhich) {
   const Outcome batch_size = batch("p.txt", {"--batch-size", "4"});
   EXPECT_EQ(batch_size.exit_code, 2);
   EXPECT_NE(batch_size.err.find("--batch N"), std::string::npos) << batch_size.err;
+}
+
+TEST_F(CliNames, TwoShownNamesAreRefusedToo) {
+  const std::vector<std::array<std::string, 2>> pairs{
+      {"--cfg", "--guidance"},     {"--guidance", "--cfg-scale"},
+      {"--temp", "--temperature"}, {"--count", "--batch-count"},
+      {"-c", "--count"},           {"--cfg-weight", "--cfg_weight"}};
+  for (const auto& [a, b] : pairs) {
+    const Outcome two = generate({a, "3", b + "=1"});
+    EXPECT_EQ(two.exit_code, 2) << a;
+    EXPECT_NE(two.err.find(a + " and " + b + " say the same; give one of them"), std::string::npos)
+        << two.err;
+  }
+  const Outcome seeds = generate({"--seed", "4"});  // beside -s
+  EXPECT_EQ(seeds.exit_code, 2);
+  EXPECT_NE(seeds.err.find("-s and --seed say the same"), std::string::npos) << seeds.err;
+}
+
+TEST_F(CliNames, OneNameTwiceTakesTheLast) {
+  ASSERT_EQ(generate({"--cfg", "3", "-o", "a.png"}).exit_code, 0);
+  const Outcome twice = generate({"--cfg", "9", "--cfg=3", "-o", "b.png"});
+  ASSERT_EQ(twice.exit_code, 0) << twice.err;
+  EXPECT_EQ(scratch.read("a.png"), scratch.read("b.png"));
+  // A name that is a value is no option.
+  EXPECT_EQ(generate({"--cfg", "3", "-n", "--guidance", "-o", "c.png"}).exit_code, 0);
 }
 
 TEST_F(CliNames, BatchAndGridKnowThem) {

@@ -104,6 +104,27 @@ TEST(Cli, EmptyValuesAreSaidToBeEmpty) {
   }
 }
 
+TEST(Cli, AMissingValueIsRefusedWithWhatTheOptionTakes) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"generate", "a fox", "--speculate"},
+       "nothing comes after --speculate; write --speculate N. Speculative decoding: auto "
+       "(default), "
+       "off, or"},
+      {{"a fox", "--rope"}, "nothing comes after --rope; write --rope NAME. "},
+      {{"a fox", "--cfg", "3", "-s"}, "nothing comes after -s; write -s NUMBER. "},
+      {{"a fox", "-qo"}, "nothing comes after -o; write -o FILE. "},
+      {{"a fox", "--cfg-weight"}, "nothing comes after --cfg-weight; write --cfg-weight TEXT\n"},
+      {{"grid", "a fox", "-x"}, "nothing comes after -x; write -x AXIS. "},
+      {{"bench", "--only"},
+       "nothing comes after --only; write --only TEXT. Measure only these: decode, "},
+      {{"bench", "batch", "--pictures"}, "nothing comes after --pictures; write --pictures INT. "}};
+  for (const auto& [words, sentence] : cases) {
+    const Outcome outcome = run_bifrons(words);
+    EXPECT_EQ(outcome.exit_code, 2) << sentence;
+    EXPECT_TRUE(outcome.err.starts_with("bifrons: " + sentence)) << outcome.err;
+  }
+}
+
 // The value of an option is never read as another option, and a text may be empty.
 TEST(Cli, EmptyTextsAreTexts) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"-p", "--seed="},

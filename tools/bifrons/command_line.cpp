@@ -5,10 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "src/io/quote.h"
 #include "tools/bifrons/commands.h"
 #include "tools/bifrons/help.h"
+#include "tools/bifrons/setting_aliases.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
@@ -140,43 +144,101 @@ bool takes_value(const CLI::Option* option) {
 
 bool may_be_empty(const CLI::Option& option) { return option.get_type_name() == "TEXT"; }
 
-// The option in a cluster such as -qo that takes the next word as its value; null if there is none.
-const CLI::Option* open_option(const CLI::App& command, const std::string& word) {
-  for (size_t i = 1; i < word.size(); ++i) {
-    const CLI::Option* option = command.get_option_no_throw(std::string("-") + word[i]);
-    if (option == nullptr) return nullptr;
-    if (takes_value(option)) return i + 1 == word.size() ? option : nullptr;
+// An option on the command line that takes a value.
+struct GivenOption {
+  const CLI::App* command;
+  const CLI::Option* option;
+  std::string name;   // as written: "--cfg", or "-o" also in -qo
+  size_t word;        // index of the word that has the name
+  size_t value_from;  // where the value begins in that word; npos: the value is the next word
+};
+
+// The option that takes a value in a long word (--cfg=5) or in a cluster of short ones (-qo).
+std::optional<GivenOption> option_in(const CLI::App& command, const std::string& word,
+                                     size_t index) {
+  if (word.size() < 2 || word[0] != '-') return std::nullopt;
+  if (word[1] == '-') {
+    const size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (!takes_value(option)) return std::nullopt;
+    return GivenOption{&command, option, name, index,
+                       equals == std::string::npos ? equals : equals + 1};
   }
-  return nullptr;
+  for (size_t i = 1; i < word.size(); ++i) {
+    const std::string name = std::string("-") + word[i];
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option == nullptr) return std::nullopt;
+    if (!takes_value(option)) continue;
+    return GivenOption{&command, option, name, index,
+                       i + 1 == word.size() ? std::string::npos : i + 1};
+  }
+  return std::nullopt;
+}
+
+// All options with values, in order. Options and values are matched as in CLI11, so that no value
+// is taken for an option.
+std::vector<GivenOption> given_options(const CLI::App& app, const std::vector<std::string>& words) {
+  std::vector<GivenOption> given;
+  const CLI::App* command = words.empty() ? nullptr : command_below(app, words[0]);
+  if (command == nullptr) return given;
+  for (size_t i = 1; i < words.size() && words[i] != "--"; ++i) {
+    if (const CLI::App* below = command_below(*command, words[i])) command = below;
+    const std::optional<GivenOption> here = option_in(*command, words[i], i);
+    if (!here) continue;
+    given.push_back(*here);
+    if (here->value_from == std::string::npos) ++i;
+  }
+  return given;
+}
+
+// Refuses an option at the end of the command line that lacks its value.
+void refuse_missing_value(const std::vector<GivenOption>& given, size_t words) {
+  if (given.empty()) return;
+  const GivenOption& last = given.back();
+  if (last.value_from != std::string::npos || last.word + 1 < words) return;
+  const std::string about = last.option->get_description();
+  std::string type = last.option->get_type_name();
+  type.resize(std::min(type.find(':'), type.size()));  // CLI11 adds the checks of the value
+  throw Error(ErrorKind::kUsage, fmt::format("nothing comes after {0}; write {0} {1}{2}", last.name,
+                                             type, about.empty() ? about : ". " + about));
+}
+
+// Refuses two names of one setting. The same name twice is accepted, and its last value counts.
+void refuse_second_names(const std::vector<GivenOption>& given) {
+  std::map<const CLI::Option*, std::string> names;
+  for (const GivenOption& here : given) {
+    if (!is_setting_option(*here.command, *here.option)) continue;
+    const auto [before, is_new] = names.emplace(here.option, here.name);
+    if (!is_new && before->second != here.name) refuse_two_names(before->second, here.name);
+  }
 }
 
 // Refuses empty values of options, as in --cfg= and --cfg "", because CLI11 would use the next word
-// or the default instead. Only a text may be empty: --prompt= becomes two words. Options and values
-// are matched as in CLI11, so that no value is taken for an option.
-std::vector<std::string> without_empty_values(const CLI::App& app, std::vector<std::string> words) {
-  const CLI::App* command = words.empty() ? nullptr : command_below(app, words[0]);
-  if (command == nullptr) return words;
-  for (size_t i = 1; i < words.size(); ++i) {
-    const std::string word = words[i];
-    if (word == "--") break;
-    if (const CLI::App* below = command_below(*command, word)) command = below;
-    if (word.size() < 2 || word[0] != '-') continue;
-    const bool is_long = word[1] == '-';
-    const size_t equals = is_long ? word.find('=') : std::string::npos;
-    const std::string name = word.substr(0, equals);
-    const CLI::Option* option =
-        is_long ? command->get_option_no_throw(name) : open_option(*command, word);
-    if (!takes_value(option)) continue;
-    if (equals == std::string::npos) {
-      ++i;  // the value of the option, in any form
-      if (i < words.size() && words[i].empty() && !may_be_empty(*option)) refuse_empty(name);
-    } else if (equals + 1 == word.size()) {
-      if (!may_be_empty(*option)) refuse_empty(name);
-      words[i] = name;
-      words.insert(words.begin() + static_cast<std::ptrdiff_t>(++i), "");
-    }
+// or the default instead. Only a text may be empty: --prompt= becomes two words.
+std::vector<std::string> without_empty_values(const std::vector<GivenOption>& given,
+                                              std::vector<std::string> words) {
+  size_t inserted = 0;
+  for (const GivenOption& here : given) {
+    const size_t at = here.word + inserted;
+    const bool next = here.value_from == std::string::npos;
+    if (!(next ? words[at + 1].empty() : here.value_from == words[at].size())) continue;
+    if (!may_be_empty(*here.option)) refuse_empty(here.name);
+    if (next) continue;
+    words[at] = here.name;
+    words.insert(words.begin() + static_cast<std::ptrdiff_t>(at + 1), "");
+    ++inserted;
   }
   return words;
+}
+
+// Checks the values and names of options that CLI11 does not check, or for which it has no message
+// of its own. Returns the words for CLI11.
+std::vector<std::string> checked_words(const CLI::App& app, std::vector<std::string> words) {
+  const std::vector<GivenOption> given = given_options(app, words);
+  refuse_missing_value(given, words.size());
+  refuse_second_names(given);
+  return without_empty_values(given, std::move(words));
 }
 
 // The operand of `generate`: its prompt without an option.
@@ -188,7 +250,7 @@ std::string prompt_operand(const CLI::App& app) {
 // Fills `chosen`. Throws Error (usage) if the words are not a valid command line, or probably mean
 // something else.
 void parse(CLI::App& app, const std::vector<std::string>& given, Chosen& chosen) {
-  std::vector<std::string> words = without_empty_values(app, with_subcommand(app, given));
+  std::vector<std::string> words = checked_words(app, with_subcommand(app, given));
   // A prompt without the command `generate`: the wrong part may be a command in the wrong place.
   const bool shorthand = !given.empty() && words[0] == "generate" && given[0] != "generate" &&
                          std::find(words.begin(), words.end(), "--") == words.end();

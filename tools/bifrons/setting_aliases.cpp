@@ -47,17 +47,13 @@ void add_hidden(CLI::App& command, Field field, const TakeText& take) {
   }
 }
 
-[[noreturn]] void refuse_two(const std::string& a, const std::string& b) {
-  throw Error(ErrorKind::kUsage, fmt::format("{} and {} say the same; give one of them", a, b));
-}
-
 // Passes values to the option `own` as if they had been given to it.
 void add_aliases_of(CLI::App& command, Field field, const std::string& own_name) {
   CLI::Option* own = command.get_option_no_throw(own_name);
   if (own == nullptr) return;
   const auto before = std::make_shared<std::string>(own_name);
   add_hidden(command, field, [own, before](const std::string& option, const std::string& text) {
-    if (own->count() > 0) refuse_two(*before, option);
+    if (own->count() > 0) refuse_two_names(*before, option);
     *before = option;
     own->add_result(text);
     own->run_callback();
@@ -85,8 +81,8 @@ void add_count_aliases(CLI::App& command, int64_t& count, int64_t most) {
   for (const size_t i : {0, 1}) {
     add_hidden(command, i == 0 ? Field::kBatchSize : Field::kBatches,
                [=, &count](const std::string& option, const std::string& text) {
-                 if (own->count() > 0) refuse_two("--count", option);
-                 if (!product->said[i].empty()) refuse_two(product->said[i], option);
+                 if (own->count() > 0) refuse_two_names("--count", option);
+                 if (!product->said[i].empty()) refuse_two_names(product->said[i], option);
                  product->said[i] = option;
                  product->factors[i] = static_cast<int64_t>(
                      parse_whole(option, text, 1, static_cast<uint64_t>(most)));
@@ -108,6 +104,20 @@ void add_count_aliases_of_batch(CLI::App& command) {
                     " could mean --count N, pictures of each prompt, or --batch N, pictures "
                     "drawn side by side; give one of those");
   });
+}
+
+bool is_setting_option(const CLI::App& command, const CLI::Option& option) {
+  if (option.get_group().empty()) return true;  // only other names are hidden
+  bool found = option.check_lname("count");
+  for_each_setting([&](const auto& setting) {
+    const std::string own(option_of(setting.flags));
+    found = found || (!own.empty() && command.get_option_no_throw(own) == &option);
+  });
+  return found;
+}
+
+void refuse_two_names(const std::string& a, const std::string& b) {
+  throw Error(ErrorKind::kUsage, fmt::format("{} and {} say the same; give one of them", a, b));
 }
 
 }  // namespace bifrons::cli

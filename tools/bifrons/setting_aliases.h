@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace CLI {
 class App;
+class Option;
 }  // namespace CLI
 
 namespace bifrons::cli {
@@ -22,5 +24,12 @@ void add_count_aliases(CLI::App& command, int64_t& count, int64_t most);
 // The same for `batch`. There a batch size could mean --count or --batch, so it throws Error
 // (usage) that names both.
 void add_count_aliases_of_batch(CLI::App& command);
+
+// Whether `option` of `command` is the option of a setting or --count, or another name of one that
+// the functions above added.
+bool is_setting_option(const CLI::App& command, const CLI::Option& option);
+
+// Throws Error (usage): the options `a` and `b` set the same.
+[[noreturn]] void refuse_two_names(const std::string& a, const std::string& b);
 
 }  // namespace bifrons::cli
