@@ -19,14 +19,15 @@ constexpr int kPanelRows = 32;
 // Arguments of a panel kernel: all rows of x times one panel of weights.
 struct PanelJob {
   const std::byte* panel = nullptr;
-  const std::byte* x = nullptr;  // f32, or bf16 pairs for `bf16_pairs`
-  int64_t x_pitch = 0;           // bytes from one row to the next
-  int64_t rows = 0;              // of x and y
-  int64_t steps = 0;             // steps along K: pairs for bf16 weights, else single elements
-  const float* bias = nullptr;   // of this panel, or null
-  std::byte* y = nullptr;        // first column of this panel
-  int64_t y_pitch = 0;           // bytes
-  int columns = 0;               // of y in this panel, at most kPanelRows
+  const std::byte* next = nullptr;  // the panel that this thread reads next, or `panel` again
+  const std::byte* x = nullptr;     // f32, or bf16 pairs for `bf16_pairs`
+  int64_t x_pitch = 0;              // bytes from one row to the next
+  int64_t rows = 0;                 // of x and y
+  int64_t steps = 0;                // steps along K: pairs for bf16 weights, else single elements
+  const float* bias = nullptr;      // of this panel, or null
+  std::byte* y = nullptr;           // first column of this panel
+  int64_t y_pitch = 0;              // bytes
+  int columns = 0;                  // of y in this panel, at most kPanelRows
   bool y_is_bf16 = false;
   bool add = false;  // y += round(product) instead of y = round(product)
 };

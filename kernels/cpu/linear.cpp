@@ -107,6 +107,7 @@ void LinearRunner::run_slab(ThreadPool& pool, const Tensor& y, const Tensor& x,
     for (int64_t p = starts_[chunk]; p < starts_[chunk + 1]; ++p) {
       const int64_t first = p * kPanelRows;
       mine.panel = static_cast<const std::byte*>(weight.storage.data()) + p * bytes;
+      mine.next = p + 1 < starts_[chunk + 1] ? mine.panel + bytes : mine.panel;
       mine.columns = static_cast<int>(std::min<int64_t>(kPanelRows, weight.out - first));
       const auto* bias = static_cast<const float*>(weight.bias.data());
       mine.bias = bias ? bias + first : nullptr;

@@ -12,10 +12,19 @@
 
 namespace bifrons::cpu {
 
-// Prefetch distance in bytes of a panel; hardware prefetching stops at every 4 KiB page. Of 0, 1,
-// 2, 4 and 8 KiB, only 2 is best or second best at every number of rows: 2-8 rows of bf16, one
-// thread, 14.2-16.1 GB/s against 11.5-15.9 with none.
+// Prefetch distance to the L1 cache in bytes of a panel; hardware prefetching stops at every 4 KiB
+// page. Of 0, 1, 2, 4 and 8 KiB, only 2 is best or second best at every number of rows: 2-8 rows of
+// bf16, one thread, 14.2-16.1 GB/s against 11.5-15.9 with none.
 constexpr int64_t kPrefetch = 2048;
+
+// Rows first .. of x that run together, and the part of the next panel that is prefetched to the L2
+// cache meanwhile. A panel's blocks share the next panel evenly, so that memory is read at one rate
+// also while a block reads its panel from the cache.
+struct RowBlock {
+  int64_t first = 0;
+  const std::byte* prefetch = nullptr;
+  int64_t prefetch_step = 0;  // bytes for each step along K
+};
 
 // Layout of a step of weights in a panel: kDepth consecutive k of 32 rows.
 template <typename Isa>
@@ -48,7 +57,9 @@ struct Bf16Weights {
 };
 
 template <typename Isa, typename Weights, int kRows>
-void accumulate(const PanelJob& job, const std::byte* x, float* sums) {
+void accumulate(const PanelJob& job, const RowBlock& block, float* sums) {
+  const std::byte* x = job.x + block.first * job.x_pitch;
+  const std::byte* prefetch = block.prefetch;
   constexpr int kVectors = kPanelRows / Isa::kLanes;
   constexpr int kDepth = Weights::kDepth;
   typename Isa::Vector sum[kRows][kVectors];
@@ -62,6 +73,10 @@ void accumulate(const PanelJob& job, const std::byte* x, float* sums) {
     for (int line = 0; line < Weights::kStepBytes; line += 64) {
       __builtin_prefetch(step + kPrefetch + line, 0, 3);
     }
+    for (int line = 0; line < block.prefetch_step; line += 64) {
+      __builtin_prefetch(prefetch + line, 0, 2);
+    }
+    prefetch += block.prefetch_step;
 #pragma GCC unroll 2
     for (int k = 0; k < kDepth; ++k) {
       typename Isa::Vector w[kVectors];
@@ -128,28 +143,32 @@ void finish(const PanelJob& job, float* sums, std::byte* y) {
 }
 
 template <typename Isa, typename Weights, int kRows>
-void run_rows(const PanelJob& job, int64_t first) {
+void run_rows(const PanelJob& job, const RowBlock& block) {
   alignas(64) float sums[kRows * kPanelRows];
-  accumulate<Isa, Weights, kRows>(job, job.x + first * job.x_pitch, sums);
+  accumulate<Isa, Weights, kRows>(job, block, sums);
   for (int m = 0; m < kRows; ++m) {
-    finish<Isa>(job, sums + m * kPanelRows, job.y + (first + m) * job.y_pitch);
+    finish<Isa>(job, sums + m * kPanelRows, job.y + (block.first + m) * job.y_pitch);
   }
 }
 
 template <typename Isa, typename Weights, int kRows>
-void run_remainder(const PanelJob& job, int64_t first) {
-  if (job.rows - first == kRows) return run_rows<Isa, Weights, kRows>(job, first);
-  if constexpr (kRows > 1) run_remainder<Isa, Weights, kRows - 1>(job, first);
+void run_remainder(const PanelJob& job, const RowBlock& block) {
+  if (job.rows - block.first == kRows) return run_rows<Isa, Weights, kRows>(job, block);
+  if constexpr (kRows > 1) run_remainder<Isa, Weights, kRows - 1>(job, block);
 }
 
-// The first block of rows reads the panel from memory, the other blocks from the cache.
+// Every block of rows reads the whole panel; from the second block on it lies in the cache.
 template <typename Isa, typename Weights>
 void run_panel(const PanelJob& job) {
-  int64_t first = 0;
-  for (; job.rows - first > Isa::kMaxRows; first += Isa::kMaxRows) {
-    run_rows<Isa, Weights, Isa::kMaxRows>(job, first);
+  const int64_t blocks = (job.rows + Isa::kMaxRows - 1) / Isa::kMaxRows;
+  RowBlock block;
+  block.prefetch = job.next;
+  block.prefetch_step = (Weights::kStepBytes + blocks - 1) / blocks;
+  for (; job.rows - block.first > Isa::kMaxRows; block.first += Isa::kMaxRows) {
+    run_rows<Isa, Weights, Isa::kMaxRows>(job, block);
+    block.prefetch += job.steps * block.prefetch_step;
   }
-  run_remainder<Isa, Weights, Isa::kMaxRows>(job, first);
+  run_remainder<Isa, Weights, Isa::kMaxRows>(job, block);
 }
 
 }  // namespace bifrons::cpu
