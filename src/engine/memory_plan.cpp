@@ -129,20 +129,26 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DTyp
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
                 int64_t pictures, int speculate) {
   if (!free_bytes) return;
-  const auto needed = [&](int64_t n) {
+  const auto needed = [&](int64_t n, int width) {
     return total_bytes(
-        memory_plan(config, weights, n, kPlannedPromptTokens, MemorySpace::kDevice, speculate));
+        memory_plan(config, weights, n, kPlannedPromptTokens, MemorySpace::kDevice, width));
   };
-  if (needed(pictures) <= *free_bytes) return;
+  if (needed(pictures, speculate) <= *free_bytes) return;
   int64_t fit = pictures - 1;
-  while (fit > 0 && needed(fit) > *free_bytes) --fit;
+  while (fit > 0 && needed(fit, speculate) > *free_bytes) --fit;
+  int width = speculate;
+  while (width > 1 && needed(pictures, width) > *free_bytes) --width;
+  std::string advice = fmt::format("this model takes {} bytes for one picture", needed(1, 1));
+  if (fit > 0) advice = fmt::format("{} at once would fit", fit);
+  if (width > 1) advice = fmt::format("--speculate {} would fit", width);
+  if (width == 1 && speculate > 1 && needed(pictures, 1) <= *free_bytes) {
+    advice = "--speculate off would fit";
+  }
   throw Error(
       ErrorKind::kUnavailable,
       fmt::format("the GPU has {} bytes free, but drawing {} needs {} bytes; {}", *free_bytes,
                   pictures == 1 ? "a picture" : fmt::format("{} pictures at once", pictures),
-                  needed(pictures),
-                  fit > 0 ? fmt::format("{} at once would fit", fit)
-                          : fmt::format("this model takes {} bytes for one picture", needed(1))));
+                  needed(pictures, speculate), advice));
 }
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan) {

@@ -81,6 +81,21 @@ TEST(Memory, MessageSaysWhatWouldFit) {
       << none;
 }
 
+TEST(Memory, MessageSaysWhichWindowsWouldFit) {
+  const Config config = shape_named("janus-pro-1b");
+  const auto bytes = [&](int width) {
+    return total_bytes(
+        memory_plan(config, DType::kBf16, 2, kPlannedPromptTokens, MemorySpace::kDevice, width));
+  };
+  const auto said = [&](int64_t free, int width) {
+    return refusal([&] { check_fits(free, config, DType::kBf16, 2, width); });
+  };
+  EXPECT_NE(said(bytes(16), 17).find("; --speculate 16 would fit"), std::string::npos);
+  EXPECT_NE(said(bytes(1), 64).find("; --speculate off would fit"), std::string::npos);
+  EXPECT_EQ(said(bytes(1) - 1, 64).find("--speculate"), std::string::npos)
+      << "narrower windows alone would not help";
+}
+
 TEST(Devices, LanesFillTheMemoryUpToALimit) {
   // A lane has two rows of 639 positions, 192 KiB each.
   const Config config = shape_named("janus-pro-1b");
