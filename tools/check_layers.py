@@ -16,6 +16,9 @@ ALLOWED = {"kernels": ["kernels"], "vision": ["kernels", "vision"]}
 # Inside vision: networks include pictures, never the reverse.
 PICTURES = ["kernels/error.h", "kernels/headroom.h", "kernels/bytes.h", "kernels/utf8.h", "vision/pictures"]
 
+# Downloads need files and text; nothing of the library needs downloads.
+HUB = ["kernels/error.h", "kernels/utf8.h", "src/io", "src/hub"]
+
 # Headers that only the named files may include (regular expressions on the path).
 WALLED = {
     r"opencv2/": r"vision/pictures/encode_opencv\.cpp|vision/pictures/decode_opencv\.cpp",
@@ -25,6 +28,7 @@ WALLED = {
     r"(oneapi/)?dnnl": r"kernels/cpu/.*onednn.*\.(cpp|h)",
     r"cuda|cublas|cudnn": r"kernels/cuda/.*",
     r"CLI/": r"tools/bifrons/.*",
+    r"curl/": r"src/hub/http_curl\.cpp",
 }
 
 
@@ -33,6 +37,8 @@ def allowed_targets(path: pathlib.Path) -> list[str]:
     top = path.parts[0]
     if path.parts[:2] == ("vision", "pictures"):
         return PICTURES
+    if path.parts[:2] == ("src", "hub"):
+        return HUB
     if top in ALLOWED:
         return ALLOWED[top]
     if top == "src":

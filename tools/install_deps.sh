@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
   nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev libedit-dev
-  libfreetype-dev libharfbuzz-dev libfribidi-dev
+  libfreetype-dev libharfbuzz-dev libfribidi-dev libcurl4-openssl-dev
   python3 strace  # tests of layers, and of batches interrupted at every system call
   ocl-icd-opencl-dev)  # libdnnl-dev's CMake file needs OpenCL, but its package does not depend on it
 

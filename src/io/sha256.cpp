@@ -6,18 +6,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "src/io/sha256_blocks.h"
+
 namespace bifrons {
 namespace {
-
-constexpr std::array<uint32_t, 64> kRound = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 uint32_t big_endian(const uint8_t* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
@@ -27,9 +19,8 @@ std::span<const uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-}  // namespace
-
-void Sha256::take_block(const uint8_t* block) {
+// One block with the operations of any processor.
+void take_block(Sha256State& state, const uint8_t* block) {
   std::array<uint32_t, 64> w;
   for (int t = 0; t < 16; ++t) w[t] = big_endian(block + 4 * t);
   for (int t = 16; t < 64; ++t) {
@@ -37,10 +28,10 @@ void Sha256::take_block(const uint8_t* block) {
     w[t] = w[t - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ (a >> 3)) + w[t - 7] +
            (std::rotr(b, 17) ^ std::rotr(b, 19) ^ (b >> 10));
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  auto [a, b, c, d, e, f, g, h] = state;
   for (int t = 0; t < 64; ++t) {
     const uint32_t one = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
-                         ((e & f) ^ (~e & g)) + kRound[t] + w[t];
+                         ((e & f) ^ (~e & g)) + kSha256Rounds[t] + w[t];
     const uint32_t two =
         (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
@@ -53,15 +44,29 @@ void Sha256::take_block(const uint8_t* block) {
     a = one + two;
   }
   const std::array<uint32_t, 8> change{a, b, c, d, e, f, g, h};
-  for (int i = 0; i < 8; ++i) state_[i] += change[i];
+  for (int i = 0; i < 8; ++i) state[i] += change[i];
+}
+
+}  // namespace
+
+void sha256_blocks(Sha256State& state, std::span<const uint8_t> blocks) {
+  for (; blocks.size() >= kSha256Block; blocks = blocks.subspan(kSha256Block)) {
+    take_block(state, blocks.data());
+  }
+}
+
+void Sha256::take_blocks(std::span<const uint8_t> blocks) {
+  static const Sha256Blocks kInstructions = sha256_instructions();
+  (kInstructions != nullptr ? kInstructions : &sha256_blocks)(state_, blocks);
 }
 
 void Sha256::add(std::span<const uint8_t> bytes) {
   bytes_ += bytes.size();
   while (!bytes.empty()) {
     if (filled_ == 0 && bytes.size() >= block_.size()) {
-      take_block(bytes.data());
-      bytes = bytes.subspan(block_.size());
+      const size_t whole = bytes.size() / block_.size() * block_.size();
+      take_blocks(bytes.first(whole));
+      bytes = bytes.subspan(whole);
       continue;
     }
     const size_t n = std::min(bytes.size(), block_.size() - filled_);
@@ -69,7 +74,7 @@ void Sha256::add(std::span<const uint8_t> bytes) {
     filled_ += n;
     bytes = bytes.subspan(n);
     if (filled_ == block_.size()) {
-      take_block(block_.data());
+      take_blocks(block_);
       filled_ = 0;
     }
   }

@@ -1,0 +1,33 @@
+// A build without libcurl: nothing can be downloaded, and the one message says what to do.
+#include "kernels/error.h"
+#include "src/hub/http.h"
+
+namespace bifrons::hub {
+
+bool can_download() { return false; }
+
+std::string http_version() { return {}; }
+
+std::optional<Address> parse_address(const std::string& text, const std::string&) {
+  return Address{.text = text};
+}
+
+bool same_origin(const Address&, const Address&) { return false; }
+
+const std::string& HttpReply::header(const std::string& name) const { return headers.at(name); }
+
+std::optional<int64_t> HttpReply::number(const std::string&) const { return std::nullopt; }
+
+Http::Http(HttpSettings settings) : settings_(std::move(settings)), handle_(nullptr, [](void*) {}) {
+  throw Error(ErrorKind::kUnavailable,
+              "this program was built without libcurl, so it cannot download; install "
+              "libcurl4-openssl-dev and build it again, or download with: hf download OWNER/NAME");
+}
+
+Http::~Http() = default;
+
+HttpReply Http::get(const Address&, const std::vector<std::string>&, HttpSink&, double) {
+  return {};
+}
+
+}  // namespace bifrons::hub
