@@ -93,7 +93,8 @@ std::string help_of_all() {
   return all;
 }
 
-// No model can be found. So a valid command ends with 66, and a help or a script with 0.
+// No model can be found, and no network is used. So a valid command ends with 66, and a help or a
+// script with 0.
 TEST(Pages, CommandLinesAreUnderstood) {
   const std::string help = run_bifrons({"--help"}).out;
   std::set<std::vector<std::string>> run;
@@ -109,8 +110,10 @@ TEST(Pages, CommandLinesAreUnderstood) {
       if (words[0] == "bench") words.insert(words.end(), {"-m", kNoModel});
       if (!run.insert(words).second) continue;
       const TemporaryDirectory directory;
-      const Outcome outcome = run_bifrons(
-          words, {.directory = directory.path(), .variables = {{"BIFRONS_MODEL", kNoModel}}});
+      const Outcome outcome = run_bifrons(words, {.directory = directory.path(),
+                                                  .variables = {{"BIFRONS_MODEL", kNoModel},
+                                                                {"HF_HUB_OFFLINE", "1"},
+                                                                {"HF_HOME", directory.path()}}});
       EXPECT_TRUE(outcome.exit_code == 0 || outcome.exit_code == 66)
           << outcome.exit_code << ": " << outcome.err;
     }

@@ -154,8 +154,8 @@ void add_pull(CLI::App& app, Chosen& chosen) {
   const auto pull = std::make_shared<Pull>();
   CLI::App& command = add_command(app, "pull", "Download a model from a hub", chosen,
                                   [pull] { return pull->run(); });
-  add_operand(command, "NAME", pull->name,
-              "owner/name[@REVISION], ms://owner/name, or janus-pro-1b, janus-pro-7b, janus-1.3b");
+  const std::string names = "owner/name[@REVISION], ms://owner/name, or " + hub::known_names();
+  add_operand(command, "NAME", pull->name, names.c_str());
   add_text(command, "--revision", "REVISION", pull->revision,
            "Branch, tag, commit or refs/pr/N (default main)");
   add_value(command, "--include", "PATTERN",
