@@ -35,13 +35,13 @@ class StreamChecksum {
   // Waits for all blocks. Returns the digest in hex. Nothing may be added afterwards.
   std::string finish();
 
-  static constexpr size_t kBlockBytes = 512 << 10;
+  static constexpr size_t kBlockBytes = 256 << 10;
 
  private:
   void hash(std::span<const uint8_t> bytes);
   void work();
 
-  static constexpr size_t kBlocks = 6;
+  static constexpr size_t kBlocks = 5;
   std::variant<Sha256, Sha1> sum_;
   std::mutex mutex_;
   std::condition_variable changed_;
