@@ -89,20 +89,6 @@ bool same_origin(const Address& a, const Address& b) {
   return a.scheme == b.scheme && a.host == b.host && a.port == b.port;
 }
 
-const std::string& HttpReply::header(const std::string& name) const {
-  static const std::string kNone;
-  const auto at = headers.find(name);
-  return at == headers.end() ? kNone : at->second;
-}
-
-std::optional<int64_t> HttpReply::number(const std::string& name) const {
-  const std::string& text = header(name);
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && value >= 0 && value <= (int64_t{1} << 62) ? std::optional(value) : std::nullopt;
-}
-
 // What the callbacks of one request need. They are called by C code, so what they would throw is
 // kept and thrown afterwards.
 class Http::Transfer {

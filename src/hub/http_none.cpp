@@ -14,10 +14,6 @@ std::optional<Address> parse_address(const std::string& text, const std::string&
 
 bool same_origin(const Address&, const Address&) { return false; }
 
-const std::string& HttpReply::header(const std::string& name) const { return headers.at(name); }
-
-std::optional<int64_t> HttpReply::number(const std::string&) const { return std::nullopt; }
-
 Http::Http(HttpSettings settings) : settings_(std::move(settings)), handle_(nullptr, [](void*) {}) {
   throw Error(ErrorKind::kUnavailable,
               "this program was built without libcurl, so it cannot download; install "

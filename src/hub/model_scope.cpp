@@ -11,7 +11,7 @@
 namespace bifrons::hub {
 namespace {
 
-constexpr JsonLimits kAnswerLimits{.bytes = kMostAnswerBytes, .depth = 16, .values = 400'000};
+constexpr JsonLimits kAnswerLimits{.bytes = kMostAnswerBytes, .depth = 16, .values = 100'000};
 constexpr const char* kHub = "ModelScope";
 constexpr const char* kList = "ModelScope's list of files";
 

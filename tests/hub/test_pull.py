@@ -681,6 +681,30 @@ def test_killed_at_any_byte(case):
     assert any(ranges_of(hub)), "no run went on where another one was killed"
 
 
+def test_killed_at_system_calls(case):
+    """Killed at the k-th of the calls that change files; what is there then is whole, and the next run goes on."""
+    if not shutil.which("strace"):
+        return
+    files = {name: FILES[name] for name in ("config.json", "model.safetensors")}
+    hub = case.hub(files)
+    calls = "fsync,rename,symlink,unlink,mkdir,ftruncate,sync_file_range"
+    for k in range(1, 200, 3):
+        words = ["strace", "-f", "-qq", "-o", str(case.here / "trace"), "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={k}"]
+        run = subprocess.run([*words, BIFRONS, "pull", "owner/Model", "-q"], env=case.environment(hub), capture_output=True, text=True,
+                             timeout=SECONDS)
+        if k == 1 and not (case.here / "trace").exists() or "not permitted" in run.stderr:
+            return  # no tracing here
+        case.check_nothing_named(hub)
+        if (case.repository() / "refs" / "main").exists() and run.returncode != 0:
+            case.check_snapshot(hub, files)
+        case.pull(hub)
+        case.check_snapshot(hub, files)
+        shutil.rmtree(case.here / "hf")
+        if run.returncode == 0:
+            break
+    assert k > 12, "no call was interrupted"
+
+
 def test_stopped(case):
     hub = case.hub()
     hub.pace = 0.02
