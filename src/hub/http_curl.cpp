@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kMostHeaderBytes = 64 << 10;
 constexpr size_t kMostIgnoredBytes = 64 << 10;  // of a body that nobody wants
-constexpr long kBufferBytes = 256 << 10;        // libcurl takes at most 512 KiB
+constexpr long kBufferBytes = 128 << 10;
 
 using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 using UrlHandle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;

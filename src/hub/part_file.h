@@ -3,13 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <span>
-#include <string>
 
+#include "src/hub/block_writer.h"
 #include "src/hub/hub_client.h"
-#include "src/hub/stream_checksum.h"
 #include "src/io/descriptor.h"
 
 namespace bifrons::hub {
@@ -20,14 +18,15 @@ class PartFile {
   // name, is thrown away. Throws Error (cannot write).
   PartFile(std::filesystem::path path, const RemoteFile& file);
 
-  int64_t bytes() const { return bytes_; }  // taken so far
+  int64_t bytes() const { return bytes_; }  // that are there
   bool is_whole() const { return bytes_ == file_.bytes; }
 
-  // Hashes the bytes that are there. `heed` is called between blocks and may throw.
+  // Reads what is there for its checksum. Call it before take(). `heed` is called now and then and
+  // may throw.
   void hash_again(const std::function<void()>& heed);
   // Appends; at most up to the size of the file. Throws Error (cannot write).
   void take(std::span<const uint8_t> bytes);
-  // Hands all bytes to the system, so that they are there in the next run.
+  // Hands all bytes to the system, so that they are there in the next run. Throws as take() does.
   void flush();
   void truncate();
   // Whether the checksum of the whole file is right. Call it once.
@@ -38,15 +37,15 @@ class PartFile {
 
  private:
   [[noreturn]] void fail(int error_number) const;
-  void begin_checksum();
+  void begin(ContentDigest digest);
+  void heed_error(int error_number);
 
   std::filesystem::path path_;
   const RemoteFile& file_;
   UniqueFd fd_;
-  int64_t bytes_ = 0;    // with those in block_
-  int64_t started_ = 0;  // bytes whose way to the disk was begun
-  Block block_;          // not written yet
-  std::unique_ptr<StreamChecksum> checksum_;
+  int64_t bytes_ = 0;
+  int64_t before_ = 0;  // bytes that were there when writer_ began
+  std::unique_ptr<BlockWriter> writer_;
 };
 
 }  // namespace bifrons::hub

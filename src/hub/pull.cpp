@@ -61,17 +61,8 @@ void refuse_links(const fs::path& base, const std::string& path) {
 bool has_checksum(const fs::path& path, const RemoteFile& file, const std::function<void()>& heed) {
   const RegularFile opened = open_regular(path.string(), O_RDONLY);
   if (!opened.problem.empty()) return false;
-  StreamChecksum sum(file.kind, file.bytes);
-  while (true) {
-    if (heed) heed();
-    Block block = sum.block();
-    block.resize(StreamChecksum::kBlockBytes);
-    const ssize_t n = ::read(opened.file.get(), block.data(), block.size());
-    if (n < 0 && errno != EINTR) return false;
-    block.resize(static_cast<size_t>(std::max<ssize_t>(n, 0)));
-    sum.add(std::move(block));
-    if (n == 0) return sum.finish() == file.digest;
-  }
+  ContentDigest digest(file.kind, file.bytes);
+  return add_file(digest, opened.file.get(), file.bytes, heed) && digest.finish() == file.digest;
 }
 
 // Where the files of a pull go.

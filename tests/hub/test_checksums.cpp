@@ -1,16 +1,21 @@
 // SHA-256 and SHA-1: the vectors of FIPS 180-4, the instructions of the processor against plain
 // C++, and the checksums of files that arrive in pieces.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "src/hub/stream_checksum.h"
+#include "src/hub/block_writer.h"
+#include "src/io/descriptor.h"
 #include "src/io/sha1.h"
 #include "src/io/sha256.h"
 #include "src/io/sha256_blocks.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bifrons::testing {
 namespace {
@@ -70,39 +75,68 @@ TEST(Checksums, PiecesOfAnySizeAreOneText) {
   }
 }
 
-std::string streamed(hub::DigestKind kind, std::span<const uint8_t> bytes, size_t piece) {
-  hub::StreamChecksum sum(kind, static_cast<int64_t>(bytes.size()));
-  for (size_t at = 0; at < bytes.size(); at += piece) {
-    hub::Block block = sum.block();
-    const std::span part = bytes.subspan(at, std::min(piece, bytes.size() - at));
-    block.assign(part.begin(), part.end());
-    sum.add(std::move(block));
+// The digest of bytes that are written in pieces, of which some are in the file already.
+std::string written(hub::DigestKind kind, std::span<const uint8_t> bytes, size_t piece,
+                    size_t before = 0) {
+  const TemporaryDirectory here;
+  const UniqueFd file(open((here / "x").c_str(), O_RDWR | O_CREAT | O_APPEND, 0600));
+  EXPECT_EQ(write(file.get(), bytes.data(), before), static_cast<ssize_t>(before));
+  hub::ContentDigest digest(kind, static_cast<int64_t>(bytes.size()));
+  EXPECT_TRUE(hub::add_file(digest, file.get(), static_cast<int64_t>(before), {}));
+  hub::BlockWriter writer(file.get(), std::move(digest));
+  for (size_t at = before; at < bytes.size(); at += piece) {
+    EXPECT_EQ(writer.take(bytes.subspan(at, std::min(piece, bytes.size() - at))), 0);
+    if (at / piece % 7 == 6) {
+      EXPECT_EQ(writer.flush(), 0);
+    }
   }
-  return sum.finish();
+  EXPECT_EQ(writer.flush(), 0);
+  EXPECT_EQ(writer.written(), static_cast<int64_t>(bytes.size() - before));
+  const std::string found = here.read("x");
+  EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), found.begin(), found.end(),
+                         [](uint8_t a, char b) { return a == static_cast<uint8_t>(b); }));
+  return writer.finish();
 }
 
-TEST(Checksums, StreamsAreHashedInOrder) {
-  const std::vector<uint8_t> bytes = random_bytes(300'000);
-  EXPECT_EQ(streamed(hub::DigestKind::kSha256, bytes, 1000), sha256(bytes));
-  EXPECT_EQ(streamed(hub::DigestKind::kSha256, {}, 1000), sha256(""));
+TEST(Checksums, BlocksAreWrittenAndHashedInOrder) {
+  const std::vector<uint8_t> bytes = random_bytes(5'000'000);
+  for (const size_t piece : {30'000, 131'072, 200'000, 5'000'000}) {
+    EXPECT_EQ(written(hub::DigestKind::kSha256, bytes, piece), sha256(bytes)) << piece;
+  }
+  EXPECT_EQ(written(hub::DigestKind::kSha256, bytes, 16'000, 3'456'789), sha256(bytes));
+  EXPECT_EQ(written(hub::DigestKind::kSha256, {}, 1000), sha256(""));
 }
 
 TEST(Checksums, GitBlobsHaveTheNamesThatGitGivesThem) {
   const std::string hello = "hello\n";
   const std::span bytes(reinterpret_cast<const uint8_t*>(hello.data()), hello.size());
-  EXPECT_EQ(streamed(hub::DigestKind::kGitBlob, bytes, 4),
+  EXPECT_EQ(written(hub::DigestKind::kGitBlob, bytes, 4),
             "ce013625030ba8dba906f756967f9e9ca394464a");
-  EXPECT_EQ(streamed(hub::DigestKind::kGitBlob, {}, 4), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+  EXPECT_EQ(written(hub::DigestKind::kGitBlob, {}, 4), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
 }
 
-TEST(Checksums, AStreamMayBeLeftInTheMiddle) {
-  hub::StreamChecksum sum(hub::DigestKind::kSha256, 1 << 20);
-  for (int i = 0; i < 20; ++i) {
-    hub::Block block = sum.block();
-    block.resize(50'000);
-    sum.add(std::move(block));
-  }
-  hub::Block kept = sum.block();  // not given back
+TEST(Checksums, AFailedWriteIsToldAndEndsTheFile) {
+  const UniqueFd full(open("/dev/full", O_WRONLY | O_APPEND));
+  hub::BlockWriter writer(full.get(), hub::ContentDigest(hub::DigestKind::kSha256, 1 << 24));
+  const std::vector<uint8_t> bytes = random_bytes(1 << 24);
+  EXPECT_EQ(writer.take(bytes), ENOSPC);
+  EXPECT_EQ(writer.flush(), ENOSPC);
+  EXPECT_EQ(writer.written(), 0);
+}
+
+TEST(Checksums, AWriterMayBeLeftInTheMiddle) {
+  const TemporaryDirectory here;
+  const UniqueFd file(open((here / "x").c_str(), O_RDWR | O_CREAT | O_APPEND, 0600));
+  hub::BlockWriter writer(file.get(), hub::ContentDigest(hub::DigestKind::kSha256, 1 << 24));
+  EXPECT_EQ(writer.take(random_bytes(5'000'001)), 0);
+}
+
+TEST(Checksums, FilesThatAreShorterThanSaidCannotBeRead) {
+  const TemporaryDirectory here;
+  here.write("x", std::string(2'000'000, 'a'));
+  const UniqueFd file(open((here / "x").c_str(), O_RDONLY));
+  hub::ContentDigest digest(hub::DigestKind::kSha256, 3'000'000);
+  EXPECT_FALSE(hub::add_file(digest, file.get(), 3'000'000, {}));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -49,7 +51,10 @@ struct Pull {
     hub::check_room(plan);
     PullBars bars(plan, verbosity.quiet);
     watch = &bars;
+    const auto start = std::chrono::steady_clock::now();
     hub::run_pull(requests, options, plan, bars);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    tell_speed(plan, seconds.count());
     if (json) {
       print_json(report(plan, "downloaded"));
     } else {
@@ -108,6 +113,14 @@ struct Pull {
     log(verbosity,
         fmt::format("{} to download to {}, {} free there", hub::bytes_text(plan.bytes_to_load),
                     quote(plan.place.string()), hub::bytes_text(plan.bytes_free)));
+  }
+
+  void tell_speed(const hub::PullPlan& plan, double seconds) const {
+    if (plan.bytes_to_load == 0) return;
+    const double rate = static_cast<double>(plan.bytes_to_load) / std::max(seconds, 1e-3);
+    log(verbosity, fmt::format("{} in {:.1f} s, {}/s, checked and on the disk",
+                               hub::bytes_text(plan.bytes_to_load), seconds,
+                               hub::bytes_text(static_cast<int64_t>(rate))));
   }
 
   static const char* state_of(const hub::PlannedFile& file) {
