@@ -77,7 +77,7 @@ std::optional<std::string> CacheLayout::commit_of(const std::string& revision) c
 
 std::optional<fs::path> CacheLayout::snapshot_of_revision(const std::string& revision) const {
   const auto commit = commit_of(revision);
-  if (!commit || !leads_to_directory(snapshot(*commit))) return std::nullopt;
+  if (!commit || !directory_exists(snapshot(*commit))) return std::nullopt;
   return snapshot(*commit);
 }
 

@@ -1,4 +1,5 @@
-// Time is estimated from pictures that were drawn here before, or by drawing for two seconds.
+// Time is estimated from pictures that were drawn here before, or by drawing for at most two
+// seconds.
 #include "tools/bifrons/dry_run.h"
 
 #include <fmt/format.h>
@@ -19,6 +20,8 @@ namespace bifrons::cli {
 namespace {
 
 constexpr double kProbeSeconds = 2;
+// Pictures after which a small model has been measured long enough: more than its lanes.
+constexpr uint64_t kProbePictures = 24;
 constexpr double kBytesOfAPixel = 1.5;  // PNGs of drawn pictures: 219 KB at 384x384
 
 struct Estimate {
@@ -113,7 +116,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   };
   engine.draw_batch(
       [&]() -> std::optional<BatchJob> {
-        if (seconds() > kProbeSeconds) return std::nullopt;
+        if (seconds() > kProbeSeconds || next >= kProbePictures) return std::nullopt;
         DrawRequest request = requests[next % requests.size()];
         request.seed += next;
         return BatchJob{next++, request};
