@@ -14,14 +14,19 @@ struct CudaDevice {
   std::string name;
   std::string capability;  // "9.0"
   int64_t total_bytes = 0;
-  std::string problem;  // why it cannot be used; empty when it can
+  // The code that it runs, in words: "machine code for 9.0", or "PTX of 8.0, compiled by the driver
+  // at the first start". Empty if the build has none for it.
+  std::string code;
+  bool pdl = false;     // whether this code allows programmatic dependent launch
+  std::string problem;  // why it cannot be used, and what to do; empty when it can
 };
 
 struct CudaStatus {
-  bool built = false;   // whether this build has the CUDA backend
-  std::string toolkit;  // "13.0"
-  std::string driver;   // newest CUDA version that the driver supports; empty without a driver
-  std::string problem;  // why there are no devices; empty when there are
+  bool built = false;          // whether this build has the CUDA backend
+  std::string toolkit;         // "13.0"
+  std::string driver;          // newest CUDA version that the driver supports; empty without one
+  std::string driver_release;  // "580.65.06"; empty if it is unknown
+  std::string problem;         // why there are no devices; empty when there are
   std::vector<CudaDevice> devices;
 };
 

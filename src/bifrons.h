@@ -234,12 +234,19 @@ int64_t verify_weights(const std::string& directory);
 
 // A device as EngineOptions names it.
 struct DeviceInfo {
-  std::string name;     // "cpu", "cuda:0"; "cuda" when there is none
-  std::string about;    // description
-  std::string problem;  // why it cannot be used; empty when it can
+  std::string name;         // "cpu", "cuda:0"; "cuda" when there is none
+  std::string about;        // description; of a GPU also its memory, its driver and its code
+  std::string problem;      // why it cannot be used, and what to do; empty when it can
+  int64_t total_bytes = 0;  // memory of a GPU
+  std::optional<int64_t> free_bytes{};  // of a GPU that try_device() opened
 };
-// The CPU first; then every GPU, or why there is none.
-std::vector<DeviceInfo> devices();
+// The CPU first; then every GPU, or why there is none. Starts nothing on a GPU. `pdl`: as in
+// EngineOptions; the descriptions say what follows from it.
+std::vector<DeviceInfo> devices(std::optional<bool> pdl = {});
+
+// Opens a GPU of devices() for a moment, which shows what its driver refuses only then (exclusive
+// use, code that it cannot load): this becomes its problem.
+void try_device(DeviceInfo& device);
 
 struct BuildInfo {
   std::string version;  // "0.1.0"

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "kernels/cuda/device.h"
 #include "kernels/error.h"
 
 namespace bifrons::cuda {
@@ -17,7 +18,14 @@ void must(cudaError_t status, std::string_view doing) {
   if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidKernelImage ||
       status == cudaErrorInvalidDeviceFunction || status == cudaErrorUnsupportedPtxVersion ||
       status == cudaErrorInvalidPtx || status == cudaErrorJitCompilerNotFound) {
-    throw Error(ErrorKind::kUnavailable, "this build has no code for this GPU" + while_doing);
+    throw Error(ErrorKind::kUnavailable,
+                "this build has no code for this GPU" + while_doing +
+                    "; configure the build with -DCMAKE_CUDA_ARCHITECTURES=native, or update the "
+                    "driver");
+  }
+  if (status == cudaErrorDevicesUnavailable) {
+    throw Error(ErrorKind::kUnavailable,
+                "cannot use the GPU" + while_doing + ": " + in_exclusive_use());
   }
   throw Error(ErrorKind::kInterrupted, "the GPU failed" + while_doing + ": " +
                                            cudaGetErrorString(status) + " (" +

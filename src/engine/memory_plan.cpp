@@ -138,7 +138,10 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType w
   while (fit > 0 && needed(fit, speculate) > *free_bytes) --fit;
   int width = speculate;
   while (width > 1 && needed(pictures, width) > *free_bytes) --width;
-  std::string advice = fmt::format("this model takes {} bytes for one picture", needed(1, 1));
+  std::string advice = fmt::format(
+      "this model takes {} bytes for one picture: close other programs on the GPU, take a smaller "
+      "model, or another device (--device)",
+      needed(1, 1));
   if (fit > 0) advice = fmt::format("{} at once would fit", fit);
   if (width > 1) advice = fmt::format("--speculate {} would fit", width);
   if (width == 1 && speculate > 1 && needed(pictures, 1) <= *free_bytes) {

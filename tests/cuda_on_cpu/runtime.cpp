@@ -219,12 +219,13 @@ cudaError_t cudaDriverGetVersion(int* version) {
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
-  *version = 13000;
+  *version = machine().runtime;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
-  if (machine().driver < 13000) return said(cudaErrorInsufficientDriver);
+  if (machine().driver / 1000 < machine().runtime / 1000) return said(cudaErrorInsufficientDriver);
+  if (machine().start != cudaSuccess) return said(machine().start);
   *count = machine().devices;
   return said(machine().devices > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
@@ -232,10 +233,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   std::snprintf(properties->name, sizeof properties->name, "this CPU in a GPU's clothes");
   properties->totalGlobalMem = machine().memory;
   properties->major = machine().major;
-  properties->minor = 0;
+  properties->minor = machine().minor;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
+  if (machine().choice != cudaSuccess) return said(machine().choice);
   return said(device < machine().devices ? cudaSuccess : cudaErrorInvalidDevice);
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
@@ -340,8 +342,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (cuda_on_cpu::streams().count(event->stream) > 0) event->stream->do_until(event->last);
   return said(machine().failure);
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-  *value = machine().shared_memory;
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  *value = attribute == cudaDevAttrComputeMode ? machine().compute_mode : machine().shared_memory;
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {

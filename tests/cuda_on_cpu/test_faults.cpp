@@ -3,14 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/device.h"
 #include "kernels/devices.h"
+#include "src/engine/open_device.h"
 #include "tests/kernels/op_case.h"
 
 namespace bifrons {
-
-namespace cuda_kernels_on_cpu {
-bool has_code_for(std::string_view architectures, int major, int minor);
-}
 
 std::unique_ptr<Backend> make_cuda_on_cpu_backend(int device, bool low_priority,
                                                   std::optional<bool> pdl = {});
@@ -87,27 +85,170 @@ TEST_F(Faults, NoCardWithThatNumber) {
 TEST_F(Faults, ACardTooOld) {
   machine.major = 7;
   expect_refusal("its compute capability is 7.0, and 8.0 or later is needed");
+  EXPECT_EQ(cuda_on_cpu_status().devices[0].code, "");
 }
 
 TEST_F(Faults, CodeThatTheDriverCannotUse) {
   machine.code = 0;
-  expect_refusal("this build has no code for this GPU");
+  expect_refusal(
+      "this build has no code for this GPU while looking for its code; configure the "
+      "build with -DCMAKE_CUDA_ARCHITECTURES=native");
 }
 
-TEST_F(Faults, ArchitecturesOfABuild) {
-  using cuda_kernels_on_cpu::has_code_for;
-  for (const char* all : {"80", "80-virtual", "80,90a-real", "70-real,80", "native"}) {
-    EXPECT_TRUE(has_code_for(all, 8, 0) && has_code_for(all, 9, 0) && has_code_for(all, 12, 0))
-        << all;
+// The only place that names a GPU is the list of devices: what it is, its driver, its code.
+TEST_F(Faults, ADeviceIsDescribedForUsers) {
+  machine.minor = 6;
+  machine.major = 8;
+  const auto about = [](std::optional<bool> pdl) {
+    CudaStatus status = cuda_on_cpu_status();
+    status.driver_release = "580.65.06";
+    const std::vector<DeviceInfo> gpus = describe_gpus(status, pdl);
+    EXPECT_EQ(gpus.size(), 1u);
+    EXPECT_EQ(gpus[0].name, "cuda:0");
+    EXPECT_EQ(gpus[0].problem, "");
+    EXPECT_EQ(gpus[0].total_bytes, int64_t{8} << 30);
+    return gpus[0].about;
+  };
+  EXPECT_EQ(about({}),
+            "this CPU in a GPU's clothes, compute capability 8.6, 8192 MiB, driver 580.65.06 (CUDA "
+            "13.0), machine code for 8.0, no programmatic dependent launch");
+  machine.major = 12;
+  machine.minor = 0;
+  EXPECT_TRUE(
+      about(true).ends_with("PTX of 8.0, compiled by the driver at the first start, no "
+                            "programmatic dependent launch"));
+  CudaStatus status = cuda_on_cpu_status();
+  status.devices[0].pdl = true;  // as a build with code for this card says
+  const auto ending = [&](std::optional<bool> pdl, std::string_view words) {
+    const std::string text = describe_gpus(status, pdl)[0].about;
+    EXPECT_TRUE(text.ends_with(words)) << text;
+  };
+  ending({}, ", programmatic dependent launch where it is faster");
+  ending(true, ", programmatic dependent launch");
+  ending(false, ", programmatic dependent launch off");
+}
+
+TEST_F(Faults, ProblemsOfAMachineAreItsOnlyLine) {
+  machine.driver = 12020;
+  const std::vector<DeviceInfo> gpus = describe_gpus(cuda_on_cpu_status());
+  ASSERT_EQ(gpus.size(), 1u);
+  EXPECT_EQ(gpus[0].name, "cuda");
+  EXPECT_EQ(gpus[0].problem,
+            "the NVIDIA driver is too old: it serves CUDA 12.2, and this build needs 13.0; install "
+            "driver 580.65 or later, or build with a CUDA toolkit 12.x");
+}
+
+TEST_F(Faults, DriversThatAreNotReady) {
+  const std::pair<cudaError_t, std::string> cases[] = {
+      {cudaErrorSystemNotReady, "start the fabric manager"},
+      {cudaErrorSystemDriverMismatch, "restart the machine"},
+      {cudaErrorCompatNotSupportedOnDevice, "out of LD_LIBRARY_PATH"},
+      {cudaErrorInvalidValue, "nvidia-smi may say more"}};
+  for (const auto& [status, advice] : cases) {
+    machine.start = status;
+    expect_refusal(advice);
   }
-  EXPECT_FALSE(has_code_for("86", 8, 0));
-  // CUDA architectures of a build for one kind of GPU.
-  EXPECT_TRUE(has_code_for("90a-real", 9, 0));
-  EXPECT_FALSE(has_code_for("90a-real", 10, 0));
-  EXPECT_FALSE(has_code_for("90a-real", 8, 6));
-  EXPECT_TRUE(has_code_for("80-real", 8, 6));
-  EXPECT_FALSE(has_code_for("80-real", 9, 0));
-  EXPECT_FALSE(has_code_for("", 9, 0));
+}
+
+TEST_F(Faults, ACardThatIsForbiddenOrTaken) {
+  machine.compute_mode = cudaComputeModeProhibited;
+  expect_refusal(
+      "its compute mode forbids all programs; allow them with nvidia-smi -i 0 -c DEFAULT");
+  machine.compute_mode = cudaComputeModeDefault;
+  const std::string taken =
+      "another program has it alone (exclusive compute mode); end that program";
+  machine.choice = cudaErrorDevicesUnavailable;
+  expect_refusal(taken);
+  machine.choice = cudaErrorMemoryAllocation;
+  expect_refusal("other programs have taken its memory");
+  machine = {};
+  // Some drivers say so only when work is given to the card.
+  const auto b = make_cuda_on_cpu_backend(0, false);
+  machine.failure = cudaErrorDevicesUnavailable;
+  expect_error(ErrorKind::kUnavailable, taken, [&] { b->synchronize(); });
+}
+
+// The first GPU that opens is taken, and a reason is given only if none does.
+TEST_F(Faults, AutoPassesOverACardThatIsTaken) {
+  machine.devices = 2;
+  const auto open = [this](std::vector<int> taken) {
+    return open_first(
+        cuda_on_cpu_status(),
+        [&](int index) {
+          const bool refused = std::count(taken.begin(), taken.end(), index) > 0;
+          machine.choice = refused ? cudaErrorDevicesUnavailable : cudaSuccess;
+          return make_cuda_on_cpu_backend(index, false);
+        },
+        1);
+  };
+  const OpenDevice second = open({0});
+  EXPECT_EQ(second.name, "cuda:1");
+  EXPECT_EQ(second.fallback, "");
+  const OpenDevice none = open({0, 1});
+  EXPECT_EQ(none.name, "cpu");
+  EXPECT_NE(none.fallback.find("another program has it alone"), std::string::npos) << none.fallback;
+  // A fault that is not the card's state is not passed over.
+  machine.choice = cudaSuccess;
+  EXPECT_THROW(
+      open_first(
+          cuda_on_cpu_status(),
+          [](int) -> std::unique_ptr<Backend> { throw Error(ErrorKind::kInterrupted, "failed"); },
+          1),
+      Error);
+}
+
+// The driver compiles PTX of its own CUDA version and of earlier ones only.
+TEST_F(Faults, PtxThatIsTooNewForTheDriver) {
+  machine.major = 12;
+  machine.driver = 13000;
+  machine.runtime = 13010;
+  expect_refusal(
+      "the driver has to compile PTX of CUDA 13.1, but it serves CUDA 13.0; update the "
+      "driver, or configure the build with -DCMAKE_CUDA_ARCHITECTURES=native");
+  machine.major = 8;  // machine code needs no compiling
+  EXPECT_NO_THROW(make_cuda_on_cpu_backend(0, false));
+}
+
+TEST_F(Faults, ReleasesOfDrivers) {
+  EXPECT_EQ(cuda::release_in("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug "
+                             "19 01:15:15 UTC 2023\nGCC version:  gcc version 12.3.0"),
+            "535.104.05");
+  EXPECT_EQ(cuda::release_in("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  "
+                             "Release Build  (dvs-builder@U22-I3-AM24-31-3)"),
+            "580.65.06");
+  EXPECT_EQ(cuda::release_in(""), "");
+  EXPECT_EQ(cuda::release_in("NVRM version: unknown 7 x1.2"), "");
+}
+
+// Which code of a build a GPU runs, as NVIDIA's manual of nvcc says.
+TEST_F(Faults, ArchitecturesOfABuild) {
+  const auto code = [](std::string_view architectures, int major, int minor) -> std::string {
+    const auto found = cuda::code_for(architectures, major, minor);
+    if (!found) return "none";
+    return (found->ptx ? "ptx " : "machine ") + std::to_string(found->architecture);
+  };
+  EXPECT_EQ(code("80", 7, 5), "none");
+  for (const char* all : {"80", "80,90a-real", "70-real,80"}) {
+    EXPECT_EQ(code(all, 8, 0), "machine 80") << all;
+    EXPECT_EQ(code(all, 8, 6), "machine 80") << all;
+    EXPECT_EQ(code(all, 12, 0), "ptx 80") << all;
+  }
+  EXPECT_EQ(code("80,90a-real", 9, 0), "machine 90");
+  EXPECT_EQ(code("80,86,89", 8, 9), "machine 89");
+  EXPECT_EQ(code("80,86,89", 9, 0), "ptx 89");
+  EXPECT_EQ(code("80-virtual", 8, 0), "ptx 80");
+  EXPECT_EQ(code("native", 8, 6), "machine 86");
+  EXPECT_EQ(code("86", 8, 0), "none");
+  // Code for one kind of GPU, and for one family.
+  EXPECT_EQ(code("90a-real", 9, 0), "machine 90");
+  EXPECT_EQ(code("90a-real", 10, 0), "none");
+  EXPECT_EQ(code("90a", 10, 0), "none");
+  EXPECT_EQ(code("90a-real", 8, 6), "none");
+  EXPECT_EQ(code("100f-real", 10, 3), "machine 100");
+  EXPECT_EQ(code("100f", 12, 0), "none");
+  EXPECT_EQ(code("80-real", 8, 6), "machine 80");
+  EXPECT_EQ(code("80-real", 9, 0), "none");
+  EXPECT_EQ(code("", 9, 0), "none");
 }
 
 // A kernel that the driver compiles from PTX for older GPUs has no grid_dependency_wait().

@@ -76,7 +76,8 @@ TEST(Memory, MessageSaysWhatWouldFit) {
       << four;
   const std::string none = refusal([&] { fits(1000, 4); });
   EXPECT_NE(none.find("1000 bytes free"), std::string::npos) << none;
-  EXPECT_NE(none.find("takes " + std::to_string(bytes(1)) + " bytes for one picture"),
+  EXPECT_NE(none.find("takes " + std::to_string(bytes(1)) +
+                      " bytes for one picture: close other programs on the GPU"),
             std::string::npos)
       << none;
 }

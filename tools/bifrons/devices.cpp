@@ -1,6 +1,5 @@
 // `bifrons devices`: the devices that can draw pictures.
-#include <fmt/format.h>
-
+#include "tools/bifrons/gpu_report.h"
 #include "tools/bifrons/options.h"
 #include "tools/bifrons/streams.h"
 
@@ -9,10 +8,7 @@ namespace {
 
 int print_devices() {
   std::string text;
-  for (const DeviceInfo& device : devices()) {
-    text += fmt::format("{:8} {}{}\n", device.name, device.about,
-                        device.problem.empty() ? "" : "cannot be used: " + device.problem);
-  }
+  for (const DeviceInfo& device : devices(pdl_from_environment())) text += device_line(device);
   write_stdout(text);
   return 0;
 }

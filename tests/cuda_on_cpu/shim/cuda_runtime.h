@@ -101,6 +101,7 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidMemcpyDirection = 21,
   cudaErrorInsufficientDriver = 35,
+  cudaErrorDevicesUnavailable = 46,
   cudaErrorInvalidDeviceFunction = 98,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
@@ -111,6 +112,9 @@ enum cudaError_t {
   cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
+  cudaErrorSystemNotReady = 802,
+  cudaErrorSystemDriverMismatch = 803,
+  cudaErrorCompatNotSupportedOnDevice = 804,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureInvalidated = 901,
   cudaErrorCapturedEvent = 907,
@@ -121,7 +125,8 @@ enum cudaMemcpyKind {
   cudaMemcpyDeviceToDevice = 3,
   cudaMemcpyDefault = 4
 };
-enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+enum cudaDeviceAttr { cudaDevAttrComputeMode = 20, cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+enum cudaComputeMode { cudaComputeModeDefault = 0, cudaComputeModeProhibited = 2 };
 enum cudaFuncAttribute {
   cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
   cudaFuncAttributePreferredSharedMemoryCarveout = 9
@@ -141,8 +146,12 @@ struct FakeEvent;
 // Properties of the simulated machine; tests change and restore them.
 struct Machine {
   int driver = 13000;
+  int runtime = 13000;
   int devices = 1;
-  int major = 9;
+  int major = 9, minor = 0;
+  int compute_mode = cudaComputeModeDefault;
+  cudaError_t start = cudaSuccess;   // answer to cudaGetDeviceCount
+  cudaError_t choice = cudaSuccess;  // answer to cudaSetDevice
   int code = 90;  // compute capability of the compiled kernels; 0: for other machines
   size_t memory = size_t{8} << 30;    // total bytes
   int shared_memory = 227 << 10;      // bytes per block
