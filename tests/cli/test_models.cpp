@@ -9,61 +9,10 @@
 #include <cstring>
 #include <filesystem>
 
-#include "tests/cli/run_program.h"
-#include "tests/support/golden.h"
-#include "tests/support/temporary_directory.h"
+#include "tests/cli/models_fixture.h"
 
 namespace bifrons::testing {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
-constexpr const char* kPointer =
-    "version https://git-lfs.github.com/spec/v1\n"
-    "oid sha256:0000000000000000000000000000000000000000000000000000000000000007\n"
-    "size 4180000000\n";
-
-// A working directory with the files of a model.
-class Models : public ::testing::Test {
- protected:
-  // Copies the files of a toy model to `to`, a path in the working directory.
-  void copy(const std::string& toy, const std::string& to) const {
-    fs::create_directories(scratch_ / to);
-    for (const auto& entry : fs::directory_iterator(golden::directory() + toy)) {
-      if (entry.is_regular_file()) {
-        fs::copy_file(entry.path(), scratch_ / to / entry.path().filename().string(),
-                      fs::copy_options::overwrite_existing);
-      }
-    }
-  }
-  Outcome run(std::vector<std::string> arguments) const {
-    Surroundings where;
-    where.directory = scratch_.path();
-    where.variables = variables_;
-    return run_bifrons(arguments, where);
-  }
-  Outcome draw(const std::string& model) const {
-    return run({"generate", "-m", model, "a fox", "-s", "1", "-o", "q.png", "-y"});
-  }
-  // Drawing, inspect and doctor must refuse a directory with this text and must draw nothing.
-  void expect_refused(const std::string& model, int code, std::string_view text) const {
-    SCOPED_TRACE(model);
-    const Outcome drawn = draw(model);
-    EXPECT_EQ(drawn.exit_code, code) << drawn.err;
-    EXPECT_NE(drawn.err.find(text), std::string::npos) << drawn.err;
-    EXPECT_FALSE(fs::exists(scratch_ / "q.png"));
-    for (const char* command : {"inspect", "doctor"}) {
-      const Outcome said = run({command, "-m", model});
-      EXPECT_EQ(said.exit_code, code) << command << ": " << said.out << said.err;
-      EXPECT_NE((said.out + said.err).find(text), std::string::npos)
-          << command << ": " << said.out << said.err;
-    }
-  }
-
-  TemporaryDirectory scratch_;
-  std::map<std::string, std::string> variables_;
-};
 
 // The Hugging Face cache: snapshots with links to blobs.
 class HubCache : public Models {
@@ -114,9 +63,23 @@ TEST_F(HubCache, RepositoriesStandForTheirMainSnapshot) {
 
 TEST_F(HubCache, NamesOfTheHubAreFoundThere) {
   const std::string id = "deepseek-ai/Janus-Pro-1B";
-  expect_refused(id, 66, "hf download " + id);
+  for (const char* name : {id.c_str(), "janus-pro-1b", "Janus-Pro-1B"}) {
+    expect_refused(name, 66, "Not downloaded yet?            bifrons pull janus-pro-1b\n");
+  }
+  expect_refused("janus-1.3b@refs/pr/2", 66, "bifrons pull janus-1.3b@refs/pr/2\n");
+  expect_refused("someone/Janus-4o", 66, "bifrons pull someone/Janus-4o\n");
   variables_["HF_HUB_CACHE"] = (scratch_ / "hub").string();
   expect_named_after_the_repository(id);
+  expect_named_after_the_repository("janus-pro-1b");
+  expect_named_after_the_repository("Janus-Pro-1B@main");
+  expect_named_after_the_repository(id + "@" + kCommit);
+  expect_named_after_the_repository(id + "@" + std::string(kCommit).substr(0, 7));
+  expect_refused(id + "@" + std::string(kCommit).substr(0, 6), 66, "has no snapshot of revision");
+  expect_refused(id + "@refs/pr/9", 66, "download it: bifrons pull janus-pro-1b@refs/pr/9");
+  expect_refused(id + "@../main", 66, "Looked in");
+  fs::create_directories(scratch_ / ("hub/" + repository_ + "/refs/refs/pr"));
+  scratch_.write("hub/" + repository_ + "/refs/refs/pr/9", kCommit);
+  expect_named_after_the_repository(id + "@refs/pr/9");
   variables_ = {{"HF_HOME", scratch_.path().string()}};
   expect_named_after_the_repository(id);
   expect_refused("deepseek-ai/Janus-Pro-7B", 66, "models--deepseek-ai--Janus-Pro-7B");

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <system_error>
 
 #include "kernels/error.h"
 #include "src/io/directory.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 
 namespace bifrons::cli {
 namespace {
@@ -26,10 +29,28 @@ bool is_plain(std::string_view name) {
          });
 }
 
-// The commit in refs/main; empty if there is no valid one.
-std::string main_commit(const fs::path& folder) {
+// Whether a revision has plain parts between single slashes, as "refs/pr/109".
+bool is_plain_revision(std::string_view revision) {
+  while (true) {
+    const size_t slash = revision.find('/');
+    if (!is_plain(revision.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    revision.remove_prefix(slash + 1);
+  }
+}
+
+bool is_hub_id(const std::string& id) {
+  const size_t slash = id.find('/');
+  return slash != std::string::npos && is_plain(id.substr(0, slash)) &&
+         is_plain(id.substr(slash + 1));
+}
+
+// The commit in refs/<revision>; empty if there is no valid one.
+std::string commit_of(const fs::path& folder, const std::string& revision) {
+  const fs::path file = folder / "refs" / revision;
   try {
-    std::string commit = Directory::open((folder / "refs").string()).read_file("main", 200);
+    std::string commit =
+        Directory::open(file.parent_path().string()).read_file(file.filename().string(), 200);
     while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r')) commit.pop_back();
     return is_plain(commit) ? commit : "";
   } catch (const Error&) {
@@ -42,42 +63,7 @@ const char* variable(const char* name) {
   return value == nullptr || *value == '\0' ? nullptr : value;
 }
 
-}  // namespace
-
-std::optional<fs::path> snapshot_of(const fs::path& folder) {
-  const fs::path snapshots = folder / "snapshots";
-  std::error_code error;
-  if (fs::exists(folder / "config.json", error) || !directory_exists(snapshots))
-    return std::nullopt;
-  const std::string commit = main_commit(folder);
-  if (!commit.empty() && directory_exists(snapshots / commit)) return snapshots / commit;
-
-  std::vector<std::string> found;
-  for (const std::string& name : Directory::open(snapshots.string()).names()) {
-    if (directory_exists(snapshots / name)) found.push_back(name);
-  }
-  if (found.size() == 1) return snapshots / found[0];
-  if (found.empty()) {
-    throw Error(ErrorKind::kMissing,
-                fmt::format("{}: a repository of the hub's cache without a snapshot; download the "
-                            "model again",
-                            quote(folder.string())));
-  }
-  throw Error(
-      ErrorKind::kMissing,
-      fmt::format("{}: a repository of the hub's cache whose refs/main names no snapshot; "
-                  "name one of its {}, such as {}",
-                  quote(folder.string()), found.size(), quote((snapshots / found[0]).string())));
-}
-
-bool is_hub_name(const std::string& name) {
-  const size_t slash = name.find('/');
-  return slash != std::string::npos && is_plain(name.substr(0, slash)) &&
-         is_plain(name.substr(slash + 1));
-}
-
-std::vector<fs::path> cached_folders(const std::string& id) {
-  if (!is_hub_name(id)) return {};
+std::vector<fs::path> cache_roots() {
   std::vector<fs::path> roots;
   for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
     if (const char* root = variable(name)) roots.emplace_back(root);
@@ -89,11 +75,144 @@ std::vector<fs::path> cached_folders(const std::string& id) {
   if (const char* home = variable("HOME")) {
     roots.push_back(fs::path(home) / ".cache" / "huggingface" / "hub");
   }
+  return roots;
+}
+
+// Names of the folders below `path`; empty if it cannot be listed.
+std::vector<std::string> folders_in(const fs::path& path) {
+  std::vector<std::string> found;
+  try {
+    for (const std::string& name : Directory::open(path.string()).names()) {
+      if (directory_exists(path / name)) found.push_back(name);
+    }
+  } catch (const Error&) {
+    return {};
+  }
+  return found;
+}
+
+constexpr std::string_view kFolderPrefix = "models--";
+
+// "owner/name" of a folder "models--owner--name"; empty for other names.
+std::string id_of_folder(std::string_view folder) {
+  if (!folder.starts_with(kFolderPrefix)) return {};
+  folder.remove_prefix(kFolderPrefix.size());
+  const size_t dashes = folder.find("--");
+  if (dashes == std::string_view::npos) return {};
+  const std::string id = fmt::format("{}/{}", folder.substr(0, dashes), folder.substr(dashes + 2));
+  return is_hub_id(id) ? id : std::string();
+}
+
+// The snapshot of a revision: a ref, a commit, or the first 7 or more digits of one.
+std::optional<fs::path> snapshot_of_revision(const fs::path& folder, const std::string& revision) {
+  const fs::path snapshots = folder / "snapshots";
+  const std::string commit = commit_of(folder, revision);
+  if (!commit.empty() && directory_exists(snapshots / commit)) return snapshots / commit;
+  std::vector<std::string> found;
+  for (const std::string& name : folders_in(snapshots)) {
+    if (name == revision) return snapshots / name;
+    if (revision.size() >= 7 && name.starts_with(revision)) found.push_back(name);
+  }
+  if (found.size() != 1) return std::nullopt;
+  return snapshots / found[0];
+}
+
+}  // namespace
+
+// The table of short names. The repositories are those of the authors of the models.
+std::optional<std::string> known_repository(std::string_view name) {
+  for (const std::string_view id :
+       {"deepseek-ai/Janus-Pro-1B", "deepseek-ai/Janus-Pro-7B", "deepseek-ai/Janus-1.3B"}) {
+    if (lower_case(id.substr(id.find('/') + 1)) == lower_case(name)) return std::string(id);
+  }
+  return std::nullopt;
+}
+
+std::optional<HubName> parse_hub_name(const std::string& text) {
+  const size_t at = text.find('@');
+  HubName name{text.substr(0, at), at == std::string::npos ? "" : text.substr(at + 1)};
+  if (const auto known = known_repository(name.id)) name.id = *known;
+  if (!is_hub_id(name.id)) return std::nullopt;
+  if (at != std::string::npos && !is_plain_revision(name.revision)) return std::nullopt;
+  return name;
+}
+
+std::string pull_command(const HubName& name) {
+  std::string shown = name.id;
+  const std::string own = name.id.substr(name.id.find('/') + 1);
+  if (known_repository(own) == name.id) shown = lower_case(own);
+  return "bifrons pull " + shown + (name.revision.empty() ? "" : "@" + name.revision);
+}
+
+std::optional<fs::path> snapshot_of(const fs::path& folder, const std::string& revision) {
+  const fs::path snapshots = folder / "snapshots";
+  std::error_code error;
+  if (fs::exists(folder / "config.json", error) || !directory_exists(snapshots))
+    return std::nullopt;
+  if (!revision.empty()) {
+    if (auto found = snapshot_of_revision(folder, revision)) return found;
+    throw Error(ErrorKind::kMissing,
+                fmt::format("{}: has no snapshot of revision {}; download it: {}",
+                            quote(folder.string()), quote(revision),
+                            pull_command({id_of_folder(folder.filename().string()), revision})));
+  }
+  const std::string commit = commit_of(folder, "main");
+  if (!commit.empty() && directory_exists(snapshots / commit)) return snapshots / commit;
+
+  const std::vector<std::string> found = folders_in(snapshots);
+  if (found.size() == 1) return snapshots / found[0];
+  if (found.empty()) {
+    const std::string id = id_of_folder(folder.filename().string());
+    throw Error(
+        ErrorKind::kMissing,
+        fmt::format("{}: a repository of the hub's cache without a snapshot; download the "
+                    "model again{}",
+                    quote(folder.string()), id.empty() ? "" : ": " + pull_command({id, ""})));
+  }
+  throw Error(
+      ErrorKind::kMissing,
+      fmt::format("{}: a repository of the hub's cache whose refs/main names no snapshot; "
+                  "name one of its {}, such as {}",
+                  quote(folder.string()), found.size(), quote((snapshots / found[0]).string())));
+}
+
+std::optional<HubName> repository_at(const fs::path& directory) {
+  const fs::path path = canonical_path(directory);
+  const fs::path snapshots = path.parent_path(), folder = snapshots.parent_path();
+  const std::string id = id_of_folder(folder.filename().string());
+  if (snapshots.filename() != "snapshots" || id.empty()) return std::nullopt;
+  if (commit_of(folder, "main") == path.filename()) return HubName{id, ""};
+  return HubName{id, path.filename().string()};
+}
+
+std::vector<fs::path> cached_folders(const std::string& id) {
+  std::vector<fs::path> folders = cache_roots();
   const size_t slash = id.find('/');
   const std::string folder =
-      fmt::format("models--{}--{}", id.substr(0, slash), id.substr(slash + 1));
-  for (fs::path& root : roots) root /= folder;
-  return roots;
+      fmt::format("{}{}--{}", kFolderPrefix, id.substr(0, slash), id.substr(slash + 1));
+  for (fs::path& root : folders) root /= folder;
+  return folders;
+}
+
+std::vector<CachedModel> cached_models() {
+  std::vector<CachedModel> models;
+  std::set<fs::path> seen;
+  for (const fs::path& root : cache_roots()) {
+    if (!seen.insert(canonical_path(root)).second) continue;
+    for (const std::string& name : folders_in(root)) {
+      const std::string id = id_of_folder(name);
+      if (id.empty()) continue;
+      const fs::path folder = root / name;
+      const std::string main = commit_of(folder, "main");
+      const std::vector<std::string> commits = folders_in(folder / "snapshots");
+      if (commits.empty()) models.push_back({{id, ""}, folder, {}});
+      for (const std::string& commit : commits) {
+        const bool is_main = commit == main || commits.size() == 1;
+        models.push_back({{id, is_main ? "" : commit}, folder, folder / "snapshots" / commit});
+      }
+    }
+  }
+  return models;
 }
 
 }  // namespace bifrons::cli

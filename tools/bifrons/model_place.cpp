@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStorybook = "storybook";
+constexpr const char* kSuggested = "deepseek-ai/Janus-Pro-1B";
 
 std::vector<fs::path> built_in_places() {
   std::error_code error;
@@ -63,8 +65,18 @@ std::string instead_of_directory(const std::string& path) {
 }
 
 // The directory itself, or the snapshot of a folder of the hub cache.
-ModelPlace place_of(const fs::path& directory) {
-  return {snapshot_of(directory).value_or(directory).string(), false};
+ModelPlace place_of(const fs::path& directory, const std::string& revision = {}) {
+  return {snapshot_of(directory, revision).value_or(directory).string(), false};
+}
+
+// What a user without the model can do; `hub` if a model of the hub was named.
+std::string advice(const std::optional<HubName>& hub) {
+  return "\n  Not downloaded yet?            " +
+         pull_command(hub.value_or(HubName{kSuggested, ""})) +
+         "\n  Have the files of Janus-Pro?   bifrons -m /path/to/Janus-Pro-1B \"a cat\""
+         "\n  For every call                 export BIFRONS_MODEL=/path/to/Janus-Pro-1B"
+         "\n  What a directory needs         config.json, tokenizer.json and the weights "
+         "(.safetensors or .bin), as published";
 }
 
 }  // namespace
@@ -72,6 +84,7 @@ ModelPlace place_of(const fs::path& directory) {
 ModelPlace find_model(const std::string& wanted) {
   if (!wanted.empty() && directory_exists(wanted)) return place_of(wanted);
   std::string looked_in;
+  std::optional<HubName> hub;
   if (wanted.empty() || wanted == kStorybook) {
     for (const fs::path& place : built_in_places()) {
       const fs::path normal = place.lexically_normal();
@@ -82,19 +95,13 @@ ModelPlace find_model(const std::string& wanted) {
     std::error_code error;
     if (fs::is_regular_file(wanted, error)) refuse_file(wanted);
     looked_in = quote(wanted) + instead_of_directory(wanted);
-    for (const fs::path& folder : cached_folders(wanted)) {
-      if (directory_exists(folder)) return place_of(folder);
+    hub = parse_hub_name(wanted);
+    for (const fs::path& folder : hub ? cached_folders(hub->id) : std::vector<fs::path>()) {
+      if (directory_exists(folder)) return place_of(folder, hub->revision);
       looked_in += ", " + quote(folder.string());
     }
   }
-  throw Error(
-      ErrorKind::kMissing,
-      "no model found.\n\n  Looked in   " + looked_in +
-          (is_hub_name(wanted) ? "\n  Not downloaded yet?            hf download " + wanted : "") +
-          "\n  Have the files of Janus-Pro?   bifrons -m /path/to/Janus-Pro-1B \"a cat\""
-          "\n  For every call                 export BIFRONS_MODEL=/path/to/Janus-Pro-1B"
-          "\n  What a directory needs         config.json, tokenizer.json and the weights "
-          "(.safetensors or .bin), as published");
+  throw Error(ErrorKind::kMissing, "no model found.\n\n  Looked in   " + looked_in + advice(hub));
 }
 
 std::string built_in_note() {
