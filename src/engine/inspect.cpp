@@ -7,6 +7,7 @@
 
 #include "src/bifrons.h"
 #include "src/engine/memory_plan.h"
+#include "src/engine/model_files.h"
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
@@ -176,6 +177,17 @@ std::string inspect(const std::string& directory) {
                      seeing(i));
   }
   return out;
+}
+
+ModelSummary summarize_model(const std::string& directory) {
+  const Inspection i = inspect_directory(directory);
+  Tokenizer::open(directory);  // drawing needs it, inspect does not
+  return {.form = i.config.form == CheckpointForm::kOriginal ? "original" : "hugging face",
+          .weights_dtype = std::string(name_of(i.dtype)),
+          .sees = i.blind.empty(),
+          .image_size = i.config.image_size,
+          .gpu_bytes = total_bytes(
+              memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice))};
 }
 
 std::string inspect_json(const std::string& directory) {

@@ -127,6 +127,19 @@ std::optional<std::string> oddly_named_weights(const Directory& directory) {
   return std::nullopt;
 }
 
+std::optional<std::string> odd_file(const std::string& name) {
+  const std::vector<std::string> one{name};
+  if (ending_with(one, kUnfinished)) {
+    return "is an unfinished download; finish it or download the file again";
+  }
+  for (const Ending& format : kOtherFormats) {
+    if (!ending_with(one, std::array{format.ending})) continue;
+    return fmt::format("{}; {}", format.clause, kTakeOthers);
+  }
+  if (ending_with(one, kArchives)) return "is an archive; unpack it";
+  return std::nullopt;
+}
+
 std::optional<std::string> detect_directory_kind(const Directory& directory) {
   const std::vector<std::string> names = directory.names();
   if (names.empty()) return "is empty";

@@ -19,6 +19,10 @@ std::optional<std::string> detect_directory_kind(const Directory& directory);
 // detect_directory_kind() returned nullopt.
 std::optional<std::string> oddly_named_weights(const Directory& directory);
 
+// Recognises a file that is no part of a model by its name: another format, an unfinished download,
+// an archive. Returns a clause that follows the name, with what to do. nullopt for other names.
+std::optional<std::string> odd_file(const std::string& name);
+
 // The parsed name of a shard: `<stem>-00002-of-00005<suffix>`.
 struct ShardName {
   std::string stem;

@@ -18,7 +18,8 @@ std::vector<std::string> commands() {
   std::vector<std::string> names = {"generate",    "batch",  "grid",       "gallery", "merge",
                                     "describe",    "ask",    "chat",       "vary",    "encode",
                                     "reconstruct", "decode", "info",       "inspect", "tokenize",
-                                    "devices",     "doctor", "completion", "help",    "version"};
+                                    "devices",     "doctor", "completion", "help",    "version",
+                                    "models",      "verify"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
 }

@@ -56,6 +56,7 @@ class Refusals:
             "encode": ["encode", "picture.png", "-o", "codes2.json", "-y", "-t", "3", *m],
             "describe": ["describe", "picture.png", "-t", "3", *m],
             "doctor": ["doctor", *m],
+            "verify": ["verify", *m],
         }
 
     def refuse(self, name: str, words: list[str]) -> None:

@@ -74,6 +74,7 @@ class Sweep:
             "inspect": ["inspect", *m],
             "bench": ["bench", "--repeats", "1", "--understand", *m],
             "doctor": ["doctor", *m],
+            "verify": ["verify", *m],
         }
 
     def sweep(self, name: str, words: list[str], first: int, step: int) -> None:

@@ -37,7 +37,7 @@ READERS = [
     ["batch", "templates.txt", "--expand", "--wildcards", "@", "-o", "fresh"],
     ["batch", "templates.txt", "--expand", "--wildcards", "around", "-o", "fresh"],
     ["a fox", "-m", "@", "-o", "x.png", "-y"], ["inspect", "-m", "@"], ["doctor", "-m", "@"],
-    ["merge", "@"], ["merge", "--check", "@"], ["merge", "batch", "@", "-o", "fresh"], ["gallery", "@"],
+    ["verify", "-m", "@"], ["merge", "@"], ["merge", "--check", "@"], ["merge", "batch", "@", "-o", "fresh"], ["gallery", "@"],
 ]
 WRITERS = [
     ["a fox", "-o", "@.png"], ["a fox", "-o", "@.png", "-y"], ["a fox", "-o", "@/"], ["a fox", "-o", "@/x.png"],

@@ -67,6 +67,7 @@ class Stops:
             "reconstruct": ["reconstruct", "picture.png", "-o", "x.png", "-y"], "describe": ["describe", "picture.png"],
             "ask": ["ask", "picture.png", "Is it a fox?"], "chat": ["chat", "picture.png"], "info": ["info", "picture.png"],
             "inspect": ["inspect"], "tokenize": ["tokenize", "a fox"], "devices": ["devices"], "doctor": ["doctor"],
+            "models": ["models"], "verify files": ["verify"],
             "completion": ["completion", "bash"], "batch": ["batch", "few.txt", "-o", "out", "--fresh"],
             "dry-run": ["batch", "many.txt", "-o", "out", "--dry-run"],
             "strict": ["batch", "few.txt", "-o", "out", "--strict", "--fresh"],

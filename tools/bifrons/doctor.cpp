@@ -7,16 +7,22 @@
 #include <memory>
 #include <thread>
 
+#include "src/engine/model_files.h"
 #include "src/io/durable_file.h"
 #include "src/io/quote.h"
+#include "tools/bifrons/gpu_report.h"
+#include "tools/bifrons/mend.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/options.h"
+#include "tools/bifrons/size_text.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr size_t kMostFileLines = 60;
 
 struct Report {
   std::string text;
@@ -50,16 +56,21 @@ void check_processor(Report& report) {
                           fmt::join(build.instruction_sets, ", ")));
 }
 
-// A machine without a GPU is fine; a GPU that cannot be used is a warning.
-void check_gpus(Report& report) {
-  for (const DeviceInfo& device : devices()) {
+// A machine without a GPU is fine; a GPU that cannot be used is a warning. Returns the usable ones.
+std::vector<DeviceInfo> check_gpus(Report& report) {
+  std::vector<DeviceInfo> usable;
+  for (DeviceInfo& device : devices(pdl_from_environment())) {
     if (device.name == "cpu") continue;
-    if (device.problem.empty()) {
-      report.line("ok", "gpu", device.name + ", " + device.about);
-    } else {
-      report.line("warn", "gpu", device.problem);
+    try_device(device);
+    if (!device.problem.empty()) {
+      report.line("warn", "gpu",
+                  device.about.empty() ? device.problem : device.name + ": " + device.problem);
+      continue;
     }
+    report.line("ok", "gpu", device.name + ", " + device.about);
+    usable.push_back(device);
   }
+  return usable;
 }
 
 // Kilobytes; 0 when unknown.
@@ -85,7 +96,42 @@ uint64_t kilobytes_in(const std::string& directory) {
   return bytes >> 10;
 }
 
-void check_model(Report& report, const std::string& wanted) {
+// One line for each file of a model, and the command that mends what is wrong.
+void check_files(Report& report, const std::string& directory) {
+  bool wrong = false;
+  std::vector<std::string> damaged;
+  size_t count = 0;
+  for (const ModelFile& file : list_model_files(directory)) {
+    const bool fine = file.problem.empty();
+    if (!fine && file.needed) {
+      wrong = true;
+      if (!file.missing) damaged.push_back(file.name);
+    }
+    if (++count > kMostFileLines && fine) continue;
+    const std::string name = quote_if_needed(file.name);
+    report.line(fine          ? "ok"
+                : file.needed ? "fail"
+                              : "warn",
+                "file",
+                fine ? fmt::format("{}: {}, {}", name, file.what,
+                                   size_text(static_cast<double>(file.bytes)))
+                     : fmt::format("{} {}", name, file.problem));
+  }
+  if (count > kMostFileLines) {
+    report.line("", "file", fmt::format("and others, of {} in all", count));
+  }
+  if (wrong) report.line("", "mend", mend_command(directory, damaged));
+}
+
+// Whether the usable GPUs hold the model.
+void check_room(Report& report, const std::vector<DeviceInfo>& gpus, const ModelSummary& model) {
+  for (const DeviceInfo& gpu : gpus) {
+    const Fit fit = fit_on(gpu, model.gpu_bytes);
+    report.line(fit.fits ? "ok" : "warn", "memory", fit.words);
+  }
+}
+
+void check_model(Report& report, const std::string& wanted, const std::vector<DeviceInfo>& gpus) {
   ModelPlace place;
   try {
     place = find_model(wanted);
@@ -95,13 +141,14 @@ void check_model(Report& report, const std::string& wanted) {
   }
   const uint64_t size = kilobytes_in(place.directory);
   try {
-    inspect(place.directory);
-    tokenize(place.directory, "");  // drawing reads only this besides the weights
+    check_files(report, place.directory);
+    const ModelSummary model = summarize_model(place.directory);
     const int64_t sums = verify_weights(place.directory);
     report.line(
         "ok", "model",
         fmt::format("{}{}, {} MB{}", quote(place.directory), place.built_in ? " (built in)" : "",
                     size >> 10, sums > 0 ? fmt::format(", {} checksums right", sums) : ""));
+    check_room(report, gpus, model);
   } catch (const Error& error) {
     report.fail("model", error);
   }
@@ -128,8 +175,8 @@ struct Doctor {
     Report report;
     check_build(report);
     check_processor(report);
-    check_gpus(report);
-    check_model(report, model.value());
+    const std::vector<DeviceInfo> gpus = check_gpus(report);
+    check_model(report, model.value(), gpus);
     check_output(report, directory.empty() ? "." : directory);
     write_stdout(report.text);
     return report.exit_code;
@@ -142,7 +189,7 @@ void add_doctor(CLI::App& app, Chosen& chosen) {
   const auto doctor = std::make_shared<Doctor>();
   CLI::App& command = add_command(app, "doctor", "Check this build, this machine and the model",
                                   chosen, [doctor] { return doctor->run(); });
-  doctor->model.add_to(command, "Model directory");
+  doctor->model.add_to(command, "Directory or name of a model");
   add_text(command, "-o,--output", "DIR", doctor->directory, "Directory pictures would go to");
 }
 

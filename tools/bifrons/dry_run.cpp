@@ -14,6 +14,7 @@
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/signals.h"
+#include "tools/bifrons/size_text.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
@@ -135,12 +136,6 @@ void check_memory(Engine& engine, int lanes) {
   BatchOptions options;
   options.lanes = lanes;
   engine.draw_batch([] { return std::optional<BatchJob>(); }, [](const BatchResult&) {}, options);
-}
-
-std::string size_text(double bytes) {
-  if (bytes >= 1e9) return fmt::format("{:.1f} GB", bytes / 1e9);
-  return bytes >= 1e6 ? fmt::format("{:.1f} MB", bytes / 1e6)
-                      : fmt::format("{:.0f} kB", bytes / 1e3);
 }
 
 // The number of drawings for the remaining pictures: several for each with --best-of.

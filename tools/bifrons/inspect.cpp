@@ -27,7 +27,7 @@ void add_inspect(CLI::App& app, Chosen& chosen) {
   const auto inspect = std::make_shared<Inspect>();
   CLI::App& command = add_command(app, "inspect", "Show what a model directory holds", chosen,
                                   [inspect] { return inspect->run(); });
-  inspect->model.add_to(command, "Model directory");
+  inspect->model.add_to(command, "Directory or name of a model");
   add_flag(command, "--json", inspect->json, "Print one JSON object");
 }
 

@@ -112,7 +112,7 @@ std::string ModelFlag::value() const {
 }
 
 void EngineFlags::add_to(CLI::App& command, bool devices) {
-  model.add_to(command, "Model directory (default: BIFRONS_MODEL, or storybook)");
+  model.add_to(command, "Directory or name of a model (default: BIFRONS_MODEL, or storybook)");
   if (devices) {
     add_text(command, "--devices,--device", "LIST", device,
              "One or more of them, such as cpu,cpu (default: BIFRONS_DEVICE, or auto)");

@@ -1,0 +1,46 @@
+// Which command mends a model directory: it depends on where the files came from.
+#include "tools/bifrons/mend.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "src/io/paths.h"
+#include "tools/bifrons/hub_cache.h"
+
+namespace bifrons::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A word in single quotes, if a shell would read it otherwise.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@=+,";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+}  // namespace
+
+std::string mend_command(const std::string& directory, const std::vector<std::string>& damaged) {
+  if (const auto name = repository_at(directory)) {
+    std::string blobs;
+    for (const std::string& file : damaged) {
+      std::error_code error;
+      const fs::path blob = fs::canonical(fs::path(directory) / file, error);
+      if (!error) blobs += " " + shell_word(blob.string());
+    }
+    return (blobs.empty() ? "" : "rm" + blobs + " && ") + pull_command(*name);
+  }
+  const std::string shown = shell_word(without_slashes(directory));
+  if (path_exists(fs::path(directory) / ".git")) return "git -C " + shown + " lfs pull";
+  const std::string own = canonical_path(directory).filename().string();
+  if (const auto id = known_repository(own)) {
+    return pull_command({*id, ""}) + " --local-dir " + shown;
+  }
+  return "download these files again from where the model came from";
+}
+
+}  // namespace bifrons::cli
