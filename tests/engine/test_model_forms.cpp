@@ -110,6 +110,32 @@ TEST_F(ModelForms, PrefixesOfWrappersAreRemoved) {
       << fault();
 }
 
+// The same in the form of Hugging Face, whose names may lack their own "model." too.
+TEST_F(ModelForms, PrefixesOfWrappersAreRemovedInBothForms) {
+  use("toy-hf");
+  const Drawing plain = drawn();
+  const auto with_names = [&](const std::function<std::string(const std::string&)>& renamed) {
+    use("toy-hf");
+    fs::remove(directory_ / "model.safetensors.index.json");  // it has the old names
+    for (const std::string& file : directory_.names()) {
+      if (!file.ends_with(".safetensors")) continue;
+      fs::rename(directory_ / file, directory_ / "model.safetensors");
+      rename(renamed);
+      fs::rename(directory_ / "model.safetensors", directory_ / file);
+    }
+  };
+  for (const std::string prefix : {"module.", "model.", "base_model.model.", "_orig_mod."}) {
+    with_names([&](const std::string& name) { return prefix + name; });
+    EXPECT_EQ(fault(), "") << prefix;
+    EXPECT_EQ(drawn().picture.rgb, plain.picture.rgb) << prefix;
+  }
+  with_names([](const std::string& name) {
+    return name.starts_with("model.") ? "module." + name.substr(6) : "module." + name;
+  });
+  EXPECT_EQ(fault(), "");
+  EXPECT_EQ(drawn().picture.rgb, plain.picture.rgb);
+}
+
 // Tensors with other dtypes, and the tensors that replace a matrix in quantised files.
 TEST_F(ModelForms, UnsupportedDtypesAreNamed) {
   const std::string good = directory_.read("model.safetensors");
