@@ -175,7 +175,8 @@ fs::path folder_to_remove(const std::string& text) {
   }
   std::string looked_in;
   for (const fs::path& folder : cached_folders(name->id)) {
-    if (directory_exists(folder) && !fs::is_symlink(folder)) return folder;
+    std::error_code error;
+    if (directory_exists(folder) && !fs::is_symlink(folder, error)) return folder;
     looked_in += (looked_in.empty() ? "" : ", ") + quote(folder.string());
   }
   throw Error(ErrorKind::kMissing,

@@ -42,8 +42,12 @@ std::string progress_line(int64_t done, int64_t total, double seconds, double ra
   return line;
 }
 
-ProgressBar::ProgressBar(bool shown, int64_t total)
-    : shown_(shown), total_(total), start_(Clock::now()), last_drawn_(start_ - kRedrawEvery) {
+ProgressBar::ProgressBar(bool shown, int64_t total, std::string_view unit)
+    : shown_(shown),
+      total_(total),
+      unit_(unit),
+      start_(Clock::now()),
+      last_drawn_(start_ - kRedrawEvery) {
   update(0);
 }
 
@@ -63,7 +67,8 @@ void ProgressBar::update(int64_t done) {
   }
   const double span = seconds - recent_.front().first;
   const double rate = span > 0 ? static_cast<double>(done - recent_.front().second) / span : 0;
-  print_stderr("\r" + progress_line(done, total_, seconds, rate, stderr_columns()) + "\x1b[K");
+  print_stderr("\r" + progress_line(done, total_, seconds, rate, stderr_columns(), unit_) +
+               "\x1b[K");
   on_screen_ = true;
 }
 

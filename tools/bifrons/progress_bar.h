@@ -20,8 +20,8 @@ std::string clock_text(double seconds);
 
 class ProgressBar {
  public:
-  // Draws nothing if `shown` is false.
-  ProgressBar(bool shown, int64_t total);
+  // Draws nothing if `shown` is false. `unit`: what is counted, a literal.
+  ProgressBar(bool shown, int64_t total, std::string_view unit = "tok");
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
   ~ProgressBar() { clear(); }
@@ -36,6 +36,7 @@ class ProgressBar {
   bool shown_;
   bool on_screen_ = false;
   int64_t total_;
+  std::string_view unit_;
   Clock::time_point start_;
   Clock::time_point last_drawn_;
   std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last updates

@@ -17,8 +17,7 @@
 namespace bifrons::cli {
 namespace {
 
-// Files are counted in MB for the bar.
-constexpr int64_t kUnit = 1 << 20;
+constexpr int64_t kUnit = 1'000'000;  // bytes; the bar counts MB
 
 std::string line_of(const VerifiedFile& file) {
   const std::string name = quote_if_needed(file.name);
@@ -38,8 +37,8 @@ struct Verify {
     std::unique_ptr<ProgressBar> bar;
     const Verification found = verify_model(place.directory, [&](int64_t done, int64_t total) {
       if (!bar) {
-        bar =
-            std::make_unique<ProgressBar>(!verbosity.quiet && stderr_is_terminal(), total / kUnit);
+        bar = std::make_unique<ProgressBar>(!verbosity.quiet && stderr_is_terminal(), total / kUnit,
+                                            "MB");
       }
       bar->update(done / kUnit);
       return !stop_requested();
