@@ -94,6 +94,13 @@ TEST_F(ModelFiles, ModelsOfTheCacheAreListed) {
     if (entry.is_regular_file()) bytes += static_cast<int64_t>(entry.file_size());
   }
   EXPECT_EQ(seven.at("bytes"), bytes);
+  EXPECT_EQ(listed("someone/painter").at("sees"), true);
+  const std::string config =
+      folder("someone", "painter") + "/snapshots/" + kCommit + "/config.json";
+  json blind = json::parse(scratch_.read(config));
+  blind.erase("vision_config");
+  fs::remove(scratch_ / config);  // the link, not the blob
+  scratch_.write(config, blind.dump());
   EXPECT_EQ(listed("someone/painter").at("sees"), false);
   const json own = listed("own");
   EXPECT_EQ(own.at("place"), "BIFRONS_MODEL");
@@ -132,9 +139,9 @@ TEST_F(ModelFiles, DamageIsListedAndOtherModelsAreNot) {
 TEST_F(ModelFiles, EverySnapshotHasItsName) {
   const char* other = "fedcba9876543210fedcba9876543210fedcba98";
   cache("toy-sees", seven_, other);
-  cache("wide-head", seven_);
-  EXPECT_EQ(listed("deepseek-ai/Janus-Pro-7B").at("sees"), false);
-  EXPECT_EQ(listed("deepseek-ai/Janus-Pro-7B@fedcba987654").at("sees"), true);
+  cache("toy-hf", seven_);
+  EXPECT_EQ(listed("deepseek-ai/Janus-Pro-7B").at("form"), "hugging face");
+  EXPECT_EQ(listed("deepseek-ai/Janus-Pro-7B@fedcba987654").at("form"), "original");
   EXPECT_EQ(draw("deepseek-ai/Janus-Pro-7B@fedcba987654").exit_code, 0);
 }
 
