@@ -17,7 +17,7 @@ constexpr int64_t kWriteBack = 16 << 20;
 
 }  // namespace
 
-BlockWriter::BlockWriter(int file, ContentDigest digest) : file_(file), digest_(std::move(digest)) {
+BlockWriter::BlockWriter(int file, const ContentDigest& digest) : file_(file), digest_(digest) {
   try {
     thread_ = std::thread([this] { work(); });
   } catch (const std::system_error&) {

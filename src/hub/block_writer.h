@@ -20,7 +20,7 @@ namespace bifrons::hub {
 class BlockWriter {
  public:
   // `file`: a descriptor that appends. `digest`: has the bytes that are in the file already.
-  BlockWriter(int file, ContentDigest digest);
+  BlockWriter(int file, const ContentDigest& digest);
   BlockWriter(const BlockWriter&) = delete;
   BlockWriter& operator=(const BlockWriter&) = delete;
   // What was not flushed is lost.

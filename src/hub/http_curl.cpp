@@ -199,7 +199,7 @@ HttpReply Http::get(const Address& address, const std::vector<std::string>& head
     check(header.find_first_of("\r\n") == header.npos, "http: a header is one line");
     curl_slist* longer = curl_slist_append(lines.get(), header.c_str());
     if (longer == nullptr) throw std::bad_alloc();
-    lines.release();
+    static_cast<void>(lines.release());  // it is part of the longer list
     lines.reset(longer);
   }
   Transfer transfer(settings_, sink);

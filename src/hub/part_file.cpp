@@ -39,15 +39,15 @@ void PartFile::fail(int error_number) const {
                                                    reason_of(error_number), advice));
 }
 
-void PartFile::begin(ContentDigest digest) {
+void PartFile::begin(const ContentDigest& digest) {
   before_ = bytes_;
-  writer_ = std::make_unique<BlockWriter>(fd_.get(), std::move(digest));
+  writer_ = std::make_unique<BlockWriter>(fd_.get(), digest);
 }
 
 void PartFile::hash_again(const std::function<void()>& heed) {
   ContentDigest digest(file_.kind, file_.bytes);
   if (!add_file(digest, fd_.get(), bytes_, heed)) fail(EIO);
-  begin(std::move(digest));
+  begin(digest);
 }
 
 // After a failed write some of a block may be in the file; the part ends before it.

@@ -37,7 +37,7 @@ class PartFile {
 
  private:
   [[noreturn]] void fail(int error_number) const;
-  void begin(ContentDigest digest);
+  void begin(const ContentDigest& digest);
   void heed_error(int error_number);
 
   std::filesystem::path path_;

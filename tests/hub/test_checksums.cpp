@@ -83,7 +83,7 @@ std::string written(hub::DigestKind kind, std::span<const uint8_t> bytes, size_t
   EXPECT_EQ(write(file.get(), bytes.data(), before), static_cast<ssize_t>(before));
   hub::ContentDigest digest(kind, static_cast<int64_t>(bytes.size()));
   EXPECT_TRUE(hub::add_file(digest, file.get(), static_cast<int64_t>(before), {}));
-  hub::BlockWriter writer(file.get(), std::move(digest));
+  hub::BlockWriter writer(file.get(), digest);
   for (size_t at = before; at < bytes.size(); at += piece) {
     EXPECT_EQ(writer.take(bytes.subspan(at, std::min(piece, bytes.size() - at))), 0);
     if (at / piece % 7 == 6) {
