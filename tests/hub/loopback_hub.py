@@ -302,6 +302,8 @@ def serve_one(size):
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = os.path.getsize(path)
+    held = open(path, "rb")
+    os.unlink(path)  # the open file stays until this process ends, however it ends
     hub = Hub({"config.json": b"{}", "model.safetensors": b"x"})
     hub.tree = [{"type": "file", "oid": git_sha1(b"{}"), "size": 2, "path": "config.json"},
                 {"type": "file", "oid": "1" * 40, "size": size, "path": "model.safetensors",
@@ -314,16 +316,13 @@ def serve_one(size):
         handler.send_header("Content-Length", str(size))
         handler.end_headers()
         handler.wfile.flush()
-        with open(path, "rb") as file:
+        with open(f"/proc/self/fd/{held.fileno()}", "rb") as file:
             handler.connection.sendfile(file)
 
     hub_answer = hub.endpoint.answer
     hub.endpoint.answer = send
     print(hub.url, flush=True)
-    try:
-        threading.Event().wait()
-    finally:
-        os.unlink(path)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":
