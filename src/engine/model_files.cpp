@@ -9,8 +9,8 @@
 
 #include "kernels/error.h"
 #include "src/io/directory.h"
-#include "src/io/json.h"
 #include "src/io/file_kind.h"
+#include "src/io/json.h"
 #include "src/io/quote.h"
 #include "src/model/config.h"
 #include "src/tokenizer/tokenizer.h"

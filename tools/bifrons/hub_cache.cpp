@@ -9,6 +9,8 @@
 #include <system_error>
 
 #include "kernels/error.h"
+#include "src/hub/known_models.h"
+#include "src/hub/names.h"
 #include "src/io/directory.h"
 #include "src/io/paths.h"
 #include "src/io/quote.h"
@@ -27,22 +29,6 @@ bool is_plain(std::string_view name) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '.' || c == '-' || c == '_';
          });
-}
-
-// Whether a revision has plain parts between single slashes, as "refs/pr/109".
-bool is_plain_revision(std::string_view revision) {
-  while (true) {
-    const size_t slash = revision.find('/');
-    if (!is_plain(revision.substr(0, slash))) return false;
-    if (slash == std::string_view::npos) return true;
-    revision.remove_prefix(slash + 1);
-  }
-}
-
-bool is_hub_id(const std::string& id) {
-  const size_t slash = id.find('/');
-  return slash != std::string::npos && is_plain(id.substr(0, slash)) &&
-         is_plain(id.substr(slash + 1));
 }
 
 // The commit in refs/<revision>; empty if there is no valid one.
@@ -100,7 +86,7 @@ std::string id_of_folder(std::string_view folder) {
   const size_t dashes = folder.find("--");
   if (dashes == std::string_view::npos) return {};
   const std::string id = fmt::format("{}/{}", folder.substr(0, dashes), folder.substr(dashes + 2));
-  return is_hub_id(id) ? id : std::string();
+  return hub::is_model_id(id) ? id : std::string();
 }
 
 // The snapshot of a revision: a ref, a commit, or the first 7 or more digits of one.
@@ -119,28 +105,18 @@ std::optional<fs::path> snapshot_of_revision(const fs::path& folder, const std::
 
 }  // namespace
 
-// The table of short names. The repositories are those of the authors of the models.
-std::optional<std::string> known_repository(std::string_view name) {
-  for (const std::string_view id :
-       {"deepseek-ai/Janus-Pro-1B", "deepseek-ai/Janus-Pro-7B", "deepseek-ai/Janus-1.3B"}) {
-    if (lower_case(id.substr(id.find('/') + 1)) == lower_case(name)) return std::string(id);
-  }
-  return std::nullopt;
-}
-
 std::optional<HubName> parse_hub_name(const std::string& text) {
   const size_t at = text.find('@');
   HubName name{text.substr(0, at), at == std::string::npos ? "" : text.substr(at + 1)};
-  if (const auto known = known_repository(name.id)) name.id = *known;
-  if (!is_hub_id(name.id)) return std::nullopt;
-  if (at != std::string::npos && !is_plain_revision(name.revision)) return std::nullopt;
+  if (const hub::KnownModel* known = hub::known_model(name.id)) name.id = known->id;
+  if (!hub::is_model_id(name.id)) return std::nullopt;
+  if (at != std::string::npos && !hub::is_revision(name.revision)) return std::nullopt;
   return name;
 }
 
 std::string pull_command(const HubName& name) {
   std::string shown = name.id;
-  const std::string own = name.id.substr(name.id.find('/') + 1);
-  if (known_repository(own) == name.id) shown = lower_case(own);
+  if (const hub::KnownModel* known = hub::known_model_by_id(name.id)) shown = known->name;
   return "bifrons pull " + shown + (name.revision.empty() ? "" : "@" + name.revision);
 }
 

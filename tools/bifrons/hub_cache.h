@@ -15,13 +15,9 @@ struct HubName {
   std::string revision;  // a branch, a tag or a commit; empty: the main one
 };
 
-// Reads "owner/name", "owner/name@revision", or a short name (known_repository) with or without a
-// revision. nullopt for other texts.
+// Reads "owner/name", "owner/name@revision", or a short name (src/hub/known_models.h) with or
+// without a revision. nullopt for other texts.
 std::optional<HubName> parse_hub_name(const std::string& text);
-
-// The repository of a short name ("janus-pro-1b"), in any case: "deepseek-ai/Janus-Pro-1B". nullopt
-// if it is not known.
-std::optional<std::string> known_repository(std::string_view name);
 
 // The command that downloads a model: "bifrons pull janus-pro-1b".
 std::string pull_command(const HubName& name);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "src/hub/known_models.h"
 #include "src/io/paths.h"
 #include "tools/bifrons/hub_cache.h"
 
@@ -37,8 +38,8 @@ std::string mend_command(const std::string& directory, const std::vector<std::st
   const std::string shown = shell_word(without_slashes(directory));
   if (path_exists(fs::path(directory) / ".git")) return "git -C " + shown + " lfs pull";
   const std::string own = canonical_path(directory).filename().string();
-  if (const auto id = known_repository(own)) {
-    return pull_command({*id, ""}) + " --local-dir " + shown;
+  if (const hub::KnownModel* known = hub::known_model(own)) {
+    return pull_command({std::string(known->id), ""}) + " --local-dir " + shown;
   }
   return "download these files again from where the model came from";
 }
