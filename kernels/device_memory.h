@@ -12,12 +12,13 @@ constexpr int64_t units_of(int64_t n, int64_t unit) { return (n + unit - 1) / un
 inline constexpr int64_t kLargestTableOnCard = 256 << 20;
 
 // Split-K GEMM: up to four blocks compute the K slices of one output tile, and the last one adds
-// their sums. That needs a workspace of rows x outputs x 4 floats, rounded up to tiles of 128 x
-// 128. Above this limit (a part of L2) split-K is not used.
+// their sums. That needs a workspace of rows x outputs x 4 floats, rounded up to tiles of at most
+// 128 rows by 192 outputs. Above this limit (a part of L2) split-K is not used.
 inline constexpr int64_t kLargestSplitK = 16 << 20;
 constexpr int64_t gemm_workspace(int64_t rows, int64_t outputs) {
-  const int64_t tiles = units_of(rows, 128) * units_of(outputs, 128);
-  const int64_t parts = tiles * 128 * 128 * 4 * static_cast<int64_t>(sizeof(float));
+  const int64_t padded = units_of(outputs, 64) * 64 + 128;
+  const int64_t parts =
+      units_of(rows, 128) * 128 * padded * 4 * static_cast<int64_t>(sizeof(float));
   return parts < kLargestSplitK ? parts : kLargestSplitK;
 }
 

@@ -41,90 +41,145 @@ __device__ inline void add_to(float (&sum)[4], const float4& part) {
   sum[3] += part.w;
 }
 
-// A block's pipeline stages in shared memory: one A tile per warp, and the B tile that all warps
-// share.
+// A block's pipeline stages in shared memory: the tiles of A and B, which the warps share.
 template <int kTile>
 struct Stages {
   static constexpr GemmTile kIs = kGemmTiles[kTile];
   static constexpr int kThreads = kIs.threads(), kColumns = static_cast<int>(kIs.columns());
-  static constexpr int kEach = kIs.steps * kColumns * 4 / kThreads;  // vectors of B per thread
-  static_assert(kEach * kThreads == kIs.steps * kColumns * 4);
+  static constexpr int kStepsA = 2 * kIs.tiles() * kWarp, kStepsB = kColumns * 4;  // vectors
+  // Vectors per thread: of A in a step, of B in a stage. A thread's vectors of B in different steps
+  // belong to the same columns.
+  static constexpr int kEachA = kStepsA / kThreads;
+  static constexpr int kEachB = (kStepsB + kThreads - 1) / kThreads;
+  static_assert(kEachA * kThreads == kStepsA && kThreads % 4 == 0);
 
   struct Stage {
-    uint4 a[kIs.steps][kIs.warps][2][kWarp];
+    uint4 a[kIs.steps][kIs.tiles() * 2][kWarp];
     uint4 b[kIs.steps][kIs.columns()][4];
-
-    // Copies this thread's share of the steps from `begin` on into this stage (cp.async). Steps
-    // after `last` may be fetched too; they are not multiplied.
-    template <bool kWhole, typename A>
-    __device__ void fetch_a(const A& from, int64_t tile, int begin, int last) {
-#pragma unroll
-      for (int i = 0; i < kIs.steps * 2; ++i) {
-        const int step = begin + i / 2;
-        uint4& to = a[i / 2][threadIdx.x / kWarp][i % 2][threadIdx.x % kWarp];
-        if constexpr (kWhole || std::is_same_v<A, TiledWeights>) {
-          const void* at = step < last ? from.address(tile, step, i % 2) : nullptr;
-          cp_async_16(&to, at ? at : from.data, at != nullptr);
-        } else {
-          to = from.eight(tile, step, i % 2);
-        }
-      }
-    }
-    template <bool kWhole, typename B>
-    __device__ void fetch_b(const B& from, int64_t first_column, int begin) {
-#pragma unroll
-      for (int i = 0; i < kEach; ++i) {
-        const int mine = i * kThreads + static_cast<int>(threadIdx.x);
-        const int step = mine / (4 * kColumns), column = mine / 4 % kColumns;
-        const int64_t n = first_column + column, k0 = (begin + step) * kTileIn + mine % 4 * 8;
-        uint4& to = b[step][column][mine % 4];
-        if constexpr (kWhole) {
-          const Bf16* at = from.address(n, k0);
-          cp_async_16(&to, at ? at : from.data, at != nullptr);
-        } else {
-          to = from.eight(n, k0);
-        }
-      }
-    }
   };
   static_assert(sizeof(Stage) == kIs.stage_bytes());
 
   Stage of[kIs.stages];
-  float4 totals[kIs.vectors][kThreads];  // of groups; only if one block adds several groups
+  // Totals of groups; only if one block adds several groups.
+  float4 totals[kWarpTiles][kIs.vectors][kThreads];
 };
 
-// A thread's accumulators, summed in the order of gemm_operands.h, for kN vectors of columns.
+// What a thread copies of A and of B. kWhole: both operands come in whole, aligned vectors of
+// eight, so that cp.async can copy them.
+template <int kTile, bool kWhole, typename A, typename B>
+class Copies {
+  using S = Stages<kTile>;
+  using Stage = typename S::Stage;
+
+ public:
+  template <typename E>
+  __device__ Copies(const A& a, const B& b, const E& epilogue, int64_t tile, int64_t column)
+      : a_(a), b_(b), column_(column) {
+#pragma unroll
+    for (int i = 0; i < S::kEachA; ++i) {
+      tiles_[i] = epilogue.tile(tile + half(i) / 2);
+      if constexpr (kWhole) from_a_[i] = a.place(tiles_[i], half(i) % 2);
+    }
+#pragma unroll
+    for (int i = 0; i < S::kEachB; ++i) {
+      if constexpr (kWhole) from_b_[i] = b.place(column + of_b(i) / 4);
+    }
+  }
+
+  // Copies this thread's share of the steps from `begin` on into a stage. Steps after `last` may be
+  // copied too; they are not multiplied.
+  __device__ void fetch_a(Stage& stage, int begin, int last) const {
+#pragma unroll
+    for (int step = 0; step < S::kIs.steps; ++step) {
+#pragma unroll
+      for (int i = 0; i < S::kEachA; ++i) {
+        uint4& to = stage.a[step][half(i)][threadIdx.x % kWarp];
+        if constexpr (kWhole) {
+          const bool there = step == 0 || begin + step < last;
+          copy(to, there ? a_.address(from_a_[i], begin + step) : nullptr, a_.data);
+        } else if constexpr (std::is_same_v<A, TiledWeights>) {
+          const bool there = begin + step < last;
+          copy(to, there ? a_.address(a_.place(tiles_[i], half(i) % 2), begin + step) : nullptr,
+               a_.data);
+        } else {
+          to = a_.eight(tiles_[i], begin + step, half(i) % 2);
+        }
+      }
+    }
+  }
+  __device__ void fetch_b(Stage& stage, int begin) const {
+#pragma unroll
+    for (int step = 0; step < S::kIs.steps; ++step) {
+#pragma unroll
+      for (int i = 0; i < S::kEachB; ++i) {
+        if (S::kStepsB % S::kThreads != 0 && of_b(i) >= S::kStepsB) continue;
+        const int k0 = (begin + step) * static_cast<int>(kTileIn) + of_b(i) % 4 * 8;
+        uint4& to = stage.b[step][of_b(i) / 4][of_b(i) % 4];
+        if constexpr (kWhole) {
+          copy(to, b_.address(from_b_[i], k0), b_.data);
+        } else {
+          to = b_.eight(column_ + of_b(i) / 4, k0);
+        }
+      }
+    }
+  }
+
+ private:
+  // Half of a tile in a step of a stage; a warp copies whole ones.
+  static __device__ int half(int i) {
+    return i * S::kIs.warps() + static_cast<int>(threadIdx.x) / kWarp;
+  }
+  static __device__ int of_b(int i) { return i * S::kThreads + static_cast<int>(threadIdx.x); }
+  // Zeros if `from` is null.
+  static __device__ void copy(uint4& to, const void* from, const void* any) {
+    cp_async_16(&to, from ? from : any, from != nullptr);
+  }
+
+  const A& a_;
+  const B& b_;
+  int64_t column_, tiles_[S::kEachA];
+  typename A::Place from_a_[S::kEachA];
+  typename B::Place from_b_[S::kEachB];
+};
+
+// A thread's accumulators, summed in the order of gemm_operands.h, for a warp's tiles of rows and
+// kN vectors of columns.
 template <int kN>
 struct Sums {
-  float slice[kN][4] = {}, group[kN][4] = {};
+  float slice[kWarpTiles][kN][4] = {}, group[kWarpTiles][kN][4] = {};
 
   __device__ void end_slice() {
 #pragma unroll
-    for (int j = 0; j < kN; ++j) {
+    for (int r = 0; r < kWarpTiles; ++r) {
 #pragma unroll
-      for (int e = 0; e < 4; ++e) group[j][e] += std::exchange(slice[j][e], 0.0f);
+      for (int j = 0; j < kN; ++j) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) group[r][j][e] += std::exchange(slice[r][j][e], 0.0f);
+      }
     }
   }
-  // total + group of vector j; `total` is null before the first group.
-  __device__ float4 with_group(int j, const float4* total) const {
+  // total + group of a tile and a vector; `total` is null before the first group.
+  __device__ float4 with_group(int r, int j, const float4* total) const {
     float sum[4] = {};
     if (total) add_to(sum, *total);
-    add_to(sum, {group[j][0], group[j][1], group[j][2], group[j][3]});
+    add_to(sum, {group[r][j][0], group[r][j][1], group[r][j][2], group[r][j][3]});
     return {sum[0], sum[1], sum[2], sum[3]};
   }
 };
 
-// kWhole: both operands come in whole, aligned vectors of eight.
-template <int kTile, bool kWhole, typename A, typename B, typename T, typename ZMode>
+// kWhole: see Copies. E: see gemm_operands.h.
+template <int kTile, bool kWhole, typename A, typename B, typename E, typename ZMode>
 __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile].resident)
-    gemm_kernel(A a_rows, B b_rows, Epilogue<T> epilogue, KSlices slices, ZMode mode) {
+    gemm_kernel(A a_rows, B b_rows, E epilogue, KSlices slices, ZMode mode) {
   constexpr GemmTile kIs = kGemmTiles[kTile];
   constexpr bool kSplitK = std::is_same_v<ZMode, SplitK>;
   constexpr bool kWeights = std::is_same_v<A, TiledWeights>;
   constexpr int kN = kIs.vectors, kInFlight = kIs.stages - 1;
   Stages<kTile>& shared = *dynamic_shared<Stages<kTile>>();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
-  const int64_t tile = int64_t{blockIdx.y} * kIs.warps + warp;
+  // The warp's first tile and first vector within those of the block.
+  const int own_tile = warp / kIs.across * kWarpTiles, own_vector = warp % kIs.across * kN;
+  const int64_t first_tile = int64_t{blockIdx.y} * kIs.tiles();
   const int64_t first_column = blockIdx.x * kIs.columns();
   int first = 0, last = slices.steps;
   if constexpr (kSplitK) {
@@ -137,6 +192,7 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
     b_rows.shift(blockIdx.z * mode.b);
     epilogue.y += blockIdx.z * mode.y;
   }
+  const Copies<kTile, kWhole, A, B> copies(a_rows, b_rows, epilogue, first_tile, first_column);
 
   // Weights do not depend on the previous kernel, so their loads may start before
   // grid_dependency_wait() (PDL).
@@ -144,14 +200,14 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
 #pragma unroll
   for (int s = 0; s < kInFlight; ++s) {
     const int begin = first + s * kIs.steps;
-    if (begin < last) shared.of[s].template fetch_a<kWhole>(a_rows, tile, begin, last);
+    if (begin < last) copies.fetch_a(shared.of[s], begin, last);
   }
   trigger_dependents();
   if constexpr (kWeights) grid_dependency_wait();
 #pragma unroll
   for (int s = 0; s < kInFlight; ++s) {
     const int begin = first + s * kIs.steps;
-    if (begin < last) shared.of[s].template fetch_b<kWhole>(b_rows, first_column, begin);
+    if (begin < last) copies.fetch_b(shared.of[s], begin);
     cp_async_commit();
   }
 
@@ -165,8 +221,8 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
     // After this barrier all threads have filled this stage and have read the previous one.
     __syncthreads();
     if (const int next = begin + kInFlight * kIs.steps; next < last) {
-      shared.of[free_slot].template fetch_a<kWhole>(a_rows, tile, next, last);
-      shared.of[free_slot].template fetch_b<kWhole>(b_rows, first_column, next);
+      copies.fetch_a(shared.of[free_slot], next, last);
+      copies.fetch_b(shared.of[free_slot], next);
     }
     cp_async_commit();
     const auto& stage = shared.of[slot];
@@ -175,10 +231,17 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
 #pragma unroll
     for (int i = 0; i < kIs.steps; ++i) {
       if (begin + i >= last) continue;
-      const Fragment a = A::fragment(stage.a[i][warp][0][lane], stage.a[i][warp][1][lane]);
+      Fragment a[kWarpTiles];
+#pragma unroll
+      for (int r = 0; r < kWarpTiles; ++r) {
+        const auto* const halves = stage.a[i] + 2 * (own_tile + r);
+        a[r] = A::fragment(halves[0][lane], halves[1][lane]);
+      }
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
-        mma_step(sums.slice[j], a, stage.b[i][j * 8 + lane / 4][lane % 4]);
+        const uint4 b = stage.b[i][(own_vector + j) * 8 + lane / 4][lane % 4];
+#pragma unroll
+        for (int r = 0; r < kWarpTiles; ++r) mma_step(sums.slice[r][j], a[r], b);
       }
       if (--steps_left > 0 && begin + i + 1 < last) continue;
       steps_left = slices.length;
@@ -186,81 +249,96 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
       if (kSplitK || --slices_left > 0 || slices.groups() == 1) continue;
       slices_left = slices.each;
 #pragma unroll
-      for (int j = 0; j < kN; ++j) {
-        float4& total = shared.totals[j][thread];
-        total = sums.with_group(j, any_total ? &total : nullptr);
-        for (float& sum : sums.group[j]) sum = 0.0f;
+      for (int r = 0; r < kWarpTiles; ++r) {
+#pragma unroll
+        for (int j = 0; j < kN; ++j) {
+          float4& total = shared.totals[r][j][thread];
+          total = sums.with_group(r, j, any_total ? &total : nullptr);
+          for (float& sum : sums.group[r][j]) sum = 0.0f;
+        }
       }
       any_total = true;
     }
   }
   cp_async_wait<0>();
 
-  const auto store_four = [&](int j, const float4& sum) {
-    const float four[4] = {sum.x, sum.y, sum.z, sum.w};
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      epilogue(tile * kTileOut + lane / 4 + e / 2 * 8, first_column + j * 8 + lane % 4 * 2 + e % 2,
-               four[e]);
-    }
+  const auto store = [&](int j, const float4(&sum)[kWarpTiles]) {
+    epilogue.store(first_tile + own_tile, first_column + (own_vector + j) * 8, sum);
   };
   if constexpr (kSplitK) {
     const int64_t at = int64_t{blockIdx.y} * gridDim.x + blockIdx.x;
     constexpr int kThreads = kIs.threads();
-    float4* const parts = mode.parts + at * kGroups * kN * kThreads + thread;
+    float4* const parts = mode.parts + at * kGroups * kWarpTiles * kN * kThreads + thread;
+    const auto part = [&](int group, int r, int j) -> float4& {
+      return parts[((group * kWarpTiles + r) * kN + j) * kThreads];
+    };
 #pragma unroll
-    for (int j = 0; j < kN; ++j) {
-      parts[(blockIdx.z * kN + j) * kThreads] = sums.with_group(j, nullptr);
+    for (int r = 0; r < kWarpTiles; ++r) {
+#pragma unroll
+      for (int j = 0; j < kN; ++j) {
+        part(static_cast<int>(blockIdx.z), r, j) = sums.with_group(r, j, nullptr);
+      }
     }
     if (!last_to_arrive(mode.counters + at, kGroups)) return;
-#pragma unroll 4
+#pragma unroll 2
     for (int j = 0; j < kN; ++j) {
-      float total[4] = {};
+      float4 all[kWarpTiles];
 #pragma unroll
-      for (int g = 0; g < kGroups; ++g) add_to(total, parts[(g * kN + j) * kThreads]);
-      store_four(j, {total[0], total[1], total[2], total[3]});
+      for (int r = 0; r < kWarpTiles; ++r) {
+        float total[4] = {};
+#pragma unroll
+        for (int g = 0; g < kGroups; ++g) add_to(total, part(g, r, j));
+        all[r] = {total[0], total[1], total[2], total[3]};
+      }
+      store(j, all);
     }
   } else {
     // The last slices of K may be missing; then the last group has not been added yet.
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
-      store_four(j, sums.with_group(j, any_total ? &shared.totals[j][thread] : nullptr));
+      float4 all[kWarpTiles];
+#pragma unroll
+      for (int r = 0; r < kWarpTiles; ++r) {
+        all[r] = sums.with_group(r, j, any_total ? &shared.totals[r][j][thread] : nullptr);
+      }
+      store(j, all);
     }
   }
 }
 
-template <int kTile, bool kWhole, typename A, typename B, typename T, typename ZMode>
-void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b,
-                      const Epilogue<T>& epilogue, int64_t k, const ZMode& mode) {
+template <int kTile, bool kWhole, typename A, typename B, typename E, typename ZMode>
+void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b, const E& epilogue,
+                      int64_t k, const ZMode& mode) {
   constexpr GemmTile kIs = kGemmTiles[kTile];
   const KSlices slices = slices_of(k);
   // blockIdx.x covers N: blocks that read the same rows of A are neighbours.
   const Grid grid{dim3(static_cast<unsigned>(plan.across), static_cast<unsigned>(plan.down),
                        static_cast<unsigned>(mode.depth())),
                   dim3(kIs.threads()), kIs.shared_bytes(!plan.split && slices.groups() > 1)};
-  launch_pdl(s.handle, s.pdl, gemm_kernel<kTile, kWhole, A, B, T, ZMode>, grid, a, b, epilogue,
+  launch_pdl(s.handle, s.pdl, gemm_kernel<kTile, kWhole, A, B, E, ZMode>, grid, a, b, epilogue,
              slices, mode);
 }
 
 // `plan` was made for the sizes in `epilogue` and for k.
-template <typename A, typename B, typename T, typename ZMode>
-void launch_gemm(Stream& s, const GemmPlan& plan, const A& a, const B& b,
-                 const Epilogue<T>& epilogue, int64_t k, const ZMode& mode) {
-  static_assert(kGemmTiles.size() == 3);
+template <typename A, typename B, typename E, typename ZMode>
+void launch_gemm(Stream& s, const GemmPlan& plan, const A& a, const B& b, const E& epilogue,
+                 int64_t k, const ZMode& mode) {
+  static_assert(kGemmTiles.size() == 4);
   switch (plan.tile) {
     case 0:
       return launch_gemm_tile<0, true>(s, plan, a, b, epilogue, k, mode);
     case 1:
       return launch_gemm_tile<1, true>(s, plan, a, b, epilogue, k, mode);
-    default:
+    case 2:
       return launch_gemm_tile<2, true>(s, plan, a, b, epilogue, k, mode);
+    default:
+      return launch_gemm_tile<3, true>(s, plan, a, b, epilogue, k, mode);
   }
 }
 
 // kMaySplitK: only for callers that do not use the workspace, because split-K uses it.
-template <bool kMaySplitK = false, typename A, typename B, typename T, typename ZMode = Single>
-void gemm(Stream& s, const A& a, const B& b, const Epilogue<T>& epilogue, int64_t k,
-          const ZMode& mode = {}) {
+template <bool kMaySplitK = false, typename A, typename B, typename E, typename ZMode = Single>
+void gemm(Stream& s, const A& a, const B& b, const E& epilogue, int64_t k, const ZMode& mode = {}) {
   if (!a.whole() || !b.whole()) {
     return launch_gemm_tile<0, false>(s, plan_of(0, false, epilogue.m, epilogue.n), a, b, epilogue,
                                       k, mode);

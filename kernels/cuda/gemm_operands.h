@@ -71,6 +71,11 @@ __device__ inline uint4 pack(const Bf16 (&x)[8]) {
   return r;
 }
 
+// Operands in shared memory come from "places": a row of B, or half a tile of A for one lane.
+// place() does what depends on the row alone, so that a step of K only adds. Rows outside repeat
+// the last one, whose results are dropped. Places count vectors of eight elements in 32 bits: up to
+// 64 GiB.
+
 // Rows of activations: the K elements of row n are contiguous.
 struct RowsOperand {
   const Bf16* data;
@@ -81,11 +86,16 @@ struct RowsOperand {
 
   __device__ void shift(int64_t elements) { data += elements; }
 
-  // Whether address() can be used: K consists of whole, aligned vectors of eight.
+  // Whether place() and address() can be used: K consists of whole, aligned vectors of eight.
   bool whole() const { return vectors && k % 8 == 0; }
-  // Address of elements k0 .. k0 + 7 of row n, with k0 a multiple of 8; null outside.
-  __device__ const Bf16* address(int64_t n, int64_t k0) const {
-    return n < rows && k0 < k ? data + n * pitch + k0 : nullptr;
+  using Place = uint32_t;
+  __device__ Place place(int64_t n) const {
+    return static_cast<uint32_t>((n < rows ? n : rows - 1) * (pitch / 8));
+  }
+  // Address of elements k0 .. k0 + 7, with k0 a multiple of 8; null past the end.
+  __device__ const Bf16* address(Place row, int k0) const {
+    return k0 < static_cast<int>(k) ? data + int64_t{row + static_cast<uint32_t>(k0) / 8} * 8
+                                    : nullptr;
   }
   // Elements k0 .. k0 + 7 of row n, zeros outside.
   __device__ uint4 eight(int64_t n, int64_t k0) const {
@@ -111,25 +121,30 @@ struct PatchOperand {
   int32_t k;
   bool vectors;  // channels are whole, aligned vectors of eight
 
-  // Address of K index k0 of pixel (h, w); null in the padding.
-  __device__ const Bf16* at(int32_t h, int32_t w, int32_t k0) const {
+  struct Place {
+    int32_t h, w;  // of an output pixel
+  };
+  __device__ Place place(int64_t column) const {
+    const int32_t n = column < rows ? static_cast<int32_t>(column) : rows - 1;
+    const int32_t h = n / out_width;
+    return {h, n - h * out_width};
+  }
+  // Address of K index k0 of a pixel; null in the padding and past the end.
+  bool whole() const { return vectors; }
+  __device__ const Bf16* address(Place pixel, int32_t k0) const {
+    if (k0 >= k) return nullptr;
     const int32_t tap = k0 / channels;
-    const int32_t y = h * stride + tap / kernel - before, x = w * stride + tap % kernel - before;
+    const int32_t y = pixel.h * stride + tap / kernel - before;
+    const int32_t x = pixel.w * stride + tap % kernel - before;
     if (y < 0 || y >= height || x < 0 || x >= width) return nullptr;
     return data + (int64_t{y} * width + x) * channels + (k0 - tap * channels);
   }
-  bool whole() const { return vectors; }
-  __device__ const Bf16* address(int64_t column, int32_t k0) const {
-    if (column >= rows || k0 >= k) return nullptr;
-    const int32_t n = static_cast<int32_t>(column), h = n / out_width, w = n - h * out_width;
-    return at(h, w, k0);
-  }
   __device__ uint4 eight(int64_t column, int32_t k0) const {
-    if (column >= rows || k0 >= k) return uint4{};
-    const int32_t n = static_cast<int32_t>(column), h = n / out_width, w = n - h * out_width;
+    if (column >= rows) return uint4{};
+    const Place pixel = place(column);
     Bf16 x[8] = {};
-    for (int i = 0; i < 8 && k0 + i < k; ++i) {
-      if (const Bf16* from = at(h, w, k0 + i)) x[i] = *from;
+    for (int i = 0; i < 8; ++i) {
+      if (const Bf16* from = address(pixel, k0 + i)) x[i] = *from;
     }
     return pack(x);
   }
@@ -141,6 +156,10 @@ struct Fragment {
 };
 
 constexpr int kStepVectors = 2 * kWarp;  // vectors of 16 bytes in a tile's step
+
+// Tiles of 16 rows that a warp of the GEMM multiplies. Two tiles that belong together (a pair
+// epilogue) are neighbours, so that one thread has both sums.
+constexpr int kWarpTiles = 2;
 
 // Weights in the layout of weight_order.h.
 struct TiledWeights {
@@ -156,8 +175,14 @@ struct TiledWeights {
   // For copies through shared memory: the two vectors of a step that this lane copies, and the
   // fragment that they form.
   bool whole() const { return true; }
-  __device__ const void* address(int64_t tile, int64_t step, int vector) const {
-    return tile < tiles ? begin(tile) + step * kStepVectors + vector * kWarp : nullptr;
+  using Place = uint32_t;
+  __device__ Place place(int64_t tile, int vector) const {
+    const int64_t inside = tile < tiles ? tile : tiles - 1;
+    return static_cast<uint32_t>(inside * steps * kStepVectors + vector * kWarp +
+                                 static_cast<int64_t>(threadIdx.x) % kWarp);
+  }
+  __device__ const void* address(Place place, int step) const {
+    return data + int64_t{place + static_cast<uint32_t>(step * kStepVectors)};
   }
   static __device__ Fragment fragment(const uint4& first, const uint4& second) {
     return {first, second};
@@ -173,10 +198,10 @@ struct TiledRows {
   __device__ void shift(int64_t elements) { x.shift(elements); }
 
   bool whole() const { return x.whole(); }
-  __device__ const void* address(int64_t tile, int64_t step, int vector) const {
-    return x.address(row(tile, vector), k0(step));
-  }
-  __device__ uint4 eight(int64_t tile, int64_t step, int vector) const {
+  using Place = RowsOperand::Place;
+  __device__ Place place(int64_t tile, int vector) const { return x.place(row(tile, vector)); }
+  __device__ const void* address(Place place, int step) const { return x.address(place, k0(step)); }
+  __device__ uint4 eight(int64_t tile, int step, int vector) const {
     return x.eight(row(tile, vector), k0(step));
   }
   static __device__ Fragment fragment(const uint4& upper, const uint4& lower) {
@@ -187,7 +212,9 @@ struct TiledRows {
   static __device__ int64_t row(int64_t tile, int vector) {
     return tile * kTileOut + threadIdx.x % kWarp / 4 + vector * 8;
   }
-  static __device__ int64_t k0(int64_t step) { return step * kTileIn + threadIdx.x % 4 * 8; }
+  static __device__ int k0(int step) {
+    return step * static_cast<int>(kTileIn) + static_cast<int>(threadIdx.x) % 4 * 8;
+  }
 };
 
 // c += a b over one step of K.
@@ -197,7 +224,10 @@ __device__ inline void mma_step(float (&c)[4], const Fragment& a, const uint4& b
 }
 
 // Epilogue of the GEMM. For the sum of row m of A and row n of B: y[n][m] = round(sum * scale +
-// bias[m]), and with a residual y = round(y + residual[n][m]).
+// bias[m]), and with a residual y = round(y + residual[n][m]). Every epilogue has m, n, and:
+//   tile(i)    the tile of A that is multiplied in place i
+//   store(i, column, sum)  takes a lane's sums of places i and i + 1 and of the eight columns from
+//                          `column` on, in the order of mma_m16n8k16()'s result
 template <typename T>
 struct Epilogue {
   T* y;
@@ -208,6 +238,19 @@ struct Epilogue {
   const T* residual = nullptr;
   int64_t residual_pitch = 0;
 
+  __device__ int64_t tile(int64_t place) const { return place; }
+  __device__ void store(int64_t place, int64_t column, const float4 (&sum)[kWarpTiles]) const {
+    const int lane = threadIdx.x % kWarp;
+#pragma unroll
+    for (int r = 0; r < kWarpTiles; ++r) {
+      const float four[4] = {sum[r].x, sum[r].y, sum[r].z, sum[r].w};
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        (*this)((place + r) * kTileOut + lane / 4 + e / 2 * 8, column + lane % 4 * 2 + e % 2,
+                four[e]);
+      }
+    }
+  }
   __device__ void operator()(int64_t row, int64_t column, float sum) const {
     if (row >= m || column >= n) return;
     const float value = sum * scale + (bias ? bias[row] : 0.0f);

@@ -13,19 +13,27 @@
 namespace bifrons::cuda {
 
 // The output tile of a block, and its pipeline. A and B come in stages: all stages but one are in
-// flight while that one is multiplied.
+// flight while that one is multiplied. The warps divide the tile in both dimensions: a warp reads
+// fewer rows and columns from shared memory than it would if it had all columns.
 struct GemmTile {
-  int warps;     // of 16 rows each
-  int vectors;   // of 8 columns each
-  int stages;    // pipeline stages in shared memory
-  int steps;     // steps of K per stage
-  int resident;  // blocks per multiprocessor of a large GPU
+  int down, across;  // warps over the rows, and over the columns
+  int vectors;       // of 8 columns, per warp
+  int stages;        // pipeline stages in shared memory
+  int steps;         // steps of K per stage
+  int resident;      // blocks per multiprocessor of a large GPU
 
-  constexpr int threads() const { return warps * kWarp; }
-  constexpr int64_t rows() const { return warps * kTileOut; }
-  constexpr int64_t columns() const { return vectors * 8; }
+  constexpr int warps() const { return down * across; }
+  constexpr int threads() const { return warps() * kWarp; }
+  constexpr int tiles() const { return down * kWarpTiles; }  // of 16 rows
+  constexpr int64_t rows() const { return tiles() * kTileOut; }
+  constexpr int64_t columns() const { return across * vectors * 8; }
   constexpr int64_t stage_bytes() const { return steps * kTileIn * 2 * (rows() + columns()); }
   constexpr int64_t result_bytes() const { return rows() * columns() * 4; }
+  // Shared memory written and read for one step of K: cp.async writes both tiles, and every warp
+  // reads its rows and its columns.
+  constexpr int64_t step_traffic() const {
+    return kTileIn * 2 * (rows() + columns() + across * rows() + down * columns());
+  }
   // `totals`: with the sums of earlier groups, if one block adds several groups.
   constexpr int64_t shared_bytes(bool totals) const {
     return stages * stage_bytes() + (totals ? result_bytes() : 0);
@@ -33,8 +41,8 @@ struct GemmTile {
 };
 
 // As many stages as the shared memory of a large GPU holds for the resident blocks, with totals.
-constexpr std::array<GemmTile, 3> kGemmTiles = {
-    {{4, 4, 4, 2, 3}, {8, 8, 4, 1, 2}, {8, 16, 5, 1, 1}}};
+constexpr std::array<GemmTile, 4> kGemmTiles = {
+    {{2, 2, 2, 4, 2, 3}, {4, 2, 4, 4, 1, 2}, {4, 2, 8, 5, 1, 1}, {6, 2, 8, 6, 1, 1}}};
 
 struct GemmPlan {
   int tile = 0;                  // index into kGemmTiles
@@ -55,13 +63,19 @@ constexpr int64_t split_k_bytes(const GemmPlan& plan) {
 }
 
 // Cost model for a large GPU (H100): number of multiprocessors; L2 bandwidth of each when all of
-// them read (5.5 TB/s in total), and at most when one reads alone, in bytes per nanosecond;
-// multiply-adds per nanosecond, limited by shared memory feeding the tensor cores; latency of
-// memory; time of a block that does nothing; time until blocks have met for split-K. These are
-// estimates; nothing was measured.
+// them read (5.5 TB/s in total), and at most when one reads alone, and its shared memory's, in
+// bytes per nanosecond; multiply-adds of mma.sync per nanosecond; latency of memory; time of a
+// block that does nothing; time until blocks have met for split-K. These are estimates; nothing was
+// measured.
 constexpr int64_t kMultiprocessors = 132;
-constexpr double kShareOfL2 = 42, kMostOfL2 = 84, kMultiplyAdds = 1700;
+constexpr double kShareOfL2 = 42, kMostOfL2 = 84, kSharedMemory = 225, kMultiplyAdds = 2230;
 constexpr double kAnswer = 800, kBlock = 1000, kMeeting = 1000;  // nanoseconds
+
+// Nanoseconds of one step of K of a block that is alone on its multiprocessor.
+constexpr double step_time(const GemmTile& tile) {
+  return std::max(static_cast<double>(tile.step_traffic()) / kSharedMemory,
+                  static_cast<double>(tile.rows() * tile.columns() * kTileIn) / kMultiplyAdds);
+}
 
 // Estimated nanoseconds for a GEMM.
 constexpr double time_of(const GemmPlan& plan, int64_t m, int64_t n, int64_t k, int64_t batch) {
@@ -79,8 +93,7 @@ constexpr double time_of(const GemmPlan& plan, int64_t m, int64_t n, int64_t k, 
   // A partial sum is written by one block and read by another.
   const double parts = plan.split ? 2 * static_cast<double>(tile.result_bytes()) : 0;
   const double moved = static_cast<double>(blocks) * (read + parts) / kMultiprocessors;
-  const double multiplied =
-      in_turn * share * static_cast<double>(tile.rows() * tile.columns()) / kMultiplyAdds;
+  const double multiplied = in_turn * share / static_cast<double>(kTileIn) * step_time(tile);
   return std::max({moved / kShareOfL2, in_turn * (read + parts) / kMostOfL2, multiplied,
                    together * of_a / in_flight * kAnswer}) +
          together * kBlock + (plan.split ? kMeeting : 0);

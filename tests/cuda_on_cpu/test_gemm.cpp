@@ -127,13 +127,26 @@ std::string planned(int64_t m, int64_t n, int64_t k, bool may_split_k) {
 // is used.
 TEST(GemmPlan, UsesSplitKForFewTiles) {
   EXPECT_EQ(planned(2048, 128, 2048, true), "128 x 128 split");
+  EXPECT_EQ(planned(4096, 128, 4096, true), "192 x 128 split");
   EXPECT_EQ(planned(4096, 128, 11008, true), "128 x 128 split");
-  EXPECT_EQ(planned(22016, 128, 4096, true), "128 x 128");
 }
 
-// Convolution to RGB: a larger tile would mostly compute unused rows.
-TEST(GemmPlan, FewOutputsUseTheSmallestTile) {
-  EXPECT_EQ(planned(3, 147456, 1152, false), "64 x 32");
+// The largest layer of 7B: all blocks run at once, so no second round leaves most of the GPU idle.
+TEST(GemmPlan, TheLargestLayerTakesOneRound) {
+  const kernels::GemmPlan plan = kernels::plan_gemm(22016, 128, 4096, true, 1, kLargeCard);
+  EXPECT_EQ(name_of(plan), "192 x 128");
+  EXPECT_LE(plan.tiles(), kernels::kMultiprocessors);
+}
+
+// Bytes of shared memory for a step of K with tiles of 128 x 128: 128 rows and 128 columns of 64
+// bytes are written, and each of eight warps reads 32 rows and 64 columns.
+TEST(GemmPlan, WarpsShareRowsAndColumns) {
+  EXPECT_EQ(kernels::kGemmTiles[2].step_traffic(), (128 + 128) * 64 + 8 * (32 + 64) * 64);
+}
+
+// Few columns, for which a larger tile would mostly multiply zeros, and many.
+TEST(GemmPlan, FewColumnsUseSmallTiles) {
+  EXPECT_EQ(planned(12288, 32, 4096, true), "64 x 32");
   EXPECT_EQ(planned(128, 147456, 1152, false), "128 x 128");
 }
 
