@@ -1,6 +1,10 @@
-// Normally distributed weights in a model's true shape, for measuring speed and memory.
+// Normally distributed weights in a model's true shape, for measuring speed and memory. The first
+// 32 million values are all different; larger models repeat a slab of as many, because making seven
+// billion values takes longer than what is measured.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 #include "src/model/model.h"
 #include "src/model/understanding_model.h"
@@ -8,8 +12,11 @@
 namespace bifrons {
 namespace {
 
-// Fills every weight with its own pseudo-random values, N(0, 0.02) like a newly initialised Llama;
-// norms are one.
+constexpr int64_t kSlab = 32 << 20;  // values
+constexpr float kDeviation = 0.02f;
+
+// Fills weights with pseudo-random values, N(0, 0.02) like a newly initialised Llama; norms are
+// one.
 class RandomWeights : public WeightVisitor {
  public:
   RandomWeights(Backend& backend, DType dtype, uint64_t seed)
@@ -22,9 +29,16 @@ class RandomWeights : public WeightVisitor {
               LinearForm) override {
     int64_t out = 0;
     for (const LinearPart& part : parts) out += part.out;
-    const HostArray matrix = fill(values_, out, in, 0.02f);
-    const HostArray shift = fill(bias_, 1, bias ? out : 0, 0.02f);
-    weight = backend_.make_linear(std::span(&matrix, 1), std::span(&shift, bias ? 1 : 0));
+    const std::vector<HostArray> rows = matrix(out, in);
+    const HostArray shift = fill(bias_, 1, bias ? out : 0, kDeviation);
+    std::vector<HostArray> shifts;
+    int64_t first = 0;
+    for (const HostArray& part : rows) {
+      if (!bias) break;
+      shifts.push_back({shift.data + first * size_of(dtype_), dtype_, 1, part.rows});
+      first += part.rows;
+    }
+    weight = backend_.make_linear(rows, shifts);
   }
   void convolution(Convolution& weight, const std::string&, int64_t out, int64_t in, int64_t kernel,
                    Padding padding) override {
@@ -41,8 +55,23 @@ class RandomWeights : public WeightVisitor {
   void table(Table& weight, const std::string&, int64_t rows, int64_t cols,
              TableRows form) override {
     // Rows have unit length in expectation, which is enough for a codebook that is only timed.
-    const float scale = form == TableRows::kUnitLength ? 1.0f / std::sqrt(1.0f * cols) : 0.02f;
-    weight = backend_.make_table(fill(values_, rows, cols, scale));
+    if (form == TableRows::kUnitLength) {
+      weight = backend_.make_table(fill(values_, rows, cols, 1.0f / std::sqrt(1.0f * cols)));
+      return;
+    }
+    const std::vector<HostArray> all = matrix(rows, cols);
+    if (all.size() == 1) {
+      weight = backend_.make_table(all[0]);
+      return;
+    }
+    const int64_t row_bytes = cols * size_of(dtype_);  // a table is one array
+    const auto whole = std::make_unique_for_overwrite<std::byte[]>(rows * row_bytes);
+    std::byte* to = whole.get();
+    for (const HostArray& part : all) {
+      std::memcpy(to, part.data, part.rows * row_bytes);
+      to += part.rows * row_bytes;
+    }
+    weight = backend_.make_table({whole.get(), dtype_, rows, cols});
   }
 
   void positions(Table& weight, const std::string& name, int64_t rows, int64_t cols) override {
@@ -60,9 +89,30 @@ class RandomWeights : public WeightVisitor {
     const auto word = [z](int i) { return static_cast<float>((z >> (16 * i)) & 0xffff); };
     return (word(0) + word(1) + word(2) + word(3) - 2.0f * 65535.0f) * (1.7320508f / 65535.0f);
   }
+  // A matrix as one array, or as parts that lie in the slab. Each begins elsewhere, so that no two
+  // are equal. Valid until the next call.
+  std::vector<HostArray> matrix(int64_t rows, int64_t cols) {
+    if (made_ + rows * cols <= kSlab) return {fill(values_, rows, cols, kDeviation)};
+    constexpr int64_t kUnit = 64;  // values
+    const int64_t piece = std::min(rows, std::max<int64_t>(kSlab / 4 / cols, 1));
+    const int64_t size = std::max(kSlab, 2 * cols);
+    if (slab_.empty()) fill(slab_, 1, size, kDeviation);
+    const int64_t places =
+        (static_cast<int64_t>(slab_.size()) / size_of(dtype_) - piece * cols) / kUnit;
+    check(places > 0, "random weights: rows are too long");
+    std::vector<HostArray> parts;
+    for (int64_t first = 0; first < rows; first += piece) {
+      state_ += 0x9e3779b97f4a7c15ull;
+      const int64_t place = static_cast<int64_t>((state_ >> 20) % static_cast<uint64_t>(places));
+      parts.push_back({slab_.data() + place * kUnit * size_of(dtype_), dtype_,
+                       std::min(piece, rows - first), cols});
+    }
+    return parts;
+  }
   HostArray fill(std::vector<std::byte>& bytes, int64_t rows, int64_t cols, float scale) {
     const int64_t n = rows * cols, element = size_of(dtype_);
     bytes.resize(n * element);
+    made_ += n;
     for (int64_t i = 0; i < n; ++i) {
       const float x = next() * scale;
       const Bf16 half = to_bf16(x);
@@ -75,7 +125,8 @@ class RandomWeights : public WeightVisitor {
   Backend& backend_;
   DType dtype_;
   uint64_t state_;
-  std::vector<std::byte> values_, bias_;
+  int64_t made_ = 0;  // values so far, all different
+  std::vector<std::byte> values_, bias_, slab_;
 };
 
 }  // namespace

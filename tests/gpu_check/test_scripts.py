@@ -117,6 +117,8 @@ class Stages(Folder):
 shape=$(sed 's/.*--shape \\([^ ]*\\).*/\\1/' <<<"$*")
 echo '{{"model": "'$shape', random", "read_gigabytes_per_second": 4000,'
 echo ' "rows": [{{"name": "1 picture", "milliseconds": 576.0}}, {{"name": "VQ decode 384x384", "milliseconds": 2.0}}]}}'""")
+        row = '{"name": "kernels in a graph", "value": 1.25, "unit": "us a kernel"}'
+        self.script("build/tools/gpu_check/gpu_probe", f"""echo '{{"kind": "probe", "rows": [{row}]}}' >"$1\"""")
         self.cases("COMPLETED")
 
     def script(self, name, text):
@@ -149,9 +151,9 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         self.assertRegex(out, r"\| bench-7b \| skipped \|.*not enough memory")
 
     def test_all_but_build_and_peers(self):
-        code, out, err = self.run_there("--skip", "build,bandwidth,peers")
+        code, out, err = self.run_there("--skip", "build,bandwidth,peers", "--seconds", "3000")
         self.assertEqual(code, 1, err)  # only because of racecheck
-        for stage, outcome in (("ops", "passed | 1 passed"), ("goldens", "passed"), ("memcheck", "passed"),
+        for stage, outcome in (("first", "passed | 1 passed"), ("ops", "passed | 1 passed"), ("goldens", "passed"), ("probe", "passed"), ("memcheck", "passed"),
                                ("racecheck", "failed"), ("synccheck", "passed"), ("bench-7b", "passed"), ("vq", "passed"), ("speculate", "passed")):
             self.assertIn(f"| {stage} | {outcome}", out, err)
         self.assertIn("# NVIDIA H200, ", out)
@@ -165,10 +167,30 @@ echo '{{"testsuites": [{{"name": "Ops", "testsuite": [{case}]}}]}}' >"${{word#*j
         self.assertIn("kns=bifrons", options)  # kernels of libraries are not checked
         self.assertEqual(options.count("--report-api-errors"), 3)  # nor are API calls, in memcheck
         calls = (self.folder / "calls").read_text()
-        self.assertIn("bench --device cuda --shape janus-pro-7b --seconds 240 --json --rows 2,8,32,128", calls)
+        self.assertIn("bench --device cuda --shape janus-pro-7b --seconds 120 --json --only draw --pictures 1,16,64", calls)
+        self.assertIn("| kernels in a graph | 1.25 us a kernel |", out)
         self.assertIn("generate --device cuda", calls)
         self.assertIn("--quiet --speculate 4", calls)
         self.assertIn("bench --device cuda --shape janus-pro-1b --seconds 48 --json --only speculate", calls)
+
+    def test_results_are_written_after_every_stage(self):
+        self.script("build/bifrons", f"""cat "{self.folder}"/results/h200-*.md >"{self.folder}/seen"; exit 1""")
+        self.run_there("--only", "first,bench-1b")
+        self.assertIn("| first | passed |", (self.folder / "seen").read_text())
+
+    def test_packed_programs(self):
+        """Used where they start and have code for the GPU; otherwise there is a build."""
+        tree = self.folder / "tree"
+        shutil.copytree(TOOLS, tree / "tools" / "gpu_check")
+        (tree / "prebuilt").mkdir()
+        run = tree / "tools" / "gpu_check" / "run.sh"
+        environment = os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
+        self.script("bin/nvcc", "exit 0")
+        for answer, outcome in (("cuda:0   NVIDIA H200", "passed"), ("cuda     cannot be used: the NVIDIA driver is too old", "failed")):
+            self.script("tree/prebuilt/bifrons", f"echo '{answer}'")
+            code, out, err = call("bash", run, "--work", self.folder / outcome, "--only", "build", env=environment)
+            self.assertRegex(out, rf"\| build \| {outcome} \|", err)
+        self.assertTrue((self.folder / "passed" / "gpu-minimal" / "bifrons").exists())
 
     def test_skipped_cases_are_no_success(self):
         self.cases("SKIPPED")

@@ -86,7 +86,7 @@ def stage(name, status, seconds, note="", result=None):
             return part | {"note": (note + "; " if note else "") + f"{path.name} is not whole"}
         if "testsuites" in document:
             part["tests"] = counts(document)
-        elif document.get("kind") in ("peers", "bandwidth"):
+        elif document.get("kind") in ("peers", "bandwidth", "probe"):
             part[document["kind"]] = document
         else:
             part["bench"] = document

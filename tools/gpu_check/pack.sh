@@ -10,10 +10,12 @@ packages=(libcli11-dev nlohmann-json3-dev libfmt-dev libstb-dev googletest zlib1
 
 usage() {
   cat <<'EOF'
-usage: tools/gpu_check/pack.sh FOLDER
+usage: tools/gpu_check/pack.sh [--build DIR] FOLDER
 
 Writes FOLDER (new, or made by this script before): the files git knows and those it does not ignore, without samples/, and
-third_party/ with the headers and sources of CLI11, nlohmann-json, fmt, stb, GoogleTest and zlib. Then, on the machine with the GPU:
+third_party/ with the headers and sources of CLI11, nlohmann-json, fmt, stb, GoogleTest and zlib. --build: also the programs of this
+build directory (preset gpu-minimal), without symbols; run.sh uses them where they start and the driver has code for the GPU, and
+builds otherwise. Then, on the machine with the GPU:
 
   FOLDER/tools/gpu_check/run.sh
 
@@ -27,6 +29,12 @@ refuse() {  # refuse CODE SENTENCE
   exit "$1"
 }
 
+build=""
+if [[ ${1:-} == --build ]]; then
+  [[ $# -gt 1 ]] || refuse 2 "--build needs a directory"
+  build=$2
+  shift 2
+fi
 case ${1:-} in
   -h | --help) usage; exit 0 ;;
   "" | -*) usage >&2; exit 2 ;;
@@ -63,6 +71,14 @@ dpkg -L "${packages[@]}" |
     's,^/usr/include/[^/]*-linux-gnu/,include/,;s,^/usr/lib/[^/]*/,lib/,;s,^/usr/src/,,;s,^/usr/,,' |
   tar -xf - -C "$third"
 for package in "${packages[@]}"; do cp "/usr/share/doc/$package/copyright" "$third/licences/$package"; done
+
+if [[ -n $build ]]; then
+  for program in bifrons tests/cuda/test_cuda tools/gpu_check/gpu_probe; do
+    [[ -x $build/$program ]] || refuse 66 "$build has no $program: build the targets bifrons, test_cuda and gpu_probe there"
+    mkdir -p "$(dirname "$new/prebuilt/$program")"
+    strip -o "$new/prebuilt/$program" "$build/$program"
+  done
+fi
 
 # Debian's CMake file of fmt refers to a shared library; this one uses the headers only.
 fmt=$(sed -n 's/^#define FMT_VERSION \([0-9]*\)$/\1/p' "$third"/include/fmt/*.h)

@@ -17,8 +17,8 @@ import sys
 import collect
 from shapes import SHAPES
 
-STAGES = ("build", "ops", "laws", "goldens", "memcheck", "racecheck", "initcheck", "synccheck", "bandwidth", "bench-1b", "bench-7b", "vq",
-          "speculate", "pdl-laws", "no-pdl-1b", "no-pdl-7b", "peers-1b", "peers-7b")
+STAGES = ("build", "first", "pdl-laws", "bench-1b", "vq", "bench-7b", "probe", "ops", "laws", "goldens", "memcheck", "speculate",
+          "no-pdl-7b", "no-pdl-1b", "bandwidth", "peers-1b", "peers-7b", "racecheck", "initcheck", "synccheck")
 PICTURES = (1, 4, 16, 64)
 EAGER = "transformers generate"
 
@@ -26,12 +26,12 @@ EAGER = "transformers generate"
 # ---- numbers -------------------------------------------------------------------------------------------------------
 
 
-def bench_of(run, shape, pdl=True):
-    """The report of `bifrons bench` for a shape; pdl=False: without programmatic dependent launch
+def bench_of(run, shape, in_turn=False):
+    """The report of `bifrons bench` for a shape; in_turn: without programmatic dependent launch
     (PDL)."""
     for part in run["stages"].values():
         if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] not in ("vq", "speculate") \
-                and part["stage"].startswith("no-pdl") != pdl:
+                and part["stage"].startswith("in-turn") == in_turn:
             return part["bench"]
     return {}
 
@@ -63,10 +63,10 @@ def prompt_of(run, shape):
     return peers_of(run, shape).get("prompt", 64)
 
 
-def ours(run, shape, pictures, pdl=True):
+def ours(run, shape, pictures, in_turn=False):
     """Our seconds for `pictures` at once, from prompts to codes, and milliseconds per step; None if
     they were not drawn."""
-    bench = bench_of(run, shape, pdl)
+    bench = bench_of(run, shape, in_turn)
     whole, _ = row(bench, rf"{pictures} pictures?( at once)?$")
     step, _ = row(bench, rf"drawing step, {pictures} pictures?$")
     if not whole:
@@ -145,10 +145,10 @@ def drawing(run, shape):
     lines.append(["**Bifrons**", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := mine[n])
                                    else left_out(run, shape, n) for n in PICTURES)])
     lines.append(["Bifrons, pictures a second", *(f"{n / m['seconds']:.3g}" if (m := mine[n]) else "" for n in PICTURES)])
-    if bench_of(run, shape, pdl=False):
-        without_pdl = {n: ours(run, shape, n, pdl=False) for n in PICTURES}
-        lines.append(["Bifrons, without PDL", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := without_pdl[n])
-                                                else "" for n in PICTURES)])
+    if bench_of(run, shape, in_turn=True):
+        in_turn = {n: ours(run, shape, n, in_turn=True) for n in PICTURES}
+        lines.append(["Bifrons, kernels in turn", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := in_turn[n])
+                                                    else "" for n in PICTURES)])
     names = list(dict.fromkeys(cell["peer"] for cell in peers_of(run, shape).get("cells", [])))
     for name in names:
         line, memory = [name], []
@@ -176,6 +176,12 @@ def decoding(run):
             if "milliseconds" in cell:
                 lines.append([f"{cell['peer']}, {cell['pictures']} at once ({shape})", f"{cell['milliseconds']:.3g} ms"])
     return ["## Pixels", "", *table(("visual tokenizer's decoder", "a picture"), lines)] if lines else []
+
+
+def probed(run):
+    rows = run["stages"].get("probe", {}).get("probe", {}).get("rows", [])
+    lines = [(row["name"], f"{row['value']:.4g} {row['unit']}".strip()) for row in rows]
+    return ["## Probe", "", *table(("what", "measured"), lines)] if lines else []
 
 
 def targets(run):
@@ -224,6 +230,7 @@ def markdown(run):
     for shape in SHAPES:
         out += drawing(run, shape)
     out += decoding(run)
+    out += probed(run)
     wanted = [(what, want, got, "yes" if holds else "**no**") for what, want, got, holds in targets(run)]
     if wanted:
         out += ["## Wanted", "", *table(("what", "wanted", "measured", "holds"), wanted)]

@@ -10,13 +10,13 @@ usage() {
   cat <<'EOF'
 usage: tools/gpu_check/run.sh [OPTION]...
 
-Stages, in this order: build, ops, laws, goldens, memcheck, racecheck, initcheck, synccheck, bandwidth, bench-1b,
-bench-7b, vq, speculate, pdl-laws, no-pdl-1b, no-pdl-7b, peers-1b, peers-7b. The groups tests, sanitize, bench, pdl and
-peers name several.
+Stages, in this order: build, first, pdl-laws, bench-1b, vq, bench-7b, probe, ops, laws, goldens, memcheck, speculate,
+no-pdl-7b, no-pdl-1b, bandwidth, peers-1b, peers-7b, racecheck, initcheck, synccheck. What says most comes first, and the
+results are written after every stage. The groups tests, sanitize, bench, pdl and peers name several.
 
   --only LIST       these stages alone (names and groups, with commas)
   --skip LIST       all but these
-  --seconds N       stop after N seconds: a stage that has no time left is skipped and said so (default: no limit)
+  --seconds N       stop after N seconds: a stage that has no time left is skipped and said so (default: 700 on a GPU)
   --device NAME     cuda, or cpu to try the script out on small models (default: cuda)
   --preset NAME     CMake preset (default: gpu-minimal; minimal with --device cpu)
   --define X=Y      a CMake variable, e.g. BIFRONS_CUDNN=OFF; may be repeated
@@ -34,13 +34,14 @@ refuse() {  # refuse CODE SENTENCE
   exit "$1"
 }
 
-stages=(build ops laws goldens memcheck racecheck initcheck synccheck bandwidth bench-1b bench-7b vq speculate pdl-laws
-  no-pdl-1b no-pdl-7b peers-1b peers-7b)
-declare -A groups=([tests]="ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
-  [bench]="bandwidth bench-1b bench-7b vq speculate" [pdl]="pdl-laws no-pdl-1b no-pdl-7b" [peers]="peers-1b peers-7b")
-# Time limit of each stage in seconds.
-declare -A limits=([build]=480 [ops]=300 [laws]=200 [goldens]=100 [memcheck]=120 [racecheck]=120 [initcheck]=120
-  [synccheck]=120 [bandwidth]=90 [bench-1b]=120 [bench-7b]=300 [vq]=60 [speculate]=60 [pdl-laws]=200 [no-pdl-1b]=60 [no-pdl-7b]=180 [peers-1b]=450 [peers-7b]=560)
+stages=(build first pdl-laws bench-1b vq bench-7b probe ops laws goldens memcheck speculate no-pdl-7b no-pdl-1b bandwidth
+  peers-1b peers-7b racecheck initcheck synccheck)
+declare -A groups=([tests]="first pdl-laws ops laws goldens" [sanitize]="memcheck racecheck initcheck synccheck"
+  [bench]="bench-1b vq bench-7b probe speculate bandwidth" [pdl]="pdl-laws no-pdl-7b no-pdl-1b" [peers]="peers-1b peers-7b")
+# Time limit of each stage in seconds. Those up to memcheck fit in 700 where the build takes no more than 75.
+declare -A limits=([build]=300 [first]=90 [pdl-laws]=90 [bench-1b]=70 [vq]=30 [bench-7b]=150 [probe]=60 [ops]=120 [laws]=120
+  [goldens]=60 [memcheck]=60 [speculate]=60 [no-pdl-7b]=100 [no-pdl-1b]=60 [bandwidth]=90 [peers-1b]=450 [peers-7b]=560
+  [racecheck]=120 [initcheck]=120 [synccheck]=120)
 
 expand() {  # stage and group names, separated by commas -> one name per line
   local name
@@ -50,7 +51,7 @@ expand() {  # stage and group names, separated by commas -> one name per line
     elif [[ -n ${limits[$name]:-} ]]; then
       echo "$name"
     else
-      refuse 2 "no stage $name; there are ${stages[*]} and the groups tests, sanitize, bench, pdl, peers"
+      refuse 2 "no stage $name; there are ${stages[*]} and the groups tests, sanitize, bench, early, peers"
     fi
   done
 }
@@ -73,6 +74,7 @@ done
 [[ $device == cuda || $device == cpu ]] || refuse 2 "--device is cuda or cpu, not $device"
 [[ -z $seconds || $seconds =~ ^[1-9][0-9]{0,5}$ ]] || refuse 2 "--seconds is a whole number above 0, not $seconds"
 [[ -z $jobs || $jobs =~ ^[1-9][0-9]{0,3}$ ]] || refuse 2 "--jobs is a whole number above 0, not $jobs"
+[[ -n $seconds || $device == cpu ]] || seconds=700
 if [[ -z $preset ]]; then
   preset=$([[ $device == cuda ]] && echo gpu-minimal || echo minimal)
 fi
@@ -107,13 +109,14 @@ mv "$work/machine.json.part" "$work/machine.json"
 # ---- stages, each in a process of its own with a time limit ----
 
 export DEVICE=$device PRESET=$preset WORK=$work BUILD=${build:-$work/$preset} JOBS=${jobs:-$(nproc)}
-failures=0
+failures=0 table=""
 
 record() {  # record STAGE OUTCOME SECONDS NOTE FILE
   python3 "$here/report.py" stage "$@" >"$work/parts/$1.json.part"
   mv "$work/parts/$1.json.part" "$work/parts/$1.json"
   echo "run.sh: $1: $2 in $3 s${4:+ ($4)}" >&2
   [[ $2 == passed || $2 == skipped ]] || failures=$((failures + 1))
+  table=$(python3 "$here/report.py" write "$work" "$results")  # the machine may be taken away at any time
 }
 
 built=yes
@@ -142,7 +145,7 @@ for name in "${stages[@]}"; do
   record "$name" "$outcome" $((SECONDS - start)) "$note" "$result"
 done
 
-table=$(python3 "$here/report.py" write "$work" "$results")
+[[ -n $table ]] || table=$(python3 "$here/report.py" write "$work" "$results")
 cat "$table"
 echo "run.sh: wrote $table and ${table%.md}.json" >&2
 [[ $failures -eq 0 ]]

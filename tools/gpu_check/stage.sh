@@ -11,7 +11,18 @@ name=$1
 shift
 export CUDA_DEVICE_ORDER=PCI_BUS_ID  # the order of nvidia-smi
 
+prebuilt() {  # uses the programs that pack.sh --build put in, if they start here and have code for the GPU
+  [[ $DEVICE == cuda && -x $root/prebuilt/bifrons ]] || return 1
+  if ! "$root/prebuilt/bifrons" devices | tee /dev/stderr | grep -E '^cuda:[0-9]' | grep -qv 'cannot be used'; then
+    echo "the packed programs cannot be used here: building"
+    return 1
+  fi
+  mkdir -p "$BUILD"
+  cp -a "$root/prebuilt/." "$BUILD/"
+}
+
 build() {  # build [-DX=Y]...
+  [[ $# -gt 0 ]] || ! prebuilt || return 0
   local prefix=$WORK/third_party prefixes cudnn card
   if [[ -d $root/third_party && ! -f $prefix/built ]]; then
     cmake -S "$root/third_party/googletest" -B "$WORK/googletest" -G Ninja -DCMAKE_BUILD_TYPE=Release \
@@ -29,7 +40,7 @@ build() {  # build [-DX=Y]...
   cd "$root"
   cmake --preset "$PRESET" -B "$BUILD" -DCMAKE_PREFIX_PATH="$prefixes${cudnn:+;$cudnn}" \
     ${card:+"-DCMAKE_CUDA_ARCHITECTURES=$card-real"} "$@"
-  local tests=(test_cuda)
+  local tests=(test_cuda gpu_probe)
   [[ $DEVICE == cuda ]] || tests=(test_kernels test_model)
   cmake --build "$BUILD" --parallel "$JOBS" --target bifrons "${tests[@]}"
 }
@@ -67,6 +78,11 @@ bench() {
   return "$code"
 }
 
+probe() {
+  [[ $DEVICE == cuda ]] || { echo "there is no GPU to ask"; exit 77; }
+  "$BUILD/tools/gpu_check/gpu_probe" "$RESULT"
+}
+
 peers() {  # peers SHAPE: the same for peers.py
   local place=(--shape "$1" --seconds $((LIMIT * 4 / 5)))
   [[ $DEVICE == cuda ]] || place=(--shape tiny --device cpu --repeats 1 --pictures 1 --prompt 9)
@@ -87,8 +103,10 @@ case $name in
   goldens) gtest tests/model/test_model '*Golden*' ;;
   memcheck | racecheck | initcheck | synccheck) sanitize "$name" ;;
   bandwidth) peers_py --bandwidth --device "$DEVICE" ;;
-  bench-1b) bench janus-pro-1b --rows 2,8,32,128 ;;
-  bench-7b) bench janus-pro-7b --rows 2,8,32,128 ;;
+  first) gtest tests/kernels/test_kernels '*Golden*:*Fused*:CapturedStep*:*LibraryConvolution*:*Pages*:*Windows*' ;;
+  bench-1b) bench janus-pro-1b --only draw --pictures 1,16,64 ;;
+  bench-7b) bench janus-pro-7b --only draw --pictures 1,16,64 ;;
+  probe) probe ;;
   vq) bench janus-pro-1b --only vq ;;
   speculate) bench janus-pro-1b --only speculate ;;
   pdl-laws) BIFRONS_PDL=1 gtest tests/kernels/test_kernels '*Law*:*Fused*:*Windows*:*ColumnClause*:CapturedStep*' ;;
