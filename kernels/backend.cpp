@@ -199,6 +199,9 @@ void Backend::norm_linear_rope(const Tensor& q, const KvCache& cache, const Tens
              [&] { return do_norm_linear_rope(q, cache, x, norm, eps, weight, rope, rows); }))
     return;
   rms_norm(normed, x, norm, eps);
+  if (run_if(Op::kNormLinearRope, product.bytes, product.flops,
+             [&] { return do_linear_rope(q, cache, normed, weight, rope, rows); }))
+    return;
   linear(qkv, normed, weight);
   rope_append(q, cache, qkv, rope, rows);
 }
@@ -213,8 +216,23 @@ void Backend::norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& n
              [&] { return do_norm_linear_swiglu(y, x, norm, eps, weight); }))
     return;
   rms_norm(normed, x, norm, eps);
+  if (run_if(Op::kNormLinearSwiglu, product.bytes - y.bytes(), product.flops,
+             [&] { return do_linear_swiglu(y, normed, weight); }))
+    return;
   linear(gate_up, normed, weight);
   swiglu(y, gate_up);
+}
+
+void Backend::norm_linear_gelu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                               const Linear& weight, const Tensor& normed) {
+  check_rms_norm(memory_space(), normed, x, norm);
+  const Cost product = check_linear({"linear", memory_space()}, y, normed, weight);
+  if (run_if(Op::kNormLinearGelu, product.bytes, product.flops,
+             [&] { return do_norm_linear_gelu(y, x, norm, eps, weight); }))
+    return;
+  rms_norm(normed, x, norm, eps);
+  linear(y, normed, weight);
+  gelu(y, y);
 }
 
 void Backend::gelu(const Tensor& y, const Tensor& x) {

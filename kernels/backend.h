@@ -31,6 +31,9 @@ namespace bifrons {
 struct TokenRows {
   Tensor sequence;  // i32 [M]
   Tensor position;  // i32 [M]
+  // A hint for speed, which never changes a result: of every `shared * stride` rows, those that are
+  // `stride` apart are mostly of one sequence.
+  int64_t shared = 1, stride = 1;
 };
 
 // Page size of the paged KV cache: a page holds this many consecutive positions of a sequence.
@@ -180,6 +183,10 @@ class Backend {
   void norm_linear_swiglu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                           const Linear& weight, const Tensor& normed, const Tensor& gate_up);
 
+  // rms_norm(normed, x), linear(y, normed), gelu(y, y).
+  void norm_linear_gelu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                        const Linear& weight, const Tensor& normed);
+
   // guide(guided, logits, scale), sample(ids, guided, controls).
   void guide_sample(const Tensor& ids, const Tensor& guided, const Tensor& logits,
                     const Tensor& scale, const SampleControls& controls);
@@ -273,6 +280,16 @@ class Backend {
                                      const Linear&) {
     return false;
   }
+  virtual bool do_norm_linear_gelu(const Tensor&, const Tensor&, const Norm&, double,
+                                   const Linear&) {
+    return false;
+  }
+  // The same after the norm, where the device has no kernel with it.
+  virtual bool do_linear_rope(const Tensor&, const KvCache&, const Tensor&, const Linear&,
+                              const RopeTable&, const TokenRows&) {
+    return false;
+  }
+  virtual bool do_linear_swiglu(const Tensor&, const Tensor&, const Linear&) { return false; }
   virtual bool do_guide_sample(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
                                const SampleControls&) {
     return false;

@@ -19,6 +19,7 @@ enum class Op : uint8_t {
   kSwiglu,
   kNormLinearRope,
   kNormLinearSwiglu,
+  kNormLinearGelu,
   kGelu,
   kGuide,
   kSample,
@@ -39,13 +40,32 @@ enum class Op : uint8_t {
 };
 
 // Names of the ops for reports, in the order of Op.
-inline constexpr std::string_view kOpNames[] = {
-    "gather",     "rms_norm",   "linear",           "linear_add",         "rope_append",
-    "attention",  "swiglu",     "norm_linear_rope", "norm_linear_swiglu", "gelu",
-    "guide",      "sample",     "advance",          "group_norm",         "conv2d",
-    "conv2d_add", "upsample2x", "full_attention",   "to_pixels",          "layer_norm",
-    "force_ids",  "record_ids", "guide_sample",     "finish_step",        "accept_drafts",
-};
+inline constexpr std::string_view kOpNames[] = {"gather",
+                                                "rms_norm",
+                                                "linear",
+                                                "linear_add",
+                                                "rope_append",
+                                                "attention",
+                                                "swiglu",
+                                                "norm_linear_rope",
+                                                "norm_linear_swiglu",
+                                                "norm_linear_gelu",
+                                                "gelu",
+                                                "guide",
+                                                "sample",
+                                                "advance",
+                                                "group_norm",
+                                                "conv2d",
+                                                "conv2d_add",
+                                                "upsample2x",
+                                                "full_attention",
+                                                "to_pixels",
+                                                "layer_norm",
+                                                "force_ids",
+                                                "record_ids",
+                                                "guide_sample",
+                                                "finish_step",
+                                                "accept_drafts"};
 static_assert(std::size(kOpNames) == static_cast<size_t>(Op::kCount));
 
 constexpr std::string_view name_of(Op op) {

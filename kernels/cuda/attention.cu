@@ -1,116 +1,36 @@
-// Causal attention over the paged KV cache, split along the positions (flash-decoding): one block
-// for every 128 positions of a row's head. The last block of a head to finish merges the partial
-// results from left to right.
-#include "kernels/cuda/gathered.h"
+// Causal attention over the paged KV cache, split along the positions (flash-decoding) into chunks
+// of 128. A block has one head of up to eight rows and one or more chunks. The last block of a head
+// to finish merges the partial results from left to right. Rows of one sequence (the window of
+// speculative decoding, a prompt) share what is read of the cache.
+#include <algorithm>
+
+#include "kernels/cuda/attention_chunk.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 
 namespace bifrons::cuda {
 
-constexpr int kHead = 256;  // largest head_dim; this model family has 128
+constexpr int kUsualSize = 128;  // head_dim of the published models
+// Blocks that keep a large GPU busy: 132 multiprocessors with four blocks each, four times over.
+constexpr int64_t kEnoughBlocks = 4 * 4 * 132;
 
-struct AttentionJob {
-  Pages pages;
-  int64_t heads, size;
-  uint32_t group;  // query heads per kv head
-  int64_t q_pitch, y_pitch;
-  int chunks;  // chunks of a full cache
-  float scale;
-};
+// The rows of a block: `count` rows from `first` on, `stride` apart.
+struct BlockRows {
+  int64_t first;
+  int stride, count;
 
-// First column of this lane: a warp covers kWarp * kCount columns per round. If the head size is
-// not a multiple of that, some lanes repeat column 0.
-template <int kCount>
-__device__ inline int column_of(int round) {
-  return (round * kWarp + static_cast<int>(threadIdx.x) % kWarp) * kCount;
-}
-template <int kCount>
-__device__ inline int rounds_of(int size) {
-  return (size + kWarp * kCount - 1) / (kWarp * kCount);
-}
-
-// Transposing warp reduction. Every lane holds a partial result for each of 2 kHalf keys;
-// afterwards lane i holds the sum over all lanes for key i. Each step halves the number of values
-// per lane, always between the same lanes. It is recursive so that all indices are compile-time
-// constants and the values stay in registers.
-template <int kHalf>
-__device__ inline float sum_across(float (&part)[2 * kHalf]) {
-  const bool upper = threadIdx.x & kHalf;
-  float kept[kHalf];
-#pragma unroll
-  for (int i = 0; i < kHalf; ++i) {
-    const float send = upper ? part[i] : part[i + kHalf];
-    const float keep = upper ? part[i + kHalf] : part[i];
-    kept[i] = keep + __shfl_xor_sync(kAllLanes, send, kHalf);
+  // Blocks for the rows of one run of `shared`.
+  static __host__ __device__ int of_run(int shared) { return (shared + kRows - 1) / kRows; }
+  __device__ static BlockRows of(const AttentionJob& job, int block) {
+    const int blocks = of_run(job.shared), run = block / blocks, part = block % blocks;
+    const int64_t first = int64_t{run / job.stride} * job.stride * job.shared + run % job.stride +
+                          int64_t{part} * kRows * job.stride;
+    const int most = job.shared - part * kRows;
+    const int64_t inside = first < job.rows ? (job.rows - 1 - first) / job.stride + 1 : 0;
+    const int count = most < kRows ? most : kRows;
+    return {first, job.stride, inside < count ? static_cast<int>(inside) : count};
   }
-  if constexpr (kHalf == 1) {
-    return kept[0];
-  } else {
-    return sum_across<kHalf / 2>(kept);
-  }
-}
-
-// The score of this lane's key, one of the `keys` keys of the warp.
-template <typename T, int kCount>
-__device__ inline float score(const float* query, const WarpPages<T>& k, int keys, int size,
-                              float scale) {
-  if (keys == 0) return -INFINITY;
-  float part[kKeys] = {};
-  for (int round = 0; round < rounds_of<kCount>(size); ++round) {
-    const int c = column_of<kCount>(round);
-    Gathered<T, kCount> key;
-    key.load(k, c < size ? c : 0, keys, size);
-    if (c >= size) continue;
-#pragma unroll
-    for (int j = 0; j < kKeys; ++j) {
-#pragma unroll
-      for (int i = 0; i < kCount; ++i) part[j] = fmaf(query[c + i], key.at(j, i), part[j]);
-    }
-  }
-  const float dot = sum_across<kKeys / 2>(part);
-  return static_cast<int>(threadIdx.x) % kWarp < keys ? dot * scale : -INFINITY;
-}
-
-// mixed[c] = sum over the warp's keys of weight[key] v[key][c], for the lane's columns c. `first`:
-// the values of round 0, loaded before. A missing key has weight zero and the value of the last
-// key.
-template <typename T, int kCount>
-__device__ inline void mix(float* mixed, const float* weight, Gathered<T, kCount>& first,
-                           const WarpPages<T>& v, int keys, int size) {
-  float4 share[kKeys / 4];  // all weights are read before the first use, like the values
-#pragma unroll
-  for (int i = 0; i < kKeys / 4; ++i) share[i] = reinterpret_cast<const float4*>(weight)[i];
-  for (int round = 0; round < rounds_of<kCount>(size); ++round) {
-    const int c = column_of<kCount>(round);
-    if (round > 0 && keys > 0) first.load(v, c < size ? c : 0, keys, size);
-    if (c >= size) continue;
-    float sum[kCount] = {};
-    if (keys > 0) {
-#pragma unroll
-      for (int j = 0; j < kKeys; ++j) {
-        const float4& four = share[j / 4];
-        const float of_key = j % 4 == 0   ? four.x
-                             : j % 4 == 1 ? four.y
-                             : j % 4 == 2 ? four.z
-                                          : four.w;
-#pragma unroll
-        for (int i = 0; i < kCount; ++i) sum[i] = fmaf(of_key, first.at(j, i), sum[i]);
-      }
-    }
-    for (int i = 0; i < kCount; ++i) mixed[c + i] = sum[i];
-  }
-}
-
-// Partial result of one chunk: the weighted sum of values relative to the chunk's maximum, the
-// maximum, and the sum of weights.
-struct Part {
-  float* mixed;  // [size]
-  float* extremes;
-
-  __device__ static Part of(float* area, int64_t index, int64_t size) {
-    float* begin = area + index * (size + 2);
-    return {begin, begin + size};
-  }
+  __device__ int64_t at(int row) const { return first + int64_t{row} * stride; }
 };
 
 // Merges `count` partial results from left to right into y (online softmax); one thread per
@@ -131,90 +51,93 @@ __device__ inline void merge(T* y, float* area, int64_t first, int count, int64_
   }
 }
 
-// Block (chunk, head, row).
-template <typename T, int kCount>
-__global__ void __launch_bounds__(kWarps* kWarp)
+// Reads the rows' positions and queries; idle rows get zeros.
+template <typename T>
+__device__ inline void enter(BlockMemory& memory, const AttentionJob& job, const BlockRows& rows,
+                             T* y, const T* q, const int32_t* sequences, const int32_t* positions) {
+  const int r = static_cast<int>(threadIdx.x);
+  if (r < rows.count) {
+    const int64_t m = rows.at(r);
+    // An idle row has position -1. Nothing outside of the cache may be read.
+    const bool live = job.pages.holds(sequences[m], positions[m]);
+    memory.position[r] = live ? positions[m] : -1;
+    memory.sequence[r] = sequences[m];
+  }
+  __syncthreads();
+  for (int row = 0; row < rows.count; ++row) {
+    const int64_t m = rows.at(row), head = int64_t{blockIdx.y} * job.size;
+    const bool live = memory.position[row] >= 0;
+    for (int c = threadIdx.x; c < job.size; c += blockDim.x) {
+      if (live) {
+        memory.query[row][c] = to_float(q[m * job.q_pitch + head + c]);
+      } else if (blockIdx.x == 0) {
+        y[m * job.y_pitch + head + c] = round_to<T>(0.0f);
+      }
+    }
+  }
+  __syncthreads();
+}
+
+// The partial results of this block are written. The last block of each row merges them.
+template <typename T>
+__device__ inline void leave(BlockMemory& memory, const AttentionJob& job, const BlockRows& rows,
+                             T* y, float* area, int* counters) {
+  const auto count = [&](int r) { return memory.position[r] / int{kChunk} + 1; };
+  __threadfence();
+  __syncthreads();
+  const int mine = static_cast<int>(threadIdx.x);
+  if (mine < rows.count) {
+    bool last = false;
+    if (memory.position[mine] >= 0 && static_cast<int>(blockIdx.x) < count(mine)) {
+      const int blocks = count(mine) < static_cast<int>(gridDim.x) ? count(mine) : gridDim.x;
+      int* const counter = counters + rows.at(mine) * job.heads + blockIdx.y;
+      last = blocks == 1 || atomicAdd(counter, 1) == blocks - 1;
+      if (last && blocks > 1) *counter = 0;
+    }
+    memory.last[mine] = last;
+  }
+  __syncthreads();
+  __threadfence();
+  for (int r = 0; r < rows.count; ++r) {
+    if (!memory.last[r]) continue;
+    const int64_t m = rows.at(r);
+    merge(y + m * job.y_pitch + int64_t{blockIdx.y} * job.size, area,
+          (m * job.heads + blockIdx.y) * job.chunks, count(r), job.size);
+  }
+}
+
+// Block (chunks, head, rows): every gridDim.x-th chunk from blockIdx.x on. kSize: elements of a
+// head, or 0 if they are not known when this is compiled. kMany: see ChunkOfRows.
+template <typename T, int kCount, int kSize, bool kMany>
+__global__ void __launch_bounds__(kWarps* kWarp, kMany || std::is_same_v<T, float> ? 2 : 4)
     attention_kernel(T* y, const T* q, const T* k, const T* v, const int32_t* sequences,
                      const int32_t* positions, float* area, int* counters, AttentionJob job) {
-  __shared__ float query[kHead];
-  __shared__ float4 weights[kChunk / 4];
-  __shared__ float mixed[kWarps][kHead];
-  __shared__ float extremes[2][kWarps];
+  __shared__ BlockMemory memory;
   trigger_dependents();
   grid_dependency_wait();
-  const int chunk = blockIdx.x, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  const int64_t head = blockIdx.y, m = blockIdx.z;
-  const int64_t position = positions[m], sequence = sequences[m];
-  const int size = static_cast<int>(job.size);
-  T* to = y + m * job.y_pitch + head * size;
-  // An idle row has position -1. Nothing outside of the cache may be read.
-  if (!job.pages.holds(sequence, position)) {
-    if (chunk == 0) {
-      for (int c = threadIdx.x; c < size; c += blockDim.x) to[c] = round_to<T>(0.0f);
+  const BlockRows rows = BlockRows::of(job, static_cast<int>(blockIdx.z));
+  enter(memory, job, rows, y, q, sequences, positions);
+  // Part of row 0 and this head.
+  float* const parts = area + (rows.first * job.heads + blockIdx.y) * job.chunks * (job.size + 2);
+  int furthest = -1;
+  for (int r = 0; r < rows.count; ++r) {
+    furthest = memory.position[r] > furthest ? memory.position[r] : furthest;
+  }
+#pragma unroll 1
+  for (int chunk = blockIdx.x; chunk * int{kChunk} <= furthest; chunk += gridDim.x) {
+#pragma unroll 1
+    for (int begin = 0; begin < rows.count;) {
+      int end = begin + 1;
+      while (kMany && end < rows.count && memory.sequence[end] == memory.sequence[begin]) ++end;
+      const ChunkOfRows<T, kCount, kSize, kMany> part(memory, job, k, v, begin, end, chunk);
+      part.score();
+      __syncthreads();
+      part.finish(parts, rows.stride);
+      begin = end;
     }
-    return;
+    __syncthreads();  // the next chunk writes where this one reads
   }
-  const int count = static_cast<int>(position / kChunk) + 1;
-  if (chunk >= count) return;
-  const int first = chunk * kChunk + warp * kKeys;
-  const int left = static_cast<int>(position) + 1 - first;
-  const int keys = left < 0 ? 0 : left < kKeys ? left : kKeys;
-  const int64_t kv_head = blockIdx.y / job.group;
-  int64_t row[kPages];
-#pragma unroll
-  for (int i = 0; i < kPages; ++i)
-    row[i] = job.pages.row_near(sequence, kv_head, first + i * kPageTokens);
-  for (int c = threadIdx.x; c < size; c += blockDim.x) {
-    query[c] = to_float(q[m * job.q_pitch + head * size + c]);
-  }
-  WarpPages<T> keys_at, values_at;
-#pragma unroll
-  for (int i = 0; i < kPages; ++i) {
-    // A position without a page is an error of the caller; here it only must not cause a read
-    // outside of the cache.
-    keys_at.first[i] = row[i] < 0 ? k : k + row[i] * size;
-    values_at.first[i] = row[i] < 0 ? v : v + row[i] * size;
-  }
-  if (keys > 0) values_at.fetch(keys, size);
-  __syncthreads();
-
-  const float mine = score<T, kCount>(query, keys_at, keys, size, job.scale);
-  Gathered<T, kCount> values;  // loads in flight while the block computes its maximum
-  const int column = column_of<kCount>(0);
-  if (keys > 0) values.load(values_at, column < size ? column : 0, keys, size);
-  const float warp_maximum = warp_max(mine);
-  if (lane == 0) extremes[0][warp] = warp_maximum;
-  __syncthreads();
-  float maximum = extremes[0][0];
-  for (int w = 1; w < kWarps; ++w) maximum = fmaxf(maximum, extremes[0][w]);
-  const float share = lane < keys ? expf(mine - maximum) : 0.0f;
-  float* const weight = &weights[warp * kKeys / 4].x;  // weights of this warp's keys
-  weight[lane] = share;
-  const float warp_total = warp_sum(share);
-  if (lane == 0) extremes[1][warp] = warp_total;
-  __syncwarp();
-  mix<T, kCount>(mixed[warp], weight, values, values_at, keys, size);
-  __syncthreads();
-
-  const int64_t parts = (m * job.heads + head) * job.chunks;
-  const Part part = Part::of(area, parts + chunk, size);
-  for (int c = threadIdx.x; c < size; c += blockDim.x) {
-    float sum = mixed[0][c];
-    for (int w = 1; w < kWarps; ++w) sum += mixed[w][c];
-    part.mixed[c] = sum;
-  }
-  if (threadIdx.x == 0) {
-    float sum = extremes[1][0];
-    for (int w = 1; w < kWarps; ++w) sum += extremes[1][w];
-    part.extremes[0] = maximum;
-    part.extremes[1] = sum;
-  }
-  if (count == 1) {
-    __syncthreads();  // this block itself wrote what it reads next
-  } else if (!last_to_arrive(counters + m * job.heads + head, count)) {
-    return;
-  }
-  merge(to, area, parts, count, size);
+  leave(memory, job, rows, y, area, counters);
 }
 
 void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache,
@@ -223,22 +146,37 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   const int64_t size = cache.head_dim(), heads = q.cols() / size;
   check(size <= kHead, "attention: heads of more than 256 elements");
   check(q.rows() <= 65535 && heads <= 65535, "attention: at most 65535 rows and heads");
+  const auto addresses =
+      reinterpret_cast<uintptr_t>(cache.k.data) | reinterpret_cast<uintptr_t>(cache.v.data);
+  const bool vectors = size % 4 == 0 && addresses % (4 * size_of(q.dtype)) == 0;
+  const bool usual = vectors && size == kUsualSize && q.dtype == DType::kBf16;
+  const bool many = usual && rows.shared > 1;
+  const auto bounded = [&](int64_t n) {
+    return many ? static_cast<int>(std::clamp<int64_t>(n, 1, q.rows())) : 1;
+  };
+  const int shared = bounded(rows.shared), stride = bounded(rows.stride);
   const AttentionJob job{.pages = Pages::of(cache),
                          .heads = heads,
-                         .size = size,
+                         .size = static_cast<int>(size),
                          .group = static_cast<uint32_t>(heads / cache.kv_heads()),
                          .q_pitch = q.pitch,
                          .y_pitch = y.pitch,
+                         .rows = q.rows(),
+                         .stride = stride,
+                         .shared = shared,
                          .chunks = static_cast<int>(ceil_div(cache.capacity(), kChunk)),
                          .scale = 1.0f / std::sqrt(static_cast<float>(size))};
   auto* area = reinterpret_cast<float*>(
       s.workspace.area(attention_scratch(q.rows(), heads, size, cache.capacity())));
   int* counters = s.workspace.counters(q.rows() * heads);
-  const Grid grid{dim3(static_cast<unsigned>(job.chunks), static_cast<unsigned>(heads),
-                       static_cast<unsigned>(q.rows())),
+  const int64_t blocks =
+      ceil_div(q.rows(), int64_t{stride} * shared) * stride * BlockRows::of_run(shared);
+  // Few blocks: one for every chunk of a full cache, although some will be empty. Many: none is
+  // empty, since each has several chunks.
+  const int64_t slots = std::clamp<int64_t>(ceil_div(kEnoughBlocks, blocks * heads), 1, job.chunks);
+  const Grid grid{dim3(static_cast<unsigned>(slots), static_cast<unsigned>(heads),
+                       static_cast<unsigned>(blocks)),
                   dim3(kWarps * kWarp)};
-  const auto addresses =
-      reinterpret_cast<uintptr_t>(cache.k.data) | reinterpret_cast<uintptr_t>(cache.v.data);
   visit_activation(q.dtype, [&](auto element) {
     using T = decltype(element);
     const auto run = [&](auto kernel) {
@@ -246,8 +184,11 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
                  cache.v.as<T>(), rows.sequence.as<int32_t>(), rows.position.as<int32_t>(), area,
                  counters, job);
     };
-    const bool vectors = size % 4 == 0 && addresses % (4 * sizeof(T)) == 0;
-    vectors ? run(attention_kernel<T, 4>) : run(attention_kernel<T, 1>);
+    if constexpr (std::is_same_v<T, Bf16>) {
+      if (many) return run(attention_kernel<T, 4, kUsualSize, true>);
+      if (usual) return run(attention_kernel<T, 4, kUsualSize, false>);
+    }
+    vectors ? run(attention_kernel<T, 4, 0, false>) : run(attention_kernel<T, 1, 0, false>);
   });
 }
 

@@ -76,6 +76,17 @@ class CudaBackend final : public Backend {
                              const Linear& weight) override {
     return cuda::norm_linear_swiglu(on_card(), y, x, norm, eps, weight);
   }
+  bool do_norm_linear_gelu(const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                           const Linear& weight) override {
+    return cuda::norm_linear_gelu(on_card(), y, x, norm, eps, weight);
+  }
+  bool do_linear_rope(const Tensor& q, const KvCache& cache, const Tensor& x, const Linear& weight,
+                      const RopeTable& rope, const TokenRows& rows) override {
+    return cuda::linear_rope(on_card(), q, cache, x, weight, rope, rows);
+  }
+  bool do_linear_swiglu(const Tensor& y, const Tensor& x, const Linear& weight) override {
+    return cuda::linear_swiglu(on_card(), y, x, weight);
+  }
   void do_gelu(const Tensor& y, const Tensor& x) override { cuda::gelu(on_card(), y, x); }
   void do_guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) override {
     cuda::guide(on_card(), guided, logits, scale);

@@ -1,4 +1,5 @@
 // Speculative decoding on the GPU: accepts drafts and moves the windows without the host.
+#include "kernels/cuda/instructions.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -21,6 +22,8 @@ struct DraftJob {
 __global__ void __launch_bounds__(kMostWindow) accept_drafts_kernel(DraftJob job) {
   __shared__ bool ends[kMostWindow];
   __shared__ int last_accepted;
+  trigger_dependents();
+  grid_dependency_wait();
   const int64_t p = blockIdx.x, w = threadIdx.x, first = p * job.width;
   int32_t* const step = job.step + first;
   const DraftWindow window{.inputs = job.inputs + 2 * first,
@@ -72,8 +75,8 @@ void accept_drafts(Stream& s, const DraftWindows& windows, const Tensor& ids) {
                      .slots = windows.ring.cols() / (1 + width),
                      .pass = windows.pass.as<int32_t>(),
                      .width = width};
-  launch(s.handle, accept_drafts_kernel,
-         {dim3(static_cast<unsigned>(pictures)), dim3(static_cast<unsigned>(width))}, job);
+  launch_pdl(s.handle, s.pdl, accept_drafts_kernel,
+             {dim3(static_cast<unsigned>(pictures)), dim3(static_cast<unsigned>(width))}, job);
 }
 
 }  // namespace bifrons::cuda

@@ -1,15 +1,15 @@
-// Fused kernel: rms_norm, GEMM with few columns, and an epilogue (RoPE or SwiGLU) in the kernel
-// that streams the weights. For decode steps, where the time between two kernels counts. A block
-// computes two tiles of outputs that belong together: the two halves of a rotated head, or gate and
-// up.
-#include "kernels/cuda/gemm_operands.h"
+// Fused kernels for decode steps, where the time between two kernels counts. With few columns:
+// rms_norm, product and an epilogue (RoPE, SwiGLU, GELU) in the kernel that streams the weights; a
+// block computes a pair of tiles. With more: product and epilogue in the tiled GEMM. There the norm
+// stays a kernel of its own: as a part of the product every block would read all columns twice.
+#include "kernels/cuda/gemm_kernel.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/pages.h"
+#include "kernels/cuda/pair_epilogues.h"
 #include "kernels/cuda/row_norm.h"
 
 namespace bifrons::cuda {
 
-constexpr int kColumns = 8;
+constexpr int64_t kFewColumns = 16;
 // Pipeline stages: steps of weights in flight (cp.async) while one is multiplied. As many as fit
 // into kLeastShared.
 constexpr int kStepsAhead = 3;
@@ -22,10 +22,11 @@ struct NormedRows {
   float eps;
 };
 
-// Both tiles of a block; `pair` is the epilogue for their sums.
-template <typename Pair>
+// Both tiles of a block, kN * 8 columns; `pair` is the epilogue for their sums.
+template <int kN, typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)
     norm_gemm_kernel(TiledWeights weights, NormedRows rows, Pair pair, KSlices slices) {
+  constexpr int kColumns = kN * 8;
   __shared__ float partials[kColumns][kPartials];
   // Dynamic shared memory, used twice: first for the steps of both tiles in flight (a lane reads
   // only what it copied itself), then for the sums of the slices.
@@ -53,31 +54,46 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   for (int i = 0; i < kStepsAhead; ++i) fetch(i, first + i);
   trigger_dependents();
   grid_dependency_wait();
-  sum_partials<4>(partials, rows.x, rows.pitch, rows.rows, rows.k);
+  sum_partials<4 * kN>(partials, rows.x, rows.pitch, rows.rows, rows.k);
   __syncthreads();
-  const int column = lane / 4;
-  const bool inside = column < rows.rows;
-  const float scale = inside ? row_scale(partials[column], rows.k, rows.eps) : 0.0f;
-  const Bf16* const from = rows.x + column * rows.pitch;
   const int k = static_cast<int>(rows.k);
-
-  float sum[2][4] = {};
-  for (int begin = first; begin < last; begin += kStepsAhead) {
-    uint4 b[kStepsAhead] = {};
+  const Bf16* from[kN];  // this lane's columns; null outside
+  float scale[kN];
 #pragma unroll
-    for (int i = 0; i < kStepsAhead; ++i) {
+  for (int j = 0; j < kN; ++j) {
+    const int column = j * 8 + lane / 4;
+    const bool inside = column < rows.rows;
+    from[j] = inside ? rows.x + column * rows.pitch : nullptr;
+    scale[j] = inside ? row_scale(partials[column], rows.k, rows.eps) : 0.0f;
+  }
+
+  constexpr int kTogether = kStepsAhead / kN;  // steps for which x is read together
+  float sum[2][kN][4] = {};
+  uint4 b[kTogether][kN];
+  const auto load_b = [&](int begin) {
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i) {
       const int k0 = (begin + i) * static_cast<int>(kTileIn) + lane % 4 * 8;
-      if (begin + i < last && inside && k0 < k) {
-        b[i] = normed_eight(from + k0, rows.weight + k0, scale);
+#pragma unroll
+      for (int j = 0; j < kN; ++j) {
+        const bool there = begin + i < last && from[j] != nullptr && k0 < k;
+        b[i][j] = there ? normed_eight(from[j] + k0, rows.weight + k0, scale[j]) : uint4{};
       }
     }
+  };
+  for (int begin = first; begin < last; begin += kStepsAhead) {
 #pragma unroll
     for (int i = 0; i < kStepsAhead; ++i) {
+      if (i % kTogether == 0) load_b(begin + i);
       if (begin + i >= last) continue;
       cp_async_wait<kStepsAhead - 1>();
       const uint4* const a = mine + i * 4 * kWarp;
-      mma_step(sum[0], TiledWeights::fragment(a[0], a[kWarp]), b[i]);
-      mma_step(sum[1], TiledWeights::fragment(a[2 * kWarp], a[3 * kWarp]), b[i]);
+#pragma unroll
+      for (int t = 0; t < 2; ++t) {
+        const Fragment tile = TiledWeights::fragment(a[2 * t * kWarp], a[(2 * t + 1) * kWarp]);
+#pragma unroll
+        for (int j = 0; j < kN; ++j) mma_step(sum[t][j], tile, b[i % kTogether][j]);
+      }
       fetch(i, begin + i + kStepsAhead);  // after the products: see streaming_kernel()
     }
   }
@@ -85,138 +101,141 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
 
   constexpr int kTile = kColumns * static_cast<int>(kTileOut);
   for (int t = 0; t < 2; ++t) {
-    for (int e = 0; e < 4; ++e) {
-      const int row = lane / 4 + e / 2 * 8, n = lane % 4 * 2 + e % 2;
-      partial[(slice * 2 + t) * kTile + n * static_cast<int>(kTileOut) + row] = sum[t][e];
+    for (int j = 0; j < kN; ++j) {
+      for (int e = 0; e < 4; ++e) {
+        const int row = lane / 4 + e / 2 * 8, n = j * 8 + lane % 4 * 2 + e % 2;
+        partial[(slice * 2 + t) * kTile + n * static_cast<int>(kTileOut) + row] = sum[t][j][e];
+      }
     }
   }
   __syncthreads();
   for (int i = threadIdx.x; i < kTile; i += blockDim.x) {
-    const int64_t n = i / kTileOut, row = i % kTileOut;
+    const int64_t n = i / kTileOut;
     if (n >= rows.rows) continue;
     const auto total = [&](int t) {
       return sum_of_slices(slices, [&](int s) { return partial[(s * 2 + t) * kTile + i]; });
     };
-    pair.finish(n, tiles[0] * kTileOut + row, total(0), tiles[1] * kTileOut + row, total(1));
+    pair.finish(pair.rows(blockIdx.x), pair.column(n), i % static_cast<int>(kTileOut), total(0),
+                total(1));
   }
 }
 
-// SwiGLU epilogue: y = round(silu(round(gate))) * round(up); gate rows come first.
-struct SwigluPair {
-  Bf16* y;
-  int64_t pitch;
-  int64_t half;
-  const float* bias;
-
-  __device__ int64_t first_tile(int64_t block) const { return block; }
-  __device__ int64_t second_tile(int64_t block) const { return block + half / kTileOut; }
-  __device__ void finish(int64_t n, int64_t gate_row, float gate, int64_t up_row, float up) const {
-    const float g = rounded<Bf16>(gate + (bias ? bias[gate_row] : 0.0f));
-    const float u = rounded<Bf16>(up + (bias ? bias[up_row] : 0.0f));
-    y[n * pitch + gate_row] = round_to<Bf16>(rounded<Bf16>(silu(g)) * u);
-  }
-};
-
-// RoPE epilogue: rows i and i + size / 2 of a head of q, k or v.
-struct RopePair {
-  Bf16 *q, *k, *v;
-  int64_t q_pitch;
-  Pages pages;
-  int64_t heads, size;
-  const float *cos, *sin;
-  int64_t cos_pitch, sin_pitch;
-  const int32_t *sequence, *position;
-  const float* bias;
-
-  __device__ int64_t first_tile(int64_t block) const {
-    const int64_t tiles = size / 2 / kTileOut;  // tiles of half a head
-    return block / tiles * 2 * tiles + block % tiles;
-  }
-  __device__ int64_t second_tile(int64_t block) const {
-    return first_tile(block) + size / 2 / kTileOut;
-  }
-  __device__ void finish(int64_t n, int64_t low_row, float low, int64_t high_row,
-                         float high) const {
-    const int64_t at = position[n], in = sequence[n];
-    // An idle row has position -1. A row outside of the cache must not write.
-    if (!pages.holds(in, at)) return;
-    const float a = rounded<Bf16>(low + (bias ? bias[low_row] : 0.0f));
-    const float b = rounded<Bf16>(high + (bias ? bias[high_row] : 0.0f));
-    const int64_t head = low_row / size, i = low_row % size, half = size / 2;
-    const int64_t kv_head = head < heads ? 0 : (head - heads) % pages.kv_heads;
-    const int64_t row = pages.row(in, kv_head, at);
-    if (row < 0) return;
-    if (head >= heads + pages.kv_heads) {
-      v[row * size + i] = round_to<Bf16>(a);
-      v[row * size + i + half] = round_to<Bf16>(b);
-      return;
-    }
-    Bf16* to = head < heads ? q + n * q_pitch + head * size : k + row * size;
-    const float c = cos[at * cos_pitch + i], s = sin[at * sin_pitch + i];
-    to[i] = round_to<Bf16>(rounded<Bf16>(a * c) - rounded<Bf16>(b * s));
-    to[i + half] = round_to<Bf16>(rounded<Bf16>(b * c) + rounded<Bf16>(a * s));
-  }
-};
-
-bool fits(const Tensor& x, const Linear& weight) {
-  return x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && x.rows() <= kColumns &&
-         x.rows() > 0 && in_vectors(x) && x.cols() % 8 == 0;
+bool on_tensor_cores(const Tensor& x, const Linear& weight) {
+  return x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && x.rows() > 0 && in_vectors(x) &&
+         x.cols() % 8 == 0;
 }
 
-template <typename Pair>
+TiledWeights tiled(const Linear& weight) {
+  return {static_cast<const uint4*>(weight.storage.data()), weight.out / kTileOut,
+          ceil_div(weight.in, kTileIn)};
+}
+
+template <int kN, typename Pair>
 void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
                   const Pair& pair) {
   const KSlices slices = slices_of(weight.in);
-  const int64_t tiles = weight.out / kTileOut;
-  const TiledWeights weights{static_cast<const uint4*>(weight.storage.data()), tiles,
-                             ceil_div(weight.in, kTileIn)};
+  const TiledWeights weights = tiled(weight);
   const NormedRows rows{x.as<Bf16>(),
                         x.pitch,
                         x.rows(),
                         x.cols(),
                         static_cast<const float*>(norm.weight.data()),
                         static_cast<float>(eps)};
-  const Grid grid{
-      dim3(static_cast<unsigned>(tiles / 2)), dim3(static_cast<unsigned>(slices.count * kWarp)),
-      slices.count * kStepsAhead * 2 * kStepVectors * static_cast<int64_t>(sizeof(uint4))};
-  static_assert(2 * kColumns * kTileOut * sizeof(float) <= 2 * kStepVectors * sizeof(uint4));
-  static_assert(kMostSlices * kStepsAhead * 2 * kStepVectors * sizeof(uint4) +
-                    kColumns * kPartials * sizeof(float) <=
-                kLeastShared);
-  launch_pdl(s.handle, s.pdl, norm_gemm_kernel<Pair>, grid, weights, rows, pair, slices);
+  constexpr size_t kCopied = kStepsAhead * 2 * kStepVectors * sizeof(uint4);  // of a slice
+  const Grid grid{dim3(static_cast<unsigned>(weights.tiles / 2)),
+                  dim3(static_cast<unsigned>(slices.count * kWarp)),
+                  slices.count * static_cast<int64_t>(kCopied)};
+  static_assert(2 * kN * 8 * kTileOut * sizeof(float) <= kCopied);
+  static_assert(kMostSlices * kCopied + kN * 8 * kPartials * sizeof(float) <= kLeastShared);
+  launch_pdl(s.handle, s.pdl, norm_gemm_kernel<kN, Pair>, grid, weights, rows, pair, slices);
+}
+
+// rms_norm, product and epilogue for few columns.
+template <typename Pair>
+bool norm_linear(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
+                 const Pair& pair) {
+  if (x.rows() <= kFewColumns / 2) {
+    stream_pairs<1>(s, x, norm, eps, weight, pair);
+  } else {
+    stream_pairs<2>(s, x, norm, eps, weight, pair);
+  }
+  return true;
+}
+
+// Product and epilogue for more columns; x is normed. Never split-K, which would double the number
+// of kernels to compile for little.
+template <typename Pair>
+bool linear_pairs(Stream& s, const Tensor& x, const Linear& weight, const Pair& pair) {
+  const PairEpilogue<Pair> epilogue{pair};
+  const RowsOperand rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), true};
+  const GemmPlan plan = plan_gemm(weight.out, x.rows(), x.cols(), false, 1, s.shared_bytes);
+  launch_gemm(s, plan, tiled(weight), rows, epilogue, x.cols(), Single{});
+  return true;
+}
+
+bool in_pairs(const Tensor& x, const Linear& weight) {
+  return on_tensor_cores(x, weight) && weight.out % (2 * kTileOut) == 0;
+}
+
+SwigluPair swiglu_pair(const Tensor& y, const Linear& weight) {
+  return {y.as<Bf16>(), y.pitch, weight.out, y.rows(),
+          static_cast<const float*>(weight.bias.data())};
 }
 
 bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                         const Linear& weight) {
-  const int64_t half = weight.out / 2;
-  if (!fits(x, weight) || half % kTileOut != 0) return false;
-  stream_pairs(
-      s, x, norm, eps, weight,
-      SwigluPair{y.as<Bf16>(), y.pitch, half, static_cast<const float*>(weight.bias.data())});
-  return true;
+  if (x.rows() > kFewColumns || !in_pairs(x, weight)) return false;
+  return norm_linear(s, x, norm, eps, weight, swiglu_pair(y, weight));
+}
+
+bool linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight) {
+  return in_pairs(x, weight) && linear_pairs(s, x, weight, swiglu_pair(y, weight));
+}
+
+bool norm_linear_gelu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                      const Linear& weight) {
+  if (y.dtype != DType::kBf16 || x.rows() > kFewColumns || !in_pairs(x, weight)) return false;
+  return norm_linear(s, x, norm, eps, weight,
+                     GeluPair{y.as<Bf16>(), y.pitch, weight.out, y.rows(),
+                              static_cast<const float*>(weight.bias.data())});
+}
+
+bool can_rope(const KvCache& cache, const Tensor& x, const Linear& weight) {
+  return on_tensor_cores(x, weight) && cache.head_dim() / 2 % kTileOut == 0 &&
+         weight.out <= INT32_MAX;
+}
+
+RopePair rope_pair(const Tensor& q, const KvCache& cache, const Linear& weight,
+                   const RopeTable& rope, const TokenRows& rows) {
+  return {.q = q.as<Bf16>(),
+          .k = cache.k.as<Bf16>(),
+          .v = cache.v.as<Bf16>(),
+          .q_pitch = q.pitch,
+          .m = weight.out,
+          .n = q.rows(),
+          .pages = Pages::of(cache),
+          .heads = static_cast<int>(q.cols() / cache.head_dim()),
+          .size = static_cast<int>(cache.head_dim()),
+          .cos = rope.cos.as<float>(),
+          .sin = rope.sin.as<float>(),
+          .cos_pitch = rope.cos.pitch,
+          .sin_pitch = rope.sin.pitch,
+          .sequence = rows.sequence.as<int32_t>(),
+          .position = rows.position.as<int32_t>(),
+          .bias = static_cast<const float*>(weight.bias.data())};
 }
 
 bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
                       const Norm& norm, double eps, const Linear& weight, const RopeTable& rope,
                       const TokenRows& rows) {
-  const int64_t size = cache.head_dim();
-  if (!fits(x, weight) || size / 2 % kTileOut != 0) return false;
-  const RopePair pair{.q = q.as<Bf16>(),
-                      .k = cache.k.as<Bf16>(),
-                      .v = cache.v.as<Bf16>(),
-                      .q_pitch = q.pitch,
-                      .pages = Pages::of(cache),
-                      .heads = q.cols() / size,
-                      .size = size,
-                      .cos = rope.cos.as<float>(),
-                      .sin = rope.sin.as<float>(),
-                      .cos_pitch = rope.cos.pitch,
-                      .sin_pitch = rope.sin.pitch,
-                      .sequence = rows.sequence.as<int32_t>(),
-                      .position = rows.position.as<int32_t>(),
-                      .bias = static_cast<const float*>(weight.bias.data())};
-  stream_pairs(s, x, norm, eps, weight, pair);
-  return true;
+  if (x.rows() > kFewColumns || !can_rope(cache, x, weight)) return false;
+  return norm_linear(s, x, norm, eps, weight, rope_pair(q, cache, weight, rope, rows));
+}
+
+bool linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
+                 const Linear& weight, const RopeTable& rope, const TokenRows& rows) {
+  return can_rope(cache, x, weight) &&
+         linear_pairs(s, x, weight, rope_pair(q, cache, weight, rope, rows));
 }
 
 }  // namespace bifrons::cuda

@@ -26,13 +26,13 @@ struct WarpPages {
   const T* first[kPages];
 
   // Prefetches `keys` of them into L2, one cache line per lane and round.
-  __device__ void fetch(int keys, int64_t size) const {
+  __device__ void fetch(int keys, int size) const {
     constexpr int kLine = 128;
 #pragma unroll
     for (int i = 0; i < kPages; ++i) {
       const int here = keys - i * kPageTokens;
       const int bytes =
-          (here < kPageTokens ? here : kPageTokens) * static_cast<int>(size * sizeof(T));
+          (here < kPageTokens ? here : kPageTokens) * size * static_cast<int>(sizeof(T));
       const auto* from = reinterpret_cast<const std::byte*>(first[i]);
 #pragma unroll 1
       for (int at = threadIdx.x % kWarp * kLine; at < bytes; at += kWarp * kLine) {
@@ -72,17 +72,17 @@ template <typename T, int kCount>
 struct Gathered {
   Vector<T, kCount> of[kKeys];
 
-  // Loads elements from `column` on of `keys` rows, at least one; missing rows repeat the last one.
-  // All loads are issued before the first use. The __syncwarp() enforces that: without it the
-  // compiler puts each load right before its use, and a block waits for memory ten times instead of
-  // once.
-  __device__ void load(const WarpPages<T>& pages, int column, int keys, int64_t size) {
-    const T* from = pages.first[0] + column;
+  // Loads elements from `column` on of all rows of the pages, also of keys that a row does not
+  // have: so there is no choice between addresses, and with a size that is known when this is
+  // compiled they are constants from the first one of a page. All loads are issued before the first
+  // use. The
+  // __syncwarp() enforces that: without it the compiler puts each load right before its use, and a
+  // block waits for memory ten times instead of once.
+  __device__ void load(const WarpPages<T>& pages, int column, int size) {
 #pragma unroll
     for (int j = 0; j < kKeys; ++j) {
-      if (j > 0 && j % kPageTokens == 0 && j < keys) from = pages.first[j / kPageTokens] + column;
-      of[j] = *reinterpret_cast<const Vector<T, kCount>*>(from);
-      if (j + 1 < keys) from += size;
+      const T* from = pages.first[j / kPageTokens] + column;
+      of[j] = *reinterpret_cast<const Vector<T, kCount>*>(from + j % kPageTokens * size);
     }
     __syncwarp();
   }

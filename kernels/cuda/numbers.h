@@ -21,6 +21,9 @@ __device__ inline float silu(float x) { return x / (1.0f + expf(-x)); }
 __device__ inline float lower_of(uint32_t pair) { return std::bit_cast<float>(pair << 16); }
 __device__ inline float upper_of(uint32_t pair) { return std::bit_cast<float>(pair & 0xffff0000u); }
 
+// x Phi(x), the erf form
+__device__ inline float gelu(float x) { return x * 0.5f * (1.0f + erff(x * 0x1.6a09e6p-1f)); }
+
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarp = 32;
 

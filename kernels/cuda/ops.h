@@ -72,6 +72,12 @@ bool norm_linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Te
                       const TokenRows& rows);
 bool norm_linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                         const Linear& weight);
+bool norm_linear_gelu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
+                      const Linear& weight);
+// The same without the norm, for any number of rows.
+bool linear_rope(Stream& s, const Tensor& q, const KvCache& cache, const Tensor& x,
+                 const Linear& weight, const RopeTable& rope, const TokenRows& rows);
+bool linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight);
 
 // pixels.cu, group_norm.cu
 void upsample2x(Stream& s, const Tensor& y, const Tensor& x);

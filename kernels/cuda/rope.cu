@@ -1,4 +1,5 @@
 // RoPE, and appending k and v to the paged KV cache.
+#include "kernels/cuda/instructions.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -17,6 +18,8 @@ template <typename T>
 __global__ void rope_append_kernel(T* q, T* k, T* v, const T* qkv, const float* cos,
                                    const float* sin, const int32_t* sequences,
                                    const int32_t* positions, RopeJob job) {
+  trigger_dependents();
+  grid_dependency_wait();
   const int64_t m = blockIdx.x, sequence = sequences[m], position = positions[m];
   // An idle row has position -1. A row outside of the cache must not write.
   if (!job.pages.holds(sequence, position)) return;
@@ -59,11 +62,11 @@ void rope_append(Stream& s, const Tensor& q, const KvCache& cache, const Tensor&
       dim3(kThreads)};
   visit_activation(q.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(s.handle, rope_append_kernel<T>, grid, q.as<T>(), cache.k.as<T>(), cache.v.as<T>(),
-           static_cast<const T*>(qkv.data), static_cast<const float*>(rope.cos.data),
-           static_cast<const float*>(rope.sin.data),
-           static_cast<const int32_t*>(rows.sequence.data),
-           static_cast<const int32_t*>(rows.position.data), job);
+    launch_pdl(s.handle, s.pdl, rope_append_kernel<T>, grid, q.as<T>(), cache.k.as<T>(),
+               cache.v.as<T>(), static_cast<const T*>(qkv.data),
+               static_cast<const float*>(rope.cos.data), static_cast<const float*>(rope.sin.data),
+               static_cast<const int32_t*>(rows.sequence.data),
+               static_cast<const int32_t*>(rows.position.data), job);
   });
 }
 

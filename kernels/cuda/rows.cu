@@ -1,4 +1,5 @@
 // Ops with little work per row: element-wise ops, norms, forced and recorded ids, guidance.
+#include "kernels/cuda/instructions.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
@@ -14,12 +15,20 @@ inline Grid over_elements(int64_t rows, int64_t cols) {
           dim3(kThreads)};
 }
 
+// The kernels of a step read what the one before wrote: they wait for it first, and the next may
+// begin meanwhile (PDL).
+__device__ inline void begin_early() {
+  trigger_dependents();
+  grid_dependency_wait();
+}
+
 __device__ inline int64_t my_row() { return blockIdx.x; }
 __device__ inline int64_t my_column() { return int64_t{blockIdx.y} * kThreads + threadIdx.x; }
 
 template <typename To, typename From>
 __global__ void gather_kernel(To* y, int64_t pitch, const From* table, const int32_t* ids,
                               int64_t rows, int64_t cols) {
+  begin_early();
   const int64_t c = my_column();
   if (c >= cols) return;
   const int64_t id = ids[my_row()] < 0 ? 0 : ids[my_row()];
@@ -34,9 +43,9 @@ void gather(Stream& s, const Tensor& y, const Table& table, const Tensor& ids) {
     visit_stored(table.dtype, [&](auto from) {
       using To = decltype(to);
       using From = decltype(from);
-      launch(s.handle, gather_kernel<To, From>, over_elements(y.rows(), y.cols()), y.as<To>(),
-             y.pitch, static_cast<const From*>(table.storage.data()), ids.as<int32_t>(), table.rows,
-             table.cols);
+      launch_pdl(s.handle, s.pdl, gather_kernel<To, From>, over_elements(y.rows(), y.cols()),
+                 y.as<To>(), y.pitch, static_cast<const From*>(table.storage.data()),
+                 ids.as<int32_t>(), table.rows, table.cols);
     });
   });
 }
@@ -46,6 +55,7 @@ template <typename T>
 __global__ void __launch_bounds__(kPartials* kWarp)
     rms_norm_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols,
                     const float* weight, float eps) {
+  begin_early();
   __shared__ float partials[kPartials];
   const T* row = x + blockIdx.x * x_pitch;
   sum_partials(partials, row, cols);
@@ -60,6 +70,7 @@ __global__ void __launch_bounds__(kPartials* kWarp)
 __global__ void __launch_bounds__(kPartials* kWarp)
     rms_norm_vectors_kernel(Bf16* y, int64_t y_pitch, const Bf16* x, int64_t x_pitch, int64_t cols,
                             const float* weight, float eps) {
+  begin_early();
   __shared__ float partials[1][kPartials];
   const Bf16* row = x + blockIdx.x * x_pitch;
   sum_partials<1>(partials, row, x_pitch, 1, cols);
@@ -78,8 +89,8 @@ void rms_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, dou
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
     const auto run = [&](auto kernel) {
-      launch(s.handle, kernel, grid, y.as<T>(), y.pitch, x.as<T>(), x.pitch, x.cols(), weight,
-             static_cast<float>(eps));
+      launch_pdl(s.handle, s.pdl, kernel, grid, y.as<T>(), y.pitch, x.as<T>(), x.pitch, x.cols(),
+                 weight, static_cast<float>(eps));
     };
     if constexpr (std::is_same_v<T, Bf16>) {
       if (in_vectors(x) && in_vectors(y) && x.cols() % 8 == 0) return run(rms_norm_vectors_kernel);
@@ -131,6 +142,7 @@ void layer_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, d
 template <typename T>
 __global__ void swiglu_kernel(T* y, int64_t y_pitch, const T* gate_up, int64_t pitch,
                               int64_t half) {
+  begin_early();
   const int64_t i = my_column();
   if (i >= half) return;
   const T* row = gate_up + my_row() * pitch;
@@ -142,30 +154,31 @@ void swiglu(Stream& s, const Tensor& y, const Tensor& gate_up) {
   if (y.count() == 0) return;
   visit_activation(y.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(s.handle, swiglu_kernel<T>, over_elements(y.rows(), y.cols()), y.as<T>(), y.pitch,
-           static_cast<const T*>(gate_up.data), gate_up.pitch, y.cols());
+    launch_pdl(s.handle, s.pdl, swiglu_kernel<T>, over_elements(y.rows(), y.cols()), y.as<T>(),
+               y.pitch, static_cast<const T*>(gate_up.data), gate_up.pitch, y.cols());
   });
 }
 
 template <typename T>
 __global__ void gelu_kernel(T* y, int64_t y_pitch, const T* x, int64_t x_pitch, int64_t cols) {
+  begin_early();
   const int64_t i = my_column();
   if (i >= cols) return;
-  const float v = to_float(x[my_row() * x_pitch + i]);
-  y[my_row() * y_pitch + i] = round_to<T>(v * 0.5f * (1.0f + erff(v * 0x1.6a09e6p-1f)));
+  y[my_row() * y_pitch + i] = round_to<T>(gelu(to_float(x[my_row() * x_pitch + i])));
 }
 
 void gelu(Stream& s, const Tensor& y, const Tensor& x) {
   if (y.count() == 0) return;
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(s.handle, gelu_kernel<T>, over_elements(y.rows(), y.cols()), y.as<T>(), y.pitch,
-           static_cast<const T*>(x.data), x.pitch, x.cols());
+    launch_pdl(s.handle, s.pdl, gelu_kernel<T>, over_elements(y.rows(), y.cols()), y.as<T>(),
+               y.pitch, static_cast<const T*>(x.data), x.pitch, x.cols());
   });
 }
 
 __global__ void force_ids_kernel(int32_t* ids, const int32_t* forced, int64_t pitch, int64_t cols,
                                  const int32_t* step, int64_t pictures) {
+  begin_early();
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures || step[p] < 0 || step[p] >= cols) return;
   const int32_t code = forced[p * pitch + step[p]];
@@ -175,14 +188,15 @@ __global__ void force_ids_kernel(int32_t* ids, const int32_t* forced, int64_t pi
 void force_ids(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor& step) {
   const int64_t pictures = step.count();
   if (pictures == 0) return;
-  launch(s.handle, force_ids_kernel,
-         {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
-         ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(), step.as<int32_t>(),
-         pictures);
+  launch_pdl(s.handle, s.pdl, force_ids_kernel,
+             {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
+             ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(),
+             step.as<int32_t>(), pictures);
 }
 
 __global__ void record_ids_kernel(int32_t* ring, int64_t pitch, int64_t cols, const int32_t* ids,
                                   const int32_t* step, int64_t pictures) {
+  begin_early();
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p < pictures) ring[p * pitch + step[p] % cols] = ids[2 * p];
 }
@@ -190,20 +204,21 @@ __global__ void record_ids_kernel(int32_t* ring, int64_t pitch, int64_t cols, co
 void record_ids(Stream& s, const Tensor& ring, const Tensor& ids, const Tensor& step) {
   const int64_t pictures = step.count();
   if (pictures == 0) return;
-  launch(s.handle, record_ids_kernel,
-         {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
-         ring.as<int32_t>(), ring.pitch, ring.cols(), ids.as<int32_t>(), step.as<int32_t>(),
-         pictures);
+  launch_pdl(s.handle, s.pdl, record_ids_kernel,
+             {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
+             ring.as<int32_t>(), ring.pitch, ring.cols(), ids.as<int32_t>(), step.as<int32_t>(),
+             pictures);
 }
 
 __global__ void advance_kernel(int32_t* counters, int64_t pitch, int64_t cols) {
+  begin_early();
   if (my_column() < cols) ++counters[my_row() * pitch + my_column()];
 }
 
 void advance(Stream& s, const Tensor& counters) {
   if (counters.count() == 0) return;
-  launch(s.handle, advance_kernel, over_elements(counters.rows(), counters.cols()),
-         counters.as<int32_t>(), counters.pitch, counters.cols());
+  launch_pdl(s.handle, s.pdl, advance_kernel, over_elements(counters.rows(), counters.cols()),
+             counters.as<int32_t>(), counters.pitch, counters.cols());
 }
 
 // One thread per picture does force_ids, record_ids and two times advance.
@@ -211,6 +226,7 @@ __global__ void finish_step_kernel(int32_t* ids, const int32_t* forced, int64_t 
                                    int64_t tokens, int32_t* ring, int64_t ring_pitch,
                                    int64_t ring_cols, int32_t* steps, int32_t* positions,
                                    int64_t pictures) {
+  begin_early();
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures) return;
   const int32_t step = steps[p];
@@ -227,10 +243,11 @@ void finish_step(Stream& s, const Tensor& ids, const Tensor& forced, const Tenso
                  const Tensor& step, const Tensor& position) {
   const int64_t pictures = step.count();
   if (pictures == 0) return;
-  launch(s.handle, finish_step_kernel,
-         {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
-         ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(), ring.as<int32_t>(),
-         ring.pitch, ring.cols(), step.as<int32_t>(), position.as<int32_t>(), pictures);
+  launch_pdl(s.handle, s.pdl, finish_step_kernel,
+             {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
+             ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(),
+             ring.as<int32_t>(), ring.pitch, ring.cols(), step.as<int32_t>(),
+             position.as<int32_t>(), pictures);
 }
 
 __global__ void guide_kernel(float* guided, int64_t guided_pitch, const float* logits,

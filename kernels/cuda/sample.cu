@@ -1,6 +1,7 @@
 // The sampler of image tokens: Gumbel-max with Philox noise, optionally fused with classifier-free
 // guidance. The blocks share a picture's codes. The last block to finish compares their results,
 // and does top-k and top-p alone where they are on. The ids are those of every other device.
+#include "kernels/cuda/instructions.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/top_k_top_p.h"
@@ -189,6 +190,8 @@ template <typename Source>
 __global__ void __launch_bounds__(kSampleThreads)
     sample_kernel(int32_t* ids, float* guided, int64_t pitch, int n, Source source, Share* shares,
                   int* counters, uint64_t* masses, Controls controls) {
+  trigger_dependents();
+  grid_dependency_wait();
   const int64_t p = blockIdx.y;
   const int blocks = static_cast<int>(gridDim.x);
   const Draw draw = Draw::of(controls, p, guided + p * pitch, n);
@@ -228,8 +231,8 @@ void draw_from(Stream& s, const Tensor& ids, const Tensor& guided, const Source&
                    controls.step.as<int32_t>()};
   std::byte* area = s.workspace.area(sample_scratch(pictures, n));
   const int64_t mass_bytes = pictures * n * static_cast<int64_t>(sizeof(uint64_t));
-  launch(
-      s.handle, sample_kernel<Source>,
+  launch_pdl(
+      s.handle, s.pdl, sample_kernel<Source>,
       {dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(pictures)), dim3(kSampleThreads)},
       ids.as<int32_t>(), guided.as<float>(), guided.pitch, static_cast<int>(n), source,
       reinterpret_cast<Share*>(area + mass_bytes), s.workspace.counters(pictures),

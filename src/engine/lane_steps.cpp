@@ -101,6 +101,8 @@ Lanes::Controls Lanes::controls(int64_t lanes, int64_t width) const {
     *one = one->first(columns);
   }
   for (Tensor* one : {&c.forced, &c.pass}) *one = one->first(lanes);
+  c.rows.shared = width;  // the columns of a window; its two sequences take turns
+  c.rows.stride = 2;
   return c;
 }
 
@@ -203,8 +205,7 @@ void Lanes::run_columns(const Controls& c, const ImageHeadActivations& entering,
       inputs_.view(transformer_.activation(), {2 * columns, config_.transformer.hidden});
   head_.embed_codes(b_, x, entering);
   transformer_.forward(b_, x, c.rows, memory_.cache(), prefill_.activations());
-  b_.rms_norm(sampled.hidden, x, transformer_.weights().final_norm, config_.transformer.norm_eps);
-  head_.sample_codes(b_, sampled, c.guidance, c.sample);
+  head_.norm_and_sample(b_, x, transformer_.weights().final_norm, sampled, c.guidance, c.sample);
 }
 
 // The same step with windows: all columns are sampled, then the drafts are verified.

@@ -34,7 +34,7 @@ void Prefill::forward(const Tensor& x, std::span<const PrefillRow> rows,
     const int64_t n = std::min(limit(), x.rows() - begin);
     const auto chunk = rows.subspan(begin, n);
     const TokenRows places{upload(&PrefillRow::sequence, chunk, 1),
-                           upload(&PrefillRow::position, chunk, 2)};
+                           upload(&PrefillRow::position, chunk, 2), n};
     transformer_.forward(b_, x.slice_rows(begin, n), places, cache, activations_);
   }
 }

@@ -53,6 +53,18 @@ void ImageHead::sample_codes(Backend& b, const ImageHeadActivations& a, const Te
                              const SampleControls& controls) const {
   b.linear(a.inner, a.hidden, weights_.head_in);
   b.gelu(a.inner, a.inner);
+  sample_inner(b, a, guidance, controls);
+}
+
+void ImageHead::norm_and_sample(Backend& b, const Tensor& x, const Norm& norm,
+                                const ImageHeadActivations& a, const Tensor& guidance,
+                                const SampleControls& controls) const {
+  b.norm_linear_gelu(a.inner, x, norm, config_.transformer.norm_eps, weights_.head_in, a.hidden);
+  sample_inner(b, a, guidance, controls);
+}
+
+void ImageHead::sample_inner(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
+                             const SampleControls& controls) const {
   b.linear(a.logits, a.inner, weights_.head_out);
   b.guide_sample(a.ids, a.guided, a.logits, guidance, controls);
 }

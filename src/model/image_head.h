@@ -37,6 +37,10 @@ class ImageHead {
   // hidden -> logits -> guided -> ids (docs/janus-pro.md 4.4, steps 2 to 5). guidance f32 [P].
   void sample_codes(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
                     const SampleControls& controls) const;
+  // The same from x [2 P, D], the result of the last layer: the last norm comes first. It leaves
+  // `hidden` undefined.
+  void norm_and_sample(Backend& b, const Tensor& x, const Norm& norm, const ImageHeadActivations& a,
+                       const Tensor& guidance, const SampleControls& controls) const;
   // ids -> x [2 P, D], the next input (docs/janus-pro.md 4.4, step 6).
   void embed_codes(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
 
@@ -52,6 +56,8 @@ class ImageHead {
 
  private:
   ImageHeadActivations lay_out(Arena& arena, int64_t pictures) const;
+  void sample_inner(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
+                    const SampleControls& controls) const;
   void align(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
 
   Config config_;

@@ -15,12 +15,13 @@ struct Shape {
   bool fuses;                     // a device has one kernel for it, in bf16
 };
 
-// Few and many rows, and shapes that a device does not fuse: more than 8 rows, rows that are not
-// whole vectors or not aligned to vectors, heads that are not whole tiles.
+// Few, more and many rows (a device has a kernel for each), rows that are not whole vectors or not
+// aligned to vectors, and heads that are not whole tiles, which a device does not fuse.
 const Shape kShapes[] = {
     {1, 32, 2, 1, 32, 8, true},   {2, 544, 3, 3, 64, 0, true},  {8, 136, 4, 2, 32, 16, true},
-    {5, 4104, 2, 2, 64, 8, true}, {8, 131, 4, 2, 32, 5, false}, {2, 64, 2, 2, 32, 3, false},
-    {9, 64, 2, 2, 32, 8, false},  {3, 40, 2, 1, 10, 8, false},  {2, 2080, 1, 1, 128, 8, true}};
+    {5, 4104, 2, 2, 64, 8, true}, {8, 131, 4, 2, 32, 5, false}, {2, 64, 2, 2, 32, 3, true},
+    {9, 64, 2, 2, 32, 8, true},   {3, 40, 2, 1, 10, 8, false},  {2, 2080, 1, 1, 128, 8, true},
+    {16, 544, 3, 3, 64, 8, true}, {40, 136, 3, 1, 64, 8, true}, {70, 1032, 1, 1, 128, 0, true}};
 
 Values turns(int64_t capacity, int64_t half, DType dtype, uint32_t seed) {
   return spread(seed, capacity * half, dtype);
@@ -86,6 +87,27 @@ TEST_P(Fused, NormLinearSwiglu) {
   }
 }
 
+TEST_P(Fused, NormLinearGelu) {
+  const DType dtype = GetParam();
+  for (const Shape& s : kShapes) {
+    const int64_t out = 2 * s.heads * s.size;
+    const HostValues matrix(spread(1, out * s.in, dtype), dtype, out, s.in);
+    const HostValues shift(spread(4, out, dtype), dtype, 1, out);
+    const Linear weight = b->make_linear({&matrix.array, 1}, {&shift.array, 1});
+    const Norm n = norm(s.in);
+    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), s.gap);
+    const Guarded normed = tensor(dtype, {s.rows, s.in});
+    const Guarded parts = tensor(dtype, {s.rows, out}, {}, 5);
+    const Guarded fused = tensor(dtype, {s.rows, out}, {}, 5);
+    b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
+    b->linear(parts.tensor(), normed.tensor(), weight);
+    b->gelu(parts.tensor(), parts.tensor());
+    b->norm_linear_gelu(fused.tensor(), x.tensor(), n, 1e-5, weight, normed.tensor());
+    EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
+    EXPECT_TRUE(fused.guards_hold() && x.untouched());
+  }
+}
+
 TEST_P(Fused, NormLinearRope) {
   const DType dtype = GetParam();
   constexpr int64_t kSequences = 3, kCapacity = 2 * kPageTokens;
@@ -96,7 +118,8 @@ TEST_P(Fused, NormLinearRope) {
     Values sequence, position;
     for (int64_t m = 0; m < s.rows; ++m) {
       sequence.push_back(static_cast<double>(m % kSequences));
-      position.push_back(m == 3 ? -1.0 : static_cast<double>(m * 5 % 27));  // row 3 is idle
+      const int64_t at = m / kSequences * 5 % 27;  // no two rows of a sequence are at one position
+      position.push_back(m == 3 ? -1.0 : static_cast<double>(at));  // row 3 is idle
     }
     const GuardedTensor sequences = tensor(DType::kI32, {s.rows}, sequence);
     const GuardedTensor positions = tensor(DType::kI32, {s.rows}, position);

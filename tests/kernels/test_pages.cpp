@@ -1,6 +1,8 @@
 // Paged KV cache: pages that sequences share, and page tables with unused entries.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/kernels/op_case.h"
 #include "tests/support/under_test.h"
 
@@ -88,6 +90,55 @@ TEST_P(Pages, AnIdleRowReadsNothingAndGivesZeros) {
   }
 }
 
+// Windows of two sequences that take turns, and heads of the size of published models, for which
+// rows of one sequence share what is read. The windows cross the border of a chunk of keys; behind
+// them lies NaN, and their last columns are idle.
+class SharedRows : public Pages {
+ protected:
+  static constexpr int64_t kHead = 128, kQueries = 4, kKeys = 2, kPagesOfOne = 18;
+  static constexpr int64_t kWidth = 11, kBegin = 250, kIdle = 2, kRows = 2 * kWidth;
+
+  Guarded filled(uint32_t seed) {
+    Values values = spread(seed, kKeys * 2 * kPagesOfOne * kPageTokens * kHead, GetParam());
+    constexpr int64_t kOfOne = kPagesOfOne * kPageTokens;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const int64_t position = static_cast<int64_t>(i) / kHead % kOfOne;
+      if (position >= kBegin + kWidth - kIdle) values[i] = NAN;
+    }
+    return Guarded(*b, GetParam(), {kKeys, 2 * kPagesOfOne, kPageTokens, kHead}, values);
+  }
+  Values read_rows(int64_t shared, int64_t stride) {
+    const Guarded k = filled(1), v = filled(2);
+    Values table, sequences, positions;
+    for (int64_t i = 0; i < 2 * kPagesOfOne; ++i) table.push_back(static_cast<double>(i));
+    for (int64_t m = 0; m < kRows; ++m) {
+      sequences.push_back(static_cast<double>(m % 2));
+      positions.push_back(m / 2 < kWidth - kIdle ? static_cast<double>(kBegin + m / 2) : -1.0);
+    }
+    const Guarded pages(*b, DType::kI32, {2, kPagesOfOne}, table);
+    const Guarded sequence(*b, DType::kI32, {kRows}, sequences);
+    const Guarded position(*b, DType::kI32, {kRows}, positions);
+    const Guarded q(*b, GetParam(), {kRows, kQueries * kHead},
+                    spread(3, kRows * kQueries * kHead, GetParam()));
+    const Guarded y(*b, GetParam(), {kRows, kQueries * kHead});
+    b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), pages.tensor()},
+                 {sequence.tensor(), position.tensor(), shared, stride});
+    EXPECT_TRUE(y.guards_hold());
+    return y.values();
+  }
+};
+
+TEST_P(SharedRows, AHintChangesNothing) {
+  const Values alone = read_rows(1, 1);
+  for (const double value : alone) ASSERT_TRUE(std::isfinite(value));
+  EXPECT_EQ(difference(read_rows(kWidth, 2), alone), "");
+  EXPECT_EQ(difference(read_rows(4, 2), alone), "") << "the last group is not whole";
+  EXPECT_EQ(difference(read_rows(kRows, 1), alone), "") << "a wrong hint";
+  EXPECT_EQ(difference(read_rows(1000, 1000), alone), "") << "more than there are";
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, SharedRows, ::testing::Values(DType::kF32, DType::kBf16),
+                         [](const auto& type) { return std::string(name_of(type.param)); });
 INSTANTIATE_TEST_SUITE_P(Types, Pages, ::testing::Values(DType::kF32, DType::kBf16),
                          [](const auto& type) { return std::string(name_of(type.param)); });
 

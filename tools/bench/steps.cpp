@@ -33,10 +33,8 @@ class StepRig {
                          counters_.view(DType::kI32, {rows_}, rows_ * size_of(DType::kI32))};
     model_.image_head.embed_codes(b, x, a);
     model_.transformer.forward(b, x, rows, memory_, activations_);
-    b.rms_norm(a.hidden, x, model_.transformer.weights().final_norm,
-               model_.config.transformer.norm_eps);
-    b.linear(a.inner, a.hidden, w.head_in);
-    b.gelu(a.inner, a.inner);
+    b.norm_linear_gelu(a.inner, x, model_.transformer.weights().final_norm,
+                       model_.config.transformer.norm_eps, w.head_in, a.hidden);
     b.linear(a.logits, a.inner, w.head_out);
   }
 

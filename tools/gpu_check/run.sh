@@ -51,7 +51,7 @@ expand() {  # stage and group names, separated by commas -> one name per line
     elif [[ -n ${limits[$name]:-} ]]; then
       echo "$name"
     else
-      refuse 2 "no stage $name; there are ${stages[*]} and the groups tests, sanitize, bench, early, peers"
+      refuse 2 "no stage $name; there are ${stages[*]} and the groups tests, sanitize, bench, pdl, peers"
     fi
   done
 }
