@@ -234,6 +234,11 @@ TEST_F(Faults, ArchitecturesOfABuild) {
     EXPECT_EQ(code(all, 12, 0), "ptx 80") << all;
   }
   EXPECT_EQ(code("80,90a-real", 9, 0), "machine 90");
+  constexpr std::string_view kDefault = "80-real,90a-real,90-virtual";
+  EXPECT_EQ(code(kDefault, 8, 9), "machine 80");
+  EXPECT_EQ(code(kDefault, 9, 0), "machine 90");
+  EXPECT_EQ(code(kDefault, 10, 0), "ptx 90");
+  EXPECT_EQ(code(kDefault, 12, 0), "ptx 90");
   EXPECT_EQ(code("80,86,89", 8, 9), "machine 89");
   EXPECT_EQ(code("80,86,89", 9, 0), "ptx 89");
   EXPECT_EQ(code("80-virtual", 8, 0), "ptx 80");
