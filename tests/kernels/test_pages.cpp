@@ -95,7 +95,7 @@ TEST_P(Pages, AnIdleRowReadsNothingAndGivesZeros) {
 // them lies NaN, and their last columns are idle.
 class SharedRows : public Pages {
  protected:
-  static constexpr int64_t kHead = 128, kQueries = 4, kKeys = 2, kPagesOfOne = 18;
+  static constexpr int64_t kHead = 128, kQueries = 2, kKeys = 1, kPagesOfOne = 18;
   static constexpr int64_t kWidth = 11, kBegin = 250, kIdle = 2, kRows = 2 * kWidth;
 
   Guarded filled(uint32_t seed) {
