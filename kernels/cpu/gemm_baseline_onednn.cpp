@@ -1,5 +1,4 @@
 // oneDNN's matmul (API 2.x) with weights packed beforehand, on OpenMP threads.
-#include <omp.h>
 
 #include <algorithm>
 #include <chrono>
@@ -7,6 +6,7 @@
 
 #include "kernels/cpu/gemm_baseline.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/openmp_threads.h"
 #include "kernels/cpu/thread_pool.h"
 #include "kernels/threads.h"
 

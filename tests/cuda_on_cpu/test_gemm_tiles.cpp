@@ -22,8 +22,8 @@ class GemmTiles : public ::testing::Test {
  protected:
   GemmTiles() { cudaStreamCreateWithFlags(&stream_.handle, 0); }
 
-  Guarded tensor(const std::vector<int64_t>& shape, int64_t n, uint32_t seed) {
-    return Guarded(*b_, kType, shape, spread(seed, n, kType));
+  GuardedTensor tensor(const std::vector<int64_t>& shape, int64_t n, uint32_t seed) {
+    return GuardedTensor(*b_, kType, shape, spread(seed, n, kType));
   }
   Linear weight(int64_t out, int64_t in) {
     const HostValues values(spread(1, out * in, kType), kType, out, in);
@@ -56,7 +56,8 @@ class GemmTiles : public ::testing::Test {
 TEST_F(GemmTiles, RowsInBf16) {
   constexpr int64_t kM = 40, kN = 5, kK = 520;
   const Linear w = weight(kM, kK);
-  const Guarded x = tensor({kN, kK}, kN * kK, 2), y(*b_, kType, {kN, kM}), op(*b_, kType, {kN, kM});
+  const GuardedTensor x = tensor({kN, kK}, kN * kK, 2), y(*b_, kType, {kN, kM}),
+                      op(*b_, kType, {kN, kM});
   b_->linear(op.tensor(), x.tensor(), w);
   const kernels::Epilogue<Bf16> epilogue{.y = y.tensor().as<Bf16>(), .pitch = kM, .m = kM, .n = kN};
   for (const bool split : {false, true}) {
@@ -80,8 +81,8 @@ TEST_F(GemmTiles, RowsInBf16) {
 TEST_F(GemmTiles, SwigluPairs) {
   constexpr int64_t kHalf = 48, kN = 20, kK = 136;
   const Linear w = weight(2 * kHalf, kK);
-  const Guarded x = tensor({kN, kK}, kN * kK, 2), y(*b_, kType, {kN, kHalf}),
-                both(*b_, kType, {kN, 2 * kHalf}), op(*b_, kType, {kN, kHalf});
+  const GuardedTensor x = tensor({kN, kK}, kN * kK, 2), y(*b_, kType, {kN, kHalf}),
+                      both(*b_, kType, {kN, 2 * kHalf}), op(*b_, kType, {kN, kHalf});
   b_->linear(both.tensor(), x.tensor(), w);
   b_->swiglu(op.tensor(), both.tensor());
   const kernels::PairEpilogue<kernels::SwigluPair> epilogue{
@@ -99,17 +100,17 @@ TEST_F(GemmTiles, SwigluPairs) {
 TEST_F(GemmTiles, RopePairs) {
   constexpr int64_t kHeads = 2, kSize = 32, kOut = 3 * kHeads * kSize, kN = 20, kK = 136;
   const Linear w = weight(kOut, kK);
-  const Guarded x = tensor({kN, kK}, kN * kK, 2), q(*b_, kType, {kN, kHeads * kSize});
+  const GuardedTensor x = tensor({kN, kK}, kN * kK, 2), q(*b_, kType, {kN, kHeads * kSize});
   const Paging paging({kN, kHeads, kHeads, 32, kSize});
   const int64_t cells = paging.pages() * kHeads * kPageTokens * kSize;
-  const Guarded k(*b_, kType, paging.shape(), Values(cells, 0.0)),
+  const GuardedTensor k(*b_, kType, paging.shape(), Values(cells, 0.0)),
       v(*b_, kType, paging.shape(), Values(cells, 0.0)),
       table(*b_, DType::kI32, paging.table_shape(), paging.table(Values(kN, 31.0))),
       cos(*b_, DType::kF32, {32, kSize / 2}, spread(5, 32 * kSize / 2, DType::kF32)),
       sin(*b_, DType::kF32, {32, kSize / 2}, spread(6, 32 * kSize / 2, DType::kF32));
   Values order(kN);
   for (int64_t i = 0; i < kN; ++i) order[i] = static_cast<double>(i);
-  const Guarded rows(*b_, DType::kI32, {kN}, order);
+  const GuardedTensor rows(*b_, DType::kI32, {kN}, order);
   const KvCache cache{k.tensor(), v.tensor(), table.tensor()};
   const kernels::PairEpilogue<kernels::RopePair> epilogue{{.q = q.tensor().as<Bf16>(),
                                                            .k = k.tensor().as<Bf16>(),
@@ -135,7 +136,7 @@ TEST_F(GemmTiles, RopePairs) {
       },
       [&] {
         Values all = q.values();
-        for (const Guarded* each : {&k, &v}) {
+        for (const GuardedTensor* each : {&k, &v}) {
           const Values more = each->values();
           all.insert(all.end(), more.begin(), more.end());
         }
@@ -147,8 +148,8 @@ TEST_F(GemmTiles, RopePairs) {
 TEST_F(GemmTiles, PatchesAndBatches) {
   constexpr int64_t kSide = 5, kChannels = 16, kM = 40, kK = 9 * kChannels;
   const Linear w = weight(kM, kK);
-  const Guarded x = tensor({kSide, kSide, kChannels}, kSide * kSide * kChannels, 2),
-                y(*b_, kType, {kSide * kSide, kM});
+  const GuardedTensor x = tensor({kSide, kSide, kChannels}, kSide * kSide * kChannels, 2),
+                      y(*b_, kType, {kSide * kSide, kM});
   const kernels::PatchOperand patches{.data = x.tensor().as<Bf16>(),
                                       .height = kSide,
                                       .width = kSide,
@@ -170,9 +171,9 @@ TEST_F(GemmTiles, PatchesAndBatches) {
       [&] { return y.values(); });
 
   constexpr int64_t kHeads = 2, kRows = 24, kSize = 64;
-  const Guarded a = tensor({kRows, kHeads * kSize}, kRows * kHeads * kSize, 3),
-                c = tensor({kRows, kHeads * kSize}, kRows * kHeads * kSize, 4),
-                scores(*b_, kType, {kHeads * kRows, kRows});
+  const GuardedTensor a = tensor({kRows, kHeads * kSize}, kRows * kHeads * kSize, 3),
+                      c = tensor({kRows, kHeads * kSize}, kRows * kHeads * kSize, 4),
+                      scores(*b_, kType, {kHeads * kRows, kRows});
   const auto heads = [](const Tensor& t) {
     return kernels::RowsOperand{t.as<Bf16>(), t.pitch, kRows, kSize, true};
   };

@@ -95,16 +95,16 @@ TEST_P(Fused, NormLinearGelu) {
     const HostValues shift(spread(4, out, dtype), dtype, 1, out);
     const Linear weight = b->make_linear({&matrix.array, 1}, {&shift.array, 1});
     const Norm n = norm(s.in);
-    const Guarded x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), s.gap);
-    const Guarded normed = tensor(dtype, {s.rows, s.in});
-    const Guarded parts = tensor(dtype, {s.rows, out}, {}, 5);
-    const Guarded fused = tensor(dtype, {s.rows, out}, {}, 5);
+    const GuardedTensor x = tensor(dtype, {s.rows, s.in}, spread(2, s.rows * s.in, dtype), s.gap);
+    const GuardedTensor normed = tensor(dtype, {s.rows, s.in});
+    const GuardedTensor parts = tensor(dtype, {s.rows, out}, {}, 5);
+    const GuardedTensor fused = tensor(dtype, {s.rows, out}, {}, 5);
     b->rms_norm(normed.tensor(), x.tensor(), n, 1e-5);
     b->linear(parts.tensor(), normed.tensor(), weight);
     b->gelu(parts.tensor(), parts.tensor());
     b->norm_linear_gelu(fused.tensor(), x.tensor(), n, 1e-5, weight, normed.tensor());
     EXPECT_EQ(difference(fused.values(), parts.values()), "") << s.rows << " x " << s.in;
-    EXPECT_TRUE(fused.guards_hold() && x.untouched());
+    EXPECT_TRUE(fused.guards_intact() && x.untouched());
   }
 }
 

@@ -98,32 +98,32 @@ class SharedRows : public Pages {
   static constexpr int64_t kHead = 128, kQueries = 2, kKeys = 1, kPagesOfOne = 18;
   static constexpr int64_t kWidth = 11, kBegin = 250, kIdle = 2, kRows = 2 * kWidth;
 
-  Guarded filled(uint32_t seed) {
+  GuardedTensor filled(uint32_t seed) {
     Values values = spread(seed, kKeys * 2 * kPagesOfOne * kPageTokens * kHead, GetParam());
     constexpr int64_t kOfOne = kPagesOfOne * kPageTokens;
     for (size_t i = 0; i < values.size(); ++i) {
       const int64_t position = static_cast<int64_t>(i) / kHead % kOfOne;
       if (position >= kBegin + kWidth - kIdle) values[i] = NAN;
     }
-    return Guarded(*b, GetParam(), {kKeys, 2 * kPagesOfOne, kPageTokens, kHead}, values);
+    return GuardedTensor(*b, GetParam(), {kKeys, 2 * kPagesOfOne, kPageTokens, kHead}, values);
   }
   Values read_rows(int64_t shared, int64_t stride) {
-    const Guarded k = filled(1), v = filled(2);
+    const GuardedTensor k = filled(1), v = filled(2);
     Values table, sequences, positions;
     for (int64_t i = 0; i < 2 * kPagesOfOne; ++i) table.push_back(static_cast<double>(i));
     for (int64_t m = 0; m < kRows; ++m) {
       sequences.push_back(static_cast<double>(m % 2));
       positions.push_back(m / 2 < kWidth - kIdle ? static_cast<double>(kBegin + m / 2) : -1.0);
     }
-    const Guarded pages(*b, DType::kI32, {2, kPagesOfOne}, table);
-    const Guarded sequence(*b, DType::kI32, {kRows}, sequences);
-    const Guarded position(*b, DType::kI32, {kRows}, positions);
-    const Guarded q(*b, GetParam(), {kRows, kQueries * kHead},
-                    spread(3, kRows * kQueries * kHead, GetParam()));
-    const Guarded y(*b, GetParam(), {kRows, kQueries * kHead});
+    const GuardedTensor pages(*b, DType::kI32, {2, kPagesOfOne}, table);
+    const GuardedTensor sequence(*b, DType::kI32, {kRows}, sequences);
+    const GuardedTensor position(*b, DType::kI32, {kRows}, positions);
+    const GuardedTensor q(*b, GetParam(), {kRows, kQueries * kHead},
+                          spread(3, kRows * kQueries * kHead, GetParam()));
+    const GuardedTensor y(*b, GetParam(), {kRows, kQueries * kHead});
     b->attention(y.tensor(), q.tensor(), {k.tensor(), v.tensor(), pages.tensor()},
                  {sequence.tensor(), position.tensor(), shared, stride});
-    EXPECT_TRUE(y.guards_hold());
+    EXPECT_TRUE(y.guards_intact());
     return y.values();
   }
 };
