@@ -160,8 +160,9 @@ TEST(CliCompletion, OtherShellsTakeTheirScripts) {
     EXPECT_EQ(std::system((check + (scratch / "script").string()).c_str()), 0) << shell;
   }
   const std::string zsh = run_bifrons({"completion", "zsh"}).out;
-  for (const char* line : {"'--resume[", "(trust verify)'", "(png jpg webp)'", ":value:_files'",
-                           ":value:_files -/'", "(bash zsh fish)'"}) {
+  for (const char* line :
+       {"'--resume[", "(trust verify)'", "(png jpg webp)'", ":value:_files'", ":value:_files -/'",
+        "(bash zsh fish)'", "_bifrons \"$@\"; else compdef"}) {
     EXPECT_NE(zsh.find(line), std::string::npos) << line;
   }
 }

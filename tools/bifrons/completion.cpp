@@ -245,7 +245,8 @@ _bifrons() {{
       {} ;;
   esac
 }}
-compdef _bifrons bifrons
+# As a file of $fpath this script is the function, and its first call must complete, too.
+if [[ $funcstack[1] == _bifrons ]]; then _bifrons "$@"; else compdef _bifrons bifrons; fi
 )",
       names, cases, generate);
 }

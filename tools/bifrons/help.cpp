@@ -1,4 +1,4 @@
-// `bifrons help`: prints the same text as --help of a command.
+// `bifrons help`: prints the same text as --help of a command, or its manual page.
 #include "tools/bifrons/help.h"
 
 #include <fmt/format.h>
@@ -8,16 +8,22 @@
 
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "tools/bifrons/man_page.h"
 #include "tools/bifrons/options.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
 namespace {
 
+struct Asked {
+  std::vector<std::string> words;
+  bool man = false;
+};
+
 // `bifrons help`: for the program, a command, or a command below it.
-int print_help(const CLI::App& app, const std::vector<std::string>& words) {
+int print_help(const CLI::App& app, const Asked& asked) {
   const CLI::App* about = &app;
-  for (const std::string& word : words) {
+  for (const std::string& word : asked.words) {
     const auto below =
         about->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
     if (below.empty()) {
@@ -29,7 +35,7 @@ int print_help(const CLI::App& app, const std::vector<std::string>& words) {
     }
     about = below.front();
   }
-  write_stdout(help_of(*about));
+  write_stdout(asked.man ? man_page_of(*about) : help_of(*about));
   return 0;
 }
 
@@ -58,10 +64,11 @@ std::string help_of(const CLI::App& about) {
 }
 
 void add_help(CLI::App& app, Chosen& chosen) {
-  const auto words = std::make_shared<std::vector<std::string>>();
+  const auto asked = std::make_shared<Asked>();
   CLI::App& command = add_command(app, "help", "Say what a command takes, as its --help does",
-                                  chosen, [&app, words] { return print_help(app, *words); });
-  add_operands(command, "COMMAND", *words, "The command; left out: all of them", {});
+                                  chosen, [&app, asked] { return print_help(app, *asked); });
+  add_operands(command, "COMMAND", asked->words, "The command; left out: all of them", {});
+  add_flag(command, "--man", asked->man, "Print a manual page instead, for man -l -");
 }
 
 }  // namespace bifrons::cli
