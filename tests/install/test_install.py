@@ -72,6 +72,36 @@ class Install(unittest.TestCase):
         done = self.run_program("generate", "a fox", "-s", "1", "-o", "by-link.png", program=link)
         self.assertEqual((done.returncode, done.stdout), (0, "by-link.png\n"), done.stderr)
 
+    def without_opencv(self, change):
+        """A copy of the installation, in which `change` gets the path of OpenCV's module."""
+        modules = list(self.prefix.rglob("libbifrons_opencv.so"))
+        if not modules:
+            self.skipTest("a build without OpenCV")
+        copy = pathlib.Path(tempfile.mkdtemp(dir=self.folder)) / "prefix"
+        for path in [modules[0].parent / "libbifrons_stb.so", self.prefix / "bin/bifrons"]:
+            (copy / path.relative_to(self.prefix)).parent.mkdir(parents=True)
+            shutil.copy(path, copy / path.relative_to(self.prefix))
+        (copy / "share").symlink_to(self.prefix / "share")
+        change(copy / modules[0].relative_to(self.prefix))
+        copy.parent.chmod(0o755)
+        return copy / "bin/bifrons"
+
+    def test_without_the_module_of_opencv_it_draws_png_but_no_webp(self):
+        program = self.without_opencv(lambda module: None)
+        for name in ("stb.png", "stb.jpg"):
+            done = self.run_program("a fox", "-s", "1", "-o", name, program=program)
+            self.assertEqual((done.returncode, done.stdout), (0, name + "\n"), done.stderr)
+        done = self.run_program("a fox", "-o", "stb.webp", program=program)
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1), done.stderr)
+        self.assertIn("bifrons-opencv", done.stderr)
+
+    def test_a_module_that_cannot_be_loaded_is_an_error(self):
+        program = self.without_opencv(lambda module: module.write_bytes(b"no library"))
+        done = self.run_program("a fox", "-o", "never.png", program=program)
+        self.assertEqual(done.returncode, 69, done.stderr)
+        self.assertIn("libbifrons_opencv.so", done.stderr)
+        self.assertFalse((self.scratch / "never.png").exists())
+
     def test_nothing_else_is_loaded_from_the_build(self):
         libraries = subprocess.run(["ldd", *self.prefix.rglob("*.so"), self.prefix / "bin/bifrons"],
                                    capture_output=True, text=True, check=True).stdout

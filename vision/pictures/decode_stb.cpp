@@ -1,4 +1,4 @@
-// decode_pixels for builds without OpenCV: PNG and JPEG with stb_image.
+// decode_pixels without OpenCV: PNG and JPEG with stb_image.
 #include <cstdlib>
 #include <memory>
 
@@ -24,8 +24,10 @@ namespace bifrons {
 
 Picture decode_pixels(const StrippedPicture& bare) {
   if (bare.format == PictureFormat::kWebp) {
-    throw Error(ErrorKind::kData,
-                "this build cannot read WebP (it was built without OpenCV); give a PNG or JPEG");
+    throw Error(
+        ErrorKind::kData,
+        "WebP cannot be read without OpenCV's module (the package bifrons-opencv), which is "
+        "not installed; give a PNG or JPEG");
   }
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<uint8_t, void (*)(void*)> pixels(

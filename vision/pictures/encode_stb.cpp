@@ -1,4 +1,4 @@
-// encode_pixels for builds without OpenCV: PNG and JPEG with stb_image_write.
+// encode_pixels without OpenCV: PNG and JPEG with stb_image_write.
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_STATIC
@@ -42,8 +42,10 @@ std::vector<uint8_t> encode_pixels(const Picture& picture, PictureFormat format)
           stbi_write_jpg_to_func(append_to_file, &file, width, height, 3, picture.rgb.data(), 95);
       break;
     case PictureFormat::kWebp:
-      throw Error(ErrorKind::kUsage,
-                  "this build cannot write WebP (it was built without OpenCV); use .png or .jpg");
+      throw Error(
+          ErrorKind::kUsage,
+          "WebP cannot be written without OpenCV's module (the package bifrons-opencv), which is "
+          "not installed; use .png or .jpg");
   }
   if (!written) throw Error(ErrorKind::kFailed, "stb could not encode the picture");
   return file;
