@@ -46,7 +46,7 @@ def allowed_targets(path: pathlib.Path) -> list[str]:
         if len(path.parts) > 2 and path.parts[1] in SRC_ORDER:
             below = SRC_ORDER[: SRC_ORDER.index(path.parts[1]) + 1]
             return base + [f"src/{room}/" for room in below]
-        return base
+        return base + ["src/c/"] if path.parts[1] == "c" else base  # the C interface: public headers
     if path.parts[:2] == ("tools", "bench"):
         return ["kernels", "vision", "src", "tools/bench"]
     return ["kernels", "vision", "src", "tools"]  # tools/bifrons, samples

@@ -1,11 +1,11 @@
 // Draws one picture with the library and writes it to a file: draw MODEL_DIRECTORY PROMPT FILE.png
+#include <bifrons/bifrons.h>
+#include <bifrons/picture_file.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <vector>
-
-#include "src/bifrons.h"
-#include "vision/pictures/picture_file.h"
 
 int main(int argc, char** argv) {
   if (argc != 4) {
