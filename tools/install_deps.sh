@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages for the build on Debian 12 or Ubuntu 24.04. Silent if all are installed.
 #   --tests   also packages that only tests need; without them, tests are skipped with a reason
+#   --package also what tools/package.sh needs
 #   --all     also what only tools/test_all.sh needs
 set -euo pipefail
 
@@ -13,6 +14,9 @@ packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
 if [[ ${1:-} == --tests || ${1:-} == --all ]]; then
   packages+=(clang-format-14 clang-tidy-16  # the versions that tools/check_format.sh and check_tidy.sh take
     fonts-dejavu-core)  # a font with many glyphs, for the readers of fonts
+fi
+if [[ ${1:-} == --package || ${1:-} == --all ]]; then
+  packages+=(dpkg-dev file)  # CPack finds a package's dependencies with them
 fi
 if [[ ${1:-} == --all ]]; then
   packages+=(clang-16 libclang-rt-16-dev)

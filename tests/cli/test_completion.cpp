@@ -185,7 +185,8 @@ TEST(CliCompletion, ShellScriptsOfTheProjectAreValid) {
   for (const std::string name :
        {"tools/demo.sh", "tools/test.sh", "tools/install_deps.sh", ".ci/run",
         "samples/cluster/slurm.sbatch", "samples/cluster/parallel.sh", "tools/gpu_check/pack.sh",
-        "tools/gpu_check/run.sh", "tools/gpu_check/stage.sh"}) {
+        "tools/gpu_check/run.sh", "tools/gpu_check/stage.sh", "tools/package.sh",
+        "tests/install/fresh_root.sh"}) {
     EXPECT_EQ(std::system(("bash -n " BIFRONS_SOURCE_DIR "/" + name).c_str()), 0) << name;
   }
 }
