@@ -186,7 +186,7 @@ TEST(CliCompletion, ShellScriptsOfTheProjectAreValid) {
        {"tools/demo.sh", "tools/test.sh", "tools/install_deps.sh", ".ci/run",
         "samples/cluster/slurm.sbatch", "samples/cluster/parallel.sh", "tools/gpu_check/pack.sh",
         "tools/gpu_check/run.sh", "tools/gpu_check/stage.sh", "tools/package.sh",
-        "tests/install/fresh_root.sh"}) {
+        "tests/install/fresh_root.sh", "tests/install/test_python.sh"}) {
     EXPECT_EQ(std::system(("bash -n " BIFRONS_SOURCE_DIR "/" + name).c_str()), 0) << name;
   }
 }
