@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "kernels/error.h"
 #include "src/hub/names.h"
@@ -85,8 +87,18 @@ void CacheLayout::write_reference(const std::string& revision, const std::string
   if (is_commit(revision) || commit_of(revision) == commit) return;
   const fs::path file = reference(revision);
   make_directories(file.parent_path());
-  write_durably(file, {reinterpret_cast<const uint8_t*>(commit.data()), commit.size()},
-                IfExists::kReplace);
+  // Another pull of the same model may be writing these few bytes at this moment.
+  for (int attempts = 100;; --attempts) {
+    try {
+      write_durably(file, {reinterpret_cast<const uint8_t*>(commit.data()), commit.size()},
+                    IfExists::kReplace);
+      return;
+    } catch (const Error&) {
+      if (commit_of(revision) == commit) return;
+      if (attempts == 0) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
 }
 
 bool CacheLayout::link_to_blob(const std::string& commit, const std::string& path,

@@ -26,12 +26,12 @@ EAGER = "transformers generate"
 # ---- numbers -------------------------------------------------------------------------------------------------------
 
 
-def bench_of(run, shape, in_turn=False):
-    """The report of `bifrons bench` for a shape; in_turn: without programmatic dependent launch
+def bench_of(run, shape, pdl=True):
+    """The report of `bifrons bench` for a shape; pdl=False: without programmatic dependent launch
     (PDL)."""
     for part in run["stages"].values():
         if "bench" in part and part["bench"].get("model", "").startswith(shape) and part["stage"] not in ("vq", "speculate") \
-                and part["stage"].startswith("in-turn") == in_turn:
+                and part["stage"].startswith("no-pdl") != pdl:
             return part["bench"]
     return {}
 
@@ -63,10 +63,10 @@ def prompt_of(run, shape):
     return peers_of(run, shape).get("prompt", 64)
 
 
-def ours(run, shape, pictures, in_turn=False):
+def ours(run, shape, pictures, pdl=True):
     """Our seconds for `pictures` at once, from prompts to codes, and milliseconds per step; None if
     they were not drawn."""
-    bench = bench_of(run, shape, in_turn)
+    bench = bench_of(run, shape, pdl)
     whole, _ = row(bench, rf"{pictures} pictures?( at once)?$")
     step, _ = row(bench, rf"drawing step, {pictures} pictures?$")
     if not whole:
@@ -145,10 +145,10 @@ def drawing(run, shape):
     lines.append(["**Bifrons**", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := mine[n])
                                    else left_out(run, shape, n) for n in PICTURES)])
     lines.append(["Bifrons, pictures a second", *(f"{n / m['seconds']:.3g}" if (m := mine[n]) else "" for n in PICTURES)])
-    if bench_of(run, shape, in_turn=True):
-        in_turn = {n: ours(run, shape, n, in_turn=True) for n in PICTURES}
-        lines.append(["Bifrons, kernels in turn", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := in_turn[n])
-                                                    else "" for n in PICTURES)])
+    if bench_of(run, shape, pdl=False):
+        without_pdl = {n: ours(run, shape, n, pdl=False) for n in PICTURES}
+        lines.append(["Bifrons, without PDL", *(cell_of(m["seconds"], m["step_milliseconds"], floors[n]) if (m := without_pdl[n])
+                                                else "" for n in PICTURES)])
     names = list(dict.fromkeys(cell["peer"] for cell in peers_of(run, shape).get("cells", [])))
     for name in names:
         line, memory = [name], []
