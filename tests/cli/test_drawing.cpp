@@ -135,9 +135,9 @@ TEST_F(Drawing, StdinAndDashesAndEmptyPrompts) {
   EXPECT_EQ(settings("a.png")["prompt"], "a fox");
   ASSERT_EQ(run({"-o", "b.png", "--", "--fox"}).exit_code, 0);
   EXPECT_EQ(settings("b.png")["prompt"], "--fox");
-  ASSERT_EQ(run({"-p", "--version", "-o", "v.png"}).exit_code, 0);
+  ASSERT_EQ(run({"--prompt=--version", "-o", "v.png"}).exit_code, 0);
   EXPECT_EQ(settings("v.png")["prompt"], "--version");
-  ASSERT_EQ(run({"-p", "--seed", "-p", "[a, b]", "-o", "c.png"}).exit_code, 0);
+  ASSERT_EQ(run({"-p", "--not one", "-p", "[a, b]", "-o", "c.png"}).exit_code, 0);
   EXPECT_EQ(settings("c.png")["prompt"], "[a, b]");
   const Outcome empty = run({"", "-o", "d.png"});
   EXPECT_EQ(empty.exit_code, 0) << empty.err;

@@ -85,7 +85,7 @@ TEST_F(CliNames, OneNameTwiceTakesTheLast) {
   ASSERT_EQ(twice.exit_code, 0) << twice.err;
   EXPECT_EQ(scratch.read("a.png"), scratch.read("b.png"));
   // A name that is a value is no option.
-  EXPECT_EQ(generate({"--cfg", "3", "-n", "--guidance", "-o", "c.png"}).exit_code, 0);
+  EXPECT_EQ(generate({"--cfg", "3", "--negative-prompt=--guidance", "-o", "c.png"}).exit_code, 0);
 }
 
 TEST_F(CliNames, BatchAndGridKnowThem) {

@@ -125,9 +125,62 @@ TEST(Cli, AMissingValueIsRefusedWithWhatTheOptionTakes) {
   }
 }
 
+// A text, a file or a directory takes every word, so a forgotten value would swallow an option.
+TEST(Cli, AnOptionIsNoValue) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"batch", "s.jsonl", "-o", "--dry-run"},
+       "-o lacks its value: \"--dry-run\" is read as an option; if it is the value, write "
+       "--output=--dry-run\n"},
+      {{"pull", "owner/x", "--local-dir", "--dry-run"}, "--local-dir lacks its value: "},
+      {{"generate", "a fox", "-n", "--json"}, "-n lacks its value: "},
+      {{"generate", "a fox", "--tokens-out", "-q"}, "--tokens-out lacks its value: \"-q\""},
+      {{"generate", "a fox", "--tokens-out", "-qy"}, "--tokens-out lacks its value: \"-qy\""},
+      {{"generate", "a fox", "-qo", "-s", "3"}, "-o lacks its value: \"-s\""},
+      {{"a fox", "-p", "--seed=3"}, "-p lacks its value: "},
+      {{"a fox", "-n", "--jsn", "-q"}, "-n lacks its value: \"--jsn\""},
+      {{"a fox", "--cfg", "--json"}, "--cfg lacks its value: "},
+      {{"a fox", "-o", "--", "a"}, "-o lacks its value: \"--\""},
+      {{"grid", "a fox", "-x", "-q"},
+       "-x lacks its value: \"-q\" is read as an option; if it is the value, write -x-q\n"}};
+  for (const auto& [words, sentence] : cases) {
+    const Outcome outcome = run_bifrons(words);
+    EXPECT_EQ(outcome.exit_code, 2) << sentence;
+    EXPECT_TRUE(outcome.err.starts_with("bifrons: " + sentence)) << outcome.err;
+  }
+}
+
+// What is missing or wrong may be so because of an option that does not exist.
+TEST(Cli, UnknownOptionsAreSaidFirst) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"encode", "f.png", "--speculate", "4"},
+        {"encode", "--speculate", "4"},
+        {"a fox", "--cfg", "x", "--speculat", "4"},
+        {"bench", "batch", "--pictures", "x", "--speculat"}}) {
+    const Outcome outcome = run_bifrons(words);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_TRUE(outcome.err.starts_with("bifrons: unknown option \"--speculat")) << outcome.err;
+  }
+}
+
+TEST(Cli, SizesThatDifferAreRefused) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--size", "128x128", "-W", "64"},
+        {"-W", "64", "--size", "128x128"},
+        {"--size", "128x128", "--height", "64"},
+        {"-W", "64", "--width", "128"},
+        {"-H", "64", "--height", "64"}}) {
+    std::vector<std::string> all = {"a fox", "-m", "/nowhere"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Outcome outcome = run_bifrons(all);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find("give one of them"), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(run_bifrons({"a fox", "-m", "/nowhere", "-W", "64", "--size", "64x64"}).exit_code, 66);
+}
+
 // The value of an option is never read as another option, and a text may be empty.
 TEST(Cli, EmptyTextsAreTexts) {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"-p", "--seed="},
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--prompt=--seed="},
                                                 {"--prompt="},
                                                 {"--prompt=", "--seed=1"},
                                                 {"-p", "", "--negative-prompt="},

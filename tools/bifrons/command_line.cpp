@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 #include <utility>
@@ -75,9 +76,8 @@ std::string with_hyphens(const std::string& word) {
   return (name.find('=') == 1 || name.size() == 1 ? "-" : "--") + name;
 }
 
-[[noreturn]] void refuse_extras(const CLI::App& command, const CLI::App& app) {
-  const std::vector<std::string> extras = command.remaining(true);
-  const std::string word = extras.empty() ? std::string() : extras.front();
+[[noreturn]] void refuse_extra(const std::string& word, const CLI::App& command,
+                               const CLI::App& app) {
   if (word == "--") {
     throw Error(ErrorKind::kUsage,
                 "after -- comes the prompt and nothing else; options go before it");
@@ -107,6 +107,19 @@ std::string with_hyphens(const std::string& word) {
           (word.find(' ') == std::string::npos
                ? ""
                : " A prompt that begins with a dash goes after -p or --."));
+}
+
+[[noreturn]] void refuse_extras(const CLI::App& command, const CLI::App& app) {
+  const std::vector<std::string> extras = command.remaining(true);
+  refuse_extra(extras.empty() ? std::string() : extras.front(), command, app);
+}
+
+// Refuses an unknown option. CLI11 complains first of what is missing and of bad values, which may
+// be so only because of the unknown option.
+void refuse_unknown_option(const CLI::App& command, const CLI::App& app) {
+  for (const std::string& word : command.remaining(true)) {
+    if (word.size() > 1 && word[0] == '-' && word != "--") refuse_extra(word, command, app);
+  }
 }
 
 // The arguments, with `generate` in front if they name no command.
@@ -204,6 +217,40 @@ void refuse_missing_value(const std::vector<GivenOption>& given, size_t words) {
                                              type, about.empty() ? about : ". " + about));
 }
 
+// Whether a word is spelled like an option of `command`: --name, --name=value, -n, several short
+// ones in a word, or two dashes and a name that no option has. "--a fox" is a text, as it has a
+// blank, and "--5" is a bad number.
+bool is_like_an_option(const CLI::App& command, const std::string& word) {
+  if (word.starts_with("--")) {
+    const bool named = word.size() == 2 || std::isalpha(static_cast<unsigned char>(word[2])) != 0;
+    return named && word.substr(0, word.find('=')).find_first_of(" \t\r\n") == std::string::npos;
+  }
+  if (word.size() < 2 || word[0] != '-') return false;
+  return std::all_of(word.begin() + 1, word.end(), [&](char c) {
+    const CLI::Option* option = command.get_option_no_throw(std::string("-") + c);
+    return option != nullptr && (word.size() == 2 || !takes_value(option));
+  });
+}
+
+// Refuses an option in place of a value, because the value was probably forgotten.
+void refuse_options_as_values(const std::vector<GivenOption>& given,
+                              const std::vector<std::string>& words) {
+  for (const GivenOption& here : given) {
+    if (here.value_from != std::string::npos) continue;
+    const std::string& value = words[here.word + 1];
+    if (!is_like_an_option(*here.command, value)) continue;
+    const std::vector<std::string>& names = here.option->get_lnames();
+    const bool is_long = here.name.starts_with("--");
+    const std::string with_value = is_long          ? here.name + "="
+                                   : !names.empty() ? "--" + names.front() + "="
+                                                    : here.name;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} lacks its value: {} is read as an option; if it is the value, "
+                            "write {}",
+                            here.name, quote(value, 60), quote_if_needed(with_value + value)));
+  }
+}
+
 // Refuses two names of one setting. The same name twice is accepted, and its last value counts.
 void refuse_second_names(const std::vector<GivenOption>& given) {
   std::map<const CLI::Option*, std::string> names;
@@ -237,6 +284,7 @@ std::vector<std::string> without_empty_values(const std::vector<GivenOption>& gi
 std::vector<std::string> checked_words(const CLI::App& app, std::vector<std::string> words) {
   const std::vector<GivenOption> given = given_options(app, words);
   refuse_missing_value(given, words.size());
+  refuse_options_as_values(given, words);
   refuse_second_names(given);
   return without_empty_values(given, std::move(words));
 }
@@ -272,7 +320,11 @@ void parse(CLI::App& app, const std::vector<std::string>& given, Chosen& chosen)
   } catch (const CLI::ExtrasError&) {
     if (shorthand) refuse_late_command(given, app);
     refuse_extras(command(), app);
+  } catch (const Error&) {
+    refuse_unknown_option(command(), app);
+    throw;
   } catch (const CLI::ParseError& error) {
+    refuse_unknown_option(command(), app);
     throw Error(ErrorKind::kUsage, printable(error.what()));
   }
   if (!shorthand) return;

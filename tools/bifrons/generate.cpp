@@ -33,6 +33,15 @@ constexpr uint64_t kLongestSide = 1u << 20;
 // CPU.
 constexpr int64_t kPicturesAtOnce = 4;
 
+// A side from --size. Throws Error (usage) if the option of this side has given another one.
+void take_side(std::optional<int64_t>& side, int64_t pixels, const char* option) {
+  if (side && *side != pixels) {
+    throw Error(ErrorKind::kUsage, fmt::format("--size says {} pixels and {} {}; give one of them",
+                                               pixels, option, *side));
+  }
+  side = pixels;
+}
+
 // --width, --height and --size. They exist so that a wrong size gives an error with a reason.
 void add_size_options(CLI::App& command, Generate& generate) {
   constexpr const char* kAbout = "Must be the model's own";
@@ -47,8 +56,8 @@ void add_size_options(CLI::App& command, Generate& generate) {
     const auto pixels = [](const std::string& side) {
       return static_cast<int64_t>(parse_whole("--size", side, 1, kLongestSide));
     };
-    generate.width = pixels(text.substr(0, by));
-    generate.height = pixels(text.substr(by + 1));
+    take_side(generate.width, pixels(text.substr(0, by)), "--width");
+    take_side(generate.height, pixels(text.substr(by + 1)), "--height");
   };
   add_value(command, "--size", "WxH", take, kAbout);
 }

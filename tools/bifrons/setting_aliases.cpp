@@ -108,7 +108,8 @@ void add_count_aliases_of_batch(CLI::App& command) {
 
 bool is_setting_option(const CLI::App& command, const CLI::Option& option) {
   if (option.get_group().empty()) return true;  // only other names are hidden
-  bool found = option.check_lname("count");
+  bool found =
+      option.check_lname("count") || option.check_lname("width") || option.check_lname("height");
   for_each_setting([&](const auto& setting) {
     const std::string own(option_of(setting.flags));
     found = found || (!own.empty() && command.get_option_no_throw(own) == &option);
