@@ -32,6 +32,10 @@ struct Address {
 // without name and password in it.
 std::optional<Address> parse_address(const std::string& text, const std::string& base = {});
 
+// Seconds from 1970 to a date in a header, such as "Sun, 06 Nov 1994 08:49:37 GMT"; nullopt if the
+// text is no date.
+std::optional<int64_t> parse_http_date(const std::string& text);
+
 // Whether scheme, host and port are the same.
 bool same_origin(const Address& a, const Address& b);
 

@@ -58,6 +58,11 @@ Transport transport_of(CURLcode code) {
 
 }  // namespace
 
+std::optional<int64_t> parse_http_date(const std::string& text) {
+  const time_t date = curl_getdate(text.c_str(), nullptr);
+  return date == -1 ? std::nullopt : std::optional(int64_t{date});
+}
+
 bool can_download() { return true; }
 
 std::string http_version() { return curl_version_info(CURLVERSION_NOW)->version; }

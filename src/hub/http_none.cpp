@@ -12,6 +12,8 @@ std::optional<Address> parse_address(const std::string& text, const std::string&
   return Address{.text = text};
 }
 
+std::optional<int64_t> parse_http_date(const std::string&) { return std::nullopt; }
+
 bool same_origin(const Address&, const Address&) { return false; }
 
 Http::Http(HttpSettings settings) : settings_(std::move(settings)), handle_(nullptr, [](void*) {}) {

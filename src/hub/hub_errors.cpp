@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "src/io/quote.h"
 
 namespace bifrons::hub {
@@ -31,8 +34,8 @@ Error of_status(const HubReply& reply, const std::string& id, bool has_token) {
   const int status = reply.status;
   if (status == 429) {
     return {ErrorKind::kUnavailable,
-            fmt::format("{} takes no more requests from here for now; try again in {} s{}",
-                        reply.host, std::max(60, static_cast<int>(seconds_asked(reply))),
+            fmt::format("{} takes no more requests from here for now; try again in {:.0f} s{}",
+                        reply.host, std::ceil(std::max(60.0, seconds_asked(reply))),
                         has_token ? "" : ", or set HF_TOKEN, as accounts may ask more often")};
   }
   if (status == 403 || status == 451) {

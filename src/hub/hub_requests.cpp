@@ -146,8 +146,26 @@ bool may_succeed_later(const HubReply& reply) {
          (status >= 502 && status <= 504) || (status >= 520 && status <= 524);
 }
 
+namespace {
+
+// Retry-After: seconds, or the date to wait for. nullopt if it is neither, or absent.
+std::optional<double> retry_after(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  if (text.find_first_not_of("0123456789") == text.npos) {
+    double seconds = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    return end.ec == std::errc() ? seconds : HUGE_VAL;
+  }
+  const auto date = parse_http_date(text);
+  if (!date) return std::nullopt;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::max(0.0, static_cast<double>(*date) - std::chrono::duration<double>(now).count());
+}
+
+}  // namespace
+
 double seconds_asked(const HubReply& reply) {
-  if (const auto seconds = reply.number("retry-after")) return static_cast<double>(*seconds);
+  if (const auto seconds = retry_after(reply.header("retry-after"))) return *seconds;
   // RateLimit: "api";r=0;t=55   r: requests that remain, t: seconds until there are more.
   const std::string& limit = reply.header("ratelimit");
   const size_t at = limit.find("t=");

@@ -5,6 +5,7 @@ usage: test_pull.py BIFRONS [NAME...]      NAME: only these cases
 exit status: 77 if this build cannot download
 """
 import concurrent.futures
+import email.utils
 import json
 import os
 import pathlib
@@ -323,6 +324,19 @@ def test_too_long_a_wait(case):
     hub = case.hub()
     hub.api_faults = [hubs.status(429, Retry_After="100000")]
     assert "in 100000 s, or set HF_TOKEN" in case.pull(hub, code=69).stderr
+    hub.api_faults = [hubs.status(429, Retry_After="99999999999")]
+    assert "in 99999999999 s, or set HF_TOKEN" in case.pull(hub, code=69).stderr
+
+
+def test_a_date_to_wait_for(case):
+    start = time.time()
+    date = email.utils.formatdate(int(start) + 5, usegmt=True)
+    mended(case, hubs.status(429, Retry_After=date))
+    assert time.time() >= int(start) + 5
+    hub = case.hub()
+    hub.api_faults = [hubs.status(429, Retry_After=email.utils.formatdate(time.time() + 86400, usegmt=True))]
+    seconds = int(case.pull(hub, code=69).stderr.split("try again in ")[1].split(" s")[0])
+    assert 86400 - SECONDS <= seconds <= 86400, seconds
 
 
 def test_server_errors(case):
