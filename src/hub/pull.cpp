@@ -135,16 +135,37 @@ class Place {
     refuse_links(directory(), wanted.path);
   }
 
+  // Throws Error (cannot write) if the name of a file that has to be loaded is taken by something
+  // that no earlier pull has written.
+  void refuse_foreign_file(const RemoteFile& wanted) const {
+    if (is_cache() || options_.overwrite) return;
+    const fs::path path = file(wanted);
+    struct stat status = {};
+    if (lstat(path.c_str(), &status) != 0) return;
+    if (S_ISREG(status.st_mode) && size_at(note_of(wanted)) >= 0) return;
+    throw Error(ErrorKind::kCannotWrite,
+                fmt::format("{} is {} and no earlier pull has written it; move it away, or replace "
+                            "it with --overwrite; nothing was downloaded",
+                            quote(path.string()),
+                            S_ISLNK(status.st_mode)   ? "a link"
+                            : S_ISDIR(status.st_mode) ? "a directory"
+                                                      : "not the published file"));
+  }
+
  private:
   // Where Hugging Face's own tools keep such files.
   fs::path own_files() const { return options_.directory / ".cache" / "huggingface" / "download"; }
+
+  fs::path note_of(const RemoteFile& wanted) const {
+    return own_files() / (wanted.path + ".metadata");
+  }
 
   // Tells Hugging Face's tools that the file is this one: commit, digest and time, a line each.
   void note_origin(const RemoteFile& wanted) const {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const std::string text = fmt::format("{}\n{}\n{:.3f}\n", commit_, wanted.digest,
                                          std::chrono::duration<double>(now).count());
-    const fs::path path = own_files() / (wanted.path + ".metadata");
+    const fs::path path = note_of(wanted);
     make_directories(path.parent_path());
     write_durably(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
                   IfExists::kReplace);
@@ -182,6 +203,7 @@ PullPlan plan_pull(HubRequests& requests, const PullOptions& options) {
     place.refuse_bad_paths(file);
     PlannedFile planned{.file = std::move(file)};
     planned.present = place.has(planned.file, requests.settings().http.heed);
+    if (!planned.present) place.refuse_foreign_file(planned.file);
     if (planned.present || place.has_blob(planned.file)) {
       planned.there = planned.file.bytes;
     } else {

@@ -17,6 +17,7 @@ struct PullOptions {
   FileChoice choice;
   std::filesystem::path cache;      // root of the cache
   std::filesystem::path directory;  // plain files go here; empty: the cache
+  bool overwrite = false;           // files in `directory` that no pull has written may be replaced
   bool links = true;                // false: the cache holds plain files in place of links
 };
 
@@ -37,7 +38,7 @@ struct PullPlan {
 };
 
 // Asks the hub and looks what is there; writes nothing. Throws Error as list_files() and
-// choose_files() do.
+// choose_files() do, and Error (cannot write) if a file of the user has the name of one to load.
 PullPlan plan_pull(HubRequests& requests, const PullOptions& options);
 
 // Throws Error (cannot write) if there is less room than the plan needs.

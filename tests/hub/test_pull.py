@@ -171,6 +171,33 @@ def test_local_dir(case):
     assert list(elsewhere.iterdir()) == []
 
 
+def test_local_dir_keeps_foreign_files(case):
+    hub = case.hub()
+    place = case.here / "model"
+    place.mkdir()
+    (case.here / "outside").write_bytes(b"stays")
+    for make, kept in ((lambda path: path.write_bytes(b"my notes"), b"my notes"),
+                       (lambda path: path.symlink_to(case.here / "outside"), b"stays"),
+                       (lambda path: path.symlink_to("nowhere"), None)):
+        make(place / "README.md")
+        for words in ((), ("--dry-run",)):
+            run = case.pull(hub, "--local-dir", "model", *words, code=73)
+            assert "README.md" in run.stderr and "--overwrite" in run.stderr, run.stderr
+            assert {path.name for path in place.iterdir()} == {"README.md"} and hub.storage.requests == []
+            assert kept is None or (place / "README.md").read_bytes() == kept
+        (place / "README.md").unlink()
+    (place / "README.md").symlink_to(case.here / "outside")
+    (place / "LICENSE").write_bytes(FILES["LICENSE"])  # the published file
+    case.pull(hub, "--local-dir", "model", "--overwrite")
+    assert (place / "README.md").read_bytes() == FILES["README.md"] and not (place / "README.md").is_symlink()
+    assert (case.here / "outside").read_bytes() == b"stays"
+    later = case.hub({**FILES, "README.md": b"# Another revision\n"})
+    case.pull(later, "--local-dir", "model")  # what an earlier pull has written is replaced
+    assert (place / "README.md").read_bytes() == b"# Another revision\n"
+    (place / "onnx" / "model.onnx").mkdir(parents=True)
+    case.pull(hub, "--local-dir", "model", "--include", "onnx/*", code=73)
+
+
 def test_dry_run_and_json(case):
     hub = case.hub()
     run = case.pull(hub, "--dry-run")

@@ -39,7 +39,8 @@ std::string mend_command(const std::string& directory, const std::vector<std::st
   if (path_exists(fs::path(directory) / ".git")) return "git -C " + shown + " lfs pull";
   const std::string own = canonical_path(directory).filename().string();
   if (const hub::KnownModel* known = hub::known_model(own)) {
-    return pull_command({std::string(known->id), ""}) + " --local-dir " + shown;
+    return pull_command({std::string(known->id), ""}) + " --local-dir " + shown +
+           (damaged.empty() ? "" : " --overwrite");
   }
   return "download these files again from where the model came from";
 }

@@ -24,6 +24,7 @@ struct Pull {
   std::string revision;
   std::string directory;
   hub::FileChoice choice;
+  bool overwrite = false;
   bool dry_run = false;
   bool json = false;
   Verbosity verbosity;
@@ -31,6 +32,7 @@ struct Pull {
   int run() const {
     hub::PullOptions options{.model = reference(), .choice = choice};
     options.directory = directory;
+    options.overwrite = overwrite;
     options.links = hub_has_links();
     if (directory.empty()) options.cache = hub_cache_root();
     if (hub_is_offline()) return show_cached(options);
@@ -180,6 +182,8 @@ void add_pull(CLI::App& app, Chosen& chosen) {
             "Leave out the files that match; may be repeated", {.each = true});
   add_text(command, "--local-dir", "DIR", pull->directory,
            "Put plain files there, not in the cache");
+  add_flag(command, "-y,--overwrite", pull->overwrite,
+           "Replace files in DIR that no earlier pull has written");
   add_flag(command, "--dry-run", pull->dry_run,
            "List files, sizes and free space; download nothing");
   add_flag(command, "--json", pull->json, "Print one JSON object in place of the directory");
