@@ -224,6 +224,26 @@ def test_cache_places(case):
     case.pull(hub, HF_HOME="", code=2)
 
 
+def test_cache_places_with_home_and_variables(case):
+    hub = case.hub()
+    home = case.here / "home"
+    home.mkdir()
+    for variables, place in (({"HF_HOME": "~/a"}, "a/hub"), ({"HF_HUB_CACHE": "~/b"}, "b"),
+                             ({"HF_HUB_CACHE": "$HOME/c"}, "c"), ({"HF_HUB_CACHE": "~/${NAME}/e"}, "d/e"),
+                             ({"HF_HOME": "", "XDG_CACHE_HOME": "~/f"}, "f/huggingface/hub"),
+                             ({"HF_HUB_CACHE": "~/$NOT_SET"}, "$NOT_SET")):
+        variables = {"HOME": str(home), "NAME": "d", **variables}
+        case.pull(hub, "--include", "config.json", **variables)
+        assert (home / place / "models--owner--Model/refs/main").exists(), place
+        run = subprocess.run([BIFRONS, "models", "--remove", "owner/Model"], env=case.environment(hub, **variables),
+                             cwd=case.here, capture_output=True, text=True, timeout=SECONDS)
+        assert run.returncode == 0 and not (home / place / "models--owner--Model").exists(), run
+    (home / "token").write_text("hf_token\n")
+    case.pull(hub, "--include", "config.json", HOME=str(home), HF_HOME="~/a", HF_TOKEN_PATH="~/token")
+    assert hub.endpoint.requests[-1][1].get("authorization") == "Bearer hf_token", hub.endpoint.requests[-1]
+    assert not (case.here / "~").exists()
+
+
 def test_offline(case):
     hub = case.hub()
     case.pull(hub, HF_HUB_OFFLINE="1", code=66)

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <system_error>
 
@@ -15,6 +14,7 @@
 #include "src/io/paths.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "tools/bifrons/hub_environment.h"
 
 namespace bifrons::cli {
 namespace {
@@ -42,26 +42,6 @@ std::string commit_of(const fs::path& folder, const std::string& revision) {
   } catch (const Error&) {
     return "";
   }
-}
-
-const char* variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? nullptr : value;
-}
-
-std::vector<fs::path> cache_roots() {
-  std::vector<fs::path> roots;
-  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
-    if (const char* root = variable(name)) roots.emplace_back(root);
-  }
-  if (const char* home = variable("HF_HOME")) roots.push_back(fs::path(home) / "hub");
-  if (const char* cache = variable("XDG_CACHE_HOME")) {
-    roots.push_back(fs::path(cache) / "huggingface" / "hub");
-  }
-  if (const char* home = variable("HOME")) {
-    roots.push_back(fs::path(home) / ".cache" / "huggingface" / "hub");
-  }
-  return roots;
 }
 
 // Names of the folders below `path`; empty if it cannot be listed.
@@ -162,7 +142,7 @@ std::optional<HubName> repository_at(const fs::path& directory) {
 }
 
 std::vector<fs::path> cached_folders(const std::string& id) {
-  std::vector<fs::path> folders = cache_roots();
+  std::vector<fs::path> folders = hub_cache_roots();
   const size_t slash = id.find('/');
   const std::string folder =
       fmt::format("{}{}--{}", kFolderPrefix, id.substr(0, slash), id.substr(slash + 1));
@@ -173,7 +153,7 @@ std::vector<fs::path> cached_folders(const std::string& id) {
 std::vector<CachedModel> cached_models() {
   std::vector<CachedModel> models;
   std::set<fs::path> seen;
-  for (const fs::path& root : cache_roots()) {
+  for (const fs::path& root : hub_cache_roots()) {
     if (!seen.insert(canonical_path(root)).second) continue;
     for (const std::string& name : folders_in(root)) {
       const std::string id = id_of_folder(name);

@@ -1,6 +1,8 @@
 // The library reads no environment, so all of it is here.
 #include "tools/bifrons/hub_environment.h"
 
+#include <cctype>
+
 #include "src/io/directory.h"
 #include "src/io/text.h"
 #include "tools/bifrons/options.h"
@@ -24,14 +26,51 @@ bool is_on(const char* name) {
   return value == "1" || value == "on" || value == "yes" || value == "true";
 }
 
-// HF_HOME and what stands for it; empty if there is no place for it.
-fs::path hub_home() {
-  if (const std::string home = environment("HF_HOME"); !home.empty()) return home;
-  if (const std::string cache = environment("XDG_CACHE_HOME"); !cache.empty()) {
-    return fs::path(cache) / "huggingface";
+// A path with $NAME and ${NAME} replaced. A variable that is not set stays as it is written.
+std::string with_variables(const std::string& path) {
+  std::string out;
+  for (size_t at = 0; at < path.size();) {
+    const bool braces = path.compare(at, 2, "${") == 0;
+    const size_t from = at + (braces ? 2 : 1);
+    size_t to = from;
+    while (to < path.size() &&
+           (std::isalnum(static_cast<unsigned char>(path[to])) != 0 || path[to] == '_')) {
+      ++to;
+    }
+    const bool closed = !braces || (to < path.size() && path[to] == '}');
+    const std::string value = path[at] == '$' && to > from && closed
+                                  ? environment(path.substr(from, to - from).c_str())
+                                  : std::string();
+    const size_t end = value.empty() ? at + 1 : to + (braces ? 1 : 0);
+    out += value.empty() ? path.substr(at, 1) : value;
+    at = end;
   }
-  const std::string home = environment("HOME");
-  return home.empty() ? fs::path() : fs::path(home) / ".cache" / "huggingface";
+  return out;
+}
+
+// A path in a variable, with ~ and variables replaced as in Hugging Face's own tools, because a
+// shell replaces neither in HF_HOME='~/hf', in a file of settings or in a container. Empty if the
+// variable is not set.
+fs::path path_in(const char* name) {
+  std::string path = environment(name);
+  if (const std::string home = environment("HOME");
+      !home.empty() && (path == "~" || path.starts_with("~/"))) {
+    path.replace(0, 1, home);
+  }
+  return with_variables(path);
+}
+
+// What HF_HOME and its substitutes name, the first one first.
+std::vector<fs::path> hub_homes() {
+  std::vector<fs::path> homes;
+  if (const fs::path home = path_in("HF_HOME"); !home.empty()) homes.push_back(home);
+  if (const fs::path cache = path_in("XDG_CACHE_HOME"); !cache.empty()) {
+    homes.push_back(cache / "huggingface");
+  }
+  if (const std::string home = environment("HOME"); !home.empty()) {
+    homes.push_back(fs::path(home) / ".cache" / "huggingface");
+  }
+  return homes;
 }
 
 // A token in a file; empty if there is none.
@@ -49,9 +88,9 @@ std::string hub_token() {
   if (is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return {};
   const std::string token = first_set({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"});
   if (!token.empty()) return std::string(trimmed(token));
-  if (const std::string path = environment("HF_TOKEN_PATH"); !path.empty()) return token_in(path);
-  const fs::path home = hub_home();
-  return home.empty() ? std::string() : token_in(home / "token");
+  if (const fs::path path = path_in("HF_TOKEN_PATH"); !path.empty()) return token_in(path);
+  const std::vector<fs::path> homes = hub_homes();
+  return homes.empty() ? std::string() : token_in(homes.front() / "token");
 }
 
 double seconds_in(const char* name, double otherwise) {
@@ -61,11 +100,18 @@ double seconds_in(const char* name, double otherwise) {
 
 }  // namespace
 
+std::vector<fs::path> hub_cache_roots() {
+  std::vector<fs::path> roots;
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (const fs::path root = path_in(name); !root.empty()) roots.push_back(root);
+  }
+  for (const fs::path& home : hub_homes()) roots.push_back(home / "hub");
+  return roots;
+}
+
 fs::path hub_cache_root() {
-  const std::string cache = first_set({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"});
-  if (!cache.empty()) return cache;
-  const fs::path home = hub_home();
-  if (!home.empty()) return home / "hub";
+  const std::vector<fs::path> roots = hub_cache_roots();
+  if (!roots.empty()) return roots.front();
   throw Error(ErrorKind::kUsage,
               "there is no place for downloads, as HOME is not set; name one with HF_HOME or "
               "--local-dir");

@@ -4,15 +4,20 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "src/hub/hub_requests.h"
 #include "src/hub/names.h"
 
 namespace bifrons::cli {
 
-// The root of the cache that is written to: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME/hub,
-// XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub, the first that is set. Throws Error
-// (usage) if none is.
+// The roots of the caches, in the search order of the hub's own library: HF_HUB_CACHE,
+// HUGGINGFACE_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub and ~/.cache/huggingface/hub,
+// where these are set. A ~ at the start and $NAME are replaced.
+std::vector<std::filesystem::path> hub_cache_roots();
+
+// The root of the cache that is written to: the first of hub_cache_roots(). Throws Error (usage) if
+// there is none.
 std::filesystem::path hub_cache_root();
 
 // Whether the network must not be used: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE.
