@@ -186,6 +186,18 @@ TEST_F(ModelFiles, RemovesFromTheCacheAndNothingElse) {
   EXPECT_TRUE(listed("deepseek-ai/Janus-Pro-7B").is_null());
 }
 
+TEST_F(ModelFiles, ALinkInTheCacheIsSaidToBeOne) {
+  cache("toy-sees", seven_);
+  fs::create_directory(scratch_ / "elsewhere");
+  fs::rename(scratch_ / seven_, scratch_ / "elsewhere/model");
+  fs::create_directory_symlink(scratch_ / "elsewhere/model", scratch_ / seven_);
+  const Outcome refused = run({"models", "--remove", "janus-pro-7b"});
+  EXPECT_EQ(refused.exit_code, 73);
+  expect_in(refused.err, "is a link");
+  expect_in(refused.err, (scratch_ / seven_).string());
+  EXPECT_TRUE(fs::exists(scratch_ / (seven_ + "/refs/main")));
+}
+
 TEST_F(ModelFiles, BlobsAreComparedWithTheirNames) {
   cache("toy-sees", seven_);
   const Outcome right = run({"verify", "-m", "janus-pro-7b"});
@@ -304,6 +316,10 @@ TEST_F(ModelFiles, DoctorNamesWhatIsMissing) {
   expect_in(doctor.out, "pytorch_model-00001-of-00002.bin\": no such file");
   expect_in(doctor.out, "ok    file     pytorch_model-00002-of-00002.bin: weights, ");
   expect_in(doctor.out, "mend     bifrons pull janus-pro-7b --local-dir Janus-Pro-7B\n");
+  // pull replaces a file that it has not written only when it is told to.
+  scratch_.write("Janus-Pro-7B/config.json", "");
+  expect_in(run({"doctor", "-m", "Janus-Pro-7B"}).out,
+            "mend     bifrons pull janus-pro-7b --local-dir Janus-Pro-7B --overwrite\n");
   // In the cache, what is damaged has to go first.
   cache("wide-head", seven_);
   const fs::path snapshot = scratch_ / (seven_ + "/snapshots/" + kCommit);

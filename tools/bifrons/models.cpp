@@ -160,7 +160,7 @@ void refuse_while_locked(const fs::path& folder) {
 }
 
 // The folder of a model in the cache. Throws Error: usage (not a model of the hub), missing (not in
-// the cache).
+// the cache), cannot write (a link to another place).
 fs::path folder_to_remove(const std::string& text) {
   const auto name = parse_hub_name(text);
   if (!name) {
@@ -173,11 +173,19 @@ fs::path folder_to_remove(const std::string& text) {
     throw Error(ErrorKind::kUsage,
                 "--remove removes all revisions of a model; leave out @" + name->revision);
   }
-  std::string looked_in;
+  std::string looked_in, link;
   for (const fs::path& folder : cached_folders(name->id)) {
     std::error_code error;
-    if (directory_exists(folder) && !fs::is_symlink(folder, error)) return folder;
+    const bool is_link = fs::is_symlink(folder, error);
+    if (directory_exists(folder) && !is_link) return folder;
+    if (is_link && link.empty()) link = folder.string();
     looked_in += (looked_in.empty() ? "" : ", ") + quote(folder.string());
+  }
+  if (!link.empty()) {
+    throw Error(ErrorKind::kCannotWrite,
+                fmt::format("{} is a link, and neither it nor what it leads to is removed; remove "
+                            "the link with rm",
+                            quote(link)));
   }
   throw Error(ErrorKind::kMissing,
               fmt::format("{} is not in the cache{}", name->id,
