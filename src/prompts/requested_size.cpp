@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "kernels/error.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 
 namespace bifrons {
 namespace {
@@ -56,6 +59,22 @@ bool is_even(std::string_view value) {
   return value.substr(0, colon) == value.substr(colon + 1);
 }
 
+std::string_view without_blanks_around(std::string_view value) {
+  while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
+  while (value.ends_with(' ') || value.ends_with('\t')) value.remove_suffix(1);
+  return value;
+}
+
+// Whether a value leaves the size to the program: null, an empty text or cell, or a word such as
+// "auto" or "square_hd". A Boolean, a negative number or a blank was meant as something else.
+bool is_left_open(std::string_view value) {
+  if (value.empty()) return true;
+  const std::string word = lower_case(value);
+  const bool letter = static_cast<unsigned char>(word[0]) >= 0x80 ||
+                      std::isalpha(static_cast<unsigned char>(word[0])) != 0;
+  return letter && word != "true" && word != "false";
+}
+
 }  // namespace
 
 void check_size(const PromptLine& line, int64_t side) {
@@ -67,15 +86,14 @@ void check_size(const PromptLine& line, int64_t side) {
     if (side == 0 || !is_size(name)) continue;
     std::string_view given = json;
     if (given.size() >= 2 && given.front() == '"') given = given.substr(1, given.size() - 2);
-    const std::string value = without_brackets(given);
+    if (is_left_open(given)) continue;
+    const std::string value = without_brackets(without_blanks_around(given));
     if (value.starts_with('[') || value.starts_with('{')) {
       throw Error(ErrorKind::kData,
                   fmt::format("{} is {}; write it as a number, \"{}x{}\" or [{}, {}]",
                               quote(name, 60), quote(given, 60), side, side, side, side));
     }
     const std::string wanted = std::to_string(side);
-    const size_t cross = value.find_first_not_of("0123456789");
-    if (value.empty() || cross == 0) continue;  // "auto", null and the like
     if (is_aspect_ratio(name)) {
       if (!is_even(value)) refuse(name, given);
       continue;

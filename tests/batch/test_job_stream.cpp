@@ -284,6 +284,23 @@ TEST(JobStream, SizesMayBeArrays) {
   EXPECT_EQ(jobs_of(table, options, PromptFormat::kCsv).bad.size(), 1u);
 }
 
+// What is no size is a bad line, unless it leaves the size open.
+TEST(JobStream, OddSizesAreBadLines) {
+  const JobOptions options{.image_size = 384};
+  for (const std::string odd : {"true", "false", "\"true\"", "-64", "\"-64\"", "-384", "-1",
+                                "\" \"", "\"\\t\"", "\"-\"", "\"+384\""}) {
+    for (const std::string name : {"size", "width", "aspect_ratio"}) {
+      const std::string line = R"({"prompt":"a",")" + name + "\":" + odd + "}\n";
+      EXPECT_EQ(jobs_of(line, options, PromptFormat::kJsonLines).bad.size(), 1u) << line;
+    }
+  }
+  for (const std::string open :
+       {"null", "\"\"", "\"auto\"", "\"Auto\"", "\"square_hd\"", "\" 384\""}) {
+    const std::string line = R"({"prompt":"a","size":)" + open + "}\n";
+    EXPECT_TRUE(jobs_of(line, options, PromptFormat::kJsonLines).bad.empty()) << line;
+  }
+}
+
 TEST(JobStream, NamesThatDifferInCaseAloneAreOne) {
   const Jobs all = jobs_of("a --id same\nb --id SAME\nc --id other\n");
   EXPECT_EQ(all.jobs.size(), 2u);
