@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tools/bifrons/signals.h"
+#include "tools/bifrons/stop_sentence.h"
 
 namespace bifrons::testing {
 namespace {
@@ -71,6 +72,23 @@ TEST(StopSignalsDeathTest, WhoDoesNotStopIsStopped) {
         }
       },
       ::testing::ExitedWithCode(75), "stopped");
+}
+
+// A step of a large model takes longer than a stop may, so the pictures are said by the handler.
+TEST(StopSignalsDeathTest, TheEndByForceSaysWhatIsDone) {
+  const auto stop_after = [](int64_t before, int64_t now) {
+    install_stop_signals();
+    set_pictures_before(before);
+    for (int64_t i = 0; i < now; ++i) count_picture();
+    raise(SIGTERM);
+    for (volatile bool busy = true; busy;) {
+    }
+  };
+  EXPECT_EXIT(stop_after(1234567890123456769, 20), ::testing::ExitedWithCode(75),
+              "^bifrons: stopped; 1234567890123456789 pictures are done, 20 of them now; the same "
+              "command goes on from there\n$");
+  EXPECT_EXIT(stop_after(10, 0), ::testing::ExitedWithCode(75),
+              "^bifrons: stopped; 10 pictures are done, 0 of them now; ");
 }
 
 TEST(StopSignalsDeathTest, ABlockedAlarmStopsAllTheSame) {

@@ -57,4 +57,10 @@ uint64_t BatchPlace::random_base(const PictureJob& as_before) const {
   return old && !facts_.random_seed ? 0 : new_random_base();
 }
 
+int64_t pictures_to_go_on_from(const StoreOptions& options) {
+  if (options.resume == Resume::kFresh) return -1;
+  const size_t listed = read_manifests(options.directory, stop_requested).size();
+  return listed > 0 ? static_cast<int64_t>(listed) : -1;
+}
+
 }  // namespace bifrons::cli

@@ -41,4 +41,7 @@ class BatchPlace {
   ManifestIndex index_;
 };
 
+// The pictures of earlier runs that a run goes on from; -1 if there are none or with --fresh.
+int64_t pictures_to_go_on_from(const StoreOptions& options);
+
 }  // namespace bifrons::cli

@@ -21,6 +21,7 @@
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/shard.h"
 #include "tools/bifrons/signals.h"
+#include "tools/bifrons/stop_sentence.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
@@ -39,11 +40,23 @@ class Batch {
         setup_(arguments.engine.setup()) {}
 
   int run() {
+    try {
+      return run_or_stop();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kInterrupted || listed_ < 0) throw;
+      throw Error(error.kind(), stopped_sentence(listed_, 0));  // no picture was begun
+    }
+  }
+
+ private:
+  int run_or_stop() {
     check_seed();
     log_shard();
     check_stdout();
     encode_picture({1, 1, {0, 0, 0}}, arguments_.save_as, nullptr);  // the build may lack a codec
     Store::check_place(store_options());
+    if (!arguments_.dry_run) listed_ = pictures_to_go_on_from(store_options());
+    set_pictures_before(listed_);
     if (arguments_.gallery) check_gallery_place(arguments_.output);
     if (arguments_.grid_per_prompt) check_line_sheets_place(arguments_.output);
     // All errors that can be found early are found before the store opens, because --fresh empties
@@ -62,10 +75,11 @@ class Batch {
     Store store(store_options());
     store_ = &store;
     log_history(store.history());
+    set_pictures_before(std::max<int64_t>(listed_, 0));
+    listed_ = -1;  // from here on draw() says what is done
     return draw(stream, store, size);
   }
 
- private:
   // Lines without a seed count up from --seed. The last of them must still be a seed.
   void check_seed() const {
     const Settings& settings = arguments_.settings;
@@ -210,7 +224,10 @@ class Batch {
       return encode_picture(drawn.drawing.picture, drawn.job.format,
                             arguments_.metadata ? &metadata : nullptr);
     };
-    s.on_picture = [&watch](const FinishedPicture& picture) { watch.picture(picture); };
+    s.on_picture = [&watch](const FinishedPicture& picture) {
+      count_picture();
+      watch.picture(picture);
+    };
     s.on_failure = [this, &watch](const LinePlace& place, const std::string& reason) {
       watch.failure(source_.name(), place, reason);
     };
@@ -269,7 +286,9 @@ class Batch {
         BatchOptions options;
         options.lanes = arguments_.lanes;
         options.progress = [&, i](const BatchProgress& progress) {
-          watch.progress(i, progress.tokens, run.counts());
+          const BatchCounts counts = run.counts();
+          set_pictures_before(counts.done_before);
+          watch.progress(i, progress.tokens, counts);
           return !stop_requested() && !run.broken();
         };
         draw_with(i, run, options);
@@ -319,11 +338,8 @@ class Batch {
     if (failure) return give_up(watch, counts, failure);
     if (stop_requested()) {
       watch.finish(counts, static_cast<int>(ErrorKind::kInterrupted));
-      throw Error(
-          ErrorKind::kInterrupted,
-          fmt::format("stopped; {} pictures are done, {} of them now; the same command goes "
-                      "on from there",
-                      counts.done_before + counts.drawn, counts.drawn));
+      throw Error(ErrorKind::kInterrupted,
+                  stopped_sentence(counts.done_before + counts.drawn, counts.drawn));
     }
     store.finish(counts.failed + counts.bad_lines, fmt::format("{:016x}", counts.jobs));
     if (arguments_.grid) save_sheet();
@@ -389,6 +405,7 @@ class Batch {
   std::vector<Understanding> judges_;  // one for each engine with --best-of, otherwise none
   std::optional<PictureFaults> faults_;
   const Store* store_ = nullptr;  // set when it is open
+  int64_t listed_ = -1;           // pictures of earlier runs, for a stop before drawing
 };
 
 }  // namespace

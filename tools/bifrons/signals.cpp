@@ -1,5 +1,5 @@
 // A signal handler reaches only static variables. The program has no other mutable static
-// variables.
+// variables than these and those of stop_sentence.cpp.
 #include "tools/bifrons/signals.h"
 
 #include <pthread.h>
@@ -10,9 +10,9 @@
 
 #include <atomic>
 #include <cerrno>
-#include <string_view>
 
 #include "kernels/error.h"
+#include "tools/bifrons/stop_sentence.h"
 
 namespace bifrons::cli {
 namespace {
@@ -49,9 +49,7 @@ void on_stop_signal(int signal_number) {
 
 void on_end_of_patience(int) {
   restore_terminal();
-  constexpr std::string_view kSentence = "bifrons: stopped\n";
-  // Errors of stderr are ignored.
-  if (write(STDERR_FILENO, kSentence.data(), kSentence.size()) < 0) errno = 0;
+  write_stop_sentence();
   _exit(static_cast<int>(ErrorKind::kInterrupted));
 }
 
