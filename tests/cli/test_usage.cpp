@@ -141,7 +141,7 @@ TEST(Cli, AnOptionIsNoValue) {
       {{"a fox", "--cfg", "--json"}, "--cfg lacks its value: "},
       {{"a fox", "-o", "--", "a"}, "-o lacks its value: \"--\""},
       {{"grid", "a fox", "-x", "-q"},
-       "-x lacks its value: \"-q\" is read as an option; if it is the value, write -x-q\n"}};
+       "-x lacks its value: \"-q\" is read as an option; if it is the value, write --across=-q\n"}};
   for (const auto& [words, sentence] : cases) {
     const Outcome outcome = run_bifrons(words);
     EXPECT_EQ(outcome.exit_code, 2) << sentence;
