@@ -198,26 +198,6 @@ TEST_F(ModelFiles, ALinkInTheCacheIsSaidToBeOne) {
   EXPECT_TRUE(fs::exists(scratch_ / (seven_ + "/refs/main")));
 }
 
-// Advice to download foreign files again would be wrong.
-TEST_F(ModelFiles, ADirectoryThatIsNoModelIsSaidToBeNone) {
-  fs::create_directories(scratch_ / "empty");
-  fs::create_directories(scratch_ / "home/.git");
-  scratch_.write("home/notes.json", "{}");
-  scratch_.write("home/disk.bin", "xyz");
-  for (const char* directory : {"empty", "home", "/"}) {
-    for (const char* command : {"verify", "doctor"}) {
-      const Outcome refused = run({command, "-m", directory});
-      EXPECT_EQ(refused.exit_code, 66) << refused.out << refused.err;
-      expect_in(refused.out + refused.err, "is not a model's directory");
-      expect_not_in(refused.out + refused.err, "again");
-      expect_not_in(refused.out, "mend");
-      expect_not_in(refused.out, "notes.json");
-    }
-  }
-  fs::create_directories(scratch_ / "Janus-Pro-7B");  // a download that was not begun
-  expect_in(run({"verify", "-m", "Janus-Pro-7B"}).out, "bifrons pull janus-pro-7b");
-}
-
 TEST_F(ModelFiles, BlobsAreComparedWithTheirNames) {
   cache("toy-sees", seven_);
   const Outcome right = run({"verify", "-m", "janus-pro-7b"});

@@ -135,7 +135,6 @@ void check_model(Report& report, const std::string& wanted, const std::vector<De
   ModelPlace place;
   try {
     place = find_model(wanted);
-    refuse_no_model(place.directory);
   } catch (const Error& error) {
     report.fail("model", error);
     return;

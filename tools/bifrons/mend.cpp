@@ -1,16 +1,11 @@
 // Which command mends a model directory: it depends on where the files came from.
 #include "tools/bifrons/mend.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 
-#include "kernels/error.h"
 #include "src/hub/known_models.h"
-#include "src/io/directory.h"
 #include "src/io/paths.h"
-#include "src/io/quote.h"
 #include "tools/bifrons/hub_cache.h"
 
 namespace bifrons::cli {
@@ -28,28 +23,7 @@ std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
-// Whether a file is one of a model, whole or not.
-bool is_of_a_model(std::string_view name) {
-  return name == "config.json" || name == "tokenizer.json" || name.ends_with(".safetensors") ||
-         name.ends_with(".index.json") || name.ends_with(".gguf") ||
-         name.ends_with(".incomplete") ||
-         (name.starts_with("pytorch_model") && name.ends_with(".bin"));
-}
-
 }  // namespace
-
-void refuse_no_model(const std::string& directory) {
-  const std::vector<std::string> names = Directory::open(directory).names();
-  if (std::any_of(names.begin(), names.end(), is_of_a_model)) return;
-  // Here a model was meant to be, so its files can be named.
-  if (repository_at(directory) || hub::known_model(canonical_path(directory).filename().string())) {
-    return;
-  }
-  throw Error(ErrorKind::kMissing,
-              quote(directory) +
-                  " is not a model's directory: it has no config.json, no tokenizer.json and no "
-                  "weights; name another one with -m");
-}
 
 std::string mend_command(const std::string& directory, const std::vector<std::string>& damaged) {
   if (const auto name = repository_at(directory)) {

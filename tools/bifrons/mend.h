@@ -1,4 +1,4 @@
-// Which command mends a model directory, and whether a directory is one.
+// Which command mends a model directory.
 #pragma once
 
 #include <string>
@@ -10,8 +10,5 @@ namespace bifrons::cli {
 // names of files whose content is wrong; in the hub's cache they have to go first, because clients
 // take a blob that is there for whole.
 std::string mend_command(const std::string& directory, const std::vector<std::string>& damaged);
-
-// Throws Error (missing) if a directory has no file of a model and none can be expected there.
-void refuse_no_model(const std::string& directory);
 
 }  // namespace bifrons::cli

@@ -34,7 +34,6 @@ struct Verify {
 
   int run() const {
     const ModelPlace place = find_model(model.value());
-    refuse_no_model(place.directory);
     std::unique_ptr<ProgressBar> bar;
     const Verification found = verify_model(place.directory, [&](int64_t done, int64_t total) {
       if (!bar) {
