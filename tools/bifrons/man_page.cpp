@@ -22,9 +22,10 @@ constexpr std::pair<int, const char*> kExitCodes[] = {
     {3, "done, but for some lines of a batch or some pictures to describe"},
     {65, "bad data in a file"},
     {66, "no such input or model"},
-    {69, "no such device, or not enough memory"},
+    {69, "no such device, not enough memory, or no network for `bifrons pull`"},
     {73, "cannot write"},
     {75, "interrupted; run the same command again to go on"},
+    {77, "`bifrons pull`: the hub does not give this model to you"},
     {130, "interrupted twice"},
 };
 
