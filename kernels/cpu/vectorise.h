@@ -6,18 +6,15 @@ namespace bifrons::cpu {
 // Only x86 compilers have these attributes; elsewhere the body is called directly.
 #if defined(__x86_64__)
 // Both compilers would take vectors of 32 bytes by themselves, and name the wish differently.
-#if defined(__clang__)
-#define BIFRONS_AVX512_LOOPS \
-  gnu::target("avx512f,avx512bw,avx512dq,avx512vl"), clang::min_vector_width(512)
-#else
-#define BIFRONS_AVX512_LOOPS \
-  gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")
-#endif
 template <typename Body>
-[[gnu::flatten, BIFRONS_AVX512_LOOPS]] void vectorised_avx512(const Body& body) {
+#if defined(__clang__)
+[[gnu::flatten, gnu::target("avx512f,avx512bw,avx512dq,avx512vl"), clang::min_vector_width(512)]]
+#else
+[[gnu::flatten, gnu::target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")]]
+#endif
+void vectorised_avx512(const Body& body) {
   body();
 }
-#undef BIFRONS_AVX512_LOOPS
 
 template <typename Body>
 [[gnu::flatten, gnu::target("avx2")]] void vectorised_avx2(const Body& body) {
