@@ -48,6 +48,14 @@ TEST(Checksums, Sha1IsThatOfTheStandard) {
   EXPECT_EQ(sha1("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
   EXPECT_EQ(sha1(kTwoBlocks), "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
   EXPECT_EQ(sha1(std::string(1'000'000, 'a')), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+  const std::string text(300, 'x');
+  for (size_t piece = 1; piece < 130; ++piece) {
+    Sha1 sum;
+    for (size_t at = 0; at < text.size(); at += piece) {
+      sum.add(std::string_view(text).substr(at, piece));
+    }
+    EXPECT_EQ(sum.finish(), sha1(text)) << piece;
+  }
 }
 
 TEST(Checksums, TheInstructionsOfTheProcessorGiveTheSameState) {

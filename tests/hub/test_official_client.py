@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from loopback_hub import Hub
-from test_pull import FILES, NEEDED, Case
+from pull_case import FILES, NEEDED, Case
 
 SECONDS = 100
 

@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "kernels/dtype.h"
-#include "src/io/sha1.h"
 #include "src/weights/finite.h"
 #include "src/weights/published_hash.h"
 #include "tests/support/temporary_directory.h"
@@ -17,28 +16,6 @@ namespace bifrons::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string sha1(std::string_view text) {
-  Sha1 sum;
-  sum.add(text);
-  return sum.finish();
-}
-
-TEST(Sha1, TheStandardsExamples) {
-  EXPECT_EQ(sha1(""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-  EXPECT_EQ(sha1("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
-  EXPECT_EQ(sha1("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
-            "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
-  EXPECT_EQ(sha1(std::string(1'000'000, 'a')), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
-  const std::string text(300, 'x');
-  for (size_t piece = 1; piece < 130; ++piece) {
-    Sha1 sum;
-    for (size_t at = 0; at < text.size(); at += piece) {
-      sum.add(std::string_view(text).substr(at, piece));
-    }
-    EXPECT_EQ(sum.finish(), sha1(text)) << piece;
-  }
-}
 
 // `printf 'hello\n' | git hash-object --stdin`, and `sha256sum`.
 TEST(PublishedHash, OfAFile) {
