@@ -261,19 +261,6 @@ class Batch {
     candidates.finish();
   }
 
-  // Of all engines together.
-  SpeculationStats speculation() const {
-    SpeculationStats all;
-    for (const Engine& engine : engines_) {
-      const SpeculationStats one = engine.speculation();
-      all.passes += one.passes;
-      all.lane_passes += one.lane_passes;
-      all.codes += one.codes;
-      all.columns += one.columns;
-    }
-    return all;
-  }
-
   int draw(JobStream& stream, Store& store, const BatchSize& size) {
     BatchWatch watch(arguments_, size, model().image_tokens * arguments_.best_of.drawings());
     BatchRun run(stream, store, setup(watch));
@@ -307,7 +294,7 @@ class Batch {
     }
     draw_safely(0);
     for (std::thread& thread : threads) thread.join();
-    watch.speculated(speculation());
+    watch.speculated(total_speculation(engines_));
 
     std::exception_ptr failure;
     try {
@@ -319,18 +306,6 @@ class Batch {
       if (!failure && !is_stop(each)) failure = each;
     }
     return conclude(store, watch, run.counts(), failure);
-  }
-
-  // Whether `failure` is only the error of a read that a stop signal interrupted.
-  static bool is_stop(const std::exception_ptr& failure) {
-    if (!failure || !stop_requested()) return false;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const Error& error) {
-      return error.kind() == ErrorKind::kInterrupted;
-    } catch (...) {
-      return false;
-    }
   }
 
   int conclude(Store& store, BatchWatch& watch, const BatchCounts& counts,
@@ -352,7 +327,7 @@ class Batch {
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
     const double seconds = watch.seconds();
     watch.log(summary_of(counts, seconds));
-    if (arguments_.verbosity.verbose) watch.log(speculation_text(speculation()));
+    if (arguments_.verbosity.verbose) watch.log(speculation_text(total_speculation(engines_)));
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
       watch.log(
           fmt::format("{} pictures of earlier runs that {} no longer asks for stay there and are "

@@ -27,40 +27,10 @@ namespace bifrons::cli {
 namespace {
 
 constexpr int64_t kMostPictures = 9999;
-constexpr uint64_t kLongestSide = 1u << 20;
 
 // Pictures that are drawn together share each read of the weights. More than these gain little on a
 // CPU.
 constexpr int64_t kPicturesAtOnce = 4;
-
-// A side from --size. Throws Error (usage) if the option of this side has given another one.
-void take_side(std::optional<int64_t>& side, int64_t pixels, const char* option) {
-  if (side && *side != pixels) {
-    throw Error(ErrorKind::kUsage, fmt::format("--size says {} pixels and {} {}; give one of them",
-                                               pixels, option, *side));
-  }
-  side = pixels;
-}
-
-// --width, --height and --size. They exist so that a wrong size gives an error with a reason.
-void add_size_options(CLI::App& command, Generate& generate) {
-  constexpr const char* kAbout = "Must be the model's own";
-  add_whole(command, "-W,--width", "NUMBER", 1, kLongestSide, generate.width, kAbout);
-  add_whole(command, "-H,--height", "NUMBER", 1, kLongestSide, generate.height, kAbout);
-  const auto take = [&generate](const std::string& text) {
-    const size_t by = text.find('x');
-    if (by == std::string::npos || text.find_first_not_of("0123456789x") < text.size() || by == 0 ||
-        by + 1 == text.size()) {
-      refuse_value("--size", "WIDTHxHEIGHT, such as 384x384", text);
-    }
-    const auto pixels = [](const std::string& side) {
-      return static_cast<int64_t>(parse_whole("--size", side, 1, kLongestSide));
-    };
-    take_side(generate.width, pixels(text.substr(0, by)), "--width");
-    take_side(generate.height, pixels(text.substr(by + 1)), "--height");
-  };
-  add_value(command, "--size", "WxH", take, kAbout);
-}
 
 }  // namespace
 
@@ -404,7 +374,7 @@ void add_generate(CLI::App& app, Chosen& chosen) {
   add_prompt(command, "TEXT", generate->operand, "The prompt; - reads it from stdin");
   add_prompt(command, "-p,--prompt", generate->prompt, "The prompt, whatever it begins with");
   generate->add_to(command);
-  add_size_options(command, *generate);
+  add_size_options(command, generate->width, generate->height);
 }
 
 }  // namespace bifrons::cli

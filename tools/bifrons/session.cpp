@@ -41,6 +41,29 @@ double codes_per_pass(const SpeculationStats& stats) {
   return static_cast<double>(stats.codes) / static_cast<double>(stats.lane_passes);
 }
 
+SpeculationStats total_speculation(std::span<const Engine> engines) {
+  SpeculationStats all;
+  for (const Engine& engine : engines) {
+    const SpeculationStats one = engine.speculation();
+    all.passes += one.passes;
+    all.lane_passes += one.lane_passes;
+    all.codes += one.codes;
+    all.columns += one.columns;
+  }
+  return all;
+}
+
+bool is_stop(const std::exception_ptr& failure) {
+  if (!failure || !stop_requested()) return false;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.kind() == ErrorKind::kInterrupted;
+  } catch (...) {
+    return false;
+  }
+}
+
 double mean_width(const SpeculationStats& stats) {
   if (stats.lane_passes == 0) return 0;
   return static_cast<double>(stats.columns) / static_cast<double>(stats.lane_passes);

@@ -1,8 +1,10 @@
 // Shared by several commands: messages, opening the model, reading and delivering pictures.
 #pragma once
 
+#include <exception>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 
 #include "src/bifrons.h"
@@ -21,12 +23,17 @@ Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity);
 // With --verbose: the passes of the pictures drawn so far, and what speculative decoding gave.
 void log_speculation(const SpeculationStats& stats, const Verbosity& verbosity);
 std::string speculation_text(const SpeculationStats& stats);
+// The sums over all engines.
+SpeculationStats total_speculation(std::span<const Engine> engines);
 // Means over the passes of each picture; 0 before the first pass.
 double codes_per_pass(const SpeculationStats& stats);
 double mean_width(const SpeculationStats& stats);
 
 // The last part of a directory path, with only the characters that are allowed in file names.
 std::string model_name(const std::string& directory);
+
+// Whether `failure` is only the error of a read that a stop signal interrupted.
+bool is_stop(const std::exception_ptr& failure);
 
 // The exit code if some of several items failed.
 constexpr int kExitSomeFailed = 3;

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "src/io/quote.h"
+#include "tools/bifrons/options.h"
 #include "tools/bifrons/setting_aliases.h"
 
 namespace bifrons::cli {
@@ -72,6 +73,41 @@ struct OptionAdder {
 void add_setting_options(CLI::App& command, Settings& settings, const char* seed) {
   for_each_setting(OptionAdder{command, settings, seed});
   add_setting_aliases(command);
+}
+
+namespace {
+
+constexpr uint64_t kLongestSide = 1u << 20;
+
+// A side from --size. Throws Error (usage) if the option of this side has given another one.
+void take_side(std::optional<int64_t>& side, int64_t pixels, const char* option) {
+  if (side && *side != pixels) {
+    throw Error(ErrorKind::kUsage, fmt::format("--size says {} pixels and {} {}; give one of them",
+                                               pixels, option, *side));
+  }
+  side = pixels;
+}
+
+}  // namespace
+
+void add_size_options(CLI::App& command, std::optional<int64_t>& width,
+                      std::optional<int64_t>& height) {
+  constexpr const char* kAbout = "Must be the model's own";
+  add_whole(command, "-W,--width", "NUMBER", 1, kLongestSide, width, kAbout);
+  add_whole(command, "-H,--height", "NUMBER", 1, kLongestSide, height, kAbout);
+  const auto take = [&width, &height](const std::string& text) {
+    const size_t by = text.find('x');
+    if (by == std::string::npos || text.find_first_not_of("0123456789x") < text.size() || by == 0 ||
+        by + 1 == text.size()) {
+      refuse_value("--size", "WIDTHxHEIGHT, such as 384x384", text);
+    }
+    const auto pixels = [](const std::string& side) {
+      return static_cast<int64_t>(parse_whole("--size", side, 1, kLongestSide));
+    };
+    take_side(width, pixels(text.substr(0, by)), "--width");
+    take_side(height, pixels(text.substr(by + 1)), "--height");
+  };
+  add_value(command, "--size", "WxH", take, kAbout);
 }
 
 }  // namespace bifrons::cli
