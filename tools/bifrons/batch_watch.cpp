@@ -17,7 +17,6 @@ namespace {
 constexpr double kRedrawSeconds = 0.1;
 constexpr double kLineSeconds = 30;
 constexpr double kEventSeconds = 1;
-constexpr double kRateWindowSeconds = 5;
 constexpr int64_t kFailuresShown = 20;  // the others are in errors.jsonl
 
 std::string members(const BatchCounts& c) {
@@ -147,10 +146,7 @@ void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& coun
   last_shown_ = now;
   int64_t all = 0;
   for (const auto& [number, count] : tokens_) all += count;
-  recent_.emplace_back(now, all);
-  while (recent_.size() > 2 && now - recent_.front().first > kRateWindowSeconds) {
-    recent_.pop_front();
-  }
+  rate_.add(now, all);
   if (jsonl_) {
     const auto expected = expected_pictures(size_, counts);
     print(fmt::format(R"({{"schema":1,"event":"progress","tokens":{},{},"pictures":{},)"
@@ -172,9 +168,7 @@ void BatchWatch::progress(size_t engine, int64_t tokens, const BatchCounts& coun
 }
 
 void BatchWatch::draw_bars(int64_t tokens, const BatchCounts& counts) {
-  const auto [then, before] = recent_.front();
-  const double now = recent_.back().first;
-  const double rate = now > then ? static_cast<double>(tokens - before) / (now - then) : 0;
+  const double now = rate_.seconds(), rate = rate_.rate();
   const double each = static_cast<double>(tokens_of_a_picture_);
   const int columns = stderr_columns();
   clear();

@@ -3,16 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "src/batch/batch_run.h"
 #include "tools/bifrons/batch.h"
+#include "tools/bifrons/progress_bar.h"
 
 namespace bifrons::cli {
 
@@ -63,8 +62,8 @@ class BatchWatch {
   int64_t tokens_of_a_picture_;
   Clock::time_point start_;
   double last_shown_ = 0;
-  std::map<size_t, int64_t> tokens_;               // by engine
-  std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens
+  std::map<size_t, int64_t> tokens_;  // by engine
+  MovingRate rate_{5};                // of tokens
   int64_t shown_failures_ = 0;
   bool on_screen_ = false;
   std::string bars_text_;  // as last drawn

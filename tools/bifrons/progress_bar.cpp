@@ -42,12 +42,25 @@ std::string progress_line(int64_t done, int64_t total, double seconds, double ra
   return line;
 }
 
+void MovingRate::add(double seconds, int64_t done) {
+  recent_.emplace_back(seconds, done);
+  while (recent_.size() > 2 && seconds - recent_.front().first > window_) recent_.pop_front();
+}
+
+double MovingRate::rate() const {
+  if (recent_.empty()) return 0;
+  const auto [then, before] = recent_.front();
+  const auto [now, done] = recent_.back();
+  return now > then ? static_cast<double>(done - before) / (now - then) : 0;
+}
+
 ProgressBar::ProgressBar(bool shown, int64_t total, std::string_view unit)
     : shown_(shown),
       total_(total),
       unit_(unit),
       start_(Clock::now()),
-      last_drawn_(start_ - kRedrawEvery) {
+      last_drawn_(start_ - kRedrawEvery),
+      rate_(kRateWindowSeconds) {
   update(0);
 }
 
@@ -61,13 +74,8 @@ void ProgressBar::update(int64_t done) {
   if (now - last_drawn_ < kRedrawEvery && done < total_) return;
   last_drawn_ = now;
   const double seconds = seconds_since_start(now);
-  recent_.emplace_back(seconds, done);
-  while (recent_.size() > 2 && seconds - recent_.front().first > kRateWindowSeconds) {
-    recent_.pop_front();
-  }
-  const double span = seconds - recent_.front().first;
-  const double rate = span > 0 ? static_cast<double>(done - recent_.front().second) / span : 0;
-  print_stderr("\r" + progress_line(done, total_, seconds, rate, stderr_columns(), unit_) +
+  rate_.add(seconds, done);
+  print_stderr("\r" + progress_line(done, total_, seconds, rate_.rate(), stderr_columns(), unit_) +
                "\x1b[K");
   on_screen_ = true;
 }

@@ -18,6 +18,24 @@ std::string progress_line(int64_t done, int64_t total, double seconds, double ra
 // "01:07", or "2:01:07".
 std::string clock_text(double seconds);
 
+// The rate over the last seconds of something that is counted, because it may change on the way.
+class MovingRate {
+ public:
+  explicit MovingRate(double window_seconds) : window_(window_seconds) {}
+
+  // `done` units after `seconds`; both never fall between two calls of clear().
+  void add(double seconds, int64_t done);
+  void clear() { recent_.clear(); }
+  // The latest `seconds`; 0 at first.
+  double seconds() const { return recent_.empty() ? 0 : recent_.back().first; }
+  // Units a second; 0 if it is not known yet.
+  double rate() const;
+
+ private:
+  double window_;
+  std::deque<std::pair<double, int64_t>> recent_;
+};
+
 class ProgressBar {
  public:
   // Draws nothing if `shown` is false. `unit`: what is counted, a literal.
@@ -39,7 +57,7 @@ class ProgressBar {
   std::string_view unit_;
   Clock::time_point start_;
   Clock::time_point last_drawn_;
-  std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last updates
+  MovingRate rate_;
 };
 
 }  // namespace bifrons::cli

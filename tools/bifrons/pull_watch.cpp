@@ -15,7 +15,6 @@ namespace {
 
 constexpr double kRedrawSeconds = 0.1;
 constexpr double kLineSeconds = 30;
-constexpr double kRateWindowSeconds = 5;
 constexpr int kNameColumns = 24;
 
 // A bar in units of which the whole has some hundreds, behind a name.
@@ -50,24 +49,19 @@ void PullBars::begin(const hub::PlannedFile& file) {
   size_ = file.file.bytes;
   bytes_ = file.there;
   file_start_ = Clock::now();
-  recent_.clear();
+  rate_.clear();
 }
 
 void PullBars::progress(int64_t bytes) {
-  if (bytes < bytes_) recent_.clear();  // the file begins again
+  if (bytes < bytes_) rate_.clear();  // the file begins again
   bytes_ = bytes;
   const double wait = bars_ ? kRedrawSeconds : kLineSeconds;
   if (quiet_ || seconds_since(last_shown_) < wait) return;
   last_shown_ = Clock::now();
   const double now = seconds_since(start_);
-  recent_.emplace_back(now, bytes);
-  while (recent_.size() > 2 && now - recent_.front().first > kRateWindowSeconds) {
-    recent_.pop_front();
-  }
-  const double span = now - recent_.front().first;
-  const double rate = span > 0 ? static_cast<double>(bytes - recent_.front().second) / span : 0;
+  rate_.add(now, bytes);
   if (bars_) {
-    draw(rate);
+    draw(rate_.rate());
     return;
   }
   print_stderr(fmt::format("bifrons: {}: {} of {}\n", name_, hub::bytes_text(bytes),

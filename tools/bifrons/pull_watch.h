@@ -3,11 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <string>
-#include <utility>
 
 #include "src/hub/pull.h"
+#include "tools/bifrons/progress_bar.h"
 
 namespace bifrons::cli {
 
@@ -35,7 +34,7 @@ class PullBars : public hub::PullWatch {
   std::string name_;    // of this file
   int64_t size_ = 0, bytes_ = 0;
   Clock::time_point start_, file_start_, last_shown_;
-  std::deque<std::pair<double, int64_t>> recent_;  // seconds and bytes of all files
+  MovingRate rate_{5};  // of this file's bytes
   bool on_screen_ = false;
 };
 
