@@ -1,10 +1,10 @@
 // SHA-1 as in FIPS 180-4: 80 rounds over blocks of 16 big-endian words.
 #include "src/io/sha1.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
+
+#include "src/io/sha_message.h"
 
 namespace bifrons {
 namespace {
@@ -63,15 +63,8 @@ void Sha1::add(std::string_view text) {
 }
 
 std::string Sha1::finish() {
-  const uint64_t bits = bytes_ * 8;
-  constexpr std::array<uint8_t, 64> kPadding{0x80};
-  add(std::span(kPadding).first(1 + (119 - filled_) % 64));  // the length needs 8 bytes more
-  std::array<uint8_t, 8> length;
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<uint8_t>(bits >> (56 - 8 * i));
-  add(length);
-  std::string text;
-  for (const uint32_t word : state_) text += fmt::format("{:08x}", word);
-  return text;
+  add(end_of_message(bytes_));
+  return hex_text(state_);
 }
 
 }  // namespace bifrons
