@@ -198,6 +198,19 @@ TEST_F(ModelFiles, ALinkInTheCacheIsSaidToBeOne) {
   EXPECT_TRUE(fs::exists(scratch_ / (seven_ + "/refs/main")));
 }
 
+// Advice to download foreign files again would be wrong.
+TEST_F(ModelFiles, ADirectoryWithoutAModelIsNotMended) {
+  fs::create_directories(scratch_ / "empty");
+  fs::create_directories(scratch_ / "home");
+  scratch_.write("home/notes.txt", "x");
+  for (const char* directory : {"empty", "home", "/"}) {
+    const Outcome refused = run({"verify", "-m", directory});
+    EXPECT_EQ(refused.exit_code, 66) << refused.out << refused.err;
+    expect_in(refused.out, "mend  name a directory with a model, or download one: bifrons pull");
+    expect_not_in(refused.out, "again");
+  }
+}
+
 TEST_F(ModelFiles, BlobsAreComparedWithTheirNames) {
   cache("toy-sees", seven_);
   const Outcome right = run({"verify", "-m", "janus-pro-7b"});

@@ -1,10 +1,13 @@
 // Which command mends a model directory: it depends on where the files came from.
 #include "tools/bifrons/mend.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "src/hub/known_models.h"
+#include "src/io/directory.h"
 #include "src/io/paths.h"
 #include "tools/bifrons/hub_cache.h"
 
@@ -21,6 +24,16 @@ std::string shell_word(const std::string& text) {
   std::string word = "'";
   for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return word + "'";
+}
+
+// Whether a directory has a file of a model, whole or not.
+bool has_part_of_model(const std::string& directory) {
+  const std::vector<std::string> names = Directory::open(directory).names();
+  return std::any_of(names.begin(), names.end(), [](std::string_view name) {
+    return name == "config.json" || name == "tokenizer.json" || name.ends_with(".index.json") ||
+           name.ends_with(".safetensors") || name.ends_with(".incomplete") ||
+           (name.starts_with("pytorch_model") && name.ends_with(".bin"));
+  });
 }
 
 }  // namespace
@@ -41,6 +54,9 @@ std::string mend_command(const std::string& directory, const std::vector<std::st
   if (const hub::KnownModel* known = hub::known_model(own)) {
     return pull_command({std::string(known->id), ""}) + " --local-dir " + shown +
            (damaged.empty() ? "" : " --overwrite");
+  }
+  if (!has_part_of_model(directory)) {
+    return "name a directory with a model, or download one: bifrons pull janus-pro-1b";
   }
   return "download these files again from where the model came from";
 }
