@@ -21,8 +21,7 @@ Cost check_linear(const Checker& c, const Tensor& y, const Tensor& x, const Line
   c.equal("columns of x", x.cols(), "the input of the weight", weight.in);
   c.equal("columns of y", y.cols(), "the output of the weight", weight.out);
   c.equal("rows of x", x.rows(), "rows of y", y.rows());
-  return {weight.out * weight.in * size_of(weight.dtype) + x.bytes() + y.bytes(),
-          2 * x.rows() * weight.out * weight.in};
+  return {weight.matrix_bytes() + x.bytes() + y.bytes(), 2 * x.rows() * weight.out * weight.in};
 }
 
 void check_rms_norm(MemorySpace space, const Tensor& y, const Tensor& x, const Norm& norm) {
@@ -105,6 +104,13 @@ class CalledAgain final : public CapturedStep {
 std::unique_ptr<CapturedStep> Backend::capture(std::function<void()> step) {
   check(step != nullptr, "capture: no step");
   return std::make_unique<CalledAgain>(std::move(step));
+}
+
+Linear Backend::make_quantised_linear(std::span<const QuantisedArray>, std::span<const HostArray>) {
+  throw Error(ErrorKind::kUnavailable,
+              fmt::format("quantised weights do not run on {} yet: take --device cpu, or the "
+                          "model's full weights",
+                          name()));
 }
 
 void Backend::copy(const Tensor& to, const Tensor& from) {

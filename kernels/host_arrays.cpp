@@ -11,18 +11,38 @@ bool is_stored(DType type) {
   return type == DType::kF32 || type == DType::kBf16 || type == DType::kF16;
 }
 
-void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {
+namespace {
+
+template <typename Part>
+void check_biases(std::span<const Part> parts, std::span<const HostArray> bias) {
   check(!parts.empty(), "make_linear: no parts");
   check(bias.empty() || bias.size() == parts.size(), "make_linear: one bias per part, or none");
-  for (const HostArray& part : parts) {
-    check(is_stored(part.dtype), "make_linear: weights are f32, bf16 or f16");
-    check(part.dtype == parts[0].dtype, "make_linear: the parts differ in type");
-    check(part.cols == parts[0].cols, "make_linear: the parts differ in columns");
-  }
   for (size_t i = 0; i < bias.size(); ++i) {
     check(is_stored(bias[i].dtype), "make_linear: biases are f32, bf16 or f16");
     check(bias[i].rows * bias[i].cols == parts[i].rows,
           "make_linear: a bias does not fit its part");
+  }
+}
+
+}  // namespace
+
+void check_parts(std::span<const QuantisedArray> parts, std::span<const HostArray> bias) {
+  check_biases(parts, bias);
+  for (const QuantisedArray& part : parts) {
+    check(part.format != LinearFormat::kStored && part.format == parts[0].format,
+          "make_quantised_linear: the parts differ in format");
+    check(part.cols == parts[0].cols, "make_quantised_linear: the parts differ in columns");
+    check(part.cols % group_of(part.format) == 0,
+          "make_quantised_linear: the columns do not divide into groups");
+  }
+}
+
+void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {
+  check_biases(parts, bias);
+  for (const HostArray& part : parts) {
+    check(is_stored(part.dtype), "make_linear: weights are f32, bf16 or f16");
+    check(part.dtype == parts[0].dtype, "make_linear: the parts differ in type");
+    check(part.cols == parts[0].cols, "make_linear: the parts differ in columns");
   }
 }
 

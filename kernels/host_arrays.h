@@ -15,6 +15,9 @@ bool is_stored(DType type);
 // one per part with one element per row of the part. Throws ContractError.
 void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias);
 
+// The same for make_quantised_linear(): parts of one format, whose columns divide into groups.
+void check_parts(std::span<const QuantisedArray> parts, std::span<const HostArray> bias);
+
 // All elements of all arrays in order, converted to f32 exactly.
 std::vector<float> widened_values(std::span<const HostArray> parts);
 

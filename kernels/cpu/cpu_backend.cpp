@@ -25,6 +25,7 @@ CpuBackend::CpuBackend(int threads, const InstructionSet& isa)
     : isa_(isa),
       pool_(threads > 0 ? threads : available_cores()),
       linear_(isa),
+      quantised_(isa),
       description_(std::string(isa.name) + ", " + std::to_string(pool_.threads()) +
                    (pool_.threads() == 1 ? " thread" : " threads")) {}
 
@@ -51,6 +52,21 @@ Linear CpuBackend::make_linear(std::span<const HostArray> parts, std::span<const
   const int64_t bytes = panel_count(linear.out) * panel_bytes(linear.dtype, linear.in);
   linear.storage = allocate_host(bytes);
   pack_panels(pool_, linear.storage.view(DType::kU8, {bytes}), parts);
+  if (!bias.empty()) linear.bias = widened(bias);
+  return linear;
+}
+
+Linear CpuBackend::make_quantised_linear(std::span<const QuantisedArray> parts,
+                                         std::span<const HostArray> bias) {
+  check_parts(parts, bias);
+  Linear linear;
+  linear.format = parts[0].format;
+  linear.in = parts[0].cols;
+  for (const QuantisedArray& part : parts) linear.out += part.rows;
+  const int64_t bytes =
+      quantised_panel_count(linear.out) * quantised_panel_bytes(linear.format, linear.in);
+  linear.storage = allocate_host(bytes);
+  pack_quantised(pool_, linear.storage.view(DType::kU8, {bytes}), parts);
   if (!bias.empty()) linear.bias = widened(bias);
   return linear;
 }

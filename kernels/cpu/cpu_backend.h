@@ -9,6 +9,7 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/linear.h"
 #include "kernels/cpu/ops.h"
+#include "kernels/cpu/quantised_linear.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace bifrons::cpu {
@@ -26,6 +27,9 @@ class CpuBackend final : public Backend {
   void download(void* host, const Tensor& from) override;
 
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override;
+  bool runs_quantised() const override { return true; }
+  Linear make_quantised_linear(std::span<const QuantisedArray> parts,
+                               std::span<const HostArray> bias) override;
   Convolution make_convolution(const HostArray& weight, const HostArray& bias, int64_t kernel,
                                Padding padding) override;
   Norm make_norm(const HostArray& weight, const HostArray* bias) override;
@@ -42,7 +46,8 @@ class CpuBackend final : public Backend {
     cpu::layer_norm(pool_, y, x, norm, eps);
   }
   void do_linear(const Tensor& y, const Tensor& x, const Linear& weight, bool add) override {
-    linear_.run(pool_, y, x, weight, add);
+    if (weight.format == LinearFormat::kStored) return linear_.run(pool_, y, x, weight, add);
+    quantised_.run(pool_, y, x, weight, add);
   }
   void do_rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                       const RopeTable& rope, const TokenRows& rows) override {
@@ -92,6 +97,7 @@ class CpuBackend final : public Backend {
   const InstructionSet& isa_;
   ThreadPool pool_;
   LinearRunner linear_;
+  QuantisedRunner quantised_;
   Convolutions convolutions_;
   OnednnGemm gemm_;
   std::string description_;

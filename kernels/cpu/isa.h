@@ -32,6 +32,32 @@ struct PanelJob {
   bool add = false;  // y += round(product) instead of y = round(product)
 };
 
+// Output rows interleaved in a panel of quantised weights (kernels/cpu/quantised_linear.h).
+constexpr int kQuantisedRows = 16;
+
+// Arguments of a quantised panel kernel. x points to integers of 16 bits, 2 `group` bytes for every
+// [group of k][row]: words, or first all high bytes and then all low ones (QuantisedKernels).
+// x_pitch and steps are not used.
+struct QuantisedJob : PanelJob {
+  const float* x_scales = nullptr;  // [groups][rows]
+  const int32_t* x_offsets =
+      nullptr;  // [groups][rows]: minus the weights' offset times the sum of x
+  int64_t groups = 0;
+};
+
+struct QuantisedKernels {
+  using Panel = void (*)(const QuantisedJob&);
+  bool words = false;  // the form of x
+  Panel int8 = nullptr;
+  Panel int4 = nullptr;
+};
+
+// One for each kind of integer dot product; all but the portable one give the same bits.
+extern const QuantisedKernels kPortableQuantised;
+extern const QuantisedKernels kAvx2Quantised;
+extern const QuantisedKernels kVnniQuantised;  // AVX-512 VNNI
+extern const QuantisedKernels kAmxQuantised;   // AMX tiles for many rows, else AVX-512 VNNI
+
 // Page size of the paged KV cache: equal to kPageTokens, which this file cannot include.
 constexpr int64_t kCachePage = 16;
 // Extra entries in the list of pages, for prefetching.
@@ -92,6 +118,7 @@ struct InstructionSet {
   AttentionKernels attention_f32;
   AttentionKernels attention_bf16;
   GroupNormKernels group_norm;
+  const QuantisedKernels* quantised = nullptr;
   // In place values[j] = exp(values[j] - maximum). Returns the maximum and stores the sum in `sum`.
   float (*exponentials)(float* values, int64_t count, float* sum) = nullptr;
   // Reads `bytes` (a multiple of 512) with the widest loads. Returns a value that depends on the
@@ -101,7 +128,8 @@ struct InstructionSet {
 
 const InstructionSet& portable_instruction_set();
 const InstructionSet& avx2_instruction_set();
-const InstructionSet& avx512_instruction_set();
+// `vnni`: whether the machine has AVX-512 VNNI.
+const InstructionSet& avx512_instruction_set(bool vnni);
 const InstructionSet& avx512_bf16_instruction_set();
 const InstructionSet& amx_instruction_set();
 

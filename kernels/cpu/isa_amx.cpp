@@ -1,6 +1,7 @@
 // AVX-512 with AMX tiles: GEMM of bf16 weights and activations, tiles of 16 rows of x by 16 rows of
 // a panel.
 #include "kernels/cpu/group_norm_avx512.h"
+#include "kernels/cpu/tiles.h"
 
 namespace bifrons::cpu {
 namespace {
@@ -13,18 +14,6 @@ constexpr int kBlock = 2 * kTile;               // rows of x in one pass
 constexpr int kStep = 16;                       // pairs of k in a row of a tile of x
 constexpr int kPairBytes = kPanelRows * 4;      // one pair of k of all rows of a panel
 constexpr int kStepBytes = kStep * kPairBytes;  // part of a panel in two tiles
-
-// The operand of ldtilecfg (Intel SDM 2, LDTILECFG, palette 1).
-struct alignas(64) TileShapes {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
-// g++ does not model which memory the tile instructions read, so it might remove the stores to it.
-void stores_are_done() { __asm__ volatile("" ::: "memory"); }
 
 // Tile registers 0 to 3 hold sums, [16 rows of x][half of the panel]; 4 and 5 hold x; 6 and 7
 // weights. The pairs of k in a panel already have the layout that the instruction needs.
@@ -119,6 +108,7 @@ void run_tiles(const PanelJob& job) {
 constexpr InstructionSet amx() {
   InstructionSet set = avx512_table("amx");
   set.bf16_pairs = run_tiles;
+  set.quantised = &kAmxQuantised;
   return set;
 }
 

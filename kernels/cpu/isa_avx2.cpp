@@ -46,7 +46,13 @@ struct Avx2 {
   static Vector load_f16(const std::byte* from) { return _mm256_cvtph_ps(load_halves(from)); }
 };
 
-constexpr InstructionSet kAvx2 = table<Avx2>("avx2");
+constexpr InstructionSet avx2() {
+  InstructionSet set = table<Avx2>("avx2");
+  set.quantised = &kAvx2Quantised;
+  return set;
+}
+
+constexpr InstructionSet kAvx2 = avx2();
 
 }  // namespace
 

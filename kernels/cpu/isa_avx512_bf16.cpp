@@ -29,6 +29,7 @@ struct Avx512Bf16 {
 constexpr InstructionSet avx512_bf16() {
   InstructionSet set = avx512_table("avx512_bf16");
   set.bf16_pairs = run_panel<Avx512Bf16, F32Weights<Avx512Bf16>>;  // dwords, not converted
+  set.quantised = &kVnniQuantised;
   return set;
 }
 

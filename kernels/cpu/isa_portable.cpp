@@ -55,7 +55,13 @@ struct Portable {
   }
 };
 
-constexpr InstructionSet kPortable = table<Portable>("portable");
+constexpr InstructionSet portable() {
+  InstructionSet set = table<Portable>("portable");
+  set.quantised = &kPortableQuantised;
+  return set;
+}
+
+constexpr InstructionSet kPortable = portable();
 
 }  // namespace
 

@@ -16,16 +16,18 @@ bool has_f16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1) != 0;
 }
-bool has_amx_bf16() {  // AMX-BF16 and AMX-TILE
+bool has_amx() {  // AMX-BF16, AMX-TILE and AMX-INT8
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0 && (d >> 24 & 1) != 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0 && (d >> 24 & 1) != 0 &&
+         (d >> 25 & 1) != 0;
 }
+
+bool has_vnni() { return __builtin_cpu_supports("avx512vnni"); }
 
 // A process must ask Linux for the AMX tile registers (Documentation/arch/x86/xstate.rst).
 bool may_use_tiles() {
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
-  static const bool may =
-      has_amx_bf16() && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  static const bool may = has_amx() && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
   return may;
 }
 
@@ -45,7 +47,8 @@ std::span<const std::string_view> cpu_instruction_sets() {
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (!avx512) return kWithoutDotProduct.subspan(1);
-  if (!__builtin_cpu_supports("avx512bf16")) return kWithoutDotProduct;
+  // Every processor so far that has the first has the second; the units use both.
+  if (!__builtin_cpu_supports("avx512bf16") || !has_vnni()) return kWithoutDotProduct;
   if (may_use_tiles()) return kTilesFirst;
   if (__builtin_cpu_is("intel")) return kFmaFirst;
   return kDotProductFirst;
@@ -61,7 +64,7 @@ const InstructionSet& instruction_set(std::string_view name) {
     if (candidate == name) {
       if (name == "amx") return amx_instruction_set();
       if (name == "avx512_bf16") return avx512_bf16_instruction_set();
-      if (name == "avx512") return avx512_instruction_set();
+      if (name == "avx512") return avx512_instruction_set(has_vnni());
       if (name == "avx2") return avx2_instruction_set();
       return portable_instruction_set();
     }

@@ -43,18 +43,15 @@ InstructionSet::Panel kernel_for(const InstructionSet& isa, DType weight, bool p
   return weight == DType::kF16 ? isa.f16 : isa.f32;
 }
 
-// Fills `starts` with the first panel of each chunk, and the end. Chunks begin long, because a
-// stream of weights takes a while to reach full speed. They end short, because all threads wait for
-// the last chunk.
-void cut(std::vector<int64_t>& starts, int64_t panels, int64_t shortest, int threads) {
+}  // namespace
+
+void cut_panels(std::vector<int64_t>& starts, int64_t panels, int64_t shortest, int threads) {
   starts.assign(1, 0);
   while (starts.back() < panels) {
     const int64_t left = panels - starts.back();
     starts.push_back(starts.back() + std::min(left, std::max(shortest, left / (2 * threads))));
   }
 }
-
-}  // namespace
 
 int64_t panel_bytes(DType dtype, int64_t in) {
   const int64_t depth = dtype == DType::kBf16 ? (in + 1) / 2 * 2 : in;
@@ -98,10 +95,10 @@ void LinearRunner::run_slab(ThreadPool& pool, const Tensor& y, const Tensor& x,
 
   const InstructionSet::Panel kernel = kernel_for(isa_, weight.dtype, pairs);
   const int64_t bytes = panel_bytes(weight.dtype, weight.in);
-  cut(starts_, panel_count(weight.out),
-      std::max<int64_t>(1,
-                        kChunkWork / std::max<int64_t>(1, bytes * std::max<int64_t>(2, job.rows))),
-      pool.threads());
+  cut_panels(starts_, panel_count(weight.out),
+             std::max<int64_t>(
+                 1, kChunkWork / std::max<int64_t>(1, bytes * std::max<int64_t>(2, job.rows))),
+             pool.threads());
   pool.run(static_cast<int64_t>(starts_.size()) - 1, [&](int64_t chunk) {
     PanelJob mine = job;
     for (int64_t p = starts_[chunk]; p < starts_[chunk + 1]; ++p) {

@@ -21,6 +21,11 @@ int64_t panel_count(int64_t out);
 // Packs the stacked rows of `parts` into `storage` (zero-filled, panel_count * panel_bytes).
 void pack_panels(ThreadPool& pool, const Tensor& storage, std::span<const HostArray> parts);
 
+// Fills `starts` with the first panel of each chunk, and the end. Chunks begin long, because a
+// stream of weights takes a while to reach full speed. They end short, because all threads wait for
+// the last chunk.
+void cut_panels(std::vector<int64_t>& starts, int64_t panels, int64_t shortest, int threads);
+
 // Runs linear layers with packed weights. Owns the scratch memory: converted or padded rows of x.
 class LinearRunner {
  public:

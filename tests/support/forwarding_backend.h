@@ -23,6 +23,11 @@ class ForwardingBackend : public Backend {
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override {
     return inner_.make_linear(parts, bias);
   }
+  bool runs_quantised() const override { return inner_.runs_quantised(); }
+  Linear make_quantised_linear(std::span<const QuantisedArray> parts,
+                               std::span<const HostArray> bias) override {
+    return inner_.make_quantised_linear(parts, bias);
+  }
   Convolution make_convolution(const HostArray& weight, const HostArray& bias, int64_t kernel,
                                Padding padding) override {
     return inner_.make_convolution(weight, bias, kernel, padding);

@@ -24,6 +24,8 @@ Values layer_norm(const Values& x, const Values& weight, const Values& bias, dou
 Values linear(const Values& x, const Values& weight, const Values& bias, int64_t in, int64_t out);
 Values linear_add(const Values& y, const Values& x, const Values& weight, const Values& bias,
                   int64_t in, int64_t out, DType dtype);
+// The numbers of a quantised matrix [rows, cols] in the order of its file.
+Values dequantised(const QuantisedArray& matrix);
 Values swiglu(const Values& gate_up, int64_t half, DType dtype);
 Values gelu(const Values& x);
 Values guide(const Values& logits, const Values& scale, int64_t codes);

@@ -74,6 +74,27 @@ Values linear_add(const Values& y, const Values& x, const Values& weight, const 
   return sum;
 }
 
+Values dequantised(const QuantisedArray& matrix) {
+  Values w;
+  const int64_t group = matrix.format == LinearFormat::kInt8 ? 128 : 32;
+  for (int64_t at = 0; at < matrix.rows * matrix.cols; ++at) {
+    const auto byte = [](std::byte b) { return static_cast<int>(b); };
+    const int low = byte(matrix.scales[at / group * 2]);
+    const int high = byte(matrix.scales[at / group * 2 + 1]);
+    const double scale = to_float(Bf16{static_cast<uint16_t>(low | high << 8)});
+    int q = 0;
+    if (matrix.format == LinearFormat::kInt8) {
+      q = byte(matrix.values[at]);
+      if (q > 127) q -= 256;
+    } else {
+      const int both = byte(matrix.values[at / 2]);
+      q = (at % 2 == 0 ? both % 16 : both / 16) - 8;
+    }
+    w.push_back(scale * q);
+  }
+  return w;
+}
+
 Values swiglu(const Values& gate_up, int64_t half, DType dtype) {
   Values y;
   for (size_t row = 0; row < gate_up.size(); row += 2 * half) {
