@@ -26,22 +26,16 @@ struct ElementType {
   std::optional<DType> dtype;
 };
 
-constexpr std::array<ElementType, 16> kElementTypes{{
-    {"BF16", 2, DType::kBf16},
-    {"F16", 2, DType::kF16},
-    {"F32", 4, DType::kF32},
-    {"F64", 8, std::nullopt},
-    {"I64", 8, std::nullopt},
-    {"I32", 4, std::nullopt},
-    {"I16", 2, std::nullopt},
-    {"I8", 1, std::nullopt},
-    {"U64", 8, std::nullopt},
-    {"U32", 4, std::nullopt},
-    {"U16", 2, std::nullopt},
-    {"U8", 1, std::nullopt},
-    {"BOOL", 1, std::nullopt},
-    {"F8_E4M3", 1, std::nullopt},
-    {"F8_E5M2", 1, std::nullopt},
+constexpr std::array<ElementType, 19> kElementTypes{{
+    {"BF16", 2, DType::kBf16},        {"F16", 2, DType::kF16},
+    {"F32", 4, DType::kF32},          {"F64", 8, std::nullopt},
+    {"I64", 8, std::nullopt},         {"I32", 4, std::nullopt},
+    {"I16", 2, std::nullopt},         {"I8", 1, std::nullopt},
+    {"U64", 8, std::nullopt},         {"U32", 4, std::nullopt},
+    {"U16", 2, std::nullopt},         {"U8", 1, std::nullopt},
+    {"BOOL", 1, std::nullopt},        {"F8_E4M3", 1, std::nullopt},
+    {"F8_E5M2", 1, std::nullopt},     {"F8_E8M0", 1, std::nullopt},
+    {"F8_E4M3FNUZ", 1, std::nullopt}, {"F8_E5M2FNUZ", 1, std::nullopt},
     {"C64", 8, std::nullopt},
 }};
 

@@ -146,6 +146,15 @@ TEST_F(ModelForms, UnsupportedDtypesAreNamed) {
     });
     EXPECT_NE(fault().find(std::string(dtype) + " " + type), std::string::npos) << fault();
   }
+  for (const char* dtype : {"F8_E4M3", "F8_E5M2", "F8_E8M0"}) {  // four times as many elements
+    directory_.write("model.safetensors", good);
+    edit_header([&](nlohmann::ordered_json& header) {
+      auto& tensor = header["language_model.model.layers.0.mlp.up_proj.weight"];
+      tensor["dtype"] = dtype;
+      tensor["shape"][1] = 4 * tensor["shape"][1].get<int>();
+    });
+    EXPECT_NE(fault().find(std::string(dtype) + " " + type), std::string::npos) << fault();
+  }
   directory_.write("model.safetensors", good);
   edit_header([&](nlohmann::ordered_json& header) {
     header["language_model.model.embed_tokens.weight"]["dtype"] = "I32";
