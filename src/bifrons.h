@@ -20,6 +20,10 @@ namespace bifrons {
 // 4.5).
 enum class RopeMode { kF32, kBf16 };
 
+// How the weights of linear layers are kept: as in the files, or quantised while they are loaded
+// (docs/quantization.md). A quantised model draws other pictures than its full weights.
+enum class WeightFormat { kStored, kInt8, kInt4 };
+
 struct EngineOptions {
   std::string model;            // a model directory
   std::string device = "auto";  // auto | cpu | cpu:ISA | cuda | cuda:N
@@ -37,6 +41,7 @@ struct EngineOptions {
   // kMostSpeculated; 1: off; 0: what is fastest here (measured while drawing; off on a GPU). Never
   // changes a picture.
   int speculate = 0;
+  WeightFormat weights = WeightFormat::kStored;
 };
 inline constexpr int kMostSpeculated = 64;
 
@@ -72,7 +77,7 @@ struct ModelInfo {
   std::string directory;
   std::string weights_hash;   // hash of tensor names, shapes and first bytes, 16 hex digits
   std::string form;           // "original" | "hugging face"
-  std::string weights_dtype;  // "bf16" | "f16" | "f32"
+  std::string weights_dtype;  // "bf16" | "f16" | "f32"; "int8" | "int4" of quantised weights
   int64_t image_size = 0;
   int64_t image_tokens = 0;
   int64_t codebook = 0;

@@ -12,6 +12,7 @@
 #include "src/engine/open_device.h"
 #include "src/engine/parts.h"
 #include "src/engine/scheduler.h"
+#include "src/engine/weight_format.h"
 #include "src/io/fnv1a.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
@@ -41,6 +42,14 @@ std::string hash_checkpoint(const Checkpoint& checkpoint) {
 }
 
 static_assert(kMostSpeculated == kMostWindow);
+
+// Full weights that are quantised while loading are other weights.
+std::string hash_of(const Checkpoint& checkpoint, const Config& config) {
+  std::string hash = hash_checkpoint(checkpoint);
+  if (config.loaded == config.in_files) return hash;
+  hash += name_of(config.loaded);
+  return fmt::format("{:016x}", fnv1a(hash));
+}
 
 int threads_for(int wanted) {
   return wanted > 0 ? wanted : static_cast<int>(std::thread::hardware_concurrency());
@@ -101,6 +110,7 @@ Engine Engine::open(const EngineOptions& options) {
   auto s = std::make_unique<State>();
   s->options = options;
   s->config = read_config(options.model);
+  s->config.loaded = format_to_load(s->config, options.weights, options.model);
   s->tokenizer = std::make_unique<Tokenizer>(Tokenizer::open(options.model));
   if (s->tokenizer->size() > s->config.transformer.vocabulary) {
     throw Error(
@@ -115,6 +125,12 @@ Engine Engine::open(const EngineOptions& options) {
   OpenDevice opened = open_device(options.device, options.threads, false, options.pdl);
   s->backend = std::move(opened.backend);
   s->fallback = std::move(opened.fallback);
+  if (s->config.loaded != LinearFormat::kStored && !s->backend->runs_quantised()) {
+    throw Error(ErrorKind::kUnavailable,
+                fmt::format("{} weights do not run on {} yet: take --device cpu, or the model's "
+                            "full weights",
+                            name_of(s->config.loaded), s->backend->name()));
+  }
   check_fits(s->backend->free_bytes(), s->config,
              weights_dtype(PublishedTensors(checkpoint), options.model),
              std::max(1, options.pictures_at_once), options.speculate);
@@ -134,9 +150,9 @@ Engine Engine::open(const EngineOptions& options) {
   s->weights = weights_dtype(published, options.model);
   s->info = {.name = name_of_model(options.model),
              .directory = options.model,
-             .weights_hash = hash_checkpoint(checkpoint),
+             .weights_hash = hash_of(checkpoint, s->config),
              .form = published.hugging_face() ? "hugging face" : "original",
-             .weights_dtype = std::string(name_of(s->weights)),
+             .weights_dtype = std::string(weights_name(s->config.loaded, s->weights)),
              .image_size = size,
              .image_tokens = tokens,
              .codebook = s->config.vq.codebook};

@@ -8,8 +8,10 @@
 #include "src/bifrons.h"
 #include "src/engine/memory_plan.h"
 #include "src/engine/model_files.h"
+#include "src/engine/weight_format.h"
 #include "src/io/directory.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "src/model/model.h"
 #include "src/model/surplus.h"
 #include "src/model/understanding_model.h"
@@ -65,7 +67,7 @@ Inspection inspect_directory(const std::string& directory) {
   Model model(config, activation_for(dtype));
   TensorList needed;
   model.visit_weights(needed);
-  check_tensors(published, needed.tensors(), directory);
+  check_tensors(published, needed.tensors(), directory, config);
   check_surplus(config, published, directory);
   std::string blind;
   try {
@@ -124,6 +126,30 @@ nlohmann::ordered_json plan_json(const std::vector<MemoryItem>& plan) {
   return out;
 }
 
+// The integers of quantised weights; empty for a model that is stored in full.
+std::vector<const SkippedTensor*> quantised_tensors(const Inspection& i) {
+  std::vector<const SkippedTensor*> tensors;
+  if (i.config.in_files == LinearFormat::kStored) return tensors;
+  for (const SkippedTensor& tensor : i.checkpoint.skipped()) {
+    if (i.checkpoint.find(scale_name(tensor.name)) != nullptr) tensors.push_back(&tensor);
+  }
+  return tensors;
+}
+
+// Memory for drawing one picture on a host with weights quantised while loading; empty where the
+// model cannot be quantised.
+std::vector<std::pair<LinearFormat, int64_t>> totals_when_quantised(const Inspection& i) {
+  std::vector<std::pair<LinearFormat, int64_t>> totals;
+  if (i.config.in_files != LinearFormat::kStored) return totals;
+  for (const LinearFormat format : {LinearFormat::kInt8, LinearFormat::kInt4}) {
+    Config config = i.config;
+    config.loaded = format;
+    if (!divides_into_groups(config)) continue;
+    totals.emplace_back(format, total_bytes(memory_plan(config, i.dtype, 1, kPlannedPromptTokens)));
+  }
+  return totals;
+}
+
 std::vector<MemoryItem> seeing(const Inspection& i) {
   return understanding_plan(i.config, i.dtype, i.config.tower->tokens() + 2 + kPlannedPromptTokens);
 }
@@ -151,12 +177,14 @@ std::string inspect(const std::string& directory) {
   std::map<std::string, Sum> sums;
   Sum all;
   const PublishedTensors published(i.checkpoint);
-  for (const StoredTensor& tensor : i.checkpoint.tensors()) {
+  const auto add = [&](const auto& tensor) {
     for (Sum* sum : {&sums[component_of(published.own_name(tensor.name).value_or(""))], &all}) {
       ++sum->tensors;
       sum->bytes += tensor.bytes;
     }
-  }
+  };
+  for (const StoredTensor& tensor : i.checkpoint.tensors()) add(tensor);
+  for (const SkippedTensor* tensor : quantised_tensors(i)) add(*tensor);
   out += fmt::format("\ntensors    {} in all, {}\n", all.tensors, megabytes(all.bytes));
   for (const auto& [component, sum] : sums) {
     out += fmt::format("  {:<26} {:>5}  {:>12}\n", component, sum.tensors, megabytes(sum.bytes));
@@ -165,12 +193,20 @@ std::string inspect(const std::string& directory) {
     out += fmt::format("  {:<72} {:<5} [{}]\n", quote(tensor.name), name_of(tensor.dtype),
                        fmt::join(tensor.shape, ", "));
   }
+  for (const SkippedTensor* tensor : quantised_tensors(i)) {
+    out += fmt::format("  {:<72} {:<5} [{}]\n", quote(tensor->name),
+                       lower_case(tensor->stored_type), fmt::join(tensor->shape, ", "));
+  }
 
   out +=
       plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
                 memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens));
   out += plan_text("the same on a GPU, beside what its libraries take",
                    memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice));
+  for (const auto& [format, bytes] : totals_when_quantised(i)) {
+    out += fmt::format("  {:<26} {:>12}\n", fmt::format("in all, --weights {}", name_of(format)),
+                       megabytes(bytes));
+  }
   if (i.blind.empty()) {
     out += plan_text(fmt::format("seeing, beside the transformer: one picture and {} tokens",
                                  kPlannedPromptTokens),
@@ -182,12 +218,18 @@ std::string inspect(const std::string& directory) {
 ModelSummary summarize_model(const std::string& directory) {
   const Inspection i = inspect_directory(directory);
   Tokenizer::open(directory);  // drawing needs it, inspect does not
+  std::vector<std::pair<std::string, int64_t>> on_host{
+      {"stored", total_bytes(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens))}};
+  for (const auto& [format, bytes] : totals_when_quantised(i)) {
+    on_host.emplace_back(name_of(format), bytes);
+  }
   return {.form = i.config.form == CheckpointForm::kOriginal ? "original" : "hugging face",
-          .weights_dtype = std::string(name_of(i.dtype)),
+          .weights_dtype = std::string(weights_name(i.config.loaded, i.dtype)),
           .sees = i.blind.empty(),
           .image_size = i.config.image_size,
           .gpu_bytes = total_bytes(
-              memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice))};
+              memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice)),
+          .host_bytes = std::move(on_host)};
 }
 
 std::string inspect_json(const std::string& directory) {
@@ -204,10 +246,19 @@ std::string inspect_json(const std::string& directory) {
                               {"shape", tensor.shape},
                               {"bytes", tensor.bytes}});
   }
+  for (const SkippedTensor* tensor : quantised_tensors(i)) {
+    out["tensors"].push_back({{"name", tensor->name},
+                              {"dtype", lower_case(tensor->stored_type)},
+                              {"shape", tensor->shape},
+                              {"bytes", tensor->bytes}});
+  }
   for (const auto& [name, space] : {std::pair{"memory", MemorySpace::kHost},
                                     std::pair{"memory_on_gpu", MemorySpace::kDevice}}) {
     out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
     out[name].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, space)));
+  }
+  for (const auto& [format, bytes] : totals_when_quantised(i)) {
+    out["memory_with_weights"][std::string(name_of(format))] = bytes;
   }
   out["sees"] = i.blind.empty();
   if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));

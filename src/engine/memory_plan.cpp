@@ -16,12 +16,19 @@
 namespace bifrons {
 namespace {
 
-int64_t elements_of(const std::vector<NeededTensor>& tensors) {
+// Bytes of tensors whose elements have `element` bytes where linear layers are not quantised.
+int64_t bytes_of(const std::vector<NeededTensor>& tensors, int64_t element, LinearFormat loaded) {
   int64_t sum = 0;
   for (const NeededTensor& tensor : tensors) {
+    const LinearFormat format = format_for(loaded, tensor.fewest);
+    if (format != LinearFormat::kStored) {
+      sum += tensor.shape[0] *
+             (value_bytes(format, tensor.shape[1]) + scale_bytes(format, tensor.shape[1]));
+      continue;
+    }
     int64_t n = 1;
     for (int64_t size : tensor.shape) n *= size;
-    sum += n;
+    sum += n * element;
   }
   return sum;
 }
@@ -71,11 +78,11 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
                               rows * config.transformer.hidden * size_of(model.activation);
   const bool on_card = space == MemorySpace::kDevice;
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
-  const int64_t decoder_weights = elements_of(decoder.tensors()) * element;
+  const int64_t decoder_weights = bytes_of(decoder.tensors(), element, config.loaded);
   std::vector<MemoryItem> plan = {
       {"text embedding", on_card && embedding > kLargestTableOnCard ? 0 : embedding},
-      {"transformer", elements_of(transformer.tensors()) * element - embedding},
-      {"image head and aligner", elements_of(image_head.tensors()) * element},
+      {"transformer", bytes_of(transformer.tensors(), element, config.loaded) - embedding},
+      {"image head and aligner", bytes_of(image_head.tensors(), element, config.loaded)},
       {"visual tokenizer, decoder", decoder_weights},
       {"keys and values", model.transformer.sequence_bytes(pages)},
       {"activations", activations},
@@ -101,8 +108,8 @@ std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, 
   visit(understanding.tower().weights(), understanding.tower().config(), tower);
   visit(understanding.weights(), config, text);
   const int64_t element = size_of(weights);
-  return {{"vision tower", elements_of(tower.tensors()) * element},
-          {"aligner and text head", elements_of(text.tensors()) * element},
+  return {{"vision tower", bytes_of(tower.tensors(), element, config.loaded)},
+          {"aligner and text head", bytes_of(text.tensors(), element, config.loaded)},
           {"tower's maps", understanding.scratch_bytes()},
           {"rows of a prompt", tokens * config.transformer.hidden * size_of(activation)},
           {"keys and values",
@@ -152,6 +159,16 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType w
       fmt::format("the GPU has {} bytes free, but drawing {} needs {} bytes; {}", *free_bytes,
                   pictures == 1 ? "a picture" : fmt::format("{} pictures at once", pictures),
                   needed(pictures, speculate), advice));
+}
+
+bool divides_into_groups(const Config& config) {
+  TensorList list;
+  Model(config, DType::kF32).visit_weights(list);
+  for (const NeededTensor& tensor : list.tensors()) {
+    const LinearFormat format = format_for(config.loaded, tensor.fewest);
+    if (format != LinearFormat::kStored && tensor.shape[1] % group_of(format) != 0) return false;
+  }
+  return true;
 }
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan) {

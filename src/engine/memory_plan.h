@@ -13,8 +13,8 @@
 namespace bifrons {
 
 // The plan for drawing `pictures` at once with prompts of up to `prompt_tokens`, with weights kept
-// as stored, in the memory of a host or of a GPU. With a GPU a large text embedding stays in host
-// memory. `speculate` is that of EngineOptions.
+// as stored, or linear layers as config.loaded says, in the memory of a host or of a GPU. With a
+// GPU a large text embedding stays in host memory. `speculate` is that of EngineOptions.
 std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
                                     int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost,
                                     int speculate = 0);
@@ -36,6 +36,9 @@ inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 // nothing is checked.
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
                 int64_t pictures, int speculate = 0);
+
+// Whether every matrix that config.loaded quantises divides into groups.
+bool divides_into_groups(const Config& config);
 
 int64_t total_bytes(const std::vector<MemoryItem>& plan);
 

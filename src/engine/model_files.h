@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/error.h"
@@ -13,10 +14,13 @@ namespace bifrons {
 // What a list of models says of one.
 struct ModelSummary {
   std::string form;           // "original" | "hugging face"
-  std::string weights_dtype;  // "bf16" | "f16" | "f32"
+  std::string weights_dtype;  // "bf16" | "f16" | "f32" | "int8" | "int4"
   bool sees = false;          // whether it has the half that understands pictures
   int64_t image_size = 0;
   int64_t gpu_bytes = 0;  // memory of a GPU for one picture, as planned
+  // Memory of a host for one picture: with the weights as they are, then, where the model can be
+  // quantised while loading, with --weights int8 and int4.
+  std::vector<std::pair<std::string, int64_t>> host_bytes;
 };
 
 // Checks everything that a load checks, except the weights' numbers. Throws the Error of a load.

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "src/io/quote.h"
+#include "src/weights/finite.h"
 
 namespace bifrons {
 namespace {
@@ -68,7 +69,7 @@ std::vector<std::byte> unit_rows(const HostArray& table, DType dtype, const std:
 }  // namespace
 
 void TensorList::linear(Linear&, std::span<const LinearPart> parts, int64_t in, bool bias,
-                        LinearForm form) {
+                        LinearForm form, FewestBits fewest) {
   for (const LinearPart& part : parts) {
     std::vector<int64_t> shape{part.out, in};
     if (form == LinearForm::kConvolution) shape.insert(shape.end(), {1, 1});
@@ -76,7 +77,7 @@ void TensorList::linear(Linear&, std::span<const LinearPart> parts, int64_t in, 
       const auto side = static_cast<int64_t>(std::lround(std::sqrt(in / 3)));
       shape = {part.out, 3, side, side};
     }
-    tensors_.push_back({part.name + ".weight", shape});
+    tensors_.push_back({part.name + ".weight", shape, fewest});
     if (bias) tensors_.push_back({part.name + ".bias", {part.out}});
   }
 }
@@ -144,24 +145,78 @@ HostArray WeightLoader::read(const std::string& name, int64_t rows, int64_t cols
   return read({&one, 1}).front();
 }
 
+namespace {
+
+[[noreturn]] void refuse_numbers(const std::string& name) {
+  throw Error(ErrorKind::kData,
+              fmt::format("tensor {}: holds numbers that are not finite: the weights are damaged",
+                          quote(name)));
+}
+
+}  // namespace
+
+QuantisedArray WeightLoader::read_quantised(const Wanted& wanted, LinearFormat format,
+                                            std::vector<std::byte>& bytes) {
+  const SkippedTensor* values =
+      published_.checkpoint().find_skipped(published_.published_name(wanted.name));
+  const StoredTensor* scales = published_.find(scale_name(wanted.name));
+  const int64_t value_size = wanted.rows * value_bytes(format, wanted.cols);
+  const int64_t scale_size = wanted.rows * scale_bytes(format, wanted.cols);
+  check(values != nullptr && values->bytes == value_size && scales != nullptr &&
+            scales->bytes == scale_size,
+        "weight loader: check_tensors comes first");
+  bytes.resize(static_cast<size_t>(value_size + scale_size));
+  const auto of_values = std::span(bytes).first(static_cast<size_t>(value_size));
+  const auto of_scales = std::span(bytes).subspan(static_cast<size_t>(value_size));
+  published_.checkpoint().read(*values, 0, of_values);
+  published_.checkpoint().read(*scales, 0, of_scales);
+  if (first_not_finite(DType::kBf16, of_scales)) refuse_numbers(scales->name);
+  return {of_values.data(), of_scales.data(), format, wanted.rows, wanted.cols};
+}
+
+QuantisedArray WeightLoader::quantise(const Wanted& wanted, LinearFormat format,
+                                      std::vector<std::byte>& bytes) {
+  if (!quantiser_) quantiser_ = std::make_unique<Quantiser>();
+  const HostArray full = read(wanted.name, wanted.rows, wanted.cols);
+  const int64_t value_size = wanted.rows * value_bytes(format, wanted.cols);
+  bytes.resize(static_cast<size_t>(value_size + wanted.rows * scale_bytes(format, wanted.cols)));
+  const auto values = std::span(bytes).first(static_cast<size_t>(value_size));
+  const auto scales = std::span(bytes).subspan(static_cast<size_t>(value_size));
+  if (!quantiser_->quantise(full, format, values, scales)) {
+    refuse_numbers(published_.published_name(wanted.name));
+  }
+  return {values.data(), scales.data(), format, wanted.rows, wanted.cols};
+}
+
 void WeightLoader::linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
-                          LinearForm) {
-  std::vector<Wanted> wanted;
+                          LinearForm, FewestBits fewest) {
+  std::vector<Wanted> matrices, biases;
   for (const LinearPart& part : parts) {
     for (const NeededTensor& piece : published_.pieces_of({part.name + ".weight", {part.out}})) {
-      wanted.push_back({piece.name, piece.shape[0], in});
+      matrices.push_back({piece.name, piece.shape[0], in});
     }
-  }
-  const size_t matrices = wanted.size();
-  for (const LinearPart& part : parts) {
-    if (!bias) break;
+    if (!bias) continue;
     for (const NeededTensor& piece : published_.pieces_of({part.name + ".bias", {part.out}})) {
-      wanted.push_back({piece.name, 1, piece.shape[0]});
+      biases.push_back({piece.name, 1, piece.shape[0]});
     }
   }
-  const std::vector<HostArray> arrays = read(wanted);
-  weight =
-      backend_.make_linear(std::span(arrays).first(matrices), std::span(arrays).subspan(matrices));
+  const LinearFormat format = format_for(formats_.loaded, fewest);
+  if (format == LinearFormat::kStored) {
+    std::vector<Wanted> all = matrices;
+    all.insert(all.end(), biases.begin(), biases.end());
+    const std::vector<HostArray> arrays = read(all);
+    weight = backend_.make_linear(std::span(arrays).first(matrices.size()),
+                                  std::span(arrays).subspan(matrices.size()));
+    return;
+  }
+  std::vector<std::vector<std::byte>> bytes(matrices.size());
+  std::vector<QuantisedArray> arrays;
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    arrays.push_back(formats_.in_files == LinearFormat::kStored
+                         ? quantise(matrices[i], format, bytes[i])
+                         : read_quantised(matrices[i], format, bytes[i]));
+  }
+  weight = backend_.make_quantised_linear(arrays, read(biases));
 }
 
 void WeightLoader::convolution(Convolution& weight, const std::string& name, int64_t out,

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/quantise.h"
 #include "kernels/weight_visitor.h"
+#include "src/model/config.h"
 #include "src/weights/checkpoint.h"
 
 namespace bifrons {
@@ -17,14 +19,18 @@ namespace bifrons {
 struct NeededTensor {
   std::string name;  // original form
   std::vector<int64_t> shape;
+  FewestBits fewest = FewestBits::k16;  // of a matrix of a Linear
 };
+
+// The name of the scales of a quantised matrix, ".weight".
+inline std::string scale_name(const std::string& weight) { return weight + "_scale"; }
 
 // Collects the tensors that a network needs, in the network's order.
 class TensorList : public WeightVisitor {
  public:
   using WeightVisitor::linear;
-  void linear(Linear&, std::span<const LinearPart> parts, int64_t in, bool bias,
-              LinearForm form) override;
+  void linear(Linear&, std::span<const LinearPart> parts, int64_t in, bool bias, LinearForm form,
+              FewestBits fewest) override;
   void convolution(Convolution&, const std::string& name, int64_t out, int64_t in, int64_t kernel,
                    Padding) override;
   void norm(Norm&, const std::string& name, int64_t size, bool bias) override;
@@ -69,10 +75,19 @@ class PublishedTensors {
 void refuse_other_weights(const PublishedTensors& published, std::span<const std::string> missing,
                           const std::string& directory);
 
-// Throws one Error (data) that names every missing and misshapen tensor, or what
-// refuse_other_weights() throws.
+// The formats of linear layers in the files and as they are loaded.
+struct LoadFormats {
+  LinearFormat in_files = LinearFormat::kStored;
+  LinearFormat loaded = LinearFormat::kStored;
+
+  LoadFormats() = default;
+  LoadFormats(const Config& config) : in_files(config.in_files), loaded(config.loaded) {}
+};
+
+// Throws one Error (data) that names every missing and misshapen tensor and every matrix whose
+// columns do not divide into groups, or what refuse_other_weights() throws.
 void check_tensors(const PublishedTensors& published, const std::vector<NeededTensor>& needed,
-                   const std::string& directory);
+                   const std::string& directory, const LoadFormats& formats = {});
 
 // Room for what is read for one weight, used again for the next. Twice the largest weight is never
 // held: what was room for a much larger one is given back first.
@@ -92,17 +107,19 @@ class Staging {
   int64_t taken_ = 0;
 };
 
-// Loads weights into a backend's layout, tensor by tensor. Call check_tensors first. Throws Error
-// (data) where a file is shortened meanwhile.
+// Loads weights into a backend's layout, tensor by tensor; matrices that are stored in full are
+// quantised on the way, if so asked. Call check_tensors first. Throws Error (data) where a file is
+// shortened meanwhile, and where numbers that are quantised, or scales, are not finite.
 class WeightLoader : public WeightVisitor {
  public:
   // `activation`: the dtype in which the network computes, to which derived weights are rounded.
-  WeightLoader(Backend& backend, const PublishedTensors& published, DType activation)
-      : backend_(backend), published_(published), activation_(activation) {}
+  WeightLoader(Backend& backend, const PublishedTensors& published, DType activation,
+               const LoadFormats& formats = {})
+      : backend_(backend), published_(published), activation_(activation), formats_(formats) {}
 
   using WeightVisitor::linear;
   void linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
-              LinearForm form) override;
+              LinearForm form, FewestBits fewest) override;
   void convolution(Convolution& weight, const std::string& name, int64_t out, int64_t in,
                    int64_t kernel, Padding padding) override;
   void norm(Norm& weight, const std::string& name, int64_t size, bool bias) override;
@@ -120,10 +137,16 @@ class WeightLoader : public WeightVisitor {
   // Their elements, in that order; valid until the next call.
   std::vector<HostArray> read(std::span<const Wanted> wanted);
   HostArray read(const std::string& name, int64_t rows, int64_t cols);
+  // One quantised matrix; `bytes` will hold it.
+  QuantisedArray read_quantised(const Wanted& wanted, LinearFormat format,
+                                std::vector<std::byte>& bytes);
+  QuantisedArray quantise(const Wanted& wanted, LinearFormat format, std::vector<std::byte>& bytes);
 
   Backend& backend_;
   const PublishedTensors& published_;
   DType activation_;
+  LoadFormats formats_;
+  std::unique_ptr<Quantiser> quantiser_;  // made when the first matrix is quantised
   Staging staging_;
 };
 

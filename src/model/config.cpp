@@ -296,14 +296,31 @@ Config read_hugging_face(const ConfigFields& root) {
   return config;
 }
 
+// The record that `bifrons quantize` writes (docs/quantization.md).
+LinearFormat read_quantisation(const ConfigFields& record) {
+  record.demand("version", 1, "the version that is read");
+  for (const LinearFormat format : {LinearFormat::kInt8, LinearFormat::kInt4}) {
+    const std::string name = fmt::format("{}_group_size", name_of(format));
+    record.demand(name, group_of(format), "the size that is supported");
+  }
+  const std::string weights = record.text("weights").value_or("");
+  if (weights == "int8") return LinearFormat::kInt8;
+  if (weights == "int4") return LinearFormat::kInt4;
+  record.fail("weights", fmt::format("is {}; int8 and int4 are supported", quote(weights, 60)));
+}
+
 // Both keys are written by converters; the weights beside them are integers and scales.
-void refuse_quantised(const ConfigFields& root) {
+LinearFormat format_in_files(const ConfigFields& root) {
   for (const char* name : {"quantization_config", "quantization"}) {
     if (!root.has(name)) continue;
-    root.fail(name,
-              "says that the weights are quantised, which is not supported; bf16, f16 and f32 are: "
-              "take the model's full weights");
+    const ConfigFields record = root.section(name);
+    const std::string method = record.text("quant_method").value_or("");
+    if (method == "bifrons") return read_quantisation(record);
+    root.fail(name, fmt::format("says that the weights are quantised{}, which is not supported; "
+                                "bf16, f16 and f32 are: take the model's full weights",
+                                method.empty() ? "" : fmt::format(" ({})", quote(method, 40))));
   }
+  return LinearFormat::kStored;
 }
 
 }  // namespace
@@ -317,9 +334,12 @@ Config parse_config(std::string_view json, const std::string& name) {
   if (root.has("vision_gen_enc_config") || root.has("vision_gen_dec_config")) {
     refuse(name, fmt::format("describes JanusFlow, which draws in another way; {}", kSupported));
   }
-  refuse_quantised(root);
-  if (type == "multi_modality") return read_original(root);
-  if (type == "janus") return read_hugging_face(root);
+  const LinearFormat format = format_in_files(root);
+  if (type == "multi_modality" || type == "janus") {
+    Config config = type == "janus" ? read_hugging_face(root) : read_original(root);
+    config.in_files = config.loaded = format;
+    return config;
+  }
   if (type.empty() && root.has("error")) {
     refuse(name, "is a server's error message, not a model's config; download the file again");
   }

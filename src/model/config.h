@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/weights.h"
 #include "vision/networks/tower_config.h"
 #include "vision/networks/vq_config.h"
 
@@ -41,6 +42,10 @@ struct Config {
   // Whether the text head is the token embedding if the files hold no lm_head.weight. One that they
   // hold is always used: transformers writes `true` beside heads that are not tied.
   bool ties_head = false;
+  // The linear layers of the files (docs/quantization.md), and how they are loaded: the same, or
+  // stored ones quantised while loading. parse_config() makes both equal.
+  LinearFormat in_files = LinearFormat::kStored;
+  LinearFormat loaded = LinearFormat::kStored;
 
   int64_t image_tokens() const { return grid * grid; }
 };

@@ -23,7 +23,7 @@ void check_model(Model& model, const PublishedTensors& published, const Config& 
                  const std::string& directory) {
   TensorList needed;
   model.visit_weights(needed);
-  check_tensors(published, needed.tensors(), directory);
+  check_tensors(published, needed.tensors(), directory, config);
   check_surplus(config, published, directory);
 }
 
@@ -42,13 +42,13 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
   auto model = std::make_unique<Model>(config, activation);
   check_model(*model, published, config, directory);
   {
-    WeightLoader loader(backend, published, activation);
+    WeightLoader loader(backend, published, activation, config);
     visit(model->transformer.weights(), config.transformer, loader);
     visit(model->image_head.weights(), config, loader);
   }
   if (ImageHead::precomputes_inputs(config, backend.memory_space()))
     model->image_head.precompute_inputs(backend);
-  WeightLoader decoder_loader(decoding, published, activation);
+  WeightLoader decoder_loader(decoding, published, activation, config);
   visit(model->decoder.weights(), config.vq, decoder_loader);
   checkpoint.verify_unchanged();
   model->decoder.allocate(decoding);
@@ -74,9 +74,10 @@ std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, 
   TensorList needed;
   visit(encoder->weights(), config.vq, needed);
   visit_codebook(needed);
-  check_tensors(published, needed.tensors(), directory);
+  check_tensors(published, needed.tensors(), directory, config);
 
-  WeightLoader loader(backend, published, activation), exact(backend, published, DType::kF32);
+  WeightLoader loader(backend, published, activation, config);
+  WeightLoader exact(backend, published, DType::kF32, config);
   visit(encoder->weights(), config.vq, loader);
   visit_codebook(exact);
   checkpoint.verify_unchanged();

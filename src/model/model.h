@@ -65,7 +65,8 @@ inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
 std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
                                         const Checkpoint& checkpoint, const std::string& directory);
 
-// The same network with normally distributed weights of `dtype`, made in memory, for benchmarks.
+// The same network with normally distributed weights of `dtype`, made in memory, for benchmarks;
+// linear layers are quantised as config.loaded says.
 std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
                                     uint64_t seed);
 

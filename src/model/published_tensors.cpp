@@ -153,8 +153,67 @@ void refuse_other_weights(const PublishedTensors& published, std::span<const std
                           quote(directory), quote(missing[0])));
 }
 
+namespace {
+
+// What is wrong with a tensor that is stored in full; empty if nothing is.
+std::string fault_of_stored(const PublishedTensors& published, const NeededTensor& need) {
+  const std::string name = published.published_name(need.name);
+  const StoredTensor* stored = published.find(need.name);
+  if (stored == nullptr) {
+    const SkippedTensor* other = published.checkpoint().find_skipped(name);
+    return other == nullptr ? fmt::format("{} is missing", name)
+                            : fmt::format("{} is {}, which is not read", name, other->stored_type);
+  }
+  if (stored->shape == need.shape) return {};
+  return fmt::format("{} is [{}] where config.json asks for [{}]", name,
+                     fmt::join(stored->shape, ", "), fmt::join(need.shape, ", "));
+}
+
+// The same for the integers and the scales of a matrix that config.json says is quantised.
+std::string fault_of_quantised(const PublishedTensors& published, const NeededTensor& need,
+                               LinearFormat format) {
+  const int64_t rows = need.shape[0], cols = need.shape[1];
+  const std::string name = published.published_name(need.name);
+  const std::string_view type = format == LinearFormat::kInt4 ? "U8" : "I8";
+  const std::vector<int64_t> shape{rows, value_bytes(format, cols)};
+  const std::vector<int64_t> of_scales{rows, cols / group_of(format)};
+  if (const StoredTensor* full = published.find(need.name)) {
+    return fmt::format("{} is {}, but config.json says that it is {}", name, name_of(full->dtype),
+                       name_of(format));
+  }
+  const SkippedTensor* values = published.checkpoint().find_skipped(name);
+  if (values == nullptr) return fmt::format("{} is missing", name);
+  if (values->stored_type != type || values->shape != shape ||
+      values->bytes != rows * value_bytes(format, cols)) {
+    return fmt::format("{} is {} [{}] where config.json asks for {}, {} [{}]", name,
+                       values->stored_type, fmt::join(values->shape, ", "), name_of(format), type,
+                       fmt::join(shape, ", "));
+  }
+  const StoredTensor* scales = published.find(scale_name(need.name));
+  if (scales == nullptr) return fmt::format("{} is missing", scale_name(name));
+  if (scales->dtype == DType::kBf16 && scales->shape == of_scales) return {};
+  return fmt::format("{} is {} [{}] where config.json asks for bf16 [{}]", scale_name(name),
+                     name_of(scales->dtype), fmt::join(scales->shape, ", "),
+                     fmt::join(of_scales, ", "));
+}
+
+std::string fault_of(const PublishedTensors& published, const NeededTensor& need,
+                     const LoadFormats& formats) {
+  const LinearFormat format = format_for(formats.loaded, need.fewest);
+  if (format != LinearFormat::kStored && need.shape[1] % group_of(format) != 0) {
+    return fmt::format("{} has {} columns, which do not divide into groups of {}: it cannot be {}",
+                       published.published_name(need.name), need.shape[1], group_of(format),
+                       name_of(format));
+  }
+  return format_for(formats.in_files, need.fewest) == LinearFormat::kStored
+             ? fault_of_stored(published, need)
+             : fault_of_quantised(published, need, format);
+}
+
+}  // namespace
+
 void check_tensors(const PublishedTensors& published, const std::vector<NeededTensor>& needed,
-                   const std::string& directory) {
+                   const std::string& directory, const LoadFormats& formats) {
   std::vector<std::string> faults, missing;
   std::vector<NeededTensor> pieces;
   for (const NeededTensor& need : needed) {
@@ -162,16 +221,10 @@ void check_tensors(const PublishedTensors& published, const std::vector<NeededTe
   }
   size_t count = 0;
   for (const NeededTensor& need : pieces) {
-    const std::string name = published.published_name(need.name);
-    const StoredTensor* stored = published.find(need.name);
-    std::string fault;
-    if (stored == nullptr) {
-      missing.push_back(name);
-      fault = fmt::format("{} is missing", name);
-    } else if (stored->shape != need.shape) {
-      fault = fmt::format("{} is [{}] where config.json asks for [{}]", name,
-                          fmt::join(stored->shape, ", "), fmt::join(need.shape, ", "));
+    if (formats.in_files == LinearFormat::kStored && published.find(need.name) == nullptr) {
+      missing.push_back(published.published_name(need.name));
     }
+    const std::string fault = fault_of(published, need, formats);
     if (fault.empty()) continue;
     if (++count <= kNamedInOneMessage) faults.push_back(fault);
   }

@@ -19,14 +19,15 @@ constexpr float kDeviation = 0.02f;
 // one.
 class RandomWeights : public WeightVisitor {
  public:
-  RandomWeights(Backend& backend, DType dtype, uint64_t seed)
-      : backend_(backend), dtype_(dtype), state_(seed) {
+  RandomWeights(Backend& backend, DType dtype, uint64_t seed,
+                LinearFormat format = LinearFormat::kStored)
+      : backend_(backend), dtype_(dtype), format_(format), state_(seed) {
     check(dtype == DType::kBf16 || dtype == DType::kF32, "random weights: bf16 or f32");
   }
 
   using WeightVisitor::linear;
-  void linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias,
-              LinearForm) override {
+  void linear(Linear& weight, std::span<const LinearPart> parts, int64_t in, bool bias, LinearForm,
+              FewestBits fewest) override {
     int64_t out = 0;
     for (const LinearPart& part : parts) out += part.out;
     const std::vector<HostArray> rows = matrix(out, in);
@@ -38,7 +39,9 @@ class RandomWeights : public WeightVisitor {
       shifts.push_back({shift.data + first * size_of(dtype_), dtype_, 1, part.rows});
       first += part.rows;
     }
-    weight = backend_.make_linear(rows, shifts);
+    const LinearFormat format = format_for(format_, fewest);
+    weight = format == LinearFormat::kStored ? backend_.make_linear(rows, shifts)
+                                             : quantised(rows, format, shifts);
   }
   void convolution(Convolution& weight, const std::string&, int64_t out, int64_t in, int64_t kernel,
                    Padding padding) override {
@@ -79,6 +82,20 @@ class RandomWeights : public WeightVisitor {
   }
 
  private:
+  Linear quantised(const std::vector<HostArray>& rows, LinearFormat format,
+                   const std::vector<HostArray>& shifts) {
+    if (!quantiser_) quantiser_ = std::make_unique<Quantiser>();
+    std::vector<std::vector<std::byte>> bytes;
+    std::vector<QuantisedArray> parts;
+    for (const HostArray& part : rows) {
+      const int64_t values = part.rows * value_bytes(format, part.cols);
+      auto& room = bytes.emplace_back(values + part.rows * scale_bytes(format, part.cols));
+      quantiser_->quantise(part, format, std::span(room).first(values),
+                           std::span(room).subspan(values));
+      parts.push_back({room.data(), room.data() + values, format, part.rows, part.cols});
+    }
+    return backend_.make_quantised_linear(parts, shifts);
+  }
   // Sum of four uniform 16-bit words: close to normal, and fast enough for billions of them.
   float next() {
     state_ += 0x9e3779b97f4a7c15ull;
@@ -124,6 +141,8 @@ class RandomWeights : public WeightVisitor {
 
   Backend& backend_;
   DType dtype_;
+  LinearFormat format_;
+  std::unique_ptr<Quantiser> quantiser_;
   uint64_t state_;
   int64_t made_ = 0;  // values so far, all different
   std::vector<std::byte> values_, bias_, slab_;
@@ -134,7 +153,7 @@ class RandomWeights : public WeightVisitor {
 std::unique_ptr<Model> random_model(Backend& backend, const Config& config, DType dtype,
                                     uint64_t seed) {
   auto model = std::make_unique<Model>(config, activation_for(dtype));
-  RandomWeights weights(backend, dtype, seed);
+  RandomWeights weights(backend, dtype, seed, config.loaded);
   model->visit_weights(weights);
   if (ImageHead::precomputes_inputs(config, backend.memory_space()))
     model->image_head.precompute_inputs(backend);
@@ -153,7 +172,7 @@ std::unique_ptr<ImageHead> random_image_head(Backend& backend, const Config& con
 std::unique_ptr<UnderstandingModel> random_understanding(Backend& backend, const Config& config,
                                                          DType dtype, uint64_t seed) {
   auto module = std::make_unique<UnderstandingModel>(config, activation_for(dtype));
-  RandomWeights weights(backend, dtype, seed);
+  RandomWeights weights(backend, dtype, seed, config.loaded);
   module->visit_weights(weights);
   module->allocate(backend);
   return module;

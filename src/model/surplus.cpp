@@ -153,6 +153,8 @@ std::unordered_set<std::string> names_of(const Config& config, const PublishedTe
   for (const NeededTensor& tensor : list.tensors()) {
     for (const NeededTensor& piece : published.pieces_of(tensor)) {
       names.insert(published.published_name(piece.name));
+      if (format_for(config.in_files, piece.fewest) == LinearFormat::kStored) continue;
+      names.insert(published.published_name(scale_name(piece.name)));
     }
   }
   return names;
@@ -178,7 +180,9 @@ void check_surplus(const Config& config, const PublishedTensors& published,
   for (const StoredTensor& tensor : published.checkpoint().tensors()) look(tensor.name);
   for (const SkippedTensor& tensor : published.checkpoint().skipped()) look(tensor.name);
   if (count == 0) return;
-  refuse_other_weights(published, {&first, 1}, directory);
+  if (config.in_files == LinearFormat::kStored) {
+    refuse_other_weights(published, {&first, 1}, directory);
+  }
   const std::string more = count > 1 ? fmt::format(" and {} more like it", count - 1) : "";
   const std::string because =
       denial.key ? fmt::format("whose {} is {}", denial.key->name, denial.key->value)

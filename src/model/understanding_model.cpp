@@ -14,13 +14,6 @@ const TowerConfig& tower_of(const Config& config) {
   return *config.tower;
 }
 
-// The config with ties_head only where the files hold no head of its own.
-Config with_head(Config config, const PublishedTensors& published) {
-  const bool own = published.find("language_model.lm_head.weight") != nullptr;
-  config.ties_head = config.ties_head && !own;
-  return config;
-}
-
 [[noreturn]] void refuse(const std::string& directory, std::string_view reason) {
   throw Error(ErrorKind::kData,
               fmt::format("{}: this model draws but does not see: {}", quote(directory), reason));
@@ -28,13 +21,22 @@ Config with_head(Config config, const PublishedTensors& published) {
 
 }  // namespace
 
+Config with_head(Config config, const PublishedTensors& published) {
+  const std::string head = "language_model.lm_head.weight";
+  const bool own = published.find(head) != nullptr ||
+                   published.checkpoint().find_skipped(published.published_name(head)) != nullptr;
+  config.ties_head = config.ties_head && !own;
+  return config;
+}
+
 void visit(UnderstandingWeights& weights, const Config& config, WeightVisitor& visitor) {
   const int64_t hidden = config.transformer.hidden;
   visitor.linear(weights.aligner_in, "aligner.layers.0", hidden, tower_of(config).width, true);
   visitor.linear(weights.aligner_out, "aligner.layers.2", hidden, hidden, true);
   visitor.linear(weights.head,
                  config.ties_head ? "language_model.model.embed_tokens" : "language_model.lm_head",
-                 config.transformer.vocabulary, hidden, false);
+                 config.transformer.vocabulary, hidden, false, LinearForm::kMatrix,
+                 config.ties_head ? FewestBits::k16 : FewestBits::k8);
 }
 
 UnderstandingModel::UnderstandingModel(const Config& config, DType activation)
@@ -76,7 +78,7 @@ void check_sees(const Config& config, const PublishedTensors& published,
   understanding.visit_weights(needed);
   const NeededTensor first = published.pieces_of(needed.tensors().front()).front();
   if (published.find(first.name) == nullptr) refuse(directory, "its files hold no vision tower");
-  check_tensors(published, needed.tensors(), directory);
+  check_tensors(published, needed.tensors(), directory, config);
 }
 
 std::unique_ptr<UnderstandingModel> load_understanding(Backend& backend, const Config& config,
@@ -87,7 +89,7 @@ std::unique_ptr<UnderstandingModel> load_understanding(Backend& backend, const C
   const DType activation = activation_for(weights_dtype(published, directory));
   auto understanding =
       std::make_unique<UnderstandingModel>(with_head(config, published), activation);
-  WeightLoader loader(backend, published, activation);
+  WeightLoader loader(backend, published, activation, config);
   understanding->visit_weights(loader);
   checkpoint.verify_unchanged();
   understanding->allocate(backend);

@@ -36,6 +36,7 @@ struct Checkpoint::State {
   std::vector<StoredTensor> tensors;             // sorted by name
   std::vector<Origin> origins;                   // per tensor
   std::vector<SkippedTensor> skipped;            // sorted by name
+  std::vector<Origin> skipped_origins;           // per skipped tensor
   std::vector<std::vector<std::byte>> copies;    // tensors whose strides were permuted
 
   const Origin& origin(const StoredTensor& tensor) const;
@@ -115,7 +116,9 @@ const Checkpoint::State::Origin& Checkpoint::State::origin(const StoredTensor& t
 // tensors share a storage; a hostile file could fill the memory that way.
 void Checkpoint::State::add(size_t file, const TensorEntry& entry, int64_t& copied_bytes) {
   if (!entry.dtype) {
-    skipped.push_back({entry.name, entry.stored_type, entry.shape});
+    skipped.push_back(
+        {entry.name, entry.stored_type, entry.shape, entry.strides.empty() ? entry.bytes : 0});
+    skipped_origins.push_back({file, entry.offset, std::nullopt});
     return;
   }
   std::optional<size_t> copy;
@@ -171,12 +174,37 @@ std::span<const SkippedTensor> Checkpoint::skipped() const { return state_->skip
 const std::string& Checkpoint::directory() const { return state_->directory; }
 std::vector<std::string> Checkpoint::files() const { return state_->names; }
 
-const StoredTensor* Checkpoint::find(std::string_view name) const {
-  const auto& tensors = state_->tensors;
-  const auto at = std::lower_bound(
-      tensors.begin(), tensors.end(), name,
-      [](const StoredTensor& t, std::string_view wanted) { return t.name < wanted; });
+namespace {
+
+// In a list that is sorted by name; nullptr if it is not there.
+template <typename Tensor>
+const Tensor* find_in(const std::vector<Tensor>& tensors, std::string_view name) {
+  const auto at =
+      std::lower_bound(tensors.begin(), tensors.end(), name,
+                       [](const Tensor& t, std::string_view wanted) { return t.name < wanted; });
   return at == tensors.end() || at->name != name ? nullptr : &*at;
+}
+
+}  // namespace
+
+const StoredTensor* Checkpoint::find(std::string_view name) const {
+  return find_in(state_->tensors, name);
+}
+
+const SkippedTensor* Checkpoint::find_skipped(std::string_view name) const {
+  return find_in(state_->skipped, name);
+}
+
+void Checkpoint::read(const SkippedTensor& tensor, int64_t offset,
+                      std::span<std::byte> destination) const {
+  const auto wanted = static_cast<int64_t>(destination.size());
+  const int64_t index = &tensor - state_->skipped.data();
+  check(index >= 0 && index < static_cast<int64_t>(state_->skipped.size()),
+        "checkpoint: a tensor that is not of this checkpoint");
+  check(offset >= 0 && offset <= tensor.bytes && wanted <= tensor.bytes - offset,
+        "checkpoint: read outside of the tensor");
+  const State::Origin& origin = state_->skipped_origins[static_cast<size_t>(index)];
+  state_->files[origin.file].read(origin.offset + offset, destination);
 }
 
 void Checkpoint::read(const StoredTensor& tensor, int64_t offset,

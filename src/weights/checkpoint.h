@@ -22,12 +22,13 @@ struct StoredTensor {
   int64_t bytes = 0;
 };
 
-// A stored tensor of a dtype that no weight of the model has (I64, BoolStorage, ...). It is listed
-// but never read.
+// A stored tensor of a dtype that no full weight of the model has (I64, BoolStorage, ...). Only the
+// integers of quantised weights are read.
 struct SkippedTensor {
   std::string name;
   std::string stored_type;  // name in the file
   std::vector<int64_t> shape;
+  int64_t bytes = 0;  // 0 if its strides are permuted: it cannot be read
 };
 
 // Opens `*.safetensors` (a single file, or sharded with an index) or `pytorch_model*.bin`. If both
@@ -54,10 +55,14 @@ class Checkpoint {
   const StoredTensor* find(std::string_view name) const;
   // The tensors that tensors() leaves out, sorted by name.
   std::span<const SkippedTensor> skipped() const;
+  // nullptr if no tensor of skipped() has this (published) name.
+  const SkippedTensor* find_skipped(std::string_view name) const;
   // Copies bytes [offset, offset + destination.size()) of a tensor of tensors(). Files are read,
   // not memory-mapped: if a file is truncated or damaged meanwhile, the result is an Error (data).
   // With a mapping it would be a SIGBUS.
   void read(const StoredTensor& tensor, int64_t offset, std::span<std::byte> destination) const;
+  // The same for a tensor of skipped(), in the types of the file.
+  void read(const SkippedTensor& tensor, int64_t offset, std::span<std::byte> destination) const;
   // Throws Error (data) if a file changed since it was opened. Call it after loading.
   void verify_unchanged() const;
   // Reads all files on `threads` threads and compares the checksums stored in them. Returns the

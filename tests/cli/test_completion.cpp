@@ -19,7 +19,7 @@ std::vector<std::string> commands() {
                                     "describe",    "ask",    "chat",       "vary",    "encode",
                                     "reconstruct", "decode", "info",       "inspect", "tokenize",
                                     "devices",     "doctor", "completion", "help",    "version",
-                                    "models",      "verify"};
+                                    "models",      "verify", "quantize"};
   if (run_bifrons({"--help"}).out.find("\n  bench ") != std::string::npos) names.push_back("bench");
   return names;
 }

@@ -22,6 +22,8 @@ struct LaneToy {
     config = read_config(directory);
     model = load_model(backend, config, Checkpoint::open(directory), directory);
   }
+  LaneToy(Backend& b, const Config& c, std::unique_ptr<Model> m)
+      : backend(b), config(c), model(std::move(m)) {}
   Lanes lanes(bool as_device) {
     return Lanes(backend, config, model->transformer, model->image_head, RopeMode::kF32, as_device);
   }

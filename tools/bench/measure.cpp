@@ -8,6 +8,7 @@
 
 #include "kernels/read_bandwidth.h"
 #include "src/engine/open_device.h"
+#include "src/engine/weight_format.h"
 #include "src/weights/checkpoint.h"
 #include "tools/bench/parts.h"
 
@@ -60,11 +61,16 @@ BenchReport measure(const BenchOptions& options,
   std::string name = options.model;
   if (options.model.empty()) {
     report_progress(fmt::format("making random weights of the shape {}", options.shape));
-    model = random_model(*backend, shape_named(options.shape), DType::kBf16, 1);
-    name = options.shape + ", random bf16 weights";
+    Config config = shape_named(options.shape);
+    config.loaded = linear_format(options.weights);
+    model = random_model(*backend, config, DType::kBf16, 1);
+    name = fmt::format("{}, random {} weights", options.shape,
+                       weights_name(config.loaded, DType::kBf16));
   } else {
     const Checkpoint checkpoint = Checkpoint::open(options.model);
-    model = load_model(*backend, read_config(options.model), checkpoint, options.model);
+    Config config = read_config(options.model);
+    config.loaded = format_to_load(config, options.weights, options.model);
+    model = load_model(*backend, config, checkpoint, options.model);
   }
   report_progress("measuring");
   const auto bandwidth = read_bandwidth_of(*backend, options);

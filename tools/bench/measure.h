@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "src/bifrons.h"
 #include "src/model/model.h"
 
 namespace bifrons {
@@ -17,11 +18,12 @@ namespace bifrons {
 struct BenchOptions {
   std::string shape = "janus-pro-1b";  // random weights of this shape, unless `model` is given
   std::string model;                   // a model directory
-  std::vector<int64_t> rows{1, 2};     // rows of a decode step
-  int64_t context = 352;               // tokens already in the cache: a 64-token prompt, half way
-  std::vector<int64_t> pictures;       // pictures at once; empty: 1, 4, 16 and 64, on a CPU 1
-  std::optional<bool> whole;   // draw whole pictures or some steps; absent: whole on devices
-  std::string device = "cpu";  // as in EngineOptions
+  WeightFormat weights = WeightFormat::kStored;
+  std::vector<int64_t> rows{1, 2};  // rows of a decode step
+  int64_t context = 352;            // tokens already in the cache: a 64-token prompt, half way
+  std::vector<int64_t> pictures;    // pictures at once; empty: 1, 4, 16 and 64, on a CPU 1
+  std::optional<bool> whole;        // draw whole pictures or some steps; absent: whole on devices
+  std::string device = "cpu";       // as in EngineOptions
   int threads = 0;
   std::optional<bool> pdl;  // as in EngineOptions
   int repeats = 15;

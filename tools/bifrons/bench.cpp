@@ -143,6 +143,12 @@ void add_batch(CLI::App& bench, Chosen& chosen) {
       bench.add_subcommand("batch", "Measure pictures a second, drawn one by one and side by side");
   batch->add_option("-m,--model", state->model, "A model directory instead of the built-in one")
       ->type_name("DIR");
+  add_choice<WeightFormat>(*batch, "--weights",
+                           {{"stored", WeightFormat::kStored},
+                            {"int8", WeightFormat::kInt8},
+                            {"int4", WeightFormat::kInt4}},
+                           o.engine.weights,
+                           "Linear layers as stored, or quantised to int8 or int4");
   batch->add_option("--device", o.engine.device, "cpu[:ISA], cuda[:N] or auto")
       ->type_name("NAME")
       ->capture_default_str();
@@ -188,6 +194,12 @@ void add_bench(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   bench->add_option("-m,--model", o.model, "A model directory instead of random weights")
       ->type_name("DIR");
+  add_choice<WeightFormat>(*bench, "--weights",
+                           {{"stored", WeightFormat::kStored},
+                            {"int8", WeightFormat::kInt8},
+                            {"int4", WeightFormat::kInt4}},
+                           o.weights,
+                           "Linear layers as stored, or quantised to int8 or int4; a CPU only");
   bench->add_option("--device", o.device, "cpu[:ISA], cuda[:N] or auto")
       ->type_name("NAME")
       ->capture_default_str();

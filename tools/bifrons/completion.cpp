@@ -51,6 +51,8 @@ constexpr Choices kChoices[] = {
     {"--shape", "janus-pro-1b janus-pro-7b"},
     {"--shard", "auto"},
     {"--speculate", "auto off"},
+    {"--type", "int8 int4"},
+    {"--weights", "stored int8 int4"},
 };
 
 // Chosen by the type of the value in the help.

@@ -131,6 +131,23 @@ void check_room(Report& report, const std::vector<DeviceInfo>& gpus, const Model
   }
 }
 
+// Whether this machine's memory holds the model, and in which formats it would.
+void check_host_room(Report& report, const ModelSummary& model) {
+  const auto memory = static_cast<int64_t>(available_memory() << 10);
+  std::string words, fitting;
+  for (const auto& [format, bytes] : model.host_bytes) {
+    const std::string size = size_text(static_cast<double>(bytes));
+    const bool stored = format == "stored";
+    words += stored ? fmt::format("one picture takes {}", size)
+                    : fmt::format(", with --weights {} {}", format, size);
+    if (!stored && fitting.empty() && memory >= bytes) fitting = format;
+  }
+  const bool fits = memory == 0 || memory >= model.host_bytes.front().second;
+  words = fmt::format("{} free; {}", size_text(static_cast<double>(memory)), words);
+  if (!fits && !fitting.empty()) words += fmt::format(": take --weights {}", fitting);
+  report.line(fits ? "ok" : "warn", "memory", words);
+}
+
 void check_model(Report& report, const std::string& wanted, const std::vector<DeviceInfo>& gpus) {
   ModelPlace place;
   try {
@@ -149,13 +166,10 @@ void check_model(Report& report, const std::string& wanted, const std::vector<De
         fmt::format("{}{}, {} MB{}", quote(place.directory), place.built_in ? " (built in)" : "",
                     size >> 10, sums > 0 ? fmt::format(", {} checksums right", sums) : ""));
     check_room(report, gpus, model);
+    check_host_room(report, model);
   } catch (const Error& error) {
     report.fail("model", error);
   }
-  const uint64_t memory = available_memory();
-  const std::string has =
-      fmt::format("{} MB free, the model's files are {} MB", memory >> 10, size >> 10);
-  report.line(memory == 0 || memory > size + size / 4 ? "ok" : "warn", "memory", has);
 }
 
 void check_output(Report& report, const std::string& directory) {

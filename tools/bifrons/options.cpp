@@ -92,6 +92,13 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+WeightFormat weight_format(const std::string& option, const std::string& text) {
+  if (text == "stored") return WeightFormat::kStored;
+  if (text == "int8") return WeightFormat::kInt8;
+  if (text == "int4") return WeightFormat::kInt4;
+  refuse_value(option, "stored, int8, int4", text);
+}
+
 std::optional<bool> pdl_from_environment() {
   const std::string asked = environment("BIFRONS_PDL");
   if (asked == "0" || asked == "1") return asked == "1";
@@ -122,6 +129,11 @@ void EngineFlags::add_to(CLI::App& command, bool devices) {
   }
   add_whole(command, "-t,--threads", "N", 0, kMostThreads, threads,
             "CPU threads; 0 is all cores (default: BIFRONS_THREADS, or 0)");
+  add_value(
+      command, "--weights", "NAME",
+      [this](const std::string& text) { weights = weight_format("--weights", text); },
+      "Linear layers as stored, or quantised while loading to int8 or int4; a CPU only (default: "
+      "BIFRONS_WEIGHTS, or stored)");
 }
 
 void add_speculate(CLI::App& command, int& speculate, const char* about) {
@@ -155,6 +167,9 @@ EngineSetup EngineFlags::setup() const {
   const ModelPlace place = find_model(model.value());
   setup.options.model = place.directory;
   setup.options.speculate = speculate;
+  const std::string format = weights ? "" : environment("BIFRONS_WEIGHTS");
+  setup.options.weights = format.empty() ? weights.value_or(WeightFormat::kStored)
+                                         : weight_format("BIFRONS_WEIGHTS", format);
   setup.options.pdl = pdl_from_environment();
   setup.built_in = place.built_in;
   return setup;

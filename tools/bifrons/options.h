@@ -98,6 +98,9 @@ void check_text(std::string_view name, const std::string& text);
 // Environment variables are read only in the command line, never in the library. Empty: not set.
 std::string environment(const char* name);
 
+// The format named `text`. Throws Error (usage), which calls it `option`.
+WeightFormat weight_format(const std::string& option, const std::string& text);
+
 // BIFRONS_PDL: 0 means never, 1 means always, and any other value leaves the choice to the engine
 // (EngineOptions::pdl).
 std::optional<bool> pdl_from_environment();
@@ -121,16 +124,18 @@ struct EngineSetup {
   bool built_in = false;  // no model was named: the one that comes with the program
 };
 
-// Model, device and threads: from flags, otherwise from BIFRONS_MODEL, BIFRONS_DEVICE and
-// BIFRONS_THREADS, otherwise defaults.
+// Model, device, threads and weights: from flags, otherwise from BIFRONS_MODEL, BIFRONS_DEVICE,
+// BIFRONS_THREADS and BIFRONS_WEIGHTS, otherwise defaults.
 struct EngineFlags {
   ModelFlag model;
   std::string device;
   std::optional<int64_t> threads;
   int speculate = 0;  // see EngineOptions
+  std::optional<WeightFormat> weights;
   // `devices`: adds --devices, whose list is stored in `device`.
   void add_to(CLI::App& command, bool devices = false);
-  // Throws Error: usage (BIFRONS_THREADS is not a number of threads), missing (no such model).
+  // Throws Error: usage (BIFRONS_THREADS is not a number of threads, BIFRONS_WEIGHTS no format),
+  // missing (no such model).
   EngineSetup setup() const;
 };
 
