@@ -170,7 +170,8 @@ void Backend::linear_add(const Tensor& y, const Tensor& x, const Linear& weight)
 void Backend::rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv,
                           const RopeTable& rope, const TokenRows& rows) {
   check_rope_append(memory_space(), q, cache, qkv, rope, rows);
-  run(Op::kRopeAppend, 2 * qkv.bytes(),
+  const int64_t appended = 2 * q.rows() * cache.position_bytes();
+  run(Op::kRopeAppend, qkv.bytes() + q.bytes() + appended,
       3 * (qkv.count() - q.rows() * cache.kv_heads() * cache.head_dim()),
       [&] { do_rope_append(q, cache, qkv, rope, rows); });
 }
@@ -184,8 +185,7 @@ void Backend::attention(const Tensor& y, const Tensor& q, const KvCache& cache,
   c.cache(cache, q);
   c.rows(rows, q.rows());
   const int64_t positions = positions_attended(cache, rows);
-  const int64_t kv_columns = cache.kv_heads() * cache.head_dim();
-  run(Op::kAttention, 2 * positions * kv_columns * size_of(q.dtype) + q.bytes() + y.bytes(),
+  run(Op::kAttention, 2 * positions * cache.position_bytes() + q.bytes() + y.bytes(),
       4 * positions * q.cols(), [&] { do_attention(y, q, cache, rows); });
 }
 

@@ -39,18 +39,34 @@ struct TokenRows {
 // Page size of the paged KV cache: a page holds this many consecutive positions of a sequence.
 inline constexpr int64_t kPageTokens = 16;
 
-// The paged KV cache of one layer, in the activation dtype. Position p of a sequence lies in page
-// table[sequence, p / kPageTokens]. Sequences with a common prefix may share pages.
+// dtype of k and v in a KvCache whose keys and values have 8 bits.
+inline constexpr DType kInt8Cache = DType::kU8;
+// Bytes of the scale of a position in such a cache: an f32.
+inline constexpr int64_t kScaleBytes = 4;
+
+// The paged KV cache of one layer, in the activation dtype or in 8 bits. Position p of a sequence
+// lies in page table[sequence, p / kPageTokens]. Sequences with a common prefix may share pages.
+//
+// In 8 bits (int8_kv()) every key and value of a head is an f32 scale and head_dim codes from -127
+// to 127: element = scale * code, with scale = m / 127 of the largest magnitude m, in f32, and code
+// = element * (127 / m), rounded to the nearest, ties to even. If m is below 2^-100, both are 0; if
+// an element is not finite, the scale is NaN and the codes are 0. A page of a head is first its
+// kPageTokens scales (a cache line), then the codes, position by position: so it is read in order.
+// Rounding starts from k and v as the activation dtype has them.
 struct KvCache {
-  Tensor k;      // [kv_heads, pages, kPageTokens, head_dim]; consecutive pages are contiguous
+  Tensor k;      // [kv_heads, pages, kPageTokens, head_dim], consecutive pages are contiguous; in 8
+                 // bits u8 [kv_heads, pages, kPageTokens, head_dim + kScaleBytes], see above
   Tensor v;      // the same shape
   Tensor table;  // page table i32 [sequences, capacity / kPageTokens]; unused entries are not read
 
+  bool int8_kv() const { return k.dtype == kInt8Cache; }
   int64_t kv_heads() const { return k.shape[0]; }
   int64_t pages() const { return k.shape[1]; }
-  int64_t head_dim() const { return k.shape[3]; }
+  int64_t head_dim() const { return k.shape[3] - (int8_kv() ? kScaleBytes : 0); }
   int64_t sequences() const { return table.rows(); }
   int64_t capacity() const { return table.cols() * kPageTokens; }
+  // Bytes of a key or value of all heads.
+  int64_t position_bytes() const { return kv_heads() * k.shape[3] * size_of(k.dtype); }
 };
 
 // cos and sin of position * inverse frequency, rounded to the activation dtype, stored as f32.
@@ -168,12 +184,13 @@ class Backend {
 
   // Splits qkv [M, (heads + 2 kv_heads) * head_dim], rotates q and k by their row's position
   // (half-split pairs; each product and the sum rounded), writes q [M, heads * head_dim] and puts k
-  // and v into the cache at (sequence, position).
+  // and v into the cache at (sequence, position), as they are or in 8 bits (KvCache).
   void rope_append(const Tensor& q, const KvCache& cache, const Tensor& qkv, const RopeTable& rope,
                    const TokenRows& rows);
 
   // y = softmax(q k^T / sqrt(head_dim)) v over positions 0..position of the row's sequence; softmax
   // in f32, probabilities not rounded. q, y [M, heads * head_dim]; heads share kv heads in groups.
+  // From 8 bits k and v are widened to f32.
   void attention(const Tensor& y, const Tensor& q, const KvCache& cache, const TokenRows& rows);
 
   // y = round(silu(gate)) * up. gate_up [M, 2 F] = gate columns, then up columns; y [M, F].

@@ -85,8 +85,8 @@ struct Checker {
     typed("the table of the cache", cache.table, DType::kI32);
     rank("the table of the cache", cache.table, 2);
     whole("the table of the cache", cache.table);
-    require(cache.k.dtype == q.dtype, "{}: q is {} but the cache is {}", op, name_of(q.dtype),
-            name_of(cache.k.dtype));
+    require(cache.k.dtype == q.dtype || cache.int8_kv(), "{}: q is {} but the cache is {}", op,
+            name_of(q.dtype), name_of(cache.k.dtype));
     const int64_t size = cache.head_dim();
     require(size > 0 && cache.kv_heads() > 0 && q.cols() % (size * cache.kv_heads()) == 0,
             "{}: q is {}, which does not divide into the heads of a cache {}", op, shape_of(q),

@@ -24,6 +24,11 @@ enum class RopeMode { kF32, kBf16 };
 // (docs/quantization.md). A quantised model draws other pictures than its full weights.
 enum class WeightFormat { kStored, kInt8, kInt4 };
 
+// How keys and values are kept in the KV cache: in the activation dtype (kStored), or in 8 bits
+// with a scale per token and head (docs/janus-pro.md 8.3), which takes about half the memory and
+// changes pictures a little.
+enum class KvFormat { kStored, kInt8 };
+
 struct EngineOptions {
   std::string model;            // a model directory
   std::string device = "auto";  // auto | cpu | cpu:ISA | cuda | cuda:N
@@ -42,6 +47,12 @@ struct EngineOptions {
   // changes a picture.
   int speculate = 0;
   WeightFormat weights = WeightFormat::kStored;
+  KvFormat kv = KvFormat::kStored;
+  // Most bytes of the plan of Engine::memory_plan(); 0: what the device has. First fewer pictures
+  // are drawn at once, then keys and values are kept in 8 bits if int8_kv_if_needed; if that does
+  // not fit either, open() throws Error (unavailable).
+  int64_t max_memory = 0;
+  bool int8_kv_if_needed = false;
 };
 inline constexpr int kMostSpeculated = 64;
 
@@ -81,6 +92,7 @@ struct ModelInfo {
   int64_t image_size = 0;
   int64_t image_tokens = 0;
   int64_t codebook = 0;
+  KvFormat kv = KvFormat::kStored;  // how this engine keeps keys and values
 };
 
 // Called after every decode step with the image tokens done and the total. Return false to stop;
@@ -194,6 +206,9 @@ class Engine {
   // Number of lanes that draw_batch() chooses: as many as are useful and fit the device's memory.
   // It is computed at the first call, beside whatever is loaded by then (an Understanding).
   int automatic_lanes() const;
+  // Most lanes that EngineOptions::max_memory allows; draw() and draw_batch() use no more. Without
+  // a limit the largest int.
+  int most_lanes() const;
 
   SpeculationStats speculation() const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cache_codes.h"
 #include "kernels/cpu/exponential.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/vectorise.h"
@@ -14,10 +15,11 @@ namespace {
 
 // Positions are processed in chunks of this many, cut at multiples of it and merged from left to
 // right (online softmax). So the order of every sum depends only on the row's own position.
-constexpr int64_t kChunk = 128;
+constexpr int64_t kChunk = kCacheChunk;
 
 // Largest head_dim; the buffers of one head lie on the stack. This model family has 128.
 constexpr int64_t kHead = 256;
+constexpr const char* kLargeHead = "attention: heads of more than 256 elements";
 
 int64_t sequence_of(const TokenRows& rows, int64_t m, int64_t sequences) {
   const int64_t sequence = rows.sequence.as<int32_t>()[m];
@@ -48,6 +50,7 @@ template <typename T>
 }
 
 static_assert(kCachePage == kPageTokens && kChunk % kPageTokens == 0);
+static_assert(kScaleBytes == sizeof(float));
 
 constexpr const char* kNoPage = "attention: a position has no page in the cache";
 
@@ -58,10 +61,35 @@ int64_t page_of(const KvCache& cache, int64_t sequence, int64_t position) {
   return page;
 }
 
-// Pointer to the first position of a page of keys or values of one head.
+// Pointer to a page of keys or values of one head.
+std::byte* page_at(const Tensor& all, int64_t page, int64_t head) {
+  return all.row((head * all.shape[1] + page) * kPageTokens);
+}
+
+// Puts a key or value of T as position `within` into a page.
 template <typename T>
-T* page_at(const Tensor& all, int64_t page, int64_t head) {
-  return all.as<T>() + (head * all.shape[1] + page) * kPageTokens * all.shape[3];
+[[gnu::always_inline]] inline void put(std::byte* page, int64_t within, const T* from,
+                                       int64_t size) {
+  std::copy_n(from, size, reinterpret_cast<T*>(page) + within * size);
+}
+
+// The same in 8 bits (kernels/cache_codes.h).
+template <typename T>
+[[gnu::always_inline]] inline void put_int8(std::byte* page, int64_t within, const T* from,
+                                            int64_t size) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    const uint32_t bits = magnitude_bits(to_float(from[i]));
+    largest = bits > largest ? bits : largest;
+  }
+  const CacheScale scale = CacheScale::of(largest);
+  reinterpret_cast<float*>(page)[within] = scale.step;
+  auto* codes = reinterpret_cast<int8_t*>(page + kPageTokens * kScaleBytes) + within * size;
+  if (!(scale.codes_per_one > 0)) {
+    std::fill_n(codes, size, int8_t{0});
+    return;
+  }
+  for (int64_t i = 0; i < size; ++i) codes[i] = scale.code(to_float(from[i]));
 }
 
 // Online softmax over the chunks so far: the sum and the weighted sum of values, both relative to
@@ -87,11 +115,11 @@ void attend(const InstructionSet& isa, T* y, const T* q, const KvCache& cache, i
             int64_t head, int64_t length) {
   const int64_t size = cache.head_dim(), pages = cache.pages(), last = (length - 1) / kPageTokens;
   const int32_t* const table = cache.table.as<int32_t>() + sequence * cache.table.cols();
-  const T* const keys = page_at<T>(cache.k, 0, head);
-  const T* const values = page_at<T>(cache.v, 0, head);
   const std::byte* k[kChunk / kPageTokens + kPagesAhead];
   const std::byte* v[kChunk / kPageTokens + kPagesAhead];
-  const AttentionKernels& kernels = sizeof(T) == 4 ? isa.attention_f32 : isa.attention_bf16;
+  const AttentionKernels& kernels = cache.int8_kv()  ? isa.attention_int8
+                                    : sizeof(T) == 4 ? isa.attention_f32
+                                                     : isa.attention_bf16;
   alignas(64) float query[kHead];
   alignas(64) float weight[kChunk];
   alignas(64) float mixed[kHead];
@@ -103,8 +131,8 @@ void attend(const InstructionSet& isa, T* y, const T* q, const KvCache& cache, i
     for (int64_t i = 0; i < (n + kPageTokens - 1) / kPageTokens + kPagesAhead; ++i) {
       const int64_t page = table[std::min(first / kPageTokens + i, last)];
       check(page >= 0 && page < pages, kNoPage);
-      k[i] = reinterpret_cast<const std::byte*>(keys + page * kPageTokens * size);
-      v[i] = reinterpret_cast<const std::byte*>(values + page * kPageTokens * size);
+      k[i] = page_at(cache.k, page, head);
+      v[i] = page_at(cache.v, page, head);
     }
     kernels.scores(query, k, n, size, scale, weight);
     float sum = 0;
@@ -122,6 +150,8 @@ void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const 
   const int64_t kv_heads = cache.kv_heads();
   const int64_t size = cache.head_dim();
   const int64_t heads = q.cols() / size;
+  const bool int8 = cache.int8_kv();
+  check(!int8 || size <= kHead, kLargeHead);
   visit_activation(q.dtype, [&]<typename T>(T) {
     run_rows(pool, q.rows(), [&](int64_t m) {
       const int64_t sequence = sequence_of(rows, m, cache.sequences());
@@ -134,15 +164,21 @@ void rope_append(ThreadPool& pool, const Tensor& q, const KvCache& cache, const 
       const T* k = from + heads * size;
       const T* v = k + kv_heads * size;
       const int64_t page = page_of(cache, sequence, position);
-      const int64_t within = position % kPageTokens * size;
-      T* const k_to = page_at<T>(cache.k, page, 0) + within;
-      T* const v_to = page_at<T>(cache.v, page, 0) + within;
-      const int64_t head_pitch = cache.pages() * kPageTokens * size;
-      vectorised([=]() __attribute__((always_inline)) {
+      const int64_t within = position % kPageTokens;
+      vectorised([ =, &cache ]() __attribute__((always_inline)) {
         for (int64_t h = 0; h < heads; ++h) rotate(to + h * size, from + h * size, cos, sin, size);
         for (int64_t h = 0; h < kv_heads; ++h) {
-          rotate(k_to + h * head_pitch, k + h * size, cos, sin, size);
-          std::copy_n(v + h * size, size, v_to + h * head_pitch);
+          std::byte* const k_to = page_at(cache.k, page, h);
+          std::byte* const v_to = page_at(cache.v, page, h);
+          if (int8) {
+            T rotated_key[kHead] = {};  // g++ does not see that all that is read is written
+            rotate(rotated_key, k + h * size, cos, sin, size);
+            put_int8(k_to, within, rotated_key, size);
+            put_int8(v_to, within, v + h * size, size);
+          } else {
+            rotate(reinterpret_cast<T*>(k_to) + within * size, k + h * size, cos, sin, size);
+            put(v_to, within, v + h * size, size);
+          }
         }
       });
     });
@@ -154,7 +190,7 @@ void attention(ThreadPool& pool, const InstructionSet& isa, const Tensor& y, con
   const int64_t kv_heads = cache.kv_heads();
   const int64_t size = cache.head_dim();
   const int64_t group = q.cols() / size / kv_heads;
-  check(size <= kHead, "attention: heads of more than 256 elements");
+  check(size <= kHead, kLargeHead);
   visit_activation(q.dtype, [&]<typename T>(T) {
     pool.run(q.rows() * kv_heads, [&](int64_t task) {
       const int64_t m = task / kv_heads;

@@ -62,6 +62,10 @@ struct Avx512 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_halves(from)), 16));
   }
   static Vector load_f16(const std::byte* from) { return _mm512_cvtph_ps(load_halves(from)); }
+  static Vector load_int8(const std::byte* from) {
+    const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen));
+  }
 };
 
 }  // namespace

@@ -7,9 +7,11 @@
 
 namespace bifrons::cpu {
 
+// A page begins with kHeader bytes, which are the scales of its positions in f32 if there are any.
 template <typename Isa>
 struct F32Cache {
   static constexpr int kBytes = 4;
+  static constexpr int64_t kHeader = 0;
   static typename Isa::Vector load(const std::byte* at) { return Isa::load_f32(at); }
   static float get(const std::byte* at) { return *reinterpret_cast<const float*>(at); }
 };
@@ -17,11 +19,29 @@ struct F32Cache {
 template <typename Isa>
 struct Bf16Cache {
   static constexpr int kBytes = 2;
+  static constexpr int64_t kHeader = 0;
   static typename Isa::Vector load(const std::byte* at) { return Isa::load_bf16(at); }
   static float get(const std::byte* at) {
     return widened<Isa>(*reinterpret_cast<const uint16_t*>(at));
   }
 };
+
+template <typename Isa>
+struct Int8Cache {
+  static constexpr int kBytes = 1;
+  static constexpr int64_t kHeader = 4 * kCachePage;
+  static typename Isa::Vector load(const std::byte* at) { return Isa::load_int8(at); }
+  static float get(const std::byte* at) {
+    return static_cast<float>(*reinterpret_cast<const signed char*>(at));
+  }
+};
+
+// Multiplies the numbers of `here` positions by their scales.
+template <typename Isa>
+void scale_by(float* values, const std::byte* scales, int64_t here) {
+  const auto* by = reinterpret_cast<const float*>(scales);
+  for (int64_t j = 0; j < here; ++j) values[j] *= by[j];
+}
 
 // Prefetch distance in pages of the KV cache: kPrefetch bytes, or a little more.
 template <typename Cache>
@@ -79,14 +99,18 @@ void scores(const float* q, const std::byte* const* pages, int64_t count, int64_
   const int64_t pitch = size * Cache::kBytes;
   for (; count > 0; count -= kCachePage, out += kCachePage, ++pages) {
     const int64_t here = count < kCachePage ? count : kCachePage;
-    const std::byte* const ahead = pages[pages_ahead<Cache>(size)];
+    const std::byte* const keys = *pages + Cache::kHeader;
+    const std::byte* ahead = pages[pages_ahead<Cache>(size)];
+    if constexpr (Cache::kHeader > 0) __builtin_prefetch(ahead, 0, 3);
+    ahead += Cache::kHeader;
     int64_t j = 0;
     for (; j + kKeys <= here; j += kKeys) {
-      score_keys<Isa, Cache, kKeys>(q, *pages + j * pitch, ahead + j * pitch, size, scale, out + j);
+      score_keys<Isa, Cache, kKeys>(q, keys + j * pitch, ahead + j * pitch, size, scale, out + j);
     }
     for (; j < here; ++j) {
-      score_keys<Isa, Cache, 1>(q, *pages + j * pitch, ahead + j * pitch, size, scale, out + j);
+      score_keys<Isa, Cache, 1>(q, keys + j * pitch, ahead + j * pitch, size, scale, out + j);
     }
+    if constexpr (Cache::kHeader > 0) scale_by<Isa>(out, *pages, here);
   }
 }
 
@@ -99,7 +123,7 @@ void mix_columns(const float* weight, const std::byte* const* pages, int64_t off
 #pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) sum[i] = Isa::zero();
   for (; count > 0; count -= kCachePage, weight += kCachePage, ++pages) {
-    const std::byte* v = *pages + offset;
+    const std::byte* v = *pages + Cache::kHeader + offset;
     const int64_t ahead = pages[pages_ahead<Cache>(size)] - *pages;
     const int64_t here = count < kCachePage ? count : kCachePage;
     for (int64_t j = 0; j < here; ++j, v += size * Cache::kBytes) {
@@ -117,11 +141,27 @@ void mix_columns(const float* weight, const std::byte* const* pages, int64_t off
   for (int i = 0; i < kVectors; ++i) Isa::store(out + i * Isa::kLanes, sum[i]);
 }
 
+// The weights of values in 8 bits, with their scales.
+template <typename Isa, typename Cache>
+void scaled_weights(float* scaled, const float* weight, const std::byte* const* pages,
+                    int64_t count, int64_t size) {
+  for (int64_t j = 0; j < count; ++j) scaled[j] = weight[j];
+  for (; count > 0; count -= kCachePage, scaled += kCachePage, ++pages) {
+    __builtin_prefetch(pages[pages_ahead<Cache>(size)], 0, 3);
+    scale_by<Isa>(scaled, *pages, count < kCachePage ? count : kCachePage);
+  }
+}
+
 template <typename Isa, typename Cache>
 void mix(const float* weight, const std::byte* const* pages, int64_t count, int64_t size,
          float* out) {
   constexpr int kWide = 8;
   int64_t i = 0;
+  alignas(64) float scaled[Cache::kHeader > 0 ? kCacheChunk : 1];
+  if constexpr (Cache::kHeader > 0) {
+    scaled_weights<Isa, Cache>(scaled, weight, pages, count, size);
+    weight = scaled;
+  }
   for (; i + kWide * Isa::kLanes <= size; i += kWide * Isa::kLanes) {
     mix_columns<Isa, Cache, kWide>(weight, pages, i * Cache::kBytes, count, size, out + i);
   }
@@ -134,8 +174,8 @@ void mix(const float* weight, const std::byte* const* pages, int64_t count, int6
   for (; i < size; ++i) {
     float sum = 0;
     for (int64_t j = 0; j < count; ++j) {
-      const int64_t element = j % kCachePage * size + i;
-      sum += weight[j] * Cache::get(pages[j / kCachePage] + element * Cache::kBytes);
+      const int64_t at = Cache::kHeader + (j % kCachePage * size + i) * Cache::kBytes;
+      sum += weight[j] * Cache::get(pages[j / kCachePage] + at);
     }
     out[i] = sum;
   }
@@ -196,6 +236,7 @@ constexpr InstructionSet table(const char* name) {
   set.f32 = run_panel<Isa, F32Weights<Isa>>;
   set.attention_f32 = {scores<Isa, F32Cache<Isa>>, mix<Isa, F32Cache<Isa>>};
   set.attention_bf16 = {scores<Isa, Bf16Cache<Isa>>, mix<Isa, Bf16Cache<Isa>>};
+  set.attention_int8 = {scores<Isa, Int8Cache<Isa>>, mix<Isa, Int8Cache<Isa>>};
   set.exponentials = exponentials<Isa>;
   set.read = read<Isa>;
   return set;

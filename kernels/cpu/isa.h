@@ -60,13 +60,15 @@ extern const QuantisedKernels kAmxQuantised;   // AMX tiles for many rows, else 
 
 // Page size of the paged KV cache: equal to kPageTokens, which this file cannot include.
 constexpr int64_t kCachePage = 16;
+// Most positions of a call of the attention kernels.
+constexpr int64_t kCacheChunk = 128;
 // Extra entries in the list of pages, for prefetching.
 constexpr int64_t kPagesAhead = 2;
 
-// Attention of one head over `count` positions. q and results are f32, the cache is f32 or bf16
-// with `size` elements per position. Position j is number j mod kCachePage of pages[j /
-// kCachePage]. The list has kPagesAhead more pages, which will be read next (or repeat the last
-// one).
+// Attention of one head over `count` positions. q and results are f32, the cache is f32, bf16 or
+// int8 (kernels/backend.h) with `size` elements per position. Position j is number j mod kCachePage
+// of pages[j / kCachePage]. The list has kPagesAhead more pages, which will be read next (or repeat
+// the last one).
 struct AttentionKernels {
   // out[j] = scale * (q . k[j]).
   void (*scores)(const float* q, const std::byte* const* pages, int64_t count, int64_t size,
@@ -117,6 +119,7 @@ struct InstructionSet {
   Panel f32 = nullptr;
   AttentionKernels attention_f32;
   AttentionKernels attention_bf16;
+  AttentionKernels attention_int8;
   GroupNormKernels group_norm;
   const QuantisedKernels* quantised = nullptr;
   // In place values[j] = exp(values[j] - maximum). Returns the maximum and stores the sum in `sum`.

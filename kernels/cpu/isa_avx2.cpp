@@ -44,6 +44,10 @@ struct Avx2 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_halves(from)), 16));
   }
   static Vector load_f16(const std::byte* from) { return _mm256_cvtph_ps(load_halves(from)); }
+  static Vector load_int8(const std::byte* from) {
+    const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight));
+  }
 };
 
 constexpr InstructionSet avx2() {

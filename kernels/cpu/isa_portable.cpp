@@ -10,6 +10,7 @@ struct Portable {
   typedef uint64_t Words __attribute__((vector_size(16), may_alias));
   typedef uint32_t Dwords __attribute__((vector_size(16)));
   typedef uint16_t Halves __attribute__((vector_size(8)));
+  typedef signed char Codes __attribute__((vector_size(4)));
 
   static constexpr int kLanes = 4;
   static constexpr int kMaxRows = 2;
@@ -42,6 +43,11 @@ struct Portable {
     Halves halves;
     __builtin_memcpy(&halves, from, sizeof halves);
     return Vector(__builtin_convertvector(halves, Dwords) << 16);
+  }
+  static Vector load_int8(const std::byte* from) {
+    Codes codes;
+    __builtin_memcpy(&codes, from, sizeof codes);
+    return __builtin_convertvector(codes, Vector);
   }
   // Shifting the bits and scaling is exact, subnormals included; infinity and NaN are corrected.
   static Vector load_f16(const std::byte* from) {

@@ -106,11 +106,12 @@ __device__ inline void leave(BlockMemory& memory, const AttentionJob& job, const
   }
 }
 
-// Block (chunks, head, rows): every gridDim.x-th chunk from blockIdx.x on. kSize: elements of a
-// head, or 0 if they are not known when this is compiled. kMany: see ChunkOfRows.
-template <typename T, int kCount, int kSize, bool kMany>
+// Block (chunks, head, rows): every gridDim.x-th chunk from blockIdx.x on. Cached: the element of
+// the cache, T or Int8. kSize: elements of a head, or 0 if they are not known when this is
+// compiled. kMany: see ChunkOfRows.
+template <typename T, typename Cached, int kCount, int kSize, bool kMany>
 __global__ void __launch_bounds__(kWarps* kWarp, kMany || std::is_same_v<T, float> ? 2 : 4)
-    attention_kernel(T* y, const T* q, const T* k, const T* v, const int32_t* sequences,
+    attention_kernel(T* y, const T* q, std::byte* k, std::byte* v, const int32_t* sequences,
                      const int32_t* positions, float* area, int* counters, AttentionJob job) {
   __shared__ BlockMemory memory;
   trigger_dependents();
@@ -129,7 +130,7 @@ __global__ void __launch_bounds__(kWarps* kWarp, kMany || std::is_same_v<T, floa
     for (int begin = 0; begin < rows.count;) {
       int end = begin + 1;
       while (kMany && end < rows.count && memory.sequence[end] == memory.sequence[begin]) ++end;
-      const ChunkOfRows<T, kCount, kSize, kMany> part(memory, job, k, v, begin, end, chunk);
+      const ChunkOfRows<Cached, kCount, kSize, kMany> part(memory, job, k, v, begin, end, chunk);
       part.score();
       __syncthreads();
       part.finish(parts, rows.stride);
@@ -148,7 +149,7 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   check(q.rows() <= 65535 && heads <= 65535, "attention: at most 65535 rows and heads");
   const auto addresses =
       reinterpret_cast<uintptr_t>(cache.k.data) | reinterpret_cast<uintptr_t>(cache.v.data);
-  const bool vectors = size % 4 == 0 && addresses % (4 * size_of(q.dtype)) == 0;
+  const bool vectors = size % 4 == 0 && addresses % (4 * size_of(cache.k.dtype)) == 0;
   const bool usual = vectors && size == kUsualSize && q.dtype == DType::kBf16;
   const bool many = usual && rows.shared > 1;
   const auto bounded = [&](int64_t n) {
@@ -180,15 +181,19 @@ void attention(Stream& s, const Tensor& y, const Tensor& q, const KvCache& cache
   visit_activation(q.dtype, [&](auto element) {
     using T = decltype(element);
     const auto run = [&](auto kernel) {
-      launch_pdl(s.handle, s.pdl, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<T>(),
-                 cache.v.as<T>(), rows.sequence.as<int32_t>(), rows.position.as<int32_t>(), area,
-                 counters, job);
+      launch_pdl(s.handle, s.pdl, kernel, grid, y.as<T>(), q.as<T>(), cache.k.as<std::byte>(),
+                 cache.v.as<std::byte>(), rows.sequence.as<int32_t>(), rows.position.as<int32_t>(),
+                 area, counters, job);
     };
-    if constexpr (std::is_same_v<T, Bf16>) {
-      if (many) return run(attention_kernel<T, 4, kUsualSize, true>);
-      if (usual) return run(attention_kernel<T, 4, kUsualSize, false>);
-    }
-    vectors ? run(attention_kernel<T, 4, 0, false>) : run(attention_kernel<T, 1, 0, false>);
+    const auto choose = [&]<typename Cached>(Cached) {
+      if constexpr (std::is_same_v<T, Bf16>) {
+        if (many) return run(attention_kernel<T, Cached, 4, kUsualSize, true>);
+        if (usual) return run(attention_kernel<T, Cached, 4, kUsualSize, false>);
+      }
+      vectors ? run(attention_kernel<T, Cached, 4, 0, false>)
+              : run(attention_kernel<T, Cached, 1, 0, false>);
+    };
+    cache.int8_kv() ? choose(Int8{}) : choose(T{});
   });
 }
 

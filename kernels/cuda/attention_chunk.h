@@ -113,13 +113,15 @@ struct BlockMemory {
   bool last[kRows];
 };
 
-// Rows [begin, end) of a block, all of one sequence, and one chunk. kMany: whether that can be more
+// Rows [begin, end) of a block, all of one sequence, and one chunk. T is the element of the cache.
+// In 8 bits a key's scale multiplies its score, and a value's scale its weight. kMany: whether that
+// can be more
 // than one row. For many rows the compiler keeps keys and values as f32 in registers, which would
 // leave too few blocks on a multiprocessor where each is used once.
 template <typename T, int kCount, int kSize, bool kMany>
 class ChunkOfRows {
  public:
-  __device__ ChunkOfRows(BlockMemory& memory, const AttentionJob& job, const T* k, const T* v,
+  __device__ ChunkOfRows(BlockMemory& memory, const AttentionJob& job, std::byte* k, std::byte* v,
                          int begin, int end, int chunk)
       : memory_(memory), job_(job), begin_(begin), end_(kMany ? end : begin + 1), chunk_(chunk) {
     int furthest = -1, sequence = 0;
@@ -128,7 +130,7 @@ class ChunkOfRows {
       furthest = memory.position[r] > furthest ? memory.position[r] : furthest;
     }
     keys_ = keys_of(furthest);
-    for (int i = 0; i < kPages; ++i) values_at_.first[i] = v;
+    for (int i = 0; i < kPages; ++i) values_at_.first[i] = element_at<T>(v, 0, size());
     if (keys_ == 0) return;
     const int64_t kv_head = blockIdx.y / job.group;
 #pragma unroll
@@ -136,8 +138,8 @@ class ChunkOfRows {
       const int64_t row = job.pages.row_near(sequence, kv_head, first_key() + i * int{kPageTokens});
       // A position without a page is an error of the caller; here it only must not cause a read
       // outside of the cache.
-      keys_at_.first[i] = row < 0 ? k : k + row * size();
-      values_at_.first[i] = row < 0 ? v : v + row * size();
+      keys_at_.first[i] = element_at<T>(k, row < 0 ? 0 : row, size());
+      values_at_.first[i] = element_at<T>(v, row < 0 ? 0 : row, size());
     }
     for (int i = 1; i < kPages; ++i) {
       if (keys_ > i * int{kPageTokens}) continue;  // nothing of this page is needed
@@ -157,6 +159,7 @@ class ChunkOfRows {
     // unpacking before the branch, which takes twice the registers.
     Gathered<T, kCount> key;
     if (kOnce) key.load(keys_at_, own_column(0), size());
+    const float scale = job_.scale * keys_at_.scale();
     each_row([&](int r) {
       float part[kKeys] = {};
       for (int round = 0; round < rounds_of<kCount>(size()); ++round) {
@@ -165,7 +168,7 @@ class ChunkOfRows {
         add_products<T, kCount>(part, memory_.query[r] + column_of<kCount>(round), key);
       }
       const float dot = sum_across<kKeys / 2>(part);
-      put_score(r, lane() < keys_of(memory_.position[r]) ? dot * job_.scale : -INFINITY);
+      put_score(r, lane() < keys_of(memory_.position[r]) ? dot * scale : -INFINITY);
     });
   }
 
@@ -174,13 +177,14 @@ class ChunkOfRows {
   __device__ void finish(float* area, int stride) const {
     Gathered<T, kCount> value;  // loads in flight while the weights are computed
     if (kOnce) value.load(values_at_, own_column(0), size());
+    const float scale = keys_ > 0 ? values_at_.scale() : 0.0f;
     int turn = 0;
     each_row([&](int r) {
       const int keys = keys_of(memory_.position[r]);
       float maximum = memory_.extremes[r][0][0];
       for (int w = 1; w < kWarps; ++w) maximum = fmaxf(maximum, memory_.extremes[r][0][w]);
       const float share = lane() < keys ? expf(weights(r)[lane()] - maximum) : 0.0f;
-      weights(r)[lane()] = share;
+      weights(r)[lane()] = WarpPages<T>::kScaled && lane() < keys ? share * scale : share;
       const float warp_total = warp_sum(share);
       if (lane() == 0) memory_.extremes[r][1][warp()] = warp_total;
       __syncwarp();

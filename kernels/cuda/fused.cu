@@ -200,8 +200,9 @@ bool norm_linear_gelu(Stream& s, const Tensor& y, const Tensor& x, const Norm& n
                               static_cast<const float*>(weight.bias.data())});
 }
 
+// Not for a cache in 8 bits: a block has two tiles of a head, and the scale depends on all of it.
 bool can_rope(const KvCache& cache, const Tensor& x, const Linear& weight) {
-  return on_tensor_cores(x, weight) && cache.head_dim() / 2 % kTileOut == 0 &&
+  return !cache.int8_kv() && on_tensor_cores(x, weight) && cache.head_dim() / 2 % kTileOut == 0 &&
          weight.out <= INT32_MAX;
 }
 

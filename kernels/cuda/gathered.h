@@ -24,16 +24,35 @@ static_assert(kKeys % kPageTokens == 0);
 template <typename T>
 struct WarpPages {
   const T* first[kPages];
+  static constexpr bool kScaled = std::is_same_v<T, Int8>;
 
+  // The scale of this lane's key.
+  __device__ float scale() const {
+    if constexpr (kScaled) {
+      // By arithmetic: a choice between elements of `first` would put the array into local memory.
+      const int lane = threadIdx.x % kWarp;
+      auto mine = reinterpret_cast<uintptr_t>(first[0]);
+#pragma unroll
+      for (int i = 1; i < kPages; ++i) {
+        const auto distance =
+            reinterpret_cast<uintptr_t>(first[i]) - reinterpret_cast<uintptr_t>(first[0]);
+        mine += static_cast<uintptr_t>(lane / kPageTokens == i) * distance;
+      }
+      return scales_before(reinterpret_cast<const Int8*>(mine))[lane % kPageTokens];
+    } else {
+      return 1.0f;
+    }
+  }
   // Prefetches `keys` of them into L2, one cache line per lane and round.
   __device__ void fetch(int keys, int size) const {
     constexpr int kLine = 128;
+    constexpr int kHeader = kScaled ? static_cast<int>(kPageTokens * kScaleBytes) : 0;
 #pragma unroll
     for (int i = 0; i < kPages; ++i) {
       const int here = keys - i * kPageTokens;
       const int bytes =
-          (here < kPageTokens ? here : kPageTokens) * size * static_cast<int>(sizeof(T));
-      const auto* from = reinterpret_cast<const std::byte*>(first[i]);
+          (here < kPageTokens ? here : kPageTokens) * size * static_cast<int>(sizeof(T)) + kHeader;
+      const auto* from = reinterpret_cast<const std::byte*>(first[i]) - kHeader;
 #pragma unroll 1
       for (int at = threadIdx.x % kWarp * kLine; at < bytes; at += kWarp * kLine) {
         prefetch(from + at);
@@ -59,6 +78,28 @@ struct Vector {
       return i % 2 == 0 ? lower_of(raw.word[i / 2]) : upper_of(raw.word[i / 2]);
     }
   }
+};
+// Codes: with the sign bit flipped they are 0 to 255, and as the lowest byte of the float 2^23 they
+// add so much to it. That takes no conversion, of which a GPU does few at a time.
+template <int kCount>
+struct Vector<Int8, kCount> {
+  static_assert(kCount % 4 == 0);
+  static constexpr int kWords = kCount / 4;
+  struct alignas(4 * kWords) {
+    uint32_t word[kWords];
+  } raw;
+
+  __device__ float at(int i) const {
+    constexpr uint32_t kTwoTo23 = 0x4b000000u;
+    const uint32_t positive = (raw.word[i / 4] ^ 0x80808080u) >> (8 * (i % 4)) & 0xffu;
+    return std::bit_cast<float>(kTwoTo23 | positive) - (0x1p23f + 128.0f);
+  }
+};
+template <>
+struct Vector<Int8, 1> {
+  Int8 raw;
+
+  __device__ float at(int) const { return static_cast<float>(raw.code); }
 };
 template <>
 struct Vector<Bf16, 1> {

@@ -1,11 +1,39 @@
-// The page table of a paged KV cache (kernels/backend.h), for kernels.
+// The page table of a paged KV cache (kernels/backend.h), and the layout of its pages, for kernels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/backend.h"
 
 namespace bifrons::cuda {
+
+// A code of a KV cache in 8 bits.
+struct Int8 {
+  int8_t code;
+};
+
+// A key or value of element type T in `cache`, by its row (Pages::row()); in 8 bits its codes.
+template <typename T>
+__device__ inline T* element_at(std::byte* cache, int64_t row, int64_t size) {
+  if constexpr (std::is_same_v<T, Int8>) {
+    const int64_t page = row / kPageTokens, within = row % kPageTokens;
+    return reinterpret_cast<T*>(cache + page * kPageTokens * (size + kScaleBytes) +
+                                kPageTokens * kScaleBytes + within * size);
+  } else {
+    return reinterpret_cast<T*>(cache) + row * size;
+  }
+}
+// The scale of a key or value in 8 bits.
+__device__ inline float* scale_at(std::byte* cache, int64_t row, int64_t size) {
+  const int64_t page = row / kPageTokens, within = row % kPageTokens;
+  return reinterpret_cast<float*>(cache + page * kPageTokens * (size + kScaleBytes)) + within;
+}
+// The scales of a page, from its first code.
+__device__ inline const float* scales_before(const Int8* first) {
+  return reinterpret_cast<const float*>(first) - kPageTokens;
+}
 
 struct Pages {
   const int32_t* table;  // [sequences, columns]

@@ -9,6 +9,7 @@
 
 #include "src/io/json.h"
 #include "src/io/sha256.h"
+#include "src/settings/settings.h"
 #include "src/store/manifest_columns.h"
 
 namespace bifrons {
@@ -59,6 +60,7 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   if (r.negative_prompt) add("negative_prompt", json_text(*r.negative_prompt));
   add("allow_special", r.allow_special ? "true" : "false");
   add("rope", json_text(rope_name(setup.rope)));
+  if (setup.model.kv != KvFormat::kStored) add("kv_cache", json_text(kv_name(setup.model.kv)));
   add("model", json_text(setup.model.name));
   add("program", json_text("bifrons " + build_info().version));
   add("device", json_text(setup.device));

@@ -43,6 +43,7 @@ std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOpt
     more += fmt::format(R"(,"best_of":{},"question":{})", options.best_of,
                         json_text(question_about(options.question, r.prompt)));
   }
+  if (options.kv != KvFormat::kStored) more += fmt::format(R"(,"kv":"{}")", kv_name(options.kv));
   return sha256(fmt::format(R"({{"v":1,"prompt":{},"negative":{}{},"special":{},"rope":{},)"
                             R"("format":"{}","metadata":{}{}}})",
                             json_text(r.prompt),

@@ -23,6 +23,7 @@ struct JobOptions {
   bool random_seed = false;        // lines without a seed get a random one; `seed` is not used
   int64_t count = 1;               // pictures of a line without a count
   RopeMode rope = RopeMode::kF32;
+  KvFormat kv = KvFormat::kStored;  // of the engines
   int64_t image_size = 0;  // of every picture; 0: unknown, so sizes in lines are not checked
   PictureFormat format = PictureFormat::kPng;
   std::string name{};          // pattern for lines without an output; see check_output_name()
@@ -71,7 +72,7 @@ std::string_view ending_of(PictureFormat format);
 // `slug_of_prompt`: slug() or former_slug() of the prompt.
 std::string automatic_name(const PictureJob& job, const std::string& slug_of_prompt);
 
-// The key of a picture: 64 hex digits. `options` give rope, metadata, best_of and question.
+// The key of a picture: 64 hex digits. `options` give rope, kv, metadata, best_of and question.
 std::string picture_key(const DrawRequest& request, PictureFormat format,
                         const JobOptions& options);
 

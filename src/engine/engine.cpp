@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -68,8 +69,9 @@ struct Engine::State {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
   std::unique_ptr<Lanes> lanes;
-  DType weights = DType::kF32;
-  int automatic_lanes = 0;             // 0: not counted yet
+  PlanFormats formats = DType::kF32;
+  int automatic_lanes = 0;  // 0: not counted yet
+  int most_lanes = std::numeric_limits<int>::max();
   std::unique_ptr<VqEncoder> encoder;  // null until encode() is called
   Buffer codes;                        // i32 [image_tokens]
   Buffer pixels;                       // u8 [size, size, 3]
@@ -131,31 +133,41 @@ Engine Engine::open(const EngineOptions& options) {
                             "full weights",
                             name_of(s->config.loaded), s->backend->name()));
   }
-  check_fits(s->backend->free_bytes(), s->config,
-             weights_dtype(PublishedTensors(checkpoint), options.model),
-             std::max(1, options.pictures_at_once), options.speculate);
+  const PublishedTensors published(checkpoint);
+  s->formats = {weights_dtype(published, options.model), options.kv};
+  if (options.max_memory > 0) {
+    const WithinLimit within =
+        lanes_within({options.max_memory, options.int8_kv_if_needed}, s->config, s->formats,
+                     s->backend->memory_space(), options.speculate);
+    s->formats.kv = within.kv;
+    s->most_lanes = within.most_lanes;
+  }
+  check_fits(s->backend->free_bytes(), s->config, s->formats,
+             std::clamp(options.pictures_at_once, 1, s->most_lanes), options.speculate);
   if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
     // Decoding gets low priority: it fills the gaps that drawing leaves. The duration of a run
     // depends on drawing.
     s->decode_backend = open_device(opened.name, options.threads, true, options.pdl).backend;
   }
   s->model = load_model(*s->backend, s->decoding(), s->config, checkpoint, options.model);
+  s->model->transformer.set_int8_kv(s->formats.kv == KvFormat::kInt8);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
                                      s->model->image_head, options.rope);
   const int64_t tokens = s->config.image_tokens(), size = s->model->decoder.image_size();
   s->codes = s->decoding().allocate(tokens * size_of(DType::kI32));
   s->pixels = s->decoding().allocate(size * size * 3);
 
-  const PublishedTensors published(checkpoint);
-  s->weights = weights_dtype(published, options.model);
   s->info = {.name = name_of_model(options.model),
              .directory = options.model,
              .weights_hash = hash_of(checkpoint, s->config),
              .form = published.hugging_face() ? "hugging face" : "original",
-             .weights_dtype = std::string(weights_name(s->config.loaded, s->weights)),
+             .weights_dtype = checkpoint.quantisation().empty()
+                                  ? std::string(weights_name(s->config.loaded, s->formats.stored))
+                                  : checkpoint.quantisation(),
              .image_size = size,
              .image_tokens = tokens,
-             .codebook = s->config.vq.codebook};
+             .codebook = s->config.vq.codebook,
+             .kv = s->formats.kv};
   return Engine(std::move(s));
 }
 
@@ -259,7 +271,8 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
   options.progress = [&](const BatchProgress& now) {
     return !progress || progress(std::min(now.tokens, total), total);
   };
-  const int64_t lanes = std::clamp<int64_t>(s.options.pictures_at_once, 1, count);
+  const int64_t lanes =
+      std::clamp<int64_t>(std::min(s.options.pictures_at_once, s.most_lanes), 1, count);
   const BatchStats stats = s.draw_batch(lanes, source, sink, options);
   if (stats.stopped) throw Error(ErrorKind::kInterrupted, "interrupted");
   std::vector<Drawing> drawings;
@@ -272,18 +285,22 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
 
 BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
                               const BatchOptions& options) {
-  const int lanes = options.lanes > 0 ? options.lanes : automatic_lanes();
+  const int lanes =
+      options.lanes > 0 ? std::min(options.lanes, state_->most_lanes) : automatic_lanes();
   return state_->draw_batch(lanes, source, sink, options);
 }
 
 int Engine::automatic_lanes() const {
   State& s = *state_;
   if (s.automatic_lanes == 0) {
-    s.automatic_lanes =
-        lanes_that_fit(s.backend->free_bytes(), s.config, s.weights, s.options.speculate);
+    const int fit =
+        lanes_that_fit(s.backend->free_bytes(), s.config, s.formats, s.options.speculate);
+    s.automatic_lanes = std::min(fit, s.most_lanes);
   }
   return s.automatic_lanes;
 }
+
+int Engine::most_lanes() const { return state_->most_lanes; }
 
 SpeculationStats Engine::speculation() const {
   const Lanes& lanes = *state_->lanes;
@@ -297,7 +314,7 @@ SpeculationStats Engine::speculation() const {
 
 std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
   const State& s = *state_;
-  return bifrons::memory_plan(s.config, s.weights, lanes, kPlannedPromptTokens,
+  return bifrons::memory_plan(s.config, s.formats, lanes, kPlannedPromptTokens,
                               s.backend->memory_space(), s.options.speculate);
 }
 
@@ -312,8 +329,8 @@ std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
 
 Engine::Parts Engine::parts() {
   State& s = *state_;
-  return {s.options.model, s.options.rope, *s.backend,
-          s.config,        *s.tokenizer,   s.model->transformer};
+  return {s.options.model, s.options.rope,       *s.backend,         s.config,
+          *s.tokenizer,    s.model->transformer, s.model->image_head};
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

@@ -150,6 +150,17 @@ std::vector<std::pair<LinearFormat, int64_t>> totals_when_quantised(const Inspec
   return totals;
 }
 
+std::vector<MemoryItem> drawing_one(const Inspection& i, MemorySpace space,
+                                    KvFormat kv = KvFormat::kStored) {
+  return memory_plan(i.config, {i.dtype, kv}, 1, kPlannedPromptTokens, space);
+}
+
+// The last line of a plan.
+std::string with_int8_kv(const Inspection& i, MemorySpace space) {
+  return fmt::format("  {:<26} {:>12}\n", "in all with --kv int8",
+                     megabytes(total_bytes(drawing_one(i, space, KvFormat::kInt8))));
+}
+
 std::vector<MemoryItem> seeing(const Inspection& i) {
   return understanding_plan(i.config, i.dtype, i.config.tower->tokens() + 2 + kPlannedPromptTokens);
 }
@@ -163,6 +174,9 @@ std::string inspect(const std::string& directory) {
   for (const std::string& file : i.checkpoint.files()) files.push_back(quote_if_needed(file));
   out += fmt::format("files      {}\n", fmt::join(files, ", "));
   out += fmt::format("names      {}\n", i.hugging_face_names ? "hugging face" : "original");
+  if (const std::string& packed = i.checkpoint.quantisation(); !packed.empty()) {
+    out += fmt::format("packed     {}, read as {}\n", packed, name_of(i.dtype));
+  }
   out += fmt::format("sees       {}\n", i.blind.empty() ? "yes" : "no: " + i.blind);
   out += "\nconfig\n";
   const nlohmann::ordered_json config = config_json(i.config);
@@ -200,9 +214,11 @@ std::string inspect(const std::string& directory) {
 
   out +=
       plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
-                memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens));
+                drawing_one(i, MemorySpace::kHost)) +
+      with_int8_kv(i, MemorySpace::kHost);
   out += plan_text("the same on a GPU, beside what its libraries take",
-                   memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice));
+                   drawing_one(i, MemorySpace::kDevice)) +
+         with_int8_kv(i, MemorySpace::kDevice);
   for (const auto& [format, bytes] : totals_when_quantised(i)) {
     out += fmt::format("  {:<26} {:>12}\n", fmt::format("in all, --weights {}", name_of(format)),
                        megabytes(bytes));
@@ -224,11 +240,12 @@ ModelSummary summarize_model(const std::string& directory) {
     on_host.emplace_back(name_of(format), bytes);
   }
   return {.form = i.config.form == CheckpointForm::kOriginal ? "original" : "hugging face",
-          .weights_dtype = std::string(weights_name(i.config.loaded, i.dtype)),
+          .weights_dtype = i.checkpoint.quantisation().empty()
+                               ? std::string(weights_name(i.config.loaded, i.dtype))
+                               : i.checkpoint.quantisation(),
           .sees = i.blind.empty(),
           .image_size = i.config.image_size,
-          .gpu_bytes = total_bytes(
-              memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, MemorySpace::kDevice)),
+          .gpu_bytes = total_bytes(drawing_one(i, MemorySpace::kDevice)),
           .host_bytes = std::move(on_host)};
 }
 
@@ -239,6 +256,9 @@ std::string inspect_json(const std::string& directory) {
                              {"files", i.checkpoint.files()},
                              {"names", i.hugging_face_names ? "hugging face" : "original"},
                              {"config", config_json(i.config)}};
+  if (const std::string& packed = i.checkpoint.quantisation(); !packed.empty()) {
+    out["quantisation"] = packed;
+  }
   out["tensors"] = nlohmann::ordered_json::array();
   for (const StoredTensor& tensor : i.checkpoint.tensors()) {
     out["tensors"].push_back({{"name", tensor.name},
@@ -255,7 +275,8 @@ std::string inspect_json(const std::string& directory) {
   for (const auto& [name, space] : {std::pair{"memory", MemorySpace::kHost},
                                     std::pair{"memory_on_gpu", MemorySpace::kDevice}}) {
     out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
-    out[name].update(plan_json(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens, space)));
+    out[name].update(plan_json(drawing_one(i, space)));
+    out[name]["bytes_with_int8_kv"] = total_bytes(drawing_one(i, space, KvFormat::kInt8));
   }
   for (const auto& [format, bytes] : totals_when_quantised(i)) {
     out["memory_with_weights"][std::string(name_of(format))] = bytes;

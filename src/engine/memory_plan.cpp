@@ -60,10 +60,11 @@ int64_t scratch_on_card(const Config& config, int64_t columns, int64_t rows,
 
 }  // namespace
 
-std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
+std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, int64_t pictures,
                                     int64_t prompt_tokens, MemorySpace space, int speculate) {
-  Model model(config, activation_for(weights));
-  const int64_t element = size_of(weights);
+  Model model(config, activation_for(formats.stored));
+  model.transformer.set_int8_kv(formats.kv == KvFormat::kInt8);
+  const int64_t element = size_of(formats.stored);
   TensorList transformer, image_head, decoder;
   visit(model.transformer.weights(), config.transformer, transformer);
   visit(model.image_head.weights(), config, image_head);
@@ -93,7 +94,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
         {"inputs of every code", ImageHead::precomputed_bytes(config, model.activation)});
   }
   if (on_card) {
-    if (weights == DType::kBf16 && !cuda_library().empty()) {
+    if (formats.stored == DType::kBf16 && !cuda_library().empty()) {
       plan.push_back({"decoder's copy for cuDNN", decoder_weights});
     }
     plan.push_back({"kernels' scratch", scratch_on_card(config, columns, rows, prompt_tokens)});
@@ -101,22 +102,24 @@ std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t
   return plan;
 }
 
-std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens) {
-  const DType activation = activation_for(weights);
+std::vector<MemoryItem> understanding_plan(const Config& config, PlanFormats formats,
+                                           int64_t tokens) {
+  const DType activation = activation_for(formats.stored);
+  Transformer transformer(config.transformer, activation);
+  transformer.set_int8_kv(formats.kv == KvFormat::kInt8);
   UnderstandingModel understanding(config, activation);
   TensorList tower, text;
   visit(understanding.tower().weights(), understanding.tower().config(), tower);
   visit(understanding.weights(), config, text);
-  const int64_t element = size_of(weights);
+  const int64_t element = size_of(formats.stored);
   return {{"vision tower", bytes_of(tower.tensors(), element, config.loaded)},
           {"aligner and text head", bytes_of(text.tensors(), element, config.loaded)},
           {"tower's maps", understanding.scratch_bytes()},
           {"rows of a prompt", tokens * config.transformer.hidden * size_of(activation)},
-          {"keys and values",
-           Transformer(config.transformer, activation).sequence_bytes(pages_for(tokens))}};
+          {"keys and values", transformer.sequence_bytes(pages_for(tokens))}};
 }
 
-int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                    int speculate) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
   // Half of a host's free memory is left to other programs; an eighth of a device's is left to
@@ -125,21 +128,53 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DTyp
   const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
     // The weights are loaded already, so they are subtracted.
-    return total_bytes(memory_plan(config, weights, n, kPlannedPromptTokens, space, speculate)) -
-           total_bytes(memory_plan(config, weights, 0, kPlannedPromptTokens, space, speculate));
+    return total_bytes(memory_plan(config, formats, n, kPlannedPromptTokens, space, speculate)) -
+           total_bytes(memory_plan(config, formats, 0, kPlannedPromptTokens, space, speculate));
   };
   int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
   return lanes;
 }
 
-void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFormats formats,
+                         MemorySpace space, int speculate) {
+  constexpr int kMost = 4096;
+  const auto needed = [&](int64_t n, KvFormat kv) {
+    return total_bytes(
+        memory_plan(config, {formats.stored, kv}, n, kPlannedPromptTokens, space, speculate));
+  };
+  const auto most = [&](KvFormat kv) {
+    int fit = 0, over = kMost + 1;
+    while (over - fit > 1) {
+      const int middle = fit + (over - fit) / 2;
+      (needed(middle, kv) <= limit.bytes ? fit : over) = middle;
+    }
+    return fit;
+  };
+  if (const int lanes = most(formats.kv); lanes > 0) return {lanes, formats.kv};
+  const bool spared = formats.kv == KvFormat::kStored;
+  const int64_t int8_bytes = needed(1, KvFormat::kInt8);
+  if (spared && limit.int8_kv_if_needed && int8_bytes <= limit.bytes) {
+    return {most(KvFormat::kInt8), KvFormat::kInt8};
+  }
+  std::string advice = "allow more, or take a smaller model";
+  if (spared && int8_bytes <= limit.bytes) advice = "--kv int8 would fit";
+  throw Error(
+      ErrorKind::kUnavailable,
+      fmt::format("--max-memory allows {} bytes, but drawing one picture needs {} bytes{}; "
+                  "{}",
+                  limit.bytes, needed(1, formats.kv),
+                  spared ? fmt::format(", and {} with --kv int8", int8_bytes) : "", advice));
+}
+
+void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                 int64_t pictures, int speculate) {
   if (!free_bytes) return;
-  const auto needed = [&](int64_t n, int width) {
+  const auto needed_with = [&](PlanFormats kept, int64_t n, int width) {
     return total_bytes(
-        memory_plan(config, weights, n, kPlannedPromptTokens, MemorySpace::kDevice, width));
+        memory_plan(config, kept, n, kPlannedPromptTokens, MemorySpace::kDevice, width));
   };
+  const auto needed = [&](int64_t n, int width) { return needed_with(formats, n, width); };
   if (needed(pictures, speculate) <= *free_bytes) return;
   int64_t fit = pictures - 1;
   while (fit > 0 && needed(fit, speculate) > *free_bytes) --fit;
@@ -153,6 +188,12 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType w
   if (width > 1) advice = fmt::format("--speculate {} would fit", width);
   if (width == 1 && speculate > 1 && needed(pictures, 1) <= *free_bytes) {
     advice = "--speculate off would fit";
+  }
+  if (formats.kv == KvFormat::kStored) {
+    const int64_t int8_bytes = needed_with({formats.stored, KvFormat::kInt8}, pictures, speculate);
+    if (int8_bytes <= *free_bytes) {
+      advice += fmt::format("; with --kv int8 it needs {} bytes, which would fit", int8_bytes);
+    }
   }
   throw Error(
       ErrorKind::kUnavailable,

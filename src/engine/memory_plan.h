@@ -12,29 +12,54 @@
 
 namespace bifrons {
 
-// The plan for drawing `pictures` at once with prompts of up to `prompt_tokens`, with weights kept
-// as stored, or linear layers as config.loaded says, in the memory of a host or of a GPU. With a
-// GPU a large text embedding stays in host memory. `speculate` is that of EngineOptions.
-std::vector<MemoryItem> memory_plan(const Config& config, DType weights, int64_t pictures,
+// How a plan's numbers are kept: weights as stored, and keys and values.
+struct PlanFormats {
+  DType stored;
+  KvFormat kv;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): a dtype alone says all but the unusual
+  PlanFormats(DType stored_, KvFormat kv_ = KvFormat::kStored) : stored(stored_), kv(kv_) {}
+};
+
+// The plan for drawing `pictures` at once with prompts of up to `prompt_tokens`, in the memory of a
+// host or of a GPU. With a GPU a large text embedding stays in host memory. `speculate` is that of
+// EngineOptions.
+std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, int64_t pictures,
                                     int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost,
                                     int speculate = 0);
 
 // Additional memory for understanding (the config must describe a tower): the parts that are loaded
 // only when a picture is shown, and the keys and values of a conversation of `tokens`.
-std::vector<MemoryItem> understanding_plan(const Config& config, DType weights, int64_t tokens);
+std::vector<MemoryItem> understanding_plan(const Config& config, PlanFormats formats,
+                                           int64_t tokens);
 
 // Number of lanes that draw_batch() chooses, with the weights loaded: at most as many as are
 // useful, and as fit `free_bytes` of a device or, without that, half of the host's free memory.
-int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                    int speculate = 0);
+
+// What EngineOptions::max_memory allows.
+struct MemoryLimit {
+  int64_t bytes = 0;
+  bool int8_kv_if_needed = false;
+};
+struct WithinLimit {
+  int most_lanes = 0;
+  KvFormat kv = KvFormat::kStored;
+};
+// The largest number of lanes whose plan is within the limit; with keys and values in 8 bits if one
+// lane is not without them, and they are allowed. Throws Error (unavailable), with what is needed
+// and what would fit, when no lane is.
+WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFormats formats,
+                         MemorySpace space, int speculate = 0);
 
 // Planned length of prompts that are not known yet.
 inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 
 // Throws Error (unavailable) when `free_bytes` of a device do not hold the plan. The message says
-// what is needed, what is free, and how many pictures at once would fit. Without `free_bytes`
+// what is needed, what is free, and what would fit: fewer pictures, --kv int8. Without `free_bytes`
 // nothing is checked.
-void check_fits(std::optional<int64_t> free_bytes, const Config& config, DType weights,
+void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                 int64_t pictures, int speculate = 0);
 
 // Whether every matrix that config.loaded quantises divides into groups.

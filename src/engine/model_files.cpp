@@ -15,6 +15,7 @@
 #include "src/model/config.h"
 #include "src/tokenizer/tokenizer.h"
 #include "src/weights/diagnosis.h"
+#include "src/weights/mlx.h"
 #include "src/weights/safetensors.h"
 #include "src/weights/shards.h"
 #include "src/weights/torch_file.h"
@@ -105,8 +106,10 @@ class FileList {
   std::string what_is(const File& file, const std::string& name) const {
     if (name == "config.json") {
       const Config config = read_config(path_);
-      return fmt::format("configuration, {} form",
-                         config.form == CheckpointForm::kOriginal ? "original" : "hugging face");
+      const auto packed = read_mlx_quantization(directory_);
+      return fmt::format("configuration, {} form{}",
+                         config.form == CheckpointForm::kOriginal ? "original" : "hugging face",
+                         packed ? fmt::format(", {}", packed->name()) : "");
     }
     if (name == "tokenizer.json") {
       return fmt::format("vocabulary, {} tokens", Tokenizer::open(path_).size());

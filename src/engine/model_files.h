@@ -13,9 +13,10 @@ namespace bifrons {
 
 // What a list of models says of one.
 struct ModelSummary {
-  std::string form;           // "original" | "hugging face"
-  std::string weights_dtype;  // "bf16" | "f16" | "f32" | "int8" | "int4"
-  bool sees = false;          // whether it has the half that understands pictures
+  std::string form;  // "original" | "hugging face"
+  std::string
+      weights_dtype;  // "bf16" | "f16" | "f32" | "int8" | "int4" | "MLX 4-bit" | "MLX 8-bit"
+  bool sees = false;  // whether it has the half that understands pictures
   int64_t image_size = 0;
   int64_t gpu_bytes = 0;  // memory of a GPU for one picture, as planned
   // Memory of a host for one picture: with the weights as they are, then, where the model can be
@@ -52,6 +53,7 @@ struct VerifiedFile {
 struct Verification {
   std::vector<VerifiedFile> files;
   int64_t tensors = 0;                // read, besides those of a wrong type
+  std::string quantisation;           // Checkpoint::quantisation()
   std::vector<std::string> problems;  // of the model as a whole, a sentence each
   ErrorKind kind = ErrorKind::kData;  // of the first problem
 };

@@ -1,4 +1,5 @@
-// The parts of an open engine that understanding uses (src/understand.h).
+// The parts of an open engine that understanding (src/understand.h) and teacher forcing
+// (src/engine/quality.h) use.
 #pragma once
 
 #include <string>
@@ -17,6 +18,7 @@ struct Engine::Parts {
   const Config& config;
   const Tokenizer& tokenizer;
   const Transformer& transformer;
+  const ImageHead& image_head;
 };
 
 }  // namespace bifrons

@@ -242,13 +242,15 @@ void copy_other_files(const Directory& from, NewDirectory& to) {
 QuantisedModel quantise_model(const std::string& from, const std::string& to, LinearFormat format,
                               const QuantiseProgress& progress) {
   Config config = read_config(from);
-  if (config.in_files != LinearFormat::kStored) {
+  const auto refuse_quantised = [&from](std::string_view name) {
     throw Error(ErrorKind::kData,
                 fmt::format("{}: its weights are {} already; quantise the model's full weights",
-                            quote(from), name_of(config.in_files)));
-  }
+                            quote(from), name));
+  };
+  if (config.in_files != LinearFormat::kStored) refuse_quantised(name_of(config.in_files));
   config.loaded = format;
   const Checkpoint checkpoint = Checkpoint::open(from);
+  if (!checkpoint.quantisation().empty()) refuse_quantised(checkpoint.quantisation());
   check_model(config, checkpoint, from);
   NewDirectory directory(to);
   checkpoint.verify_checksums(static_cast<int>(std::thread::hardware_concurrency()));

@@ -27,6 +27,7 @@ class Verifier {
   Verification run() {
     try {
       checkpoint_.emplace(Checkpoint::open(path_));
+      result_.quantisation = checkpoint_->quantisation();
       summarize_model(path_);
     } catch (const Error& error) {
       note(error);

@@ -309,18 +309,19 @@ LinearFormat read_quantisation(const ConfigFields& record) {
   record.fail("weights", fmt::format("is {}; int8 and int4 are supported", quote(weights, 60)));
 }
 
-// Both keys are written by converters; the weights beside them are integers and scales.
+// Converters write this key; the weights beside it are integers and scales. MLX's key is
+// "quantization", which read_mlx_quantization() of src/weights/mlx.h reads; mlx-lm writes its
+// content a second time under this key.
 LinearFormat format_in_files(const ConfigFields& root) {
-  for (const char* name : {"quantization_config", "quantization"}) {
-    if (!root.has(name)) continue;
-    const ConfigFields record = root.section(name);
-    const std::string method = record.text("quant_method").value_or("");
-    if (method == "bifrons") return read_quantisation(record);
-    root.fail(name, fmt::format("says that the weights are quantised{}, which is not supported; "
-                                "bf16, f16 and f32 are: take the model's full weights",
-                                method.empty() ? "" : fmt::format(" ({})", quote(method, 40))));
-  }
-  return LinearFormat::kStored;
+  const char* name = "quantization_config";
+  if (!root.has(name)) return LinearFormat::kStored;
+  const ConfigFields record = root.section(name);
+  const std::string method = record.text("quant_method").value_or("");
+  if (method.empty() && root.has("quantization")) return LinearFormat::kStored;
+  if (method == "bifrons") return read_quantisation(record);
+  root.fail(name, fmt::format("says that the weights are quantised{}, which is not supported; "
+                              "bf16, f16 and f32 are: take the model's full weights",
+                              method.empty() ? "" : fmt::format(" ({})", quote(method, 40))));
 }
 
 }  // namespace

@@ -9,23 +9,35 @@ namespace bifrons {
 namespace {
 
 int64_t page_elements(const KvCache& cache) {
-  return cache.kv_heads() * kPageTokens * cache.head_dim();
+  return cache.kv_heads() * kPageTokens * cache.k.shape[3];
 }
 
 // Allocates a layer's pool: keys, then values. Of `like` only the shape of a page is used.
 Buffer make_pool(Backend& b, KvCache& to, const KvCache& like, int64_t pages) {
   const DType dtype = like.k.dtype;
   Buffer storage = b.allocate(2 * pages * page_elements(like) * size_of(dtype));
-  to.k = storage.view(dtype, {like.kv_heads(), pages, kPageTokens, like.head_dim()});
-  to.v = storage.view(dtype, {like.kv_heads(), pages, kPageTokens, like.head_dim()}, to.k.bytes());
+  to.k = storage.view(dtype, {like.kv_heads(), pages, kPageTokens, like.k.shape[3]});
+  to.v = storage.view(dtype, {like.kv_heads(), pages, kPageTokens, like.k.shape[3]}, to.k.bytes());
   return storage;
 }
 
-// Positions [first, first + count) of all pages in order, as a matrix with a row for each head.
-Tensor positions_of(const Tensor& all, int64_t first, int64_t count) {
-  const int64_t size = all.shape[3];
+// Elements [first, first + count) of all pages in order, as a matrix with a row for each head.
+Tensor elements_of(const Tensor& all, int64_t first, int64_t count) {
   return all.reshape({all.shape[0], all.cols() * all.shape[1] * kPageTokens})
-      .slice_cols(first * size, count * size);
+      .slice_cols(first, count);
+}
+
+Tensor pages_of(const Tensor& all, int64_t count) {
+  return elements_of(all, 0, count * kPageTokens * all.shape[3]);
+}
+
+// The first `positions` positions of a page; in 8 bits their scales and their codes lie apart.
+std::vector<Tensor> positions_of(const KvCache& cache, const Tensor& all, int64_t page,
+                                 int64_t positions) {
+  const int64_t first = page * kPageTokens * all.shape[3], count = positions * cache.head_dim();
+  if (!cache.int8_kv()) return {elements_of(all, first, count)};
+  return {elements_of(all, first, positions * kScaleBytes),
+          elements_of(all, first + kPageTokens * kScaleBytes, count)};
 }
 
 }  // namespace
@@ -37,8 +49,9 @@ PagedKvCache make_paged_kv_cache(Backend& b, const CacheShape& shape, int64_t se
         "make_paged_kv_cache: one inverse frequency per pair of head dimensions");
   PagedKvCache memory;
   memory.sequences = sequences;
+  memory.activation = shape.activation;
   KvCache page;
-  page.k = Tensor(nullptr, shape.dtype, {shape.kv_heads, 1, kPageTokens, shape.head_dim});
+  page.k = Tensor(nullptr, shape.dtype(), {shape.kv_heads, 1, kPageTokens, shape.columns()});
   memory.cache.resize(shape.layers);
   for (KvCache& cache : memory.cache) memory.storage.push_back(make_pool(b, cache, page, pages));
   memory.pages = pages;
@@ -66,9 +79,8 @@ void add_pages(Backend& b, PagedKvCache& memory, int64_t pages) {
     if (old.pages() >= pages) continue;  // grown by an earlier call that failed at a later layer
     KvCache wide = old;
     Buffer storage = make_pool(b, wide, old, pages);
-    const int64_t held = old.pages() * kPageTokens;
-    b.copy(positions_of(wide.k, 0, held), positions_of(old.k, 0, held));
-    b.copy(positions_of(wide.v, 0, held), positions_of(old.v, 0, held));
+    b.copy(pages_of(wide.k, old.pages()), pages_of(old.k, old.pages()));
+    b.copy(pages_of(wide.v, old.pages()), pages_of(old.v, old.pages()));
     b.synchronize();
     memory.cache[l] = wide;
     memory.storage[l] = std::move(storage);
@@ -81,7 +93,7 @@ void widen(Backend& b, PagedKvCache& memory, int64_t capacity,
   const int64_t columns = pages_for(capacity), positions = columns * kPageTokens;
   if (positions <= memory.capacity) return;
   const int64_t half = static_cast<int64_t>(inverse_frequency.size());
-  const RopeValues values = rope_values(inverse_frequency, positions, memory.cache[0].k.dtype);
+  const RopeValues values = rope_values(inverse_frequency, positions, memory.activation);
   const int64_t bytes = positions * half * size_of(DType::kF32);
   Buffer rope = b.allocate(2 * bytes);
   Buffer table = b.allocate(memory.sequences * columns * size_of(DType::kI32));
@@ -101,8 +113,9 @@ void copy_page(Backend& b, const PagedKvCache& memory, int64_t to, int64_t from,
                int64_t positions) {
   for (const KvCache& cache : memory.cache) {
     for (const Tensor& all : {cache.k, cache.v}) {
-      b.copy(positions_of(all, to * kPageTokens, positions),
-             positions_of(all, from * kPageTokens, positions));
+      const std::vector<Tensor> there = positions_of(cache, all, to, positions);
+      const std::vector<Tensor> here = positions_of(cache, all, from, positions);
+      for (size_t i = 0; i < here.size(); ++i) b.copy(there[i], here[i]);
     }
   }
 }

@@ -21,8 +21,9 @@ struct PagedKvCache {
   int64_t sequences = 0;
   int64_t capacity = 0;  // a multiple of kPageTokens
   int64_t pages = 0;
-  std::vector<Buffer> storage;  // one per layer: keys, then values
-  std::vector<KvCache> cache;   // one per layer; all share one page table
+  DType activation = DType::kBf16;  // which rounds cos and sin
+  std::vector<Buffer> storage;      // one per layer: keys, then values
+  std::vector<KvCache> cache;       // one per layer; all share one page table
   Buffer table_storage;
   Buffer rope_storage;
   RopeTable rope;
@@ -33,7 +34,15 @@ struct CacheShape {
   int64_t layers = 0;
   int64_t kv_heads = 0;
   int64_t head_dim = 0;
-  DType dtype = DType::kBf16;
+  DType activation = DType::kBf16;
+  bool int8_kv = false;  // in 8 bits (KvCache) instead of the activation dtype
+
+  DType dtype() const { return int8_kv ? kInt8Cache : activation; }
+  int64_t columns() const { return head_dim + (int8_kv ? kScaleBytes : 0); }
+  // Bytes of the keys and values of a page in all layers.
+  int64_t page_bytes() const {
+    return 2 * layers * kPageTokens * kv_heads * columns() * size_of(dtype());
+  }
 };
 
 // Afterwards set_table() assigns the pages. Throws Error (unavailable). inverse_frequency: f32

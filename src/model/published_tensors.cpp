@@ -142,6 +142,14 @@ void refuse_other_weights(const PublishedTensors& published, std::span<const std
                                        return tensor.name < wanted;
                                      });
     if (at == skipped.end() || at->name != name) continue;
+    if (at->stored_type == "U32" && quantised) {
+      throw Error(
+          ErrorKind::kData,
+          fmt::format("{}: tensor {} is U32 with scales beside it, as MLX packs weights, but "
+                      "config.json has no \"quantization\" with bits and group_size; take "
+                      "the config.json of these weights",
+                      quote(directory), quote(name)));
+    }
     throw Error(ErrorKind::kData,
                 fmt::format("{}: tensor {}: {} is not supported; bf16, f16 and f32 are; {}",
                             quote(directory), quote(name), at->stored_type, advice));

@@ -27,15 +27,13 @@ void Transformer::forward(Backend& b, const Tensor& x, const TokenRows& rows,
 }
 
 int64_t Transformer::sequence_bytes(int64_t pages) const {
-  const int64_t position = config_.kv_heads * config_.head_dim * size_of(activation_);
-  return 2 * config_.layers * pages * kPageTokens * position;
+  return pages * cache_shape().page_bytes();
 }
 
 PagedKvCache Transformer::make_memory(Backend& b, int64_t sequences, int64_t capacity,
                                       int64_t pages,
                                       std::span<const float> inverse_frequency) const {
-  const CacheShape shape{config_.layers, config_.kv_heads, config_.head_dim, activation_};
-  return make_paged_kv_cache(b, shape, sequences, capacity, pages, inverse_frequency);
+  return make_paged_kv_cache(b, cache_shape(), sequences, capacity, pages, inverse_frequency);
 }
 
 PagedKvCache Transformer::make_memory(Backend& b, int64_t sequences, int64_t capacity,

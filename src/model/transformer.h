@@ -30,6 +30,9 @@ class Transformer {
 
   const TransformerConfig& config() const { return config_; }
   DType activation() const { return activation_; }
+  // Whether the memory that it makes keeps keys and values in 8 bits (KvCache); at first not.
+  bool int8_kv() const { return int8_kv_; }
+  void set_int8_kv(bool int8_kv) { int8_kv_ = int8_kv; }
   TransformerWeights& weights() { return weights_; }
   const TransformerWeights& weights() const { return weights_; }
 
@@ -52,9 +55,13 @@ class Transformer {
 
  private:
   TransformerActivations lay_out(Arena& arena, int64_t rows) const;
+  CacheShape cache_shape() const {
+    return {config_.layers, config_.kv_heads, config_.head_dim, activation_, int8_kv_};
+  }
 
   TransformerConfig config_;
   DType activation_;
+  bool int8_kv_ = false;
   TransformerWeights weights_;
 };
 

@@ -20,7 +20,7 @@ constexpr std::array kManifestMembers = std::to_array<std::string_view>(
     {"file_name", "text",          "template", "id",         "line",    "index",
      "number",    "large_seed",    "model",    "model_hash", "program", "device",
      "seconds",   "tokens_sha256", "width",    "height",     "bytes",   "sha256",
-     "key",       "crc32",         "best_of",  "repeated"});
+     "key",       "crc32",         "best_of",  "repeated",   "kv_cache"});
 
 std::string normal(std::string_view name) {
   std::string out = lower_case(name);

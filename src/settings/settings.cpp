@@ -62,4 +62,13 @@ std::optional<RopeMode> rope_mode(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view kv_name(KvFormat kv) { return kv == KvFormat::kInt8 ? "int8" : "stored"; }
+
+std::optional<KvFormat> kv_format(std::string_view name) {
+  for (const KvFormat kv : {KvFormat::kStored, KvFormat::kInt8}) {
+    if (name == kv_name(kv)) return kv;
+  }
+  return std::nullopt;
+}
+
 }  // namespace bifrons

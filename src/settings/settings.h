@@ -267,4 +267,9 @@ std::string_view rope_name(RopeMode rope);
 // nullopt for any other text.
 std::optional<RopeMode> rope_mode(std::string_view name);
 
+// "stored" or "int8".
+std::string_view kv_name(KvFormat kv);
+// nullopt for any other text.
+std::optional<KvFormat> kv_format(std::string_view name);
+
 }  // namespace bifrons

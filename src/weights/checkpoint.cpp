@@ -15,6 +15,7 @@
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/weights/container.h"
+#include "src/weights/packed_tensors.h"
 #include "src/weights/permute.h"
 #include "src/weights/safetensors.h"
 #include "src/weights/shards.h"
@@ -25,8 +26,9 @@ namespace bifrons {
 struct Checkpoint::State {
   struct Origin {
     size_t file = 0;
-    int64_t offset = 0;          // in this file
-    std::optional<size_t> copy;  // index into copies, which replaces the bytes in the file
+    int64_t offset = 0;              // in this file
+    std::optional<size_t> copy;      // index into copies, which replaces the bytes in the file
+    std::optional<size_t> packed{};  // index into packed: the bytes are computed
   };
 
   std::string directory;
@@ -38,29 +40,29 @@ struct Checkpoint::State {
   std::vector<SkippedTensor> skipped;            // sorted by name
   std::vector<Origin> skipped_origins;           // per skipped tensor
   std::vector<std::vector<std::byte>> copies;    // tensors whose strides were permuted
+  std::string quantisation;
+  std::vector<PackedTensor> packed;
 
   const Origin& origin(const StoredTensor& tensor) const;
   void add(size_t file, const TensorEntry& entry, int64_t& copied_bytes);
+  void add_packed(std::vector<PackedTensor> found);
+  void read_packed(const PackedTensor& tensor, int64_t offset, std::span<std::byte> out) const;
 };
 
 namespace {
 
-struct Found {
-  size_t file = 0;
-  TensorEntry entry;
-};
-
 // All tensors of all files, sorted by name. Throws Error (data) for a duplicate name.
-std::vector<Found> gather(const std::vector<File>& files, std::vector<Container>& containers) {
-  std::vector<Found> all;
+std::vector<FoundTensor> gather(const std::vector<File>& files,
+                                std::vector<Container>& containers) {
+  std::vector<FoundTensor> all;
   for (size_t f = 0; f < containers.size(); ++f) {
     for (TensorEntry& entry : containers[f].tensors) all.push_back({f, std::move(entry)});
   }
   std::sort(all.begin(), all.end(),
-            [](const Found& a, const Found& b) { return a.entry.name < b.entry.name; });
-  const auto twice = std::adjacent_find(all.begin(), all.end(), [](const Found& a, const Found& b) {
-    return a.entry.name == b.entry.name;
-  });
+            [](const FoundTensor& a, const FoundTensor& b) { return a.entry.name < b.entry.name; });
+  const auto twice = std::adjacent_find(
+      all.begin(), all.end(),
+      [](const FoundTensor& a, const FoundTensor& b) { return a.entry.name == b.entry.name; });
   if (twice != all.end()) {
     refuse(files[twice->file].name(),
            fmt::format("tensor {} is also in another file", quote(twice->entry.name)));
@@ -69,7 +71,7 @@ std::vector<Found> gather(const std::vector<File>& files, std::vector<Container>
 }
 
 // The index and the files must list the same tensors; both directions are checked.
-void compare_with_index(const WeightFiles& weights, const std::vector<Found>& all) {
+void compare_with_index(const WeightFiles& weights, const std::vector<FoundTensor>& all) {
   if (weights.index_name.empty()) return;
   size_t i = 0;
   for (const auto& [tensor, file] : weights.index) {
@@ -137,6 +139,59 @@ void Checkpoint::State::add(size_t file, const TensorEntry& entry, int64_t& copi
   origins.push_back({file, entry.offset, copy});
 }
 
+// Adds the matrices that packed tensors stand for, as if they were stored.
+void Checkpoint::State::add_packed(std::vector<PackedTensor> found) {
+  packed = std::move(found);
+  for (size_t i = 0; i < packed.size(); ++i) {
+    const MlxMatrix& m = packed[i].matrix;
+    const auto bytes = product_within_limit(m.rows * m.columns, size_of(m.dtype));
+    if (!bytes)
+      refuse(quote(directory), fmt::format("tensor {} is too large", quote(packed[i].name)));
+    const auto at = std::lower_bound(
+        tensors.begin(), tensors.end(), packed[i].name,
+        [](const StoredTensor& t, const std::string& name) { return t.name < name; });
+    origins.insert(origins.begin() + (at - tensors.begin()), {.packed = i});
+    tensors.insert(at, {packed[i].name, m.dtype, {m.rows, m.columns}, *bytes});
+  }
+}
+
+// Reads and dequantises whole rows, some at a time, and copies what is wanted of them.
+void Checkpoint::State::read_packed(const PackedTensor& tensor, int64_t offset,
+                                    std::span<std::byte> out) const {
+  constexpr int64_t kPiece = 1 << 20;  // bytes of words
+  const MlxMatrix& m = tensor.matrix;
+  const int64_t row_bytes = m.columns * size_of(m.dtype), end = offset + std::ssize(out);
+  if (out.empty()) return;
+  const int64_t word_bytes = 4 * m.words(), group_bytes = m.groups() * size_of(m.dtype);
+  const int64_t some = std::max<int64_t>(1, kPiece / word_bytes);
+  std::vector<std::byte> words, scales, biases, rows;
+  const auto fetch = [&](std::vector<std::byte>& bytes, const FoundTensor& part, int64_t each,
+                         int64_t row, int64_t count) {
+    bytes.resize(static_cast<size_t>(each * count));
+    files[part.file].read(part.entry.offset + row * each, bytes);
+  };
+  for (int64_t row = offset / row_bytes; row * row_bytes < end; row += some) {
+    const int64_t last = (end + row_bytes - 1) / row_bytes, count = std::min(some, last - row);
+    fetch(words, tensor.words, word_bytes, row, count);
+    fetch(scales, tensor.scales, group_bytes, row, count);
+    fetch(biases, tensor.biases, group_bytes, row, count);
+    const int64_t first = row * row_bytes, from = std::max(first, offset),
+                  to = std::min(first + count * row_bytes, end);
+    const bool whole = to - from == count * row_bytes;
+    if (!whole) rows.resize(static_cast<size_t>(count * row_bytes));
+    const std::span<std::byte> wanted =
+        out.subspan(static_cast<size_t>(from - offset), static_cast<size_t>(to - from));
+    const auto bad = dequantise(m, words, scales, biases, whole ? wanted : std::span(rows));
+    if (bad) {
+      refuse(quote(directory),
+             fmt::format("tensor {}: row {} has a scale or a bias that is not finite or "
+                         "too large: the weights are damaged",
+                         quote(tensor.name), row + *bad / m.groups()));
+    }
+    if (!whole) std::copy_n(rows.begin() + (from - first), wanted.size(), wanted.begin());
+  }
+}
+
 Checkpoint Checkpoint::open(const std::string& directory_path) {
   try {
     const Directory directory = Directory::open(directory_path);
@@ -152,10 +207,17 @@ Checkpoint Checkpoint::open(const std::string& directory_path) {
                                                                            : read_torch_file(file));
       state->checksums.push_back(std::move(containers.back().checksums));
     }
-    const std::vector<Found> all = gather(state->files, containers);
+    std::vector<FoundTensor> all = gather(state->files, containers);
     compare_with_index(weights, all);
+    std::vector<PackedTensor> packed;
+    if (const auto quantization = read_mlx_quantization(directory)) {
+      packed = take_packed_tensors(all, *quantization, directory_path);
+      state->quantisation = quantization->name();
+    }
     std::vector<int64_t> copied_bytes(weights.files.size(), 0);
-    for (const Found& found : all) state->add(found.file, found.entry, copied_bytes[found.file]);
+    for (const FoundTensor& found : all)
+      state->add(found.file, found.entry, copied_bytes[found.file]);
+    state->add_packed(std::move(packed));
     state->origins.shrink_to_fit();
     return Checkpoint(std::move(state));
   } catch (const std::bad_alloc&) {
@@ -171,6 +233,7 @@ Checkpoint::~Checkpoint() = default;
 
 std::span<const StoredTensor> Checkpoint::tensors() const { return state_->tensors; }
 std::span<const SkippedTensor> Checkpoint::skipped() const { return state_->skipped; }
+const std::string& Checkpoint::quantisation() const { return state_->quantisation; }
 const std::string& Checkpoint::directory() const { return state_->directory; }
 std::vector<std::string> Checkpoint::files() const { return state_->names; }
 
@@ -213,7 +276,9 @@ void Checkpoint::read(const StoredTensor& tensor, int64_t offset,
   const auto wanted = static_cast<int64_t>(destination.size());
   check(offset >= 0 && offset <= tensor.bytes && wanted <= tensor.bytes - offset,
         "checkpoint: read outside of the tensor");
-  if (origin.copy) {
+  if (origin.packed) {
+    state_->read_packed(state_->packed[*origin.packed], offset, destination);
+  } else if (origin.copy) {
     std::copy_n(state_->copies[*origin.copy].begin() + offset, destination.size(),
                 destination.begin());
   } else {

@@ -14,7 +14,9 @@
 
 namespace bifrons {
 
-// A stored tensor, contiguous in the order of its shape. Checkpoint::read() reads its elements.
+// A stored tensor, contiguous in the order of its shape. A matrix that MLX has packed
+// (src/weights/mlx.h) is listed as what it stands for, in the type of its scales, and dequantised
+// when it is read; its scales and biases are not listed. Checkpoint::read() reads its elements.
 struct StoredTensor {
   std::string name;  // the published name in the file
   DType dtype = DType::kF32;
@@ -39,8 +41,8 @@ struct SkippedTensor {
 // - pytorch_model.bin; pytorch_model.bin.index.json; a single pytorch_model*.bin, or all shards of
 //   one set
 //
-// All headers are read and checked here. No weights are read, except for tensors with permuted
-// strides.
+// All headers are read and checked here, and "quantization" of config.json. No weights are read,
+// except for tensors with permuted strides.
 class Checkpoint {
  public:
   // Throws Error (missing: no such directory, or it has no weights; data: file, tensor and reason).
@@ -68,6 +70,8 @@ class Checkpoint {
   // Reads all files on `threads` threads and compares the checksums stored in them. Returns the
   // number of checksums (none in safetensors). Throws Error (data) with the span that differs.
   int64_t verify_checksums(int threads = 1) const;
+  // "MLX 4-bit" where matrices are packed; otherwise empty.
+  const std::string& quantisation() const;
   // As open() was given it.
   const std::string& directory() const;
   // The opened files, relative to the directory.

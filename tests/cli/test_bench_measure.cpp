@@ -103,6 +103,21 @@ TEST_F(BenchMeasure, WholeDecodesAreWaitedForOnce) {
   EXPECT_EQ(count_of("gs", watched_.events), 3) << "op by op: " << watched_.events;
 }
 
+// Bytes of the KV cache in 8 bits: the rows count what the ops read.
+TEST_F(BenchMeasure, CountsAnInt8CacheAsTheOpsDo) {
+  options_.draw = options_.decode = true;
+  options_.whole = true;
+  options_.pictures = {3};
+  options_.rows = {2};
+  const BenchReport stored = measured();
+  model_->transformer.set_int8_kv(true);
+  const BenchReport int8 = measured();
+  const int64_t steps = model_->config.image_tokens() - 1;
+  ASSERT_EQ(names_of(int8), names_of(stored));
+  for (size_t i = 0; i < int8.rows.size(); ++i) EXPECT_LT(int8.rows[i].bytes, stored.rows[i].bytes);
+  EXPECT_EQ(int8.rows.back().bytes, watched_.meter().total().bytes / steps);
+}
+
 TEST_F(BenchMeasure, DrawingIsWhatTheEngineDoes) {
   options_.draw = true;
   options_.whole = true;

@@ -82,11 +82,12 @@ bool lists(const std::string& help, const std::string& name) {
   return std::regex_search(help, std::regex(R"((^|[\s,]))" + name + R"(($|[\s,]))"));
 }
 
-// The help of every command in the program's help, and of `bench batch`.
+// The help of every command in the program's help, and of those below `bench`.
 std::string help_of_all() {
   const std::string help = run_bifrons({"--help"}).out;
   const std::string part = help.substr(help.find("Subcommands:"));
-  std::string all = help + run_bifrons({"bench", "batch", "--help"}).out;
+  std::string all = help + run_bifrons({"bench", "batch", "--help"}).out +
+                    run_bifrons({"bench", "quality", "--help"}).out;
   for (const std::string& command : matches_of(part, R"(\n  ([a-z]+) )")) {
     all += run_bifrons({command, "--help"}).out;
   }

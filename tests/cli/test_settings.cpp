@@ -111,6 +111,21 @@ TEST(Settings, ThreadsLeaveNoTrace) {
             describe(request, RopeMode::kF32, toy_model(), "cpu avx2, 64 threads").settings);
 }
 
+// The stored KV cache leaves no trace, so pictures are those of versions without the other one.
+TEST(Settings, TheFormatOfTheKvCacheComesBack) {
+  ModelInfo model = toy_model();
+  const PictureMetadata stored = describe(full_request(), RopeMode::kF32, model, "cpu");
+  EXPECT_EQ(stored.settings.find("\"kv\""), std::string::npos);
+  EXPECT_EQ(stored.parameters.find("KV cache"), std::string::npos);
+  EXPECT_EQ(settings_of_picture(stored, "x").kv, KvFormat::kStored);
+  model.kv = KvFormat::kInt8;
+  PictureMetadata int8 = describe(full_request(), RopeMode::kF32, model, "cpu");
+  EXPECT_NE(int8.parameters.find(", KV cache: int8,"), std::string::npos) << int8.parameters;
+  EXPECT_EQ(settings_of_picture(int8, "x").kv, KvFormat::kInt8);
+  int8.settings.replace(int8.settings.find("int8"), 4, "int9");
+  EXPECT_THROW(settings_of_picture(int8, "x"), Error);
+}
+
 TEST(Settings, FlagsWin) {
   Settings flags;
   flags.seed = 1;

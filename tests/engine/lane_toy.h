@@ -1,8 +1,10 @@
 // A toy model in lanes (the continuous batch), and pictures that differ in all settings.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/engine/lanes.h"
@@ -13,14 +15,20 @@
 namespace bifrons::testing {
 
 struct LaneToy {
+  static constexpr std::string_view kInt8 = "+int8";
+
   Backend& backend;
   Config config;
   std::unique_ptr<Model> model;
 
-  LaneToy(Backend& b, const std::string& name) : backend(b) {
+  // A name that ends in "+int8" is that model with its KV cache in 8 bits.
+  LaneToy(Backend& b, std::string name) : backend(b) {
+    const bool int8_kv = name.ends_with(kInt8);
+    if (int8_kv) name.resize(name.size() - kInt8.size());
     const std::string directory = golden::directory() + name;
     config = read_config(directory);
     model = load_model(backend, config, Checkpoint::open(directory), directory);
+    model->transformer.set_int8_kv(int8_kv);
   }
   LaneToy(Backend& b, const Config& c, std::unique_ptr<Model> m)
       : backend(b), config(c), model(std::move(m)) {}
@@ -57,5 +65,12 @@ struct LaneToy {
     return one.take_finished().at(0).codes;
   }
 };
+
+// The name of a test on such a model.
+inline std::string test_name_of(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '+'; }, '_');
+  return name;
+}
 
 }  // namespace bifrons::testing

@@ -97,6 +97,56 @@ TEST(Memory, MessageSaysWhichWindowsWouldFit) {
       << "narrower windows alone would not help";
 }
 
+TEST(Memory, MessageSaysThatAnInt8CacheWouldFit) {
+  const Config config = shape_named("janus-pro-1b");
+  const auto bytes = [&](PlanFormats formats, int64_t pictures) {
+    return total_bytes(
+        memory_plan(config, formats, pictures, kPlannedPromptTokens, MemorySpace::kDevice));
+  };
+  const PlanFormats int8{DType::kBf16, KvFormat::kInt8};
+  const auto said = [&](int64_t free, PlanFormats formats, int64_t pictures) {
+    return refusal([&] { check_fits(free, config, formats, pictures); });
+  };
+  EXPECT_LT(bytes(int8, 4), bytes(DType::kBf16, 4));
+  const std::string needs = "with --kv int8 it needs " + std::to_string(bytes(int8, 4)) + " bytes";
+  EXPECT_NE(said(bytes(int8, 4), DType::kBf16, 4).find(needs), std::string::npos);
+  EXPECT_EQ(said(bytes(int8, 4) - 1, DType::kBf16, 4).find("--kv"), std::string::npos);
+  EXPECT_EQ(said(bytes(int8, 4) - 1, int8, 4).find("--kv"), std::string::npos);
+  check_fits(bytes(int8, 4), config, int8, 4);
+}
+
+// Fewer lanes first, then the int8 cache if it is allowed, then a sentence.
+TEST(Memory, ALimitIsKept) {
+  const Config config = shape_named("janus-pro-1b");
+  const PlanFormats int8{DType::kBf16, KvFormat::kInt8};
+  const auto bytes = [&](PlanFormats formats, int64_t pictures) {
+    return total_bytes(memory_plan(config, formats, pictures, kPlannedPromptTokens));
+  };
+  const auto within = [&](int64_t limit, bool allowed, PlanFormats formats = DType::kBf16) {
+    return lanes_within({limit, allowed}, config, formats, MemorySpace::kHost);
+  };
+  for (const int pictures : {1, 2, 5, 64}) {
+    const WithinLimit kept = within(bytes(DType::kBf16, pictures), true);
+    EXPECT_EQ(kept.most_lanes, pictures);
+    EXPECT_EQ(kept.kv, KvFormat::kStored) << "fewer pictures come first";
+    EXPECT_EQ(within(bytes(int8, pictures), false, int8).most_lanes, pictures);
+  }
+  const int64_t tight = bytes(DType::kBf16, 1) - 1;
+  EXPECT_EQ(within(tight, true).kv, KvFormat::kInt8);
+  EXPECT_GE(within(tight, true).most_lanes, 1);
+  const std::string refused = refusal([&] { within(tight, false); });
+  EXPECT_EQ(refused, "--max-memory allows " + std::to_string(tight) +
+                         " bytes, but drawing one picture needs " +
+                         std::to_string(bytes(DType::kBf16, 1)) + " bytes, and " +
+                         std::to_string(bytes(int8, 1)) + " with --kv int8; --kv int8 would fit");
+  for (const bool allowed : {false, true}) {
+    const std::string none = refusal([&] { within(bytes(int8, 1) - 1, allowed); });
+    EXPECT_NE(none.find("; allow more, or take a smaller model"), std::string::npos) << none;
+  }
+  EXPECT_EQ(refusal([&] { within(bytes(int8, 1) - 1, false, int8); }).find("--kv"),
+            std::string::npos);
+}
+
 TEST(Devices, LanesFillTheMemoryUpToALimit) {
   // A lane has two rows of 639 positions, 192 KiB each.
   const Config config = shape_named("janus-pro-1b");

@@ -72,17 +72,17 @@ TEST_P(EnteringLanes, AtAnyTimeChangesNoPicture) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, EnteringLanes,
-                         ::testing::Values("toy-f32", "toy-hf", "grouped-query"),
-                         [](const auto& toy) {
-                           std::string name = toy.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+constexpr const char* kToys[] = {"toy-f32",      "toy-hf",      "grouped-query",
+                                 "toy-f32+int8", "toy-hf+int8", "grouped-query+int8"};
 
-TEST_F(LaneLaws, MemoryGrowsUnderBusyLanes) {
+INSTANTIATE_TEST_SUITE_P(Toys, EnteringLanes, ::testing::ValuesIn(kToys),
+                         [](const auto& toy) { return testing::test_name_of(toy.param); });
+
+class GrowingMemory : public LaneLaws, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(GrowingMemory, UnderBusyLanesChangesNoPicture) {
   const auto backend = testing::backend_under_test();
-  testing::LaneToy toy(*backend, "toy-hf");
+  testing::LaneToy toy(*backend, GetParam());
   LanePicture wide = toy.picture(1);
   wide.prompt.prompted.insert(wide.prompt.prompted.begin() + 1, 150, 3);
   wide.prompt.unprompted.insert(wide.prompt.unprompted.begin() + 1, 150, 7);
@@ -103,6 +103,9 @@ TEST_F(LaneLaws, MemoryGrowsUnderBusyLanes) {
   EXPECT_EQ(codes.at(0), toy.alone(toy.picture(0)));
   EXPECT_EQ(codes.at(1), toy.alone(wide));
 }
+
+INSTANTIATE_TEST_SUITE_P(Toys, GrowingMemory, ::testing::Values("toy-hf", "toy-hf+int8"),
+                         [](const auto& toy) { return testing::test_name_of(toy.param); });
 
 // Numbers that are not finite end one picture and do not change the others.
 TEST_F(LaneLaws, WhatIsNotFiniteIsNeverDrawn) {

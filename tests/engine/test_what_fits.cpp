@@ -23,9 +23,9 @@ std::string contents(const std::string& path) {
 }
 
 // Bytes for drawing, with cuDNN also in a build without it.
-int64_t needed(const Config& config, int64_t pictures) {
+int64_t needed(const Config& config, int64_t pictures, KvFormat kv) {
   const auto plan =
-      memory_plan(config, DType::kBf16, pictures, kPlannedPromptTokens, MemorySpace::kDevice);
+      memory_plan(config, {DType::kBf16, kv}, pictures, kPlannedPromptTokens, MemorySpace::kDevice);
   int64_t decoder = 0;
   for (const MemoryItem& item : plan) {
     if (item.name == "visual tokenizer, decoder") decoder = item.bytes;
@@ -35,23 +35,32 @@ int64_t needed(const Config& config, int64_t pictures) {
 }
 
 // Half a GiB of each card is left to the driver, CUDA and its libraries.
-std::string pictures_on(const Config& config, int64_t gib) {
+std::string pictures_on(const Config& config, int64_t gib, KvFormat kv) {
   const int64_t room = (gib << 30) - (int64_t{1} << 29);
   int64_t fit = 0;
-  while (fit < kMostPictures && needed(config, fit + 1) <= room) ++fit;
+  while (fit < kMostPictures && needed(config, fit + 1, kv) <= room) ++fit;
   if (fit == 0) return "-";
   return fit == kMostPictures ? fmt::format("{} or more", fit) : fmt::format("{}", fit);
 }
 
 TEST(WhatFits, TheTableOfTheManualIsThatOfThePlan) {
-  const Config small = shape_named("janus-pro-1b"), large = shape_named("janus-pro-7b");
-  std::string table = fmt::format(
-      "| memory of the card | Janus-Pro-1B, Janus-1.3B | Janus-Pro-7B |\n|---|---|---|\n"
-      "| for one picture | {:.1f} GB | {:.1f} GB |\n",
-      static_cast<double>(needed(small, 1)) / 1e9, static_cast<double>(needed(large, 1)) / 1e9);
+  const std::pair<Config, KvFormat> columns[] = {{shape_named("janus-pro-1b"), KvFormat::kStored},
+                                                 {shape_named("janus-pro-7b"), KvFormat::kStored},
+                                                 {shape_named("janus-pro-1b"), KvFormat::kInt8},
+                                                 {shape_named("janus-pro-7b"), KvFormat::kInt8}};
+  std::string table =
+      "| memory of the card | Janus-Pro-1B, Janus-1.3B | Janus-Pro-7B | 1B with `--kv int8` | 7B "
+      "with `--kv int8` |\n|---|---|---|---|---|\n| for one picture |";
+  for (const auto& [config, kv] : columns) {
+    table += fmt::format(" {:.1f} GB |", static_cast<double>(needed(config, 1, kv)) / 1e9);
+  }
+  table += "\n";
   for (const int64_t gib : kCards) {
-    table +=
-        fmt::format("| {} GB | {} | {} |\n", gib, pictures_on(small, gib), pictures_on(large, gib));
+    table += fmt::format("| {} GB |", gib);
+    for (const auto& [config, kv] : columns) {
+      table += fmt::format(" {} |", pictures_on(config, gib, kv));
+    }
+    table += "\n";
   }
   EXPECT_NE(contents("docs/gpus.md").find(table), std::string::npos)
       << "docs/gpus.md should have this table:\n"

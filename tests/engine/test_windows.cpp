@@ -93,9 +93,7 @@ class Windows : public ::testing::TestWithParam<const char*> {
 };
 
 std::string name_of_toy(const ::testing::TestParamInfo<const char*>& toy) {
-  std::string name = toy.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+  return testing::test_name_of(toy.param);
 }
 
 TEST_P(Windows, OfAnyWidthGiveThePictureOfSingleSteps) {
@@ -211,7 +209,9 @@ TEST_P(Windows, SurviveGrowthAndClearing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Windows, ::testing::Values("toy-f32", "toy-hf", "grouped-query"),
+INSTANTIATE_TEST_SUITE_P(Toys, Windows,
+                         ::testing::Values("toy-f32", "toy-hf", "grouped-query", "toy-hf+int8",
+                                           "grouped-query+int8"),
                          name_of_toy);
 
 }  // namespace

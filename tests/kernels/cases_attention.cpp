@@ -11,6 +11,7 @@ namespace bifrons::testing {
 namespace {
 
 using reference::Heads;
+using reference::through_int8;
 
 constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
 constexpr int64_t kGap = 5;
@@ -58,7 +59,15 @@ Values cache_values(uint32_t seed, const Heads& heads, const Rows& rows, DType d
   return values;
 }
 
-OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
+// The name of a cache's format in names of cases.
+const char* format_name(bool int8) { return int8 ? "_int8_cache" : ""; }
+
+int64_t position_bytes(DType dtype, const Heads& heads, bool int8) {
+  return heads.kv_heads * (int8 ? heads.size + kScaleBytes : heads.size * size_of(dtype));
+}
+
+// The tolerance is that of a stored cache, because the oracle reads the same codes.
+OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows, bool int8 = false) {
   const int64_t cols = heads.heads * heads.size, m = rows.count();
   const auto q = [=] {
     Values values = spread(21, m * cols, dtype);
@@ -67,37 +76,43 @@ OpCase attention_case(DType dtype, const Heads& heads, const Rows& rows) {
   };
   const auto k = [=] { return cache_values(22, heads, rows, dtype); };
   const auto v = [=] { return cache_values(23, heads, rows, dtype); };
+  const auto read = [=](const Values& all) { return int8 ? through_int8(all, heads.size) : all; };
   int64_t positions = 0;
   for (double p : rows.position) positions += static_cast<int64_t>(p) + 1;
-  const int64_t size = size_of(dtype), kv_cols = heads.kv_heads * heads.size;
-  return {
-      .name = fmt::format("attention_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
-      .op = Op::kAttention,
-      .prepare =
-          [=](Backend& b, Operands& w) {
-            w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
-            const Paging paging(heads);
-            w.in.emplace_back(b, dtype, paging.shape(), paging.paged(k()));
-            w.in.emplace_back(b, dtype, paging.shape(), paging.paged(v()));
-            w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
-            w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.sequence);
-            w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
-            w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
-          },
-      .run =
-          [](Backend& b, Operands& w) {
-            b.attention(w.out[0].tensor(), w.in[0].tensor(),
-                        {w.in[1].tensor(), w.in[2].tensor(), w.in[3].tensor()},
-                        {w.in[4].tensor(), w.in[5].tensor()});
-          },
-      .expect =
-          [=] { return reference::attention(q(), k(), v(), rows.sequence, rows.position, heads); },
-      .tolerance = {half_step(dtype), 2e-5},
-      .bytes = 2 * positions * kv_cols * size + 2 * m * cols * size,
-      .flops = 4 * positions * cols};
+  const int64_t size = size_of(dtype);
+  return {.name = fmt::format("attention_{}{}_{}", bifrons::name_of(dtype), format_name(int8),
+                              name_of(heads, rows)),
+          .op = Op::kAttention,
+          .prepare =
+              [=](Backend& b, Operands& w) {
+                w.in.emplace_back(b, dtype, std::vector{m, cols}, q(), kGap);
+                const Paging paging(heads);
+                for (const Values& all : {k(), v()}) {
+                  w.in.emplace_back(b, int8 ? kInt8Cache : dtype, paging.shape(int8),
+                                    int8 ? paging.paged_int8(all, 255) : paging.paged(all));
+                }
+                w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
+                w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.sequence);
+                w.in.emplace_back(b, DType::kI32, std::vector{m}, rows.position);
+                w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
+              },
+          .run =
+              [](Backend& b, Operands& w) {
+                b.attention(w.out[0].tensor(), w.in[0].tensor(),
+                            {w.in[1].tensor(), w.in[2].tensor(), w.in[3].tensor()},
+                            {w.in[4].tensor(), w.in[5].tensor()});
+              },
+          .expect =
+              [=] {
+                return reference::attention(q(), read(k()), read(v()), rows.sequence, rows.position,
+                                            heads);
+              },
+          .tolerance = {half_step(dtype), 2e-5},
+          .bytes = 2 * positions * position_bytes(dtype, heads, int8) + 2 * m * cols * size,
+          .flops = 4 * positions * cols};
 }
 
-OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
+OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows, bool int8 = false) {
   const int64_t m = rows.count(), half = heads.size / 2;
   const int64_t cols = heads.heads * heads.size;
   const int64_t all = (heads.heads + 2 * heads.kv_heads) * heads.size;
@@ -121,19 +136,27 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
     w.out.emplace_back(b, dtype, std::vector{m, cols}, Values{}, kGap);
     const Paging paging(heads);
     w.in.emplace_back(b, DType::kI32, paging.table_shape(), table_for(heads, rows));
-    w.out.emplace_back(b, dtype, paging.shape());
-    w.out.emplace_back(b, dtype, paging.shape());
+    for (int i = 0; i < 2; ++i) {
+      w.out.emplace_back(b, int8 ? kInt8Cache : dtype, paging.shape(int8));
+    }
   };
   const auto expect = [=] {
     Values k(cache_count(heads), NAN), v = k;
     Values result = reference::rope_append(k, v, qkv(), turn(false), turn(true), rows.sequence,
                                            rows.position, heads, dtype);
-    for (const Values& cache : {Paging(heads).paged(k), Paging(heads).paged(v)}) {
+    for (Values* elements : {&k, &v}) {
+      if (int8) {  // the codes are those of the rounded elements
+        for (double& x : *elements) x = reference::rounded(x, dtype);
+      }
+      const Values poison = decode(encode({NAN}, kInt8Cache), kInt8Cache);
+      const Values cache =
+          int8 ? Paging(heads).paged_int8(*elements, poison[0]) : Paging(heads).paged(*elements);
       result.insert(result.end(), cache.begin(), cache.end());
     }
     return result;
   };
-  return {.name = fmt::format("rope_append_{}_{}", bifrons::name_of(dtype), name_of(heads, rows)),
+  return {.name = fmt::format("rope_append_{}{}_{}", bifrons::name_of(dtype), format_name(int8),
+                              name_of(heads, rows)),
           .op = Op::kRopeAppend,
           .prepare = prepare,
           .run =
@@ -146,7 +169,7 @@ OpCase rope_case(DType dtype, const Heads& heads, const Rows& rows) {
           .expect = expect,
           // A product may round to the other side of a tie if the device rounds it to f32 first.
           .tolerance = {half_step(dtype), dtype == DType::kF32 ? 0x1p-23 : 0x1p-20},
-          .bytes = 2 * m * all * size_of(dtype),
+          .bytes = m * (all + cols) * size_of(dtype) + 2 * m * position_bytes(dtype, heads, int8),
           .flops = 3 * m * (heads.heads + heads.kv_heads) * heads.size};
 }
 
@@ -192,18 +215,20 @@ std::vector<OpCase> attention_cases() {
   const Rows pair{{0, 1}, {639, 639}};
   std::vector<OpCase> cases;
   for (DType dtype : kActivations) {
-    for (const Heads& heads :
-         {Heads{2, 1, 1, 1, 2}, Heads{2, 6, 2, 3, 10}, Heads{2, 4, 4, 9, 64}}) {
-      cases.push_back(attention_case(dtype, heads, one));
-      cases.push_back(rope_case(dtype, heads, one));
+    for (const bool int8 : {false, true}) {
+      for (const Heads& heads :
+           {Heads{2, 1, 1, 1, 2}, Heads{2, 6, 2, 3, 10}, Heads{2, 4, 4, 9, 64}}) {
+        cases.push_back(attention_case(dtype, heads, one, int8));
+        cases.push_back(rope_case(dtype, heads, one, int8));
+      }
+      for (const Heads& heads : {Heads{5, 3, 1, 257, 34}, Heads{5, 4, 2, 256, 128}}) {
+        cases.push_back(attention_case(dtype, heads, batch, int8));
+        cases.push_back(attention_case(dtype, heads, prompt, int8));
+        cases.push_back(rope_case(dtype, heads, batch, int8));
+        cases.push_back(rope_case(dtype, heads, prompt, int8));
+      }
+      cases.push_back(attention_case(dtype, {2, 16, 16, 640, 128}, pair, int8));
     }
-    for (const Heads& heads : {Heads{5, 3, 1, 257, 34}, Heads{5, 4, 2, 256, 128}}) {
-      cases.push_back(attention_case(dtype, heads, batch));
-      cases.push_back(attention_case(dtype, heads, prompt));
-      cases.push_back(rope_case(dtype, heads, batch));
-      cases.push_back(rope_case(dtype, heads, prompt));
-    }
-    cases.push_back(attention_case(dtype, {2, 16, 16, 640, 128}, pair));
     for (int64_t n : {1, 7, 31, 33}) {
       for (int64_t channels : {1, 8, 31, 33, 64}) {
         cases.push_back(full_attention_case(dtype, n, channels));

@@ -122,12 +122,18 @@ TEST(OpLaws, AttentionOverABatchEqualsAlone) {
   const auto b = backend_under_test();
   const int64_t sequences = 3, kv_heads = 2, capacity = 300, size = 64, cols = 4 * size;
   const std::vector<AttentionRow> rows{{2, 299}, {0, 127}, {0, 128}, {1, 0}, {2, 3}, {1, 257}};
-  for (DType dtype : {DType::kF32, DType::kBf16}) {
+  for (const auto& [dtype, int8] : {std::pair{DType::kF32, false}, std::pair{DType::kBf16, false},
+                                    std::pair{DType::kF32, true}, std::pair{DType::kBf16, true}}) {
     const Paging paging({sequences, cols / size, kv_heads, capacity, size});
     const int64_t n = paging.pages() * kv_heads * kPageTokens * size;
-    const GuardedTensor k(*b, dtype, paging.shape(), spread(4, n, dtype)),
-        v(*b, dtype, paging.shape(), spread(5, n, dtype)),
-        table(*b, DType::kI32, paging.table_shape(), paging.table(Values(sequences, capacity)));
+    const auto cached = [&, dtype = dtype, int8 = int8](uint32_t seed) {
+      const Values values = spread(seed, n, dtype);
+      return GuardedTensor(*b, int8 ? kInt8Cache : dtype, paging.shape(int8),
+                           int8 ? int8_pages(values, size, NAN) : values);
+    };
+    const GuardedTensor k = cached(4), v = cached(5),
+                        table(*b, DType::kI32, paging.table_shape(),
+                              paging.table(Values(sequences, capacity)));
     const Values q = spread(6, static_cast<int64_t>(rows.size()) * cols, dtype);
     const KvCache cache{k.tensor(), v.tensor(), table.tensor()};
     const Values together = attend(*b, dtype, cache, rows, q, cols);

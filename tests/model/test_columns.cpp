@@ -53,8 +53,9 @@ struct Results {
 // Runs the columns of one guided pair of sequences in passes of given widths.
 class Columns {
  public:
-  Columns(Backend& b, DType dtype, int64_t columns)
+  Columns(Backend& b, DType dtype, bool int8_kv, int64_t columns)
       : b_(b), columns_(columns), model_(random_model(b, small(), dtype, 3)) {
+    model_->transformer.set_int8_kv(int8_kv);
     const TransformerConfig& t = model_->config.transformer;
     const int64_t rows = 2 * columns;
     activations_ = model_->transformer.make_activations(b, rows);
@@ -166,7 +167,12 @@ class Columns {
   Buffer x_, integers_, controls_;
 };
 
-class ColumnClause : public ::testing::TestWithParam<DType> {};
+struct Format {
+  DType dtype;
+  bool int8_kv;
+};
+
+class ColumnClause : public ::testing::TestWithParam<Format> {};
 
 TEST_P(ColumnClause, AColumnOfAPassHasTheBitsOfAStep) {
   if (const std::string why = testing::no_backend_because(); !why.empty()) GTEST_SKIP() << why;
@@ -175,7 +181,7 @@ TEST_P(ColumnClause, AColumnOfAPassHasTheBitsOfAStep) {
   std::vector<std::vector<int64_t>> all{{columns}, {2}, {3, 17, 1, 64}};
   if (!slow) all.insert(all.end(), {{3}, {8}, {16}, {31}, {64}});
   for (const auto& b : testing::backends_under_test()) {
-    Columns rig(*b, GetParam(), columns);
+    Columns rig(*b, GetParam().dtype, GetParam().int8_kv, columns);
     const Results steps = rig.run({1});
     for (const std::vector<int64_t>& widths : all) {
       const Results passes = rig.run(widths);
@@ -190,8 +196,13 @@ TEST_P(ColumnClause, AColumnOfAPassHasTheBitsOfAStep) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, ColumnClause, ::testing::Values(DType::kF32, DType::kBf16),
-                         [](const auto& type) { return std::string(name_of(type.param)); });
+INSTANTIATE_TEST_SUITE_P(Types, ColumnClause,
+                         ::testing::Values(Format{DType::kF32, false}, Format{DType::kBf16, false},
+                                           Format{DType::kF32, true}, Format{DType::kBf16, true}),
+                         [](const auto& type) {
+                           return std::string(name_of(type.param.dtype)) +
+                                  (type.param.int8_kv ? "_int8_cache" : "");
+                         });
 
 }  // namespace
 }  // namespace bifrons

@@ -81,6 +81,18 @@ TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {
   EXPECT_EQ(bytes["keys and values"], 2 * 40 * 16 * 196'608);
 }
 
+// docs/janus-pro.md 8.3: 101,376 bytes per token and row in 8 bits.
+TEST(MemoryPlan, CountsAnInt8Cache) {
+  const auto kv_bytes = [](PlanFormats formats) {
+    for (const MemoryItem& item : memory_plan(shape_named("janus-pro-1b"), formats, 1, 64)) {
+      if (item.name == "keys and values") return item.bytes;
+    }
+    return int64_t{0};
+  };
+  EXPECT_EQ(kv_bytes({DType::kBf16, KvFormat::kInt8}), 2 * 40 * 16 * 101'376);
+  EXPECT_EQ(kv_bytes({DType::kF32, KvFormat::kInt8}), 2 * 40 * 16 * 101'376);
+}
+
 // A row of 639 tokens needs 40 pages. Unconditional rows begin with the same 63 tokens: 48 of them
 // fill whole pages, which all rows share. A device has one more page, for padding rows.
 TEST(MemoryPlan, CountsSharedPagesOnce) {

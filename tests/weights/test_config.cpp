@@ -378,8 +378,12 @@ TEST(Config, NamesOtherKindsOfFiles) {
   expect_contains(refused(whole.substr(0, whole.size() / 2)), "it is cut off");
   expect_contains(refusal(original(), "/quantization_config", R"({"quant_method":"gptq"})"),
                   "says that the weights are quantised");
-  expect_contains(refusal(original(), "/quantization", R"({"group_size":64,"bits":4})"),
+  auto both = original();
+  both["quantization"] = {{"group_size", 64}, {"bits", 4}};  // what MLX writes
+  expect_contains(refusal(both, "/quantization_config", R"({"quant_method":"gptq"})"),
                   "says that the weights are quantised");
+  both["quantization_config"] = both["quantization"];
+  EXPECT_EQ(parse_config(both.dump(), "config.json").transformer.layers, 30);
 }
 
 TEST(Config, ReadsTheFile) {

@@ -28,6 +28,7 @@ class DrawingRig {
       : b_(b),
         config_(model.config),
         activation_(model.activation),
+        position_bytes_(model.transformer.sequence_bytes(1) / kPageTokens),
         lanes_(b, model.config, model.transformer, model.image_head, RopeMode::kF32),
         prompt_(std::min(kBenchPrompt,
                          config_.transformer.max_positions - config_.image_tokens() + 1)) {
@@ -78,13 +79,12 @@ class DrawingRig {
   // ops do not know the positions and count attention over the whole cache; this is corrected here.
   Meter::Count work_of_step(const Meter& counted) const {
     const TransformerConfig& t = config_.transformer;
-    const int64_t rows = 2 * lanes_.count(), width = size_of(activation_);
+    const int64_t rows = 2 * lanes_.count();
+    const int64_t queries = done_ * rows * t.layers * t.heads * t.head_dim;
     const int64_t positions = rows * (done_ * prompt_ + done_ * (done_ + 1) / 2);
     const Meter::Count seen = counted.of(Op::kAttention);
     Meter::Count work = counted.total();
-    work.bytes +=
-        t.layers * 2 * width * (positions * t.kv_heads + done_ * rows * t.heads) * t.head_dim -
-        seen.bytes;
+    work.bytes += positions * position_bytes_ + 2 * queries * size_of(activation_) - seen.bytes;
     work.flops += t.layers * 4 * positions * t.heads * t.head_dim - seen.flops;
     return {work.calls / done_, work.bytes / done_, work.flops / done_};
   }
@@ -93,6 +93,7 @@ class DrawingRig {
   Backend& b_;
   const Config& config_;
   DType activation_;
+  int64_t position_bytes_;  // of a position's keys and values in all layers
   Lanes lanes_;
   int64_t prompt_;
   int64_t turn_ = 0;

@@ -72,6 +72,8 @@ BenchReport measure(const BenchOptions& options,
     config.loaded = format_to_load(config, options.weights, options.model);
     model = load_model(*backend, config, checkpoint, options.model);
   }
+  model->transformer.set_int8_kv(options.kv == KvFormat::kInt8);
+  if (options.kv == KvFormat::kInt8) name += ", int8 KV cache";
   report_progress("measuring");
   const auto bandwidth = read_bandwidth_of(*backend, options);
   BenchReport report = measure(*backend, *model, options, [&] { return bandwidth->measure(); });

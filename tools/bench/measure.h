@@ -26,6 +26,7 @@ struct BenchOptions {
   std::string device = "cpu";       // as in EngineOptions
   int threads = 0;
   std::optional<bool> pdl;  // as in EngineOptions
+  KvFormat kv = KvFormat::kStored;
   int repeats = 15;
   std::chrono::steady_clock::time_point until{std::chrono::steady_clock::duration::max()};
   bool decode = true;

@@ -176,6 +176,7 @@ class Batch {
       engines_.push_back(open_engine(setup, arguments_.verbosity));
     }
     job_options_.image_size = model().image_size;
+    job_options_.kv = model().kv;
   }
 
   // Each engine judges its own pictures, because an engine cannot draw and judge at once.

@@ -12,6 +12,7 @@
 #include "tools/bench/batch.h"
 #include "tools/bench/durability.h"
 #include "tools/bench/measure.h"
+#include "tools/bifrons/bench_quality.h"
 #include "tools/bifrons/model_place.h"
 #include "tools/bifrons/options.h"
 #include "tools/bifrons/session.h"
@@ -88,12 +89,14 @@ struct Bench {
   bool whole = false;
   bool json = false;
   bool quiet = false;
+  std::optional<KvFormat> kv;
 
   int run() {
     using Clock = std::chrono::steady_clock;
     if (seconds > 0) options.until = Clock::now() + std::chrono::seconds(seconds);
     if (whole) options.whole = true;
     options.pdl = pdl_from_environment();
+    options.kv = kv.value_or(KvFormat::kStored);
     if (!parts.empty()) {
       const auto has = [this](const char* part) {
         return std::find(parts.begin(), parts.end(), part) != parts.end();
@@ -115,12 +118,14 @@ struct Bench {
 struct BenchBatch {
   BatchBenchOptions options;
   std::string model, prompts, durability, decode = "auto";
+  std::optional<KvFormat> kv;
   bool json = false;
   bool quiet = false;
 
   int run() {
     options.engine.model = find_model(model).directory;
     options.engine.pdl = pdl_from_environment();
+    options.engine.kv = kv.value_or(KvFormat::kStored);
     if (decode != "auto") options.engine.decode_beside = decode == "beside";
     if (!prompts.empty()) {
       options.prompts = read_prompts(read_file(prompts, kLongestFile), prompts);
@@ -154,6 +159,7 @@ void add_batch(CLI::App& bench, Chosen& chosen) {
       ->capture_default_str();
   batch->add_option("-t,--threads", o.engine.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
+  add_kv(*batch, state->kv, "stored (default), or int8: a KV cache of half the size");
   o.engine.speculate = 1;
   add_speculate(*batch, o.engine.speculate,
                 "Speculative decoding: off (default), auto, or at most N codes of a picture in one "
@@ -205,6 +211,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   bench->add_option("-t,--threads", o.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
+  add_kv(*bench, state->kv, "stored (default), or int8: a KV cache of half the size");
   bench
       ->add_option("--rows", o.rows,
                    "Rows of a decode step, two for each picture; the draw is not part of it")
@@ -245,6 +252,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
     if (bench->get_subcommands().empty()) chosen = [state] { return state->run(); };
   });
   add_batch(*bench, chosen);
+  add_bench_quality(*bench, chosen);
 }
 
 }  // namespace bifrons::cli

@@ -344,7 +344,8 @@ int run_command_line(int argc, const char* const* argv) {
   app.footer(
       "A text in place of a command is drawn: bifrons \"a fox in the snow\"\n"
       "bifrons help COMMAND lists the options of a command.\n"
-      "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS; flags win.");
+      "Environment: BIFRONS_MODEL, BIFRONS_DEVICE, BIFRONS_THREADS, BIFRONS_KV, "
+      "BIFRONS_MAX_MEMORY; flags win.");
   Chosen chosen;
   add_commands(app, chosen);
   parse(app, {argv + std::min(argc, 1), argv + argc}, chosen);

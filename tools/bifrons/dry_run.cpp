@@ -221,7 +221,8 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
   const int64_t best_of = arguments.best_of.candidates.value_or(0);
   Estimate estimate = from_manifest(arguments.output, best_of > 0);
   Engine& engine = facts.engine;
-  const int lanes = arguments.lanes > 0 ? arguments.lanes : engine.automatic_lanes();
+  const int lanes = arguments.lanes > 0 ? std::min(arguments.lanes, engine.most_lanes())
+                                        : engine.automatic_lanes();
   if (found.to_draw() > 0) check_memory(engine, lanes);
   if (estimate.seconds_each == 0) {
     const Estimate drawn = by_drawing(engine, arguments, found.first_requests);

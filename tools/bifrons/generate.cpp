@@ -297,7 +297,7 @@ void print_report(const DrawRequest& request, RopeMode rope, const Engine& engin
                   const Drawn& drawn, const std::string& sheet, const std::string& tokens_file) {
   nlohmann::json report = shared_settings(request, rope);
   report["pictures"] = drawn.records;
-  report["model"] = {{"name", engine.model().name}, {"hash", engine.model().weights_hash}};
+  report["model"] = model_record(engine.model());
   report["device"] = engine.device();
   if (!sheet.empty()) report["grid"] = sheet;
   if (!tokens_file.empty()) report["tokens_file"] = tokens_file;
@@ -322,6 +322,10 @@ int Generate::run(const Prepare& prepare) const {
   std::vector<DrawRequest> requests = requests_for(complete, count, best_of.drawings());
   EngineSetup setup = engine.setup();
   setup.options.rope = complete.rope.value_or(RopeMode::kF32);
+  if (!engine.kv && complete.kv) {  // the picture to be like says it, unless --kv does
+    setup.options.kv = *complete.kv;
+    setup.options.int8_kv_if_needed = false;
+  }
   setup.options.pictures_at_once =
       static_cast<int>(std::min(std::max(count, best_of.drawings()), kPicturesAtOnce));
   const OutputPlan plan = plan_outputs({output.output, output.overwrite, grid},

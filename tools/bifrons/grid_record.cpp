@@ -35,6 +35,7 @@ std::string parameters_text(const std::string& of_first, const json& shared, con
   const auto quoted = [&](const char* member) {
     return grid[member].dump(-1, ' ', false, json::error_handler_t::replace);
   };
+  if (model.kv != KvFormat::kStored) text += fmt::format(", KV cache: {}", kv_name(model.kv));
   text += ", Across: " + quoted("across");
   if (grid.contains("down")) text += ", Down: " + quoted("down");
   return text + fmt::format(", Version: bifrons {}", build_info().version);

@@ -8,6 +8,7 @@
 
 #include "kernels/utf8.h"
 #include "src/io/quote.h"
+#include "src/settings/settings.h"
 #include "tools/bifrons/model_place.h"
 
 namespace bifrons::cli {
@@ -15,6 +16,17 @@ namespace {
 
 constexpr uint64_t kMostThreads = 1024;
 constexpr uint64_t kMostLanes = 4096;
+
+KvFormat parse_kv(const std::string& option, const std::string& text) {
+  if (const auto kv = kv_format(text)) return *kv;
+  refuse_value(option, "stored or int8", text);
+}
+
+// Bytes.
+int64_t parse_gigabytes(std::string_view option, const std::string& text) {
+  constexpr double kLeast = 0.001, kMost = 1e6;
+  return static_cast<int64_t>(parse_real(option, text, kLeast, kMost) * 1e9);
+}
 
 void apply(CLI::Option& option, const char* type, const OptionRules& rules) {
   if (type != nullptr) option.type_name(type);
@@ -134,6 +146,19 @@ void EngineFlags::add_to(CLI::App& command, bool devices) {
       [this](const std::string& text) { weights = weight_format("--weights", text); },
       "Linear layers as stored, or quantised while loading to int8 or int4; a CPU only (default: "
       "BIFRONS_WEIGHTS, or stored)");
+  add_kv(command, kv,
+         "stored, or int8: a KV cache of half the size (default: BIFRONS_KV, or stored)");
+  add_value(
+      command, "--max-memory", "GB",
+      [this](const std::string& text) { max_memory = parse_gigabytes("--max-memory", text); },
+      "Most memory to plan for: fewer pictures at once, then an int8 KV cache unless --kv is given "
+      "(default: BIFRONS_MAX_MEMORY, or no limit)");
+}
+
+void add_kv(CLI::App& command, std::optional<KvFormat>& kv, const char* about) {
+  add_value(
+      command, "--kv", "NAME", [&kv](const std::string& text) { kv = parse_kv("--kv", text); },
+      about);
 }
 
 void add_speculate(CLI::App& command, int& speculate, const char* about) {
@@ -171,6 +196,14 @@ EngineSetup EngineFlags::setup() const {
   setup.options.weights = format.empty() ? weights.value_or(WeightFormat::kStored)
                                          : weight_format("BIFRONS_WEIGHTS", format);
   setup.options.pdl = pdl_from_environment();
+  const std::string kv_text = kv ? "" : environment("BIFRONS_KV");
+  const std::optional<KvFormat> asked =
+      kv_text.empty() ? kv : std::optional(parse_kv("BIFRONS_KV", kv_text));
+  setup.options.kv = asked.value_or(KvFormat::kStored);
+  setup.options.int8_kv_if_needed = !asked;
+  const std::string memory_text = max_memory > 0 ? "" : environment("BIFRONS_MAX_MEMORY");
+  setup.options.max_memory =
+      memory_text.empty() ? max_memory : parse_gigabytes("BIFRONS_MAX_MEMORY", memory_text);
   setup.built_in = place.built_in;
   return setup;
 }

@@ -124,18 +124,20 @@ struct EngineSetup {
   bool built_in = false;  // no model was named: the one that comes with the program
 };
 
-// Model, device, threads and weights: from flags, otherwise from BIFRONS_MODEL, BIFRONS_DEVICE,
-// BIFRONS_THREADS and BIFRONS_WEIGHTS, otherwise defaults.
+// Model, device, threads, weights, KV cache and memory: from flags, otherwise from BIFRONS_MODEL,
+// BIFRONS_DEVICE, BIFRONS_THREADS, BIFRONS_WEIGHTS, BIFRONS_KV and BIFRONS_MAX_MEMORY, otherwise
+// defaults.
 struct EngineFlags {
   ModelFlag model;
   std::string device;
   std::optional<int64_t> threads;
   int speculate = 0;  // see EngineOptions
-  std::optional<WeightFormat> weights;
+  std::optional<WeightFormat> weights{};
+  std::optional<KvFormat> kv{};
+  int64_t max_memory = 0;  // bytes; 0: no limit
   // `devices`: adds --devices, whose list is stored in `device`.
   void add_to(CLI::App& command, bool devices = false);
-  // Throws Error: usage (BIFRONS_THREADS is not a number of threads, BIFRONS_WEIGHTS no format),
-  // missing (no such model).
+  // Throws Error: usage (a variable has no valid value), missing (no such model).
   EngineSetup setup() const;
 };
 
@@ -163,6 +165,9 @@ void add_orientation(CLI::App& command, Orientation& orientation);
 
 // --batch: number of pictures that are drawn together; 0 is automatic.
 void add_lanes(CLI::App& command, int& lanes);
+
+// --kv; see EngineOptions.
+void add_kv(CLI::App& command, std::optional<KvFormat>& kv, const char* about);
 
 // --speculate for commands that draw; see EngineOptions.
 void add_speculate(CLI::App& command, int& speculate,

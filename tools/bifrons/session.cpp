@@ -24,6 +24,11 @@ Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity) {
   load_picture_codec();  // a broken installation is said before the drawing
   Engine engine = Engine::open(setup.options);
   if (!engine.fallback().empty()) log(verbosity, engine.fallback() + "; drawing on the CPU");
+  if (engine.model().kv != setup.options.kv) {
+    log(verbosity,
+        "keys and values are kept in 8 bits, as with --kv int8, to stay within --max-memory; "
+        "pictures differ a little from those with --kv stored");
+  }
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped before drawing");
   if (verbosity.verbose) {
     const ModelInfo& model = engine.model();
@@ -32,6 +37,9 @@ Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity) {
                     quote(model.directory), model.form, model.weights_dtype, model.weights_hash,
                     model.image_size, model.image_size, model.image_tokens));
     log(verbosity, "device " + engine.device());
+    if (setup.options.max_memory > 0) {
+      log(verbosity, fmt::format("--max-memory allows {} pictures at once", engine.most_lanes()));
+    }
   }
   return engine;
 }

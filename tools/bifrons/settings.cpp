@@ -69,6 +69,7 @@ std::string parameters_text(const DrawRequest& request, RopeMode rope, const Mod
   if (rope != RopeMode::kF32) {
     text += fmt::format(", {}: {}", settings::kRope.label, rope_name(rope));
   }
+  if (model.kv != KvFormat::kStored) text += fmt::format(", KV cache: {}", kv_name(model.kv));
   if (!request.fixed.empty()) {
     text += fmt::format(", {}: {}", settings::kFixed.label, kept_tokens(request));
   }
@@ -173,6 +174,7 @@ void fill_from(Settings& settings, const Settings& fallback) {
   fill_from(static_cast<PartialRequest&>(settings), static_cast<const PartialRequest&>(fallback));
   if (settings.model_name.empty()) settings.model_name = fallback.model_name;
   if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
+  if (!settings.kv) settings.kv = fallback.kv;
 }
 
 DrawRequest request_of(const Settings& settings) {
@@ -206,6 +208,12 @@ json shared_settings(const DrawRequest& request, RopeMode rope) {
   return settings;
 }
 
+json model_record(const ModelInfo& model) {
+  json record = {{"name", model.name}, {"hash", model.weights_hash}};
+  if (model.kv != KvFormat::kStored) record["kv"] = kv_name(model.kv);
+  return record;
+}
+
 PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
                          const std::string& device) {
   json settings = shared_settings(request, rope);
@@ -214,12 +222,11 @@ PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelI
   settings["rng"] = "philox4x32-10";
   if (!request.fixed.empty()) settings["fixed"] = request.fixed;
   settings["device"] = device_kind(device);
-  settings["model"] = {{"name", model.name},
-                       {"hash", model.weights_hash},
-                       {"form", model.form},
-                       {"dtype", model.weights_dtype},
-                       {"image_size", model.image_size},
-                       {"image_tokens", model.image_tokens}};
+  json& record = settings["model"] = model_record(model);
+  record["form"] = model.form;
+  record["dtype"] = model.weights_dtype;
+  record["image_size"] = model.image_size;
+  record["image_tokens"] = model.image_tokens;
   return {parameters_text(request, rope, model),
           settings.dump(-1, ' ', true, json::error_handler_t::replace)};
 }
@@ -245,6 +252,9 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
     settings.model_name = text_member(*model, "name", name);
     settings.weights_hash = text_member(*model, "hash", name);
+    settings.kv =
+        model->contains("kv") ? kv_format(text_member(*model, "kv", name)) : KvFormat::kStored;
+    if (!settings.kv) throw Error(ErrorKind::kData, name + ": kv must be stored or int8");
   }
   return settings;
 }

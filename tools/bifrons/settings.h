@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ namespace bifrons::cli {
 struct Settings : PartialRequest {
   std::string model_name;  // of the picture with these settings; empty: not from a picture
   std::string weights_hash;
+  std::optional<KvFormat> kv{};  // of the engine that drew it; not set: not from a picture
 };
 
 // Copies each missing value of `settings` from `fallback`.
@@ -34,6 +36,10 @@ uint64_t parse_seed(std::string_view option, const std::string& text);
 
 // The settings that all pictures of one call share, as JSON.
 nlohmann::json shared_settings(const DrawRequest& request, RopeMode rope);
+
+// The model in metadata and reports: name, hash, and the format of keys and values if they were not
+// stored as they are.
+nlohmann::json model_record(const ModelInfo& model);
 
 // The metadata of a picture: A1111 parameters and our JSON. The thread count of `device` is left
 // out, because it does not change the picture.

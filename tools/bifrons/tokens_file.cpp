@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "tools/bifrons/settings.h"
 #include "tools/bifrons/untrusted_json.h"
 
 namespace bifrons::cli {
@@ -23,7 +24,7 @@ int64_t side_of(int64_t cells) {
 json record_json(const TokenRecord& record, const ModelInfo& model) {
   const int64_t side = side_of(model.image_tokens);
   json object = {{"schema", kSchema},
-                 {"model", {{"name", model.name}, {"hash", model.weights_hash}}},
+                 {"model", model_record(model)},
                  {"grid", {side, side}},
                  {"tokens", record.tokens}};
   if (record.drawn) object.update({{"seed", record.seed}, {"prompt", record.prompt}});

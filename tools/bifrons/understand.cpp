@@ -133,9 +133,8 @@ nlohmann::json record_of(const Reply& reply) {
 }
 
 void print_replies(const Engine& engine, const nlohmann::json& replies) {
-  const ModelInfo& model = engine.model();
   print_json({{"schema", 1},
-              {"model", {{"name", model.name}, {"hash", model.weights_hash}}},
+              {"model", model_record(engine.model())},
               {"device", engine.device()},
               {"replies", replies}});
 }

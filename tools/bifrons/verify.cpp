@@ -56,7 +56,10 @@ struct Verify {
     }
     for (const std::string& problem : found.problems) text += "fail  " + problem + "\n";
     const bool whole = damaged.empty() && found.problems.empty();
-    if (whole) text += fmt::format("ok    {} tensors: all numbers are finite\n", found.tensors);
+    if (whole) {
+      text += fmt::format("ok    {} tensors{}: all numbers are finite\n", found.tensors,
+                          found.quantisation.empty() ? "" : ", " + found.quantisation);
+    }
     if (!whole) text += fmt::format("mend  {}\n", mend_command(directory, damaged));
     write_stdout(text);
     if (whole) return 0;

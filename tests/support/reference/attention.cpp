@@ -39,6 +39,33 @@ Values softmax(const Values& scores) {
 
 }  // namespace
 
+Int8Head to_int8(const Values& elements) {
+  double largest = 0.0;
+  for (double x : elements) {
+    if (!std::isfinite(x)) return {NAN, Values(elements.size(), 0.0)};
+    largest = std::max(largest, std::fabs(x));
+  }
+  if (largest < 0x1p-100) return {0.0, Values(elements.size(), 0.0)};
+  Int8Head head{rounded(largest / 127.0, DType::kF32), {}};
+  const double inverse = rounded(127.0 / largest, DType::kF32);
+  for (double x : elements) {
+    head.codes.push_back(std::nearbyint(rounded(x * inverse, DType::kF32)));
+  }
+  return head;
+}
+
+Values through_int8(const Values& cache, int64_t size) {
+  Values all;
+  for (size_t i = 0; i < cache.size(); i += size) {
+    const Values elements(cache.begin() + i, cache.begin() + i + size);
+    const Int8Head head = to_int8(elements);
+    for (int64_t c = 0; c < size; ++c) {
+      all.push_back(std::isnan(elements[0]) ? NAN : head.scale * head.codes[c]);
+    }
+  }
+  return all;
+}
+
 Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
                    const Values& sequence, const Values& position, const Heads& heads,
                    DType dtype) {

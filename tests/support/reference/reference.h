@@ -39,6 +39,18 @@ struct Heads {
   int64_t size = 0;
 };
 
+// A key or value of a head as the KV cache keeps it in 8 bits. The scale and its inverse are f32
+// numbers, and so is the product that is rounded to a code. Elements that are not finite: see
+// KvCache.
+struct Int8Head {
+  double scale = 0;
+  Values codes;
+};
+Int8Head to_int8(const Values& elements);
+// A cache with every head, an array of `size` elements, as scale * code. What begins with NaN
+// stays.
+Values through_int8(const Values& cache, int64_t size);
+
 // Changes k and v and returns q. cos and sin are [capacity, size / 2].
 Values rope_append(Values& k, Values& v, const Values& qkv, const Values& cos, const Values& sin,
                    const Values& sequence, const Values& position, const Heads& heads, DType dtype);
