@@ -77,11 +77,12 @@ struct RopeTable {
 
 // Settings of the sampler for the P pictures of a step.
 struct SampleControls {
-  Tensor temperature;  // f32 [P]; 0 is greedy
-  Tensor top_k;        // i32 [P]; 0 is off
-  Tensor top_p;        // f32 [P]; 1 is off
-  Tensor seed;         // i32 [P, 2]: low and high word of the 64-bit seed
-  Tensor step;         // i32 [P]: index of the image token (the counter of the noise)
+  Tensor temperature;   // f32 [P]; 0 is greedy
+  Tensor top_k;         // i32 [P]; 0 is off
+  Tensor top_p;         // f32 [P]; 1 is off
+  Tensor seed;          // i32 [P, 2]: low and high word of the 64-bit seed
+  Tensor step;          // i32 [P]: index of the image token (the counter of the noise)
+  uint32_t stream = 0;  // of the noise (kernels/sampling.h): kImageTokenStream
 };
 
 // Speculative decoding: a window is the last accepted code and drafts of the codes after it, which

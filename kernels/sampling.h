@@ -116,13 +116,14 @@ constexpr bool beyond_noise(float score) {
 
 // Streams of random words of one seed; they never share a word.
 constexpr uint32_t kImageTokenStream = 0;
-constexpr uint32_t kKeptTokenStream = 16;  // which tokens a variation keeps (src/variation.h)
+constexpr uint32_t kThoughtTokenStream = 8;  // text tokens of a thought (src/think.h)
+constexpr uint32_t kKeptTokenStream = 16;    // which tokens a variation keeps (src/variation.h)
 
 // The noise of codes 4 block .. 4 block + 3 at a step.
-constexpr std::array<float, 4> gumbel_block(uint64_t seed, uint32_t step, uint32_t block) {
-  const std::array<uint32_t, 4> words =
-      philox({step, block, kImageTokenStream, 0},
-             {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+constexpr std::array<float, 4> gumbel_block(uint64_t seed, uint32_t step, uint32_t block,
+                                            uint32_t stream = kImageTokenStream) {
+  const std::array<uint32_t, 4> words = philox(
+      {step, block, stream, 0}, {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   return {gumbel(words[0]), gumbel(words[1]), gumbel(words[2]), gumbel(words[3])};
 }
 

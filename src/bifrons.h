@@ -56,6 +56,10 @@ struct EngineOptions {
 };
 inline constexpr int kMostSpeculated = 64;
 
+struct ThinkOptions;  // src/think.h
+struct Thinking;
+struct Thought;
+
 // Everything that decides a picture. Of several pictures of one prompt, picture i has seed + i.
 struct DrawRequest {
   std::string prompt;  // UTF-8
@@ -70,6 +74,9 @@ struct DrawRequest {
   // Codes in raster order that are not sampled: the picture gets them where they are not -1. Empty,
   // or one for each image token (src/variation.h).
   std::vector<int32_t> fixed{};
+  // What the model writes before it draws (Engine::thinking()); null: it draws from the prompt
+  // alone.
+  std::shared_ptr<const Thinking> thinking{};
 };
 
 struct Drawing {
@@ -77,7 +84,17 @@ struct Drawing {
   std::vector<int32_t> tokens;  // image codes in raster order
   double seconds = 0;           // wall time of drawing (divided by busy lanes) and decoding
   int64_t passes = 0;           // decode steps, fewer than tokens with speculative decoding
+  std::shared_ptr<const Thought> thought{};  // null: the request has no `thinking`
 };
+
+// A part of a thought while it is written, in whole characters.
+struct ThoughtPiece {
+  uint64_t id = 0;  // of the job; of draw(), the index of the request
+  std::string_view text;
+  bool last = false;
+};
+// Called on the thread that draws. Pieces of several thoughts take turns.
+using ThoughtListener = std::function<void(const ThoughtPiece& piece)>;
 
 // What a model in that directory is called: the directory's last part, links followed; of a
 // snapshot in the hub's cache, .../models--owner--name/snapshots/<commit>, the name.
@@ -128,6 +145,7 @@ struct BatchProgress {
   int64_t pictures = 0;  // jobs with a result handed to the output thread, refused ones included
   int64_t tokens = 0;    // image tokens sampled so far by all lanes
   int64_t lanes_busy = 0;
+  int64_t thinking = 0;  // lanes that write a thought
   int64_t lanes = 0;
 };
 
@@ -139,6 +157,8 @@ struct BatchOptions {
   // Whether the source would return at once; not set: it always does. While it would not, the
   // source is called only when no lane is busy, so that pictures in progress do not wait for it.
   std::function<bool()> source_ready{};
+  ThoughtListener on_thought{};
+  bool thoughts_only = false;  // nothing is drawn: a drawing has its thought and no picture
 };
 
 // Statistics of a batch. A lane-step is one lane in one step, busy or idle.
@@ -155,6 +175,9 @@ struct BatchStats {
   int64_t idle_lane_steps = 0;  // lane-steps without a picture
   int64_t prefill_rows = 0;     // prompt tokens run through the model
   int64_t shared_rows = 0;      // prompt tokens taken from the prefix cache
+  int64_t thought_tokens = 0;   // sampled by thoughts, tokens that end them included
+  int64_t thought_steps = 0;    // passes that gave them
+  double thought_seconds = 0;   // of these passes and of the prompts of thoughts
   double wall_seconds = 0;
   double source_seconds = 0;  // waiting for jobs
   double prefill_seconds = 0;
@@ -194,7 +217,8 @@ class Engine {
   const std::string& fallback() const;
 
   // Draws every request. A drawing depends only on its own request.
-  std::vector<Drawing> draw(std::span<const DrawRequest> requests, const Progress& progress = {});
+  std::vector<Drawing> draw(std::span<const DrawRequest> requests, const Progress& progress = {},
+                            const ThoughtListener& on_thought = {});
 
   // Draws every job of `source` by continuous batching: a lane that finishes its picture takes the
   // next job at once. Each drawing is equal to that of draw() with its request alone. Throws what
@@ -219,6 +243,12 @@ class Engine {
 
   // The error with which draw_batch() would refuse this request, without drawing.
   std::optional<Error> fault_of(const DrawRequest& request) const;
+
+  // Prepares thinking (src/think.h) for requests to this engine, and to others with the same model
+  // that do not outlive it. Loads the text head, unless the thought is given. Throws Error: usage
+  // (a setting out of range), data (the style does not fit the tokenizer, the model has no text
+  // head, the thought is not UTF-8).
+  std::shared_ptr<const Thinking> thinking(const ThinkOptions& options);
 
   // Decodes codes in raster order to a picture. Throws Error (data): wrong count, code out of
   // range, numbers that stop being finite.

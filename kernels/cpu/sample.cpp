@@ -20,6 +20,7 @@ struct Draw {
   float top_p;
   uint64_t seed;
   uint32_t step;
+  uint32_t stream;
 };
 
 bool drawable(const float* logits, int64_t n) {
@@ -72,14 +73,14 @@ constexpr int64_t kNoiseCodes = 256;
 // noise[i] is the noise of code first + i: gumbel_block() for many blocks at once.
 void make_noise(float* noise, const Draw& draw, int64_t first) {
   constexpr int kBlocks = kNoiseCodes / 4;
-  const uint32_t step = draw.step, block = static_cast<uint32_t>(first / 4);
+  const uint32_t step = draw.step, stream = draw.stream, block = static_cast<uint32_t>(first / 4);
   const uint64_t seed = draw.seed;
   vectorised([=]() __attribute__((always_inline)) {
     alignas(64) uint32_t a[kBlocks], b[kBlocks], c[kBlocks], d[kBlocks], words[kNoiseCodes];
     for (int i = 0; i < kBlocks; ++i) {
       a[i] = step;
       b[i] = block + static_cast<uint32_t>(i);
-      c[i] = kImageTokenStream;
+      c[i] = stream;
       d[i] = 0;
     }
     std::array<uint32_t, 2> key{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
@@ -174,7 +175,8 @@ void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
         .top_k = controls.top_k.as<int32_t>()[p],
         .top_p = controls.top_p.as<float>()[p],
         .seed = uint64_t{static_cast<uint32_t>(seed[1])} << 32 | static_cast<uint32_t>(seed[0]),
-        .step = static_cast<uint32_t>(controls.step.as<int32_t>()[p])};
+        .step = static_cast<uint32_t>(controls.step.as<int32_t>()[p]),
+        .stream = controls.stream};
     const int32_t id =
         draw_code(reinterpret_cast<const float*>(guided.row(p)), guided.cols(), draw);
     ids.as<int32_t>()[2 * p] = id;

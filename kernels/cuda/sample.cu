@@ -49,6 +49,7 @@ struct Controls {
   const float* top_p;
   const int32_t* seed;
   const int32_t* step;
+  uint32_t stream;
 };
 
 // The sampling of one picture.
@@ -58,7 +59,7 @@ struct Draw {
   float temperature, top_p;
   int top_k;
   uint64_t seed;
-  uint32_t step;
+  uint32_t step, stream;
 
   __device__ static Draw of(const Controls& controls, int64_t p, const float* logits, int n) {
     const int32_t* words = controls.seed + 2 * p;
@@ -68,7 +69,8 @@ struct Draw {
             controls.top_p[p],
             controls.top_k[p],
             uint64_t{static_cast<uint32_t>(words[1])} << 32 | static_cast<uint32_t>(words[0]),
-            static_cast<uint32_t>(controls.step[p])};
+            static_cast<uint32_t>(controls.step[p]),
+            controls.stream};
   }
   __device__ bool greedy() const { return temperature == 0.0f; }
   __device__ bool narrows() const { return (top_k > 0 && top_k < n) || top_p < 1.0f; }
@@ -106,7 +108,8 @@ struct Draw {
 #pragma unroll
     for (int i = 0; i < kEach; ++i) any = any || holds(kEach * block + i, logit.of[i]);
     if (!any) return best;
-    const std::array<float, kEach> noise = gumbel_block(seed, step, static_cast<uint32_t>(block));
+    const std::array<float, kEach> noise =
+        gumbel_block(seed, step, static_cast<uint32_t>(block), stream);
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       const int code = kEach * block + i;
@@ -227,8 +230,8 @@ void draw_from(Stream& s, const Tensor& ids, const Tensor& guided, const Source&
   const int64_t pictures = guided.rows(), n = guided.cols(), blocks = ceil_div(n, kCodes);
   check(n <= INT32_MAX - 8 * kCodes && pictures <= 65535, "sample: too many codes or pictures");
   const Controls c{controls.temperature.as<float>(), controls.top_k.as<int32_t>(),
-                   controls.top_p.as<float>(), controls.seed.as<int32_t>(),
-                   controls.step.as<int32_t>()};
+                   controls.top_p.as<float>(),       controls.seed.as<int32_t>(),
+                   controls.step.as<int32_t>(),      controls.stream};
   std::byte* area = s.workspace.area(sample_scratch(pictures, n));
   const int64_t mass_bytes = pictures * n * static_cast<int64_t>(sizeof(uint64_t));
   launch_pdl(

@@ -11,6 +11,7 @@
 #include "src/io/sha256.h"
 #include "src/settings/settings.h"
 #include "src/store/manifest_columns.h"
+#include "src/think.h"
 
 namespace bifrons {
 namespace {
@@ -39,6 +40,11 @@ std::string line_members(const PictureJob& job) {
   if (!job.template_text.empty()) add("template", json_text(job.template_text));
   if (!job.id.empty()) add("id", json_text(job.id));
   auto extras = job.extras;
+  if (job.request.thinking != nullptr) {
+    std::erase_if(extras, [](const auto& extra) {
+      return extra.first == kThoughtMember || extra.first == kThinkMember;
+    });
+  }
   if (!job.file.empty()) {
     std::erase_if(extras, [](const auto& extra) { return extra.first == kFileMember; });
   }
@@ -59,6 +65,10 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   out += number_members(r);
   if (r.negative_prompt) add("negative_prompt", json_text(*r.negative_prompt));
   add("allow_special", r.allow_special ? "true" : "false");
+  if (const Thought* thought = drawn.drawing.thought.get()) {
+    add(kThinkMember, json_text(options_of(*r.thinking).style.name));
+    add(kThoughtMember, json_text(thought->text));
+  }
   add("rope", json_text(rope_name(setup.rope)));
   if (setup.model.kv != KvFormat::kStored) add("kv_cache", json_text(kv_name(setup.model.kv)));
   add("model", json_text(setup.model.name));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "src/engine/seeds.h"
+#include "src/io/json.h"
 #include "src/io/letters.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
@@ -15,6 +16,7 @@
 #include "src/prompts/picture_name.h"
 #include "src/prompts/requested_size.h"
 #include "src/store/manifest.h"
+#include "src/think.h"
 
 namespace bifrons {
 namespace {
@@ -44,6 +46,7 @@ bool is_random(const PromptLine& line, const JobOptions& options) {
 uint64_t hash_of(const DrawRequest& r) {
   std::string text = fmt::format("{} {}", r.prompt.size(), r.negative_prompt.has_value());
   for_each_number([&](const auto& setting) { text += fmt::format(" {}", r.*setting.value); });
+  if (r.thinking != nullptr) text += " " + options_of(*r.thinking).thought.value_or("");
   return ManifestIndex::hash(
       fmt::format("{}\n{}\n{}", text, r.prompt, r.negative_prompt.value_or("")));
 }
@@ -105,14 +108,24 @@ void JobStream::begin_line(PromptLine line) {
   current.count = line.count.value_or(options_.count);
   hint_at_templates(line);
   if (options_.expand) begin_template(current, line);
+  if (options_.defaults.thinking != nullptr && options_.think_with) take_thought(current, line);
   current.line = std::move(line);
   current_ = std::move(current);
   choose_seeds();
 }
 
+// A line may give its thought itself, as lines of our own manifests do.
+void JobStream::take_thought(Current& current, const PromptLine& line) {
+  for (const auto& [name, json] : line.extras) {
+    if (name != kThoughtMember) continue;
+    current.thinking = options_.think_with(Json::parse(json, "thought").text("thought"));
+  }
+}
+
 DrawRequest JobStream::request_of_line() const {
   DrawRequest request = options_.defaults;
   apply(current_->line, request);
+  if (current_->thinking != nullptr) request.thinking = current_->thinking;
   return request;
 }
 

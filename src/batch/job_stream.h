@@ -63,7 +63,8 @@ class JobStream {
     bool has_stepped = false;
     bool follows = false;  // has the file names of an earlier line
     bool has_own_name = false;
-    uint64_t kind = 0;  // hash of prompt and settings
+    uint64_t kind = 0;                           // hash of prompt and settings
+    std::shared_ptr<const Thinking> thinking{};  // of a line that gives its thought
     std::optional<DrawRequest> checked{};
     std::string fault;  // of `checked`
   };
@@ -74,6 +75,7 @@ class JobStream {
   std::optional<Item> find();
   void begin_line(PromptLine line);
   void begin_template(Current& current, const PromptLine& line);
+  void take_thought(Current& current, const PromptLine& line);
   void hint_at_templates(const PromptLine& line);
   void choose_seeds();
   uint64_t random_seed_of_line();

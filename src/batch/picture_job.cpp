@@ -9,6 +9,7 @@
 #include "src/io/sha256.h"
 #include "src/io/text.h"
 #include "src/settings/settings.h"
+#include "src/think.h"
 #include "src/understand.h"
 
 namespace bifrons {
@@ -44,6 +45,11 @@ std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOpt
                         json_text(question_about(options.question, r.prompt)));
   }
   if (options.kv != KvFormat::kStored) more += fmt::format(R"(,"kv":"{}")", kv_name(options.kv));
+  if (r.thinking != nullptr) {
+    const ThinkOptions& think = options_of(*r.thinking);
+    more += fmt::format(R"(,"think":{})", thought_style_json(think.style));
+    if (think.thought) more += fmt::format(R"(,"thought":{})", json_text(*think.thought));
+  }
   return sha256(fmt::format(R"({{"v":1,"prompt":{},"negative":{}{},"special":{},"rope":{},)"
                             R"("format":"{}","metadata":{}{}}})",
                             json_text(r.prompt),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ struct JobOptions {
   std::function<uint64_t(const PictureJob&)> random_base{};
   // Why the engine would refuse the picture. Empty: it would accept it.
   std::function<std::string(const PictureJob&)> fault{};
+  // With `defaults.thinking`: what a line thinks with that gives its thought itself. Throws Error:
+  // the line is bad.
+  std::function<std::shared_ptr<const Thinking>(const std::string& thought)> think_with{};
   std::function<bool()> stop{};  // true: next() throws Error (interrupted)
 };
 
@@ -64,6 +68,10 @@ struct PictureJob {
   DrawRequest request;  // with best_of, of its first candidate: picture i of a line has seed + i N
   std::vector<std::pair<std::string, std::string>> extras;
 };
+
+// Members of a manifest's line when pictures are thought about, and the field of a prompt line that
+// gives the thought.
+inline constexpr std::string_view kThoughtMember = "thought", kThinkMember = "think";
 
 // ".png", ".jpg" or ".webp".
 std::string_view ending_of(PictureFormat format);

@@ -13,6 +13,7 @@
 #include "src/engine/open_device.h"
 #include "src/engine/parts.h"
 #include "src/engine/scheduler.h"
+#include "src/engine/thinking.h"
 #include "src/engine/weight_format.h"
 #include "src/io/fnv1a.h"
 #include "src/io/quote.h"
@@ -68,6 +69,7 @@ struct Engine::State {
   std::unique_ptr<Backend> decode_backend;  // null: pictures are decoded by `backend`
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Model> model;
+  std::unique_ptr<TextHead> text_head;  // null until something thinks
   std::unique_ptr<Lanes> lanes;
   PlanFormats formats = DType::kF32;
   int automatic_lanes = 0;  // 0: not counted yet
@@ -83,6 +85,8 @@ struct Engine::State {
   Picture decode(std::span<const int32_t> tokens);
   BatchStats draw_batch(int64_t lanes, const JobSource& source, const ResultSink& sink,
                         const BatchOptions& options);
+  void load_head();
+  void check_request(const DrawRequest& request) const;
 };
 
 std::string name_of_model(const std::string& directory) {
@@ -232,12 +236,47 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
   };
   const SchedulerParts parts{.lanes = *lanes,
                              .decode = [this](std::span<const int32_t> t) { return decode(t); },
-                             .decode_beside = decode_backend != nullptr,
-                             .source_ready = asked.source_ready};
+                             .decode_beside = decode_backend != nullptr && !asked.thoughts_only,
+                             .source_ready = asked.source_ready,
+                             .on_thought = asked.on_thought,
+                             .thoughts_only = asked.thoughts_only,
+                             .config = &config,
+                             .before_thoughts = [this] { load_head(); }};
   const Prepare prepare = [this](const DrawRequest& request) {
     return guided_prompt(*tokenizer, config, request);
   };
   return schedule_batch(parts, prepare, once_decoded, sink, asked.progress);
+}
+
+void Engine::State::load_head() {
+  if (text_head == nullptr) {
+    const Checkpoint checkpoint = Checkpoint::open(options.model);
+    text_head = load_text_head(*backend, config, checkpoint, options.model);
+  }
+  lanes->set_text_head(text_head.get());
+}
+
+std::shared_ptr<const Thinking> Engine::thinking(const ThinkOptions& options) {
+  auto thinking = prepare_thinking(*state_->tokenizer, state_->config, options);
+  if (!options.thought) state_->load_head();
+  return thinking;
+}
+
+// Throws the error with which a request is refused before anything is drawn. What a thought will
+// be is not known yet.
+void Engine::State::check_request(const DrawRequest& request) const {
+  if (request.thinking == nullptr) {
+    guided_prompt(*tokenizer, config, request);
+    return;
+  }
+  const Thinking& thinking = *request.thinking;
+  Thought thought;
+  if (thinking.options.thought) {
+    thought = given_thought(thinking, request.allow_special);
+  } else {
+    thought_prompt(thinking, config, request);
+  }
+  prompt_after(thinking, config, request, thought);
 }
 
 std::vector<int32_t> Engine::encode(const Picture& picture) {
@@ -250,11 +289,12 @@ std::vector<int32_t> Engine::encode(const Picture& picture) {
   return s.encoder->encode(*s.backend, picture);
 }
 
-std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const Progress& progress) {
+std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const Progress& progress,
+                                  const ThoughtListener& on_thought) {
   State& s = *state_;
   const int64_t count = static_cast<int64_t>(requests.size());
   if (count == 0) return {};
-  for (const DrawRequest& r : requests) guided_prompt(*s.tokenizer, s.config, r);  // may throw
+  for (const DrawRequest& r : requests) s.check_request(r);
   std::vector<std::optional<BatchResult>> results(requests.size());
   size_t next = 0;
   const JobSource source = [&]() -> std::optional<BatchJob> {
@@ -268,6 +308,7 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
   };
   const int64_t total = count * s.config.image_tokens();
   BatchOptions options;
+  options.on_thought = on_thought;
   options.progress = [&](const BatchProgress& now) {
     return !progress || progress(std::min(now.tokens, total), total);
   };
@@ -320,7 +361,7 @@ std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
 
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   try {
-    guided_prompt(*state_->tokenizer, state_->config, request);
+    state_->check_request(request);
     return {};
   } catch (const Error& e) {
     return e;

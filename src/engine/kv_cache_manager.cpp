@@ -58,7 +58,9 @@ KvCacheManager::Entry KvCacheManager::plan(std::span<const WantedPrompt> wanted,
     std::vector<PageCopy>& copies = entry.copies.emplace_back();
     for (const PromptRun& run : wave) {
       const int32_t sequence = entry.wanted[run.index].sequence;
-      const auto copy = entry.pages.hold(sequence, run.from, run.begin, positions(run.end));
+      const int64_t after = entry.wanted[run.index].after;
+      const auto copy = entry.pages.hold(sequence, run.from, run.begin,
+                                         after < 0 ? positions(run.end) : run.end + after);
       if (copy) copies.push_back(*copy);
     }
   }

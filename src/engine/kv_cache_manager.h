@@ -63,6 +63,8 @@ class KvCacheManager {
 
   // The sequence's picture is done or dropped. Its prompt stays in the prefix cache.
   void leave(int32_t sequence);
+  // The sequence holds keys and values of exactly these ids from now on.
+  void note(int32_t sequence, TokenIds ids) { cached_ids_[sequence] = std::move(ids); }
   // Removes the sequence from the prefix cache: its contents may be wrong.
   void forget(int32_t sequence) { cached_ids_[sequence].clear(); }
   // The same for all sequences (none may be busy), and frees their pages.

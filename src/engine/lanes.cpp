@@ -1,10 +1,9 @@
 // Admission of pictures to the lanes: memory, prefill, first codes. lane_steps.cpp runs the steps.
-#include "src/engine/lanes.h"
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "src/engine/lane_thoughts.h"
 #include "src/model/rope.h"
 
 namespace bifrons {
@@ -23,15 +22,16 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
       memory_(backend, config, transformer,
               inverse_frequencies(config.transformer.rope_theta, config.transformer.head_dim,
                                   rope == RopeMode::kBf16)),
-      prefill_(backend, transformer) {}
+      prefill_(backend, transformer),
+      thoughts_(std::make_unique<Thoughts>()) {}
 
 Lanes::~Lanes() = default;
 
 void Lanes::reserve(int64_t count, int64_t columns) {
-  check(count > 0 && lanes_.empty(), "reserve: only while no lane is busy");
+  check(count > 0 && lanes_.empty() && thinking() == 0, "reserve: only while no lane is busy");
   columns = std::max(count, columns);
   if (count == count_ && columns <= columns_) return;
-  captured_.clear();
+  forget_captured();
   const int64_t spare = spare_lanes(count, as_device_);
   const bool grows = count + spare > memory_.lanes() || columns > columns_;
   count_ = count;
@@ -55,7 +55,7 @@ void Lanes::reserve(int64_t count, int64_t columns) {
 void Lanes::make_room(int64_t prompt_tokens) {
   if (memory_.has_room(prompt_tokens)) return;
   read_ids(0);
-  captured_.clear();
+  forget_captured();
   memory_.make_room(prompt_tokens);
 }
 
@@ -72,7 +72,7 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   KvCacheManager::Entry entry;
   size_t n = pictures.size();
   while (n > 0 && !find_memory(entry, {pictures.data(), n})) --n;
-  check(n > 0 || busy() > 0, "admit: make_room() has made room for one picture");
+  check(n > 0 || busy() + thinking() > 0, "admit: make_room() has made room for one picture");
   std::vector<LanePicture> waiting(std::make_move_iterator(pictures.begin() + n),
                                    std::make_move_iterator(pictures.end()));
   pictures.resize(n);
@@ -80,10 +80,7 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
 
   changed_ = true;
   memory_.enter(entry);
-  for (size_t wave = 0; wave < entry.waves.size(); ++wave) {
-    memory_.copy_shared_tails(entry, wave);
-    run_prompts(entry.waves[wave], entry.wanted);
-  }
+  run_prompts(entry, head_activations_.hidden);
   std::vector<Lane> entering;
   for (LanePicture& picture : pictures) {
     ++picture.attempts;
@@ -112,17 +109,31 @@ bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const LanePictur
     wanted.push_back({2 * *lane + 1, &picture.prompt.unprompted, shares});
     ++lane;
   }
+  return find_memory(entry, wanted);
+}
+
+bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const WantedPrompt> wanted) {
   entry = memory_.plan(wanted, {});
   if (memory_.has_pages(entry)) return true;
   std::vector<int32_t> idle;
   for (const int32_t free : free_) idle.insert(idle.end(), {2 * free, 2 * free + 1});
   entry = memory_.plan(wanted, idle);
   if (memory_.has_pages(entry)) return true;
-  captured_.clear();
+  forget_captured();
   return memory_.grow_pool(entry);
 }
 
-void Lanes::run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted) {
+// Runs the prompts of a plan that memory_ has entered. hidden [wanted prompts, D]: the state after
+// the last token of each.
+void Lanes::run_prompts(const KvCacheManager::Entry& entry, const Tensor& hidden) {
+  for (size_t wave = 0; wave < entry.waves.size(); ++wave) {
+    memory_.copy_shared_tails(entry, wave);
+    run_wave(entry.waves[wave], entry.wanted, hidden);
+  }
+}
+
+void Lanes::run_wave(const PrefillPass& wave, std::span<const WantedPrompt> wanted,
+                     const Tensor& hidden) {
   std::vector<PrefillRow> rows;
   std::vector<int64_t> last_of;  // for each row, the prompt that it is the last row of, or -1
   for (const PromptRun& run : wave) {
@@ -145,7 +156,7 @@ void Lanes::run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> w
     for (int64_t i = 0; i < n; ++i) {
       const int64_t prompt = last_of[begin + i];
       if (prompt < 0) continue;
-      b_.rms_norm(head_activations_.hidden.slice_rows(prompt, 1), x.slice_rows(i, 1),
+      b_.rms_norm(hidden.slice_rows(prompt, 1), x.slice_rows(i, 1),
                   transformer_.weights().final_norm, config_.transformer.norm_eps);
     }
   }
@@ -184,6 +195,7 @@ void Lanes::clear() {
   changed_ = true;
   events_.clear();  // steps in flight still write id_ring_, which is not read again
   lanes_.clear();
+  clear_thoughts();
 }
 
 }  // namespace bifrons

@@ -19,6 +19,7 @@
 #include "src/engine/requests.h"
 #include "src/engine/window_width.h"
 #include "src/model/image_head.h"
+#include "src/model/text_head.h"
 #include "src/model/transformer.h"
 
 namespace bifrons {
@@ -31,6 +32,21 @@ struct LanePicture {
   int64_t passes = 0;  // decode steps that it took part in
   int attempts = 0;    // times it entered a lane; a retry shares no memory
   bool finite = true;  // false: the numbers stopped being finite at code codes.size()
+  std::chrono::steady_clock::time_point start{};
+  std::shared_ptr<const Thought> thought{};  // that the prompt was made of
+};
+
+// A thought being written. It samples text tokens after its prompt until one of `stop` comes or
+// there are `most`.
+struct ThoughtTask {
+  uint64_t id = 0;      // of the caller
+  DrawRequest request;  // its `thinking` has the settings; its seed decides the noise
+  std::vector<int32_t> prompt;
+  int64_t most = 0;               // at least 1
+  std::vector<int32_t> tokens{};  // sampled so far, without one of `stop`
+  bool done = false;
+  bool stopped = false;  // by a token of `stop`
+  bool finite = true;    // false: the numbers stopped being finite after tokens.size() tokens
   std::chrono::steady_clock::time_point start{};
 };
 
@@ -53,6 +69,8 @@ struct LaneWork {
   int64_t first_codes = 0;  // codes that prefills gave
   int64_t prefill_rows = 0;
   int64_t shared_rows = 0;
+  int64_t thought_steps = 0;   // passes that gave tokens of thoughts
+  int64_t thought_tokens = 0;  // that they gave
 };
 
 // The continuous batch: pictures enter and leave between decode steps.
@@ -93,13 +111,15 @@ class Lanes {
   // The width that one picture alone would have now.
   int64_t width_of_one() const;
   int64_t busy() const { return static_cast<int64_t>(lanes_.size()); }
+  // Lanes that neither draw nor think.
+  int64_t idle() const { return static_cast<int64_t>(free_.size()); }
 
   // Makes room for a picture with a prompt of this many tokens; guided_prompt() has checked that it
   // fits the model. Throws Error (unavailable); the lanes can go on as before.
   void make_room(int64_t prompt_tokens);
 
   // Prefill: runs the prompts of the pictures through the model and samples their first codes.
-  // Takes at most count() - busy() pictures, after make_room() for each. Returns the last ones if
+  // Takes at most idle() pictures, after make_room() for each. Returns the last ones if
   // there is no memory for their keys and values until a busy lane is done; it never returns all
   // when no lane is busy.
   std::vector<LanePicture> admit(std::vector<LanePicture> pictures);
@@ -112,7 +132,25 @@ class Lanes {
   // Removes and returns the pictures that have all their codes or are not finite.
   std::vector<LanePicture> take_finished();
 
-  // Drops all unfinished pictures.
+  // Thoughts. A thought takes an idle lane: it is written in the lane's conditional sequence, by
+  // steps of one row for each thought. A thought is a function of its prompt, settings and seed
+  // alone. Its keys and values stay in the prefix cache, so a picture whose prompt goes on from it
+  // runs only the rest of its prompt.
+  //
+  // `head` is borrowed; it must be set before the first thought.
+  void set_text_head(const TextHead* head);
+  // Runs the prompts and samples the first tokens. Takes at most idle() tasks, after make_room()
+  // for prompt and `most` of each. Returns tasks as admit() returns pictures.
+  std::vector<ThoughtTask> begin_thoughts(std::vector<ThoughtTask> tasks);
+  int64_t thinking() const;
+  // The tasks in progress, in the order in which they began.
+  std::span<const ThoughtTask> thoughts() const;
+  // One step: the next token of every thought.
+  void think();
+  // Removes and returns the thoughts that are done. Their lanes are idle again.
+  std::vector<ThoughtTask> take_thoughts();
+
+  // Drops all unfinished pictures and thoughts.
   void clear();
 
   const LaneWork& work() const { return work_; }
@@ -136,9 +174,20 @@ class Lanes {
   };
   struct Controls;  // settings of the lanes in device memory
   struct Uploaded;  // the same on the way there
+  struct Thoughts;  // those in progress, and their memory
 
   bool find_memory(KvCacheManager::Entry& entry, std::span<const LanePicture> pictures);
-  void run_prompts(const PrefillPass& wave, std::span<const WantedPrompt> wanted);
+  bool find_memory(KvCacheManager::Entry& entry, std::span<const WantedPrompt> wanted);
+  void run_prompts(const KvCacheManager::Entry& entry, const Tensor& hidden);
+  void run_wave(const PrefillPass& wave, std::span<const WantedPrompt> wanted,
+                const Tensor& hidden);
+  void forget_captured();
+  void clear_thoughts();
+  void reserve_thoughts();
+  void upload_thoughts(std::span<const ThoughtTask> tasks, std::span<const int32_t> lanes);
+  void sample_thoughts(int64_t rows);
+  void read_thoughts(std::span<ThoughtTask> tasks);
+  void leave_thought(const ThoughtTask& task, int32_t lane);
   int64_t control_bytes(int64_t lanes, int64_t columns) const;
   Controls controls(int64_t lanes, int64_t width) const;
   void sample_first_codes(std::span<const Lane> lanes);
@@ -184,6 +233,7 @@ class Lanes {
   std::deque<std::unique_ptr<Event>> events_;  // one for each step whose ids were not read yet
   // i32 [lanes, kRunAhead (1 + width)], shared: DraftWindows::ring.
   Buffer draft_ring_;
+  std::unique_ptr<Thoughts> thoughts_;
   // By number of lanes and width.
   std::map<std::pair<int64_t, int64_t>, std::unique_ptr<CapturedStep>> captured_;
 };

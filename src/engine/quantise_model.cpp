@@ -16,6 +16,7 @@
 #include "src/io/new_directory.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
+#include "src/model/text_head.h"
 #include "src/model/understanding_model.h"
 #include "src/weights/checkpoint.h"
 
@@ -51,7 +52,7 @@ std::map<std::string, LinearFormat> formats_of(const Config& config,
   TensorList list;
   Model(config, DType::kF32).visit_weights(list);
   if (config.tower) {
-    UnderstandingModel(with_head(config, published), DType::kF32).visit_weights(list);
+    UnderstandingModel(with_own_head(config, published), DType::kF32).visit_weights(list);
   }
   std::map<std::string, LinearFormat> formats;
   for (const NeededTensor& tensor : list.tensors()) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "src/settings/settings.h"
 #include "src/tokenizer/prompt.h"
@@ -33,9 +34,16 @@ void check_fixed(const DrawRequest& r, const Config& config) {
 GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
                            const DrawRequest& request) {
   check_ranges(request);
+  return guided_prompt(tokenizer, config, request,
+                       drawing_prompt(tokenizer, request.prompt, request.allow_special));
+}
+
+GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
+                           const DrawRequest& request, std::vector<int32_t> prompted) {
+  check_ranges(request);
   check_fixed(request, config);
   GuidedPrompt p;
-  p.prompted = drawing_prompt(tokenizer, request.prompt, request.allow_special);
+  p.prompted = std::move(prompted);
   const int64_t length = static_cast<int64_t>(p.prompted.size());
   const int64_t most = config.transformer.max_positions - config.image_tokens() + 1;
   if (length > most) {

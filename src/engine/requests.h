@@ -22,5 +22,8 @@ struct GuidedPrompt : DrawRequest {  // prompt and negative_prompt are empty
 // UTF-8).
 GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
                            const DrawRequest& request);
+// The same with a conditional row that was made already; the request's prompt is not read.
+GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
+                           const DrawRequest& request, std::vector<int32_t> prompted);
 
 }  // namespace bifrons

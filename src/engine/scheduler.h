@@ -24,9 +24,14 @@ struct SchedulerParts {
   OutputThread::Decode decode;
   bool decode_beside = false;
   std::function<bool()> source_ready{};  // as in BatchOptions
+  ThoughtListener on_thought{};          // as in BatchOptions
+  bool thoughts_only = false;            // as in BatchOptions
+  const Config* config = nullptr;        // needed by jobs that think
+  // Called before a thought is written: when it returns, the lanes have their text head.
+  std::function<void()> before_thoughts{};
 };
 
-// Converts a job to a lane's prompt. Throws Error when this job cannot be drawn.
+// Converts a job without thinking to a lane's prompt. Throws Error when this job cannot be drawn.
 using Prepare = std::function<GuidedPrompt(const DrawRequest&)>;
 
 // Implements Engine::draw_batch(). The lanes must be reserved; they are idle afterwards.

@@ -5,6 +5,7 @@
 
 #include "src/io/quote.h"
 #include "src/model/model.h"
+#include "src/model/text_head.h"
 
 namespace bifrons {
 namespace {
@@ -21,22 +22,11 @@ const TowerConfig& tower_of(const Config& config) {
 
 }  // namespace
 
-Config with_head(Config config, const PublishedTensors& published) {
-  const std::string head = "language_model.lm_head.weight";
-  const bool own = published.find(head) != nullptr ||
-                   published.checkpoint().find_skipped(published.published_name(head)) != nullptr;
-  config.ties_head = config.ties_head && !own;
-  return config;
-}
-
 void visit(UnderstandingWeights& weights, const Config& config, WeightVisitor& visitor) {
   const int64_t hidden = config.transformer.hidden;
   visitor.linear(weights.aligner_in, "aligner.layers.0", hidden, tower_of(config).width, true);
   visitor.linear(weights.aligner_out, "aligner.layers.2", hidden, hidden, true);
-  visitor.linear(weights.head,
-                 config.ties_head ? "language_model.model.embed_tokens" : "language_model.lm_head",
-                 config.transformer.vocabulary, hidden, false, LinearForm::kMatrix,
-                 config.ties_head ? FewestBits::k16 : FewestBits::k8);
+  visit_text_head(weights.head, config, visitor);
 }
 
 UnderstandingModel::UnderstandingModel(const Config& config, DType activation)
@@ -72,7 +62,7 @@ void UnderstandingModel::lm_head(Backend& b, const Tensor& logits, const Tensor&
 void check_sees(const Config& config, const PublishedTensors& published,
                 const std::string& directory) {
   if (!config.tower) refuse(directory, "its config.json describes no vision tower");
-  UnderstandingModel understanding(with_head(config, published),
+  UnderstandingModel understanding(with_own_head(config, published),
                                    activation_for(weights_dtype(published, directory)));
   TensorList needed;
   understanding.visit_weights(needed);
@@ -88,7 +78,7 @@ std::unique_ptr<UnderstandingModel> load_understanding(Backend& backend, const C
   check_sees(config, published, directory);
   const DType activation = activation_for(weights_dtype(published, directory));
   auto understanding =
-      std::make_unique<UnderstandingModel>(with_head(config, published), activation);
+      std::make_unique<UnderstandingModel>(with_own_head(config, published), activation);
   WeightLoader loader(backend, published, activation, config);
   understanding->visit_weights(loader);
   checkpoint.verify_unchanged();

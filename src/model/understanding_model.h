@@ -20,9 +20,6 @@ struct UnderstandingWeights {
   Linear head;         // [vocabulary, D]
 };
 
-// The config with ties_head only where the files hold no head of their own, in full or quantised.
-Config with_head(Config config, const PublishedTensors& published);
-
 void visit(UnderstandingWeights& weights, const Config& config, WeightVisitor& visitor);
 
 // Everything that understanding needs in addition to the transformer. Loaded only on request.

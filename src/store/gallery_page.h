@@ -56,6 +56,7 @@ inline constexpr std::string_view kGalleryTail =
     R"html(  if (p.rope !== "f32") words += " --rope " + p.rope;
   if (p.kv_cache === "int8") words += " --kv int8";
   if (p.allow_special) words += " --allow-special";
+  if (p.thought !== undefined) words += " --think=" + quoted(p.think) + " --thought " + quoted(p.thought);
   return p.model === "storybook" ? words : words + " -m " + quoted("/path/to/" + p.model);
 }
 

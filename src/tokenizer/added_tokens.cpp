@@ -66,21 +66,30 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   }
 }
 
-void AddedTokens::split(std::string_view text, ByteRange guarded, const Part& part) const {
+void AddedTokens::split(std::string_view text, std::span<const ByteRange> guarded,
+                        const Part& part) const {
   split_by(verbatim_, text, guarded, [&](std::optional<int32_t> id, std::string_view rest) {
     if (id) {
       part(id, rest);
       return;
     }
     const auto offset = static_cast<size_t>(rest.data() - text.data());
-    const ByteRange here = {guarded.begin - std::min(guarded.begin, offset),
-                            guarded.end - std::min(guarded.end, offset)};
+    std::vector<ByteRange> here;
+    for (const ByteRange& range : guarded) {
+      here.push_back(
+          {range.begin - std::min(range.begin, offset), range.end - std::min(range.end, offset)});
+    }
     split_by(normalized_, rest, here, part);
   });
 }
 
-void AddedTokens::split_by(const Trie& trie, std::string_view text, ByteRange guarded,
-                           const Part& part) const {
+void AddedTokens::split_by(const Trie& trie, std::string_view text,
+                           std::span<const ByteRange> guarded, const Part& part) const {
+  const auto touched = [guarded](size_t begin, size_t end) {
+    return std::any_of(guarded.begin(), guarded.end(), [=](const ByteRange& range) {
+      return begin < range.end && end > range.begin;
+    });
+  };
   size_t done = 0;
   for (size_t at = 0; at < text.size();) {
     const int32_t index = trie.longest_at(text, at);
@@ -92,7 +101,7 @@ void AddedTokens::split_by(const Trie& trie, std::string_view text, ByteRange gu
     size_t begin = at;
     size_t end = at + token.content.size();
     at = end;  // even a token that counts as text hides tokens inside it, as in `tokenizers`
-    if (token.special && begin < guarded.end && end > guarded.begin) continue;
+    if (token.special && touched(begin, end)) continue;
     if (token.left_strip) begin = std::max(done, space_before(text.substr(0, begin)));
     if (token.right_strip) end = space_after(text, end);
     if (done < begin) part(std::nullopt, text.substr(done, begin - done));

@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "src/tokenizer/tokenizer.h"
 
 namespace bifrons {
 
@@ -22,22 +25,16 @@ struct AddedToken {
   bool special = false;
 };
 
-// Bytes [begin, end) of a text.
-struct ByteRange {
-  size_t begin = 0;
-  size_t end = 0;
-};
-
 class AddedTokens {
  public:
   AddedTokens() = default;
   explicit AddedTokens(std::vector<AddedToken> tokens);
 
   // Splits valid UTF-8 `text` and calls `part` for each part in order: the id of an added token, or
-  // the text between two of them. Special tokens that touch `guarded` count as text. The leftmost
-  // match wins, then the longest.
+  // the text between two of them. Special tokens that touch a range of `guarded` count as text. The
+  // leftmost match wins, then the longest.
   using Part = std::function<void(std::optional<int32_t>, std::string_view)>;
-  void split(std::string_view text, ByteRange guarded, const Part& part) const;
+  void split(std::string_view text, std::span<const ByteRange> guarded, const Part& part) const;
 
  private:
   // A set of strings with longest-prefix match.
@@ -53,7 +50,8 @@ class AddedTokens {
     std::array<bool, 256> begins_{};                  // first bytes of all members
   };
 
-  void split_by(const Trie& trie, std::string_view text, ByteRange guarded, const Part& part) const;
+  void split_by(const Trie& trie, std::string_view text, std::span<const ByteRange> guarded,
+                const Part& part) const;
 
   std::vector<AddedToken> tokens_;
   Trie verbatim_;

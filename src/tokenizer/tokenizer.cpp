@@ -73,6 +73,22 @@ Tokenizer Tokenizer::parse(std::string_view json, const std::string& name) {
   return Tokenizer(std::move(state));
 }
 
+Tokenizer Tokenizer::with_tokens(std::span<const std::string> tokens) const {
+  auto state = std::make_unique<State>(State{state_->name, state_->layout, {}, state_->special});
+  TokenizerLayout& layout = state->layout;
+  for (const std::string& token : tokens) {
+    const auto id = static_cast<int32_t>(layout.texts.size());
+    if (!layout.ids.emplace(token, id).second) continue;
+    layout.texts.push_back(token);
+    layout.added.push_back({.id = id, .content = token, .normalized = true});
+    state->special.push_back(false);
+  }
+  state->added = AddedTokens(layout.added);
+  Tokenizer extended(std::move(state));
+  extended.adds_bos_ = adds_bos_;
+  return extended;
+}
+
 std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
   return encode_guarded(text, 0, special == SpecialTokens::kAsText ? text.size() : 0);
 }
@@ -86,7 +102,16 @@ std::vector<int32_t> Tokenizer::encode_with_bos(std::string_view text,
 
 std::vector<int32_t> Tokenizer::encode_guarded(std::string_view text, size_t begin,
                                                size_t end) const {
-  check(begin <= end && end <= text.size(), "encode_guarded: the range leaves the text");
+  const ByteRange range{begin, end};
+  return encode_guarded(text, {&range, 1});
+}
+
+std::vector<int32_t> Tokenizer::encode_guarded(std::string_view text,
+                                               std::span<const ByteRange> guarded) const {
+  for (const ByteRange& range : guarded) {
+    check(range.begin <= range.end && range.end <= text.size(),
+          "encode_guarded: the range leaves the text");
+  }
   if (text.size() > kLongestText) {
     throw Error(ErrorKind::kData,
                 fmt::format("the text is longer than {} MiB", kLongestText >> 20));
@@ -97,7 +122,7 @@ std::vector<int32_t> Tokenizer::encode_guarded(std::string_view text, size_t beg
   const TokenizerLayout& layout = state_->layout;
   std::vector<int32_t> ids;
   const auto piece = [&](std::string_view part) { layout.byte_pairs.encode(part, ids); };
-  state_->added.split(text, {begin, end}, [&](std::optional<int32_t> id, std::string_view part) {
+  state_->added.split(text, guarded, [&](std::optional<int32_t> id, std::string_view part) {
     if (id) {
       ids.push_back(*id);
     } else {

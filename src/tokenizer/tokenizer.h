@@ -16,6 +16,12 @@ namespace bifrons {
 // letters of Janus-Pro-7B's vocabulary) are always matched.
 enum class SpecialTokens { kMatch, kAsText };
 
+// Bytes [begin, end) of a text.
+struct ByteRange {
+  size_t begin = 0;
+  size_t end = 0;
+};
+
 // Ids of the tokens of which prompts are built.
 struct SpecialIds {
   int32_t bos;
@@ -35,6 +41,11 @@ class Tokenizer {
   // The same from the text of tokenizer.json. `name` is the file name in messages.
   static Tokenizer parse(std::string_view json, const std::string& name);
 
+  // The same tokenizer with further tokens, which get the ids from size() on. They are matched in
+  // every text, as those that `tokenizers` adds and does not mark special. Tokens that it has
+  // already are left out.
+  Tokenizer with_tokens(std::span<const std::string> tokens) const;
+
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
@@ -50,6 +61,9 @@ class Tokenizer {
 
   // encode() with special tokens matched, except those that touch bytes [begin, end) of the text.
   std::vector<int32_t> encode_guarded(std::string_view text, size_t begin, size_t end) const;
+  // The same with several ranges.
+  std::vector<int32_t> encode_guarded(std::string_view text,
+                                      std::span<const ByteRange> guarded) const;
 
   // Text of `ids`. Ids without a token give no text, and invalid UTF-8 becomes U+FFFD. Added tokens
   // are decoded like all others: the byte letters of Janus-Pro-7B are not valid UTF-8 and become

@@ -3,6 +3,7 @@
 #include <bifrons/bifrons_c.h>
 #include <bifrons/picture_file.h>
 #include <bifrons/picture_read.h>
+#include <bifrons/think.h>
 #include <bifrons/understand.h>
 #include <bifrons/variation.h>
 
@@ -20,9 +21,9 @@ bool all_there(Function... function) {
 bool engine_functions() {
   return all_there(&Engine::open, &Engine::model, &Engine::device, &Engine::fallback, &Engine::draw,
                    &Engine::draw_batch, &Engine::automatic_lanes, &Engine::speculation,
-                   &Engine::memory_plan, &Engine::fault_of, &Engine::decode, &Engine::encode,
-                   &name_of_model, &tokenize, &inspect, &inspect_json, &verify_weights, &devices,
-                   &build_info);
+                   &Engine::memory_plan, &Engine::fault_of, &Engine::thinking, &Engine::decode,
+                   &Engine::encode, &name_of_model, &tokenize, &inspect, &inspect_json,
+                   &verify_weights, &devices, &build_info);
 }
 
 bool other_functions() {
@@ -33,6 +34,11 @@ bool other_functions() {
                    &question_about, &draw_best, &choose_best, &fitted, &keep_rows, &keep_share,
                    &keep_dark, &picture_format_of, &encode_picture, &read_picture_info,
                    &read_picture);
+}
+
+bool think_functions() {
+  return all_there(&thought_styles, &thought_style, &parse_thought_style, &thought_style_json,
+                   &style_of_model, &name_of, &options_of, &plan_of);
 }
 
 bool c_functions() {
@@ -59,6 +65,6 @@ auto* const volatile linked = &moves;
 }  // namespace
 
 int main() {
-  if (!engine_functions() || !other_functions() || !c_functions()) return 1;
+  if (!engine_functions() || !other_functions() || !think_functions() || !c_functions()) return 1;
   return linked != nullptr && build_info().version == bifrons_version() ? 0 : 1;
 }

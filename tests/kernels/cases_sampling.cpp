@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/sampling.h"
 #include "tests/kernels/op_case.h"
 
 namespace bifrons::testing {
@@ -49,10 +50,14 @@ OpCase sample_case(const std::string& name, const Values& guided,
     add(DType::kI32, {pictures}, column(draws, [](const SampleSettings& d) { return d.step; }));
     w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures});
   };
-  const auto run = [](Backend& b, Operands& w) {
+  const auto run = [stream = draws.front().stream](Backend& b, Operands& w) {
     const auto at = [&](size_t i) { return w.in[i].tensor(); };
-    const SampleControls controls{
-        .temperature = at(1), .top_k = at(2), .top_p = at(3), .seed = at(4), .step = at(5)};
+    const SampleControls controls{.temperature = at(1),
+                                  .top_k = at(2),
+                                  .top_p = at(3),
+                                  .seed = at(4),
+                                  .step = at(5),
+                                  .stream = stream};
     b.sample(w.out[0].tensor(), at(0), controls);
   };
   const auto expect = [=] {
@@ -141,6 +146,14 @@ OpCase extreme_case(int64_t codes) {
     guided.insert(guided.end(), row.begin(), row.end());
   }
   return sample_case(fmt::format("extreme_{}", codes), guided, draws);
+}
+
+// The noise of thoughts.
+OpCase thought_case(int64_t tokens) {
+  std::vector<SampleSettings> draws = all_draws();
+  for (SampleSettings& draw : draws) draw.stream = kThoughtTokenStream;
+  return sample_case(fmt::format("thoughts_{}", tokens), logits(91, std::ssize(draws) * tokens),
+                     draws);
 }
 
 OpCase tied_case() {
@@ -335,8 +348,9 @@ OpCase accept_drafts_case(int64_t pictures, int64_t width, int64_t tokens) {
 }  // namespace
 
 std::vector<OpCase> sampling_cases() {
-  std::vector<OpCase> cases{damaged_case(8), damaged_case(5000), extreme_case(7),
-                            extreme_case(5000), tied_case()};
+  std::vector<OpCase> cases{damaged_case(8),    damaged_case(5000), extreme_case(7),
+                            extreme_case(5000), thought_case(700),  thought_case(5000),
+                            tied_case()};
   for (int64_t pictures : {1, 3, 64}) cases.push_back(force_ids_case(pictures, 5));
   cases.push_back(force_ids_case(17, 576));
   for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(record_ids_case(pictures, 8));

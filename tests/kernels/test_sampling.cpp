@@ -200,6 +200,7 @@ TEST(Sampling, StepsAndSeedsDiffer) {
   EXPECT_NE(a, gumbel_block(uint64_t{1} << 32 | 1, 2, 3));
   EXPECT_NE(a, gumbel_block(1, 3, 3));
   EXPECT_NE(a, gumbel_block(1, 2, 4));
+  EXPECT_NE(a, gumbel_block(1, 2, 3, kThoughtTokenStream));
   EXPECT_EQ(a, gumbel_block(1, 2, 3));
 }
 

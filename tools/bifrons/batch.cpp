@@ -128,6 +128,11 @@ void add_batch(CLI::App& app, Chosen& chosen) {
         if (batch->combinatorial && !batch->expand) {
           throw Error(ErrorKind::kUsage, "--combinatorial goes with --expand");
         }
+        const auto& files = batch->files;
+        if (batch->think.thought == "-" &&
+            std::find(files.begin(), files.end(), "-") != files.end()) {
+          throw Error(ErrorKind::kUsage, "only one of prompts and thought can come from stdin");
+        }
         return run_batch(*batch);
       });
   add_reading(command, *batch);
@@ -137,6 +142,7 @@ void add_batch(CLI::App& app, Chosen& chosen) {
       "Seed of every line without one; -1 gives each a random one that stays with the directory "
       "(default: made from the prompt)");
   batch->best_of.add_to(command);
+  batch->think.add_to(command);
   add_lanes(command, batch->lanes);
   add_text(command, "--shard", "I/N", batch->shard, "Draw part I of N only: I/N, auto or auto/N");
   batch->engine.add_to(command, true);

@@ -10,6 +10,7 @@
 #include "tools/bifrons/best_of.h"
 #include "tools/bifrons/options.h"
 #include "tools/bifrons/settings.h"
+#include "tools/bifrons/think_flags.h"
 
 namespace bifrons::cli {
 
@@ -40,6 +41,7 @@ struct BatchArguments {
 
   Settings settings;  // from options; the prompt is not used
   BestOf best_of;
+  ThinkFlags think;
   int lanes = 0;  // 0: automatic
   std::string shard;
   EngineFlags engine;  // device: a list separated by commas

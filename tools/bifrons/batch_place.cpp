@@ -29,7 +29,7 @@ bool BatchPlace::lists(std::string_view file_name) const {
 // An unlisted file may be from a batch that has lost its manifest. The run keeps it if it is the
 // picture that would be drawn, and its settings show that before drawing.
 bool BatchPlace::is_that_picture(const PictureJob& job) const {
-  if (!facts_.metadata || facts_.judged) return false;
+  if (!facts_.metadata || facts_.judged || job.request.thinking != nullptr) return false;
   try {
     const std::string file = read_file(facts_.store.directory + "/" + job.file_name, kLongestFile);
     const PictureFileInfo info =

@@ -62,6 +62,7 @@ class Batch {
     // All errors that can be found early are found before the store opens, because --fresh empties
     // it.
     open_engines();
+    prepare_thinking();
     open_judges();
     faults_.emplace(engines_.front(), judges_.empty() ? nullptr : &judges_.front(),
                     job_options_.question);
@@ -179,6 +180,18 @@ class Batch {
     job_options_.kv = model().kv;
   }
 
+  // All engines have the same model, so one preparation serves them. Each loads its own text head.
+  void prepare_thinking() {
+    const auto thinks = arguments_.think.options(setup_.options.model);
+    if (!thinks) return;
+    job_options_.defaults.thinking = engines_.front().thinking(*thinks);
+    job_options_.think_with = [this, options = *thinks](const std::string& thought) {
+      ThinkOptions given = options;
+      given.thought = thought;
+      return engines_.front().thinking(given);
+    };
+  }
+
   // Each engine judges its own pictures, because an engine cannot draw and judge at once.
   void open_judges() {
     if (!arguments_.best_of.candidates) return;
@@ -220,7 +233,8 @@ class Batch {
     s.writers = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8);
     s.encode = [this, device = engines_.front().device(),
                 rope = s.rope](const DrawnPicture& drawn) {
-      PictureMetadata metadata = describe(drawn.job.request, rope, model(), device);
+      PictureMetadata metadata =
+          describe(drawn.job.request, rope, model(), device, drawn.drawing.thought.get());
       if (drawn.choice) add_judgement(metadata, *drawn.choice);
       return encode_picture(drawn.drawing.picture, drawn.job.format,
                             arguments_.metadata ? &metadata : nullptr);

@@ -113,13 +113,15 @@ void BatchWatch::picture(const FinishedPicture& picture) {
   }
   const PictureJob& job = picture.drawn.job;
   const auto& choice = picture.drawn.choice;
+  const auto& thought = picture.drawn.drawing.thought;
   print(fmt::format(
       R"({{"schema":1,"event":"image","file":{},"id":{},{}"line":{},"index":{},"seed":{},)"
       R"("seconds":{:.4f}{}}})"
       "\n",
       json_text(picture.path), json_text(job.id), file_member(job.file), job.line, job.index,
       job.request.seed, picture.drawn.drawing.seconds,
-      choice ? ",\"best_of\":" + choice_json(*choice) : ""));
+      (choice ? ",\"best_of\":" + choice_json(*choice) : "") +
+          (thought ? ",\"thought\":" + json_text(thought->text) : "")));
 }
 
 void BatchWatch::failure(const std::string& file, const LinePlace& place,

@@ -14,12 +14,16 @@
 #include "src/io/quote.h"
 #include "src/prompts/template.h"
 #include "tools/bifrons/like.h"
+#include "tools/bifrons/plan_picture.h"
 #include "tools/bifrons/progress_bar.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/setting_aliases.h"
 #include "tools/bifrons/setting_options.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
+#include "tools/bifrons/think_only.h"
+#include "tools/bifrons/thought_printer.h"
+#include "tools/bifrons/thought_record.h"
 #include "tools/bifrons/tokens_file.h"
 #include "vision/pictures/contact_sheet.h"
 
@@ -50,6 +54,7 @@ void Generate::add_to(CLI::App& command) {
                 "stdout; .png .jpg .webp",
                 "Write pixels only: no prompt, no settings, no AI mark");
   best_of.add_to(command);
+  think.add_to(command);
   add_flag(command, "--grid", grid, "Also write all pictures as one contact sheet");
   add_text(command, "--like", "FILE", like,
            "Take every setting from this picture, be it of another program; flags win");
@@ -62,6 +67,9 @@ void Generate::add_to(CLI::App& command) {
 void Generate::check() const {
   check_text("the prompt", prompt.value_or(""));
   check_text("the negative prompt", settings.negative_prompt.value_or(""));
+  if (prompt == "-" && think.thought == "-") {
+    throw Error(ErrorKind::kUsage, "only one of prompt and thought can come from stdin");
+  }
   output.check();
 }
 
@@ -102,7 +110,12 @@ Settings complete_settings(const Generate& generate) {
     settings.prompt = *generate.prompt == "-" ? prompt_from_stdin() : *generate.prompt;
   }
   if (!generate.like.empty()) {
-    fill_from(settings, settings_of_file(generate));
+    Settings like = settings_of_file(generate);
+    if (like.think && settings.prompt && settings.prompt != like.prompt) {
+      like.think->thought.reset();  // it is about another prompt
+      like.think->tokens.clear();
+    }
+    fill_from(settings, like);
     if (!settings.prompt) {
       throw Error(ErrorKind::kData,
                   quote(generate.like) + ": there is no prompt in it; say with -p what to draw");
@@ -192,6 +205,7 @@ std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of
 struct Drawn {
   std::vector<Picture> pictures;  // only for the contact sheet
   std::vector<TokenRecord> tokens;
+  std::shared_ptr<const Thought> thought;  // of the first picture
   nlohmann::json records = nlohmann::json::array();
 };
 
@@ -229,7 +243,11 @@ class Generation {
       return !stop_requested();
     };
     const auto requests = std::span(requests_).subspan(from, count);
-    std::vector<Drawing> drawings = engine_.draw(requests, progress);
+    ThoughtPrinter printer(
+        generate_.verbosity, [&](uint64_t id) { return fmt::format("seed {}", requests[id].seed); },
+        [this] { bar_.clear(); });
+    std::vector<Drawing> drawings = engine_.draw(
+        requests, progress, [&printer](const ThoughtPiece& piece) { printer.take(piece); });
     bar_.clear();
     check(static_cast<int64_t>(drawings.size()) == count, "draw: one drawing a request");
     for (int64_t i = 0; i < count; ++i) keep(from + i, std::move(drawings[i]));
@@ -253,7 +271,9 @@ class Generation {
   void keep(int64_t i, Drawing drawing, const ChosenDrawing* chosen = nullptr) {
     DrawRequest request = requests_[i];
     if (chosen != nullptr) request.seed = chosen->candidates[chosen->kept].seed;
-    PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device());
+    const Thought* thought = drawing.thought.get();
+    if (drawn_.thought == nullptr) drawn_.thought = drawing.thought;
+    PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device(), thought);
     if (chosen != nullptr) add_judgement(metadata, *chosen);
     const std::string path =
         deliver(drawing.picture, generate_.output.metadata ? &metadata : nullptr, plan_,
@@ -268,11 +288,30 @@ class Generation {
                                 {"width", drawing.picture.width},
                                 {"height", drawing.picture.height}});
       if (chosen != nullptr) drawn_.records.back()["best_of"] = record_of(*chosen);
+      if (thought != nullptr) add_thought(drawn_.records.back(), *request.thinking, *thought);
     }
+    if (thought != nullptr) say_of(*thought);
+    if (!generate_.show_plan.empty()) show_plan(drawing);
     if (!generate_.tokens_out.empty()) {
       drawn_.tokens.push_back({request.prompt, request.seed, std::move(drawing.tokens)});
     }
     if (generate_.grid) drawn_.pictures.push_back(std::move(drawing.picture));
+  }
+
+  void say_of(const Thought& thought) const {
+    if (thought.end != ThoughtEnd::kLength) return;
+    log(generate_.verbosity,
+        fmt::format("the thought was cut at {} tokens", thought.tokens.size()));
+  }
+
+  void show_plan(const Drawing& drawing) const {
+    const Verbosity& verbosity = generate_.verbosity;
+    const auto boxes = plan_of(drawing.thought == nullptr ? "" : drawing.thought->text);
+    if (boxes.empty()) {
+      log(verbosity, "the thought plans no boxes; " + quote(generate_.show_plan) + " shows none");
+    }
+    save_plan(generate_.show_plan, generate_.output.overwrite, drawing.picture, boxes,
+              [&verbosity](const std::string& line) { log(verbosity, line); });
   }
 
   const Generate& generate_;
@@ -288,7 +327,8 @@ class Generation {
 // The sheet has the metadata of the first picture. The other pictures have the following seeds.
 std::string deliver_sheet(const Generate& generate, RopeMode rope, const DrawRequest& first,
                           const OutputPlan& plan, const Engine& engine, const Drawn& drawn) {
-  const PictureMetadata metadata = describe(first, rope, engine.model(), engine.device());
+  const PictureMetadata metadata =
+      describe(first, rope, engine.model(), engine.device(), drawn.thought.get());
   return deliver(contact_sheet(drawn.pictures), generate.output.metadata ? &metadata : nullptr,
                  plan, plan.sheet, generate.output.json, generate.verbosity);
 }
@@ -328,14 +368,28 @@ int Generate::run(const Prepare& prepare) const {
   }
   setup.options.pictures_at_once =
       static_cast<int>(std::min(std::max(count, best_of.drawings()), kPicturesAtOnce));
-  const OutputPlan plan = plan_outputs({output.output, output.overwrite, grid},
-                                       facts_for(requests, setup.options.model));
-  check_tokens_out(*this, plan);
-  check_stdout_for(plan);
+  const std::optional<ThinkOptions> thinks = think.options(setup.options.model, complete.think);
+  if (think_only && (!thinks || best_of.candidates)) {
+    throw Error(ErrorKind::kUsage, thinks ? "--think-only draws nothing, so --best-of has no choice"
+                                          : "--think-only goes with --think");
+  }
+  OutputPlan plan;
+  if (!think_only) {
+    plan = plan_outputs({output.output, output.overwrite, grid},
+                        facts_for(requests, setup.options.model));
+    check_tokens_out(*this, plan);
+    if (!show_plan.empty()) check_plan_file(show_plan, plan, thinks.has_value() && count == 1);
+    check_stdout_for(plan);
+  }
   warn_of_prompt(requests.front().prompt, verbosity);
 
   Engine opened = open_engine(setup, verbosity);
   check_size(*this, opened.model());
+  if (thinks) {
+    const auto thinking = opened.thinking(*thinks);
+    for (DrawRequest& request : requests) request.thinking = thinking;
+  }
+  if (think_only) return write_thoughts(*this, opened, requests);
   if (!like.empty()) check_kept_codes(complete, like, opened.model());
   warn_of_other_model(complete, opened.model(), verbosity);
   if (prepare) prepare(opened, requests);
@@ -379,6 +433,9 @@ void add_generate(CLI::App& app, Chosen& chosen) {
   add_prompt(command, "-p,--prompt", generate->prompt, "The prompt, whatever it begins with");
   generate->add_to(command);
   add_size_options(command, generate->width, generate->height);
+  add_flag(command, "--think-only", generate->think_only, "Print the thought and draw nothing");
+  add_text(command, "--show-plan", "FILE", generate->show_plan,
+           "Also write the picture with the boxes that the thought plans (GoT-R1)");
 }
 
 }  // namespace bifrons::cli

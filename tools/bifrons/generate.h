@@ -10,6 +10,7 @@
 #include "tools/bifrons/best_of.h"
 #include "tools/bifrons/options.h"
 #include "tools/bifrons/settings.h"
+#include "tools/bifrons/think_flags.h"
 
 namespace bifrons::cli {
 
@@ -19,6 +20,9 @@ struct Generate {
   int64_t count = 1;
   OutputFlags output;
   BestOf best_of;
+  ThinkFlags think;
+  bool think_only = false;
+  std::string show_plan;  // empty: none
   bool grid = false;
   std::string like;
   std::string tokens_out;

@@ -13,6 +13,8 @@
 #include "tools/bifrons/setting_options.h"
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
+#include "tools/bifrons/think_flags.h"
+#include "tools/bifrons/thought_printer.h"
 #include "vision/pictures/captioned_grid.h"
 
 namespace bifrons::cli {
@@ -27,6 +29,7 @@ struct Grid {
   bool overwrite = false;
   std::string font;
   Settings settings;
+  ThinkFlags think;
   int lanes = 0;
   EngineFlags engine;
   Verbosity verbosity;
@@ -88,11 +91,19 @@ void check_table(const Engine& engine, const Table& table, const Typesetter& typ
   }
 }
 
-std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes,
-                                const Verbosity& verbosity) {
-  std::vector<Picture> pictures(table.requests.size());
+struct DrawnTable {
+  std::vector<Picture> pictures;
+  std::vector<std::shared_ptr<const Thought>> thoughts;  // null where a cell does not think
+};
+
+DrawnTable draw_table(Engine& engine, const Table& table, int lanes, const Verbosity& verbosity) {
+  DrawnTable drawn{std::vector<Picture>(table.requests.size()),
+                   std::vector<std::shared_ptr<const Thought>>(table.requests.size())};
   const int64_t tokens = engine.model().image_tokens;
-  ProgressBar bar(!verbosity.quiet && stderr_is_terminal(), std::ssize(pictures) * tokens);
+  ProgressBar bar(!verbosity.quiet && stderr_is_terminal(), std::ssize(drawn.pictures) * tokens);
+  ThoughtPrinter printer(
+      verbosity, [](uint64_t id) { return fmt::format("picture {}", id + 1); },
+      [&bar] { bar.clear(); });
   uint64_t next = 0;
   BatchOptions options;
   options.lanes = lanes;
@@ -100,6 +111,7 @@ std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes,
     bar.update(progress.tokens);
     return !stop_requested();
   };
+  options.on_thought = [&printer](const ThoughtPiece& piece) { printer.take(piece); };
   const BatchStats stats = engine.draw_batch(
       [&]() -> std::optional<BatchJob> {
         if (next == table.requests.size()) return std::nullopt;
@@ -108,11 +120,12 @@ std::vector<Picture> draw_table(Engine& engine, const Table& table, int lanes,
       },
       [&](BatchResult result) {
         if (result.error) throw *result.error;
-        pictures[result.id] = std::move(result.drawing->picture);
+        drawn.pictures[result.id] = std::move(result.drawing->picture);
+        drawn.thoughts[result.id] = std::move(result.drawing->thought);
       },
       options);
   if (stats.stopped) throw Error(ErrorKind::kInterrupted, "stopped");
-  return pictures;
+  return drawn;
 }
 
 int Grid::run() const {
@@ -120,7 +133,7 @@ int Grid::run() const {
     throw Error(ErrorKind::kUsage,
                 fmt::format("the prompt or an axis is not valid UTF-8 near byte {}", *at));
   }
-  const Table table = plan_table(*this);
+  Table table = plan_table(*this);
   EngineSetup setup = engine.setup();
   setup.options.rope = settings.rope.value_or(RopeMode::kF32);
   if (output == "-" || output.ends_with('/')) {
@@ -137,15 +150,21 @@ int Grid::run() const {
   texts.push_back(table.captions.title);
   const Typesetter typesetter = typesetter_for(texts, font, environment("HOME"));
 
+  const auto thinks = think.options(setup.options.model);
+
   Engine opened = open_engine(setup, verbosity);
+  if (thinks) {
+    const auto thinking = opened.thinking(*thinks);
+    for (DrawRequest& request : table.requests) request.thinking = thinking;
+  }
   check_table(opened, table, typesetter, format);
-  const auto pictures = draw_table(opened, table, lanes, verbosity);
+  const DrawnTable drawn = draw_table(opened, table, lanes, verbosity);
   log_speculation(opened.speculation(), verbosity);
   const PictureMetadata metadata =
-      describe_grid(table.requests, prompt, table.captions, x, y, setup.options.rope,
-                    opened.model(), opened.device());
+      describe_grid(table.requests, drawn.thoughts, prompt, table.captions, x, y,
+                    setup.options.rope, opened.model(), opened.device());
   const auto file =
-      encode_picture(captioned_grid(pictures, table.captions, typesetter), format, &metadata);
+      encode_picture(captioned_grid(drawn.pictures, table.captions, typesetter), format, &metadata);
   if (read_picture_info(file).metadata.settings.empty()) {  // a JPEG's texts are limited to 64 KiB
     log(verbosity,
         "the settings of so many pictures do not fit in this kind of file; .png "
@@ -175,6 +194,7 @@ void add_grid(CLI::App& app, Chosen& chosen) {
   add_text(command, "--font", "FILE", grid->font, "A TrueType font for the captions");
   add_setting_options(command, grid->settings,
                       "Seed where no axis sets it; -1 is random (default 0)");
+  grid->think.add_to(command);
   add_lanes(command, grid->lanes);
   grid->engine.add_to(command);
   add_speculate(command, grid->engine.speculate);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "tools/bifrons/settings.h"
+#include "tools/bifrons/thought_record.h"
 
 namespace bifrons::cli {
 namespace {
@@ -43,18 +44,21 @@ std::string parameters_text(const std::string& of_first, const json& shared, con
 
 }  // namespace
 
-PictureMetadata describe_grid(std::span<const DrawRequest> cells, const std::string& prompt,
-                              const GridCaptions& captions, const std::string& across,
-                              const std::string& down, RopeMode rope, const ModelInfo& model,
-                              const std::string& device) {
+PictureMetadata describe_grid(std::span<const DrawRequest> cells,
+                              std::span<const std::shared_ptr<const Thought>> thoughts,
+                              const std::string& prompt, const GridCaptions& captions,
+                              const std::string& across, const std::string& down, RopeMode rope,
+                              const ModelInfo& model, const std::string& device) {
   DrawRequest whole = cells.front();
   whole.prompt = prompt;
-  const PictureMetadata of_first = describe(whole, rope, model, device);
+  const PictureMetadata of_first = describe(whole, rope, model, device, thoughts.front().get());
   json record = json::parse(of_first.settings);
   std::vector<json> members;  // of each cell
-  for (const DrawRequest& cell : cells) {
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const DrawRequest& cell = cells[i];
     json each = shared_settings(cell, rope);
     each["seed"] = cell.seed;
+    if (thoughts[i] != nullptr) add_thought(each, *cell.thinking, *thoughts[i]);
     members.push_back(std::move(each));
   }
   std::set<std::string> names;  // a setting may be missing where it has its default

@@ -14,6 +14,7 @@ namespace bifrons::cli {
 namespace {
 
 constexpr size_t kLongestShownArray = 8;
+constexpr size_t kLongestShown = 4000;  // columns of a thought
 
 std::string_view format_name(PictureFormat format) {
   switch (format) {
@@ -44,9 +45,10 @@ std::string human_report(const PictureFileInfo& info, const nlohmann::json& sett
       // A prompt may hold any characters. quote() and the ASCII dump escape control characters.
       const bool long_array = value.is_array() && value.size() > kLongestShownArray;
       const std::string shown =
-          long_array          ? fmt::format("{} values", value.size())
-          : value.is_string() ? quote(value.get<std::string>())
-                              : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+          long_array ? fmt::format("{} values", value.size())
+          : value.is_string()
+              ? quote(value.get<std::string>(), key == "thought" ? kLongestShown : 200)
+              : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
       const std::string label = quote(key, 40);
       text += fmt::format("  {:16} {}\n", label.substr(1, label.size() - 2), shown);
     }

@@ -8,6 +8,8 @@
 
 #include "src/engine/seeds.h"
 #include "src/io/text.h"
+#include "tools/bifrons/streams.h"
+#include "tools/bifrons/thought_record.h"
 #include "tools/bifrons/untrusted_json.h"
 
 namespace bifrons::cli {
@@ -50,7 +52,8 @@ std::string device_kind(const std::string& device) { return device.substr(0, dev
 // The CFG scale and the seed stand before the size, as in the text of A1111.
 bool stands_before_size(Field field) { return field == Field::kGuidance || field == Field::kSeed; }
 
-std::string parameters_text(const DrawRequest& request, RopeMode rope, const ModelInfo& model) {
+std::string parameters_text(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
+                            const Thought* thought) {
   std::string text = escaped_lines(request.prompt) + "\n";
   if (request.negative_prompt) {
     text += fmt::format("{} {}\n", kNegativePrefix, *request.negative_prompt);
@@ -72,6 +75,11 @@ std::string parameters_text(const DrawRequest& request, RopeMode rope, const Mod
   if (model.kv != KvFormat::kStored) text += fmt::format(", KV cache: {}", kv_name(model.kv));
   if (!request.fixed.empty()) {
     text += fmt::format(", {}: {}", settings::kFixed.label, kept_tokens(request));
+  }
+  if (thought != nullptr) {
+    text += fmt::format(", Think: {}, Thought: {}",
+                        parameter_value(options_of(*request.thinking).style.name),
+                        parameter_value(harmless(thought->text)));
   }
   text += fmt::format(", RNG: philox4x32-10, Version: bifrons {}", build_info().version);
   return text;
@@ -175,6 +183,7 @@ void fill_from(Settings& settings, const Settings& fallback) {
   if (settings.model_name.empty()) settings.model_name = fallback.model_name;
   if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
   if (!settings.kv) settings.kv = fallback.kv;
+  if (!settings.think) settings.think = fallback.think;
 }
 
 DrawRequest request_of(const Settings& settings) {
@@ -215,19 +224,20 @@ json model_record(const ModelInfo& model) {
 }
 
 PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
-                         const std::string& device) {
+                         const std::string& device, const Thought* thought) {
   json settings = shared_settings(request, rope);
   settings["program"] = "bifrons " + build_info().version;
   settings["seed"] = request.seed;
   settings["rng"] = "philox4x32-10";
   if (!request.fixed.empty()) settings["fixed"] = request.fixed;
+  if (thought != nullptr) add_thought(settings, *request.thinking, *thought);
   settings["device"] = device_kind(device);
   json& record = settings["model"] = model_record(model);
   record["form"] = model.form;
   record["dtype"] = model.weights_dtype;
   record["image_size"] = model.image_size;
   record["image_tokens"] = model.image_tokens;
-  return {parameters_text(request, rope, model),
+  return {parameters_text(request, rope, model, thought),
           settings.dump(-1, ' ', true, json::error_handler_t::replace)};
 }
 
@@ -249,6 +259,7 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   }
   Settings settings;
   for_each_setting(SettingReader{settings, object, name});
+  settings.think = recorded_thinking(object, name);
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
     settings.model_name = text_member(*model, "name", name);
     settings.weights_hash = text_member(*model, "hash", name);

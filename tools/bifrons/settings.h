@@ -9,6 +9,7 @@
 
 #include "src/bifrons.h"
 #include "src/settings/settings.h"
+#include "src/think.h"
 #include "vision/pictures/picture_file.h"
 
 namespace bifrons::cli {
@@ -19,6 +20,7 @@ struct Settings : PartialRequest {
   std::string model_name;  // of the picture with these settings; empty: not from a picture
   std::string weights_hash;
   std::optional<KvFormat> kv{};  // of the engine that drew it; not set: not from a picture
+  std::optional<ThinkOptions> think{};  // of the picture with these settings
 };
 
 // Copies each missing value of `settings` from `fallback`.
@@ -43,8 +45,9 @@ nlohmann::json model_record(const ModelInfo& model);
 
 // The metadata of a picture: A1111 parameters and our JSON. The thread count of `device` is left
 // out, because it does not change the picture.
+// `thought`: null if the request does not think.
 PictureMetadata describe(const DrawRequest& request, RopeMode rope, const ModelInfo& model,
-                         const std::string& device);
+                         const std::string& device, const Thought* thought = nullptr);
 
 // Reads the settings from a picture's JSON. Throws Error (data) that names `name`.
 Settings settings_of_picture(const PictureMetadata& metadata, const std::string& name);

@@ -79,6 +79,7 @@ struct SampleSettings {
   double top_p = 1.0;
   uint64_t seed = 0;
   uint32_t step = 0;
+  uint32_t stream = 0;  // the same for all pictures of a call
 };
 
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);

@@ -49,7 +49,7 @@ Values scores(const Values& guided, const SampleSettings& draw) {
   Values result(guided.size(), -INFINITY);
   for (int64_t code : top_k_top_p(guided, draw)) {
     const std::array<uint32_t, 4> words =
-        philox({draw.step, static_cast<uint32_t>(code / 4), 0, 0},
+        philox({draw.step, static_cast<uint32_t>(code / 4), draw.stream, 0},
                {static_cast<uint32_t>(draw.seed), static_cast<uint32_t>(draw.seed >> 32)});
     result[code] = guided[code] / draw.temperature + gumbel(words[code % 4]);
   }

@@ -1,0 +1,182 @@
+// --think on the command line: thoughts in pictures, reports, manifests and batches that go on.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/cli/batch_fixture.h"
+
+namespace bifrons::testing {
+namespace {
+
+using nlohmann::json;
+
+class CliThinking : public CliBatch {
+ protected:
+  Outcome run(std::vector<std::string> words, Surroundings where = {}) const {
+    where.directory = scratch.path();
+    words.insert(words.end(), {"-m", toy_model(), "-t", "1"});
+    return run_bifrons(words, where);
+  }
+  json info(const std::string& file) const {
+    const Outcome outcome = run_bifrons({"info", "--json", file}, {.directory = scratch.path()});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return json::parse(outcome.out).at("settings");
+  }
+  const std::vector<std::string> short_ = {"--think=reasongen-r1", "--think-max-tokens", "12"};
+  std::vector<std::string> with(std::vector<std::string> words) const {
+    words.insert(words.end(), short_.begin(), short_.end());
+    return words;
+  }
+};
+
+TEST_F(CliThinking, ThePictureTellsItsThoughtAndLikeDrawsWithIt) {
+  const Outcome drawn = run(with({"generate", "a red cat", "-s", "7", "-o", "a.png"}));
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  EXPECT_EQ(drawn.out, "a.png\n");
+  EXPECT_NE(drawn.err.find("thought of seed 7: "), std::string::npos) << drawn.err;
+  EXPECT_NE(drawn.err.find("the thought was cut at 11 tokens"), std::string::npos) << drawn.err;
+  const json settings = info("a.png");
+  EXPECT_EQ(settings["think"]["name"], "reasongen-r1");
+  EXPECT_EQ(settings["think"]["end"], "length");
+  EXPECT_EQ(settings["thought_tokens"].size(), 11u);
+  const Outcome shown = run_bifrons({"info", "a.png"}, {.directory = scratch.path()});
+  EXPECT_NE(shown.out.find("thought "), std::string::npos);
+
+  ASSERT_EQ(run({"generate", "--like", "a.png", "-o", "b.png"}).exit_code, 0);
+  const json again = info("b.png");
+  EXPECT_EQ(again["thought"], settings["thought"]);
+  EXPECT_EQ(again["think"]["end"], "given");
+  const Outcome other = run({"generate", "--like", "a.png", "-s", "8", "--json", "-o", "c.png"});
+  ASSERT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_EQ(json::parse(other.out)["pictures"][0]["thought"], settings["thought"]);
+  const Outcome anew = run({"generate", "--like", "a.png", "-p", "a hat", "-o", "d.png"});
+  ASSERT_EQ(anew.exit_code, 0) << anew.err;
+  EXPECT_NE(info("d.png")["thought"], settings["thought"]);
+  EXPECT_EQ(info("d.png")["think"]["max_tokens"], 12);
+}
+
+TEST_F(CliThinking, AThoughtByHand) {
+  for (const bool on_stdin : {false, true}) {
+    const std::string text = "A red cat sits left of a hat.";
+    Surroundings where;
+    if (on_stdin) where.input = text + "\n";
+    const Outcome drawn = run({"generate", "a cat", "--thought", on_stdin ? "-" : text, "-s", "1",
+                               "-o", on_stdin ? "in.png" : "out.png"},
+                              where);
+    ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  }
+  EXPECT_EQ(scratch.read("in.png"), scratch.read("out.png"));
+  EXPECT_EQ(info("in.png")["thought"], "A red cat sits left of a hat.");
+  // The style draws from "{prompt}. {thought}".
+  const Outcome plain = run({"generate", "a cat. A red cat sits left of a hat.", "-s", "1",
+                             "--tokens-out", "p.json", "-o", "p.png"});
+  ASSERT_EQ(plain.exit_code, 0) << plain.err;
+  const Outcome told = run({"generate", "a cat", "--thought", "A red cat sits left of a hat.", "-s",
+                            "1", "--tokens-out", "t.json", "-o", "t.png"});
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  const auto codes = [&](const char* file) {
+    return json::parse(scratch.read(file))["pictures"][0]["tokens"];
+  };
+  EXPECT_EQ(codes("p.json"), codes("t.json"));
+}
+
+TEST_F(CliThinking, ThoughtsOnlyGoToStandardOutput) {
+  const Outcome plain = run(with({"generate", "a cat", "-s", "3", "-c", "3", "--think-only"}));
+  ASSERT_EQ(plain.exit_code, 0) << plain.err;
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+  const Outcome report =
+      run(with({"generate", "a cat", "-s", "3", "-c", "3", "--think-only", "--json"}));
+  const json thoughts = json::parse(report.out)["thoughts"];
+  ASSERT_EQ(thoughts.size(), 3u);
+  EXPECT_EQ(thoughts[1]["seed"], 4);
+  EXPECT_NE(thoughts[0]["thought"], thoughts[1]["thought"]);
+  const Outcome drawn = run(with({"generate", "a cat", "-s", "4", "-o", "x.png"}));
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  EXPECT_EQ(info("x.png")["thought"], thoughts[1]["thought"]);
+}
+
+TEST_F(CliThinking, ABatchThinksAndGoesOnWithTheSameBytes) {
+  scratch.write("p.jsonl",
+                "{\"prompt\":\"a cat\",\"seed\":3,\"count\":3,\"id\":\"cat\"}\n"
+                "{\"prompt\":\"a hat\",\"seed\":9,\"id\":\"hat\",\"thought\":\"It is red.\"}\n");
+  const Outcome first = batch("p.jsonl", with({"--gallery"}));
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const auto drawn = pictures("out");
+  std::map<std::string, json> lines;
+  for (const json& line : manifest()) lines[line["file_name"]] = line;
+  EXPECT_EQ(lines["cat-0002.png"]["think"], "reasongen-r1");
+  EXPECT_EQ(lines["hat.png"]["thought"], "It is red.");
+  EXPECT_EQ(info("out/hat.png")["think"]["end"], "given");
+  const Outcome alone = run(with({"generate", "a cat", "-s", "4", "-o", "alone.png"}));
+  ASSERT_EQ(alone.exit_code, 0) << alone.err;
+  EXPECT_EQ(scratch.read("alone.png"), scratch.read("out/cat-0002.png"));
+  EXPECT_NE(scratch.read("out/index.html").find("It is red."), std::string::npos);
+
+  std::filesystem::remove(scratch / "out" / "cat-0002.png");
+  std::filesystem::remove(scratch / "out" / "index.html");
+  ASSERT_EQ(batch("p.jsonl", with({"--batch", "1", "--gallery"})).exit_code, 0);
+  EXPECT_EQ(pictures("out"), drawn);
+  // Another style draws all of them again.
+  const Outcome dry = batch("p.jsonl", {"--think=janus-pro-r1", "--dry-run"});
+  EXPECT_EQ(dry.exit_code, 0) << dry.err;
+  EXPECT_NE(dry.out.find("changed 4"), std::string::npos) << dry.out << dry.err;
+}
+
+TEST_F(CliThinking, GridsTellTheThoughtOfEachCell) {
+  const Outcome drawn = run(with({"grid", "a cat", "-x", "seed=1..2", "-o", "grid.png"}));
+  if (lacks_a_font(drawn)) GTEST_SKIP() << "no font";
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  const json settings = info("grid.png");
+  EXPECT_EQ(settings["think"]["name"], "reasongen-r1");
+  EXPECT_NE(settings["cells"][0]["thought"], settings["cells"][1]["thought"]);
+}
+
+TEST_F(CliThinking, PlansAreShown) {
+  const std::string thought =
+      "A <|obj_start|>cat<|obj_end|> <|box_start|>(0,0),(500,1000)<|box_end|>";
+  const Outcome drawn = run({"generate", "a cat", "--think=got-r1", "--thought", thought, "-s", "1",
+                             "--json", "-o", "a.png", "--show-plan", "plan.png"});
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  const json plan = json::parse(drawn.out)["pictures"][0]["plan"];
+  ASSERT_EQ(plan.size(), 1u);
+  EXPECT_EQ(plan[0]["name"], "cat");
+  EXPECT_EQ(plan[0]["box"][2], 0.5);
+  EXPECT_NE(scratch.read("plan.png"), scratch.read("a.png"));
+  EXPECT_EQ(info("a.png")["plan"], plan);
+}
+
+TEST_F(CliThinking, StylesOfTheUserAndTheirFaults) {
+  scratch.write("mine.json", R"({"name":"mine","ask":"Plan {prompt}","draw":"{prompt}: {thought}",)"
+                             R"("stop":["<begin_of_image>"],"max_tokens":6})");
+  scratch.write("ask.txt", "Say what {} is.\n");
+  const Outcome drawn = run({"generate", "a cat", "--think=mine.json", "--think-prompt", "ask.txt",
+                             "-s", "1", "-o", "a.png"});
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  EXPECT_EQ(info("a.png")["think"]["ask"], "Say what {prompt} is.\n");
+  scratch.write("bad.json", R"({"name":"mine","asks":""})");
+  scratch.write("bad.txt", "Say what it is.");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> refused = {
+      {{"--think=bad.json"}, "\"asks\" is not a key of a style"},
+      {{"--think=none.json"}, "none.json"},
+      {{"--think=none"}, "there is no style \"none\""},
+      {{"--think", "--think-prompt", "bad.txt"}, "does not hold {prompt}"},
+      {{"--think-temp", "1"}, "go with --think"},
+      {{"--think-only"}, "goes with --think"},
+      {{"--show-plan", "p.png"}, "--show-plan goes with --think"},
+      {{"--thought", "a\xff"}, "not valid UTF-8 at byte 1"},
+      {{"--think", "--think-max-tokens", "0"}, "--think-max-tokens"},
+  };
+  for (const auto& [words, sentence] : refused) {
+    std::vector<std::string> all = {"generate", "a cat", "-o", "no.png"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Outcome outcome = run(all);
+    EXPECT_NE(outcome.exit_code, 0) << sentence;
+    EXPECT_NE(outcome.err.find(sentence), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(scratch / "no.png"));
+}
+
+}  // namespace
+}  // namespace bifrons::testing

@@ -1,0 +1,67 @@
+// Thoughts are written several at once, as pictures are, and shown in order.
+#include "tools/bifrons/think_only.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tools/bifrons/session.h"
+#include "tools/bifrons/signals.h"
+#include "tools/bifrons/streams.h"
+#include "tools/bifrons/thought_printer.h"
+#include "tools/bifrons/thought_record.h"
+
+namespace bifrons::cli {
+namespace {
+
+constexpr size_t kThoughtsAtOnce = 4;
+
+}  // namespace
+
+int write_thoughts(const Generate& generate, Engine& engine,
+                   const std::vector<DrawRequest>& requests) {
+  for (const DrawRequest& request : requests) {
+    if (const auto fault = engine.fault_of(request)) throw *fault;
+  }
+  std::vector<std::shared_ptr<const Thought>> thoughts(requests.size());
+  ThoughtPrinter printer(generate.output.json);
+  size_t next = 0;
+  BatchOptions options;
+  options.thoughts_only = true;
+  options.lanes = static_cast<int>(std::min<size_t>(requests.size(), kThoughtsAtOnce));
+  options.progress = [](const BatchProgress&) { return !stop_requested(); };
+  options.on_thought = [&printer](const ThoughtPiece& piece) { printer.take(piece); };
+  const BatchStats stats = engine.draw_batch(
+      [&]() -> std::optional<BatchJob> {
+        if (next == requests.size()) return std::nullopt;
+        const size_t id = next++;
+        return BatchJob{id, requests[id]};
+      },
+      [&](BatchResult result) {
+        if (result.error) throw *result.error;
+        thoughts[result.id] = result.drawing->thought;
+      },
+      options);
+  printer.finish();
+  if (stats.stopped) throw Error(ErrorKind::kInterrupted, "stopped");
+  if (generate.verbosity.verbose) {
+    log(generate.verbosity,
+        fmt::format("{} tokens of thoughts in {} passes, {:.2f} s with their prompts",
+                    stats.thought_tokens, stats.thought_steps, stats.thought_seconds));
+  }
+  for (size_t i = 0; i < thoughts.size() && generate.think.thought && !generate.output.json; ++i) {
+    write_stdout(thoughts[i]->text + "\n");
+  }
+  if (!generate.output.json) return 0;
+  nlohmann::json report = {{"schema", 1}, {"prompt", requests.front().prompt}};
+  for (size_t i = 0; i < thoughts.size(); ++i) {
+    nlohmann::json record = {{"seed", requests[i].seed}};
+    add_thought(record, *requests[i].thinking, *thoughts[i]);
+    report["thoughts"].push_back(std::move(record));
+  }
+  print_json(report);
+  return 0;
+}
+
+}  // namespace bifrons::cli
