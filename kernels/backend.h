@@ -13,6 +13,7 @@
 // guidance and sampling. It makes speculative decoding exact (tests/model/test_columns.cpp).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -86,15 +87,17 @@ struct SampleControls {
 };
 
 // Speculative decoding: a window is the last accepted code and drafts of the codes after it, which
-// run in one causal pass. P pictures have windows of W columns each. Column w of picture p is
-// p W + w, and its rows are 2 (p W + w) and the next one.
+// run in one causal pass. P pictures of R rows have windows of W columns each. Column w of picture
+// p is c = p W + w, and its rows are R c to R c + R - 1.
 struct DraftWindows {
-  Tensor inputs;    // i32 [2 P W]: the code of each row: the last accepted one, then drafts
+  Tensor inputs;    // i32 [R P W]: the code of each row: the last accepted one, then drafts
   Tensor forced;    // i32 [P, N] as in force_ids; a picture has N image tokens
   Tensor step;      // i32 [P W]: image token that the column samples; from N on it is idle
-  Tensor position;  // i32 [2 P W] as in TokenRows
-  Tensor ring;      // i32 [P, R (1 + W)]: of R passes, how many codes were accepted, then the codes
-  Tensor pass;      // i32 [P]: passes so far; pass n is at n mod R in the ring
+  Tensor position;  // i32 [R P W] as in TokenRows
+  Tensor ring;      // i32 [P, N (1 + W)]: of N passes, how many codes were accepted, then the codes
+  Tensor pass;      // i32 [P]: passes so far; pass n is at n modulo the ring's passes
+
+  int64_t rows() const { return inputs.count() / std::max<int64_t>(1, step.count()); }  // R
 };
 
 // Most columns of a window.
@@ -218,36 +221,38 @@ class Backend {
                     const Tensor& scale, const SampleControls& controls);
 
   // force_ids(ids, forced, step), record_ids(ring, ids, step), advance(position), advance(step).
-  // position i32 [2 P]; step not negative, as for record_ids.
+  // position i32 [R P]; step not negative, as for record_ids.
   void finish_step(const Tensor& ids, const Tensor& forced, const Tensor& ring, const Tensor& step,
                    const Tensor& position);
 
   // y = x Phi(x), the erf form. Same shapes.
   void gelu(const Tensor& y, const Tensor& x);
 
-  // Classifier-free guidance: guided[i] = u + scale[i] (c - u), with the conditional row c =
-  // logits[2 i] and the unconditional row u = logits[2 i + 1]. logits f32 [2 P, N], guided f32 [P,
-  // N], scale f32 [P].
+  // Classifier-free guidance of pictures with R rows each: guided[i] = u + sum over r < R - 1, in
+  // that order, of scale[i, r] (c_r - u). The conditional rows are c_r = logits[R i + r], and the
+  // unconditional row u = logits[R i + R - 1] is the last. logits f32 [R P, N], R >= 2; guided f32
+  // [P, N]; scale f32 [P (R - 1)]. With a pair of rows that is u + scale[i] (c - u).
   void guide(const Tensor& guided, const Tensor& logits, const Tensor& scale);
 
-  // Gumbel-max sampling: ids[2 i] = ids[2 i + 1] = argmax over codes of guided[i] / temperature +
-  // Gumbel noise, within top-k and top-p (kernels/sampling.h). Ties go to the lower code; the id is
-  // -1 when guided[i] holds NaN or +inf. guided f32 [P, N], ids i32 [2 P].
+  // Gumbel-max sampling: ids[R i] to ids[R i + R - 1], the inputs of picture i's rows, become the
+  // argmax over codes of guided[i] / temperature + Gumbel noise, within top-k and top-p
+  // (kernels/sampling.h). Ties go to the lower code; the id is -1 when guided[i] holds NaN or +inf.
+  // guided f32 [P, N], ids i32 [R P], R >= 2.
   void sample(const Tensor& ids, const Tensor& guided, const SampleControls& controls);
 
-  // Forces codes that are not sampled: ids[2 i] = ids[2 i + 1] = forced[i, step[i]] where that is
-  // not negative. A step outside of `forced` changes nothing. ids i32 [2 P], forced i32 [P, N],
-  // step i32 [P].
+  // Forces codes that are not sampled: ids[R i] to ids[R i + R - 1] become forced[i, step[i]] where
+  // that is not negative. A step outside of `forced` changes nothing. ids i32 [R P], forced i32 [P,
+  // N], step i32 [P].
   void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step);
 
-  // Records the ids in a ring buffer: ring[i, step[i] mod N] = ids[2 i]. ring i32 [P, N], ids i32
-  // [2 P], step i32 [P], not negative.
+  // Records the ids in a ring buffer: ring[i, step[i] mod N] = ids[R i]. ring i32 [P, N], ids i32
+  // [R P], step i32 [P], not negative.
   void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step);
 
   // Adds one to every element of an i32 tensor (positions, steps).
   void advance(const Tensor& counters);
 
-  // Verifies the drafts of every window. `ids`, i32 [2 P W], are the codes sampled by the columns;
+  // Verifies the drafts of every window. `ids`, i32 [R P W], are the codes sampled by the columns;
   // forced codes replace them as in force_ids. The codes of the columns up to the first one whose
   // code is not the input of the next column are accepted and recorded in the ring; a negative code
   // is the last one to be accepted. Then the window moves behind them (kernels/drafts.h).

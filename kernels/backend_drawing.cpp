@@ -9,13 +9,20 @@
 namespace bifrons {
 namespace {
 
+// The rows of each of `pictures` in an array with `count` of them: two or more.
+int64_t rows_of_each(const char* op, const char* what, int64_t count, int64_t pictures) {
+  require(pictures == 0 ? count == 0 : count % pictures == 0 && count >= 2 * pictures,
+          "{}: {} {} are not two or more for each of {} pictures", op, count, what, pictures);
+  return pictures == 0 ? 2 : count / pictures;
+}
+
 void check_guide(MemorySpace space, const Tensor& guided, const Tensor& logits,
                  const Tensor& scale) {
   const Checker c{"guide", space};
   c.typed("guided", guided, DType::kF32);
   c.typed("logits", logits, DType::kF32);
-  c.array("scale", scale, DType::kF32, guided.rows());
-  c.equal("rows of logits", logits.rows(), "twice the rows of guided", 2 * guided.rows());
+  const int64_t rows = rows_of_each("guide", "rows of logits", logits.rows(), guided.rows());
+  c.array("scale", scale, DType::kF32, (rows - 1) * guided.rows());
   c.equal("columns of logits", logits.cols(), "columns of guided", guided.cols());
 }
 
@@ -24,7 +31,7 @@ void check_sample(MemorySpace space, const Tensor& ids, const Tensor& guided,
   const Checker c{"sample", space};
   const int64_t pictures = guided.rows();
   c.typed("guided", guided, DType::kF32);
-  c.array("ids", ids, DType::kI32, 2 * pictures);
+  c.array("ids", ids, DType::kI32, pictures * rows_of_each("sample", "ids", ids.count(), pictures));
   c.array("temperature", controls.temperature, DType::kF32, pictures);
   c.array("top_k", controls.top_k, DType::kI32, pictures);
   c.array("top_p", controls.top_p, DType::kF32, pictures);
@@ -41,7 +48,8 @@ void check_force_ids(MemorySpace space, const Tensor& ids, const Tensor& forced,
   const Checker c{"force_ids", space};
   c.typed("forced", forced, DType::kI32);
   c.rank("forced", forced, 2);
-  c.array("ids", ids, DType::kI32, 2 * forced.rows());
+  c.array("ids", ids, DType::kI32,
+          forced.rows() * rows_of_each("force_ids", "ids", ids.count(), forced.rows()));
   c.array("step", step, DType::kI32, forced.rows());
 }
 
@@ -51,7 +59,8 @@ void check_record_ids(MemorySpace space, const Tensor& ring, const Tensor& ids,
   c.typed("ring", ring, DType::kI32);
   c.rank("ring", ring, 2);
   require(ring.cols() > 0, "record_ids: ring is {}", shape_of(ring));
-  c.array("ids", ids, DType::kI32, 2 * ring.rows());
+  c.array("ids", ids, DType::kI32,
+          ring.rows() * rows_of_each("record_ids", "ids", ids.count(), ring.rows()));
   c.array("step", step, DType::kI32, ring.rows());
 }
 
@@ -64,9 +73,10 @@ int64_t check_accept_drafts(MemorySpace space, const DraftWindows& windows, cons
           "accept_drafts: {} columns are not windows of {} pictures", columns, pictures);
   c.array("pass", windows.pass, DType::kI32, pictures);
   c.array("step", windows.step, DType::kI32, columns);
-  c.array("inputs", windows.inputs, DType::kI32, 2 * columns);
-  c.array("position", windows.position, DType::kI32, 2 * columns);
-  c.array("ids", ids, DType::kI32, 2 * columns);
+  const int64_t rows = rows_of_each("accept_drafts", "inputs", windows.inputs.count(), columns);
+  c.array("inputs", windows.inputs, DType::kI32, rows * columns);
+  c.array("position", windows.position, DType::kI32, rows * columns);
+  c.array("ids", ids, DType::kI32, rows * columns);
   c.typed("forced", windows.forced, DType::kI32);
   c.typed("ring", windows.ring, DType::kI32);
   c.equal("rows of forced", windows.forced.rows(), "pictures", pictures);
@@ -80,7 +90,8 @@ int64_t check_accept_drafts(MemorySpace space, const DraftWindows& windows, cons
 
 void Backend::guide(const Tensor& guided, const Tensor& logits, const Tensor& scale) {
   check_guide(memory_space(), guided, logits, scale);
-  run(Op::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), 3 * guided.count(),
+  const int64_t flops = 3 * (logits.count() - guided.count());
+  run(Op::kGuide, logits.bytes() + guided.bytes() + scale.bytes(), flops,
       [&] { do_guide(guided, logits, scale); });
 }
 
@@ -95,7 +106,7 @@ void Backend::guide_sample(const Tensor& ids, const Tensor& guided, const Tensor
   check_guide(memory_space(), guided, logits, scale);
   check_sample(memory_space(), ids, guided, controls);
   if (run_if(Op::kGuideSample, logits.bytes() + guided.bytes() + scale.bytes() + ids.bytes(),
-             5 * guided.count(),
+             3 * logits.count() - guided.count(),
              [&] { return do_guide_sample(ids, guided, logits, scale, controls); }))
     return;
   guide(guided, logits, scale);
@@ -120,8 +131,8 @@ void Backend::advance(const Tensor& counters) {
 
 void Backend::accept_drafts(const DraftWindows& windows, const Tensor& ids) {
   const int64_t columns = check_accept_drafts(memory_space(), windows, ids);
-  // Of a column: inputs and positions of two rows and the step, read and written, ids and a code.
-  run(Op::kAcceptDrafts, 13 * columns * size_of(DType::kI32), 0,
+  // Of a column: inputs and positions of its rows and the step, read and written, ids and a code.
+  run(Op::kAcceptDrafts, (5 * windows.rows() + 3) * columns * size_of(DType::kI32), 0,
       [&] { do_accept_drafts(windows, ids); });
 }
 
@@ -129,7 +140,7 @@ void Backend::finish_step(const Tensor& ids, const Tensor& forced, const Tensor&
                           const Tensor& step, const Tensor& position) {
   check_force_ids(memory_space(), ids, forced, step);
   check_record_ids(memory_space(), ring, ids, step);
-  Checker{"advance", memory_space()}.array("position", position, DType::kI32, 2 * step.count());
+  Checker{"advance", memory_space()}.array("position", position, DType::kI32, ids.count());
   if (run_if(Op::kFinishStep,
              ids.bytes() + 2 * ring.rows() * size_of(DType::kI32) + 2 * step.bytes() +
                  2 * position.bytes(),

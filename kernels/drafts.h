@@ -8,9 +8,10 @@ namespace bifrons {
 
 // The window of one picture before accept_drafts() moves it.
 struct DraftWindow {
-  const int32_t* inputs;   // input of column w at index 2 w
-  const int32_t* sampled;  // code of column w at index 2 w; negative: could not be sampled
+  const int32_t* inputs;   // input of column w at index rows w
+  const int32_t* sampled;  // code of column w at index rows w; negative: could not be sampled
   const int32_t* forced;   // [tokens]; -1: not forced
+  int64_t rows;            // rows of a column: those of a picture
   int64_t begin;           // image token that column 0 samples
   int64_t width;
   int64_t tokens;
@@ -23,12 +24,12 @@ struct DraftWindow {
   // The code of a live column: the forced one if there is one, else the sampled one.
   constexpr int32_t code(int64_t w) const {
     const int32_t force = forced[begin + w];
-    return force >= 0 ? force : sampled[2 * w];
+    return force >= 0 ? force : sampled[rows * w];
   }
   // Whether the codes behind this live column must be rejected in this pass.
   constexpr bool ends(int64_t w) const {
     const int32_t now = code(w);
-    return w + 1 >= live() || now < 0 || inputs[2 * (w + 1)] != now;
+    return w + 1 >= live() || now < 0 || inputs[rows * (w + 1)] != now;
   }
   // Input of column w of the next window, after the codes of columns 0 .. last were accepted.
   // Column 0 has the last accepted code. The other columns have drafts: codes of the columns behind

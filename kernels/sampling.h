@@ -118,6 +118,7 @@ constexpr bool beyond_noise(float score) {
 constexpr uint32_t kImageTokenStream = 0;
 constexpr uint32_t kThoughtTokenStream = 8;  // text tokens of a thought (src/think.h)
 constexpr uint32_t kKeptTokenStream = 16;    // which tokens a variation keeps (src/variation.h)
+constexpr uint32_t kReflectionStream = 18;   // seeds of reasons and of later rounds (src/reflect.h)
 
 // The noise of codes 4 block .. 4 block + 3 at a step.
 constexpr std::array<float, 4> gumbel_block(uint64_t seed, uint32_t step, uint32_t block,

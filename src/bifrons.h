@@ -20,6 +20,8 @@ namespace bifrons {
 // 4.5).
 enum class RopeMode { kF32, kBf16 };
 
+struct SpannedPrompt;  // src/engine/spans.h
+
 // How the weights of linear layers are kept: as in the files, or quantised while they are loaded
 // (docs/quantization.md). A quantised model draws other pictures than its full weights.
 enum class WeightFormat { kStored, kInt8, kInt4 };
@@ -77,6 +79,9 @@ struct DrawRequest {
   // What the model writes before it draws (Engine::thinking()); null: it draws from the prompt
   // alone.
   std::shared_ptr<const Thinking> thinking{};
+  // The rows of a prompt with pictures in it, which replace `prompt` and `negative_prompt`. Made by
+  // src/edit.h and src/reflect.h, for the same engine, which must outlive it.
+  std::shared_ptr<const SpannedPrompt> spans{};
 };
 
 struct Drawing {
@@ -151,6 +156,7 @@ struct BatchProgress {
 
 struct BatchOptions {
   int lanes = 0;  // slots of the continuous batch; 0: Engine::automatic_lanes()
+  int rows = 2;   // most rows of a picture (DrawRequest::spans); 2 without spans
   // Called on the caller's thread after every step. Return false to stop: a CPU stops at once, a
   // GPU finishes its current step.
   std::function<bool(const BatchProgress&)> progress{};
@@ -259,7 +265,7 @@ class Engine {
   // encoder, or its numbers stop being finite.
   std::vector<int32_t> encode(const Picture& picture);
 
-  // For Understanding (src/engine/parts.h).
+  // For Understanding and for prompts of spans (src/engine/parts.h).
   struct Parts;
   Parts parts();
 

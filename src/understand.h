@@ -90,6 +90,10 @@ class Understanding {
   // The template of match_question() for question_about(), with {prompt} in place of the prompt.
   const std::string& match_template() const;
 
+  // For prompts with pictures in them (src/engine/parts.h).
+  struct Parts;
+  Parts parts();
+
  private:
   struct State;
   explicit Understanding(std::unique_ptr<State> state);

@@ -42,7 +42,8 @@ def allowed_targets(path: pathlib.Path) -> list[str]:
     if top in ALLOWED:
         return ALLOWED[top]
     if top == "src":
-        base = ["kernels", "vision", "src/bifrons.h", "src/understand.h", "src/think.h", "src/variation.h"]
+        base = ["kernels", "vision", "src/bifrons.h", "src/understand.h", "src/think.h", "src/variation.h",
+                "src/edit.h", "src/reflect.h"]
         if len(path.parts) > 2 and path.parts[1] in SRC_ORDER:
             below = SRC_ORDER[: SRC_ORDER.index(path.parts[1]) + 1]
             return base + [f"src/{room}/" for room in below]

@@ -1,6 +1,7 @@
 // Speculative decoding: accepts drafts and moves the windows.
 #include "kernels/drafts.h"
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/cpu/ops.h"
@@ -11,15 +12,17 @@ namespace {
 int32_t* row_of(const Tensor& t, int64_t row) { return reinterpret_cast<int32_t*>(t.row(row)); }
 
 void accept(const DraftWindows& windows, const Tensor& ids, int64_t p, int64_t width) {
-  int32_t* const inputs = windows.inputs.as<int32_t>() + 2 * p * width;
+  const int64_t rows = windows.rows();
+  int32_t* const inputs = windows.inputs.as<int32_t>() + rows * p * width;
   int32_t* const step = windows.step.as<int32_t>() + p * width;
-  int32_t* const position = windows.position.as<int32_t>() + 2 * p * width;
+  int32_t* const position = windows.position.as<int32_t>() + rows * p * width;
   int32_t& pass = windows.pass.as<int32_t>()[p];
   const int64_t slots = windows.ring.cols() / (1 + width);
   int32_t* const slot = row_of(windows.ring, p) + pass % slots * (1 + width);
   const DraftWindow window{.inputs = inputs,
-                           .sampled = ids.as<int32_t>() + 2 * p * width,
+                           .sampled = ids.as<int32_t>() + rows * p * width,
                            .forced = row_of(windows.forced, p),
+                           .rows = rows,
                            .begin = step[0],
                            .width = width,
                            .tokens = windows.forced.cols()};
@@ -37,8 +40,8 @@ void accept(const DraftWindows& windows, const Tensor& ids, int64_t p, int64_t w
   for (int64_t w = 0; w < width; ++w) {
     const int32_t at = begin + w < window.tokens ? static_cast<int32_t>(first + w) : -1;
     step[w] = static_cast<int32_t>(begin + w);
-    inputs[2 * w] = inputs[2 * w + 1] = next[w];
-    position[2 * w] = position[2 * w + 1] = at;
+    std::fill_n(inputs + rows * w, rows, next[w]);
+    std::fill_n(position + rows * w, rows, at);
   }
 }
 

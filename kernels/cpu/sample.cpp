@@ -153,21 +153,24 @@ int32_t draw_code(const float* logits, int64_t n, const Draw& draw) {
 }  // namespace
 
 void guide(ThreadPool& pool, const Tensor& guided, const Tensor& logits, const Tensor& scale) {
-  const int64_t n = guided.cols();
+  const int64_t n = guided.cols(), rows = logits.rows() / std::max<int64_t>(1, guided.rows());
   pool.run(guided.rows(), [&](int64_t p) {
-    const float* conditional = reinterpret_cast<const float*>(logits.row(2 * p));
-    const float* unconditional = reinterpret_cast<const float*>(logits.row(2 * p + 1));
+    const float* unconditional = reinterpret_cast<const float*>(logits.row(rows * (p + 1) - 1));
     float* to = reinterpret_cast<float*>(guided.row(p));
-    const float s = scale.as<float>()[p];
-    vectorised([=]() __attribute__((always_inline)) {
-      for (int64_t i = 0; i < n; ++i)
-        to[i] = unconditional[i] + s * (conditional[i] - unconditional[i]);
-    });
+    for (int64_t r = 0; r + 1 < rows; ++r) {
+      const float* conditional = reinterpret_cast<const float*>(logits.row(rows * p + r));
+      const float s = scale.as<float>()[(rows - 1) * p + r];
+      const float* from = r == 0 ? unconditional : to;
+      vectorised([=]() __attribute__((always_inline)) {
+        for (int64_t i = 0; i < n; ++i) to[i] = from[i] + s * (conditional[i] - unconditional[i]);
+      });
+    }
   });
 }
 
 void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
             const SampleControls& controls) {
+  const int64_t rows = ids.count() / std::max<int64_t>(1, guided.rows());
   pool.run(guided.rows(), [&](int64_t p) {
     const int32_t* seed = reinterpret_cast<const int32_t*>(controls.seed.row(p));
     const Draw draw{
@@ -179,26 +182,26 @@ void sample(ThreadPool& pool, const Tensor& ids, const Tensor& guided,
         .stream = controls.stream};
     const int32_t id =
         draw_code(reinterpret_cast<const float*>(guided.row(p)), guided.cols(), draw);
-    ids.as<int32_t>()[2 * p] = id;
-    ids.as<int32_t>()[2 * p + 1] = id;
+    std::fill_n(ids.as<int32_t>() + rows * p, rows, id);
   });
 }
 
 void force_ids(const Tensor& ids, const Tensor& forced, const Tensor& step) {
+  const int64_t rows = ids.count() / std::max<int64_t>(1, forced.rows());
   for (int64_t p = 0; p < forced.rows(); ++p) {
     const int64_t at = step.as<int32_t>()[p];
     if (at < 0 || at >= forced.cols()) continue;
     const int32_t code = reinterpret_cast<const int32_t*>(forced.row(p))[at];
     if (code < 0) continue;
-    ids.as<int32_t>()[2 * p] = code;
-    ids.as<int32_t>()[2 * p + 1] = code;
+    std::fill_n(ids.as<int32_t>() + rows * p, rows, code);
   }
 }
 
 void record_ids(const Tensor& ring, const Tensor& ids, const Tensor& step) {
+  const int64_t rows = ids.count() / std::max<int64_t>(1, ring.rows());
   for (int64_t p = 0; p < ring.rows(); ++p) {
     const int64_t at = step.as<int32_t>()[p] % ring.cols();
-    reinterpret_cast<int32_t*>(ring.row(p))[at] = ids.as<int32_t>()[2 * p];
+    reinterpret_cast<int32_t*>(ring.row(p))[at] = ids.as<int32_t>()[rows * p];
   }
 }
 

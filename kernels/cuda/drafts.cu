@@ -15,7 +15,7 @@ struct DraftJob {
   int32_t *step, *position, *ring;
   int64_t ring_pitch, slots;
   int32_t* pass;
-  int64_t width;
+  int64_t width, rows;
 };
 
 // One block for each picture, one thread for each column.
@@ -24,16 +24,17 @@ __global__ void __launch_bounds__(kMostWindow) accept_drafts_kernel(DraftJob job
   __shared__ int last_accepted;
   trigger_dependents();
   grid_dependency_wait();
-  const int64_t p = blockIdx.x, w = threadIdx.x, first = p * job.width;
+  const int64_t p = blockIdx.x, w = threadIdx.x, first = p * job.width, rows = job.rows;
   int32_t* const step = job.step + first;
-  const DraftWindow window{.inputs = job.inputs + 2 * first,
-                           .sampled = job.ids + 2 * first,
+  const DraftWindow window{.inputs = job.inputs + rows * first,
+                           .sampled = job.ids + rows * first,
                            .forced = job.forced + p * job.forced_pitch,
+                           .rows = rows,
                            .begin = step[0],
                            .width = job.width,
                            .tokens = job.tokens};
   const int64_t live = window.live();
-  const int32_t position = job.position[2 * first];
+  const int32_t position = job.position[rows * first];
   int32_t* const slot = job.ring + p * job.ring_pitch + job.pass[p] % job.slots * (1 + job.width);
   ends[w] = w < live && window.ends(w);
   __syncthreads();
@@ -53,7 +54,7 @@ __global__ void __launch_bounds__(kMostWindow) accept_drafts_kernel(DraftJob job
   const int64_t token = window.begin + last + 1 + w;
   const int32_t at = token < window.tokens ? static_cast<int32_t>(position + last + 1 + w) : -1;
   step[w] = static_cast<int32_t>(token);
-  for (int64_t row = 2 * (first + w); row < 2 * (first + w) + 2; ++row) {
+  for (int64_t row = rows * (first + w); row < rows * (first + w + 1); ++row) {
     job.inputs[row] = input;
     job.position[row] = at;
   }
@@ -74,7 +75,8 @@ void accept_drafts(Stream& s, const DraftWindows& windows, const Tensor& ids) {
                      .ring_pitch = windows.ring.pitch,
                      .slots = windows.ring.cols() / (1 + width),
                      .pass = windows.pass.as<int32_t>(),
-                     .width = width};
+                     .width = width,
+                     .rows = windows.rows()};
   launch_pdl(s.handle, s.pdl, accept_drafts_kernel,
              {dim3(static_cast<unsigned>(pictures)), dim3(static_cast<unsigned>(width))}, job);
 }

@@ -177,12 +177,12 @@ void gelu(Stream& s, const Tensor& y, const Tensor& x) {
 }
 
 __global__ void force_ids_kernel(int32_t* ids, const int32_t* forced, int64_t pitch, int64_t cols,
-                                 const int32_t* step, int64_t pictures) {
+                                 const int32_t* step, int64_t pictures, int64_t rows) {
   begin_early();
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures || step[p] < 0 || step[p] >= cols) return;
   const int32_t code = forced[p * pitch + step[p]];
-  if (code >= 0) ids[2 * p] = ids[2 * p + 1] = code;
+  for (int64_t r = 0; code >= 0 && r < rows; ++r) ids[rows * p + r] = code;
 }
 
 void force_ids(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor& step) {
@@ -191,14 +191,14 @@ void force_ids(Stream& s, const Tensor& ids, const Tensor& forced, const Tensor&
   launch_pdl(s.handle, s.pdl, force_ids_kernel,
              {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
              ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(),
-             step.as<int32_t>(), pictures);
+             step.as<int32_t>(), pictures, ids.count() / pictures);
 }
 
 __global__ void record_ids_kernel(int32_t* ring, int64_t pitch, int64_t cols, const int32_t* ids,
-                                  const int32_t* step, int64_t pictures) {
+                                  const int32_t* step, int64_t pictures, int64_t rows) {
   begin_early();
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (p < pictures) ring[p * pitch + step[p] % cols] = ids[2 * p];
+  if (p < pictures) ring[p * pitch + step[p] % cols] = ids[rows * p];
 }
 
 void record_ids(Stream& s, const Tensor& ring, const Tensor& ids, const Tensor& step) {
@@ -207,7 +207,7 @@ void record_ids(Stream& s, const Tensor& ring, const Tensor& ids, const Tensor& 
   launch_pdl(s.handle, s.pdl, record_ids_kernel,
              {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
              ring.as<int32_t>(), ring.pitch, ring.cols(), ids.as<int32_t>(), step.as<int32_t>(),
-             pictures);
+             pictures, ids.count() / pictures);
 }
 
 __global__ void advance_kernel(int32_t* counters, int64_t pitch, int64_t cols) {
@@ -225,17 +225,19 @@ void advance(Stream& s, const Tensor& counters) {
 __global__ void finish_step_kernel(int32_t* ids, const int32_t* forced, int64_t forced_pitch,
                                    int64_t tokens, int32_t* ring, int64_t ring_pitch,
                                    int64_t ring_cols, int32_t* steps, int32_t* positions,
-                                   int64_t pictures) {
+                                   int64_t pictures, int64_t rows) {
   begin_early();
   const int64_t p = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (p >= pictures) return;
   const int32_t step = steps[p];
-  int32_t id = ids[2 * p];
+  int32_t id = ids[rows * p];
   const int32_t code = step < tokens ? forced[p * forced_pitch + step] : -1;
-  if (code >= 0) ids[2 * p] = ids[2 * p + 1] = id = code;
+  if (code >= 0) id = code;
   ring[p * ring_pitch + step % ring_cols] = id;
-  ++positions[2 * p];
-  ++positions[2 * p + 1];
+  for (int64_t row = rows * p; row < rows * (p + 1); ++row) {
+    if (code >= 0) ids[row] = code;
+    ++positions[row];
+  }
   steps[p] = step + 1;
 }
 
@@ -247,23 +249,27 @@ void finish_step(Stream& s, const Tensor& ids, const Tensor& forced, const Tenso
              {dim3(static_cast<unsigned>(ceil_div(pictures, kThreads))), dim3(kThreads)},
              ids.as<int32_t>(), forced.as<int32_t>(), forced.pitch, forced.cols(),
              ring.as<int32_t>(), ring.pitch, ring.cols(), step.as<int32_t>(),
-             position.as<int32_t>(), pictures);
+             position.as<int32_t>(), pictures, ids.count() / pictures);
 }
 
 __global__ void guide_kernel(float* guided, int64_t guided_pitch, const float* logits,
-                             int64_t pitch, const float* scale, int64_t cols) {
-  const int64_t p = my_row(), i = my_column();
+                             int64_t pitch, const float* scale, int64_t cols, int64_t rows) {
+  const int64_t p = my_row(), i = my_column(), last = rows - 1;
   if (i >= cols) return;
-  const float conditional = logits[2 * p * pitch + i],
-              unconditional = logits[(2 * p + 1) * pitch + i];
-  guided[p * guided_pitch + i] = unconditional + scale[p] * (conditional - unconditional);
+  const float* const own = logits + rows * p * pitch + i;
+  const float unconditional = own[last * pitch];
+  float sum = unconditional;
+  for (int64_t r = 0; r < last; ++r) {
+    sum = sum + scale[last * p + r] * (own[r * pitch] - unconditional);
+  }
+  guided[p * guided_pitch + i] = sum;
 }
 
 void guide(Stream& s, const Tensor& guided, const Tensor& logits, const Tensor& scale) {
   if (guided.count() == 0) return;
   launch(s.handle, guide_kernel, over_elements(guided.rows(), guided.cols()), guided.as<float>(),
          guided.pitch, static_cast<const float*>(logits.data), logits.pitch,
-         static_cast<const float*>(scale.data), guided.cols());
+         static_cast<const float*>(scale.data), guided.cols(), logits.rows() / guided.rows());
 }
 
 }  // namespace bifrons::cuda

@@ -156,13 +156,15 @@ struct Given {
 // Source of logits: classifier-free guidance, as in guide(). It returns them and writes them to
 // `guided` for the last block.
 struct Guide {
-  const float* logits;  // [2 P, n]
+  const float* logits;  // [rows P, n]
   int64_t pitch;
   const float* scale;
+  int64_t rows;
 
   __device__ Draw::Some some(const Draw& draw, int64_t p, int block, float* guided) const {
-    const float* conditional = logits + 2 * p * pitch;
-    const float* unconditional = conditional + pitch;
+    const int64_t last = rows - 1;
+    const float* conditional = logits + rows * p * pitch;
+    const float* unconditional = conditional + last * pitch;
     Draw::Some logit;
     float other[kEach];
 #pragma unroll
@@ -173,8 +175,18 @@ struct Guide {
     }
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
+      logit.of[i] = other[i] + scale[last * p] * (logit.of[i] - other[i]);
+    }
+    for (int64_t r = 1; r < last; ++r) {
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) {
+        const int code = kEach * block + i, at = code < draw.n ? code : draw.n - 1;
+        logit.of[i] = logit.of[i] + scale[last * p + r] * (conditional[r * pitch + at] - other[i]);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
       const int code = kEach * block + i;
-      logit.of[i] = other[i] + scale[p] * (logit.of[i] - other[i]);
       if (code < draw.n) guided[code] = logit.of[i];
       if (code >= draw.n) logit.of[i] = -INFINITY;
     }
@@ -192,7 +204,7 @@ static_assert(sizeof(Share) == 2 * (sizeof(float) + sizeof(int32_t)));
 template <typename Source>
 __global__ void __launch_bounds__(kSampleThreads)
     sample_kernel(int32_t* ids, float* guided, int64_t pitch, int n, Source source, Share* shares,
-                  int* counters, uint64_t* masses, Controls controls) {
+                  int* counters, uint64_t* masses, Controls controls, int64_t rows) {
   trigger_dependents();
   grid_dependency_wait();
   const int64_t p = blockIdx.y;
@@ -220,7 +232,8 @@ __global__ void __launch_bounds__(kSampleThreads)
     share.best = draw.best_of_kept(share.highest.score, masses + p * n);
   }
   if (draw.greedy() || beyond_noise(share.best.score)) share.best = share.highest;
-  if (threadIdx.x == 0) ids[2 * p] = ids[2 * p + 1] = drawable ? share.best.code : -1;
+  if (threadIdx.x != 0) return;
+  for (int64_t r = 0; r < rows; ++r) ids[rows * p + r] = drawable ? share.best.code : -1;
 }
 
 template <typename Source>
@@ -239,7 +252,7 @@ void draw_from(Stream& s, const Tensor& ids, const Tensor& guided, const Source&
       {dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(pictures)), dim3(kSampleThreads)},
       ids.as<int32_t>(), guided.as<float>(), guided.pitch, static_cast<int>(n), source,
       reinterpret_cast<Share*>(area + mass_bytes), s.workspace.counters(pictures),
-      reinterpret_cast<uint64_t*>(area), c);
+      reinterpret_cast<uint64_t*>(area), c, ids.count() / pictures);
 }
 
 void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleControls& controls) {
@@ -248,7 +261,10 @@ void sample(Stream& s, const Tensor& ids, const Tensor& guided, const SampleCont
 
 void guide_sample(Stream& s, const Tensor& ids, const Tensor& guided, const Tensor& logits,
                   const Tensor& scale, const SampleControls& controls) {
-  draw_from(s, ids, guided, Guide{logits.as<float>(), logits.pitch, scale.as<float>()}, controls);
+  if (guided.count() == 0) return;
+  const Guide guide{logits.as<float>(), logits.pitch, scale.as<float>(),
+                    logits.rows() / guided.rows()};
+  draw_from(s, ids, guided, guide, controls);
 }
 
 }  // namespace bifrons::cuda

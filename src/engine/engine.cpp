@@ -13,6 +13,7 @@
 #include "src/engine/open_device.h"
 #include "src/engine/parts.h"
 #include "src/engine/scheduler.h"
+#include "src/engine/spans.h"
 #include "src/engine/thinking.h"
 #include "src/engine/weight_format.h"
 #include "src/io/fnv1a.h"
@@ -74,6 +75,7 @@ struct Engine::State {
   PlanFormats formats = DType::kF32;
   int automatic_lanes = 0;  // 0: not counted yet
   int most_lanes = std::numeric_limits<int>::max();
+  int64_t embedded_rows = 0;           // see Engine::Parts
   std::unique_ptr<VqEncoder> encoder;  // null until encode() is called
   Buffer codes;                        // i32 [image_tokens]
   Buffer pixels;                       // u8 [size, size, 3]
@@ -222,7 +224,10 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
 
 BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
                                      const BatchOptions& asked) {
-  lanes->reserve(count, window_columns(count, options.speculate, backend->memory_space()));
+  check(asked.rows >= 2, "draw_batch: a picture has two rows or more");
+  lanes->reserve(count,
+                 window_columns(count, options.speculate, backend->memory_space(), asked.rows),
+                 asked.rows);
   lanes->set_width(options.speculate);
   // A library that a GPU's decoder needs may be missing, or slow to start. So one decode runs
   // before anything is drawn, rather than beside the first pictures or after them.
@@ -242,8 +247,10 @@ BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, con
                              .thoughts_only = asked.thoughts_only,
                              .config = &config,
                              .before_thoughts = [this] { load_head(); }};
-  const Prepare prepare = [this](const DrawRequest& request) {
-    return guided_prompt(*tokenizer, config, request);
+  const Prepare prepare = [this, rows = asked.rows](const DrawRequest& request) {
+    GuidedPrompt prompt = guided_prompt(*tokenizer, config, request);
+    check(prompt.row_count() <= rows, "draw_batch: a picture has more rows than BatchOptions say");
+    return prompt;
   };
   return schedule_batch(parts, prepare, once_decoded, sink, asked.progress);
 }
@@ -294,7 +301,11 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
   State& s = *state_;
   const int64_t count = static_cast<int64_t>(requests.size());
   if (count == 0) return {};
-  for (const DrawRequest& r : requests) s.check_request(r);
+  BatchOptions options;
+  for (const DrawRequest& r : requests) {
+    s.check_request(r);
+    if (r.spans) options.rows = std::max(options.rows, static_cast<int>(r.spans->rows.size()));
+  }
   std::vector<std::optional<BatchResult>> results(requests.size());
   size_t next = 0;
   const JobSource source = [&]() -> std::optional<BatchJob> {
@@ -307,7 +318,6 @@ std::vector<Drawing> Engine::draw(std::span<const DrawRequest> requests, const P
     results[i] = std::move(result);
   };
   const int64_t total = count * s.config.image_tokens();
-  BatchOptions options;
   options.on_thought = on_thought;
   options.progress = [&](const BatchProgress& now) {
     return !progress || progress(std::min(now.tokens, total), total);
@@ -370,8 +380,8 @@ std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
 
 Engine::Parts Engine::parts() {
   State& s = *state_;
-  return {s.options.model, s.options.rope,       *s.backend,         s.config,
-          *s.tokenizer,    s.model->transformer, s.model->image_head};
+  return {s.options.model, s.options.rope,       *s.backend,          s.config,
+          *s.tokenizer,    s.model->transformer, s.model->image_head, s.embedded_rows};
 }
 
 std::vector<int32_t> tokenize(const std::string& directory, std::string_view text) {

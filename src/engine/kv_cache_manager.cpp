@@ -9,16 +9,17 @@
 
 namespace bifrons {
 
-void KvCacheManager::reserve(int64_t lanes, bool spare) {
+void KvCacheManager::reserve(int64_t lanes, bool spare, int64_t rows) {
   const int64_t most = config_.transformer.max_positions, tokens = config_.image_tokens();
   const int64_t prompt = std::clamp<int64_t>(most - tokens + 1, 1, kPlannedPromptTokens);
   const int64_t capacity = std::max(memory_.capacity, positions(prompt));
-  const int64_t sequences = 2 * (lanes + (spare ? 1 : 0));
-  const int64_t pages = pages_of_lanes(lanes, prompt, tokens) + (spare ? 1 : 0);
+  const int64_t sequences = rows * (lanes + (spare ? 1 : 0));
+  const int64_t pages = pages_of_lanes(lanes, prompt, tokens, rows) + (spare ? 1 : 0);
   memory_ = {};  // the old memory is freed first, so that the peak is only the new size
   cached_ids_.clear();
   pages_ = {};
   spare_ = spare;
+  rows_ = rows;
   memory_ = transformer_.make_memory(b_, sequences, capacity, pages, inverse_frequency_);
   cached_ids_.resize(sequences);
   pages_ = PageTable(sequences, pages);
@@ -95,7 +96,8 @@ void KvCacheManager::leave(int32_t sequence) {
 }
 
 void KvCacheManager::forget_all() {
-  const auto sequences = static_cast<int32_t>(memory_.sequences) - (spare_ ? 2 : 0);
+  const auto sequences =
+      static_cast<int32_t>(memory_.sequences) - static_cast<int32_t>(spare_ ? rows_ : 0);
   for (int32_t sequence = 0; sequence < sequences; ++sequence) {
     forget(sequence);
     leave(sequence);
@@ -107,7 +109,7 @@ void KvCacheManager::upload_page_table() {
   std::vector<std::vector<int32_t>> pages(pages_.all().begin(), pages_.all().end());
   if (spare_) {
     const std::vector<int32_t> one(pages_for(memory_.capacity), pages[spare_sequence()].at(0));
-    pages[spare_sequence()] = pages[spare_sequence() + 1] = one;
+    for (int64_t row = 0; row < rows_; ++row) pages[spare_sequence() + row] = one;
   }
   set_table(b_, memory_, pages);
 }

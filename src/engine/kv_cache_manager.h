@@ -14,7 +14,8 @@
 
 namespace bifrons {
 
-// Lane i has sequences 2 i (conditional row) and 2 i + 1 (unconditional row).
+// Lane i has the sequences R i to R i + R - 1, one for each row of a picture; the unconditional row
+// is the last. R is 2 for a pair of rows.
 class KvCacheManager {
  public:
   // A plan to admit prompts: what to copy, what to run, and the state of the memory afterwards.
@@ -34,12 +35,12 @@ class KvCacheManager {
         transformer_(transformer),
         inverse_frequency_(std::move(inverse_frequency)) {}
 
-  // New memory for `lanes` pictures with prompts of kPlannedPromptTokens. `spare`: with one more
-  // lane, the last one, for padding rows that belong to no picture. Throws Error (unavailable);
-  // then there is no memory.
-  void reserve(int64_t lanes, bool spare);
-  int64_t lanes() const { return memory_.sequences / 2; }
-  int32_t spare_sequence() const { return static_cast<int32_t>(memory_.sequences - 2); }
+  // New memory for `lanes` pictures of `rows` rows with prompts of kPlannedPromptTokens. `spare`:
+  // with one more lane, the last one, for padding rows that belong to no picture. Throws Error
+  // (unavailable); then there is no memory.
+  void reserve(int64_t lanes, bool spare, int64_t rows = 2);
+  int64_t lanes() const { return memory_.sequences / rows_; }
+  int32_t spare_sequence() const { return static_cast<int32_t>(memory_.sequences - rows_); }
   const PagedKvCache& cache() const { return memory_; }
   int64_t pages_in_use() const { return pages_.in_use(); }
 
@@ -75,7 +76,7 @@ class KvCacheManager {
     return prompt_tokens + config_.image_tokens() - 1;
   }
   int64_t pages_alone(int64_t prompt_tokens) const {
-    return 2 * pages_for(positions(prompt_tokens)) + (spare_ ? 1 : 0);
+    return rows_ * pages_for(positions(prompt_tokens)) + (spare_ ? 1 : 0);
   }
   void upload_page_table();
 
@@ -88,6 +89,7 @@ class KvCacheManager {
   PageTable pages_;
   std::vector<TokenIds> cached_ids_;  // prefix cache: per sequence, ids of its first positions
   bool spare_ = false;
+  int64_t rows_ = 2;
 };
 
 }  // namespace bifrons

@@ -21,24 +21,25 @@ constexpr std::array<int64_t, 14> kCapturedLanes = {1,  2,  4,  8,  12,  16,  24
 // (without windows, a lane is one column). A step uses the first rows. So addresses do not depend
 // on the number of busy lanes, and captured steps stay valid.
 struct Lanes::Controls {
-  TokenRows rows;         // [2 C]
+  TokenRows rows;         // [R C]
   SampleControls sample;  // [C]
-  Tensor guidance;        // f32 [C]
-  Tensor inputs;          // i32 [2 C], only with windows
+  Tensor guidance;        // f32 [(R - 1) C]
+  Tensor inputs;          // i32 [R C], only with windows
   Tensor forced;          // i32 [P, image_tokens]; -1: sampled
   Tensor pass;            // i32 [P], only with windows
 
-  static Controls lay_out(Arena& arena, int64_t lanes, int64_t columns, int64_t image_tokens) {
+  static Controls lay_out(Arena& arena, int64_t lanes, int64_t columns, int64_t rows,
+                          int64_t image_tokens) {
     Controls c;
-    c.rows.sequence = arena.take(DType::kI32, {2 * columns});
-    c.rows.position = arena.take(DType::kI32, {2 * columns});
+    c.rows.sequence = arena.take(DType::kI32, {rows * columns});
+    c.rows.position = arena.take(DType::kI32, {rows * columns});
     c.sample.seed = arena.take(DType::kI32, {columns, 2});
     c.sample.step = arena.take(DType::kI32, {columns});
     c.sample.top_k = arena.take(DType::kI32, {columns});
     c.sample.temperature = arena.take(DType::kF32, {columns});
     c.sample.top_p = arena.take(DType::kF32, {columns});
-    c.guidance = arena.take(DType::kF32, {columns});
-    c.inputs = arena.take(DType::kI32, {2 * columns});
+    c.guidance = arena.take(DType::kF32, {(rows - 1) * columns});
+    c.inputs = arena.take(DType::kI32, {rows * columns});
     c.forced = arena.take(DType::kI32, {lanes, image_tokens});
     c.pass = arena.take(DType::kI32, {lanes});
     return c;
@@ -49,11 +50,12 @@ struct Lanes::Controls {
 struct Lanes::Uploaded {
   std::vector<int32_t> sequence, position, ids, seed, step, top_k, forced;
   std::vector<float> temperature, top_p, guidance;
+  int32_t rows = 2;  // of a column
 
   // A column that samples image token `token`. Its input `id` is at `at`; -1: idle.
   void add_column(const GuidedPrompt& p, int64_t token, int64_t at, int32_t first_sequence,
                   int32_t id) {
-    for (int32_t row = 0; row < 2; ++row) {
+    for (int32_t row = 0; row < rows; ++row) {
       sequence.push_back(first_sequence + row);
       position.push_back(static_cast<int32_t>(at));
       ids.push_back(id);
@@ -64,7 +66,9 @@ struct Lanes::Uploaded {
     top_k.push_back(static_cast<int32_t>(p.top_k));
     temperature.push_back(static_cast<float>(p.temperature));
     top_p.push_back(static_cast<float>(p.top_p));
-    guidance.push_back(static_cast<float>(p.guidance));
+    for (int32_t row = 0; row + 1 < rows; ++row) {
+      guidance.push_back(static_cast<float>(p.scale(row)));
+    }
   }
 };
 
@@ -85,36 +89,39 @@ int64_t Lanes::filled_up(int64_t lanes) const {
 }
 
 int64_t Lanes::control_bytes(int64_t lanes, int64_t columns) const {
-  return arena_bytes(
-      [&](Arena& arena) { Controls::lay_out(arena, lanes, columns, config_.image_tokens()); });
+  return arena_bytes([&](Arena& arena) {
+    Controls::lay_out(arena, lanes, columns, rows_, config_.image_tokens());
+  });
 }
 
 Lanes::Controls Lanes::controls(int64_t lanes, int64_t width) const {
   Arena arena(controls_);
-  Controls c = Controls::lay_out(arena, count_, columns_, config_.image_tokens());
+  Controls c = Controls::lay_out(arena, count_, columns_, rows_, config_.image_tokens());
   const int64_t columns = lanes * width;
   for (Tensor* pair : {&c.rows.sequence, &c.rows.position, &c.inputs}) {
-    *pair = pair->first(2 * columns);
+    *pair = pair->first(rows_ * columns);
   }
-  for (Tensor* one : {&c.sample.seed, &c.sample.step, &c.sample.top_k, &c.sample.temperature,
-                      &c.sample.top_p, &c.guidance}) {
+  for (Tensor* one :
+       {&c.sample.seed, &c.sample.step, &c.sample.top_k, &c.sample.temperature, &c.sample.top_p}) {
     *one = one->first(columns);
   }
+  c.guidance = c.guidance.first((rows_ - 1) * columns);
   for (Tensor* one : {&c.forced, &c.pass}) *one = one->first(lanes);
-  c.rows.shared = width;  // the columns of a window; its two sequences take turns
-  c.rows.stride = 2;
+  c.rows.shared = width;  // the columns of a window; its sequences take turns
+  c.rows.stride = rows_;
   return c;
 }
 
 void Lanes::upload(std::span<const Lane> lanes, int64_t width) {
   const int64_t n = filled_up(static_cast<int64_t>(lanes.size())), tokens = config_.image_tokens();
   Uploaded u;
+  u.rows = rows_;
   GuidedPrompt padding;
   padding.temperature = 0;
   for (int64_t i = 0; i < n; ++i) {
     const Lane* lane = i < static_cast<int64_t>(lanes.size()) ? &lanes[i] : nullptr;
     const GuidedPrompt& p = lane ? lane->picture.prompt : padding;
-    const int32_t sequence = lane ? 2 * lane->index : memory_.spare_sequence();
+    const int32_t sequence = lane ? rows_ * lane->index : memory_.spare_sequence();
     for (int64_t w = 0; w < width; ++w) {
       // Without windows, padding rows use the spare sequences, from position 0.
       if (!lane) {
@@ -167,7 +174,7 @@ void Lanes::fetch_drafts() {
   int64_t rows = 0;
   for (const Lane& lane : lanes_) rows = std::max(rows, lane.row + 1);
   if (rows == 0) return;
-  std::vector<int32_t> inputs(2 * rows * width_);
+  std::vector<int32_t> inputs(rows_ * rows * width_);
   b_.download(inputs.data(), controls(rows, width_).inputs);
   for (Lane& lane : lanes_) {
     if (lane.row < 0) continue;
@@ -175,7 +182,7 @@ void Lanes::fetch_drafts() {
     for (int64_t w = 1; w < width_; ++w) {
       const int64_t token = lane.drawn() + w - 1;
       if (token >= config_.image_tokens()) break;
-      lane.drafts[token] = inputs[2 * (lane.row * width_ + w)];
+      lane.drafts[token] = inputs[rows_ * (lane.row * width_ + w)];
     }
   }
 }
@@ -202,7 +209,7 @@ CapturedStep& Lanes::captured(int64_t lanes, int64_t width) {
 void Lanes::run_columns(const Controls& c, const ImageHeadActivations& entering,
                         const ImageHeadActivations& sampled, int64_t columns) {
   const Tensor x =
-      inputs_.view(transformer_.activation(), {2 * columns, config_.transformer.hidden});
+      inputs_.view(transformer_.activation(), {rows_ * columns, config_.transformer.hidden});
   head_.embed_codes(b_, x, entering);
   transformer_.forward(b_, x, c.rows, memory_.cache(), prefill_.activations());
   head_.norm_and_sample(b_, x, transformer_.weights().final_norm, sampled, c.guidance, c.sample);

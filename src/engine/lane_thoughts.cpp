@@ -63,7 +63,7 @@ std::vector<ThoughtTask> Lanes::begin_thoughts(std::vector<ThoughtTask> tasks) {
   const auto fits = [&] {
     std::vector<WantedPrompt> wanted;
     for (size_t i = 0; i < n; ++i) {
-      wanted.push_back({.sequence = 2 * free_[free_.size() - 1 - i],
+      wanted.push_back({.sequence = rows_ * free_[free_.size() - 1 - i],
                         .ids = &tasks[i].prompt,
                         .after = tasks[i].most});
     }
@@ -104,7 +104,7 @@ void Lanes::upload_thoughts(std::span<const ThoughtTask> tasks, std::span<const 
     const auto step = static_cast<int32_t>(task.tokens.size());
     const int64_t top_k = std::min(style.top_k, config_.transformer.vocabulary);
     words[i] = task.tokens.empty() ? 0 : task.tokens.back();
-    words[n + i] = 2 * lanes[i];
+    words[n + i] = rows_ * lanes[i];
     words[2 * n + i] = length - 1;
     words[3 * n + i] = step;
     words[4 * n + i] = static_cast<int32_t>(top_k);
@@ -189,8 +189,8 @@ void Lanes::leave_thought(const ThoughtTask& task, int32_t lane) {
   TokenIds ids = task.prompt;
   ids.insert(ids.end(), task.tokens.begin(), task.tokens.end());
   if (!task.stopped && !task.tokens.empty()) ids.pop_back();
-  memory_.note(2 * lane, task.finite ? std::move(ids) : TokenIds{});
-  memory_.leave(2 * lane);
+  memory_.note(rows_ * lane, task.finite ? std::move(ids) : TokenIds{});
+  memory_.leave(rows_ * lane);
   free_.push_back(lane);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/engine/lane_thoughts.h"
+#include "src/engine/spans.h"
 #include "src/model/rope.h"
 
 namespace bifrons {
@@ -27,24 +28,28 @@ Lanes::Lanes(Backend& backend, const Config& config, const Transformer& transfor
 
 Lanes::~Lanes() = default;
 
-void Lanes::reserve(int64_t count, int64_t columns) {
-  check(count > 0 && lanes_.empty() && thinking() == 0, "reserve: only while no lane is busy");
+void Lanes::reserve(int64_t count, int64_t columns, int64_t rows) {
+  check(count > 0 && rows >= 2 && lanes_.empty() && thinking() == 0,
+        "reserve: only while no lane is busy");
   columns = std::max(count, columns);
-  if (count == count_ && columns <= columns_) return;
+  const bool other_rows = rows != rows_;
+  if (count == count_ && columns <= columns_ && !other_rows) return;
   forget_captured();
   const int64_t spare = spare_lanes(count, as_device_);
-  const bool grows = count + spare > memory_.lanes() || columns > columns_;
+  const bool grows = other_rows || count + spare > memory_.lanes() || columns > columns_;
   count_ = count;
   free_.clear();
   for (int64_t lane = count; lane-- > 0;) free_.push_back(static_cast<int32_t>(lane));
   if (!grows) return memory_.forget_all();
 
   count_ = columns_ = 0;  // stay 0 if an allocation below fails
-  const int64_t rows = std::max(kPrefillRows, 2 * columns);
-  memory_.reserve(count, spare > 0);
-  prefill_.reserve(rows);
-  head_activations_ = head_.make_activations(b_, columns);
-  inputs_ = b_.allocate(rows * config_.transformer.hidden * size_of(transformer_.activation()));
+  if (other_rows) widths_ = {};
+  rows_ = static_cast<int32_t>(rows);
+  const int64_t pass = std::max(kPrefillRows, rows * columns);
+  memory_.reserve(count, spare > 0, rows);
+  prefill_.reserve(pass);
+  head_activations_ = head_.make_activations(b_, columns, rows);
+  inputs_ = b_.allocate(pass * config_.transformer.hidden * size_of(transformer_.activation()));
   controls_ = b_.allocate(control_bytes(count, columns));
   id_ring_ = b_.allocate_shared(count * kRunAhead * size_of(DType::kI32));
   draft_ring_ = b_.allocate_shared((count + columns) * kRunAhead * size_of(DType::kI32));
@@ -64,9 +69,9 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
   check(pictures.size() <= free_.size(), "admit: more pictures than free lanes");
   for (const LanePicture& picture : pictures) {
     const GuidedPrompt& p = picture.prompt;
-    check(p.prompted.size() == p.unprompted.size() &&
+    check(p.row_count() <= rows_ && p.prompted.size() == p.unprompted.size() &&
               memory_.has_room(static_cast<int64_t>(p.prompted.size())),
-          "admit: both rows have one length, which make_room() knows");
+          "admit: all rows have one length, which make_room() knows");
   }
   read_ids(0);
   KvCacheManager::Entry entry;
@@ -88,10 +93,10 @@ std::vector<LanePicture> Lanes::admit(std::vector<LanePicture> pictures) {
     free_.pop_back();
   }
   sample_first_codes(entering);
-  std::vector<int32_t> ids(2 * n);
+  std::vector<int32_t> ids(rows_ * n);
   b_.download(ids.data(), head_activations_.first(n).ids);
   for (size_t i = 0; i < n; ++i) {
-    add_code(entering[i], ids[2 * i]);
+    add_code(entering[i], ids[rows_ * i]);
     work_.first_codes += entering[i].drawn();
     lanes_.push_back(std::move(entering[i]));
   }
@@ -105,8 +110,12 @@ bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const LanePictur
   auto lane = free_.rbegin();
   for (const LanePicture& picture : pictures) {
     const bool shares = picture.attempts == 0;
-    wanted.push_back({2 * *lane, &picture.prompt.prompted, shares});
-    wanted.push_back({2 * *lane + 1, &picture.prompt.unprompted, shares});
+    for (int32_t row = 0; row < rows_; ++row) {
+      wanted.push_back({.sequence = rows_ * *lane + row,
+                        .ids = &picture.prompt.row(row),
+                        .shares = shares,
+                        .spans = picture.prompt.spans.get()});
+    }
     ++lane;
   }
   return find_memory(entry, wanted);
@@ -116,7 +125,9 @@ bool Lanes::find_memory(KvCacheManager::Entry& entry, std::span<const WantedProm
   entry = memory_.plan(wanted, {});
   if (memory_.has_pages(entry)) return true;
   std::vector<int32_t> idle;
-  for (const int32_t free : free_) idle.insert(idle.end(), {2 * free, 2 * free + 1});
+  for (const int32_t free : free_) {
+    for (int32_t row = 0; row < rows_; ++row) idle.push_back(rows_ * free + row);
+  }
   entry = memory_.plan(wanted, idle);
   if (memory_.has_pages(entry)) return true;
   forget_captured();
@@ -139,7 +150,9 @@ void Lanes::run_wave(const PrefillPass& wave, std::span<const WantedPrompt> want
   for (const PromptRun& run : wave) {
     const WantedPrompt& prompt = wanted[run.index];
     for (int64_t t = run.begin; t < run.end; ++t) {
-      rows.push_back({(*prompt.ids)[t], prompt.sequence, static_cast<int32_t>(t)});
+      const int32_t id = (*prompt.ids)[t];
+      const EmbeddedPicture* picture = id < 0 ? &prompt.spans->picture_of(id) : nullptr;
+      rows.push_back({id, prompt.sequence, static_cast<int32_t>(t), picture});
       last_of.push_back(t + 1 == run.end ? run.index : -1);
     }
     work_.shared_rows += run.begin;
@@ -166,13 +179,13 @@ void Lanes::add_code(Lane& lane, int32_t code) {
   if (!lane.picture.finite) return;
   if (code >= 0) return lane.picture.codes.push_back(code);
   lane.picture.finite = false;
-  for (int row = 0; row < 2; ++row) memory_.forget(2 * lane.index + row);
+  for (int32_t row = 0; row < rows_; ++row) memory_.forget(rows_ * lane.index + row);
 }
 
 // Makes the lane idle again.
 void Lanes::leave(const Lane& lane) {
   free_.push_back(lane.index);
-  for (int row = 0; row < 2; ++row) memory_.leave(2 * lane.index + row);
+  for (int32_t row = 0; row < rows_; ++row) memory_.leave(rows_ * lane.index + row);
 }
 
 std::vector<LanePicture> Lanes::take_finished() {

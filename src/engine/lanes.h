@@ -78,10 +78,11 @@ struct LaneWork {
 // Row contract (kernels/backend.h): the codes of a picture depend only on its prompt and settings,
 // never on the other lanes, on the lane it is in, or on when it entered.
 //
-// Classifier-free guidance: rows 2 i and 2 i + 1 of a step are the conditional and the
-// unconditional row of busy lane i. Busy lanes come first, so an idle lane costs nothing.
-// Everything that differs between lanes or steps lies in memory of the backend, so one captured
-// step serves every step with that many lanes and that width of windows.
+// Classifier-free guidance: rows R i to R i + R - 1 of a step are those of busy lane i, the
+// unconditional one last. R is the same for all lanes; where a picture has fewer rows, its
+// unconditional row is repeated with weight 0, which changes no bit. Busy lanes come first, so an
+// idle lane costs nothing. Everything that differs between lanes or steps lies in memory of the
+// backend, so one captured step serves every step with that many lanes and that width of windows.
 //
 // Speculative decoding (Jacobi decoding with the noise of each token fixed beforehand): a step runs
 // a window of columns of every lane, its last accepted code and drafts of the codes after it. The
@@ -101,9 +102,9 @@ class Lanes {
         const ImageHead& image_head, RopeMode rope, bool as_device);
   ~Lanes();
 
-  // Allocates memory for `count` pictures and for steps of at least `columns` columns; only while
-  // no lane is busy. Throws Error (unavailable).
-  void reserve(int64_t count, int64_t columns = 0);
+  // Allocates memory for `count` pictures of at most `rows` rows and for steps of at least
+  // `columns` columns; only while no lane is busy. Throws Error (unavailable).
+  void reserve(int64_t count, int64_t columns = 0, int64_t rows = 2);
   int64_t count() const { return count_; }
   // Width of the windows from now on, at most kMostWindow and as far as the columns reach; 1: no
   // speculative decoding; 0: what gives most codes a second (window_width.h). As a device, 0 is 1.
@@ -161,7 +162,7 @@ class Lanes {
   // A busy lane.
   struct Lane {
     LanePicture picture;
-    int32_t index = 0;   // number of the lane; its sequences are 2 index and 2 index + 1
+    int32_t index = 0;   // number of the lane; its sequences are R index and the next ones
     int64_t unread = 0;  // steps whose codes the host has not read
     int64_t row = -1;    // place among the lanes of the last upload; -1: it was not there
     std::vector<int32_t> drafts{};  // empty, or a code or -1 for each image token
@@ -214,6 +215,7 @@ class Lanes {
   bool as_device_;
 
   int64_t count_ = 0;
+  int32_t rows_ = 2;           // R: rows of a picture
   std::vector<Lane> lanes_;    // busy ones
   std::vector<int32_t> free_;  // indices of idle ones
   bool changed_ = false;       // lanes_ must be uploaded before the next step
@@ -240,12 +242,13 @@ class Lanes {
 
 // Columns for which steps of `lanes` pictures have memory. `speculate` is that of EngineOptions;
 // automatic windows are narrower with more lanes, and a device has none.
-constexpr int64_t window_columns(int64_t lanes, int64_t speculate, MemorySpace space) {
+constexpr int64_t window_columns(int64_t lanes, int64_t speculate, MemorySpace space,
+                                 int64_t rows = 2) {
   constexpr int64_t kAutomatic = 64;
   if (lanes == 0) return 0;
-  // A grid of blocks has at most 65,535 rows, two for each column.
-  constexpr int64_t kMostColumns = 32'000;
-  if (speculate > 0) return std::max(lanes, std::min(lanes * speculate, kMostColumns));
+  // A grid of blocks has at most 65,535 rows.
+  const int64_t most = 64'000 / rows;
+  if (speculate > 0) return std::max(lanes, std::min(lanes * speculate, most));
   return space == MemorySpace::kDevice ? lanes : std::max(lanes, kAutomatic);
 }
 

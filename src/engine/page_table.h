@@ -55,12 +55,13 @@ class PageTable {
   std::vector<int32_t> free_;
 };
 
-// Pages that `lanes` pictures at once need, with prompts of this many tokens. Each has two rows;
+// Pages that `lanes` pictures at once need, with prompts of this many tokens. Each has `rows` rows;
 // the unconditional rows share all whole pages of the prompt except the one with the last token.
-constexpr int64_t pages_of_lanes(int64_t lanes, int64_t prompt_tokens, int64_t image_tokens) {
+constexpr int64_t pages_of_lanes(int64_t lanes, int64_t prompt_tokens, int64_t image_tokens,
+                                 int64_t rows = 2) {
   const int64_t row = pages_for(prompt_tokens + image_tokens - 1);
   const int64_t common = (prompt_tokens - 1) / kPageTokens;
-  return lanes == 0 ? 0 : common + lanes * (2 * row - common);
+  return lanes == 0 ? 0 : common + lanes * (rows * row - common);
 }
 
 }  // namespace bifrons

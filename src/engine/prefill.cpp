@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/engine/spans.h"
+
 namespace bifrons {
 
 void Prefill::reserve(int64_t rows) {
@@ -25,6 +27,19 @@ void Prefill::embed(const Tensor& x, std::span<const PrefillRow> rows) {
     const int64_t n = std::min(limit(), x.rows() - begin);
     const Tensor ids = upload(&PrefillRow::id, rows.subspan(begin, n), 0);
     b_.gather(x.slice_rows(begin, n), transformer_.weights().token_embedding, ids);
+  }
+  // Rows of pictures in a run are copied at once.
+  for (int64_t i = 0; i < x.rows();) {
+    const EmbeddedPicture* picture = rows[i].picture;
+    int64_t end = i + 1;
+    while (end < x.rows() && rows[end].picture == picture && rows[end].id == rows[end - 1].id - 1) {
+      ++end;
+    }
+    if (picture != nullptr) {
+      const int64_t first = int64_t{picture->first_key} - rows[i].id;
+      b_.copy(x.slice_rows(i, end - i), picture->rows.slice_rows(first, end - i));
+    }
+    i = end;
   }
 }
 

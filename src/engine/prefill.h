@@ -8,14 +8,17 @@
 
 namespace bifrons {
 
+struct EmbeddedPicture;  // src/engine/spans.h
+
 // Fewest rows that a prefill pass has room for.
 inline constexpr int64_t kPrefillRows = 256;
 
 // A token of a prompt: its id, and where its keys and values belong in the KV cache.
 struct PrefillRow {
-  int32_t id = 0;
+  int32_t id = 0;  // negative: the key of a row of `picture`
   int32_t sequence = 0;
   int32_t position = 0;
+  const EmbeddedPicture* picture = nullptr;
 };
 
 // Owns the activations of the passes. Decode steps of the same engine use them too.
@@ -31,7 +34,7 @@ class Prefill {
   int64_t limit() const { return activations_.normed.rows(); }
   const TransformerActivations& activations() const { return activations_; }
 
-  // x [rows, D] = the embeddings of the tokens. Any number of rows.
+  // x [rows, D] = the embeddings of the tokens and of the pictures. Any number of rows.
   void embed(const Tensor& x, std::span<const PrefillRow> rows);
   // Runs x [rows, D] through all layers in place, in passes of at most limit() rows. Rows of one
   // sequence must come in the order of their positions.

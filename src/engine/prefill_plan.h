@@ -9,12 +9,15 @@ namespace bifrons {
 
 using TokenIds = std::vector<int32_t>;
 
+struct SpannedPrompt;  // src/engine/spans.h
+
 // A prompt to be placed in a sequence.
 struct WantedPrompt {
   int32_t sequence = 0;
   const TokenIds* ids = nullptr;
   bool shares = true;  // may take a common prefix from a sequence that has it
   int64_t after = -1;  // positions to keep for tokens after it; -1: those of a picture
+  const SpannedPrompt* spans = nullptr;  // has the pictures of negative ids
 };
 
 // Prefill of wanted prompt `index`: positions [0, begin) are taken from sequence `from` (which may

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/engine/spans.h"
 #include "src/settings/settings.h"
 #include "src/tokenizer/prompt.h"
 
@@ -29,13 +30,38 @@ void check_fixed(const DrawRequest& r, const Config& config) {
   }
 }
 
+void add_spans(GuidedPrompt& p, const SpannedPrompt& spans) {
+  const size_t rows = spans.rows.size();
+  check(rows >= 2 && spans.shares.size() == rows - 1, "spans: two rows or more, and their shares");
+  p.prompted = keys_of(spans.rows.front());
+  for (size_t r = 1; r + 1 < rows; ++r) p.further.push_back(keys_of(spans.rows[r]));
+  p.unprompted = keys_of(spans.rows.back());
+  for (size_t r = 0; r < rows; ++r) {
+    check(p.row(static_cast<int64_t>(r)).size() == p.prompted.size(),
+          "spans: all rows of a picture have one length");
+  }
+}
+
 }  // namespace
+
+const std::vector<int32_t>& GuidedPrompt::row(int64_t r) const {
+  if (r == 0) return prompted;
+  return r + 1 < row_count() ? further[r - 1] : unprompted;
+}
+
+double GuidedPrompt::scale(int64_t r) const {
+  if (r + 1 >= row_count()) return 0;
+  return spans ? guidance * spans->shares[r] : guidance;
+}
 
 GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
                            const DrawRequest& request) {
   check_ranges(request);
-  return guided_prompt(tokenizer, config, request,
-                       drawing_prompt(tokenizer, request.prompt, request.allow_special));
+  std::vector<int32_t> prompted;
+  if (!request.spans) {
+    prompted = drawing_prompt(tokenizer, request.prompt, request.allow_special);
+  }
+  return guided_prompt(tokenizer, config, request, std::move(prompted));
 }
 
 GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
@@ -43,7 +69,13 @@ GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
   check_ranges(request);
   check_fixed(request, config);
   GuidedPrompt p;
-  p.prompted = std::move(prompted);
+  if (request.spans) {
+    add_spans(p, *request.spans);
+  } else {
+    p.prompted = std::move(prompted);
+    p.unprompted =
+        unconditional_prompt(tokenizer, p.prompted, request.negative_prompt.value_or(""));
+  }
   const int64_t length = static_cast<int64_t>(p.prompted.size());
   const int64_t most = config.transformer.max_positions - config.image_tokens() + 1;
   if (length > most) {
@@ -51,7 +83,6 @@ GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
         ErrorKind::kUsage,
         fmt::format("the prompt has {} tokens, but this model takes at most {}", length, most));
   }
-  p.unprompted = unconditional_prompt(tokenizer, p.prompted, request.negative_prompt.value_or(""));
   static_cast<DrawRequest&>(p) = request;
   p.prompt.clear();
   p.negative_prompt.reset();

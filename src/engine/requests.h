@@ -14,8 +14,16 @@ namespace bifrons {
 // conditional row (prompted) and the unconditional row (unprompted) have the same length L
 // (docs/janus-pro.md 4.3).
 struct GuidedPrompt : DrawRequest {  // prompt and negative_prompt are empty
+  // Token ids; for rows of the pictures in `spans`, their keys.
   std::vector<int32_t> prompted;
   std::vector<int32_t> unprompted;
+  std::vector<std::vector<int32_t>> further{};  // conditional rows behind the first
+
+  int64_t row_count() const { return 2 + static_cast<int64_t>(further.size()); }
+  // Row r of a lane with more rows than this prompt: what is too much repeats the last one.
+  const std::vector<int32_t>& row(int64_t r) const;
+  // Guidance scale of conditional row r; 0 for what is too much.
+  double scale(int64_t r) const;
 };
 
 // Throws Error: usage (a setting out of range, a prompt too long for the model), data (invalid

@@ -116,17 +116,21 @@ void TextDecoder::embed(const Tensor& x, std::span<const PrefillRow> rows, const
   for (size_t i = 0; i < pictures.size(); ++i) {
     const int64_t at = prompt.pictures[i] - first;
     if (at < 0) continue;  // its keys match all or none, so it is in the cache as a whole
-    const Tensor patches = understanding_.tower().patches();
-    if (patches.dtype == DType::kBf16) {
-      std::vector<Bf16> rounded(pictures[i].patches.size());
-      std::transform(pictures[i].patches.begin(), pictures[i].patches.end(), rounded.begin(),
-                     [](float v) { return to_bf16(v); });
-      b_.upload(patches, rounded.data());
-    } else {
-      b_.upload(patches, pictures[i].patches.data());
-    }
-    understanding_.encode_image(b_, x.slice_rows(at, tokens));
+    embed_picture(x.slice_rows(at, tokens), pictures[i]);
   }
+}
+
+void TextDecoder::embed_picture(const Tensor& rows, const SeenPicture& picture) {
+  const Tensor patches = understanding_.tower().patches();
+  if (patches.dtype == DType::kBf16) {
+    std::vector<Bf16> rounded(picture.patches.size());
+    std::transform(picture.patches.begin(), picture.patches.end(), rounded.begin(),
+                   [](float v) { return to_bf16(v); });
+    b_.upload(patches, rounded.data());
+  } else {
+    b_.upload(patches, picture.patches.data());
+  }
+  understanding_.encode_image(b_, rows);
 }
 
 void TextDecoder::compute_logits(const Tensor& last_row) {

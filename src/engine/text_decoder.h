@@ -15,12 +15,6 @@
 
 namespace bifrons {
 
-// A picture prepared for the vision tower.
-struct SeenPicture {
-  int64_t serial = 0;          // from 1 on; pictures with equal serial are the same picture
-  std::vector<float> patches;  // [tokens, 3 patch^2]
-};
-
 class TextDecoder {
  public:
   // Both references are borrowed and must outlive this object.
@@ -39,6 +33,8 @@ class TextDecoder {
   int32_t sample(const ReplyOptions& options, int32_t step);
   // One decode step: appends a token and computes the logits after it.
   void append(int32_t token);
+  // Encodes a picture to `rows` [tokens, D], the embeddings that replace its placeholders.
+  void embed_picture(const Tensor& rows, const SeenPicture& picture);
   // The logits after the sequence, [vocabulary].
   std::vector<float> logits() const;
 

@@ -43,16 +43,21 @@ struct Understanding::State {
   std::vector<SeenPicture> pictures;  // of all turns, in order
   int64_t pictures_seen = 0;          // number of pictures so far, for their serials
 
-  SeenPicture prepare(const Picture& picture) {
-    check(picture.width > 0 && picture.height > 0, "a picture has pixels");
-    const TowerConfig& tower = understanding->tower().config();
-    return {++pictures_seen, patches_of(squared(picture, tower.image_size), tower)};
-  }
+  Parts all_parts() { return {parts, *understanding, *decoder, pictures_seen}; }
+  SeenPicture prepare(const Picture& picture) { return all_parts().prepare(picture); }
   ChatPrompt prompt(std::span<const ChatTurn> conversation, bool allow_special) const {
     return chat_prompt(parts.tokenizer, words.system, conversation,
                        understanding->tower().config().tokens(), allow_special);
   }
 };
+
+SeenPicture Understanding::Parts::prepare(const Picture& picture) const {
+  check(picture.width > 0 && picture.height > 0, "a picture has pixels");
+  const TowerConfig& tower = model.tower().config();
+  return {++pictures_seen, patches_of(squared(picture, tower.image_size), tower)};
+}
+
+Understanding::Parts Understanding::parts() { return state_->all_parts(); }
 
 Understanding::Understanding(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Understanding::Understanding(Understanding&&) noexcept = default;

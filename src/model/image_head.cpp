@@ -8,13 +8,14 @@
 
 namespace bifrons {
 ImageHeadActivations ImageHeadActivations::first(int64_t n) const {
-  ImageHeadActivations a = rows(2 * n);
+  ImageHeadActivations a = rows(of_each * n);
   a.guided = guided.slice_rows(0, n);
   return a;
 }
 
 ImageHeadActivations ImageHeadActivations::rows(int64_t n) const {
   ImageHeadActivations a;
+  a.of_each = of_each;
   a.hidden = hidden.slice_rows(0, n);
   a.inner = inner.slice_rows(0, n);
   a.logits = logits.slice_rows(0, n);
@@ -24,9 +25,10 @@ ImageHeadActivations ImageHeadActivations::rows(int64_t n) const {
   return a;
 }
 
-ImageHeadActivations ImageHead::lay_out(Arena& arena, int64_t pictures) const {
-  const int64_t rows = 2 * pictures;
+ImageHeadActivations ImageHead::lay_out(Arena& arena, int64_t pictures, int64_t of_each) const {
+  const int64_t rows = of_each * pictures;
   ImageHeadActivations a;
+  a.of_each = of_each;
   a.hidden = arena.take(activation_, {rows, config_.transformer.hidden});
   a.inner = arena.take(activation_, {rows, config_.image_token_embed});
   a.logits = arena.take(DType::kF32, {rows, config_.vq.codebook});
@@ -37,14 +39,14 @@ ImageHeadActivations ImageHead::lay_out(Arena& arena, int64_t pictures) const {
   return a;
 }
 
-int64_t ImageHead::activation_bytes(int64_t pictures) const {
-  return arena_bytes([&](Arena& arena) { lay_out(arena, pictures); });
+int64_t ImageHead::activation_bytes(int64_t pictures, int64_t rows) const {
+  return arena_bytes([&](Arena& arena) { lay_out(arena, pictures, rows); });
 }
 
-ImageHeadActivations ImageHead::make_activations(Backend& b, int64_t pictures) const {
-  Buffer storage = b.allocate(activation_bytes(pictures));
+ImageHeadActivations ImageHead::make_activations(Backend& b, int64_t pictures, int64_t rows) const {
+  Buffer storage = b.allocate(activation_bytes(pictures, rows));
   Arena arena(storage);
-  ImageHeadActivations a = lay_out(arena, pictures);
+  ImageHeadActivations a = lay_out(arena, pictures, rows);
   a.storage = std::move(storage);
   return a;
 }

@@ -8,17 +8,18 @@
 
 namespace bifrons {
 
-// Activations of one decode step of P pictures (2 P rows). Rows 2 i and 2 i + 1 are the conditional
-// and the unconditional row of picture i.
+// Activations of one decode step of P pictures of R rows each; R is 2 with plain classifier-free
+// guidance. Rows R i to R i + R - 1 are those of picture i, the unconditional one last.
 struct ImageHeadActivations {
   Buffer storage;
-  Tensor hidden;   // [2 P, D], after the final norm
-  Tensor inner;    // [2 P, image_token_embed]
-  Tensor logits;   // f32 [2 P, codebook]
-  Tensor guided;   // f32 [P, codebook]
-  Tensor ids;      // i32 [2 P]
-  Tensor code;     // [2 P, code_dim]
-  Tensor aligned;  // [2 P, gen_aligner_width]
+  Tensor hidden;        // [R P, D], after the final norm
+  Tensor inner;         // [R P, image_token_embed]
+  Tensor logits;        // f32 [R P, codebook]
+  Tensor guided;        // f32 [P, codebook]
+  Tensor ids;           // i32 [R P]
+  Tensor code;          // [R P, code_dim]
+  Tensor aligned;       // [R P, gen_aligner_width]
+  int64_t of_each = 2;  // R
 
   // Views on the parts that the first n pictures use; `storage` stays with the whole.
   ImageHeadActivations first(int64_t n) const;
@@ -31,17 +32,18 @@ class ImageHead {
   ImageHead(const Config& config, DType activation) : config_(config), activation_(activation) {}
 
   ImageHeadWeights& weights() { return weights_; }
-  int64_t activation_bytes(int64_t pictures) const;
-  ImageHeadActivations make_activations(Backend& b, int64_t pictures) const;
+  int64_t activation_bytes(int64_t pictures, int64_t rows = 2) const;
+  ImageHeadActivations make_activations(Backend& b, int64_t pictures, int64_t rows = 2) const;
 
-  // hidden -> logits -> guided -> ids (docs/janus-pro.md 4.4, steps 2 to 5). guidance f32 [P].
+  // hidden -> logits -> guided -> ids (docs/janus-pro.md 4.4, steps 2 to 5). guidance f32 [P
+  // (R - 1)].
   void sample_codes(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
                     const SampleControls& controls) const;
-  // The same from x [2 P, D], the result of the last layer: the last norm comes first. It leaves
+  // The same from x [R P, D], the result of the last layer: the last norm comes first. It leaves
   // `hidden` undefined.
   void norm_and_sample(Backend& b, const Tensor& x, const Norm& norm, const ImageHeadActivations& a,
                        const Tensor& guidance, const SampleControls& controls) const;
-  // ids -> x [2 P, D], the next input (docs/janus-pro.md 4.4, step 6).
+  // ids -> x [R P, D], the next input (docs/janus-pro.md 4.4, step 6).
   void embed_codes(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;
 
   // Whether precompute_inputs() is worth its time. On a device it takes as long as a few decode
@@ -55,7 +57,7 @@ class ImageHead {
   void precompute_inputs(Backend& b);
 
  private:
-  ImageHeadActivations lay_out(Arena& arena, int64_t pictures) const;
+  ImageHeadActivations lay_out(Arena& arena, int64_t pictures, int64_t rows) const;
   void sample_inner(Backend& b, const ImageHeadActivations& a, const Tensor& guidance,
                     const SampleControls& controls) const;
   void align(Backend& b, const Tensor& x, const ImageHeadActivations& a) const;

@@ -16,8 +16,8 @@ constexpr const char* kHead = "language_model.lm_head.weight";
 void visit_text_head(Linear& head, const Config& config, WeightVisitor& visitor) {
   visitor.linear(head,
                  config.ties_head ? "language_model.model.embed_tokens" : "language_model.lm_head",
-                 config.transformer.vocabulary, config.transformer.hidden, false, LinearForm::kMatrix,
-                 config.ties_head ? FewestBits::k16 : FewestBits::k8);
+                 config.transformer.vocabulary, config.transformer.hidden, false,
+                 LinearForm::kMatrix, config.ties_head ? FewestBits::k16 : FewestBits::k8);
 }
 
 Config with_own_head(Config config, const PublishedTensors& published) {

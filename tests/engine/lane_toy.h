@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/engine/lanes.h"
+#include "src/engine/spans.h"
 #include "src/model/model.h"
 #include "src/weights/checkpoint.h"
 #include "tests/support/golden.h"
@@ -54,9 +55,21 @@ struct LaneToy {
     }
     return p;
   }
+  // The same with a third row between the two.
+  LanePicture of_three_rows(uint64_t id) const {
+    LanePicture p = picture(id);
+    p.prompt.further.push_back(p.prompt.prompted);
+    std::vector<int32_t>& part = p.prompt.further.front();
+    std::fill(part.begin() + static_cast<int64_t>(part.size() / 2), part.end() - 1, 9);
+    const double weight = static_cast<double>(id % 4);
+    auto spans = std::make_shared<SpannedPrompt>();
+    spans->shares = {1 / (1 + weight), weight / (1 + weight)};
+    p.prompt.spans = spans;
+    return p;
+  }
   std::vector<int32_t> alone(const LanePicture& picture) {
     Lanes one = lanes(false);
-    one.reserve(1);
+    one.reserve(1, 0, picture.prompt.row_count());
     one.make_room(static_cast<int64_t>(picture.prompt.prompted.size()));
     std::vector<LanePicture> entering;
     entering.push_back(picture);

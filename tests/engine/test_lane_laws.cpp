@@ -78,6 +78,103 @@ constexpr const char* kToys[] = {"toy-f32",      "toy-hf",      "grouped-query",
 INSTANTIATE_TEST_SUITE_P(Toys, EnteringLanes, ::testing::ValuesIn(kToys),
                          [](const auto& toy) { return testing::test_name_of(toy.param); });
 
+// Pictures of two and of three rows share lanes for three rows, with windows and without.
+TEST_F(LaneLaws, PicturesOfThreeRowsAndOfTwoChangeNoOther) {
+  const auto backend = testing::backend_under_test();
+  testing::LaneToy toy(*backend, "grouped-query");
+  const bool emulated = testing::backend_is_emulated();
+  const uint64_t count = emulated ? 4 : 10;
+  std::map<uint64_t, LanePicture> pictures;
+  std::map<uint64_t, std::vector<int32_t>> alone;
+  bool counts = false;
+  for (uint64_t id = 0; id < count; ++id) {
+    pictures[id] = id % 3 == 1 ? toy.picture(id) : toy.of_three_rows(id);
+    alone[id] = toy.alone(pictures[id]);
+    counts = counts || alone[id] != toy.alone(toy.picture(id));
+  }
+  EXPECT_TRUE(counts) << "the third row counts for nothing";
+  for (const int64_t width : {1, 3, 8}) {
+    if (emulated && width == 8) continue;
+    for (const bool as_device : {false, true}) {
+      if (emulated && !as_device) continue;
+      Lanes lanes = toy.lanes(as_device);
+      lanes.reserve(3, 3 * width, 3);
+      lanes.set_width(width);
+      std::map<uint64_t, std::vector<int32_t>> codes;
+      uint64_t next = 0;
+      for (int64_t step = 0; codes.size() < count; ++step) {
+        if (next < count && lanes.busy() < 3 && (step % 3 != 1 || lanes.busy() == 0)) {
+          std::vector<LanePicture> entering;
+          entering.push_back(pictures.at(next++));
+          lanes.admit(std::move(entering));
+        }
+        lanes.step();
+        for (LanePicture& p : lanes.take_finished()) codes[p.id] = std::move(p.codes);
+      }
+      for (const auto& [id, drawn] : codes) {
+        EXPECT_EQ(drawn, alone.at(id)) << id << " in windows of " << width;
+      }
+    }
+  }
+}
+
+// The weights add up: a row that repeats the unconditional one only weakens the others.
+TEST_F(LaneLaws, AThirdRowWithoutAConditionIsLessGuidance) {
+  const auto backend = testing::backend_under_test();
+  testing::LaneToy toy(*backend, "toy-f32");
+  LanePicture three = toy.of_three_rows(1), two = toy.picture(1);  // shares of one half
+  three.prompt.further.front() = three.prompt.unprompted;
+  two.prompt.guidance = three.prompt.guidance / 2;
+  EXPECT_EQ(toy.alone(three), toy.alone(two));
+}
+
+// A picture in a prompt is its embeddings: with those of tokens it is these tokens.
+TEST_F(LaneLaws, SpansWithTheEmbeddingsOfTokensAreTheseTokens) {
+  const auto backend = testing::backend_under_test();
+  testing::LaneToy toy(*backend, "toy-hf");
+  const Transformer& transformer = toy.model->transformer;
+  const DType dtype = transformer.activation();
+  constexpr int64_t kRows = 37;  // whole pages and a part of one
+  std::vector<int32_t> ids;
+  for (int32_t t = 0; t < kRows; ++t) ids.push_back(3 + 5 * t % 200);
+  auto picture = std::make_shared<EmbeddedPicture>();
+  picture->storage = backend->allocate(kRows * transformer.config().hidden * size_of(dtype));
+  picture->rows = picture->storage.view(dtype, {kRows, transformer.config().hidden});
+  picture->first_key = -5;
+  const Buffer words = backend->allocate(kRows * size_of(DType::kI32));
+  backend->upload(words.view(DType::kI32, {kRows}), ids.data());
+  backend->gather(picture->rows, transformer.weights().token_embedding,
+                  words.view(DType::kI32, {kRows}));
+
+  const auto drawn = [&](bool as_picture, uint64_t id) {
+    auto spans = std::make_shared<SpannedPrompt>();
+    spans->shares = {1};
+    const PromptSpan middle = as_picture ? PromptSpan{{}, picture} : PromptSpan{ids, {}};
+    spans->rows.push_back({{{1, 4, 9}, {}}, middle, {{static_cast<int32_t>(20 + id), 11}, {}}});
+    spans->rows.push_back({{{1, 7, 7}, {}}, middle, {{7, 11}, {}}});
+    LanePicture p = toy.picture(id);
+    p.prompt.fixed.clear();
+    p.prompt.prompted = keys_of(spans->rows[0]);
+    p.prompt.unprompted = keys_of(spans->rows[1]);
+    p.prompt.spans = spans;
+    return p;
+  };
+  for (const uint64_t id : {0, 1})
+    EXPECT_EQ(toy.alone(drawn(true, id)), toy.alone(drawn(false, id)));
+  Lanes lanes = toy.lanes(false);
+  lanes.reserve(2);
+  lanes.make_room(42);
+  std::vector<LanePicture> entering;
+  for (const uint64_t id : {0, 1}) entering.push_back(drawn(true, id));
+  lanes.admit(std::move(entering));
+  EXPECT_GE(lanes.work().shared_rows, 3 + kRows) << "the picture is in the prefix cache";
+  while (lanes.busy() > 0) {
+    lanes.step();
+    for (const LanePicture& p : lanes.take_finished())
+      EXPECT_EQ(p.codes, toy.alone(drawn(false, p.id)));
+  }
+}
+
 class GrowingMemory : public LaneLaws, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(GrowingMemory, UnderBusyLanesChangesNoPicture) {

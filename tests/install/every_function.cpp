@@ -1,8 +1,10 @@
 // Names every function of the public headers, so that the linker demands each of the library.
 #include <bifrons/bifrons.h>
 #include <bifrons/bifrons_c.h>
+#include <bifrons/edit.h>
 #include <bifrons/picture_file.h>
 #include <bifrons/picture_read.h>
+#include <bifrons/reflect.h>
 #include <bifrons/think.h>
 #include <bifrons/understand.h>
 #include <bifrons/variation.h>
@@ -27,13 +29,14 @@ bool engine_functions() {
 }
 
 bool other_functions() {
-  return all_there(&Understanding::open, &Understanding::show, &Understanding::say,
-                   &Understanding::reset, &Understanding::set_system_prompt, &Understanding::judge,
-                   &Understanding::fault_of, &Understanding::describe_question,
-                   &Understanding::match_question, &Understanding::match_template, &choice_json,
-                   &question_about, &draw_best, &choose_best, &fitted, &keep_rows, &keep_share,
-                   &keep_dark, &picture_format_of, &encode_picture, &read_picture_info,
-                   &read_picture);
+  return all_there(
+      &Understanding::open, &Understanding::show, &Understanding::say, &Understanding::reset,
+      &Understanding::set_system_prompt, &Understanding::judge, &Understanding::fault_of,
+      &Understanding::describe_question, &Understanding::match_question,
+      &Understanding::match_template, &choice_json, &question_about, &draw_best, &choose_best,
+      &fitted, &keep_rows, &keep_share, &keep_dark, &edit_styles, &edit_style, &edit_style_of,
+      &Editor::style, &Editor::show, &Editor::prompt, &check_reflection, &draw_reflected,
+      &reflection_json, &picture_format_of, &encode_picture, &read_picture_info, &read_picture);
 }
 
 bool think_functions() {

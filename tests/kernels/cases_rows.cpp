@@ -124,24 +124,25 @@ OpCase gelu_case(DType dtype, int64_t rows, int64_t cols) {
           .flops = 5 * rows * cols};
 }
 
-OpCase guide_case(int64_t pictures, int64_t codes) {
-  const auto logits = [=] { return spread(6, 2 * pictures * codes, DType::kF32); };
-  const auto scale = [=] { return spread(7, pictures, DType::kBf16); };
+OpCase guide_case(int64_t pictures, int64_t codes, int64_t rows = 2) {
+  const auto logits = [=] { return spread(6, rows * pictures * codes, DType::kF32); };
+  const auto scale = [=] { return spread(7, (rows - 1) * pictures, DType::kBf16); };
   return {
-      .name = fmt::format("guide_{}x{}", pictures, codes),
+      .name = rows == 2 ? fmt::format("guide_{}x{}", pictures, codes)
+                        : fmt::format("guide_{}x{}_of_{}_rows", pictures, codes, rows),
       .op = Op::kGuide,
       .prepare =
           [=](Backend& b, Operands& w) {
-            w.in.emplace_back(b, DType::kF32, std::vector{2 * pictures, codes}, logits(), kGap);
-            w.in.emplace_back(b, DType::kF32, std::vector{pictures}, scale());
+            w.in.emplace_back(b, DType::kF32, std::vector{rows * pictures, codes}, logits(), kGap);
+            w.in.emplace_back(b, DType::kF32, std::vector{(rows - 1) * pictures}, scale());
             w.out.emplace_back(b, DType::kF32, std::vector{pictures, codes}, Values{}, kGap);
           },
       .run = [](Backend& b,
                 Operands& w) { b.guide(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor()); },
-      .expect = [=] { return reference::guide(logits(), scale(), codes); },
-      .tolerance = {0.0, 6 * 0x1p-24},
-      .bytes = 4 * (3 * pictures * codes + pictures),
-      .flops = 3 * pictures * codes};
+      .expect = [=] { return reference::guide(logits(), scale(), codes, rows); },
+      .tolerance = {0.0, static_cast<double>(6 * (rows - 1)) * 0x1p-24},
+      .bytes = 4 * ((rows + 1) * pictures * codes + (rows - 1) * pictures),
+      .flops = 3 * (rows - 1) * pictures * codes};
 }
 
 OpCase advance_case(int64_t n) {
@@ -233,6 +234,9 @@ std::vector<OpCase> row_cases() {
     for (int64_t cols : {1, 31, 33, 4096}) cases.push_back(gelu_case(dtype, 3, cols));
   }
   for (int64_t codes : {1, 17, 16384}) cases.push_back(guide_case(3, codes));
+  for (int64_t rows : {3, 5}) {
+    for (int64_t codes : {1, 17, 16384}) cases.push_back(guide_case(4, codes, rows));
+  }
   for (int64_t n : {1, 7, 64}) cases.push_back(advance_case(n));
   return cases;
 }

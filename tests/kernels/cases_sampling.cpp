@@ -14,10 +14,11 @@ using reference::SampleSettings;
 
 constexpr int64_t kGap = 5;
 
-Values repeated(const Values& values) {
-  Values twice;
-  for (double v : values) twice.insert(twice.end(), {v, v});
-  return twice;
+// Every value once for each row of its picture.
+Values repeated(const Values& values, int64_t rows = 2) {
+  Values all;
+  for (double v : values) all.insert(all.end(), rows, v);
+  return all;
 }
 
 template <typename Read>
@@ -29,7 +30,7 @@ Values column(const std::vector<SampleSettings>& draws, Read read) {
 
 // Every picture is sampled from its own row of `guided` with its own settings.
 OpCase sample_case(const std::string& name, const Values& guided,
-                   const std::vector<SampleSettings>& draws) {
+                   const std::vector<SampleSettings>& draws, int64_t rows = 2) {
   const int64_t pictures = static_cast<int64_t>(draws.size());
   const int64_t codes = static_cast<int64_t>(guided.size()) / pictures;
   const auto prepare = [=](Backend& b, Operands& w) {
@@ -48,7 +49,7 @@ OpCase sample_case(const std::string& name, const Values& guided,
     }
     add(DType::kI32, {pictures, 2}, seeds);
     add(DType::kI32, {pictures}, column(draws, [](const SampleSettings& d) { return d.step; }));
-    w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures});
+    w.out.emplace_back(b, DType::kI32, std::vector{rows * pictures});
   };
   const auto run = [stream = draws.front().stream](Backend& b, Operands& w) {
     const auto at = [&](size_t i) { return w.in[i].tensor(); };
@@ -66,7 +67,7 @@ OpCase sample_case(const std::string& name, const Values& guided,
       const Values row(guided.begin() + p * codes, guided.begin() + (p + 1) * codes);
       ids.push_back(static_cast<double>(reference::sample(row, draws[p])));
     }
-    return repeated(ids);
+    return repeated(ids, rows);
   };
   return {.name = "sample_" + name,
           .op = Op::kSample,
@@ -74,7 +75,7 @@ OpCase sample_case(const std::string& name, const Values& guided,
           .run = run,
           .expect = expect,
           .tolerance = {},
-          .bytes = 4 * pictures * codes + 8 * pictures,
+          .bytes = 4 * pictures * codes + 4 * rows * pictures,
           .flops = 2 * pictures * codes};
 }
 
@@ -168,7 +169,7 @@ OpCase tied_case() {
 
 // Every second of the `tokens` codes of a picture is forced. Steps before the first and after the
 // last one force nothing. The sampled id is 1000 + picture.
-OpCase force_ids_case(int64_t pictures, int64_t tokens) {
+OpCase force_ids_case(int64_t pictures, int64_t tokens, int64_t rows = 2) {
   Values forced, steps, drawn, kept;
   for (int64_t p = 0; p < pictures; ++p) {
     const int64_t step = (11 * p) % (tokens + 2) - 1;
@@ -180,26 +181,27 @@ OpCase force_ids_case(int64_t pictures, int64_t tokens) {
     drawn.push_back(static_cast<double>(1000 + p));
     kept.push_back(static_cast<double>(holds ? 10 * p + step : 1000 + p));
   }
-  return {.name = fmt::format("keep_{}x{}", pictures, tokens),
+  return {.name = fmt::format("keep_{}x{}{}", pictures, tokens, rows == 2 ? "" : "_three_rows"),
           .op = Op::kForceIds,
           .prepare =
               [=](Backend& b, Operands& w) {
                 w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, forced, kGap);
                 w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
-                w.out.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+                w.out.emplace_back(b, DType::kI32, std::vector{rows * pictures},
+                                   repeated(drawn, rows));
               },
           .run =
               [](Backend& b, Operands& w) {
                 b.force_ids(w.out[0].tensor(), w.in[0].tensor(), w.in[1].tensor());
               },
-          .expect = [=] { return repeated(kept); },
+          .expect = [=] { return repeated(kept, rows); },
           .tolerance = {},
-          .bytes = 16 * pictures,
+          .bytes = (4 * rows + 8) * pictures,
           .flops = 0};
 }
 
 // Picture p has sampled 1000 + p in step 7 p.
-OpCase record_ids_case(int64_t pictures, int64_t places) {
+OpCase record_ids_case(int64_t pictures, int64_t places, int64_t rows = 2) {
   Values steps, drawn, ring;
   for (int64_t p = 0; p < pictures; ++p) {
     steps.push_back(static_cast<double>(7 * p));
@@ -208,11 +210,12 @@ OpCase record_ids_case(int64_t pictures, int64_t places) {
       ring.push_back(n == 7 * p % places ? static_cast<double>(1000 + p) : -5.0);
     }
   }
-  return {.name = fmt::format("note_{}x{}", pictures, places),
+  return {.name = fmt::format("note_{}x{}{}", pictures, places, rows == 2 ? "" : "_three_rows"),
           .op = Op::kRecordIds,
           .prepare =
               [=](Backend& b, Operands& w) {
-                w.in.emplace_back(b, DType::kI32, std::vector{2 * pictures}, repeated(drawn));
+                w.in.emplace_back(b, DType::kI32, std::vector{rows * pictures},
+                                  repeated(drawn, rows));
                 w.in.emplace_back(b, DType::kI32, std::vector{pictures}, steps);
                 w.out.emplace_back(b, DType::kI32, std::vector{pictures, places},
                                    Values(pictures * places, -5.0), kGap);
@@ -233,7 +236,8 @@ struct DraftState {
   Values inputs, ids, forced, step, position, ring, pass;
 };
 
-DraftState draft_state(int64_t pictures, int64_t width, int64_t tokens, int64_t slots) {
+DraftState draft_state(int64_t pictures, int64_t width, int64_t tokens, int64_t slots,
+                       int64_t rows) {
   DraftState s;
   for (int64_t p = 0; p < pictures; ++p) {
     const int64_t begin = 3 * p;
@@ -245,7 +249,7 @@ DraftState draft_state(int64_t pictures, int64_t width, int64_t tokens, int64_t 
     for (int64_t w = 0; w < width; ++w) {
       const bool idle = begin + w >= tokens;
       const int64_t input = w == 0 ? 7 : w <= p % width ? code(w - 1) : 5;
-      for (int row = 0; row < 2; ++row) {
+      for (int64_t row = 0; row < rows; ++row) {
         s.inputs.push_back(static_cast<double>(input));
         // One code of picture 4 could not be sampled.
         s.ids.push_back(p == 4 && w == 1 ? -1.0 : static_cast<double>(100 + w));
@@ -260,13 +264,14 @@ DraftState draft_state(int64_t pictures, int64_t width, int64_t tokens, int64_t 
 }
 
 // What accept_drafts() makes of picture p of a state, in plain words: accept, then shift.
-void accept_draft_window(DraftState& s, int64_t p, int64_t width, int64_t tokens, int64_t slots) {
+void accept_draft_window(DraftState& s, int64_t p, int64_t width, int64_t tokens, int64_t slots,
+                         int64_t rows) {
   const int64_t first = p * width, begin = static_cast<int64_t>(s.step[first]);
   const int64_t live = std::clamp<int64_t>(tokens - begin, 0, width);
   std::vector<double> codes;
   for (int64_t w = 0; w < live; ++w) {
     const double forced = s.forced[p * tokens + begin + w];
-    codes.push_back(forced >= 0 ? forced : s.ids[2 * (first + w)]);
+    codes.push_back(forced >= 0 ? forced : s.ids[rows * (first + w)]);
   }
   const int64_t slot = (p * slots + static_cast<int64_t>(s.pass[p]) % slots) * (1 + width);
   s.pass[p] += 1;
@@ -274,12 +279,12 @@ void accept_draft_window(DraftState& s, int64_t p, int64_t width, int64_t tokens
   if (live == 0) return;
   int64_t accepted = 1;
   while (accepted < live && codes[accepted - 1] >= 0 &&
-         s.inputs[2 * (first + accepted)] == codes[accepted - 1]) {
+         s.inputs[rows * (first + accepted)] == codes[accepted - 1]) {
     ++accepted;
   }
   s.ring[slot] = static_cast<double>(accepted);
   for (int64_t w = 0; w < accepted; ++w) s.ring[slot + 1 + w] = codes[w];
-  const double position = s.position[2 * first];
+  const double position = s.position[rows * first];
   double left = 0;
   for (int64_t w = 0; w < width; ++w) {
     const int64_t from = accepted - 1 + w, token = begin + from;
@@ -290,7 +295,7 @@ void accept_draft_window(DraftState& s, int64_t p, int64_t width, int64_t tokens
       known = s.forced[p * tokens + token];
     }
     left = known >= 0 ? known : left;
-    for (int64_t row = 2 * (first + w); row < 2 * (first + w) + 2; ++row) {
+    for (int64_t row = rows * (first + w); row < rows * (first + w + 1); ++row) {
       s.inputs[row] = left;
       s.position[row] = token + 1 < tokens ? position + static_cast<double>(from + 1) : -1.0;
     }
@@ -298,19 +303,20 @@ void accept_draft_window(DraftState& s, int64_t p, int64_t width, int64_t tokens
   }
 }
 
-OpCase accept_drafts_case(int64_t pictures, int64_t width, int64_t tokens) {
+OpCase accept_drafts_case(int64_t pictures, int64_t width, int64_t tokens, int64_t rows = 2) {
   constexpr int64_t kSlots = 2;
-  const DraftState before = draft_state(pictures, width, tokens, kSlots);
+  const DraftState before = draft_state(pictures, width, tokens, kSlots, rows);
   const int64_t columns = pictures * width;
   return {
-      .name = fmt::format("accept_drafts_{}x{}_of_{}", pictures, width, tokens),
+      .name = fmt::format("accept_drafts_{}x{}_of_{}{}", pictures, width, tokens,
+                          rows == 2 ? "" : "_three_rows"),
       .op = Op::kAcceptDrafts,
       .prepare =
           [=](Backend& b, Operands& w) {
-            w.in.emplace_back(b, DType::kI32, std::vector{2 * columns}, before.ids);
+            w.in.emplace_back(b, DType::kI32, std::vector{rows * columns}, before.ids);
             w.in.emplace_back(b, DType::kI32, std::vector{pictures, tokens}, before.forced, kGap);
             for (const Values& values : {before.inputs, before.position}) {
-              w.out.emplace_back(b, DType::kI32, std::vector{2 * columns}, values);
+              w.out.emplace_back(b, DType::kI32, std::vector{rows * columns}, values);
             }
             w.out.emplace_back(b, DType::kI32, std::vector{columns}, before.step);
             w.out.emplace_back(b, DType::kI32, std::vector{pictures}, before.pass);
@@ -331,7 +337,7 @@ OpCase accept_drafts_case(int64_t pictures, int64_t width, int64_t tokens) {
           [=] {
             DraftState after = before;
             for (int64_t p = 0; p < pictures; ++p) {
-              accept_draft_window(after, p, width, tokens, kSlots);
+              accept_draft_window(after, p, width, tokens, kSlots, rows);
             }
             Values all;
             for (const Values* part :
@@ -341,7 +347,7 @@ OpCase accept_drafts_case(int64_t pictures, int64_t width, int64_t tokens) {
             return all;
           },
       .tolerance = {},
-      .bytes = 52 * columns,
+      .bytes = 4 * (5 * rows + 3) * columns,
       .flops = 0};
 }
 
@@ -353,16 +359,21 @@ std::vector<OpCase> sampling_cases() {
                             tied_case()};
   for (int64_t pictures : {1, 3, 64}) cases.push_back(force_ids_case(pictures, 5));
   cases.push_back(force_ids_case(17, 576));
+  cases.push_back(force_ids_case(7, 5, 3));
+  cases.push_back(record_ids_case(7, 8, 3));
   for (int64_t pictures : {1, 3, 64, 300}) cases.push_back(record_ids_case(pictures, 8));
   for (const auto& [pictures, width] :
        {std::pair{1, 1}, {1, 2}, {6, 3}, {9, 8}, {40, 31}, {7, 64}}) {
     cases.push_back(accept_drafts_case(pictures, width, 25));
     cases.push_back(accept_drafts_case(pictures, width, 576));
+    cases.push_back(accept_drafts_case(pictures, width, 25, 3));
   }
   const std::vector<SampleSettings> draws = all_draws();
   const int64_t pictures = static_cast<int64_t>(draws.size());
   for (int64_t codes : {1, 3, 4, 5, 1009, 16384}) {
     cases.push_back(sample_case(std::to_string(codes), logits(32, pictures * codes), draws));
+    cases.push_back(
+        sample_case(fmt::format("three_rows_{}", codes), logits(34, pictures * codes), draws, 3));
   }
   for (int64_t codes : {64, 2047, 2048, 2049, 5000}) {
     const Values guided = coarse_logits(33, pictures * codes);

@@ -1,6 +1,8 @@
 // Fused ops equal their parts, bit for bit.
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "tests/kernels/op_case.h"
 #include "tests/support/paged.h"
 #include "tests/support/under_test.h"
@@ -184,13 +186,15 @@ class FusedDrawing : public ::testing::Test {
 
 TEST_F(FusedDrawing, GuideSample) {
   int64_t calls = 0;
-  for (const auto& [pictures, codes] : {std::pair{1, 5}, std::pair{8, 2049}, std::pair{12, 5000}}) {
-    Values values = spread(1, int64_t{2} * pictures * codes, DType::kF32);
+  for (const auto& [pictures, codes, rows] :
+       {std::tuple{1, 5, 2}, {8, 2049, 2}, {12, 5000, 2}, {1, 5, 3}, {12, 2049, 3}, {3, 5000, 5}}) {
+    Values values = spread(1, int64_t{rows} * pictures * codes, DType::kF32);
     for (double& value : values) value *= 8;
-    if (pictures > 8) values[9 * 2 * codes + 7] = NAN;  // its picture cannot be sampled
-    const GuardedTensor logits(*b, DType::kF32, {2 * pictures, codes}, values, 3);
+    if (pictures > 8) values[9 * rows * codes + 7] = NAN;  // its picture cannot be sampled
+    const GuardedTensor logits(*b, DType::kF32, {rows * pictures, codes}, values, 3);
     // Settings: greedy, all codes, top-k, top-p, both.
-    const GuardedTensor scale = numbers(each(pictures, [](int64_t p) { return 1 + p % 5; }));
+    const GuardedTensor scale =
+        numbers(each((rows - 1) * pictures, [](int64_t p) { return 1 + p % 5; }));
     const GuardedTensor temperature =
         numbers(each(pictures, [](int64_t p) { return p % 5 == 0 ? 0 : 1; }));
     const GuardedTensor top_p =
@@ -204,8 +208,8 @@ TEST_F(FusedDrawing, GuideSample) {
     const SampleControls controls{temperature.tensor(), top_k.tensor(), top_p.tensor(),
                                   seed.tensor(), step.tensor()};
     const GuardedTensor guided(*b, DType::kF32, {pictures, codes}, {}, 5);
-    const GuardedTensor parts(*b, DType::kI32, {2 * pictures}),
-        fused(*b, DType::kI32, {2 * pictures});
+    const GuardedTensor parts(*b, DType::kI32, {rows * pictures}),
+        fused(*b, DType::kI32, {rows * pictures});
     b->guide(guided.tensor(), logits.tensor(), scale.tensor());
     b->sample(parts.tensor(), guided.tensor(), controls);
     const GuardedTensor made(*b, DType::kF32, {pictures, codes}, {}, 5);
@@ -220,18 +224,18 @@ TEST_F(FusedDrawing, GuideSample) {
 TEST_F(FusedDrawing, FinishStep) {
   constexpr int64_t kTokens = 5, kPlaces = 2;
   int64_t calls = 0;
-  for (const int64_t n : {1, 3, 300}) {
+  for (const auto& [n, rows] : {std::pair<int64_t, int64_t>{1, 2}, {3, 2}, {300, 2}, {300, 3}}) {
     // Every second code of a picture is forced; some steps are after the last one.
     const GuardedTensor forced = integers(
         {n, kTokens}, each(n * kTokens, [](int64_t i) { return i % 2 == 0 ? 1000 + i : -1; }), 3);
     struct State {
       GuardedTensor ids, ring, step, position;
     };
-    const auto state = [&] {
-      return State{integers({2 * n}, each(2 * n, [](int64_t i) { return i / 2; })),
+    const auto state = [&, n = n, rows = rows] {
+      return State{integers({rows * n}, each(rows * n, [r = rows](int64_t i) { return i / r; })),
                    integers({n, kPlaces}, Values(n * kPlaces, -5.0), 3),
                    integers({n}, each(n, [](int64_t p) { return p % (kTokens + 2); })),
-                   integers({2 * n}, each(2 * n, [](int64_t i) { return 10 * i; }))};
+                   integers({rows * n}, each(rows * n, [](int64_t i) { return 10 * i; }))};
     };
     const State parts = state(), fused = state();
     b->force_ids(parts.ids.tensor(), forced.tensor(), parts.step.tensor());

@@ -71,6 +71,17 @@ void Generate::check() const {
     throw Error(ErrorKind::kUsage, "only one of prompt and thought can come from stdin");
   }
   output.check();
+  if (!reflect.on() && (reflect.keep_all || reflect.temperature)) {
+    throw Error(ErrorKind::kUsage, "--keep-all and --reflect-temp go with --reflect");
+  }
+  if (!reflect.on()) return;
+  reflect.options();
+  if (best_of.candidates) {
+    throw Error(ErrorKind::kUsage, "give one of --best-of and --reflect");
+  }
+  if (reflect.keep_all && output.output == "-") {
+    throw Error(ErrorKind::kUsage, "--keep-all writes several pictures; --output - takes one");
+  }
 }
 
 namespace {
@@ -111,6 +122,11 @@ Settings complete_settings(const Generate& generate) {
   }
   if (!generate.like.empty()) {
     Settings like = settings_of_file(generate);
+    if (like.edited && generate.edited.empty()) {
+      throw Error(ErrorKind::kData, quote(generate.like) +
+                                        ": it was made from another picture; bifrons edit takes "
+                                        "that one again");
+    }
     if (like.think && settings.prompt && settings.prompt != like.prompt) {
       like.think->thought.reset();  // it is about another prompt
       like.think->tokens.clear();
@@ -194,6 +210,24 @@ void warn_of_other_model(const Settings& settings, const ModelInfo& model,
                              quote(settings.model_name), quote(model.name)));
 }
 
+// Adds what `edit` says about its picture.
+void add_edit_record(PictureMetadata& metadata, const std::string& edited) {
+  if (edited.empty()) return;
+  nlohmann::json settings = nlohmann::json::parse(metadata.settings);
+  settings["edit"] = nlohmann::json::parse(edited);
+  metadata.parameters +=
+      ", Edit of: " + settings["edit"]["sha256"].get<std::string>().substr(0, 16);
+  metadata.settings = settings.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+// NAME.round2.png for the second round of NAME.png.
+std::filesystem::path round_file(const std::filesystem::path& file, size_t round) {
+  std::filesystem::path name = file.stem();
+  name += fmt::format(".round{}", round);
+  name += file.extension();
+  return file.parent_path() / name;
+}
+
 // Part of the message before drawing.
 std::string seeds_text(const std::vector<DrawRequest>& requests, int64_t best_of) {
   const uint64_t last = requests.back().seed + best_of - 1;
@@ -211,7 +245,7 @@ struct Drawn {
 
 class Generation {
  public:
-  // `judge` is null without --best-of.
+  // `judge` is null without --best-of and --reflect.
   Generation(const Generate& generate, RopeMode rope, const std::vector<DrawRequest>& requests,
              const OutputPlan& plan, Engine& engine, Understanding* judge)
       : generate_(generate),
@@ -222,11 +256,14 @@ class Generation {
         judge_(judge),
         bar_(!generate.verbosity.quiet && stderr_is_terminal(),
              static_cast<int64_t>(requests.size()) * engine.model().image_tokens *
-                 generate.best_of.drawings()) {}
+                 generate.best_of.drawings() *
+                 (generate.reflect.on() ? generate.reflect.options().rounds + 1 : 1)) {}
 
   Drawn draw_all() {
     const int64_t count = static_cast<int64_t>(requests_.size());
-    for (int64_t i = 0; judge_ != nullptr && i < count; ++i) draw_best_of(i);
+    for (int64_t i = 0; judge_ != nullptr && i < count; ++i) {
+      generate_.reflect.on() ? draw_reflecting(i) : draw_best_of(i);
+    }
     for (int64_t from = 0; judge_ == nullptr && from < count; from += kPicturesAtOnce) {
       draw_some(from, std::min(kPicturesAtOnce, count - from));
     }
@@ -268,13 +305,44 @@ class Generation {
     keep(i, std::move(drawing), &chosen);
   }
 
-  void keep(int64_t i, Drawing drawing, const ChosenDrawing* chosen = nullptr) {
+  void draw_reflecting(int64_t i) {
+    const ReflectOptions options = generate_.reflect.options();
+    const int64_t before = i * (options.rounds + 1) * engine_.model().image_tokens;
+    Reflection rounds =
+        draw_reflected(engine_, *judge_, requests_[i], options, [&](int64_t done, int64_t) {
+          bar_.update(before + done);
+          return !stop_requested();
+        });
+    bar_.clear();
+    for (size_t round = 0; round < rounds.size(); ++round) {
+      if (rounds[round].judged) {
+        log(generate_.verbosity, "the model says: " + quote(rounds[round].reason));
+      }
+      if (generate_.reflect.keep_all && round + 1 < rounds.size()) keep_round(i, rounds, round);
+    }
+    Drawing drawing = std::move(rounds.back().drawing);
+    for (ReflectedRound& round : rounds) drawing.seconds += round.drawing.seconds;
+    drawing.seconds -= rounds.back().drawing.seconds;
+    keep(i, std::move(drawing), nullptr, &rounds);
+  }
+
+  void keep_round(int64_t i, const Reflection& rounds, size_t round) {
+    PictureMetadata metadata = describe(requests_[i], rope_, engine_.model(), engine_.device());
+    add_reflection(metadata, rounds, round);
+    deliver(rounds[round].drawing.picture, generate_.output.metadata ? &metadata : nullptr, plan_,
+            round_file(plan_.file(i), round + 1), generate_.output.json, generate_.verbosity);
+  }
+
+  void keep(int64_t i, Drawing drawing, const ChosenDrawing* chosen = nullptr,
+            const Reflection* rounds = nullptr) {
     DrawRequest request = requests_[i];
     if (chosen != nullptr) request.seed = chosen->candidates[chosen->kept].seed;
     const Thought* thought = drawing.thought.get();
     if (drawn_.thought == nullptr) drawn_.thought = drawing.thought;
     PictureMetadata metadata = describe(request, rope_, engine_.model(), engine_.device(), thought);
     if (chosen != nullptr) add_judgement(metadata, *chosen);
+    if (rounds != nullptr) add_reflection(metadata, *rounds, rounds->size() - 1);
+    add_edit_record(metadata, generate_.edited);
     const std::string path =
         deliver(drawing.picture, generate_.output.metadata ? &metadata : nullptr, plan_,
                 plan_.file(i), generate_.output.json, generate_.verbosity);
@@ -289,6 +357,7 @@ class Generation {
                                 {"height", drawing.picture.height}});
       if (chosen != nullptr) drawn_.records.back()["best_of"] = record_of(*chosen);
       if (thought != nullptr) add_thought(drawn_.records.back(), *request.thinking, *thought);
+      if (rounds != nullptr) drawn_.records.back()["reflect"] = record_of(*rounds);
     }
     if (thought != nullptr) say_of(*thought);
     if (!generate_.show_plan.empty()) show_plan(drawing);
@@ -327,16 +396,19 @@ class Generation {
 // The sheet has the metadata of the first picture. The other pictures have the following seeds.
 std::string deliver_sheet(const Generate& generate, RopeMode rope, const DrawRequest& first,
                           const OutputPlan& plan, const Engine& engine, const Drawn& drawn) {
-  const PictureMetadata metadata =
+  PictureMetadata metadata =
       describe(first, rope, engine.model(), engine.device(), drawn.thought.get());
+  add_edit_record(metadata, generate.edited);
   return deliver(contact_sheet(drawn.pictures), generate.output.metadata ? &metadata : nullptr,
                  plan, plan.sheet, generate.output.json, generate.verbosity);
 }
 
-void print_report(const DrawRequest& request, RopeMode rope, const Engine& engine,
-                  const Drawn& drawn, const std::string& sheet, const std::string& tokens_file) {
+void print_report(const DrawRequest& request, const std::string& edited, RopeMode rope,
+                  const Engine& engine, const Drawn& drawn, const std::string& sheet,
+                  const std::string& tokens_file) {
   nlohmann::json report = shared_settings(request, rope);
   report["pictures"] = drawn.records;
+  if (!edited.empty()) report["edit"] = nlohmann::json::parse(edited);
   report["model"] = model_record(engine.model());
   report["device"] = engine.device();
   if (!sheet.empty()) report["grid"] = sheet;
@@ -395,7 +467,8 @@ int Generate::run(const Prepare& prepare) const {
   if (prepare) prepare(opened, requests);
   log(verbosity, seeds_text(requests, best_of.drawings()));
   std::optional<Understanding> judge;
-  if (best_of.candidates) judge = Understanding::open(opened);
+  if (best_of.candidates || reflect.on()) judge = Understanding::open(opened);
+  if (reflect.on()) check_reflection(opened, *judge, requests.front(), reflect.options());
 
   const RopeMode rope = setup.options.rope;
   const Drawn drawn =
@@ -408,7 +481,7 @@ int Generate::run(const Prepare& prepare) const {
     const std::string text = write_tokens(drawn.tokens, opened.model());
     tokens_file = save_text(tokens_out, output.overwrite, text);
   }
-  if (output.json) print_report(requests.front(), rope, opened, drawn, sheet, tokens_file);
+  if (output.json) print_report(requests.front(), edited, rope, opened, drawn, sheet, tokens_file);
   return 0;
 }
 
@@ -432,6 +505,7 @@ void add_generate(CLI::App& app, Chosen& chosen) {
   add_prompt(command, "TEXT", generate->operand, "The prompt; - reads it from stdin");
   add_prompt(command, "-p,--prompt", generate->prompt, "The prompt, whatever it begins with");
   generate->add_to(command);
+  generate->reflect.add_to(command);
   add_size_options(command, generate->width, generate->height);
   add_flag(command, "--think-only", generate->think_only, "Print the thought and draw nothing");
   add_text(command, "--show-plan", "FILE", generate->show_plan,

@@ -9,6 +9,7 @@
 
 #include "tools/bifrons/best_of.h"
 #include "tools/bifrons/options.h"
+#include "tools/bifrons/reflect_flags.h"
 #include "tools/bifrons/settings.h"
 #include "tools/bifrons/think_flags.h"
 
@@ -23,6 +24,8 @@ struct Generate {
   ThinkFlags think;
   bool think_only = false;
   std::string show_plan;  // empty: none
+  ReflectFlags reflect;   // only of generate
+  std::string edited;     // JSON about the picture that `edit` changes; empty: another command
   bool grid = false;
   std::string like;
   std::string tokens_out;

@@ -113,13 +113,17 @@ std::string picture_bytes(const std::string& path) {
   return read_stdin(kMostPictureBytes);
 }
 
-Picture read_picture_file(const std::string& path, Orientation orientation) {
-  const std::string file = picture_bytes(path);
+Picture picture_of(const std::string& bytes, const std::string& path, Orientation orientation) {
   try {
-    return read_picture({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, orientation);
+    return read_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                        orientation);
   } catch (const Error& error) {
     throw Error(error.kind(), (path == "-" ? "stdin" : quote(path)) + ": " + error.what());
   }
+}
+
+Picture read_picture_file(const std::string& path, Orientation orientation) {
+  return picture_of(picture_bytes(path), path, orientation);
 }
 
 Picture read_picture_file(const PictureFlags& flags) {

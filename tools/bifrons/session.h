@@ -54,6 +54,8 @@ std::string picture_bytes(const std::string& path);
 Picture read_picture_file(const std::string& path,
                           Orientation orientation = Orientation::kAsStored);
 Picture read_picture_file(const PictureFlags& flags);
+// The picture in these bytes of a file, or of stdin for -. Throws Error (data) that names it.
+Picture picture_of(const std::string& bytes, const std::string& path, Orientation orientation);
 
 // Converts `picture` to the size of the model's pictures.
 Picture fit_to_model(const Engine& engine, const Picture& picture, const Verbosity& verbosity);

@@ -184,6 +184,7 @@ void fill_from(Settings& settings, const Settings& fallback) {
   if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
   if (!settings.kv) settings.kv = fallback.kv;
   if (!settings.think) settings.think = fallback.think;
+  settings.edited = settings.edited || fallback.edited;
 }
 
 DrawRequest request_of(const Settings& settings) {
@@ -260,6 +261,7 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   Settings settings;
   for_each_setting(SettingReader{settings, object, name});
   settings.think = recorded_thinking(object, name);
+  settings.edited = object.contains("edit");
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
     settings.model_name = text_member(*model, "name", name);
     settings.weights_hash = text_member(*model, "hash", name);

@@ -19,8 +19,9 @@ namespace bifrons::cli {
 struct Settings : PartialRequest {
   std::string model_name;  // of the picture with these settings; empty: not from a picture
   std::string weights_hash;
-  std::optional<KvFormat> kv{};  // of the engine that drew it; not set: not from a picture
+  std::optional<KvFormat> kv{};         // of the engine that drew it; not set: not from a picture
   std::optional<ThinkOptions> think{};  // of the picture with these settings
+  bool edited = false;                  // made by `edit` from another picture
 };
 
 // Copies each missing value of `settings` from `fallback`.

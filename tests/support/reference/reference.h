@@ -28,7 +28,8 @@ Values linear_add(const Values& y, const Values& x, const Values& weight, const 
 Values dequantised(const QuantisedArray& matrix);
 Values swiglu(const Values& gate_up, int64_t half, DType dtype);
 Values gelu(const Values& x);
-Values guide(const Values& logits, const Values& scale, int64_t codes);
+// Pictures of `rows` rows, the last one unconditional; scale [P, rows - 1].
+Values guide(const Values& logits, const Values& scale, int64_t codes, int64_t rows = 2);
 
 // Shape of a cache [sequences, kv_heads, capacity, size], and of the rows that use it.
 struct Heads {

@@ -112,12 +112,18 @@ Values gelu(const Values& x) {
   return y;
 }
 
-Values guide(const Values& logits, const Values& scale, int64_t codes) {
+Values guide(const Values& logits, const Values& scale, int64_t codes, int64_t rows) {
   Values guided;
-  for (size_t p = 0; p < scale.size(); ++p) {
+  const int64_t conditional = rows - 1;
+  for (size_t p = 0; p < scale.size() / conditional; ++p) {
     for (int64_t i = 0; i < codes; ++i) {
-      const double c = logits[2 * p * codes + i], u = logits[(2 * p + 1) * codes + i];
-      guided.push_back(u + scale[p] * (c - u));
+      const auto logit = [&](int64_t r) { return logits[(rows * p + r) * codes + i]; };
+      double sum = 0, last = 1;  // a weighted sum; the weights add up to one
+      for (int64_t r = 0; r < conditional; ++r) {
+        sum += scale[p * conditional + r] * logit(r);
+        last -= scale[p * conditional + r];
+      }
+      guided.push_back(sum + last * logit(conditional));
     }
   }
   return guided;
