@@ -29,16 +29,16 @@ struct WarpPages {
   // The scale of this lane's key.
   __device__ float scale() const {
     if constexpr (kScaled) {
-      // By arithmetic: a choice between elements of `first` would put the array into local memory.
+      // Loads from every page: a choice between elements of `first` would put the array into local
+      // memory, and the difference of two of them hides that they point to global memory.
       const int lane = threadIdx.x % kWarp;
-      auto mine = reinterpret_cast<uintptr_t>(first[0]);
+      float mine = 0;
 #pragma unroll
-      for (int i = 1; i < kPages; ++i) {
-        const auto distance =
-            reinterpret_cast<uintptr_t>(first[i]) - reinterpret_cast<uintptr_t>(first[0]);
-        mine += static_cast<uintptr_t>(lane / kPageTokens == i) * distance;
+      for (int i = 0; i < kPages; ++i) {
+        const float scale = scales_before(first[i])[lane % kPageTokens];
+        if (lane / kPageTokens == i) mine = scale;
       }
-      return scales_before(reinterpret_cast<const Int8*>(mine))[lane % kPageTokens];
+      return mine;
     } else {
       return 1.0f;
     }
