@@ -25,8 +25,27 @@ using bifrons::ErrorKind;
 
 bifrons_engine_options default_options() {
   const bifrons::EngineOptions from;
-  return {sizeof(bifrons_engine_options), nullptr,        "auto", from.threads,
-          from.pictures_at_once,          from.speculate, 0};
+  return {sizeof(bifrons_engine_options),
+          nullptr,
+          "auto",
+          from.threads,
+          from.pictures_at_once,
+          from.speculate,
+          0,
+          "stored",
+          "stored"};
+}
+
+// The format that `name` stands for. Throws Error (usage).
+template <typename Format, size_t kCount>
+Format format_of(const std::string& name, const std::pair<const char*, Format> (&formats)[kCount],
+                 const char* field) {
+  std::string known;
+  for (const auto& [word, format] : formats) {
+    if (name == word) return format;
+    known += (known.empty() ? "" : ", ") + std::string(word);
+  }
+  throw Error(ErrorKind::kUsage, std::string(field) + " is one of " + known);
 }
 
 bifrons_request default_request() {
@@ -123,6 +142,14 @@ bifrons_status bifrons_engine_open(const bifrons_engine_options* options, bifron
     asked.pictures_at_once = from.pictures_at_once;
     asked.speculate = from.speculate;
     asked.rope = from.rope_bf16 != 0 ? bifrons::RopeMode::kBf16 : bifrons::RopeMode::kF32;
+    using bifrons::KvFormat, bifrons::WeightFormat;
+    asked.weights = format_of<WeightFormat>(text_of(from.weights, "weights"),
+                                            {{"stored", WeightFormat::kStored},
+                                             {"int8", WeightFormat::kInt8},
+                                             {"int4", WeightFormat::kInt4}},
+                                            "weights");
+    asked.kv = format_of<KvFormat>(
+        text_of(from.kv, "kv"), {{"stored", KvFormat::kStored}, {"int8", KvFormat::kInt8}}, "kv");
     bifrons_engine*& out = required(engine, "engine");
     bifrons::Engine opened = bifrons::Engine::open(asked);
     std::string device = opened.device();

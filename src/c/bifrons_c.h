@@ -49,6 +49,8 @@ typedef struct bifrons_engine_options {
   int32_t pictures_at_once; /* lanes of draw; never changes a picture */
   int32_t speculate;        /* as EngineOptions::speculate of bifrons.h */
   int32_t rope_bf16;        /* 1: RoPE frequencies as in the original scripts */
+  const char* weights; /* "stored" (default), "int8", "int4": linear layers, quantised at load */
+  const char* kv;      /* "stored" (default), "int8": the KV cache */
 } bifrons_engine_options;
 void bifrons_engine_options_init(bifrons_engine_options* options, size_t size);
 
@@ -64,7 +66,7 @@ typedef struct bifrons_model_info {
   const char* name;
   const char* directory;
   const char* form;          /* "original" or "hugging face" */
-  const char* weights_dtype; /* "bf16", "f16" or "f32" */
+  const char* weights_dtype; /* "bf16", "f16", "f32", "int8" or "int4" */
   const char* weights_hash;
   const char* device;   /* such as "cpu amx, 2 threads" */
   int64_t image_size;   /* pixels of a side */

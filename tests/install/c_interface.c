@@ -192,6 +192,24 @@ static void the_model_talks_about_a_picture(bifrons_engine* engine) {
   bifrons_drawing_free(drawing);
 }
 
+static void quantised_models_open(const char* model) {
+  bifrons_engine_options options;
+  bifrons_model_info info;
+  bifrons_engine* engine = NULL;
+  bifrons_engine_options_init(&options, sizeof options);
+  options.model = model;
+  options.device = "cpu";
+  options.weights = "int4";
+  options.kv = "int8";
+  EXPECT(bifrons_engine_open(&options, &engine, &error) == BIFRONS_OK);
+  EXPECT(bifrons_engine_info(engine, &info, sizeof info, &error) == BIFRONS_OK);
+  EXPECT(strcmp(info.weights_dtype, "int4") == 0);
+  bifrons_engine_close(engine);
+  options.weights = "int3";
+  EXPECT(bifrons_engine_open(&options, &engine, &error) == BIFRONS_USAGE);
+  EXPECT(strcmp(error.message, "weights is one of stored, int8, int4") == 0);
+}
+
 int main(int argc, char** argv) {
   bifrons_engine_options options;
   bifrons_model_info info;
@@ -209,6 +227,7 @@ int main(int argc, char** argv) {
   pictures_go_to_files_and_codes_and_back(engine, &info);
   the_model_talks_about_a_picture(engine);
   bifrons_engine_close(engine);
+  quantised_models_open(argv[1]);
   bifrons_engine_close(NULL);
   bifrons_drawing_free(NULL);
   bifrons_chat_close(NULL);

@@ -121,6 +121,14 @@ class Package(unittest.TestCase):
         other.join()
         self.assertGreater(counted[0], 5)
 
+    def test_weights_and_the_cache_may_have_fewer_bits(self):
+        with bifrons.Engine(weights="int8", kv="int8") as engine:
+            self.assertEqual(engine.weights_dtype, "int8")
+            self.assertNotEqual(engine.weights_hash, self.engine.weights_hash)
+        with self.assertRaises(bifrons.Error) as raised:
+            bifrons.Engine(kv="int4")
+        self.assertEqual(str(raised.exception), "kv is one of stored, int8")
+
     def test_failures_are_exceptions(self):
         with self.assertRaises(bifrons.Error) as raised:
             bifrons.Engine("/nowhere/model")

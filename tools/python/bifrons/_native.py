@@ -26,7 +26,8 @@ class CError(Structure):
 
 class EngineOptions(Structure):
     _fields_ = [("size", c_size_t), ("model", c_char_p), ("device", c_char_p), ("threads", c_int32),
-                ("pictures_at_once", c_int32), ("speculate", c_int32), ("rope_bf16", c_int32)]
+                ("pictures_at_once", c_int32), ("speculate", c_int32), ("rope_bf16", c_int32),
+                ("weights", c_char_p), ("kv", c_char_p)]
 
 
 class ModelInfo(Structure):

@@ -125,9 +125,11 @@ class Engine:
 
     model: a directory; without it BIFRONS_MODEL, or the storybook model that comes with the package.
     device: auto, cpu, cpu:ISA, cuda or cuda:N. threads: 0 takes all cores.
+    weights: stored, or int8 or int4, quantised while loading. kv: stored, or int8 for the KV cache.
     """
 
-    def __init__(self, model=None, *, device="auto", threads=0, speculate=0, rope="f32"):
+    def __init__(self, model=None, *, device="auto", threads=0, speculate=0, rope="f32",
+                 weights="stored", kv="stored"):
         self._handle = None
         options = _native.initialised(_native.EngineOptions, "engine_options_init")
         options.model = os.fsencode(model if model is not None else _default_model())
@@ -136,6 +138,7 @@ class Engine:
         if rope not in ("f32", "bf16"):
             raise ValueError("rope is f32 or bf16")
         options.rope_bf16 = rope == "bf16"
+        options.weights, options.kv = _text(weights, "weights"), _text(kv, "kv")
         handle = ctypes.c_void_p()
         _native.checked("engine_open", ctypes.byref(options), ctypes.byref(handle))
         self._handle = handle
