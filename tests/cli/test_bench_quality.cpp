@@ -67,7 +67,7 @@ TEST(BenchQuality, SaysWhatIsWrong) {
     EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
   };
   says({"--against", "bits=4"}, 2, "there are model=, device=, rope=, weights=, kv=");
-  says({"--against", ""}, 2, "there are model=, device=, rope=, weights=, kv=");
+  says({"--against", ""}, 2, "--against was given an empty value");
   says({"--against", "rope=bf16,"}, 2, "there are model=, device=, rope=, weights=, kv=");
   says({"--against", "rope=f64"}, 2, "rope takes f32 or bf16, not \"f64\"");
   says({"--against", "model="}, 2, "model takes a directory");

@@ -24,7 +24,7 @@ KvFormat parse_kv(const std::string& option, const std::string& text) {
 
 // Bytes.
 int64_t parse_gigabytes(std::string_view option, const std::string& text) {
-  constexpr double kLeast = 0.001, kMost = 1e6;
+  constexpr double kLeast = 0.0001, kMost = 1e6;
   return static_cast<int64_t>(parse_real(option, text, kLeast, kMost) * 1e9);
 }
 
