@@ -83,7 +83,7 @@ TEST_F(LaneLaws, PicturesOfThreeRowsAndOfTwoChangeNoOther) {
   const auto backend = testing::backend_under_test();
   testing::LaneToy toy(*backend, "grouped-query");
   const bool emulated = testing::backend_is_emulated();
-  const uint64_t count = emulated ? 4 : 10;
+  const uint64_t count = emulated ? 3 : 10;
   std::map<uint64_t, LanePicture> pictures;
   std::map<uint64_t, std::vector<int32_t>> alone;
   bool counts = false;
@@ -94,7 +94,7 @@ TEST_F(LaneLaws, PicturesOfThreeRowsAndOfTwoChangeNoOther) {
   }
   EXPECT_TRUE(counts) << "the third row counts for nothing";
   for (const int64_t width : {1, 3, 8}) {
-    if (emulated && width == 8) continue;
+    if (emulated && width != 3) continue;
     for (const bool as_device : {false, true}) {
       if (emulated && !as_device) continue;
       Lanes lanes = toy.lanes(as_device);
