@@ -1,18 +1,15 @@
 #!/usr/bin/env bash
 # Installs the packages for the build on Debian 12 or Ubuntu 24.04. Silent if all are installed.
-#   --demo    only what tools/demo.sh needs
 #   --tests   also packages that only tests need; without them, tests are skipped with a reason
 #   --package also what tools/package.sh needs
 #   --all     also what only tools/test_all.sh needs
 set -euo pipefail
 
-packages=(g++ cmake ninja-build libstb-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev)
-if [[ ${1:-} != --demo ]]; then
-  packages+=(pkg-config libopencv-dev libgtest-dev libdnnl-dev libedit-dev
-    libfreetype-dev libharfbuzz-dev libfribidi-dev libcurl4-openssl-dev
-    python3 strace  # tests of layers, and of batches interrupted at every system call
-    ocl-icd-opencl-dev)  # libdnnl-dev's CMake file needs OpenCL, but its package does not depend on it
-fi
+packages=(g++ cmake ninja-build pkg-config libopencv-dev libstb-dev libcli11-dev
+  nlohmann-json3-dev libfmt-dev zlib1g-dev libgtest-dev libdnnl-dev libedit-dev
+  libfreetype-dev libharfbuzz-dev libfribidi-dev libcurl4-openssl-dev
+  python3 strace  # tests of layers, and of batches interrupted at every system call
+  ocl-icd-opencl-dev)  # libdnnl-dev's CMake file needs OpenCL, but its package does not depend on it
 
 if [[ ${1:-} == --tests || ${1:-} == --all ]]; then
   packages+=(clang-format-14 clang-tidy-16  # the versions that tools/check_format.sh and check_tidy.sh take

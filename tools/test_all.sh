@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The long test run: tools/test.sh, then all other configurations, and each fuzzer for a minute.
-#   tools/test_all.sh [STAGE...]    stages: test demo ptx tidy odr debug asan tsan minimal clang fuzz package;
+#   tools/test_all.sh [STAGE...]    stages: test ptx tidy odr debug asan tsan minimal clang fuzz package;
 #                            default all
 # Ends at the first stage that fails. BIFRONS_FUZZ_SECONDS=N runs each fuzzer for N seconds (60).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
-[[ $# -gt 0 ]] || stages=(test demo ptx tidy odr debug asan tsan minimal clang fuzz package)
+[[ $# -gt 0 ]] || stages=(test ptx tidy odr debug asan tsan minimal clang fuzz package)
 
 # Builds and tests a preset of CMakePresets.json.
 tested() {
@@ -25,7 +25,6 @@ for stage in "${stages[@]}"; do
   echo "== $stage"
   case $stage in
     test) bash tools/test.sh ;;
-    demo) bash tools/demo.sh "a fox in the snow" -o build/demo/fox.png --overwrite ;;  # a unity build
     ptx) bash tests/ptx/sweep.sh build/release ;;  # all of it on the code that nvcc makes
     tidy) bash tools/check_tidy.sh ;;
     odr)  # two types or functions of one name: the linker sees all of them only with LTO
