@@ -1,6 +1,7 @@
 // edit and --reflect on the command line.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "src/io/sha256.h"
@@ -94,7 +95,11 @@ TEST_F(Editing, WritesPicturesThatSayWhatWasEdited) {
 }
 
 TEST_F(Editing, RefusesInOneSentence) {
-  expect_fails({"edit", "in.png", " "}, 2, "the instruction is empty");
+  for (const char* blank : {"", " "}) {
+    expect_fails({"edit", "in.png", blank}, 2, "the instruction is empty");
+    const std::string said = run({"edit", "in.png", blank}, {}, "toy-hf").err;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  }
   expect_fails({"edit", "in.png", "a hat", "--style", "janus"}, 2,
                "there is no style \"janus\"; there are janus-4o, janus-pro-r1");
   expect_fails({"edit", "in.png", "a hat", "--image-guidance", "101"}, 2, "--image-guidance");

@@ -38,6 +38,9 @@ void Edit::check() const {
   if (picture.file == "-" && instruction == "-") {
     throw Error(ErrorKind::kUsage, "only one of picture and instruction can come from stdin");
   }
+  if (instruction.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw Error(ErrorKind::kUsage, "the instruction is empty; say what to change in the picture");
+  }
   if (settings.negative_prompt) {
     throw Error(ErrorKind::kUsage,
                 "--negative-prompt has no place in an edit, whose rows are those of its style");
