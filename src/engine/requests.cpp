@@ -68,6 +68,9 @@ GuidedPrompt guided_prompt(const Tokenizer& tokenizer, const Config& config,
                            const DrawRequest& request, std::vector<int32_t> prompted) {
   check_ranges(request);
   check_fixed(request, config);
+  if (request.spans && request.thinking) {
+    throw Error(ErrorKind::kUsage, "a prompt with a picture in it takes no thought");
+  }
   GuidedPrompt p;
   if (request.spans) {
     add_spans(p, *request.spans);

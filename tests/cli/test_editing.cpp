@@ -106,6 +106,10 @@ TEST_F(Editing, RefusesInOneSentence) {
   expect_fails({"edit", "in.png", "a hat", "--image-guidance", "2", "--style", "janus-pro-r1"}, 2,
                "--image-guidance needs a style with three rows");
   expect_fails({"edit", "in.png", "a hat", "-n", "blue"}, 2, "--negative-prompt has no place");
+  expect_fails({"edit", "in.png", "a hat", "--think"}, 2, "--think has no place in an edit");
+  expect_fails({"edit", "in.png", "a hat", "--thought", "x"}, 2, "--think has no place in an edit");
+  expect_fails({"generate", "a hat", "--reflect", "--thought", "x"}, 2,
+               "give one of --think and --reflect");
   expect_fails({"edit", "-", "-"}, 2, "only one of picture and instruction");
   expect_fails({"edit", "in.png", "a hat"}, 65, "this model has no encoder", "toy-sees");
   expect_fails({"edit", "none.png", "a hat"}, 66, "none.png");

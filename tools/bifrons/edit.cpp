@@ -45,6 +45,9 @@ void Edit::check() const {
     throw Error(ErrorKind::kUsage,
                 "--negative-prompt has no place in an edit, whose rows are those of its style");
   }
+  if (think.given()) {
+    throw Error(ErrorKind::kUsage, "--think has no place in an edit, whose prompt has a picture");
+  }
   Generate::check();
 }
 

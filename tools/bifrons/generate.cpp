@@ -76,6 +76,7 @@ void Generate::check() const {
   }
   if (!reflect.on()) return;
   reflect.options();
+  if (think.given()) throw Error(ErrorKind::kUsage, "give one of --think and --reflect");
   if (best_of.candidates) {
     throw Error(ErrorKind::kUsage, "give one of --best-of and --reflect");
   }
@@ -131,6 +132,8 @@ Settings complete_settings(const Generate& generate) {
       like.think->thought.reset();  // it is about another prompt
       like.think->tokens.clear();
     }
+    // A prompt of spans takes no thought.
+    if (generate.reflect.on() || !generate.edited.empty()) like.think.reset();
     fill_from(settings, like);
     if (!settings.prompt) {
       throw Error(ErrorKind::kData,

@@ -26,6 +26,8 @@ struct ThinkFlags {
   bool anew() const {
     return !style.empty() || temperature || top_k || max_tokens || !prompt_file.empty();
   }
+  // Whether any of the options is given.
+  bool given() const { return anew() || thought; }
   static constexpr std::string_view kOfModel = "true";  // as the parser says it of a flag
 
   // What to think with; nothing without --think, --thought and a `recorded` thought. Reads files
