@@ -91,6 +91,21 @@ TEST(StopSignalsDeathTest, TheEndByForceSaysWhatIsDone) {
               "^bifrons: stopped; 10 pictures are done, 0 of them now; ");
 }
 
+// The same command would begin again.
+TEST(StopSignalsDeathTest, AFreshBatchGoesOnWithoutFresh) {
+  EXPECT_EXIT(
+      {
+        set_fresh(true);
+        install_stop_signals();
+        set_pictures_before(0);
+        raise(SIGTERM);
+        for (volatile bool busy = true; busy;) {
+        }
+      },
+      ::testing::ExitedWithCode(75),
+      "done, 0 of them now; the same command without --fresh goes on");
+}
+
 TEST(StopSignalsDeathTest, ABlockedAlarmStopsAllTheSame) {
   EXPECT_EXIT(
       {

@@ -50,6 +50,7 @@ class Batch {
 
  private:
   int run_or_stop() {
+    set_fresh(arguments_.resume == Resume::kFresh);
     check_seed();
     log_shard();
     check_stdout();
@@ -359,10 +360,8 @@ class Batch {
       std::rethrow_exception(failure);
     } catch (const Error& error) {
       watch.finish(counts, error.exit_code());
-      throw Error(
-          error.kind(),
-          fmt::format("{}; {} pictures are done and safe; the same command goes on from there",
-                      error.what(), counts.done_before + counts.drawn));
+      throw Error(error.kind(), fmt::format("{}; {} pictures are done and safe; {}", error.what(),
+                                            counts.done_before + counts.drawn, how_to_go_on()));
     }
   }
 

@@ -12,7 +12,9 @@ namespace {
 
 // Negative: nothing is said of pictures.
 std::atomic<int64_t> pictures_before{-1}, pictures_now{0};
+std::atomic<bool> fresh{false};
 static_assert(std::atomic<int64_t>::is_always_lock_free);
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 // What does not fit is left out.
 struct FixedText {
@@ -40,11 +42,19 @@ struct FixedText {
     add(done);
     add(" pictures are done, ");
     add(now);
-    add(" of them now; the same command goes on from there");
+    add(" of them now; ");
+    add(how_to_go_on());
   }
 };
 
 }  // namespace
+
+void set_fresh(bool is_fresh) { fresh.store(is_fresh); }
+
+std::string_view how_to_go_on() {
+  return fresh.load() ? "the same command without --fresh goes on from there"
+                      : "the same command goes on from there";
+}
 
 std::string stopped_sentence(int64_t done, int64_t now) {
   FixedText sentence;

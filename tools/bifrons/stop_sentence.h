@@ -3,8 +3,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace bifrons::cli {
+
+// Whether the batch began with --fresh: the same command would begin again. Thread-safe.
+void set_fresh(bool is_fresh);
+// "the same command goes on from there", or what goes on after --fresh.
+std::string_view how_to_go_on();
 
 // "stopped; 12 pictures are done, 3 of them now; the same command goes on from there". Without the
 // pictures if `done` is negative.
