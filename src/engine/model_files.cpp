@@ -23,7 +23,7 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kMostConfig = 1 << 20;
+constexpr int64_t kMostConfigBytes = 1 << 20;
 constexpr int64_t kMostJson = 32 << 20;
 
 // The texts beside config.json and tokenizer.json that are read if they are there.
@@ -156,7 +156,7 @@ bool is_janus(const std::string& directory) {
   try {
     const Directory opened = Directory::open(directory);
     const Json config =
-        Json::parse(opened.read_file("config.json", kMostConfig), opened.shown("config.json"));
+        Json::parse(opened.read_file("config.json", kMostConfigBytes), opened.shown("config.json"));
     const Json* type = config.find("model_type");
     if (type == nullptr || !type->is_string()) return false;
     const std::string& name = type->text("model_type");

@@ -23,7 +23,7 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kPiece = 4 << 20;
+constexpr int64_t kCopyPiece = 4 << 20;
 constexpr int64_t kMostConfig = 1 << 20;
 constexpr int64_t kLargestCopied = 64 << 20;  // of the other files
 
@@ -148,9 +148,9 @@ class Writer {
   }
 
   void copy(NewFile& file, const StoredTensor& tensor) {
-    std::vector<std::byte> piece(static_cast<size_t>(std::min(kPiece, tensor.bytes)));
-    for (int64_t done = 0; done < tensor.bytes; done += kPiece) {
-      const auto part = std::span(piece).first(std::min(kPiece, tensor.bytes - done));
+    std::vector<std::byte> piece(static_cast<size_t>(std::min(kCopyPiece, tensor.bytes)));
+    for (int64_t done = 0; done < tensor.bytes; done += kCopyPiece) {
+      const auto part = std::span(piece).first(std::min(kCopyPiece, tensor.bytes - done));
       checkpoint_.read(tensor, done, part);
       file.write(part);
       step_on(static_cast<int64_t>(part.size()));

@@ -15,8 +15,8 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kMaxBytes = 1 << 20;
-constexpr const char* kFile = "bifrons_think.json";
+constexpr int64_t kMostStyleBytes = 1 << 20;
+constexpr const char* kStyleFile = "bifrons_think.json";
 constexpr std::string_view kUsual = "janus-pro-r1";  // of models that have no style of their own
 constexpr size_t kMostTokens = 64;                   // in a list
 
@@ -123,7 +123,7 @@ std::string list_json(const std::vector<std::string>& texts) {
 }  // namespace
 
 ThoughtStyle parse_thought_style(std::string_view json, const std::string& name) {
-  const Json document = Json::parse(json, name, {kMaxBytes, 4, 10'000});
+  const Json document = Json::parse(json, name, {kMostStyleBytes, 4, 10'000});
   return StyleReader(document, name).read();
 }
 
@@ -162,8 +162,9 @@ ThoughtStyle thought_style(std::string_view name) {
 
 ThoughtStyle style_of_model(const std::string& directory) {
   const Directory folder = Directory::open(directory);
-  if (folder.contains(kFile)) {
-    return parse_thought_style(folder.read_file(kFile, kMaxBytes), folder.shown(kFile));
+  if (folder.contains(kStyleFile)) {
+    return parse_thought_style(folder.read_file(kStyleFile, kMostStyleBytes),
+                               folder.shown(kStyleFile));
   }
   // The longest name, because one may hold another.
   const std::string model = lower_case(name_of_model(directory));

@@ -18,7 +18,6 @@ namespace bifrons::hub {
 namespace {
 
 constexpr size_t kMostPages = 100;
-constexpr JsonLimits kAnswerLimits{.bytes = kMostAnswerBytes, .depth = 16, .values = 100'000};
 constexpr const char* kHub = "the hub";
 
 [[noreturn]] void disbelieve(const std::string& what) {

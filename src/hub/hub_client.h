@@ -7,6 +7,7 @@
 
 #include "src/hub/hub_requests.h"
 #include "src/hub/names.h"
+#include "src/io/json.h"
 
 namespace bifrons::hub {
 
@@ -41,5 +42,7 @@ void check_listing(Listing& listing, std::string_view hub);
 inline constexpr size_t kMostListedFiles = 10'000;
 inline constexpr int64_t kMostFileBytes = int64_t{1} << 40;
 inline constexpr size_t kMostAnswerBytes = 2 << 20;  // a page of 1000 files has 0.4 MB
+inline constexpr JsonLimits kAnswerLimits{
+    .bytes = kMostAnswerBytes, .depth = 16, .values = 100'000};
 
 }  // namespace bifrons::hub

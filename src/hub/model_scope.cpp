@@ -11,8 +11,7 @@
 namespace bifrons::hub {
 namespace {
 
-constexpr JsonLimits kAnswerLimits{.bytes = kMostAnswerBytes, .depth = 16, .values = 100'000};
-constexpr const char* kHub = "ModelScope";
+constexpr const char* kModelScope = "ModelScope";
 constexpr const char* kList = "ModelScope's list of files";
 
 const Json& member(const Json& object, const char* name) {
@@ -61,7 +60,7 @@ Listing list_model_scope_files(HubRequests& requests, const ModelReference& mode
                               kMostListedFiles));
     }
   }
-  check_listing(listing, kHub);
+  check_listing(listing, kModelScope);
   Sha1 sum;
   for (const RemoteFile& file : listing.files) sum.add(file.path + "\n" + file.digest + "\n");
   listing.commit = sum.finish();

@@ -18,7 +18,7 @@ struct Beginning {
 
 using namespace std::string_view_literals;
 
-constexpr std::array<Beginning, 7> kArchives{{
+constexpr std::array<Beginning, 7> kArchiveBeginnings{{
     {"PK\x03\x04"sv, "zip"},
     {"\x1f\x8b"sv, "gzip"},
     {"\xfd"
@@ -68,7 +68,7 @@ std::optional<std::string> detect_file_kind(std::string_view front, std::string_
     if (!text.starts_with(error)) continue;
     return fmt::format("is a server's error message, not {}; download the file again", wanted);
   }
-  for (const Beginning& archive : kArchives) {
+  for (const Beginning& archive : kArchiveBeginnings) {
     if (!front.starts_with(archive.bytes)) continue;
     return fmt::format("is a {} archive, not {}; unpack it", archive.kind, wanted);
   }

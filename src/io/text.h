@@ -18,6 +18,11 @@ struct ControlCharacter {
 // The first control character of `text`, which is valid UTF-8. `line_ends`: \n is allowed.
 std::optional<ControlCharacter> control_character(std::string_view text, bool line_ends = false);
 
+inline bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
+inline bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+// A space, a tab or the end of a line.
+inline bool is_ascii_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+
 // `text` without the characters of `blanks` at both ends.
 std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n");
 

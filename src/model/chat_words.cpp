@@ -8,8 +8,8 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kMaxBytes = 1 << 20;
-constexpr const char* kFile = "processor_config.json";
+constexpr int64_t kMostWordsBytes = 1 << 20;
+constexpr const char* kProcessorFile = "processor_config.json";
 
 ChatWords published() {
   return {
@@ -22,7 +22,7 @@ ChatWords published() {
 }  // namespace
 
 ChatWords parse_chat_words(std::string_view json, const std::string& name) {
-  const Json document = Json::parse(json, name, {kMaxBytes, 16, 100'000});
+  const Json document = Json::parse(json, name, {kMostWordsBytes, 16, 100'000});
   ChatWords words = published();
   const auto take = [&](std::string& word, const char* key) {
     const Json* value = document.find(key);
@@ -39,8 +39,9 @@ ChatWords parse_chat_words(std::string_view json, const std::string& name) {
 
 ChatWords read_chat_words(const std::string& directory_path) {
   const Directory directory = Directory::open(directory_path);
-  if (!directory.contains(kFile)) return published();
-  return parse_chat_words(directory.read_file(kFile, kMaxBytes), directory.shown(kFile));
+  if (!directory.contains(kProcessorFile)) return published();
+  return parse_chat_words(directory.read_file(kProcessorFile, kMostWordsBytes),
+                          directory.shown(kProcessorFile));
 }
 
 }  // namespace bifrons

@@ -13,11 +13,10 @@
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "src/prompts/name_rules.h"
+#include "src/prompts/refuse.h"
 
 namespace bifrons {
 namespace {
-
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
 // One of a pattern's placeholders: {name}, {name:04}, {name-1:04}.
 struct Placeholder {

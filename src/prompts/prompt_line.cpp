@@ -11,6 +11,7 @@
 #include "src/io/text.h"
 #include "src/prompts/name_rules.h"
 #include "src/prompts/picture_name.h"
+#include "src/prompts/refuse.h"
 
 namespace bifrons {
 namespace {
@@ -22,15 +23,13 @@ constexpr std::array kManifestMembers = std::to_array<std::string_view>(
      "seconds",   "tokens_sha256", "width",    "height",     "bytes",   "sha256",
      "key",       "crc32",         "best_of",  "repeated",   "kv_cache"});
 
-std::string normal(std::string_view name) {
+std::string normal_name(std::string_view name) {
   std::string out = lower_case(name);
   for (char& c : out) {
     if (c == '-' || c == ' ') c = '_';
   }
   return out;
 }
-
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
 // parse_whole() and parse_real() throw Error (usage). Here the file is wrong, so the kind is data.
 template <typename F>
@@ -77,7 +76,7 @@ bool is_whole(Field field) {
   return whole;
 }
 
-bool is_text(Field field) {
+bool is_text_field(Field field) {
   return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kId ||
          field == Field::kOutput;
 }
@@ -110,10 +109,10 @@ bool is_manifest_member(std::string_view name) {
   return member;
 }
 
-bool is_aspect_ratio(std::string_view name) { return normal(name) == "aspect_ratio"; }
+bool is_aspect_ratio(std::string_view name) { return normal_name(name) == "aspect_ratio"; }
 
 bool is_size(std::string_view name) {
-  const std::string wanted = normal(name);
+  const std::string wanted = normal_name(name);
   constexpr std::array<std::string_view, 8> kSizes = {"width",       "height",      "size",
                                                       "img_size",    "image_size",  "resolution",
                                                       "image_width", "image_height"};
@@ -160,7 +159,7 @@ void set_field(PromptLine& line, Field field, std::string_view name, const std::
 
 void set_field(PromptLine& line, Field field, std::string_view name, const Json& value) {
   if (value.is_null()) return;
-  if (is_text(field) || value.is_string()) {
+  if (is_text_field(field) || value.is_string()) {
     // An id may be a number, as in many data sets.
     if (field == Field::kId && value.is_number()) return set_field(line, field, name, value.dump());
     return set_field(line, field, name, value.text(name));

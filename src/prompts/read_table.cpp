@@ -7,13 +7,12 @@
 #include "kernels/error.h"
 #include "src/io/quote.h"
 #include "src/prompts/prompt_reader.h"
+#include "src/prompts/refuse.h"
 #include "src/prompts/table_cells.h"
 #include "src/prompts/unknown_fields.h"
 
 namespace bifrons {
 namespace {
-
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
 bool is_text(Field field) {
   return field == Field::kPrompt || field == Field::kNegativePrompt || field == Field::kId ||

@@ -10,6 +10,7 @@
 #include "src/io/quote.h"
 #include "src/io/text.h"
 #include "src/prompts/prompt_reader.h"
+#include "src/prompts/refuse.h"
 
 namespace bifrons {
 namespace {
@@ -32,16 +33,11 @@ constexpr std::array<std::string_view, 16> kWithoutMeaning = {"steps",
                                                               "do_not_save_samples",
                                                               "do_not_save_grid"};
 
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
-
 // Position of the first option: "--" and a letter, at the start or after a blank.
 size_t first_option(std::string_view line) {
   for (size_t at = line.find("--"); at != line.npos; at = line.find("--", at + 1)) {
-    const bool starts = at == 0 || is_space(line[at - 1]);
-    if (starts && at + 2 < line.size() && is_letter(line[at + 2])) return at;
+    const bool starts = at == 0 || is_ascii_space(line[at - 1]);
+    if (starts && at + 2 < line.size() && is_ascii_letter(line[at + 2])) return at;
   }
   return std::string_view::npos;
 }
@@ -54,7 +50,7 @@ std::vector<std::string> shell_words(std::string_view text) {
   char quoted = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (quoted == 0 && is_space(c)) {
+    if (quoted == 0 && is_ascii_space(c)) {
       if (inside_word) words.push_back(std::move(word));
       word.clear();
       inside_word = false;
@@ -100,7 +96,7 @@ size_t dash_at(std::string_view text, size_t at) {
 // "--seed 7", and "-n2", from prompts of InvokeAI.
 void warn_other_dashes(std::string_view line, WarnOnce& warn) {
   for (size_t at = 0; at < line.size(); ++at) {
-    if (at > 0 && !is_space(line[at - 1])) continue;
+    if (at > 0 && !is_ascii_space(line[at - 1])) continue;
     size_t name = at;
     while (const size_t n = dash_at(line, name)) name += n;
     if (name > at) {

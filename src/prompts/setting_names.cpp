@@ -68,7 +68,7 @@ const std::vector<FieldName>& known_beginnings() {
 constexpr std::array kWords = std::to_array<FieldName>(
     {{"cfg", Field::kGuidance}, {"guidance", Field::kGuidance}, {"seed", Field::kSeed}});
 
-constexpr size_t kLongestName = 64;  // of those that are compared letter by letter
+constexpr size_t kLongestCompared = 64;  // of those that are compared letter by letter
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
@@ -141,7 +141,7 @@ bool begins(std::string_view name, std::string_view beginning) {
 }  // namespace
 
 std::optional<Field> field_of(std::string_view name) {
-  if (name.size() > kLongestName) return std::nullopt;
+  if (name.size() > kLongestCompared) return std::nullopt;
   const std::string plain = without_underscores(normal(name));
   for (const FieldName& each : known_names()) {
     if (same_name(each, name, plain)) return each.field;
@@ -150,11 +150,11 @@ std::optional<Field> field_of(std::string_view name) {
 }
 
 bool is_prompt_itself(std::string_view name) {
-  return name.size() <= kLongestName && normal(name) == "prompt";
+  return name.size() <= kLongestCompared && normal(name) == "prompt";
 }
 
 std::string_view nearly_field(std::string_view name) {
-  if (name.size() > kLongestName || field_of(name)) return {};
+  if (name.size() > kLongestCompared || field_of(name)) return {};
   const std::string wanted = normal(name), plain = without_underscores(wanted);
   for (const FieldName& each : known_names()) {
     if (mistyped(each.name, wanted, each.field) ||

@@ -6,12 +6,11 @@
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
+#include "src/prompts/refuse.h"
 #include "src/prompts/setting_names.h"
 
 namespace bifrons {
 namespace {
-
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
 bool names_prompt(const std::vector<std::string>& columns) {
   return std::any_of(columns.begin(), columns.end(), [](const std::string& column) {

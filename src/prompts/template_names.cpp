@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/refuse.h"
 #include "src/prompts/template_parse.h"
 
 namespace bifrons {
@@ -14,19 +15,13 @@ namespace {
 constexpr size_t kMostValues = 10'000;
 constexpr size_t kMostVariables = 1'000;
 
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
-
 std::string_view stripped(std::string_view text) { return trimmed(text, " \t\n"); }
 
 bool is_variable_name(std::string_view name) {
-  return !name.empty() && name.size() <= 100 && !is_digit(name[0]) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
+  return !name.empty() && name.size() <= 100 && !is_ascii_digit(name[0]) &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return is_ascii_letter(c) || is_ascii_digit(c) || c == '_' || c == '-';
+         });
 }
 
 // Position of the brace that closes the one at `at`; npos if there is none.
@@ -112,7 +107,7 @@ std::vector<const TemplateNode*> TemplateParser::set_variables(int depth) {
   for (size_t at = 0; at < text_.size(); ++at) {
     if (text_[at] == '\\') {
       ++at;
-    } else if (text_[at] == '#' && (at == 0 || is_space(text_[at - 1]))) {
+    } else if (text_[at] == '#' && (at == 0 || is_ascii_space(text_[at - 1]))) {
       at = std::min(text_.find('\n', at), text_.size());  // a comment
     } else if (text_.substr(at, 2) == "${") {
       const VariableText found = variable_text(at);
@@ -186,18 +181,18 @@ std::string_view TemplateParser::wildcard_here() const {
   const std::string_view inner =
       end == std::string_view::npos ? rest.substr(2) : rest.substr(2, end - 2);
   const auto plain = [](char c) {
-    return is_digit(c) || is_letter(c) || c == '_' || c == '-' || c == '/';
+    return is_ascii_digit(c) || is_ascii_letter(c) || c == '_' || c == '-' || c == '/';
   };
   const bool closed = end != std::string_view::npos;
   if (closed && !inner.empty() && std::all_of(inner.begin(), inner.end(), plain)) {
     return rest.substr(0, end + 2);
   }
   // A line of underscores as a blank to fill in, or "__" alone, is plain text.
-  if (inner.empty() || is_space(inner[0]) || inner[0] == '_') return {};
+  if (inner.empty() || is_ascii_space(inner[0]) || inner[0] == '_') return {};
   const size_t odd = inner.find_first_of("|{}$#\n");
   if (closed && odd == std::string_view::npos) return rest.substr(0, end + 2);
   const char before = at_ > 0 ? text_[at_ - 1] : ' ';
-  if (!closed && (is_letter(before) || is_digit(before))) return {};  // inside_a__word
+  if (!closed && (is_ascii_letter(before) || is_ascii_digit(before))) return {};  // inside_a__word
   if (closed && (inner[odd] == '{' || inner[odd] == '$')) {
     refuse(
         "the name of a wildcard stands there as it is: one made of a choice or a variable is not "

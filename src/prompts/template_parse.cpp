@@ -8,6 +8,8 @@
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
+#include "src/prompts/refuse.h"
 
 namespace bifrons {
 namespace {
@@ -16,13 +18,8 @@ constexpr int kDeepest = 16;
 constexpr size_t kMostOptions = 10'000;
 constexpr int64_t kMostNodes = 1'000'000;
 
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
-
 bool is_space_only(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), is_space);
+  return std::all_of(text.begin(), text.end(), is_ascii_space);
 }
 
 }  // namespace
@@ -95,8 +92,8 @@ void TemplateParser::piece(TemplateNode& node, std::string& plain, int depth, bo
   if (rest.starts_with("${")) {
     const TemplateNode* value = variable_at(depth + 1, inside);
     if (value == nullptr) {  // it set a variable: it has no text, and the blank after it is dropped
-      while ((plain.empty() ? node.children.empty() : is_space(plain.back())) &&
-             at_ < text_.size() && is_space(text_[at_])) {
+      while ((plain.empty() ? node.children.empty() : is_ascii_space(plain.back())) &&
+             at_ < text_.size() && is_ascii_space(text_[at_])) {
         ++at_;
       }
       return;
@@ -154,7 +151,7 @@ bool TemplateParser::comment(const TemplateNode& node, std::string& plain) {
   const std::string_view rest = text_.substr(at_);
   const bool slashes = rest.starts_with("//") || rest.starts_with("/*");
   if (rest[0] != '#' && !slashes) return false;
-  if (rest[0] == '#' && at_ > 0 && !is_space(text_[at_ - 1])) {
+  if (rest[0] == '#' && at_ > 0 && !is_ascii_space(text_[at_ - 1])) {
     refuse(
         "a # inside a word would begin a comment in sd-dynamic-prompts; write \\# for the sign "
         "itself, or a blank before a comment");
@@ -191,7 +188,7 @@ void TemplateParser::read_amount(TemplateNode& node, int64_t& least, int64_t& mo
     if (digits.empty()) return absent;
     int64_t value = -1;
     const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    const bool good = result.ec == std::errc() && is_digit(digits[0]) &&
+    const bool good = result.ec == std::errc() && is_ascii_digit(digits[0]) &&
                       result.ptr == digits.data() + digits.size();
     return good ? std::min(value, kMostCombinations) : -1;
   };

@@ -14,19 +14,18 @@
 #include "src/io/directory.h"
 #include "src/io/quote.h"
 #include "src/io/text.h"
+#include "src/prompts/refuse.h"
 
 namespace bifrons {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kLargestFile = 4 << 20;
+constexpr int64_t kLargestWildcardFile = 4 << 20;
 constexpr int kMostEntries = 20'000;
 constexpr int kDeepestFolder = 16;
-constexpr size_t kLongestName = 400;
+constexpr size_t kLongestWildcard = 400;
 constexpr std::ptrdiff_t kMostStars = 8;  // fnmatch() tries all combinations of their lengths
-
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorKind::kData, sentence); }
 
 // Escaped as in a template.
 std::string shown(const std::string& name) {
@@ -35,7 +34,7 @@ std::string shown(const std::string& name) {
 }
 
 void check_name(const std::string& name) {
-  if (name.size() > kLongestName || std::count(name.begin(), name.end(), '*') > kMostStars) {
+  if (name.size() > kLongestWildcard || std::count(name.begin(), name.end(), '*') > kMostStars) {
     refuse("the name of the wildcard " + shown(name) + " is too long");
   }
   const bool out = name.front() == '/' || name.back() == '/' || name.find("..") != name.npos ||
@@ -147,7 +146,7 @@ std::vector<std::string> WildcardFiles::lines_of(const std::string& name) const 
   std::string content;
   try {
     content = Directory::open(directory_ + below)
-                  .read_file(name.substr(slash + 1) + ".txt", kLargestFile);
+                  .read_file(name.substr(slash + 1) + ".txt", kLargestWildcardFile);
   } catch (const Error& error) {
     refuse("the wildcard " + shown(name) + " has no values: " + error.what());
   }

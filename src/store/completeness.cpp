@@ -16,12 +16,12 @@
 namespace bifrons {
 namespace {
 
-struct Part {
+struct RecordPart {
   RunRecord run;
   std::string directory;
 };
 // By number of shards.
-using Splits = std::map<int64_t, std::vector<Part>>;
+using Splits = std::map<int64_t, std::vector<RecordPart>>;
 
 // All parts of the splits with the highest generation. There is one such split, but there may be
 // several from older versions.
@@ -38,13 +38,13 @@ Splits newest_splits(const std::string& directory, std::vector<std::string>& pro
   return splits;
 }
 
-std::vector<std::string> missing_of(int64_t shards, const std::vector<Part>& parts) {
+std::vector<std::string> missing_of(int64_t shards, const std::vector<RecordPart>& parts) {
   constexpr int64_t kMostShards = 100'000;
   std::vector<std::string> missing;
   std::map<int64_t, std::set<std::string>> finished;  // by shard: hashes of its jobs
   std::set<int64_t> unfinished;
   std::set<std::string> jobs;
-  for (const Part& part : parts) {
+  for (const RecordPart& part : parts) {
     if (part.run.finished) {
       finished[part.run.shard].insert(part.run.jobs);
       if (!part.run.jobs.empty()) jobs.insert(part.run.jobs);
@@ -73,7 +73,7 @@ std::vector<std::string> missing_of(int64_t shards, const std::vector<Part>& par
   return {};
 }
 
-void add_failures(const std::vector<Part>& parts, std::vector<std::string>& problems) {
+void add_failures(const std::vector<RecordPart>& parts, std::vector<std::string>& problems) {
   for (const auto& [run, directory] : parts) {
     if (run.failed == 0) continue;
     const std::string where = run.shards == 1

@@ -8,7 +8,7 @@
 namespace bifrons {
 namespace {
 
-constexpr int32_t kNone = -1;
+constexpr int32_t kNoSymbol = -1;
 constexpr int32_t kRemoved = -2;  // id of a symbol that was merged into its left neighbour
 
 struct Symbol {
@@ -53,25 +53,25 @@ void BytePairs::encode(std::string_view piece, std::vector<int32_t>& ids) const 
   symbols.reserve(piece.size());
   for (const char byte : piece) {
     const int32_t id = byte_ids_[static_cast<uint8_t>(byte)];
-    if (id == kNone) continue;
+    if (id == kNoSymbol) continue;
     const auto position = static_cast<int32_t>(symbols.size());
     symbols.push_back({id, position - 1, position + 1});
   }
   if (symbols.empty()) return;
-  symbols.back().next = kNone;
+  symbols.back().next = kNoSymbol;
 
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
   const auto offer = [&](int32_t position, int32_t next) {
     const Merge* merge = find(symbols[position].id, symbols[next].id);
     if (merge != nullptr) queue.push({merge->rank, position, merge->merged});
   };
-  for (int32_t i = 0; symbols[i].next != kNone; ++i) offer(i, i + 1);
+  for (int32_t i = 0; symbols[i].next != kNoSymbol; ++i) offer(i, i + 1);
 
   while (!queue.empty()) {
     const Candidate top = queue.top();
     queue.pop();
     Symbol& left = symbols[top.position];
-    if (left.id == kRemoved || left.next == kNone) continue;
+    if (left.id == kRemoved || left.next == kNoSymbol) continue;
     Symbol& right = symbols[left.next];
     const Merge* merge = find(left.id, right.id);
     // `tokenizers` compares the resulting id here and not the rank. This code does the same, so
@@ -80,11 +80,11 @@ void BytePairs::encode(std::string_view piece, std::vector<int32_t>& ids) const 
     left.id = top.merged;
     left.next = right.next;
     right.id = kRemoved;
-    if (left.next != kNone) symbols[left.next].previous = top.position;
-    if (left.previous != kNone) offer(left.previous, top.position);
-    if (left.next != kNone) offer(top.position, left.next);
+    if (left.next != kNoSymbol) symbols[left.next].previous = top.position;
+    if (left.previous != kNoSymbol) offer(left.previous, top.position);
+    if (left.next != kNoSymbol) offer(top.position, left.next);
   }
-  for (int32_t i = 0; i != kNone; i = symbols[i].next) ids.push_back(symbols[i].id);
+  for (int32_t i = 0; i != kNoSymbol; i = symbols[i].next) ids.push_back(symbols[i].id);
 }
 
 }  // namespace bifrons

@@ -11,9 +11,9 @@
 namespace bifrons {
 namespace {
 
-class Writer {
+class PromptWriter {
  public:
-  Writer(const Tokenizer& tokenizer, int64_t picture_tokens)
+  PromptWriter(const Tokenizer& tokenizer, int64_t picture_tokens)
       : tokenizer_(tokenizer), special_(tokenizer.special_ids()), picture_tokens_(picture_tokens) {
     prompt_.ids.push_back(special_.bos);
   }
@@ -93,7 +93,7 @@ std::string_view stripped(std::string_view text, std::string_view what) {
 ChatPrompt chat_prompt(const Tokenizer& tokenizer, std::string_view system,
                        std::span<const ChatTurn> turns, int64_t picture_tokens,
                        bool allow_special) {
-  Writer out(tokenizer, picture_tokens);
+  PromptWriter out(tokenizer, picture_tokens);
   const std::string_view preamble = stripped(system, "the system prompt");
   if (!preamble.empty()) {
     out.text(preamble);

@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kLongestText = size_t{256} << 20;
 constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
-constexpr int64_t kLargestFile = int64_t{32} << 20;
+constexpr int64_t kLargestTokenizerFile = int64_t{32} << 20;
 
 // Throws Error (missing) if there is no tokenizer.json. The message names the tokenizer files of
 // other formats.
@@ -55,7 +55,7 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer Tokenizer::open(const std::string& directory) {
   const Directory folder = Directory::open(directory);
   check_tokenizer_there(folder);
-  const auto read = [&](const char* file) { return folder.read_file(file, kLargestFile); };
+  const auto read = [&](const char* file) { return folder.read_file(file, kLargestTokenizerFile); };
   Tokenizer tokenizer = parse(read(kTokenizerFile), folder.shown(kTokenizerFile));
   const bool adds_bos =
       !folder.contains(kConfigFile) || parse_adds_bos(read(kConfigFile), folder.shown(kConfigFile));

@@ -16,7 +16,7 @@
 namespace bifrons {
 namespace {
 
-constexpr size_t kMostConfig = 1 << 20;
+constexpr size_t kMostMlxConfig = 1 << 20;
 constexpr std::array<int64_t, 3> kGroups{32, 64, 128};  // what MLX has kernels for
 
 constexpr std::string_view kAdvice = "take the model's full weights, or its 4-bit ones";
@@ -156,7 +156,7 @@ std::optional<MlxQuantization> read_mlx_quantization(const Directory& directory)
   if (!directory.contains(file)) return std::nullopt;
   std::optional<Json> document;
   try {
-    document = Json::parse(directory.read_file(file, kMostConfig), directory.shown(file));
+    document = Json::parse(directory.read_file(file, kMostMlxConfig), directory.shown(file));
   } catch (const Error&) {
     return std::nullopt;  // read_config() says what is wrong with it
   }

@@ -19,13 +19,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMostMetadata = 4096;
-constexpr int64_t kPiece = 1 << 20;
+constexpr int64_t kHashPiece = 1 << 20;
 
 // Calls add() with all bytes of the file.
 template <typename Hash>
 std::string hash_all(Hash& hash, const ByteSource& file, const ReadProgress& progress) {
-  std::vector<std::byte> piece(static_cast<size_t>(std::min(kPiece, file.size())));
-  for (int64_t done = 0; done < file.size(); done += kPiece) {
+  std::vector<std::byte> piece(static_cast<size_t>(std::min(kHashPiece, file.size())));
+  for (int64_t done = 0; done < file.size(); done += kHashPiece) {
     const auto part = std::span(piece).first(
         std::min<size_t>(piece.size(), static_cast<size_t>(file.size() - done)));
     file.read(done, part);

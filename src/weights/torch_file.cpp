@@ -23,7 +23,7 @@ constexpr std::string_view kConvert =
 // Entries by name; the name is relative to the one folder that contains all entries.
 using Entries = std::unordered_map<std::string_view, const ZipEntry*>;
 
-void refuse_other_formats(const ByteSource& file) {
+void refuse_other_than_torch(const ByteSource& file) {
   const int64_t size = file.size();
   const std::string front = file.read_text(0, std::min<int64_t>(size, kMagicBytes));
   constexpr std::string_view kLegacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
@@ -143,7 +143,7 @@ TensorEntry place_tensor(const NamedPickledTensor& named, const PickledStorage& 
 }  // namespace
 
 Container read_torch_file(const ByteSource& file) {
-  refuse_other_formats(file);
+  refuse_other_than_torch(file);
   const std::vector<ZipEntry> directory = read_zip_directory(file);
   const Entries entries = index_entries(file, directory);
   check_version_and_byte_order(file, entries);

@@ -40,7 +40,7 @@ struct Sees {
 
 // Two prompts with one picture each and one prompt with several, with the seed of each picture's
 // first candidate.
-const std::string kPrompts =
+const std::string kBestOfPrompts =
     "a red cat --seed 5 --id cat\na hat --seed 90 --count 3 --id hat\nfox --seed 7 --id fox\n";
 const std::map<std::string, DrawRequest> kRequests = {
     {"cat.png", {.prompt = "a red cat", .seed = 5}},
@@ -71,7 +71,7 @@ class BestOf : public ::testing::Test {
     JobOptions asked;
     asked.best_of = kCount;
     asked.question = sees.understanding.match_template();
-    JobStream jobs(PromptReader(stream_of(kPrompts), PromptFormat::kText, {}), asked);
+    JobStream jobs(PromptReader(stream_of(kBestOfPrompts), PromptFormat::kText, {}), asked);
     Store store({.directory = out()});
     BatchSetup setup;
     setup.directory = out();

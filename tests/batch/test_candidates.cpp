@@ -17,14 +17,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kCount = 4;
+constexpr int64_t kCandidates = 4;
 constexpr const char* kQuestion = "is it {prompt}?";
 
 // Every second candidate of "some" fails, and every candidate of "none".
-const std::string kPrompts =
+const std::string kCandidatePrompts =
     "a fox --seed 5\na cat --seed 3 --count 3\nbad --seed x\nsome --id some --seed 8\n"
     "a bird --id bird --seed 1\nnone --id none --seed 2\nunseen --id unseen --seed 40\n";
-constexpr int kPictures = 7;  // number of pictures with a file
+constexpr int kKeptPictures = 7;  // number of pictures with a file
 
 std::string shown(const DrawRequest& request) {
   return request.prompt + " " + std::to_string(request.seed);
@@ -48,7 +48,7 @@ Judgement judge(const std::string& picture, std::string_view question) {
 
 std::string text_of(const Picture& picture) { return {picture.rgb.begin(), picture.rgb.end()}; }
 
-struct Result {
+struct CandidateRun {
   BatchCounts counts;
   std::vector<std::string> failures;
   std::map<std::string, std::string> files;
@@ -70,14 +70,15 @@ class CandidatesTest : public ::testing::Test {
     return s;
   }
 
-  static JobStream jobs(const std::string& prompts = kPrompts, int64_t count = kCount) {
+  static JobStream jobs(const std::string& prompts = kCandidatePrompts,
+                        int64_t count = kCandidates) {
     JobOptions options;
     options.best_of = count;
     options.question = kQuestion;
     return JobStream(PromptReader(stream_of(prompts), PromptFormat::kText, {}), options);
   }
 
-  static CandidateOptions options(int64_t count = kCount) {
+  static CandidateOptions options(int64_t count = kCandidates) {
     CandidateOptions o{.count = count, .question = kQuestion};
     o.judge = [](const Picture& picture, std::string_view question) {
       return judge(text_of(picture), question);
@@ -86,8 +87,8 @@ class CandidatesTest : public ::testing::Test {
   }
 
   // Up to `lanes` candidates at once are returned in random order. Stops after `most` deliveries.
-  Result run(size_t lanes, uint32_t order, int most = 1'000'000, Shard shard = {}) const {
-    Result result;
+  CandidateRun run(size_t lanes, uint32_t order, int most = 1'000'000, Shard shard = {}) const {
+    CandidateRun result;
     JobStream stream = jobs();
     Store store({.directory = out(), .shard = shard.index, .shards = shard.count});
     BatchSetup s = setup(shard);
@@ -131,7 +132,7 @@ json expected_choice(const std::string& prompt, uint64_t first_seed) {
   const std::string question = "is it " + prompt + "?";
   json expected = {{"question", question}, {"candidates", json::array()}};
   double best = -1;
-  for (uint64_t seed = first_seed; seed < first_seed + kCount; ++seed) {
+  for (uint64_t seed = first_seed; seed < first_seed + kCandidates; ++seed) {
     const DrawRequest request{.prompt = prompt, .seed = seed};
     if (draw({0, request}).error || shown(request) == "unseen 41") continue;
     const Judgement judged = judge(shown(request), question);
@@ -145,12 +146,12 @@ json expected_choice(const std::string& prompt, uint64_t first_seed) {
 }
 
 TEST_F(CandidatesTest, TheBestOfEachIsKeptAndEverythingIsSaid) {
-  const Result result = run(3, 1);
-  EXPECT_EQ(result.counts.drawn, kPictures);
+  const CandidateRun result = run(3, 1);
+  EXPECT_EQ(result.counts.drawn, kKeptPictures);
   EXPECT_EQ(result.counts.failed, 1);
   EXPECT_EQ(result.counts.bad_lines, 1);
-  EXPECT_EQ(result.counts.taken, kPictures + 1) << "pictures, not candidates";
-  ASSERT_EQ(result.lines.size(), size_t{kPictures});
+  EXPECT_EQ(result.counts.taken, kKeptPictures + 1) << "pictures, not candidates";
+  ASSERT_EQ(result.lines.size(), size_t{kKeptPictures});
   std::map<std::string, std::set<uint64_t>> firsts;
   for (const auto& [name, line] : result.lines) {
     const std::string prompt = line["text"];
@@ -159,7 +160,7 @@ TEST_F(CandidatesTest, TheBestOfEachIsKeptAndEverythingIsSaid) {
                             : prompt == "some"   ? 8
                             : prompt == "a bird" ? 1
                                                  : 40) +
-                           kCount * (line["number"].get<uint64_t>() - 1);
+                           kCandidates * (line["number"].get<uint64_t>() - 1);
     EXPECT_TRUE(firsts[prompt].insert(first).second);
     const json expected = expected_choice(prompt, first);
     EXPECT_EQ(line["best_of"], expected) << name;
@@ -174,11 +175,11 @@ TEST_F(CandidatesTest, TheBestOfEachIsKeptAndEverythingIsSaid) {
 }
 
 TEST_F(CandidatesTest, LanesAndOrderChangeNothing) {
-  const Result whole = run(1, 0);
+  const CandidateRun whole = run(1, 0);
   for (const size_t lanes : {1, 2, 3, 7, 40}) {
     for (uint32_t order = 1; order < 6; ++order) {
       std::filesystem::remove_all(scratch / "out");
-      const Result result = run(lanes, order);
+      const CandidateRun result = run(lanes, order);
       EXPECT_EQ(result.files, whole.files) << lanes << " " << order;
       EXPECT_EQ(result.lines, whole.lines) << lanes << " " << order;
       EXPECT_EQ(result.failures, whole.failures);
@@ -188,26 +189,26 @@ TEST_F(CandidatesTest, LanesAndOrderChangeNothing) {
 
 // Resuming after every candidate gives the same files.
 TEST_F(CandidatesTest, StoppingAnywhereChangesNoFile) {
-  const Result whole = run(3, 1);
-  for (int stop = 0; stop <= (kPictures + 1) * kCount; ++stop) {
+  const CandidateRun whole = run(3, 1);
+  for (int stop = 0; stop <= (kKeptPictures + 1) * kCandidates; ++stop) {
     std::filesystem::remove_all(scratch / "out");
-    const Result first = run(1 + stop % 7, stop, stop);
-    EXPECT_LE(first.counts.drawn, stop / kCount)
+    const CandidateRun first = run(1 + stop % 7, stop, stop);
+    EXPECT_LE(first.counts.drawn, stop / kCandidates)
         << "no picture is kept before all have been judged";
-    const Result second = run(2, 77);
+    const CandidateRun second = run(2, 77);
     EXPECT_EQ(second.files, whole.files) << stop;
     EXPECT_EQ(second.lines, whole.lines) << stop;
-    EXPECT_EQ(first.counts.drawn + second.counts.drawn, kPictures);
+    EXPECT_EQ(first.counts.drawn + second.counts.drawn, kKeptPictures);
     EXPECT_EQ(second.counts.done_before, first.counts.drawn);
     EXPECT_EQ(run(2, 5).counts.drawn, 0);
   }
 }
 
 TEST_F(CandidatesTest, ShardsTogetherAreTheWhole) {
-  const Result whole = run(3, 1);
+  const CandidateRun whole = run(3, 1);
   for (const int64_t count : {2, 3, 16}) {
     std::filesystem::remove_all(scratch / "out");
-    Result part;
+    CandidateRun part;
     for (int64_t i = 0; i < count; ++i) {
       part = run(2, static_cast<uint32_t>(i), 1'000'000, {i, count});
     }

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-std::string toy() { return golden::directory() + "toy-sees"; }
+std::string judging_toy() { return golden::directory() + "toy-sees"; }
 
 class CliBatchBestOf : public ::testing::Test {
  protected:
@@ -28,7 +28,7 @@ class CliBatchBestOf : public ::testing::Test {
   }
   static std::vector<std::string> command(const std::vector<std::string>& more,
                                           const std::string& output) {
-    std::vector<std::string> all = {"batch", "p.txt", "-m", toy(), "-t", "1", "-o", output};
+    std::vector<std::string> all = {"batch", "p.txt", "-m", judging_toy(), "-t", "1", "-o", output};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -61,7 +61,7 @@ TEST_F(CliBatchBestOf, FilesAreThoseOfGenerateToTheByte) {
   const Outcome drawn = batch({"--best-of", "3", "--jsonl"});
   ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
   const auto generate = [&](std::vector<std::string> more) {
-    std::vector<std::string> words{"generate", "-m", toy(), "--best-of", "3", "--json"};
+    std::vector<std::string> words{"generate", "-m", judging_toy(), "--best-of", "3", "--json"};
     words.insert(words.end(), more.begin(), more.end());
     const Outcome outcome = run(words);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -184,7 +184,7 @@ TEST_F(CliBatchBestOf, AModelThatOnlyDrawsSaysSoAndDrawsNothing) {
   scratch.write("p.txt", "a cat --id cat\n");
   ASSERT_EQ(batch({}).exit_code, 0);
   const auto before = pictures("out");
-  fs::copy(toy(), scratch / "blind", fs::copy_options::recursive);
+  fs::copy(judging_toy(), scratch / "blind", fs::copy_options::recursive);
   json config = json::parse(scratch.read("blind/config.json"));
   config.erase("vision_config");
   scratch.write("blind/config.json", config.dump());

@@ -11,9 +11,9 @@
 namespace bifrons::testing {
 namespace {
 
-const std::string kToy = golden::directory() + "toy-hf";  // 16 codes a picture
+const std::string kQualityToy = golden::directory() + "toy-hf";  // 16 codes a picture
 
-Outcome quality(std::vector<std::string> arguments, const std::string& model = kToy) {
+Outcome quality(std::vector<std::string> arguments, const std::string& model = kQualityToy) {
   arguments.insert(arguments.begin(), {"bench", "quality", "-q", "-m", model, "--device", "cpu"});
   return run_bifrons(arguments);
 }
@@ -22,7 +22,7 @@ TEST(BenchQuality, TellsEqualSettingsFromOthers) {
   const TemporaryDirectory directory;
   directory.write("prompts.txt", "a cat\na house by the sea\n");
   const std::vector<std::string> asked{
-      "--against",  "rope=f32", "--against", "rope=bf16,model=" + kToy,
+      "--against",  "rope=f32", "--against", "rope=bf16,model=" + kQualityToy,
       "--pictures", "5",        "--seed",    "7",
       "--cfg",      "3",        "--prompts", (directory / "prompts.txt").string(),
       "--json"};

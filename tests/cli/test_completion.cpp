@@ -14,7 +14,7 @@ namespace bifrons::testing {
 namespace {
 
 // The commands in the help. `bench` is not in every build.
-std::vector<std::string> commands() {
+std::vector<std::string> command_names() {
   std::vector<std::string> names = {"generate",    "batch",  "grid",       "gallery", "merge",
                                     "describe",    "ask",    "chat",       "vary",    "encode",
                                     "reconstruct", "decode", "info",       "inspect", "tokenize",
@@ -44,7 +44,7 @@ TEST(CliCompletion, EveryOptionOfEveryCommandAppears) {
   const std::string bash = run_bifrons({"completion", "bash"}).out;
   const std::string zsh = run_bifrons({"completion", "zsh"}).out;
   const std::string fish = run_bifrons({"completion", "fish"}).out;
-  for (const std::string& command : commands()) {
+  for (const std::string& command : command_names()) {
     const std::set<std::string> options = options_in_help(command);
     EXPECT_TRUE(options.contains("--help")) << command;
     EXPECT_NE(bash.find("    " + command + ") options="), std::string::npos);

@@ -13,7 +13,7 @@
 namespace bifrons::testing {
 namespace {
 
-std::string toy(const std::string& name = "toy-hf") {
+std::string edited_toy(const std::string& name = "toy-hf") {
   return std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/" + name;
 }
 
@@ -30,7 +30,7 @@ class Editing : public ::testing::Test {
               const std::string& model = "toy-hf") const {
     return run_bifrons(arguments, {.directory = scratch_.path(),
                                    .input = input,
-                                   .variables = {{"BIFRONS_MODEL", toy(model)}}});
+                                   .variables = {{"BIFRONS_MODEL", edited_toy(model)}}});
   }
   nlohmann::json settings(const std::string& name) const {
     const std::string file = scratch_.read(name);

@@ -14,7 +14,7 @@
 namespace bifrons::testing {
 namespace {
 
-std::string toy() { return golden::directory() + "toy-sees"; }
+std::string seeing_toy() { return golden::directory() + "toy-sees"; }
 
 // A directory with two pictures, a.png and b.png.
 struct Gallery {
@@ -30,7 +30,7 @@ struct Gallery {
     }
   }
   Outcome run(std::vector<std::string> arguments, const std::string& input = "") const {
-    arguments.insert(arguments.begin() + 1, {"-m", toy(), "--max-tokens", "5"});
+    arguments.insert(arguments.begin() + 1, {"-m", seeing_toy(), "--max-tokens", "5"});
     Surroundings where;
     where.directory = scratch.path();
     where.input = input;
@@ -117,7 +117,7 @@ TEST(CliUnderstand, FaultsHaveCodesAndOneLine) {
 TEST(CliUnderstand, AModelThatOnlyDrawsSaysSo) {
   const Gallery gallery;
   const auto model = gallery.scratch / "blind";
-  std::filesystem::copy(toy(), model, std::filesystem::copy_options::recursive);
+  std::filesystem::copy(seeing_toy(), model, std::filesystem::copy_options::recursive);
   std::ifstream in(model / "config.json");
   auto config = nlohmann::json::parse(in);
   config.erase("vision_config");
@@ -147,7 +147,8 @@ TEST(CliUnderstand, AModelThatOnlyDrawsSaysSo) {
 }
 
 TEST(CliUnderstand, InspectCountsTheUnderstandingHalf) {
-  const auto report = nlohmann::json::parse(run_bifrons({"inspect", "-m", toy(), "--json"}).out);
+  const auto report =
+      nlohmann::json::parse(run_bifrons({"inspect", "-m", seeing_toy(), "--json"}).out);
   EXPECT_TRUE(report["sees"].get<bool>());
   EXPECT_EQ(report["memory_on_gpu"]["prompt_tokens"], report["memory"]["prompt_tokens"]);
   EXPECT_GT(report["memory_on_gpu"]["bytes"], report["memory"]["bytes"]);  // kernel workspace
@@ -174,7 +175,7 @@ TEST(CliUnderstand, BestOfKeepsOnePictureAndAllScores) {
   Surroundings where;
   where.directory = gallery.scratch.path();
   const auto generate = [&](std::vector<std::string> more) {
-    std::vector<std::string> arguments{"generate", "-m", toy(), "-p", "a cat", "--json"};
+    std::vector<std::string> arguments{"generate", "-m", seeing_toy(), "-p", "a cat", "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Outcome outcome = run_bifrons(arguments, where);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -11,7 +11,7 @@
 namespace bifrons {
 namespace {
 
-Engine open_toy(const std::string& directory = golden::directory() + "toy-f32") {
+Engine batch_toy(const std::string& directory = golden::directory() + "toy-f32") {
   return Engine::open({.model = directory, .threads = 1, .speculate = 1});  // a code a step
 }
 
@@ -46,7 +46,7 @@ std::vector<DrawRequest> cats(size_t count) {
 }
 
 TEST(Batch, EveryJobGetsOneResultAndErrorsAffectOneJob) {
-  Engine engine = open_toy();
+  Engine engine = batch_toy();
   std::vector<DrawRequest> requests = cats(5);
   requests[1].prompt = std::string(9999, 'q');
   requests[2].prompt = "a \xff cat";
@@ -93,7 +93,7 @@ TEST(Batch, NanIsTriedTwiceAndAffectsNoOtherPicture) {
   std::vector<DrawRequest> requests = cats(7);
   requests[1].prompt = requests[2].prompt = "a zebra";
   requests[5].prompt = "a cat z";
-  Engine damaged = open_toy(directory.path()), whole = open_toy();
+  Engine damaged = batch_toy(directory.path()), whole = batch_toy();
   for (int lanes : {1, 2, 7}) {
     BatchStats stats;
     const auto results = draw_all(damaged, requests, lanes, &stats);
@@ -117,7 +117,7 @@ TEST(Batch, NanIsTriedTwiceAndAffectsNoOtherPicture) {
 }
 
 TEST(Batch, StopsWithinOneStepAndKeepsWhatIsFinished) {
-  Engine engine = open_toy();
+  Engine engine = batch_toy();
   const std::vector<DrawRequest> requests = cats(6);
   for (int64_t stop_at : {1, 5, 16, 20, 31}) {  // 16 codes a picture, three lanes
     std::map<uint64_t, BatchResult> results;
@@ -144,7 +144,7 @@ TEST(Batch, StopsWithinOneStepAndKeepsWhatIsFinished) {
 }
 
 TEST(Batch, ExceptionsOfCallbacksAreRethrown) {
-  Engine engine = open_toy();
+  Engine engine = batch_toy();
   const std::vector<DrawRequest> requests = cats(9);
   const auto kind_thrown = [&](auto run) {
     try {
@@ -194,7 +194,7 @@ TEST(Batch, ExceptionsOfCallbacksAreRethrown) {
 }
 
 TEST(Batch, FullLanesHaveNoIdleStepsAndEqualPromptsSharePrefill) {
-  Engine engine = open_toy();
+  Engine engine = batch_toy();
   const std::vector<DrawRequest> requests = cats(9);
   BatchStats stats;
   draw_all(engine, requests, 3, &stats);
@@ -213,7 +213,7 @@ TEST(Batch, FullLanesHaveNoIdleStepsAndEqualPromptsSharePrefill) {
 }
 
 TEST(Batch, AnEmptyBatchIsNoError) {
-  Engine engine = open_toy();
+  Engine engine = batch_toy();
   BatchStats stats;
   EXPECT_TRUE(draw_all(engine, {}, 4, &stats).empty());
   EXPECT_EQ(stats.steps, 0);

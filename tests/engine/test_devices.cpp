@@ -10,7 +10,7 @@
 namespace bifrons {
 namespace {
 
-std::string refusal(const std::function<void()>& body) {
+std::string device_refusal(const std::function<void()>& body) {
   try {
     body();
   } catch (const Error& error) {
@@ -23,7 +23,8 @@ std::string refusal(const std::function<void()>& body) {
 TEST(Devices, UnknownNamesAreRefused) {
   for (const std::string name :
        {"warp", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "CUDA", "cuda0", "cuda:99999999999", ""}) {
-    EXPECT_NE(refusal([&] { open_device(name, 1); }).find("no device"), std::string::npos) << name;
+    EXPECT_NE(device_refusal([&] { open_device(name, 1); }).find("no device"), std::string::npos)
+        << name;
   }
 }
 
@@ -33,7 +34,8 @@ TEST(Devices, TheCpuTakesTheNameOfAnInstructionSet) {
     EXPECT_EQ(device.backend->description(), std::string(isa) + ", 1 thread");
   }
   for (const std::string name : {"cpu:", "cpu:avx1024", "cpu:AVX2", "cpu:avx2 "}) {
-    EXPECT_NE(refusal([&] { open_device(name, 1); }).find("it has: "), std::string::npos) << name;
+    EXPECT_NE(device_refusal([&] { open_device(name, 1); }).find("it has: "), std::string::npos)
+        << name;
   }
 }
 
@@ -50,8 +52,9 @@ TEST(Devices, TheCpuIsListedFirstAndAutoAlwaysOpens) {
 TEST(Devices, AMissingGpuIsReported) {
   const CudaStatus status = cuda_status();
   if (status.problem.empty()) GTEST_SKIP() << "this machine has a GPU";
-  EXPECT_EQ(refusal([] { open_device("cuda", 1); }).find("cannot use the GPU: "), 0u);
-  EXPECT_NE(refusal([] { open_device("cuda:0", 1); }).find(status.problem), std::string::npos);
+  EXPECT_EQ(device_refusal([] { open_device("cuda", 1); }).find("cannot use the GPU: "), 0u);
+  EXPECT_NE(device_refusal([] { open_device("cuda:0", 1); }).find(status.problem),
+            std::string::npos);
 }
 
 TEST(Memory, MessageSaysWhatWouldFit) {
@@ -69,12 +72,12 @@ TEST(Memory, MessageSaysWhatWouldFit) {
   };
   fits(std::nullopt, 1000);
   fits(bytes(4), 4);
-  const std::string four = refusal([&] { fits(bytes(4) - 1, 4); });
+  const std::string four = device_refusal([&] { fits(bytes(4) - 1, 4); });
   EXPECT_NE(four.find("drawing 4 pictures at once needs " + std::to_string(bytes(4)) +
                       " bytes; 3 at once would fit"),
             std::string::npos)
       << four;
-  const std::string none = refusal([&] { fits(1000, 4); });
+  const std::string none = device_refusal([&] { fits(1000, 4); });
   EXPECT_NE(none.find("1000 bytes free"), std::string::npos) << none;
   EXPECT_NE(none.find("takes " + std::to_string(bytes(1)) +
                       " bytes for one picture: close other programs on the GPU"),
@@ -89,7 +92,7 @@ TEST(Memory, MessageSaysWhichWindowsWouldFit) {
         memory_plan(config, DType::kBf16, 2, kPlannedPromptTokens, MemorySpace::kDevice, width));
   };
   const auto said = [&](int64_t free, int width) {
-    return refusal([&] { check_fits(free, config, DType::kBf16, 2, width); });
+    return device_refusal([&] { check_fits(free, config, DType::kBf16, 2, width); });
   };
   EXPECT_NE(said(bytes(16), 17).find("; --speculate 16 would fit"), std::string::npos);
   EXPECT_NE(said(bytes(1), 64).find("; --speculate off would fit"), std::string::npos);
@@ -105,7 +108,7 @@ TEST(Memory, MessageSaysThatAnInt8CacheWouldFit) {
   };
   const PlanFormats int8{DType::kBf16, KvFormat::kInt8};
   const auto said = [&](int64_t free, PlanFormats formats, int64_t pictures) {
-    return refusal([&] { check_fits(free, config, formats, pictures); });
+    return device_refusal([&] { check_fits(free, config, formats, pictures); });
   };
   EXPECT_LT(bytes(int8, 4), bytes(DType::kBf16, 4));
   const std::string needs = "with --kv int8 it needs " + std::to_string(bytes(int8, 4)) + " bytes";
@@ -134,16 +137,16 @@ TEST(Memory, ALimitIsKept) {
   const int64_t tight = bytes(DType::kBf16, 1) - 1;
   EXPECT_EQ(within(tight, true).kv, KvFormat::kInt8);
   EXPECT_GE(within(tight, true).most_lanes, 1);
-  const std::string refused = refusal([&] { within(tight, false); });
+  const std::string refused = device_refusal([&] { within(tight, false); });
   EXPECT_EQ(refused, "--max-memory allows " + std::to_string(tight) +
                          " bytes, but drawing one picture needs " +
                          std::to_string(bytes(DType::kBf16, 1)) + " bytes, and " +
                          std::to_string(bytes(int8, 1)) + " with --kv int8; --kv int8 would fit");
   for (const bool allowed : {false, true}) {
-    const std::string none = refusal([&] { within(bytes(int8, 1) - 1, allowed); });
+    const std::string none = device_refusal([&] { within(bytes(int8, 1) - 1, allowed); });
     EXPECT_NE(none.find("; allow more, or take a smaller model"), std::string::npos) << none;
   }
-  EXPECT_EQ(refusal([&] { within(bytes(int8, 1) - 1, false, int8); }).find("--kv"),
+  EXPECT_EQ(device_refusal([&] { within(bytes(int8, 1) - 1, false, int8); }).find("--kv"),
             std::string::npos);
 }
 

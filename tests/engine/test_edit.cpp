@@ -14,7 +14,7 @@
 namespace bifrons {
 namespace {
 
-EngineOptions options_of(const std::string& name, int at_once = 1, int speculate = 0) {
+EngineOptions edit_options(const std::string& name, int at_once = 1, int speculate = 0) {
   EngineOptions options;
   options.model = golden::directory() + name;
   options.threads = 2;
@@ -74,7 +74,7 @@ TEST_P(EditGoldens, RowsAndGreedyCodesEqualTheReferences) {
   std::string golden_name = GetParam();
   std::replace(golden_name.begin(), golden_name.end(), '-', '_');
   const nlohmann::json& expected = goldens.edit(golden_name);
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   Editor editor(engine, edit_style(GetParam()));
   editor.show(goldens.picture());
   const auto prompt = editor.prompt(expected["instruction"].get<std::string>());
@@ -118,7 +118,7 @@ TEST(Edit, PicturesDependOnTheirOwnRequestsAlone) {
   const Goldens goldens;
   std::vector<std::vector<int32_t>> alone;
   for (const auto& [at_once, speculate] : {std::pair{1, 1}, {1, 8}, {3, 1}, {4, 8}}) {
-    Engine engine = Engine::open(options_of("toy-hf", at_once, speculate));
+    Engine engine = Engine::open(edit_options("toy-hf", at_once, speculate));
     Editor full(engine, edit_style("janus-4o")), pair(engine, edit_style("janus-pro-r1"));
     full.show(goldens.picture());
     pair.show(goldens.picture());
@@ -143,7 +143,7 @@ TEST(Edit, PicturesDependOnTheirOwnRequestsAlone) {
 
 TEST(Edit, EverySettingChangesThePicture) {
   const Goldens goldens;
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   Editor editor(engine, edit_style("janus-4o"));
   editor.show(goldens.picture());
   const auto draw = [&](const std::string& instruction, double weight, uint64_t seed) {
@@ -174,7 +174,7 @@ TEST(Edit, RefusesInOneSentence) {
   EXPECT_EQ(edit_style_of("Janus-Pro-R1-7B"), &edit_style("janus-pro-r1"));
   EXPECT_EQ(edit_style_of("Janus-Pro-7B"), nullptr);
 
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   Editor editor(engine, edit_style("janus-4o"));
   editor.show(goldens.picture());
   EXPECT_EQ(message_of([&] { editor.prompt(" \n"); }),
@@ -193,7 +193,7 @@ TEST(Edit, RefusesInOneSentence) {
   EXPECT_NE(std::string(engine.fault_of(request)->what()).find("but this model takes at most"),
             std::string::npos);
 
-  Engine no_encoder = Engine::open(options_of("toy-sees"));
+  Engine no_encoder = Engine::open(edit_options("toy-sees"));
   Editor seeing(no_encoder, edit_style("janus-4o"));
   EXPECT_NE(message_of([&] { seeing.show(goldens.picture()); }).find("this model has no encoder"),
             std::string::npos);
@@ -202,7 +202,7 @@ TEST(Edit, RefusesInOneSentence) {
 // Special tokens in an instruction are text, unless they are allowed.
 TEST(Edit, SpecialTokensInInstructionsAreText) {
   const Goldens goldens;
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   for (const EditStyle& style : edit_styles()) {
     Editor editor(engine, style);
     editor.show(goldens.picture());
@@ -217,7 +217,7 @@ TEST(Edit, SpecialTokensInInstructionsAreText) {
 
 TEST(Reflect, RoundsEqualTheReferences) {
   const Goldens goldens;
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   Understanding understanding = Understanding::open(engine);
   ReflectOptions options;
   options.temperature = 0;
@@ -242,7 +242,7 @@ TEST(Reflect, RoundsEqualTheReferences) {
 }
 
 TEST(Reflect, RoundsAreAFunctionOfTheRequest) {
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   Understanding understanding = Understanding::open(engine);
   ReflectOptions options;
   options.rounds = 3;
@@ -262,7 +262,7 @@ TEST(Reflect, RoundsAreAFunctionOfTheRequest) {
     EXPECT_EQ(rounds[0].drawing.tokens, engine.draw({&request, 1})[0].tokens);
     EXPECT_EQ(rounds[0].seed, seed);
     EXPECT_EQ(most, static_cast<int64_t>(rounds.size()) * engine.model().image_tokens);
-    Engine other = Engine::open(options_of("toy-hf", 1, 8));
+    Engine other = Engine::open(edit_options("toy-hf", 1, 8));
     Understanding others = Understanding::open(other);
     const Reflection same = draw_reflected(other, others, request, options);
     ASSERT_EQ(same.size(), rounds.size());
@@ -280,7 +280,7 @@ TEST(Reflect, RoundsAreAFunctionOfTheRequest) {
 }
 
 TEST(Reflect, RefusesInOneSentence) {
-  Engine engine = Engine::open(options_of("toy-hf"));
+  Engine engine = Engine::open(edit_options("toy-hf"));
   Understanding understanding = Understanding::open(engine);
   DrawRequest request;
   request.prompt = "a hat";
@@ -295,7 +295,7 @@ TEST(Reflect, RefusesInOneSentence) {
   EXPECT_NE(message({.temperature = -1}), "");
   EXPECT_TRUE(message({.max_tokens = 2000}).starts_with("the prompt has "));
 
-  Engine sees = Engine::open(options_of("toy-sees"));
+  Engine sees = Engine::open(edit_options("toy-sees"));
   Understanding without_encoder = Understanding::open(sees);
   EXPECT_NE(message_of([&] {
               check_reflection(sees, without_encoder, request, {});

@@ -13,8 +13,8 @@
 namespace bifrons {
 namespace {
 
-Engine open_toy(const std::string& name, int threads, int pictures_at_once,
-                bool decode_beside = false) {
+Engine law_toy(const std::string& name, int threads, int pictures_at_once,
+               bool decode_beside = false) {
   return Engine::open({.model = golden::directory() + name,
                        .device = "cpu",
                        .threads = threads,
@@ -62,18 +62,18 @@ std::map<size_t, Drawing> draw_in_order(Engine& engine, const std::vector<DrawRe
   return drawings;
 }
 
-class Laws : public testing::TestWithParam<const char*> {};
+class Laws : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Laws, APictureAloneIsThePictureInAnyBatchOnAnyThreads) {
   const auto requests = mixed_requests();
   std::vector<Drawing> alone;
   {
-    Engine engine = open_toy(GetParam(), 1, 1);
+    Engine engine = law_toy(GetParam(), 1, 1);
     for (const DrawRequest& r : requests) alone.push_back(engine.draw({&r, 1})[0]);
   }
   for (int at_once : {1, 2, 3, 7, 16}) {
     for (int threads : {1, 2, 3}) {
-      Engine engine = open_toy(GetParam(), threads, at_once);
+      Engine engine = law_toy(GetParam(), threads, at_once);
       const auto together = engine.draw(requests);
       for (size_t i = 0; i < requests.size(); ++i) {
         EXPECT_EQ(together[i].tokens, alone[i].tokens) << i << " of " << at_once;
@@ -85,7 +85,7 @@ TEST_P(Laws, APictureAloneIsThePictureInAnyBatchOnAnyThreads) {
 
 TEST_P(Laws, OrderAndEarlierPicturesChangeNothing) {
   auto requests = mixed_requests();
-  Engine engine = open_toy(GetParam(), 2, 3);
+  Engine engine = law_toy(GetParam(), 2, 3);
   const auto forward = engine.draw(requests);
   std::reverse(requests.begin(), requests.end());
   const auto backward = engine.draw(requests);
@@ -101,12 +101,12 @@ TEST_P(Laws, BatchOrderResumeAndThreadsChangeNoPicture) {
   const auto requests = mixed_requests();
   std::vector<Drawing> alone;
   {
-    Engine engine = open_toy(GetParam(), 1, 1);
+    Engine engine = law_toy(GetParam(), 1, 1);
     for (const DrawRequest& r : requests) alone.push_back(engine.draw({&r, 1})[0]);
   }
   std::mt19937 random(5);
   for (const auto& [threads, beside] : {std::pair{1, false}, {2, true}, {3, false}, {1, true}}) {
-    Engine engine = open_toy(GetParam(), threads, 1, beside);
+    Engine engine = law_toy(GetParam(), threads, 1, beside);
     for (int lanes : {1, 2, 3, 7, 16}) {
       for (int left_out : {0, 3, 8}) {
         std::vector<size_t> order(requests.size());
@@ -127,7 +127,7 @@ TEST_P(Laws, SpeculationChangesNoPicture) {
   const auto requests = mixed_requests();
   std::vector<Drawing> alone;
   {
-    Engine engine = open_toy(GetParam(), 1, 1);
+    Engine engine = law_toy(GetParam(), 1, 1);
     for (const DrawRequest& r : requests) alone.push_back(engine.draw({&r, 1})[0]);
   }
   for (const int speculate : {0, 2, 3, 8, 16, 31, 64}) {
@@ -166,7 +166,7 @@ TEST_P(Laws, SpeculationChangesNoPicture) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Laws, testing::Values("toy-f32", "toy-hf", "grouped-query"),
+INSTANTIATE_TEST_SUITE_P(Toys, Laws, ::testing::Values("toy-f32", "toy-hf", "grouped-query"),
                          [](const auto& toy) {
                            std::string name = toy.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -174,7 +174,7 @@ INSTANTIATE_TEST_SUITE_P(Toys, Laws, testing::Values("toy-f32", "toy-hf", "group
                          });
 
 TEST(Drawing, EverySettingCounts) {
-  Engine engine = open_toy("toy-f32", 1, 1);
+  Engine engine = law_toy("toy-f32", 1, 1);
   const DrawRequest base{.prompt = "a cat", .seed = 1};
   const auto tokens = [&](const DrawRequest& r) { return engine.draw({&r, 1})[0].tokens; };
   const auto first = tokens(base);
@@ -196,7 +196,7 @@ TEST(Drawing, EverySettingCounts) {
 }
 
 TEST(Drawing, TopKOfOneAndATinyTopPAreGreedy) {
-  Engine engine = open_toy("grouped-query", 1, 1);
+  Engine engine = law_toy("grouped-query", 1, 1);
   const DrawRequest greedy{.prompt = "a cat", .seed = 1, .temperature = 0};
   const DrawRequest one{.prompt = "a cat", .seed = 5, .top_k = 1};
   const DrawRequest tiny{.prompt = "a cat", .seed = 6, .top_p = 1e-6};
@@ -206,7 +206,7 @@ TEST(Drawing, TopKOfOneAndATinyTopPAreGreedy) {
 }
 
 TEST(Drawing, ProgressCanStopIt) {
-  Engine engine = open_toy("toy-f32", 1, 1);
+  Engine engine = law_toy("toy-f32", 1, 1);
   const DrawRequest request{.prompt = "a cat", .seed = 1};
   int64_t calls = 0;
   try {
@@ -224,7 +224,7 @@ TEST(Drawing, ProgressCanStopIt) {
 }
 
 TEST(Drawing, ATooLongPromptIsRefused) {
-  Engine engine = open_toy("grouped-query", 1, 1);  // 128 positions
+  Engine engine = law_toy("grouped-query", 1, 1);  // 128 positions
   const DrawRequest request{.prompt = std::string(400, 'q')};
   try {
     engine.draw({&request, 1});
@@ -237,7 +237,7 @@ TEST(Drawing, ATooLongPromptIsRefused) {
 
 // The library refuses what options and prompt files refuse.
 TEST(Drawing, SettingsOutOfRangeAreRefused) {
-  Engine engine = open_toy("toy-f32", 1, 1);
+  Engine engine = law_toy("toy-f32", 1, 1);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<DrawRequest> good = {
       {.prompt = "a", .guidance = 0},      {.prompt = "a", .guidance = 100},
@@ -260,7 +260,7 @@ TEST(Drawing, SettingsOutOfRangeAreRefused) {
 }
 
 TEST(Decoding, EqualsDrawingAndChecksCodes) {
-  Engine engine = open_toy("toy-hf", 2, 1);
+  Engine engine = law_toy("toy-hf", 2, 1);
   const DrawRequest request{.prompt = "a cat", .seed = 3};
   const Drawing drawing = engine.draw({&request, 1})[0];
   EXPECT_EQ(engine.decode(drawing.tokens).rgb, drawing.picture.rgb);

@@ -19,7 +19,7 @@ using testing::TemporaryDirectory;
 
 std::string toy(const std::string& name) { return golden::directory() + name; }
 
-Engine open_toy(const std::string& name = "toy-f32", int threads = 2, int speculate = 1) {
+Engine thinking_toy(const std::string& name = "toy-f32", int threads = 2, int speculate = 1) {
   return Engine::open(
       {.model = toy(name), .device = "cpu", .threads = threads, .speculate = speculate});
 }
@@ -35,7 +35,8 @@ struct Drawn {
   BatchStats stats;
 };
 
-Drawn draw_all(Engine& engine, const std::vector<DrawRequest>& requests, BatchOptions options) {
+Drawn draw_thinking(Engine& engine, const std::vector<DrawRequest>& requests,
+                    BatchOptions options) {
   Drawn drawn;
   size_t next = 0;
   drawn.stats = engine.draw_batch(
@@ -61,7 +62,7 @@ TEST(Thinking, IdsThoughtsAndCodesEqualTheReferences) {
   std::ifstream file(directory + "/expected/thinking.json");
   ASSERT_TRUE(file.good());
   const auto json = nlohmann::json::parse(file);
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   const Config config = read_config(directory);
   std::map<std::string, int> cases;
   for (const auto& golden : json["cases"]) {
@@ -112,16 +113,16 @@ TEST(Thinking, APictureAndItsThoughtDependOnTheirRequestAlone) {
   for (const char* name : {"toy-f32", "toy-hf"}) {
     std::vector<Drawing> alone;
     {
-      Engine engine = open_toy(name, 1);
+      Engine engine = thinking_toy(name, 1);
       for (const DrawRequest& request : mixed(engine)) {
         alone.push_back(engine.draw({&request, 1}).at(0));
       }
     }
     for (const int lanes : {1, 2, 5, 16}) {
       for (const int threads : {1, 3}) {
-        Engine engine = open_toy(name, threads, threads == 1 ? 1 : 4);
+        Engine engine = thinking_toy(name, threads, threads == 1 ? 1 : 4);
         std::vector<DrawRequest> requests = mixed(engine);
-        const Drawn drawn = draw_all(engine, requests, {.lanes = lanes});
+        const Drawn drawn = draw_thinking(engine, requests, {.lanes = lanes});
         for (size_t i = 0; i < requests.size(); ++i) {
           const Drawing& one = drawn.drawings.at(i);
           EXPECT_EQ(one.tokens, alone[i].tokens) << name << " " << i << " of " << lanes;
@@ -136,7 +137,7 @@ TEST(Thinking, APictureAndItsThoughtDependOnTheirRequestAlone) {
 }
 
 TEST(Thinking, SeedsGiveDifferentThoughtsAndOneSeedOne) {
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   const auto thinking = engine.thinking(short_style("janus-pro-r1", 12));
   std::vector<DrawRequest> requests(4, {.prompt = "a cat", .thinking = thinking});
   requests[1].seed = 1;
@@ -151,7 +152,7 @@ TEST(Thinking, SeedsGiveDifferentThoughtsAndOneSeedOne) {
 // image, and the thought's last token where nothing came after it.
 TEST(Thinking, InTheSameSequenceNothingIsPrefilledTwice) {
   for (const bool stops : {false, true}) {
-    Engine engine = open_toy();
+    Engine engine = thinking_toy();
     const Config config = read_config(toy("toy-f32"));
     ThinkOptions options = short_style("reasongen-r1", 20);
     options.style.temperature = 0;
@@ -167,7 +168,7 @@ TEST(Thinking, InTheSameSequenceNothingIsPrefilledTwice) {
     DrawRequest request{.prompt = "Zwölf Füchse, 12 hats"};
     request.thinking = engine.thinking(options);
     const auto ask = std::ssize(thought_prompt(*request.thinking, config, request).ids);
-    const Drawn drawn = draw_all(engine, {request}, {.lanes = 1});
+    const Drawn drawn = draw_thinking(engine, {request}, {.lanes = 1});
     const Thought& thought = *drawn.drawings.at(0).thought;
     EXPECT_EQ(thought.end == ThoughtEnd::kDone, stops);
     const auto length = ask + std::ssize(thought.tokens) + 1;
@@ -180,7 +181,7 @@ TEST(Thinking, InTheSameSequenceNothingIsPrefilledTwice) {
 
 // Pictures with one thought share its keys and values.
 TEST(Thinking, PicturesThatShareAThoughtRunItOnce) {
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   const Config config = read_config(toy("toy-f32"));
   ThinkOptions options = short_style("got-r1", 100);
   options.thought = "a hat on the hill, and twelve more hats beside it, all of them red";
@@ -189,7 +190,7 @@ TEST(Thinking, PicturesThatShareAThoughtRunItOnce) {
   for (size_t i = 0; i < requests.size(); ++i) requests[i].seed = i;
   const auto length = std::ssize(
       prompt_after(*thinking, config, requests[0], given_thought(*thinking, false)).prompted);
-  const Drawn drawn = draw_all(engine, requests, {.lanes = 3});
+  const Drawn drawn = draw_thinking(engine, requests, {.lanes = 3});
   // Both rows of the first picture, and the last token of each other row.
   EXPECT_LE(drawn.stats.prefill_rows, 2 * length + 2 * 2);
 }
@@ -197,14 +198,14 @@ TEST(Thinking, PicturesThatShareAThoughtRunItOnce) {
 // A recorded thought gives the picture that was drawn when it was written.
 TEST(Thinking, ARecordedThoughtGivesTheSamePicture) {
   for (const char* name : {"reasongen-r1", "got-r1", "janus-pro-r1"}) {
-    Engine engine = open_toy();
+    Engine engine = thinking_toy();
     ThinkOptions options = short_style(name, 15);
     DrawRequest request{.prompt = "a red cat", .seed = 11};
     request.thinking = engine.thinking(options);
     const Drawing written = engine.draw({&request, 1}).at(0);
     options.thought = written.thought->text;
     options.tokens = written.thought->tokens;
-    Engine other = open_toy();
+    Engine other = thinking_toy();
     request.thinking = other.thinking(options);
     const Drawing again = other.draw({&request, 1}).at(0);
     EXPECT_EQ(again.tokens, written.tokens) << name;
@@ -213,7 +214,7 @@ TEST(Thinking, ARecordedThoughtGivesTheSamePicture) {
 }
 
 TEST(Thinking, TheListenerHearsEveryThoughtWhole) {
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   std::vector<DrawRequest> requests = mixed(engine);
   std::map<uint64_t, std::string> heard;
   std::map<uint64_t, int> ends;
@@ -222,7 +223,7 @@ TEST(Thinking, TheListenerHearsEveryThoughtWhole) {
     heard[piece.id] += piece.text;
     ends[piece.id] += piece.last;
   };
-  const Drawn drawn = draw_all(engine, requests, options);
+  const Drawn drawn = draw_thinking(engine, requests, options);
   for (const auto& [id, drawing] : drawn.drawings) {
     if (!requests[id].thinking || options_of(*requests[id].thinking).thought) continue;
     EXPECT_NE(drawing.thought->text.find(heard.at(id)), std::string::npos);
@@ -231,10 +232,10 @@ TEST(Thinking, TheListenerHearsEveryThoughtWhole) {
 }
 
 TEST(Thinking, ThoughtsAloneDrawNothing) {
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   std::vector<DrawRequest> requests = mixed(engine);
   std::erase_if(requests, [](const DrawRequest& r) { return r.thinking == nullptr; });
-  const Drawn drawn = draw_all(engine, requests, {.lanes = 2, .thoughts_only = true});
+  const Drawn drawn = draw_thinking(engine, requests, {.lanes = 2, .thoughts_only = true});
   const auto whole = engine.draw(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     EXPECT_TRUE(drawn.drawings.at(i).tokens.empty());
@@ -244,14 +245,14 @@ TEST(Thinking, ThoughtsAloneDrawNothing) {
 
 // Many thoughts in few lanes, with prompts that outgrow the first memory.
 TEST(Thinking, MemoryGrowsForLongThoughts) {
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   const auto thinking = engine.thinking(short_style("t2i-r1", 60));
   std::vector<DrawRequest> requests(7, {.prompt = "a cat", .thinking = thinking});
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].seed = i;
     requests[i].prompt += std::string(40 * i, 'y');
   }
-  const Drawn together = draw_all(engine, requests, {.lanes = 3});
+  const Drawn together = draw_thinking(engine, requests, {.lanes = 3});
   for (size_t i = 0; i < requests.size(); ++i) {
     EXPECT_EQ(engine.draw({&requests[i], 1}).at(0).tokens, together.drawings.at(i).tokens) << i;
   }
@@ -326,7 +327,7 @@ std::string refusal(const std::function<void()>& what) {
 }
 
 TEST(Thinking, WhatDoesNotFitIsOneSentence) {
-  Engine engine = open_toy("grouped-query");  // 128 positions
+  Engine engine = thinking_toy("grouped-query");  // 128 positions
   DrawRequest request{.prompt = "a cat"};
   request.thinking = engine.thinking({thought_style("t2i-r1"), {}, {}});
   EXPECT_NE(engine.fault_of(request)->what(), nullptr);
@@ -351,7 +352,7 @@ TEST(Thinking, WhatDoesNotFitIsOneSentence) {
 
 // The thought is cut to what the model's positions leave.
 TEST(Thinking, AThoughtThatNeverEndsIsCutAndThePictureDrawn) {
-  Engine engine = open_toy("grouped-query");
+  Engine engine = thinking_toy("grouped-query");
   ThinkOptions options{thought_style("reasongen-r1"), {}, {}};
   options.style.ask = "{prompt}";
   options.style.stop = {"<|User|>"};
@@ -365,7 +366,7 @@ TEST(Thinking, AThoughtThatNeverEndsIsCutAndThePictureDrawn) {
 
 TEST(Thinking, AnEmptyThoughtDraws) {
   for (const char* name : {"reasongen-r1", "janus-pro-r1"}) {
-    Engine engine = open_toy();
+    Engine engine = thinking_toy();
     ThinkOptions options = short_style(name, name[0] == 'r' ? 1 : 4);
     if (name[0] == 'j') options.thought = "";
     DrawRequest request{.prompt = "a cat"};
@@ -378,7 +379,7 @@ TEST(Thinking, AnEmptyThoughtDraws) {
 
 // Special tokens in a prompt or in a given thought are text, on both sides of what a style says.
 TEST(Thinking, SpecialTokensInWordsAreText) {
-  Engine engine = open_toy();
+  Engine engine = thinking_toy();
   const Config config = read_config(toy("toy-f32"));
   ThinkOptions options{thought_style("janus-pro-r1"), "b <begin_of_image>", {}};
   options.style.draw = "{prompt} <|Assistant|> {thought}";

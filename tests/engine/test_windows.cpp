@@ -13,21 +13,21 @@
 namespace bifrons {
 namespace {
 
-constexpr int64_t kWidths[] = {1, 2, 3, 8, 16, 31, 64};
+constexpr int64_t kWindows[] = {1, 2, 3, 8, 16, 31, 64};
 
 // Settings of one trial.
-struct Trial {
+struct WindowTrial {
   bool as_device;
   int64_t lanes, width;
   uint64_t pictures;
 };
 
-std::vector<Trial> trials() {
+std::vector<WindowTrial> window_trials() {
   if (testing::backend_is_emulated()) return {{true, 2, 3, 3}};
-  std::vector<Trial> all;
+  std::vector<WindowTrial> all;
   for (const bool as_device : {false, true}) {
     for (const int64_t lanes : {1, 2, 7}) {
-      for (const int64_t width : kWidths) all.push_back({as_device, lanes, width, 12});
+      for (const int64_t width : kWindows) all.push_back({as_device, lanes, width, 12});
     }
   }
   return all;
@@ -97,7 +97,7 @@ std::string name_of_toy(const ::testing::TestParamInfo<const char*>& toy) {
 }
 
 TEST_P(Windows, OfAnyWidthGiveThePictureOfSingleSteps) {
-  for (const auto& [as_device, count, width, many] : trials()) {
+  for (const auto& [as_device, count, width, many] : window_trials()) {
     Lanes lanes = toy->lanes(as_device);
     lanes.reserve(count, count * width);
     lanes.set_width(width);
@@ -125,7 +125,7 @@ TEST_P(Windows, MayChangeTheirWidthAtAnyStep) {
       lanes.reserve(count, count * 16);
       const std::vector<LanePicture> all = pictures(slow ? 2 : 12);
       const auto change = [&](Lanes& l) {
-        l.set_width(slow ? 1 + static_cast<int64_t>(random() % 4) : kWidths[random() % 7]);
+        l.set_width(slow ? 1 + static_cast<int64_t>(random() % 4) : kWindows[random() % 7]);
       };
       expect_pictures_alone(draw(lanes, all, change), all, std::to_string(count) + " lanes");
     }
@@ -141,7 +141,7 @@ TEST_P(Windows, ReachTheEndOfTheLongestPrompt) {
   picture.prompt.unprompted.resize(picture.prompt.prompted.size(), 7);
   const std::vector<int32_t> expected = toy->alone(picture);
   for (const bool as_device : {false, true}) {
-    for (const int64_t width : kWidths) {
+    for (const int64_t width : kWindows) {
       Lanes lanes = toy->lanes(as_device);
       lanes.reserve(2, 2 * width);
       lanes.make_room(static_cast<int64_t>(picture.prompt.prompted.size()));

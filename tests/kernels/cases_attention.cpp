@@ -13,9 +13,6 @@ namespace {
 using reference::Heads;
 using reference::through_int8;
 
-constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
-constexpr int64_t kGap = 5;
-
 // Rows of a step: the same sequence at several positions (a prompt) and other sequences (a batch).
 struct Rows {
   Values sequence;

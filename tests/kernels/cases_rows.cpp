@@ -8,9 +8,6 @@
 namespace bifrons::testing {
 namespace {
 
-constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
-constexpr int64_t kGap = 5;  // poisoned elements between rows
-
 OpCase rms_norm_case(DType dtype, int64_t rows, int64_t cols, int64_t gap) {
   const auto x = [=] { return spread(1, rows * cols, dtype); };
   const auto weight = [=] { return spread(2, cols, DType::kF32); };

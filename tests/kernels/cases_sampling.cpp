@@ -12,8 +12,6 @@ namespace {
 
 using reference::SampleSettings;
 
-constexpr int64_t kGap = 5;
-
 // Every value once for each row of its picture.
 Values repeated(const Values& values, int64_t rows = 2) {
   Values all;

@@ -11,8 +11,6 @@ namespace {
 
 using reference::Size;
 
-constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
-
 OpCase group_norm_case(DType dtype, Size size, int64_t channels, int64_t groups, bool silu) {
   const int64_t n = size.height * size.width * channels;
   const std::vector shape{size.height, size.width, channels};

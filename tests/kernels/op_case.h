@@ -12,6 +12,9 @@
 
 namespace bifrons::testing {
 
+inline constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
+inline constexpr int64_t kGap = 5;  // poisoned elements between rows
+
 // Operands of a call; they must live while it runs.
 struct Operands {
   std::deque<GuardedTensor> in;   // must not change

@@ -10,7 +10,7 @@
 namespace bifrons::testing {
 namespace {
 
-struct Shape {
+struct FusedShape {
   int64_t rows, in;
   int64_t heads, kv_heads, size;  // of norm_linear_rope; heads * size outputs of swiglu
   int64_t gap;                    // elements between rows of x
@@ -19,7 +19,7 @@ struct Shape {
 
 // Few, more and many rows (a device has a kernel for each), rows that are not whole vectors or not
 // aligned to vectors, and heads that are not whole tiles, which a device does not fuse.
-const Shape kShapes[] = {
+const FusedShape kShapes[] = {
     {1, 32, 2, 1, 32, 8, true},   {2, 544, 3, 3, 64, 0, true},  {8, 136, 4, 2, 32, 16, true},
     {5, 4104, 2, 2, 64, 8, true}, {8, 131, 4, 2, 32, 5, false}, {2, 64, 2, 2, 32, 3, true},
     {9, 64, 2, 2, 32, 8, true},   {3, 40, 2, 1, 10, 8, false},  {2, 2080, 1, 1, 128, 8, true},
@@ -50,7 +50,7 @@ class Fused : public ::testing::TestWithParam<DType> {
 
   // Checks how often the fused kernel of the device ran since `before`. The CPU has no fused
   // kernels.
-  void expect_fused(const Shape& s, Op op, int64_t before) {
+  void expect_fused(const FusedShape& s, Op op, int64_t before) {
     const bool expected =
         s.fuses && GetParam() == DType::kBf16 && b->memory_space() == MemorySpace::kDevice;
     EXPECT_EQ(b->meter().of(op).calls - before, expected ? 1 : 0) << s.rows << " x " << s.in;
@@ -61,7 +61,7 @@ class Fused : public ::testing::TestWithParam<DType> {
 
 TEST_P(Fused, NormLinearSwiglu) {
   const DType dtype = GetParam();
-  for (const Shape& s : kShapes) {
+  for (const FusedShape& s : kShapes) {
     const int64_t half = s.heads * s.size;
     const Linear weight = linear(2 * half, s.in, 1);
     const Norm n = norm(s.in);
@@ -91,7 +91,7 @@ TEST_P(Fused, NormLinearSwiglu) {
 
 TEST_P(Fused, NormLinearGelu) {
   const DType dtype = GetParam();
-  for (const Shape& s : kShapes) {
+  for (const FusedShape& s : kShapes) {
     const int64_t out = 2 * s.heads * s.size;
     const HostValues matrix(spread(1, out * s.in, dtype), dtype, out, s.in);
     const HostValues shift(spread(4, out, dtype), dtype, 1, out);
@@ -113,7 +113,7 @@ TEST_P(Fused, NormLinearGelu) {
 TEST_P(Fused, NormLinearRope) {
   const DType dtype = GetParam();
   constexpr int64_t kSequences = 3, kCapacity = 2 * kPageTokens;
-  for (const Shape& s : kShapes) {
+  for (const FusedShape& s : kShapes) {
     const int64_t out = (s.heads + 2 * s.kv_heads) * s.size, cols = s.heads * s.size;
     const Linear weight = linear(out, s.in, 4);
     const Norm n = norm(s.in);

@@ -12,8 +12,8 @@
 namespace bifrons::testing {
 namespace {
 
-constexpr LinearFormat kFormats[] = {LinearFormat::kInt8, LinearFormat::kInt4};
-constexpr DType kActivations[] = {DType::kF32, DType::kBf16};
+constexpr LinearFormat kLinearFormats[] = {LinearFormat::kInt8, LinearFormat::kInt4};
+constexpr DType kActivationTypes[] = {DType::kF32, DType::kBf16};
 
 // One group, an odd and an even number of groups, many groups.
 std::vector<int64_t> depths(LinearFormat format) {
@@ -65,13 +65,13 @@ std::string worst_of(const Values& got, const Values& x, const Values& w, int64_
 
 TEST_P(QuantisedLinear, MatchesDoublePrecision) {
   const auto b = backend();
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     for (const int64_t in : depths(format)) {
       for (const int64_t out : {1, 15, 16, 17, 45}) {
         const QuantisedWeights weights(format, out, in, 1);
         const Linear linear = weights.linear(*b);
         const Values w = reference::dequantised(weights.array());
-        for (const DType dtype : kActivations) {
+        for (const DType dtype : kActivationTypes) {
           for (const int64_t rows : {1, 2, 3, 7, 8, 9, 17}) {
             const Values x = spread(3, rows * in, dtype);
             EXPECT_EQ(
@@ -87,7 +87,7 @@ TEST_P(QuantisedLinear, MatchesDoublePrecision) {
 // The largest sums that 32 bits must hold.
 TEST_P(QuantisedLinear, HoldsTheLargestSums) {
   const auto b = backend();
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 2 * group_of(format), out = 17;
     for (const int byte : {0x00, 0x7f, 0x80, 0xff}) {
       QuantisedWeights weights(format, out, in, 2);
@@ -106,7 +106,7 @@ TEST_P(QuantisedLinear, HoldsTheLargestSums) {
 
 TEST_P(QuantisedLinear, RowsDoNotDependOnEachOther) {
   const auto b = backend();
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 5 * group_of(format), out = 70;
     const Linear linear = QuantisedWeights(format, out, in, 4).linear(*b);
     for (const int64_t rows : {2, 3, 7, 8, 9, 16, 17, 33, 257}) {
@@ -123,7 +123,7 @@ TEST_P(QuantisedLinear, RowsDoNotDependOnEachOther) {
 }
 
 TEST_P(QuantisedLinear, ThreadsDoNotChangeBits) {
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 5 * group_of(format), out = 300, rows = 11;
     const QuantisedWeights weights(format, out, in, 6);
     const Values x = spread(7, rows * in, DType::kBf16);
@@ -140,7 +140,7 @@ TEST_P(QuantisedLinear, ThreadsDoNotChangeBits) {
 TEST_P(QuantisedLinear, InstructionSetsGiveTheSameBits) {
   if (GetParam() == "portable") GTEST_SKIP() << "no fused multiply-add";
   const auto b = backend(), first = make_cpu_backend(2, cpu_instruction_sets().front());
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 5 * group_of(format), out = 101;
     const QuantisedWeights weights(format, out, in, 8);
     for (const int64_t rows : {1, 2, 5, 16, 40}) {
@@ -155,7 +155,7 @@ TEST_P(QuantisedLinear, InstructionSetsGiveTheSameBits) {
 
 TEST_P(QuantisedLinear, StackedWeightsAndBiasesEqualTheirParts) {
   const auto b = backend();
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 3 * group_of(format), rows = 3;
     const QuantisedWeights one(format, 33, in, 10), two(format, 7, in, 11);
     const QuantisedArray parts[] = {one.array(), two.array()};
@@ -177,7 +177,7 @@ TEST_P(QuantisedLinear, StackedWeightsAndBiasesEqualTheirParts) {
 
 TEST_P(QuantisedLinear, AddRoundsTheProductThenTheSum) {
   const auto b = backend();
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 2 * group_of(format), out = 45, rows = 5;
     const Linear linear = QuantisedWeights(format, out, in, 15).linear(*b);
     const GuardedTensor x(*b, DType::kBf16, {rows, in}, spread(16, rows * in, DType::kBf16), 5);
@@ -198,7 +198,7 @@ TEST_P(QuantisedLinear, AddRoundsTheProductThenTheSum) {
 // small to have a scale, give zeros.
 TEST_P(QuantisedLinear, OddRowsStayAlone) {
   const auto b = backend();
-  for (const LinearFormat format : kFormats) {
+  for (const LinearFormat format : kLinearFormats) {
     const int64_t in = 3 * group_of(format), out = 20, rows = 5;
     const Linear linear = QuantisedWeights(format, out, in, 18).linear(*b);
     Values x = spread(19, rows * in, DType::kF32);

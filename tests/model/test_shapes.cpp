@@ -28,7 +28,7 @@ struct Published {
   int64_t image_head;   // gen_head, gen_aligner, gen_embed
 };
 
-class Shapes : public testing::TestWithParam<Published> {};
+class Shapes : public ::testing::TestWithParam<Published> {};
 
 TEST_P(Shapes, ParametersAreThoseOfTheSpecification) {
   const Config config = shape_named(GetParam().shape);
@@ -61,10 +61,10 @@ TEST_P(Shapes, TensorNamesAreUnique) {
 
 INSTANTIATE_TEST_SUITE_P(
     Published, Shapes,
-    testing::Values(Published{"janus-pro-1b", 209'715'200 + 1'233'223'680 + 2'048,
-                              131'072 + 4'214'784 + 37'767'168},
-                    Published{"janus-pro-7b", 419'430'400 + 6'071'500'800 + 4'096,
-                              131'072 + 16'818'176 + 83'906'560}),
+    ::testing::Values(Published{"janus-pro-1b", 209'715'200 + 1'233'223'680 + 2'048,
+                                131'072 + 4'214'784 + 37'767'168},
+                      Published{"janus-pro-7b", 419'430'400 + 6'071'500'800 + 4'096,
+                                131'072 + 16'818'176 + 83'906'560}),
     [](const auto& toy) { return toy.index == 0 ? "OneB" : "SevenB"; });
 
 TEST(MemoryPlan, CountsTheWorkingSetOfTheSpecification) {

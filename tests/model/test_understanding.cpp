@@ -19,7 +19,7 @@ namespace bifrons {
 namespace {
 
 // As in test_goldens.cpp. The references differ from each other by less than a tenth of it.
-constexpr double kF32Tolerance = 2e-5;
+constexpr double kTowerTolerance = 2e-5;
 
 std::vector<float> floats_of(Backend& b, const Tensor& t) {
   std::vector<float> values(t.count());
@@ -34,14 +34,14 @@ std::vector<float> floats_of(Backend& b, const Tensor& t) {
 }
 
 // A toy model that computes in `activation`, whatever the dtype of its stored weights.
-struct Toy {
+struct SeeingToy {
   std::string directory;
   std::unique_ptr<Backend> backend = make_cpu_backend(2);
   std::unique_ptr<Model> model;
   std::unique_ptr<UnderstandingModel> understanding;
   golden::Tensors expected;
 
-  Toy(const std::string& name, DType activation)
+  SeeingToy(const std::string& name, DType activation)
       : directory(golden::directory() + name),
         expected(directory + "/expected/understanding.safetensors") {
     const Checkpoint checkpoint = Checkpoint::open(directory);
@@ -159,20 +159,20 @@ struct Toy {
   }
 };
 
-class UnderstandingOfToys : public testing::TestWithParam<const char*> {};
+class UnderstandingOfToys : public ::testing::TestWithParam<const char*> {};
 class UnderstandingOfBf16Toys : public UnderstandingOfToys {};
 
 TEST_P(UnderstandingOfToys, FeaturesAndRowsInF32) {
-  Toy toy(GetParam(), DType::kF32);
+  SeeingToy toy(GetParam(), DType::kF32);
   const auto features = toy.expected.values<float>("see.features");
-  EXPECT_LE(largest_difference(toy.features(), features), kF32Tolerance * largest(features));
+  EXPECT_LE(largest_difference(toy.features(), features), kTowerTolerance * largest(features));
   const auto rows = toy.expected.values<float>("see.rows");
-  EXPECT_LE(largest_difference(toy.rows(), rows), kF32Tolerance * largest(rows));
+  EXPECT_LE(largest_difference(toy.rows(), rows), kTowerTolerance * largest(rows));
 }
 
 // The tolerance is the reference's own distance from f32, as in test_goldens.cpp.
 TEST_P(UnderstandingOfBf16Toys, FeaturesAndRows) {
-  Toy toy(GetParam(), DType::kBf16);
+  SeeingToy toy(GetParam(), DType::kBf16);
   for (const auto& [name, values] :
        {std::pair{"see.features", toy.features()}, {"see.rows", toy.rows()}}) {
     const auto exact = toy.expected.values<float>(name);
@@ -185,17 +185,17 @@ TEST_P(UnderstandingOfBf16Toys, FeaturesAndRows) {
 }
 
 TEST_P(UnderstandingOfToys, TextLogitsInF32) {
-  Toy toy(GetParam(), DType::kF32);
+  SeeingToy toy(GetParam(), DType::kF32);
   for (const std::string& ask : toy.asks()) {
     const auto reference = toy.expected.values<float>(ask + ".logits");
     EXPECT_LE(largest_difference(toy.forced_logits(ask), reference),
-              kF32Tolerance * largest(reference))
+              kTowerTolerance * largest(reference))
         << ask;
   }
 }
 
 TEST_P(UnderstandingOfBf16Toys, TextLogits) {
-  Toy toy(GetParam(), DType::kBf16);
+  SeeingToy toy(GetParam(), DType::kBf16);
   for (const std::string& ask : toy.asks()) {
     const auto exact = toy.expected.values<float>(ask + ".logits");
     const auto reference = toy.expected.values<float>(ask + ".logits_bf16");
@@ -207,7 +207,7 @@ TEST_P(UnderstandingOfBf16Toys, TextLogits) {
 }
 
 TEST_P(UnderstandingOfToys, GreedyTokensInF32) {
-  Toy toy(GetParam(), DType::kF32);
+  SeeingToy toy(GetParam(), DType::kF32);
   const int64_t words = toy.model->config.transformer.vocabulary;
   for (const std::string& ask : toy.asks()) {
     const auto said = toy.expected.values<int32_t>(ask + ".tokens");
@@ -245,12 +245,12 @@ TEST_P(UnderstandingOfToys, PromptIds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, UnderstandingOfToys, testing::ValuesIn(golden::kToys),
+INSTANTIATE_TEST_SUITE_P(Toys, UnderstandingOfToys, ::testing::ValuesIn(golden::kToys),
                          golden::test_name);
 // The toys whose goldens have bf16 tensors.
 INSTANTIATE_TEST_SUITE_P(Toys, UnderstandingOfBf16Toys,
-                         testing::ValuesIn(golden::toys_with("understanding.safetensors",
-                                                             "see.features_bf16")),
+                         ::testing::ValuesIn(golden::toys_with("understanding.safetensors",
+                                                               "see.features_bf16")),
                          golden::test_name);
 
 TEST(UnderstandingShapes, ParametersAreThoseOfTheSpecification) {

@@ -24,7 +24,7 @@ class Digest {
   uint64_t state_ = 0xCBF29CE484222325u;
 };
 
-class Goldens : public testing::TestWithParam<const char*> {
+class Goldens : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     tokenizer_ = variant_tokenizer(GetParam());
@@ -98,7 +98,7 @@ TEST_P(Goldens, EveryCodepoint) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Variants, Goldens, testing::Values("small", "A", "B"),
+INSTANTIATE_TEST_SUITE_P(Variants, Goldens, ::testing::Values("small", "A", "B"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 // The list of docs/janus-pro.md 6.5, which comes from other programs.

@@ -18,7 +18,7 @@ using Ids = std::vector<int32_t>;
 // > and <
 // Assistant
 // >, like that of Janus-1.3B.
-Tokenizer without_roles() {
+Tokenizer without_role_tokens() {
   nlohmann::json json = nlohmann::json::parse(small_tokenizer_json());
   auto& added = json["added_tokens"];
   while (added.back()["content"] != "<|grounding|>") added.erase(added.size() - 1);
@@ -62,7 +62,7 @@ TEST(DrawingPrompt, LettersThatAreNotSpecialStillMatch) {
 }
 
 TEST(DrawingPrompt, RolesAreWordsInOlderVocabularies) {
-  const Tokenizer tokenizer = without_roles();
+  const Tokenizer tokenizer = without_role_tokens();
   EXPECT_FALSE(tokenizer.special_ids().user);
   EXPECT_EQ(drawing_prompt(tokenizer, "a cat", false),
             tokenizer.encode_with_bos("User: a cat\n\nAssistant:<begin_of_image>",

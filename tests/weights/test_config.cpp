@@ -52,17 +52,19 @@ json hugging_face() {
       "image_token_embed_dim": 2048}})");
 }
 
-Config parse(const json& document) { return parse_config(document.dump(), "\"config.json\""); }
+Config parse_document(const json& document) {
+  return parse_config(document.dump(), "\"config.json\"");
+}
 
 // The error message after the value at `path` (a JSON pointer) was replaced by `value`, in JSON.
-std::string refusal(json document, const char* path, const std::string& value) {
+std::string config_refusal(json document, const char* path, const std::string& value) {
   document[json::json_pointer(path)] = json::parse(value);
   SCOPED_TRACE(fmt::format("{} = {}", path, value));
-  return refusal_of([&] { parse(document); });
+  return refusal_of([&] { parse_document(document); });
 }
 
 TEST(Config, OriginalFormFillsDefaults) {
-  const Config c = parse(original());
+  const Config c = parse_document(original());
   EXPECT_EQ(c.form, CheckpointForm::kOriginal);
   EXPECT_EQ(c.transformer.hidden, 4096);
   EXPECT_EQ(c.transformer.intermediate, 11008);
@@ -94,7 +96,7 @@ TEST(Config, OriginalFormTakesTheTokenizersOwnArguments) {
                                                   {"codebook_size", 16384},
                                                   {"codebook_embed_dim", 8},
                                                   {"image_size", 64}});
-  const Config c = parse(document);
+  const Config c = parse_document(document);
   EXPECT_EQ(c.vq.base_channels, 32);
   EXPECT_EQ(c.vq.encoder_multipliers, (std::vector<int64_t>{1, 2}));
   EXPECT_EQ(c.vq.decoder_multipliers, (std::vector<int64_t>{1, 3}));
@@ -105,7 +107,7 @@ TEST(Config, OriginalFormTakesTheTokenizersOwnArguments) {
 }
 
 TEST(Config, HuggingFaceForm) {
-  const Config c = parse(hugging_face());
+  const Config c = parse_document(hugging_face());
   EXPECT_EQ(c.form, CheckpointForm::kHuggingFace);
   EXPECT_EQ(c.transformer.hidden, 2048);
   EXPECT_EQ(c.transformer.intermediate, 5632);
@@ -121,25 +123,26 @@ TEST(Config, RopeParametersOfNewerFiles) {
   json document = hugging_face();
   document["text_config"].erase("rope_theta");
   document["text_config"]["rope_parameters"] = {{"rope_theta", 500.0}, {"rope_type", "default"}};
-  EXPECT_EQ(parse(document).transformer.rope_theta, 500.0);
+  EXPECT_EQ(parse_document(document).transformer.rope_theta, 500.0);
   document["text_config"]["rope_parameters"]["rope_type"] = "yarn";
-  expect_contains(refusal_of([&] { parse(document); }), "scaled positions are not supported");
-  expect_contains(
-      refusal(original(), "/language_config/rope_scaling", R"({"type":"linear","factor":2})"),
-      "language_config.rope_scaling.type is \"linear\"");
+  expect_contains(refusal_of([&] { parse_document(document); }),
+                  "scaled positions are not supported");
+  expect_contains(config_refusal(original(), "/language_config/rope_scaling",
+                                 R"({"type":"linear","factor":2})"),
+                  "language_config.rope_scaling.type is \"linear\"");
   json fine = original();
   fine["language_config"]["rope_scaling"] = {{"rope_type", "default"}};
-  parse(fine);
+  parse_document(fine);
 }
 
 TEST(Config, HeadSizeNeedNotBeWidthOverHeads) {
   json document = hugging_face();
   document["text_config"]["head_dim"] = 64;
   document["text_config"]["num_key_value_heads"] = 4;
-  EXPECT_EQ(parse(document).transformer.head_dim, 64);
-  EXPECT_EQ(parse(document).transformer.kv_heads, 4);
+  EXPECT_EQ(parse_document(document).transformer.head_dim, 64);
+  EXPECT_EQ(parse_document(document).transformer.kv_heads, 4);
   document["text_config"]["head_dim"] = nullptr;  // null counts as absent
-  EXPECT_EQ(parse(document).transformer.head_dim, 128);
+  EXPECT_EQ(parse_document(document).transformer.head_dim, 128);
 }
 
 TEST(Config, UnknownFieldsAreIgnored) {
@@ -148,25 +151,29 @@ TEST(Config, UnknownFieldsAreIgnored) {
   document["_name_or_path"] = "/etc/passwd";
   document["hidden_size"] = 7;
   document["language_config"]["_attn_implementation"] = "flash_attention_2";
-  EXPECT_EQ(parse(document).transformer.hidden, 4096);
+  EXPECT_EQ(parse_document(document).transformer.hidden, 4096);
 }
 
 TEST(Config, RefusesOtherModels) {
   json flow = original();
   flow["vision_gen_dec_config"] = json::object();
-  const std::string said = refusal_of([&] { parse(flow); });
+  const std::string said = refusal_of([&] { parse_document(flow); });
   expect_contains(said, "JanusFlow");
   expect_contains(said, "supported are Janus-Pro");
-  expect_contains(refusal(original(), "/model_type", "\"llama\""),
+  expect_contains(config_refusal(original(), "/model_type", "\"llama\""),
                   "model_type is \"llama\"; supported are");
-  expect_contains(refusal(original(), "/model_type", "null"), "model_type is not given");
-  expect_contains(refusal(original(), "/model_type", "5"), "model_type is a number, not a string");
-  expect_contains(refusal(original(), "/language_config", "null"), "language_config is missing");
-  expect_contains(refusal(original(), "/language_config", "[]"), "is an array, not an object");
-  expect_contains(refusal(original(), "/language_config/model_type", "\"mistral\""), "only llama");
-  expect_contains(refusal(original(), "/gen_vision_config/cls", "\"VQ-8\""), "only VQ-16");
-  expect_contains(refusal(hugging_face(), "/text_config", "null"), "text_config is missing");
-  expect_contains(refusal(hugging_face(), "/vq_config", "null"), "vq_config is missing");
+  expect_contains(config_refusal(original(), "/model_type", "null"), "model_type is not given");
+  expect_contains(config_refusal(original(), "/model_type", "5"),
+                  "model_type is a number, not a string");
+  expect_contains(config_refusal(original(), "/language_config", "null"),
+                  "language_config is missing");
+  expect_contains(config_refusal(original(), "/language_config", "[]"),
+                  "is an array, not an object");
+  expect_contains(config_refusal(original(), "/language_config/model_type", "\"mistral\""),
+                  "only llama");
+  expect_contains(config_refusal(original(), "/gen_vision_config/cls", "\"VQ-8\""), "only VQ-16");
+  expect_contains(config_refusal(hugging_face(), "/text_config", "null"), "text_config is missing");
+  expect_contains(config_refusal(hugging_face(), "/vq_config", "null"), "vq_config is missing");
   for (const char* text : {"[]", "1", "\"x\"", "null"}) {
     expect_contains(refusal_of([&] { parse_config(text, "\"c\""); }), "does not hold an object");
   }
@@ -175,16 +182,19 @@ TEST(Config, RefusesOtherModels) {
 TEST(Config, RefusesUnsupportedFeatures) {
   for (const char* field : {"attention_bias", "mlp_bias"}) {
     const std::string path = fmt::format("/text_config/{}", field);
-    expect_contains(refusal(hugging_face(), path.c_str(), "true"),
+    expect_contains(config_refusal(hugging_face(), path.c_str(), "true"),
                     "is true, which is not supported");
   }
-  expect_contains(refusal(hugging_face(), "/text_config/hidden_act", "\"gelu\""), "only silu");
-  expect_contains(refusal(hugging_face(), "/vq_config/double_latent", "true"), "not supported");
-  expect_contains(refusal(hugging_face(), "/vq_config/in_channels", "4"), "is 4, but");
-  expect_contains(refusal(hugging_face(), "/vq_config/num_hidden_layers", "3"), "is 3, but");
-  expect_contains(refusal(original(), "/gen_aligner_config/params/depth", "3"), "is 3, but");
-  expect_contains(refusal(original(), "/gen_aligner_config/params/projector_type", "\"linear\""),
-                  "mlp_gelu");
+  expect_contains(config_refusal(hugging_face(), "/text_config/hidden_act", "\"gelu\""),
+                  "only silu");
+  expect_contains(config_refusal(hugging_face(), "/vq_config/double_latent", "true"),
+                  "not supported");
+  expect_contains(config_refusal(hugging_face(), "/vq_config/in_channels", "4"), "is 4, but");
+  expect_contains(config_refusal(hugging_face(), "/vq_config/num_hidden_layers", "3"), "is 3, but");
+  expect_contains(config_refusal(original(), "/gen_aligner_config/params/depth", "3"), "is 3, but");
+  expect_contains(
+      config_refusal(original(), "/gen_aligner_config/params/projector_type", "\"linear\""),
+      "mlp_gelu");
 }
 
 // Each number out of range gives an error that names the field.
@@ -204,7 +214,8 @@ TEST(Config, RefusesNumbersOutOfRange) {
                                      "18446744073709551615"};
   const auto all_bad = [&](const json& document, const char* path) {
     const std::string field = std::string(path).substr(std::string(path).rfind('/') + 1);
-    for (const std::string& value : bad) expect_contains(refusal(document, path, value), field);
+    for (const std::string& value : bad)
+      expect_contains(config_refusal(document, path, value), field);
   };
   for (const char* field :
        {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
@@ -230,47 +241,52 @@ TEST(Config, RefusesNumbersOutOfRange) {
 }
 
 TEST(Config, RefusesInconsistentNumbers) {
-  refusal(original(), "/language_config/hidden_size", "4088");
-  expect_contains(refusal(original(), "/language_config/hidden_size", "4100"), "multiple of 8");
-  expect_contains(refusal(original(), "/language_config/num_key_value_heads", "5"),
+  config_refusal(original(), "/language_config/hidden_size", "4088");
+  expect_contains(config_refusal(original(), "/language_config/hidden_size", "4100"),
+                  "multiple of 8");
+  expect_contains(config_refusal(original(), "/language_config/num_key_value_heads", "5"),
                   "does not divide");
-  expect_contains(refusal(original(), "/language_config/num_attention_heads", "33"),
+  expect_contains(config_refusal(original(), "/language_config/num_attention_heads", "33"),
                   "does not divide");
-  expect_contains(refusal(original(), "/language_config/head_dim", "127"), "must be even");
-  expect_contains(refusal(original(), "/language_config/max_position_embeddings", "576"),
+  expect_contains(config_refusal(original(), "/language_config/head_dim", "127"), "must be even");
+  expect_contains(config_refusal(original(), "/language_config/max_position_embeddings", "576"),
                   "positions");
-  expect_contains(refusal(original(), "/gen_vision_config/params/n_embed", "16"), "input_dim is 8");
-  expect_contains(refusal(original(), "/vision_config/params/image_size", "385"), "multiple of 16");
-  expect_contains(refusal(hugging_face(), "/vq_config/projection_dim", "4096"),
+  expect_contains(config_refusal(original(), "/gen_vision_config/params/n_embed", "16"),
+                  "input_dim is 8");
+  expect_contains(config_refusal(original(), "/vision_config/params/image_size", "385"),
+                  "multiple of 16");
+  expect_contains(config_refusal(hugging_face(), "/vq_config/projection_dim", "4096"),
                   "hidden_size is 2048");
-  expect_contains(refusal(hugging_face(), "/vq_config/image_token_embed_dim", "8"), "hidden_size");
-  expect_contains(refusal(hugging_face(), "/vq_config/base_channels", "100"), "32 groups");
+  expect_contains(config_refusal(hugging_face(), "/vq_config/image_token_embed_dim", "8"),
+                  "hidden_size");
+  expect_contains(config_refusal(hugging_face(), "/vq_config/base_channels", "100"), "32 groups");
   for (const char* multipliers :
        {"[]", "[0]", "[1,2,3,4,5,6,7,8,9]", "[65]", "[1.5]", "[-1]", "3", "[\"1\"]"}) {
-    refusal(hugging_face(), "/vq_config/channel_multiplier", multipliers);
+    config_refusal(hugging_face(), "/vq_config/channel_multiplier", multipliers);
   }
-  expect_contains(refusal(original(), "/gen_vision_config/params/decoder_ch_mult", "[1,2]"),
+  expect_contains(config_refusal(original(), "/gen_vision_config/params/decoder_ch_mult", "[1,2]"),
                   "another number of levels");
 }
 
 TEST(Config, RefusesReals) {
   for (const char* value : {"0", "-1e-6", "0.1", "1", "1e30", "\"1e-6\"", "true"}) {
-    expect_contains(refusal(original(), "/language_config/rms_norm_eps", value), "rms_norm_eps");
+    expect_contains(config_refusal(original(), "/language_config/rms_norm_eps", value),
+                    "rms_norm_eps");
   }
   for (const char* value : {"0", "-10000", "0.5", "\"x\"", "[]"}) {
-    expect_contains(refusal(original(), "/language_config/rope_theta", value), "rope_theta");
+    expect_contains(config_refusal(original(), "/language_config/rope_theta", value), "rope_theta");
   }
 }
 
 TEST(Config, PublishedTowersAreNamed) {
-  const auto tower = parse(original()).tower;
+  const auto tower = parse_document(original()).tower;
   ASSERT_TRUE(tower.has_value());
   EXPECT_EQ(tower->tokens(), 576);
   EXPECT_EQ(tower->width, 1024);
   EXPECT_EQ(tower->layers, 24);
   EXPECT_EQ(tower->heads, 16);
   EXPECT_EQ(tower->mlp_width, 4096);
-  const auto same = parse(hugging_face()).tower;
+  const auto same = parse_document(hugging_face()).tower;
   ASSERT_TRUE(same.has_value());
   EXPECT_EQ(same->width, 1024);
   EXPECT_EQ(same->mlp_width, 4096);
@@ -288,7 +304,7 @@ TEST(Config, OtherTowersGiveTheirSizes) {
             {"patch_size", 16}};
   document["aligner_config"]["params"]["input_dim"] = 192;
   document["gen_vision_config"]["params"]["image_size"] = 96;
-  const Config c = parse(document);
+  const Config c = parse_document(document);
   EXPECT_EQ(c.image_size, 96) << "the tower's pictures have a size of their own";
   ASSERT_TRUE(c.tower.has_value());
   EXPECT_EQ(c.tower->image_size, 128);
@@ -296,9 +312,10 @@ TEST(Config, OtherTowersGiveTheirSizes) {
   EXPECT_EQ(c.tower->mlp_width, 717) << "cut, as Python's int() does";
 
   params.erase("width");
-  EXPECT_FALSE(parse(document).tower.has_value()) << "an unknown name alone describes none";
+  EXPECT_FALSE(parse_document(document).tower.has_value())
+      << "an unknown name alone describes none";
   document.erase("vision_config");
-  EXPECT_FALSE(parse(document).tower.has_value());
+  EXPECT_FALSE(parse_document(document).tower.has_value());
 }
 
 TEST(Config, RefusesImpossibleTowers) {
@@ -306,7 +323,7 @@ TEST(Config, RefusesImpossibleTowers) {
   document["vision_config"]["params"].update({{"width", 1024}, {"layers", 24}, {"heads", 16}});
   const auto bad = [&](const char* field, const char* value, const char* sentence) {
     const std::string path = std::string("/vision_config/params/") + field;
-    expect_contains(refusal(document, path.c_str(), value), sentence);
+    expect_contains(config_refusal(document, path.c_str(), value), sentence);
   };
   bad("width", "1020", "multiple of 8");
   bad("heads", "5", "does not divide");
@@ -316,15 +333,19 @@ TEST(Config, RefusesImpossibleTowers) {
   bad("mlp_ratio", "0", "between 0 and 64");
   bad("select_layer", "-2", "is not -1");
   bad("select_feature", "\"patch\"", "only same");
-  expect_contains(refusal(document, "/aligner_config/params/input_dim", "512"), "is 512, but");
-  expect_contains(refusal(document, "/aligner_config/params/depth", "3"), "is 3, but");
-  expect_contains(refusal(hugging_face(), "/vision_config/hidden_act", "\"gelu_new\""),
+  expect_contains(config_refusal(document, "/aligner_config/params/input_dim", "512"),
+                  "is 512, but");
+  expect_contains(config_refusal(document, "/aligner_config/params/depth", "3"), "is 3, but");
+  expect_contains(config_refusal(hugging_face(), "/vision_config/hidden_act", "\"gelu_new\""),
                   "only gelu");
-  expect_contains(refusal(hugging_face(), "/vision_config/use_qk_norm", "true"), "not supported");
-  expect_contains(refusal(hugging_face(), "/vision_config/layer_norm_eps", "0"), "between 0");
+  expect_contains(config_refusal(hugging_face(), "/vision_config/use_qk_norm", "true"),
+                  "not supported");
+  expect_contains(config_refusal(hugging_face(), "/vision_config/layer_norm_eps", "0"),
+                  "between 0");
   json unnamed = original();
   unnamed["vision_config"]["params"] = {{"model_name", "small"}, {"width", 64}};
-  expect_contains(refusal(unnamed, "/vision_config/params/layers", "null"), "layers is missing");
+  expect_contains(config_refusal(unnamed, "/vision_config/params/layers", "null"),
+                  "layers is missing");
 }
 
 // transformers sets num_patches to the tower's patches per side, which is also the number of image
@@ -333,25 +354,25 @@ TEST(Config, ImageTokensPerSideAreTheTowersPatches) {
   json document = hugging_face();
   for (const int patches : {1, 16, 32, 576}) {
     document["vq_config"]["num_patches"] = patches;
-    EXPECT_EQ(parse(document).grid, 24) << patches;
+    EXPECT_EQ(parse_document(document).grid, 24) << patches;
   }
   document["vision_config"]["image_size"] = 96;
   document["vision_config"]["patch_size"] = 8;
-  EXPECT_EQ(parse(document).grid, 12);
-  EXPECT_EQ(parse(document).image_size, 192) << "each token is 16 pixels wide";
+  EXPECT_EQ(parse_document(document).grid, 12);
+  EXPECT_EQ(parse_document(document).image_size, 192) << "each token is 16 pixels wide";
   document.erase("vision_config");
-  EXPECT_EQ(parse(document).grid, 24);
+  EXPECT_EQ(parse_document(document).grid, 24);
 }
 
 TEST(Config, ReadsTiedEmbeddings) {
-  EXPECT_FALSE(parse(original()).ties_head);
-  EXPECT_TRUE(parse(hugging_face()).ties_head);
+  EXPECT_FALSE(parse_document(original()).ties_head);
+  EXPECT_TRUE(parse_document(hugging_face()).ties_head);
   const auto said = [](json document, const char* section, const std::optional<bool>& whole,
                        const std::optional<bool>& part) {
     document.erase("tie_word_embeddings");
     if (whole) document["tie_word_embeddings"] = *whole;
     if (part) document[section]["tie_word_embeddings"] = *part;
-    return parse(document).ties_head;
+    return parse_document(document).ties_head;
   };
   EXPECT_TRUE(said(hugging_face(), "text_config", {}, {}));
   EXPECT_TRUE(said(hugging_face(), "text_config", true, false));
@@ -376,11 +397,11 @@ TEST(Config, NamesOtherKindsOfFiles) {
   expect_contains(refused(std::string(100, '\0')), "begins with zeros");
   const std::string whole = original().dump();
   expect_contains(refused(whole.substr(0, whole.size() / 2)), "it is cut off");
-  expect_contains(refusal(original(), "/quantization_config", R"({"quant_method":"gptq"})"),
+  expect_contains(config_refusal(original(), "/quantization_config", R"({"quant_method":"gptq"})"),
                   "says that the weights are quantised");
   auto both = original();
   both["quantization"] = {{"group_size", 64}, {"bits", 4}};  // what MLX writes
-  expect_contains(refusal(both, "/quantization_config", R"({"quant_method":"gptq"})"),
+  expect_contains(config_refusal(both, "/quantization_config", R"({"quant_method":"gptq"})"),
                   "says that the weights are quantised");
   both["quantization_config"] = both["quantization"];
   EXPECT_EQ(parse_config(both.dump(), "config.json").transformer.layers, 30);

@@ -21,7 +21,7 @@ using testing::expect_contains;
 using testing::refusal_of;
 using testing::TemporaryDirectory;
 
-const std::string kGolden = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/mlx/";
+const std::string kMlxGolden = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/mlx/";
 
 std::vector<std::byte> read(const Checkpoint& checkpoint, const StoredTensor& tensor,
                             int64_t offset, int64_t bytes) {
@@ -31,9 +31,10 @@ std::vector<std::byte> read(const Checkpoint& checkpoint, const StoredTensor& te
 }
 
 TEST(Mlx, PackedMatricesAreThoseOfTheReference) {
-  const Checkpoint packed = Checkpoint::open(kGolden + "packed");
+  const Checkpoint packed = Checkpoint::open(kMlxGolden + "packed");
   const TemporaryDirectory directory;
-  std::filesystem::copy_file(kGolden + "dequantised.safetensors", directory / "model.safetensors");
+  std::filesystem::copy_file(kMlxGolden + "dequantised.safetensors",
+                             directory / "model.safetensors");
   const Checkpoint exact = Checkpoint::open(directory.path());
   EXPECT_EQ(packed.quantisation(), "MLX 4-bit");
   EXPECT_EQ(exact.quantisation(), "");

@@ -19,10 +19,10 @@ using testing::zip_file;
 using testing::ZipPart;
 using namespace testing::pickle;
 
-Container read(const std::string& file) { return read_torch_file(MemorySource(file)); }
+Container read_torch(const std::string& file) { return read_torch_file(MemorySource(file)); }
 
-std::string refusal(const std::vector<ZipPart>& parts) {
-  return refusal_of([&] { read(zip_file(parts)); });
+std::string torch_refusal(const std::vector<ZipPart>& parts) {
+  return refusal_of([&] { read_torch(zip_file(parts)); });
 }
 
 // An archive with one tensor "a" in a storage of 24 floats.
@@ -38,7 +38,7 @@ std::vector<ZipPart> good() { return one(0, {24}, {1}); }
 
 TEST(TorchFile, ReadsTensors) {
   const std::string file = testing::small_torch_file();
-  const Container container = read(file);
+  const Container container = read_torch(file);
   ASSERT_EQ(container.tensors.size(), 2u);
   const TensorEntry& b = container.tensors[1];
   EXPECT_EQ(b.name, "b");
@@ -50,8 +50,9 @@ TEST(TorchFile, ReadsTensors) {
 
 TEST(TorchFile, KnowsStorageTypes) {
   const auto type_of = [](const char* type, size_t bytes) {
-    return read(zip_file(torch_parts(dict({{"a", tensor(storage(type, "0", 3), 0, {3}, {1})}}),
-                                     {std::string(3 * bytes, 'x')})))
+    return read_torch(
+               zip_file(torch_parts(dict({{"a", tensor(storage(type, "0", 3), 0, {3}, {1})}}),
+                                    {std::string(3 * bytes, 'x')})))
         .tensors[0]
         .dtype;
   };
@@ -70,7 +71,7 @@ TEST(TorchFile, KnowsStorageTypes) {
 TEST(TorchFile, AcceptsPermutationsOfContiguous) {
   const auto strides_of = [](const std::vector<int64_t>& shape,
                              const std::vector<int64_t>& strides) {
-    return read(zip_file(one(0, shape, strides))).tensors[0].strides;
+    return read_torch(zip_file(one(0, shape, strides))).tensors[0].strides;
   };
   EXPECT_TRUE(strides_of({2, 3, 4}, {12, 4, 1}).empty());
   EXPECT_TRUE(strides_of({1, 24, 1}, {7, 1, 99}).empty());  // strides of size 1 are ignored
@@ -83,66 +84,68 @@ TEST(TorchFile, AcceptsPermutationsOfContiguous) {
 TEST(TorchFile, RefusesOtherStrides) {
   for (const auto& strides : std::vector<std::vector<int64_t>>{
            {0, 1}, {1, 1}, {3, 1}, {5, 1}, {1, 0}, {0, 0}, {8, 2}, {1, 3}, {1, 5}, {2, 1}}) {
-    expect_contains(refusal(one(0, {4, 4}, strides)), "neither contiguous nor a permutation");
+    expect_contains(torch_refusal(one(0, {4, 4}, strides)), "neither contiguous nor a permutation");
   }
 }
 
 TEST(TorchFile, RefusesViewsOutsideOfTheStorage) {
-  EXPECT_TRUE(accepts([] { read(zip_file(one(20, {4}, {1}))); }));
+  EXPECT_TRUE(accepts([] { read_torch(zip_file(one(20, {4}, {1}))); }));
   for (const auto& [offset, count] : std::vector<std::pair<int64_t, int64_t>>{
            {21, 4}, {0, 25}, {25, 0}, {(int64_t{1} << 48) - 1, 4}, {0, (int64_t{1} << 48) - 1}}) {
-    expect_contains(refusal(one(offset, {count}, {1})), "does not lie within the 24 elements");
+    expect_contains(torch_refusal(one(offset, {count}, {1})),
+                    "does not lie within the 24 elements");
   }
   const int64_t big = int64_t{1} << 32;
-  expect_contains(refusal(one(0, {big, big}, {big, 1})), "does not lie within");
-  expect_contains(refusal(one(0, {big, big, 0}, {1, 1, 1})), "does not lie within");
+  expect_contains(torch_refusal(one(0, {big, big}, {big, 1})), "does not lie within");
+  expect_contains(torch_refusal(one(0, {big, big, 0}, {1, 1, 1})), "does not lie within");
 }
 
 TEST(TorchFile, RefusesStoragesOfWrongSize) {
-  expect_contains(refusal(one(0, {4}, {1}, 23)), "storage 0 has 96 bytes");
-  expect_contains(refusal(one(0, {4}, {1}, 25)), "storage 0 has 96 bytes");
-  expect_contains(refusal(one(0, {4}, {1}, 24, 95)), "storage 0 has 95 bytes");
-  expect_contains(refusal(one(0, {4}, {1}, (int64_t{1} << 48) - 1)), "storage 0 has 96 bytes");
-  expect_contains(
-      refusal(torch_parts(dict({{"a", tensor(storage("FloatStorage", "1", 24), 0, {1}, {1})}}),
-                          {std::string(96, 'x')})),
-      "storage 1 is missing");
+  expect_contains(torch_refusal(one(0, {4}, {1}, 23)), "storage 0 has 96 bytes");
+  expect_contains(torch_refusal(one(0, {4}, {1}, 25)), "storage 0 has 96 bytes");
+  expect_contains(torch_refusal(one(0, {4}, {1}, 24, 95)), "storage 0 has 95 bytes");
+  expect_contains(torch_refusal(one(0, {4}, {1}, (int64_t{1} << 48) - 1)),
+                  "storage 0 has 96 bytes");
+  expect_contains(torch_refusal(torch_parts(
+                      dict({{"a", tensor(storage("FloatStorage", "1", 24), 0, {1}, {1})}}),
+                      {std::string(96, 'x')})),
+                  "storage 1 is missing");
 }
 
 TEST(TorchFile, RefusesArchives) {
   std::vector<ZipPart> parts = good();
   parts[0].name = "archive/other.pkl";
-  expect_contains(refusal(parts), "has no data.pkl");
+  expect_contains(torch_refusal(parts), "has no data.pkl");
   parts = good();
   parts[1].name = "elsewhere/data/0";
-  expect_contains(refusal(parts), "more than one folder");
+  expect_contains(torch_refusal(parts), "more than one folder");
   parts = good();
   parts[1].name = "data";
-  expect_contains(refusal(parts), "outside of its folder");
+  expect_contains(torch_refusal(parts), "outside of its folder");
   for (const char* program : {"archive/constants.pkl", "archive/code/__torch__.py"}) {
     parts = good();
     parts.push_back({});
     parts.back().name = program;
-    expect_contains(refusal(parts), "TorchScript");
+    expect_contains(torch_refusal(parts), "TorchScript");
   }
   parts = good();
   parts.pop_back();
-  expect_contains(refusal(parts), "its version is \"\"");
+  expect_contains(torch_refusal(parts), "its version is \"\"");
   for (const char* version : {"0", "11", "-3", "3x", "99999999999999", "\n"}) {
     parts = good();
     parts.back().data = version;
-    expect_contains(refusal(parts), "version");
+    expect_contains(torch_refusal(parts), "version");
   }
   parts = good();
   parts.push_back({});
   parts.back().name = "archive/byteorder";
   parts.back().data = "big";
-  expect_contains(refusal(parts), "its byte order is \"big\"");
+  expect_contains(torch_refusal(parts), "its byte order is \"big\"");
 }
 
 TEST(TorchFile, NamesOtherFormats) {
   using namespace std::string_literals;
-  const auto whole = [](const std::string& file) { return refusal_of([&] { read(file); }); };
+  const auto whole = [](const std::string& file) { return refusal_of([&] { read_torch(file); }); };
   expect_contains(whole("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19....."s),
                   "before 1.6");
   expect_contains(whole(std::string(257, '\0') + "ustar" + std::string(300, '\0')), "tar file");
@@ -155,7 +158,7 @@ TEST(TorchFile, ManyViewsOfOneStorageTakeLittleTime) {
   const std::string view = tensor(storage("FloatStorage", "0", 24), 0, {24}, {1});
   for (int i = 0; i < 5000; ++i) items.emplace_back(std::to_string(i), view);
   const std::string file = zip_file(torch_parts(dict(items), {std::string(96, 'x')}));
-  EXPECT_LT(testing::cpu_seconds_of([&] { EXPECT_EQ(read(file).tensors.size(), 5000u); }), 2);
+  EXPECT_LT(testing::cpu_seconds_of([&] { EXPECT_EQ(read_torch(file).tensors.size(), 5000u); }), 2);
 }
 
 }  // namespace

@@ -26,12 +26,12 @@ std::vector<ZipPart> parts() {
   return result;
 }
 
-std::vector<ZipEntry> read(const std::string& file) {
+std::vector<ZipEntry> read_entries(const std::string& file) {
   return read_zip_directory(MemorySource(file));
 }
 
-std::string refusal(const std::vector<ZipPart>& bent, const ZipShape& shape = {}) {
-  return refusal_of([&] { read(zip_file(bent, shape)); });
+std::string zip_refusal(const std::vector<ZipPart>& bent, const ZipShape& shape = {}) {
+  return refusal_of([&] { read_entries(zip_file(bent, shape)); });
 }
 
 // The error message after `bend` changed the second entry.
@@ -39,11 +39,11 @@ template <typename Bend>
 std::string refusal_with(Bend&& bend) {
   std::vector<ZipPart> bent = parts();
   bend(bent[1]);
-  return refusal(bent);
+  return zip_refusal(bent);
 }
 
 void expect_the_parts(const std::string& file) {
-  const auto entries = read(file);
+  const auto entries = read_entries(file);
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(entries[0].name, "r/a");
   EXPECT_EQ(entries[0].bytes, 5);
@@ -63,37 +63,38 @@ TEST(Zip, Reads32And64BitForms) {
   complete[0].crc32 = complete[0].local_crc32 = 0x3610a686;
   complete[0].local_bytes = 5;
   expect_the_parts(zip_file(complete));
-  EXPECT_EQ(read(zip_file({})).size(), 0u);
+  EXPECT_EQ(read_entries(zip_file({})).size(), 0u);
 }
 
 TEST(Zip, RefusesEndRecords) {
-  expect_contains(refusal(parts(), {.comment = "x"}), "cut off");
-  expect_contains(refusal_of([] { read(zip_file(parts()) + "x"); }), "cut off");
-  expect_contains(refusal_of([] { read("PK"); }), "too short");
-  expect_contains(refusal(parts(), {.after_directory = "x"}), "does not end where");
-  expect_contains(refusal(parts(), {.zip64 = false, .after_directory = "x"}), "does not end where");
+  expect_contains(zip_refusal(parts(), {.comment = "x"}), "cut off");
+  expect_contains(refusal_of([] { read_entries(zip_file(parts()) + "x"); }), "cut off");
+  expect_contains(refusal_of([] { read_entries("PK"); }), "too short");
+  expect_contains(zip_refusal(parts(), {.after_directory = "x"}), "does not end where");
+  expect_contains(zip_refusal(parts(), {.zip64 = false, .after_directory = "x"}),
+                  "does not end where");
   for (const bool zip64 : {true, false}) {
     for (const uint64_t entries : {0, 1, 3, 1000, 65534}) {
-      refusal(parts(), {.zip64 = zip64, .entries = entries});
+      zip_refusal(parts(), {.zip64 = zip64, .entries = entries});
     }
   }
   for (const uint64_t n : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 31, (uint64_t{1} << 32) - 1,
                            uint64_t{1} << 32, uint64_t{1} << 48, uint64_t{1} << 62,
                            (uint64_t{1} << 63) - 1, uint64_t{1} << 63, ~uint64_t{0}}) {
-    refusal(parts(), {.entries = n == 0 ? 7 : n});
-    refusal(parts(), {.bytes = n});
-    refusal(parts(), {.offset = n});
-    refusal(parts(), {.bytes = n, .offset = ~n});
-    refusal(parts(), {.locator = n});
-    if (n <= 0xffffffff) refusal(parts(), {.zip64 = false, .bytes = n});
-    if (n <= 0xffffffff) refusal(parts(), {.zip64 = false, .offset = n});
+    zip_refusal(parts(), {.entries = n == 0 ? 7 : n});
+    zip_refusal(parts(), {.bytes = n});
+    zip_refusal(parts(), {.offset = n});
+    zip_refusal(parts(), {.bytes = n, .offset = ~n});
+    zip_refusal(parts(), {.locator = n});
+    if (n <= 0xffffffff) zip_refusal(parts(), {.zip64 = false, .bytes = n});
+    if (n <= 0xffffffff) zip_refusal(parts(), {.zip64 = false, .offset = n});
   }
 }
 
 TEST(Zip, RefusesInconsistentEndRecords) {
   std::string file = zip_file(parts());
   file[file.size() - 22 + 12] ^= 1;  // size of the directory in the 32-bit record
-  expect_contains(refusal_of([&] { read(file); }), "disagree");
+  expect_contains(refusal_of([&] { read_entries(file); }), "disagree");
 }
 
 TEST(Zip, RefusesLocalHeadersThatDiffer) {
@@ -144,13 +145,13 @@ TEST(Zip, RefusesOverlaps) {
                   "differs");
   std::vector<ZipPart> same = parts();
   same[1] = same[0];
-  expect_contains(refusal(same), "stands twice");
+  expect_contains(zip_refusal(same), "stands twice");
   std::vector<ZipPart> long_first = parts();
   long_first[0].bytes = 60;  // reaches into the second entry
-  expect_contains(refusal(long_first), "overlaps");
+  expect_contains(zip_refusal(long_first), "overlaps");
   std::vector<ZipPart> into_directory = parts();
   into_directory[1].bytes = 130;
-  expect_contains(refusal(into_directory), "larger than the file");
+  expect_contains(zip_refusal(into_directory), "larger than the file");
 }
 
 TEST(Zip, RefusesPaths) {

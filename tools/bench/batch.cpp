@@ -12,6 +12,7 @@
 #include "src/io/fnv1a.h"
 #include "src/io/quote.h"
 #include "tools/bench/durability.h"
+#include "tools/bench/measure.h"
 
 namespace bifrons {
 namespace {
@@ -63,11 +64,6 @@ Run draw_once(Engine& engine, const BatchBenchOptions& options, int lanes) {
   run.cpu = cpu_seconds() - before;
   run.hash = hash_of(codes);
   return run;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 double percent(double part, double whole) { return whole > 0 ? 100 * part / whole : 0; }

@@ -16,6 +16,7 @@
 #include "src/io/paths.h"
 #include "src/io/quote.h"
 #include "src/store/store.h"
+#include "tools/bench/measure.h"
 #include "vision/pictures/picture_file.h"
 
 namespace bifrons {
@@ -87,11 +88,6 @@ double draw_durable(Engine& engine, const BatchBenchOptions& options, const fs::
     store.add({name, hash, 0, "", std::string(64, '0')}, "\"text\":\"\"", file);
   };
   return draw(engine, options, keep, [&] { store.finish(0); });
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 }  // namespace

@@ -14,8 +14,6 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr double kRedrawSeconds = 0.1;
-constexpr double kLineSeconds = 30;
 constexpr double kEventSeconds = 1;
 constexpr int64_t kFailuresShown = 20;  // the others are in errors.jsonl
 

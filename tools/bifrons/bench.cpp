@@ -141,7 +141,7 @@ struct BenchBatch {
   }
 };
 
-void add_batch(CLI::App& bench, Chosen& chosen) {
+void add_bench_batch(CLI::App& bench, Chosen& chosen) {
   auto state = std::make_shared<BenchBatch>();
   BatchBenchOptions& o = state->options;
   CLI::App* batch =
@@ -251,7 +251,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
   bench->callback([state, bench, &chosen] {
     if (bench->get_subcommands().empty()) chosen = [state] { return state->run(); };
   });
-  add_batch(*bench, chosen);
+  add_bench_batch(*bench, chosen);
   add_bench_quality(*bench, chosen);
 }
 

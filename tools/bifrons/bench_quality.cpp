@@ -17,7 +17,7 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr int64_t kMostPictures = 1'000'000;
+constexpr int64_t kMostForcedPictures = 1'000'000;
 
 // What stands before the = in a setting.
 struct SettingField {
@@ -27,7 +27,7 @@ struct SettingField {
   bool (*set)(EngineOptions& options, const std::string& value);
 };
 
-bool take_text(std::string& field, const std::string& value) {
+bool set_text(std::string& field, const std::string& value) {
   field = value;
   return !value.empty();
 }
@@ -46,9 +46,9 @@ bool choose(T& field, const std::string& value,
 // A new field of EngineOptions is one line here.
 constexpr SettingField kSettingFields[] = {
     {"model", "a directory or a name of a model",
-     [](EngineOptions& o, const std::string& v) { return take_text(o.model, v); }},
+     [](EngineOptions& o, const std::string& v) { return set_text(o.model, v); }},
     {"device", "auto, cpu[:ISA] or cuda[:N]",
-     [](EngineOptions& o, const std::string& v) { return take_text(o.device, v); }},
+     [](EngineOptions& o, const std::string& v) { return set_text(o.device, v); }},
     {"rope", "f32 or bf16",
      [](EngineOptions& o, const std::string& v) {
        return choose(o.rope, v, {{"f32", RopeMode::kF32}, {"bf16", RopeMode::kBf16}});
@@ -149,7 +149,7 @@ void add_bench_quality(CLI::App& bench, Chosen& chosen) {
       "What to compare with the reference, such as weights=int4 or model=DIR; several fields are "
       "joined by commas. It can be repeated (default: int8 and int4 weights, an int8 KV cache)",
       {.each = true});
-  add_whole(quality, "--pictures", "N", 1, kMostPictures, o.pictures,
+  add_whole(quality, "--pictures", "N", 1, kMostForcedPictures, o.pictures,
             "Pictures that the reference draws (default: 32)");
   add_text(quality, "--prompts", "FILE", state->prompts,
            "A file of prompts, taken in turn, one a line");

@@ -71,7 +71,7 @@ std::string values_of(const CLI::Option& option) {
   return std::string(values_of_type(option.get_type_name()));
 }
 
-std::string joined(const std::vector<std::string>& words, std::string_view between = " ") {
+std::string joined_words(const std::vector<std::string>& words, std::string_view between = " ") {
   std::string all;
   for (const std::string& word : words) all += (all.empty() ? "" : std::string(between)) + word;
   return all;
@@ -94,13 +94,13 @@ std::string operands_of(const CLI::App& app, const CLI::App& command) {
     if (!option->get_positional()) continue;
     const std::string type = option->get_name(true);
     if (type == "SHELL") return "bash zsh fish";
-    if (type == "COMMAND") return joined(names_of(app));
+    if (type == "COMMAND") return joined_words(names_of(app));
     if (const std::string_view values = values_of_type(type); values != kNothing) {
       return std::string(values);
     }
   }
   const std::vector<std::string> below = names_of(command);
-  return below.empty() ? std::string(kNothing) : joined(below);
+  return below.empty() ? std::string(kNothing) : joined_words(below);
 }
 
 std::vector<Subcommand> subcommands_of(const CLI::App& app) {
@@ -128,13 +128,13 @@ std::string joined_flags(const Subcommand& subcommand) {
   std::vector<std::string> words;
   for (const Flag& flag : subcommand.flags)
     words.insert(words.end(), flag.names.begin(), flag.names.end());
-  return joined(words);
+  return joined_words(words);
 }
 
 std::string joined_names(const std::vector<Subcommand>& subcommands) {
   std::vector<std::string> words;
   for (const Subcommand& subcommand : subcommands) words.push_back(subcommand.name);
-  return joined(words);
+  return joined_words(words);
 }
 
 // One line of a shell's `case` for each option with a value.
@@ -146,7 +146,7 @@ std::string bash_values(const Subcommand& subcommand) {
     for (const std::string& name : flag.names) {
       patterns.push_back(fmt::format("\"{} {}\"", subcommand.name, name));
     }
-    cases += fmt::format("    {}) value=\"{}\" ;;\n", joined(patterns, "|"), flag.values);
+    cases += fmt::format("    {}) value=\"{}\" ;;\n", joined_words(patterns, "|"), flag.values);
   }
   return cases;
 }

@@ -30,7 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostPictures = 64;
+constexpr size_t kMostOfASheet = 64;
 constexpr int64_t kLongestSheet = int64_t{1} << 30;  // bytes; a longer file is not a sheet of ours
 constexpr std::string_view kMark = "A sheet of pictures by bifrons";
 
@@ -130,7 +130,7 @@ std::vector<uint8_t> batch_sheet(const std::string& directory) {
     const bool fits = pictures.empty() ||
                       (picture.width == pictures[0].width && picture.height == pictures[0].height);
     if (fits) pictures.push_back(std::move(picture));
-    if (pictures.size() == kMostPictures) break;
+    if (pictures.size() == kMostOfASheet) break;
   }
   if (pictures.empty()) return {};
   return encode_picture(contact_sheet(pictures), PictureFormat::kPng, nullptr);
@@ -153,7 +153,7 @@ void LineSheets::add(const PictureJob& job) {
                       lines_.back().id != job.id;
   if (is_new) lines_.push_back({place, job.id, name_of_line(job), {}});
   Line& line = lines_.back();
-  if (line.files.size() < kMostPictures) {
+  if (line.files.size() < kMostOfASheet) {
     line.files.push_back(job.file_name);
   } else {
     line.cut = true;
@@ -197,7 +197,7 @@ int64_t LineSheets::save(const Options& options) const {
   }
   if (cut > 0) {
     options.warn(fmt::format("{} {} only the first {} pictures of a line that has more", cut,
-                             cut == 1 ? "sheet shows" : "sheets show", kMostPictures));
+                             cut == 1 ? "sheet shows" : "sheets show", kMostOfASheet));
   }
   return static_cast<int64_t>(saved.size());
 }

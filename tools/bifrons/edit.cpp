@@ -14,7 +14,7 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kEditFooter =
     "A checkpoint that was trained to edit is needed, such as Janus-4o. Any other model that sees "
     "and has an\nencoder runs, but draws what it likes. janus-4o takes three rows a picture: "
     "picture "
@@ -119,7 +119,7 @@ void add_edit(CLI::App& app, Chosen& chosen) {
       },
       "Weight of the row that sees the picture without its codes, 0 to 100 (janus-4o; default 5)");
   edit->add_to(command);
-  add_footer(command, kFooter);
+  add_footer(command, kEditFooter);
 }
 
 }  // namespace bifrons::cli

@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 6> kPreferred = {
 
 constexpr int64_t kTrialSize = 40;  // the largest size of captions
 
-std::vector<uint8_t> bytes_of(const std::string& path) {
+std::vector<uint8_t> read_bytes(const std::string& path) {
   const std::string content = read_file(path, kLongestFile);
   return {content.begin(), content.end()};
 }
@@ -96,7 +96,7 @@ void try_out(const Typesetter& typesetter, const std::vector<std::string>& texts
 void add_named_font(Typesetter& typesetter, const std::string& font,
                     const std::vector<std::string>& texts) {
   const std::string name = quote(font);
-  if (!typesetter.add_font(bytes_of(font), name)) {
+  if (!typesetter.add_font(read_bytes(font), name)) {
     throw Error(ErrorKind::kData, name + " is damaged or no " + std::string(drawable_fonts()) +
                                       "; give another font");
   }
@@ -120,7 +120,7 @@ Typesetter typesetter_for(const std::vector<std::string>& texts, const std::stri
   for (auto file = files.begin(); !missing.empty() && file != files.end(); ++file) {
     std::vector<uint8_t> bytes;
     try {
-      bytes = bytes_of(file->string());
+      bytes = read_bytes(file->string());
       Typesetter alone;
       if (!alone.add_font(bytes) || !alone.covers(missing)) continue;
       try_out(alone, texts);

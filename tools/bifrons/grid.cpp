@@ -20,7 +20,7 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr size_t kMostPictures = 1000;
+constexpr size_t kMostCells = 1000;
 
 struct Grid {
   std::string prompt;
@@ -62,9 +62,9 @@ Table plan_table(const Grid& grid) {
       table.requests.push_back(cell_request(base, values));
     }
   }
-  if (table.requests.size() > kMostPictures) {
+  if (table.requests.size() > kMostCells) {
     throw Error(ErrorKind::kUsage, fmt::format("{} pictures; a grid holds at most {}",
-                                               table.requests.size(), kMostPictures));
+                                               table.requests.size(), kMostCells));
   }
   return table;
 }

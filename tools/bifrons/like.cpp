@@ -18,7 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kNegativePrefix = "Negative prompt:";
 constexpr size_t kFewestPairs = 3;  // of a line of settings; fewer may be part of a prompt
 constexpr size_t kLongestText = size_t{1} << 20;
 
@@ -155,7 +154,7 @@ std::string_view unescaped(std::string_view line, bool ours) {
              : line;
 }
 
-void take_text(Taking& taking, std::string_view text) {
+void take_parameters_text(Taking& taking, std::string_view text) {
   std::vector<std::string_view> lines = lines_of(trimmed(text));
   std::vector<Pair> pairs = pairs_of(lines.back());
   if (is_settings(pairs)) {
@@ -250,7 +249,7 @@ LikeSettings settings_like(const PictureMetadata& metadata, const std::string& n
     const json object = parse_untrusted_json(text, name);
     take_object(taking, object);
   } else if (!trimmed(text).empty() || !trimmed(metadata.graph).starts_with('{')) {
-    take_text(taking, text);
+    take_parameters_text(taking, text);
   } else {
     take_graph(taking, parse_untrusted_json(metadata.graph, name));
   }

@@ -39,7 +39,7 @@ struct Row {
 
 // Bytes of the files at `path` and below, links followed in the folder itself. Files with several
 // names count once.
-int64_t bytes_of(const fs::path& path) {
+int64_t bytes_below(const fs::path& path) {
   std::set<std::pair<dev_t, ino_t>> seen;
   int64_t sum = 0;
   std::error_code error;
@@ -53,7 +53,7 @@ int64_t bytes_of(const fs::path& path) {
 }
 
 Row row_of(std::string name, std::string place, const std::string& directory) {
-  Row row{std::move(name), std::move(place), directory, bytes_of(directory), {}, {}};
+  Row row{std::move(name), std::move(place), directory, bytes_below(directory), {}, {}};
   try {
     row.model = summarize_model(directory);
   } catch (const Error& error) {
@@ -80,7 +80,7 @@ Row row_of_cached(const CachedModel& cached) {
   return {shown_name(cached.name),
           "cache",
           cached.folder.string(),
-          bytes_of(cached.folder),
+          bytes_below(cached.folder),
           {},
           "its download is not finished; go on with: " + pull_command(cached.name)};
 }
@@ -207,7 +207,7 @@ struct Models {
   int run_remove() const {
     const fs::path folder = folder_to_remove(*remove);
     refuse_while_locked(folder);
-    const int64_t bytes = bytes_of(folder);
+    const int64_t bytes = bytes_below(folder);
     std::error_code error, ignored;
     fs::remove_all(folder, error);  // links are removed, never followed
     if (error) {

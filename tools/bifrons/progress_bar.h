@@ -10,6 +10,12 @@
 
 namespace bifrons::cli {
 
+// How often a bar is drawn again, and how often a line says the same where no terminal is.
+inline constexpr double kRedrawSeconds = 0.1;
+inline constexpr double kLineSeconds = 30;
+// Bars of files count MB.
+inline constexpr int64_t kBytesOfABarUnit = 1'000'000;
+
 // " 42%|####      | 242/576 [00:02<00:03, 112.4 tok/s]", at most `columns` wide. `rate` is in units
 // per second; 0: not known yet.
 std::string progress_line(int64_t done, int64_t total, double seconds, double rate, int columns,

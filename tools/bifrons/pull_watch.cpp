@@ -13,8 +13,6 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr double kRedrawSeconds = 0.1;
-constexpr double kLineSeconds = 30;
 constexpr int kNameColumns = 24;
 
 // A bar in units of which the whole has some hundreds, behind a name.

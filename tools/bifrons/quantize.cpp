@@ -16,8 +16,6 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr int64_t kUnit = 1'000'000;  // bytes; the bar counts MB
-
 struct Quantize {
   ModelFlag model;
   std::string output;
@@ -34,9 +32,9 @@ struct Quantize {
         quantise_model(place.directory, output, type, [&](int64_t done, int64_t total) {
           if (!bar) {
             bar = std::make_unique<ProgressBar>(!verbosity.quiet && stderr_is_terminal(),
-                                                total / kUnit, "MB");
+                                                total / kBytesOfABarUnit, "MB");
           }
-          bar->update(done / kUnit);
+          bar->update(done / kBytesOfABarUnit);
           return !stop_requested();
         });
     bar.reset();

@@ -13,7 +13,7 @@
 namespace bifrons::cli {
 namespace {
 
-using TakeText = std::function<void(const std::string& option, const std::string& text)>;
+using TakeOptionText = std::function<void(const std::string& option, const std::string& text)>;
 
 std::string spelled(std::string_view name, std::string_view between) {
   std::string option = "--";
@@ -28,7 +28,7 @@ std::string spelled(std::string_view name, std::string_view between) {
 }
 
 // One hidden option for each name, so that an error can name it.
-void add_hidden(CLI::App& command, Field field, const TakeText& take) {
+void add_hidden(CLI::App& command, Field field, const TakeOptionText& take) {
   for (const std::string_view name : names_of(field)) {
     if (name.size() == 1) continue;  // -n is a negative prompt here
     std::string names;

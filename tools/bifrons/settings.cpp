@@ -17,8 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kSchema = 1;
-constexpr std::string_view kNegativePrefix = "Negative prompt:";
+constexpr int kMetadataSchema = 1;
 
 // A line of the prompt that begins like the negative prompt of A1111 gets a backslash in front.
 std::string escaped_lines(std::string_view prompt) {
@@ -203,7 +202,7 @@ uint64_t parse_seed(std::string_view option, const std::string& text) {
 }
 
 json shared_settings(const DrawRequest& request, RopeMode rope) {
-  json settings = {{"schema", kSchema},
+  json settings = {{"schema", kMetadataSchema},
                    {settings::kPrompt.name, request.prompt},
                    {settings::kAllowSpecial.name, request.allow_special},
                    {settings::kRope.name, rope_name(rope)}};
@@ -247,7 +246,7 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
     throw Error(ErrorKind::kData, name + ": this picture carries no bifrons settings");
   }
   const json object = parse_untrusted_json(metadata.settings, name);
-  if (!object.is_object() || whole_member(object, "schema", 1u << 30, name) != kSchema) {
+  if (!object.is_object() || whole_member(object, "schema", 1u << 30, name) != kMetadataSchema) {
     throw Error(ErrorKind::kData, name +
                                       ": its settings are of a schema this bifrons is too old "
                                       "to know");

@@ -14,6 +14,9 @@
 
 namespace bifrons::cli {
 
+// Begins the line of the negative prompt in A1111's text.
+inline constexpr std::string_view kNegativePrefix = "Negative prompt:";
+
 // Settings and their origin. On the command line, flags have priority over --like, and --like over
 // defaults.
 struct Settings : PartialRequest {

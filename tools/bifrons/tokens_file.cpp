@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kSchema = 1;
+constexpr int kTokensSchema = 1;
 
 int64_t side_of(int64_t cells) {
   int64_t side = 0;
@@ -23,7 +23,7 @@ int64_t side_of(int64_t cells) {
 
 json record_json(const TokenRecord& record, const ModelInfo& model) {
   const int64_t side = side_of(model.image_tokens);
-  json object = {{"schema", kSchema},
+  json object = {{"schema", kTokensSchema},
                  {"model", model_record(model)},
                  {"grid", {side, side}},
                  {"tokens", record.tokens}};
@@ -46,7 +46,7 @@ std::vector<int32_t> codes_of(const json& array, const std::string& name) {
 }
 
 TokenRecord record_of(const json& object, const std::string& name) {
-  if (whole_member(object, "schema", 1u << 30, name) != kSchema) {
+  if (whole_member(object, "schema", 1u << 30, name) != kTokensSchema) {
     throw Error(ErrorKind::kData, name + ": a tokens file of a schema this bifrons does not know");
   }
   const auto tokens = object.find("tokens");

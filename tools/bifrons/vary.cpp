@@ -14,7 +14,7 @@ namespace {
 constexpr double kUsualStrength = 0.5;
 constexpr uint64_t kMostRows = 4096;
 
-constexpr const char* kFooter =
+constexpr const char* kVaryFooter =
     "The model draws tokens line by line, left to right, each from the prompt and all tokens "
     "before it,\nkept ones included. So it continues what is above and to the left. It cannot "
     "see what is kept below\nor to the right: expect a seam there, and things that do not go on. "
@@ -105,7 +105,7 @@ void add_vary(CLI::App& app, Chosen& chosen) {
       "Draw a random share X of the tokens, chosen by the seed: 0 keeps all, 1 is generate "
       "(default 0.5)");
   vary->add_to(command);
-  add_footer(command, kFooter);
+  add_footer(command, kVaryFooter);
 }
 
 }  // namespace bifrons::cli

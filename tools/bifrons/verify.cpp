@@ -17,8 +17,6 @@
 namespace bifrons::cli {
 namespace {
 
-constexpr int64_t kUnit = 1'000'000;  // bytes; the bar counts MB
-
 std::string line_of(const VerifiedFile& file) {
   const std::string name = quote_if_needed(file.name);
   if (!file.problem.empty()) return fmt::format("fail  {}: {}\n", name, file.problem);
@@ -37,10 +35,10 @@ struct Verify {
     std::unique_ptr<ProgressBar> bar;
     const Verification found = verify_model(place.directory, [&](int64_t done, int64_t total) {
       if (!bar) {
-        bar = std::make_unique<ProgressBar>(!verbosity.quiet && stderr_is_terminal(), total / kUnit,
-                                            "MB");
+        bar = std::make_unique<ProgressBar>(!verbosity.quiet && stderr_is_terminal(),
+                                            total / kBytesOfABarUnit, "MB");
       }
-      bar->update(done / kUnit);
+      bar->update(done / kBytesOfABarUnit);
       return !stop_requested();
     });
     bar.reset();

@@ -1,0 +1,15 @@
+// How the readers of prompt files, templates and names refuse.
+#pragma once
+
+#include <string>
+
+#include "kernels/error.h"
+
+namespace bifrons {
+
+// Throws Error (data) with `sentence`.
+[[noreturn]] inline void refuse(const std::string& sentence) {
+  throw Error(ErrorKind::kData, sentence);
+}
+
+}  // namespace bifrons
