@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The long test run: tools/test.sh, then all other configurations, and each fuzzer for a minute.
-#   tools/test_all.sh [STAGE...]    stages: test ptx tidy odr debug asan tsan minimal clang fuzz package;
-#                            default all
+#   tools/test_all.sh [STAGE...]    stages: test long ptx tidy odr debug asan tsan minimal clang fuzz
+#                            package; default all
 # Ends at the first stage that fails. BIFRONS_FUZZ_SECONDS=N runs each fuzzer for N seconds (60).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
-[[ $# -gt 0 ]] || stages=(test ptx tidy odr debug asan tsan minimal clang fuzz package)
+[[ $# -gt 0 ]] || stages=(test long ptx tidy odr debug asan tsan minimal clang fuzz package)
 
 # Builds and tests a preset of CMakePresets.json.
 tested() {
@@ -25,6 +25,7 @@ for stage in "${stages[@]}"; do
   echo "== $stage"
   case $stage in
     test) bash tools/test.sh ;;
+    long) ctest --test-dir build/release --label-regex '^long$' --parallel 2 --output-on-failure ;;
     ptx) bash tests/ptx/sweep.sh build/release ;;  # all of it on the code that nvcc makes
     tidy) bash tools/check_tidy.sh ;;
     odr)  # two types or functions of one name: the linker sees all of them only with LTO

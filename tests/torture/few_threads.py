@@ -19,7 +19,8 @@ SECONDS = 120
 
 
 class Refusals:
-    def __init__(self, program: str, model: str, library: str, scratch: pathlib.Path):
+    def __init__(self, program: str, model: str, library: str, scratch: pathlib.Path, every: int):
+        self.every = every
         self.program, self.model, self.library, self.scratch = program, model, library, scratch
         self.runs = 0
         self.wrong: list[str] = []
@@ -65,7 +66,7 @@ class Refusals:
             self.wrong.append(f"{name} undisturbed: {code}, {said[-300:]!r}")
             return
         threads = len((self.scratch / "calls").read_bytes())
-        for k in range(1, threads + 1):
+        for k in range(1, threads + 1, self.every):
             for kind in [{}, {"BIFRONS_TEST_REFUSE_ONE": "1"}]:
                 code, said, files = self.run(words, BIFRONS_TEST_FIRST_REFUSED=str(k), **kind)
                 self.runs += 1
@@ -81,11 +82,12 @@ def main() -> int:
     parser.add_argument("model")
     parser.add_argument("library")
     parser.add_argument("--only", default="")
+    parser.add_argument("--every", type=int, default=1)
     arguments = parser.parse_args()
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="bifrons-threads-"))
     try:
         refusals = Refusals(*(str(pathlib.Path(each).resolve()) for each in
-                              (arguments.program, arguments.model, arguments.library)), scratch)
+                              (arguments.program, arguments.model, arguments.library)), scratch, arguments.every)
         for name, words in refusals.commands().items():
             if arguments.only in ("", name):
                 refusals.refuse(name, words)
