@@ -20,7 +20,12 @@ struct Avx512Bf16 {
     return _mm512_castsi512_ps(_mm512_set1_epi32(pair));
   }
   static Vector multiply_add(Vector a, Vector b, Vector c) {
+#ifdef __clang__  // clang 16 crashes when it optimises the intrinsic
+    asm("vdpbf16ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
+#else
     return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+#endif
   }
   static void store(float* to, Vector x) { _mm512_storeu_ps(to, x); }
   static Vector load_f32(const std::byte* from) { return _mm512_loadu_ps(from); }

@@ -27,12 +27,12 @@ std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 bool has_terminal = false;  // stdin, with these settings at the start of the program
-termios terminal;
+termios saved_terminal;
 
 void restore_terminal() {  // line editing may have changed it
   if (!has_terminal) return;
   signal(SIGTTOU, SIG_IGN);
-  tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+  tcsetattr(STDIN_FILENO, TCSANOW, &saved_terminal);
 }
 
 void on_stop_signal(int signal_number) {
@@ -63,7 +63,7 @@ void handle(int signal_number, void (*handler)(int)) {
 }  // namespace
 
 void install_stop_signals() {
-  has_terminal = tcgetattr(STDIN_FILENO, &terminal) == 0;
+  has_terminal = tcgetattr(STDIN_FILENO, &saved_terminal) == 0;
   handle(SIGALRM, on_end_of_patience);
   sigset_t alarm;
   sigemptyset(&alarm);
