@@ -361,7 +361,10 @@ Execute select_arithmetic(const Instruction& i) {
       return select_wide(i);
     case Opcode::kMad:
       return for_integer(i.type, kTernary<Mad>);
+    case Opcode::kLop3:
+      return select_three_sources(i);
     case Opcode::kFma:
+      if (i.type == Type::kBf16x2) return select_three_sources(i);
       return for_float(i.type, kTernary<Fma>);
     case Opcode::kDiv:
     case Opcode::kRem:

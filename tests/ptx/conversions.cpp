@@ -74,11 +74,6 @@ struct Saturate {
   float operator()(float x) const { return x == x ? std::clamp(x, 0.0f, 1.0f) : 0.0f; }
 };
 
-uint32_t bf16_of(float x) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x);
-  return x == x ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fff;
-}
-
 // The first source becomes the upper half.
 struct ToPair {
   uint32_t operator()(float upper, float lower) const {

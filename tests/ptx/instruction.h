@@ -84,6 +84,7 @@ enum class Opcode : uint8_t {
   kSqrt,
   kBfi,
   kPrmt,
+  kLop3,
   kCopysign,
   // One lane, with memory.
   kLoad,

@@ -20,18 +20,18 @@ const std::map<std::string_view, Type>& types() {
 
 const std::map<std::string_view, Opcode>& arithmetic() {
   static const std::map<std::string_view, Opcode> all = {
-      {"add", Opcode::kAdd},      {"sub", Opcode::kSub},          {"mul", Opcode::kMul},
-      {"mad", Opcode::kMad},      {"fma", Opcode::kFma},          {"div", Opcode::kDiv},
-      {"rem", Opcode::kRem},      {"min", Opcode::kMin},          {"max", Opcode::kMax},
-      {"neg", Opcode::kNeg},      {"abs", Opcode::kAbs},          {"and", Opcode::kAnd},
-      {"or", Opcode::kOr},        {"xor", Opcode::kXor},          {"not", Opcode::kNot},
-      {"shl", Opcode::kShl},      {"shr", Opcode::kShr},          {"setp", Opcode::kSetp},
-      {"selp", Opcode::kSelp},    {"mov", Opcode::kMov},          {"cvt", Opcode::kCvt},
-      {"cvta", Opcode::kMov},     {"ex2", Opcode::kEx2},          {"rcp", Opcode::kRcp},
-      {"sqrt", Opcode::kSqrt},    {"bfi", Opcode::kBfi},          {"prmt", Opcode::kPrmt},
-      {"ld", Opcode::kLoad},      {"st", Opcode::kStore},         {"atom", Opcode::kAtom},
-      {"bra", Opcode::kBranch},   {"ret", Opcode::kReturn},       {"prefetch", Opcode::kNothing},
-      {"membar", Opcode::kFence}, {"copysign", Opcode::kCopysign}};
+      {"add", Opcode::kAdd},      {"sub", Opcode::kSub},           {"mul", Opcode::kMul},
+      {"mad", Opcode::kMad},      {"fma", Opcode::kFma},           {"div", Opcode::kDiv},
+      {"rem", Opcode::kRem},      {"min", Opcode::kMin},           {"max", Opcode::kMax},
+      {"neg", Opcode::kNeg},      {"abs", Opcode::kAbs},           {"and", Opcode::kAnd},
+      {"or", Opcode::kOr},        {"xor", Opcode::kXor},           {"not", Opcode::kNot},
+      {"shl", Opcode::kShl},      {"shr", Opcode::kShr},           {"setp", Opcode::kSetp},
+      {"selp", Opcode::kSelp},    {"mov", Opcode::kMov},           {"cvt", Opcode::kCvt},
+      {"cvta", Opcode::kMov},     {"ex2", Opcode::kEx2},           {"rcp", Opcode::kRcp},
+      {"sqrt", Opcode::kSqrt},    {"bfi", Opcode::kBfi},           {"prmt", Opcode::kPrmt},
+      {"ld", Opcode::kLoad},      {"st", Opcode::kStore},          {"atom", Opcode::kAtom},
+      {"bra", Opcode::kBranch},   {"ret", Opcode::kReturn},        {"prefetch", Opcode::kNothing},
+      {"membar", Opcode::kFence}, {"copysign", Opcode::kCopysign}, {"lop3", Opcode::kLop3}};
   return all;
 }
 

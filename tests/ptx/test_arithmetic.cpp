@@ -109,6 +109,10 @@ TEST(PtxArithmetic, Integers) {
       {"bfi.b64 dy, da, db, 32, 32", 5, 7, 0, uint64_t{5} << 32 | 7},
       {"prmt.b32 ry, ra, rb, 29968", 0x44332211, 0x88776655, 0, 0x88662211u},  // selector 0x7510
       {"prmt.b32 ry, ra, rb, 34832", 0x44332281, 0x88776655, 0, 0xffff2281u},  // selector 0x8810
+      // a & b | c, a ^ b ^ c, and the choice of b or c by a.
+      {"lop3.b32 ry, ra, rb, rc, 234", 0xff0, 0x3c3c, 0x8f01, 0x8f31},
+      {"lop3.b32 ry, ra, rb, rc, 150", 0xff0, 0x3c3c, 0x8001, 0xb3cd},
+      {"lop3.b32 ry, ra, rb, rc, 202", 0xff0, 0x3c3c, 0x8f01, 0x8c31},
       {"mov.b32 ry, {sa, sb}", 0x1234, 0xabcd, 0, 0xabcd1234u},
       {"mov.b64 dy, {ra, rb}", 1, 2, 0, uint64_t{2} << 32 | 1},
       {"setp.lt.s32 %p1, ra, rb", kMinus, 0, 0, 1},
@@ -126,6 +130,12 @@ TEST(PtxArithmetic, Floats) {
       {"fma.rn.f32 fy, fa, fb, fc", bits(0x1p-12f), bits(0x1p-11f), bits(1.0f),
        bits(1.0f + 0x1p-23f)},
       {"fma.rm.f32 fy, fa, fb, fc", bits(-0x1p-30f), bits(1.0f), bits(1.0f), bits(1.0f - 0x1p-24f)},
+      // 143 - 136 and 3 * 0.5 + 1; then 256 + 1.5 and 256 + 1, which round to 258 and, to even,
+      // 256.
+      {"fma.rn.bf16x2 ry, ra, rb, rc", 0x430f4040, 0x3f803f00, 0xc3083f80, 0x40e04020},
+      {"fma.rn.bf16x2 ry, ra, rb, rc", 0x3fc03f80, 0x3f803f80, 0x43804380, 0x43814380},
+      // Infinity less itself is NaN.
+      {"fma.rn.bf16x2 ry, ra, rb, rc", 0x7f803f80, 0x3f803f80, 0xff80bf80, 0x7fff0000},
       {"div.rn.f32 fy, fa, fb", bits(1.0f), bits(3.0f), 0, 0x3eaaaaab},
       {"max.f32 fy, fa, fb", bits(kNan), bits(2.0f), 0, bits(2.0f)},
       {"neg.f32 fy, fa", bits(0.0f), 0, 0, bits(-0.0f)},
