@@ -11,6 +11,26 @@ bool on_tensor_cores(const Tensor& x, const Linear& weight) {
          x.cols() % 8 == 0;
 }
 
+TiledWeights tiled(const Linear& weight) {
+  return {static_cast<const uint4*>(weight.storage.data()), weight.out / kTileOut,
+          ceil_div(weight.in, kTileIn)};
+}
+
+// rms_norm, product and epilogue for few columns.
+template <typename Pair>
+bool norm_linear(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
+                 const Pair& pair) {
+  norm_pairs(s, x, norm, eps, tiled(weight), pair);
+  return true;
+}
+
+// Product and epilogue for more columns; x is normed.
+template <typename Pair>
+bool linear_pairs(Stream& s, const Tensor& x, const Linear& weight, const Pair& pair) {
+  gemm_pairs(s, x, tiled(weight), pair);
+  return true;
+}
+
 bool in_pairs(const Tensor& x, const Linear& weight) {
   return on_tensor_cores(x, weight) && weight.out % (2 * kTileOut) == 0;
 }

@@ -41,34 +41,58 @@ __device__ inline void add_to(float (&sum)[4], const float4& part) {
   sum[3] += part.w;
 }
 
+// Scales of the rows of A in a stage, if it has any.
+template <bool kScaled, int kSteps, int kTiles>
+struct StageScales {};
+template <int kSteps, int kTiles>
+struct StageScales<true, kSteps, kTiles> {
+  uint4 scales[kSteps][kTiles * 2];
+};
+
 // A block's pipeline stages in shared memory: the tiles of A and B, which the warps share.
-template <int kTile>
+template <int kTile, typename A>
 struct Stages {
   static constexpr GemmTile kIs = kGemmTiles[kTile];
   static constexpr int kThreads = kIs.threads(), kColumns = static_cast<int>(kIs.columns());
-  static constexpr int kStepsA = 2 * kIs.tiles() * kWarp, kStepsB = kColumns * 4;  // vectors
+  static constexpr int kStepsA = kIs.tiles() * A::kVectors, kStepsB = kColumns * 4;  // vectors
   // Vectors per thread: of A in a step, of B in a stage. A thread's vectors of B in different steps
   // belong to the same columns.
-  static constexpr int kEachA = kStepsA / kThreads;
+  static constexpr int kEachA = (kStepsA + kThreads - 1) / kThreads;
   static constexpr int kEachB = (kStepsB + kThreads - 1) / kThreads;
-  static_assert(kEachA * kThreads == kStepsA && kThreads % 4 == 0);
+  static_assert(kThreads % 4 == 0 && kIs.tiles() * 2 <= kThreads);
 
-  struct Stage {
-    uint4 a[kIs.steps][kIs.tiles() * 2][kWarp];
+  struct Stage : StageScales<A::kScaled, kIs.steps, kIs.tiles()> {
+    uint4 a[kIs.steps][kStepsA];
     uint4 b[kIs.steps][kIs.columns()][4];
+
+    // Scales of this lane's rows of a tile.
+    __device__ auto scale(int step, int tile) const {
+      if constexpr (A::kScaled) {
+        return reinterpret_cast<const uint32_t*>(this->scales[step] +
+                                                 2 * tile)[threadIdx.x % kWarp / 4];
+      } else {
+        return NoScale{};
+      }
+    }
   };
-  static_assert(sizeof(Stage) == kIs.stage_bytes());
+  // The plan counts elements of two bytes.
+  static_assert(A::kScaled ? sizeof(Stage) < kIs.stage_bytes()
+                           : sizeof(Stage) == kIs.stage_bytes());
 
   Stage of[kIs.stages];
   // Totals of groups; only if one block adds several groups.
   float4 totals[kWarpTiles][kIs.vectors][kThreads];
+
+  static constexpr int64_t bytes(bool with_totals) {
+    return kIs.stages * int64_t{sizeof(Stage)} + (with_totals ? kIs.result_bytes() : 0);
+  }
 };
 
 // What a thread copies of A and of B. kWhole: both operands come in whole, aligned vectors of
 // eight, so that cp.async can copy them.
 template <int kTile, bool kWhole, typename A, typename B>
 class Copies {
-  using S = Stages<kTile>;
+  using S = Stages<kTile, A>;
   using Stage = typename S::Stage;
 
  public:
@@ -77,12 +101,15 @@ class Copies {
       : a_(a), b_(b), column_(column) {
 #pragma unroll
     for (int i = 0; i < S::kEachA; ++i) {
-      tiles_[i] = epilogue.tile(tile + half(i) / 2);
-      if constexpr (kWhole) from_a_[i] = a.place(tiles_[i], half(i) % 2);
+      tiles_[i] = epilogue.tile(tile + nth(i) / A::kVectors);
+      if constexpr (kWhole) from_a_[i] = a.place(tiles_[i], nth(i) % A::kVectors);
     }
 #pragma unroll
     for (int i = 0; i < S::kEachB; ++i) {
-      if constexpr (kWhole) from_b_[i] = b.place(column + of_b(i) / 4);
+      if constexpr (kWhole) from_b_[i] = b.place(column + nth(i) / 4);
+    }
+    if constexpr (A::kScaled) {
+      scales_ = a.scale_place(epilogue.tile(tile + nth(0) / 2), nth(0) % 2);
     }
   }
 
@@ -91,18 +118,26 @@ class Copies {
   __device__ void fetch_a(Stage& stage, int begin, int last) const {
 #pragma unroll
     for (int step = 0; step < S::kIs.steps; ++step) {
+      if constexpr (A::kScaled) {
+        const bool there = step == 0 || begin + step < last;
+        if (nth(0) < S::kIs.tiles() * 2) {
+          copy(stage.scales[step][nth(0)],
+               there ? a_.scale_address(scales_, begin + step) : nullptr, a_.data);
+        }
+      }
 #pragma unroll
       for (int i = 0; i < S::kEachA; ++i) {
-        uint4& to = stage.a[step][half(i)][threadIdx.x % kWarp];
+        if (S::kStepsA % S::kThreads != 0 && nth(i) >= S::kStepsA) continue;
+        uint4& to = stage.a[step][nth(i)];
         if constexpr (kWhole) {
           const bool there = step == 0 || begin + step < last;
           copy(to, there ? a_.address(from_a_[i], begin + step) : nullptr, a_.data);
         } else if constexpr (std::is_same_v<A, TiledWeights>) {
           const bool there = begin + step < last;
-          copy(to, there ? a_.address(a_.place(tiles_[i], half(i) % 2), begin + step) : nullptr,
-               a_.data);
+          const auto place = a_.place(tiles_[i], nth(i) % A::kVectors);
+          copy(to, there ? a_.address(place, begin + step) : nullptr, a_.data);
         } else {
-          to = a_.eight(tiles_[i], begin + step, half(i) % 2);
+          to = a_.eight(tiles_[i], begin + step, nth(i) % A::kVectors);
         }
       }
     }
@@ -112,24 +147,21 @@ class Copies {
     for (int step = 0; step < S::kIs.steps; ++step) {
 #pragma unroll
       for (int i = 0; i < S::kEachB; ++i) {
-        if (S::kStepsB % S::kThreads != 0 && of_b(i) >= S::kStepsB) continue;
-        const int k0 = (begin + step) * static_cast<int>(kTileIn) + of_b(i) % 4 * 8;
-        uint4& to = stage.b[step][of_b(i) / 4][of_b(i) % 4];
+        if (S::kStepsB % S::kThreads != 0 && nth(i) >= S::kStepsB) continue;
+        const int k0 = (begin + step) * static_cast<int>(kTileIn) + nth(i) % 4 * 8;
+        uint4& to = stage.b[step][nth(i) / 4][nth(i) % 4];
         if constexpr (kWhole) {
           copy(to, b_.address(from_b_[i], k0), b_.data);
         } else {
-          to = b_.eight(column_ + of_b(i) / 4, k0);
+          to = b_.eight(column_ + nth(i) / 4, k0);
         }
       }
     }
   }
 
  private:
-  // Half of a tile in a step of a stage; a warp copies whole ones.
-  static __device__ int half(int i) {
-    return i * S::kIs.warps() + static_cast<int>(threadIdx.x) / kWarp;
-  }
-  static __device__ int of_b(int i) { return i * S::kThreads + static_cast<int>(threadIdx.x); }
+  // This thread's i-th vector of an operand in a step.
+  static __device__ int nth(int i) { return i * S::kThreads + static_cast<int>(threadIdx.x); }
   // Zeros if `from` is null.
   static __device__ void copy(uint4& to, const void* from, const void* any) {
     cp_async_16(&to, from ? from : any, from != nullptr);
@@ -138,7 +170,7 @@ class Copies {
   const A& a_;
   const B& b_;
   int64_t column_, tiles_[S::kEachA];
-  typename A::Place from_a_[S::kEachA];
+  typename A::Place from_a_[S::kEachA], scales_;
   typename B::Place from_b_[S::kEachB];
 };
 
@@ -173,9 +205,9 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
     gemm_kernel(A a_rows, B b_rows, E epilogue, KSlices slices, ZMode mode) {
   constexpr GemmTile kIs = kGemmTiles[kTile];
   constexpr bool kSplitK = std::is_same_v<ZMode, SplitK>;
-  constexpr bool kWeights = std::is_same_v<A, TiledWeights>;
+  constexpr bool kWeights = !std::is_same_v<A, TiledRows>;
   constexpr int kN = kIs.vectors, kInFlight = kIs.stages - 1;
-  Stages<kTile>& shared = *dynamic_shared<Stages<kTile>>();
+  auto& shared = *dynamic_shared<Stages<kTile, A>>();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   // The warp's first tile and first vector within those of the block.
   const int own_tile = warp / kIs.across * kWarpTiles, own_vector = warp % kIs.across * kN;
@@ -232,16 +264,17 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
     for (int i = 0; i < kIs.steps; ++i) {
       if (begin + i >= last) continue;
       Fragment a[kWarpTiles];
+      decltype(stage.scale(0, 0)) scales[kWarpTiles];
 #pragma unroll
       for (int r = 0; r < kWarpTiles; ++r) {
-        const auto* const halves = stage.a[i] + 2 * (own_tile + r);
-        a[r] = A::fragment(halves[0][lane], halves[1][lane]);
+        a[r] = A::fragment(stage.a[i] + (own_tile + r) * A::kVectors);
+        scales[r] = stage.scale(i, own_tile + r);
       }
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
         const uint4 b = stage.b[i][(own_vector + j) * 8 + lane / 4][lane % 4];
 #pragma unroll
-        for (int r = 0; r < kWarpTiles; ++r) mma_step(sums.slice[r][j], a[r], b);
+        for (int r = 0; r < kWarpTiles; ++r) mma_step(sums.slice[r][j], a[r], b, scales[r]);
       }
       if (--steps_left > 0 && begin + i + 1 < last) continue;
       steps_left = slices.length;
@@ -314,7 +347,7 @@ void launch_gemm_tile(Stream& s, const GemmPlan& plan, const A& a, const B& b, c
   // blockIdx.x covers N: blocks that read the same rows of A are neighbours.
   const Grid grid{dim3(static_cast<unsigned>(plan.across), static_cast<unsigned>(plan.down),
                        static_cast<unsigned>(mode.depth())),
-                  dim3(kIs.threads()), kIs.shared_bytes(!plan.split && slices.groups() > 1)};
+                  dim3(kIs.threads()), Stages<kTile, A>::bytes(!plan.split && slices.groups() > 1)};
   launch_pdl(s.handle, s.pdl, gemm_kernel<kTile, kWhole, A, B, E, ZMode>, grid, a, b, epilogue,
              slices, mode);
 }
@@ -337,14 +370,17 @@ void launch_gemm(Stream& s, const GemmPlan& plan, const A& a, const B& b, const 
 }
 
 // kMaySplitK: only for callers that do not use the workspace, because split-K uses it.
+// Quantised weights need whole rows of B.
 template <bool kMaySplitK = false, typename A, typename B, typename E, typename ZMode = Single>
 void gemm(Stream& s, const A& a, const B& b, const E& epilogue, int64_t k, const ZMode& mode = {}) {
-  if (!a.whole() || !b.whole()) {
-    return launch_gemm_tile<0, false>(s, plan_of(0, false, epilogue.m, epilogue.n), a, b, epilogue,
-                                      k, mode);
+  if constexpr (!A::kScaled) {
+    if (!a.whole() || !b.whole()) {
+      return launch_gemm_tile<0, false>(s, plan_of(0, false, epilogue.m, epilogue.n), a, b,
+                                        epilogue, k, mode);
+    }
   }
   const GemmPlan plan =
-      plan_gemm(epilogue.m, epilogue.n, k, kMaySplitK, mode.depth(), s.shared_bytes);
+      plan_gemm(epilogue.m, epilogue.n, k, kMaySplitK, mode.depth(), s.shared_bytes, A::kBytes);
   if constexpr (kMaySplitK) {
     if (plan.split) {
       const SplitK split{reinterpret_cast<float4*>(s.workspace.area(split_k_bytes(plan))),

@@ -2,9 +2,10 @@
 // is weights or one set of rows, B is tokens or pixels.
 //
 // Order of a sum: K is cut into slices of whole steps of 32; the cut depends only on K. Slices form
-// groups. A slice is a chain of mma from zero; the slices of a group are added from left to right,
-// and so are the groups. Every kernel here keeps this order for any tile and any number of blocks
-// that share a sum (split-K). So a column's result does not depend on N or on its neighbours.
+// groups. A slice is a chain of mma from zero (quantised weights: of scaled steps, see
+// quantised_weights.h); the slices of a group are added from left to right, and so are the groups.
+// Every kernel here keeps this order for any tile and any number of blocks that share a sum
+// (split-K). So a column's result does not depend on N or on its neighbours.
 #pragma once
 
 #include <type_traits>
@@ -155,11 +156,12 @@ struct Fragment {
   uint4 half[2];
 };
 
-constexpr int kStepVectors = 2 * kWarp;  // vectors of 16 bytes in a tile's step
-
 // Tiles of 16 rows that a warp of the GEMM multiplies. Two tiles that belong together (a pair
 // epilogue) are neighbours, so that one thread has both sums.
 constexpr int kWarpTiles = 2;
+
+// Scales of weights that have none.
+struct NoScale {};
 
 // Weights in the layout of weight_order.h.
 struct TiledWeights {
@@ -167,33 +169,66 @@ struct TiledWeights {
   int64_t tiles;
   int64_t steps;
 
-  // Address of this lane's part of a tile's first step; the next step is kStepVectors further.
-  __device__ const uint4* begin(int64_t tile) const {
-    return data + tile * steps * kStepVectors + threadIdx.x % kWarp;
-  }
+  // Every kind of weights has:
+  //   kScaled           whether rows have scales, one for each group of inputs
+  //   kVectors          vectors of 16 bytes in a tile's step
+  //   kSharedByLanes    whether a lane reads vectors that another lane copied
+  //   kBytes            per weight, scales included
+  //   begin(tile)       its first step; the next step is kVectors further
+  //   scales_of(tile), scale(scales, step)  this lane's scales of a step
+  static constexpr bool kScaled = false;
+  static constexpr int kVectors = 2 * kWarp;
+  static constexpr bool kSharedByLanes = false;
+  static constexpr double kBytes = 2;
+  using Scale = NoScale;
+  __device__ const uint4* begin(int64_t tile) const { return data + tile * steps * kVectors; }
+  __device__ NoScale scales_of(int64_t) const { return {}; }
+  static __device__ NoScale scale(NoScale, int) { return {}; }
 
-  // For copies through shared memory: the two vectors of a step that this lane copies, and the
-  // fragment that they form.
+  // For copies through shared memory: a vector of a tile, and the fragment that this lane takes
+  // from a step of a tile.
   bool whole() const { return true; }
   using Place = uint32_t;
   __device__ Place place(int64_t tile, int vector) const {
     const int64_t inside = tile < tiles ? tile : tiles - 1;
-    return static_cast<uint32_t>(inside * steps * kStepVectors + vector * kWarp +
-                                 static_cast<int64_t>(threadIdx.x) % kWarp);
+    return static_cast<uint32_t>(inside * steps * kVectors + vector);
   }
   __device__ const void* address(Place place, int step) const {
-    return data + int64_t{place + static_cast<uint32_t>(step * kStepVectors)};
+    return data + int64_t{place + static_cast<uint32_t>(step * kVectors)};
   }
-  static __device__ Fragment fragment(const uint4& first, const uint4& second) {
-    return {first, second};
+  static __device__ Fragment fragment(const uint4* step) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    return {step[lane], step[lane + kWarp]};
   }
 };
+
+// Copies a step of a tile of weights to `to` (cp.async), by one warp.
+template <typename W>
+__device__ void copy_step(uint4* to, const uint4* from) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+  for (int v = 0; v < W::kVectors; v += kWarp) {
+    if (W::kVectors - v < kWarp && lane >= W::kVectors - v) continue;
+    cp_async_16(to + v + lane, from + v + lane, true);
+  }
+}
+
+// Between a warp's copies and its reads, and between its reads and the next copies to the same
+// place.
+template <typename W>
+__device__ void meet_lanes() {
+  if constexpr (W::kSharedByLanes) __syncwarp();
+}
 
 // Rows of activations as A operand: a lane's two vectors belong to the upper and the lower half of
 // a tile.
 struct TiledRows {
   RowsOperand x;
   const Bf16* data = x.data;
+
+  static constexpr bool kScaled = false;
+  static constexpr int kVectors = 2 * kWarp;
+  static constexpr double kBytes = 2;
 
   __device__ void shift(int64_t elements) { x.shift(elements); }
 
@@ -204,13 +239,15 @@ struct TiledRows {
   __device__ uint4 eight(int64_t tile, int step, int vector) const {
     return x.eight(row(tile, vector), k0(step));
   }
-  static __device__ Fragment fragment(const uint4& upper, const uint4& lower) {
+  static __device__ Fragment fragment(const uint4* step) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    const uint4 upper = step[lane], lower = step[lane + kWarp];
     return {uint4{upper.x, lower.x, upper.y, lower.y}, uint4{upper.z, lower.z, upper.w, lower.w}};
   }
 
  private:
   static __device__ int64_t row(int64_t tile, int vector) {
-    return tile * kTileOut + threadIdx.x % kWarp / 4 + vector * 8;
+    return tile * kTileOut + vector % kWarp / 4 + vector / kWarp * 8;
   }
   static __device__ int k0(int step) {
     return step * static_cast<int>(kTileIn) + static_cast<int>(threadIdx.x) % 4 * 8;
@@ -218,7 +255,7 @@ struct TiledRows {
 };
 
 // c += a b over one step of K.
-__device__ inline void mma_step(float (&c)[4], const Fragment& a, const uint4& b) {
+__device__ inline void mma_step(float (&c)[4], const Fragment& a, const uint4& b, NoScale = {}) {
   mma_m16n8k16(c, a.half[0], b.x, b.y);
   mma_m16n8k16(c, a.half[1], b.z, b.w);
 }

@@ -77,19 +77,21 @@ constexpr double step_time(const GemmTile& tile) {
                   static_cast<double>(tile.rows() * tile.columns() * kTileIn) / kMultiplyAdds);
 }
 
-// Estimated nanoseconds for a GEMM.
-constexpr double time_of(const GemmPlan& plan, int64_t m, int64_t n, int64_t k, int64_t batch) {
+// Estimated nanoseconds for a GEMM; an element of A takes a_bytes.
+constexpr double time_of(const GemmPlan& plan, int64_t m, int64_t n, int64_t k, int64_t batch,
+                         double a_bytes) {
   const GemmTile& tile = kGemmTiles[plan.tile];
   const auto rounds = [](int64_t blocks, int64_t at_once) {
     return static_cast<double>(ceil_div(blocks, at_once));
   };
   const int64_t blocks = batch * plan.tiles() * (plan.split ? kGroups : 1);
   const double share = static_cast<double>(plan.split ? ceil_div(k, kGroups) : k);
-  const double of_a = share * 2 * static_cast<double>(std::min(m, tile.rows()));
+  const double of_a = share * a_bytes * static_cast<double>(std::min(m, tile.rows()));
   const double read = of_a + share * 2 * static_cast<double>(std::min(n, tile.columns()));
   const double in_turn = rounds(blocks, kMultiprocessors);
   const double together = rounds(blocks, kMultiprocessors * tile.resident);
-  const double in_flight = static_cast<double>((tile.stages - 1) * tile.steps * tile.rows() * 64);
+  const double in_flight =
+      static_cast<double>((tile.stages - 1) * tile.steps * tile.rows() * kTileIn) * a_bytes;
   // A partial sum is written by one block and read by another.
   const double parts = plan.split ? 2 * static_cast<double>(tile.result_bytes()) : 0;
   const double moved = static_cast<double>(blocks) * (read + parts) / kMultiprocessors;
@@ -100,11 +102,12 @@ constexpr double time_of(const GemmPlan& plan, int64_t m, int64_t n, int64_t k, 
 }
 
 // Chooses the plan for C [m, n] = A [m, k] B [n, k]^T, `batch` of them in one launch; only a single
-// one may use split-K. `shared_bytes`: shared memory that a block may have.
+// one may use split-K. `shared_bytes`: shared memory that a block may have. `a_bytes`: of an
+// element of A.
 constexpr GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool may_split_k, int64_t batch,
-                             int64_t shared_bytes) {
+                             int64_t shared_bytes, double a_bytes = 2) {
   GemmPlan best = plan_of(0, false, m, n);
-  double least = time_of(best, m, n, k, batch);
+  double least = time_of(best, m, n, k, batch, a_bytes);
   const bool groups = slices_of(k).groups() > 1;
   for (int tile = 0; tile < static_cast<int>(kGemmTiles.size()); ++tile) {
     for (const bool split : {false, true}) {
@@ -113,7 +116,7 @@ constexpr GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, bool may_split_k, 
           may_split_k && batch == 1 && groups && split_k_bytes(plan) <= kLargestSplitK;
       if (split && !possible) continue;
       if (kGemmTiles[tile].shared_bytes(groups && !split) > shared_bytes) continue;
-      const double time = time_of(plan, m, n, k, batch);
+      const double time = time_of(plan, m, n, k, batch, a_bytes);
       if (time >= least) continue;
       least = time;
       best = plan;

@@ -8,7 +8,7 @@ namespace bifrons::cuda {
 
 int code_generation() {
   cudaFuncAttributes attributes{};
-  const auto kernel = streaming_kernel<1, RowsOperand, Bf16>;
+  const auto kernel = streaming_kernel<1, TiledWeights, RowsOperand, Bf16>;
   must(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(kernel)),
        "looking for its code");
   return attributes.ptxVersion;

@@ -24,29 +24,32 @@ struct NormedRows {
 };
 
 // Both tiles of a block, kN * 8 columns; `pair` is the epilogue for their sums.
-template <int kN, typename Pair>
+template <int kN, typename W, typename Pair>
 __global__ void __launch_bounds__(16 * kWarp, 2)
-    norm_gemm_kernel(TiledWeights weights, NormedRows rows, Pair pair, KSlices slices) {
+    norm_gemm_kernel(W weights, NormedRows rows, Pair pair, KSlices slices) {
   constexpr int kColumns = kN * 8;
   __shared__ float partials[kColumns][kPartials];
-  // Dynamic shared memory, used twice: first for the steps of both tiles in flight (a lane reads
+  // Dynamic shared memory, used twice: first for the steps of both tiles in flight (a warp reads
   // only what it copied itself), then for the sums of the slices.
-  uint4* const copied = dynamic_shared<uint4>();   // [slices][kStepsAhead][2][2][kWarp]
+  uint4* const copied = dynamic_shared<uint4>();   // [slices][kStepsAhead][2][W::kVectors]
   float* const partial = dynamic_shared<float>();  // [slices][2][kColumns][16]
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
   const int64_t tiles[2] = {pair.first_tile(blockIdx.x), pair.second_tile(blockIdx.x)};
   const uint4* const stream[2] = {weights.begin(tiles[0]), weights.begin(tiles[1])};
+  const decltype(weights.scales_of(0)) scales[2] = {weights.scales_of(tiles[0]),
+                                                    weights.scales_of(tiles[1])};
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
 
   // The first weights are in flight while the previous kernel ends (PDL) and the norm is computed.
-  uint4* const mine = copied + slice * kStepsAhead * 2 * kStepVectors + lane;
+  uint4* const mine = copied + slice * kStepsAhead * 2 * W::kVectors;
+  typename W::Scale of_rows[kStepsAhead][2];
   const auto fetch = [&](int slot, int step) {
     if (step < last) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        cp_async_16(mine + (slot * 4 + i) * kWarp,
-                    stream[i / 2] + step * kStepVectors + i % 2 * kWarp, true);
+      for (int t = 0; t < 2; ++t) {
+        copy_step<W>(mine + (slot * 2 + t) * W::kVectors, stream[t] + step * W::kVectors);
+        of_rows[slot][t] = W::scale(scales[t], step);
       }
     }
     cp_async_commit();
@@ -88,13 +91,14 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
       if (i % kTogether == 0) load_b(begin + i);
       if (begin + i >= last) continue;
       cp_async_wait<kStepsAhead - 1>();
-      const uint4* const a = mine + i * 4 * kWarp;
+      meet_lanes<W>();
 #pragma unroll
       for (int t = 0; t < 2; ++t) {
-        const Fragment tile = TiledWeights::fragment(a[2 * t * kWarp], a[(2 * t + 1) * kWarp]);
+        const Fragment tile = W::fragment(mine + (i * 2 + t) * W::kVectors);
 #pragma unroll
-        for (int j = 0; j < kN; ++j) mma_step(sum[t][j], tile, b[i % kTogether][j]);
+        for (int j = 0; j < kN; ++j) mma_step(sum[t][j], tile, b[i % kTogether][j], of_rows[i][t]);
       }
+      meet_lanes<W>();
       fetch(i, begin + i + kStepsAhead);  // after the products: see streaming_kernel()
     }
   }
@@ -121,52 +125,45 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   }
 }
 
-inline TiledWeights tiled(const Linear& weight) {
-  return {static_cast<const uint4*>(weight.storage.data()), weight.out / kTileOut,
-          ceil_div(weight.in, kTileIn)};
-}
-
-template <int kN, typename Pair>
-void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
+template <int kN, typename W, typename Pair>
+void stream_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, const W& weights,
                   const Pair& pair) {
-  const KSlices slices = slices_of(weight.in);
-  const TiledWeights weights = tiled(weight);
+  const KSlices slices = slices_of(x.cols());
   const NormedRows rows{x.as<Bf16>(),
                         x.pitch,
                         x.rows(),
                         x.cols(),
                         static_cast<const float*>(norm.weight.data()),
                         static_cast<float>(eps)};
-  constexpr size_t kCopied = kStepsAhead * 2 * kStepVectors * sizeof(uint4);  // of a slice
+  constexpr int64_t kCopied = kStepsAhead * 2 * W::kVectors * sizeof(uint4);  // of a slice
+  constexpr int64_t kSums = 2 * kN * 8 * kTileOut * int64_t{sizeof(float)};   // of a slice
+  constexpr int64_t kBytes = kCopied > kSums ? kCopied : kSums;
+  constexpr int64_t kNorm = kN * 8 * kPartials * sizeof(float);
+  static_assert(kMostSlices * kBytes + kNorm <= kLeastShared);
   const Grid grid{dim3(static_cast<unsigned>(weights.tiles / 2)),
-                  dim3(static_cast<unsigned>(slices.count * kWarp)),
-                  slices.count * static_cast<int64_t>(kCopied)};
-  static_assert(2 * kN * 8 * kTileOut * sizeof(float) <= kCopied);
-  static_assert(kMostSlices * kCopied + kN * 8 * kPartials * sizeof(float) <= kLeastShared);
-  launch_pdl(s.handle, s.pdl, norm_gemm_kernel<kN, Pair>, grid, weights, rows, pair, slices);
+                  dim3(static_cast<unsigned>(slices.count * kWarp)), slices.count * kBytes};
+  launch_pdl(s.handle, s.pdl, norm_gemm_kernel<kN, W, Pair>, grid, weights, rows, pair, slices);
 }
 
 // rms_norm, product and epilogue for few columns.
-template <typename Pair>
-bool norm_linear(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
-                 const Pair& pair) {
+template <typename W, typename Pair>
+void norm_pairs(Stream& s, const Tensor& x, const Norm& norm, double eps, const W& weights,
+                const Pair& pair) {
   if (x.rows() <= kFewColumns / 2) {
-    stream_pairs<1>(s, x, norm, eps, weight, pair);
+    stream_pairs<1>(s, x, norm, eps, weights, pair);
   } else {
-    stream_pairs<2>(s, x, norm, eps, weight, pair);
+    stream_pairs<2>(s, x, norm, eps, weights, pair);
   }
-  return true;
 }
 
 // Product and epilogue for more columns; x is normed. Never split-K, which would double the number
 // of kernels to compile for little.
-template <typename Pair>
-bool linear_pairs(Stream& s, const Tensor& x, const Linear& weight, const Pair& pair) {
+template <typename W, typename Pair>
+void gemm_pairs(Stream& s, const Tensor& x, const W& weights, const Pair& pair) {
   const PairEpilogue<Pair> epilogue{pair};
   const RowsOperand rows{x.as<Bf16>(), x.pitch, x.rows(), x.cols(), true};
-  const GemmPlan plan = plan_gemm(weight.out, x.rows(), x.cols(), false, 1, s.shared_bytes);
-  launch_gemm(s, plan, tiled(weight), rows, epilogue, x.cols(), Single{});
-  return true;
+  const GemmPlan plan = plan_gemm(pair.m, x.rows(), x.cols(), false, 1, s.shared_bytes, W::kBytes);
+  launch_gemm(s, plan, weights, rows, epilogue, x.cols(), Single{});
 }
 
 }  // namespace bifrons::cuda

@@ -13,27 +13,26 @@ constexpr int kAhead = 4;
 
 // GEMM for few columns (decode): a block has one tile of 16 outputs and one warp for every slice of
 // K, so that as many loads as the GPU supports are in flight; kN * 8 columns.
-template <int kN, typename B, typename T>
+template <int kN, typename W, typename B, typename T>
 __global__ void __launch_bounds__(16 * kWarp, 2)
-    streaming_kernel(TiledWeights weights, B x, Epilogue<T> epilogue, KSlices slices) {
-  // A lane reads only what it copied itself, so no barrier is needed.
-  uint4* const copied = dynamic_shared<uint4>();  // [slices][kAhead][2][kWarp]
+    streaming_kernel(W weights, B x, Epilogue<T> epilogue, KSlices slices) {
+  // A warp reads only what it copied itself, so no barrier of the block is needed.
+  uint4* const copied = dynamic_shared<uint4>();  // [slices][kAhead][W::kVectors]
   // [slices][kN * 8][16]
-  float* const partial = reinterpret_cast<float*>(copied + slices.count * kAhead * kStepVectors);
+  float* const partial = reinterpret_cast<float*>(copied + slices.count * kAhead * W::kVectors);
   const int lane = threadIdx.x % kWarp, slice = threadIdx.x / kWarp;
-  uint4* const mine = copied + slice * kAhead * kStepVectors + lane;
+  uint4* const mine = copied + slice * kAhead * W::kVectors;
   const int64_t tile = blockIdx.x, first_column = int64_t{blockIdx.y} * kN * 8;
   const int first = slice * slices.length;
   const int last = first + slices.length < slices.steps ? first + slices.length : slices.steps;
   const uint4* const stream = weights.begin(tile);
+  const auto scales = weights.scales_of(tile);
+  typename W::Scale scale[kAhead];
 
   const auto fetch = [&](int slot, int step) {
     if (step < last) {
-#pragma unroll
-      for (int v = 0; v < 2; ++v) {
-        cp_async_16(mine + slot * kStepVectors + v * kWarp,
-                    stream + step * kStepVectors + v * kWarp, true);
-      }
+      copy_step<W>(mine + slot * W::kVectors, stream + step * W::kVectors);
+      scale[slot] = W::scale(scales, step);
     }
     cp_async_commit();
   };
@@ -61,12 +60,13 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
       uint4(&now)[kN] = b[i % kTogether];
       if (i % kTogether == 0) load_b(begin + i);
       cp_async_wait<kAhead - 1>();
-      const Fragment a =
-          TiledWeights::fragment(mine[i * kStepVectors], mine[i * kStepVectors + kWarp]);
+      meet_lanes<W>();
+      const Fragment a = W::fragment(mine + i * W::kVectors);
 #pragma unroll
-      for (int j = 0; j < kN; ++j) mma_step(sum[j], a, now[j]);
+      for (int j = 0; j < kN; ++j) mma_step(sum[j], a, now[j], scale[i]);
       // These products have used what was loaded from this slot, so the copy cannot overtake the
       // load; there is no fence between them.
+      meet_lanes<W>();
       fetch(i, begin + i + kAhead);
     }
   }
@@ -85,19 +85,18 @@ __global__ void __launch_bounds__(16 * kWarp, 2)
   }
 }
 
-template <int kN, typename T>
-void stream_weights(const Stream& s, const TiledWeights& weights, const RowsOperand& x,
+template <int kN, typename W, typename T>
+void stream_weights(const Stream& s, const W& weights, const RowsOperand& x,
                     const Epilogue<T>& epilogue) {
+  constexpr int64_t kCopied = kAhead * W::kVectors * sizeof(uint4);      // of a slice
+  constexpr int64_t kSums = kTileOut * kN * 8 * int64_t{sizeof(float)};  // of a slice
+  static_assert(kMostSlices * (kCopied + kSums) <= kLeastShared);
   const KSlices slices = slices_of(x.k);
   const Grid grid{dim3(static_cast<unsigned>(weights.tiles),
                        static_cast<unsigned>(ceil_div(epilogue.n, kN * 8))),
                   dim3(static_cast<unsigned>(slices.count * kWarp)),
-                  slices.count * (kAhead * kStepVectors * static_cast<int64_t>(sizeof(uint4)) +
-                                  kTileOut * kN * 8 * static_cast<int64_t>(sizeof(float)))};
-  static_assert(kMostSlices *
-                    (kAhead * kStepVectors * sizeof(uint4) + kTileOut * kN * 8 * sizeof(float)) <=
-                kLeastShared);
-  launch_pdl(s.handle, s.pdl, streaming_kernel<kN, RowsOperand, T>, grid, weights, x, epilogue,
+                  slices.count * (kCopied + kSums)};
+  launch_pdl(s.handle, s.pdl, streaming_kernel<kN, W, RowsOperand, T>, grid, weights, x, epilogue,
              slices);
 }
 
