@@ -138,6 +138,20 @@ Linear CudaBackend::make_linear(std::span<const HostArray> parts, std::span<cons
   return linear;
 }
 
+Linear CudaBackend::make_quantised_linear(std::span<const QuantisedArray> parts,
+                                          std::span<const HostArray> bias) {
+  check_parts(parts, bias);
+  Linear linear;
+  linear.format = parts[0].format;
+  linear.in = parts[0].cols;
+  for (const QuantisedArray& part : parts) linear.out += part.rows;
+  const int64_t bytes = quantised_storage(linear.format, linear.out, linear.in);
+  linear.storage = allocate(bytes);
+  lay_quantised(on_card(), linear.storage.view(DType::kU8, {bytes}), parts);
+  if (!bias.empty()) linear.bias = widened(bias);
+  return linear;
+}
+
 Convolution CudaBackend::make_convolution(const HostArray& weight, const HostArray& bias,
                                           int64_t kernel, Padding padding) {
   check(is_stored(weight.dtype) && is_stored(bias.dtype),

@@ -34,6 +34,9 @@ class CudaBackend final : public Backend {
   std::unique_ptr<CapturedStep> capture(std::function<void()> step) override;
 
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override;
+  bool runs_quantised() const override { return true; }
+  Linear make_quantised_linear(std::span<const QuantisedArray> parts,
+                               std::span<const HostArray> bias) override;
   Convolution make_convolution(const HostArray& weight, const HostArray& bias, int64_t kernel,
                                Padding padding) override;
   Norm make_norm(const HostArray& weight, const HostArray* bias) override;

@@ -1,5 +1,5 @@
 // The few machine instructions that have no C++ equivalent, one function each (cp.async,
-// mma.m16n8k16, griddepcontrol). Tests replace this file by one that computes the same on the host.
+// mma.m16n8k16, griddepcontrol, lop3). Tests replace this file by one that computes the same on the host.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -51,6 +51,21 @@ __device__ inline void cp_async_wait() {
 __device__ inline uint32_t round_pair(float low, float high) {
   uint32_t r;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  return r;
+}
+
+// (a & b) | c. Of two constants the compiler makes two instructions.
+__device__ inline uint32_t and_or(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t r;
+  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+
+// a - b of pairs of bf16, each rounded to nearest even. As a multiply-add, because compute
+// capability 8 has no other instruction for it.
+__device__ inline uint32_t subtract_pairs(uint32_t a, uint32_t b) {
+  uint32_t r;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(b), "r"(0xbf80bf80u), "r"(a));
   return r;
 }
 

@@ -2,6 +2,7 @@
 // many rows it is a tiled GEMM (gemm_kernel.h). bf16 uses tensor cores, other types SIMT.
 #include "kernels/cuda/gemm_kernel.h"
 #include "kernels/cuda/gemm_simt.h"
+#include "kernels/cuda/quantised_products.h"
 #include "kernels/cuda/streaming_kernel.h"
 
 namespace bifrons::cuda {
@@ -36,6 +37,7 @@ void linear(Stream& s, const Tensor& y, const Tensor& x, const Linear& weight, b
                                 .bias = static_cast<const float*>(weight.bias.data()),
                                 .residual = add ? y.as<To>() : nullptr,
                                 .residual_pitch = y.pitch};
+    if (weight.format != LinearFormat::kStored) return quantised_linear(s, weight, x, epilogue);
     if (weight.dtype == DType::kBf16 && x.dtype == DType::kBf16) {
       return linear_on_tensor_cores(s, weight, x, epilogue);
     }

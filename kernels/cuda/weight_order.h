@@ -6,6 +6,7 @@
 // lane t of its group, so that the other operand (rows of activations) is also read 16 bytes at a
 // time.
 // Other types: [in][out], for the SIMT kernels.
+// Quantised: quantised_weights.h.
 #pragma once
 
 #include <cstdint>
@@ -44,5 +45,14 @@ enum class WeightOrder : uint8_t {
 // convolution it turns (in, kh, kw) into (kh, kw, in).
 void lay_weights(Stream& s, const Tensor& storage, std::span<const HostArray> parts, int64_t taps,
                  WeightOrder order = WeightOrder::kGemm);
+
+// The same for stacked quantised parts; `storage` has the bytes of quantised_storage().
+void lay_quantised(Stream& s, const Tensor& storage, std::span<const QuantisedArray> parts);
+
+// Bytes of a quantised weight with whole tiles.
+constexpr int64_t quantised_storage(LinearFormat format, int64_t out, int64_t in) {
+  const int64_t rows = (out + kTileOut - 1) / kTileOut * kTileOut;
+  return rows * (value_bytes(format, in) + scale_bytes(format, in));
+}
 
 }  // namespace bifrons::cuda

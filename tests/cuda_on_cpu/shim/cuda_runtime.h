@@ -24,6 +24,10 @@
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };

@@ -30,6 +30,13 @@ inline uint32_t round_pair(float low, float high) {
   return to_bf16(low).bits | uint32_t{to_bf16(high).bits} << 16;
 }
 
+inline uint32_t and_or(uint32_t a, uint32_t b, uint32_t c) { return (a & b) | c; }
+
+inline uint32_t subtract_pairs(uint32_t a, uint32_t b) {
+  const auto number = [](uint32_t bits) { return to_float(Bf16{static_cast<uint16_t>(bits)}); };
+  return round_pair(number(a) - number(b), number(a >> 16) - number(b >> 16));
+}
+
 inline void grid_dependency_wait() { cuda_on_cpu::grid_dependency_wait(); }
 inline void trigger_dependents() {}
 
