@@ -3,12 +3,13 @@
 // block computes a pair of tiles. With more: product and epilogue in the tiled GEMM. There the norm
 // stays a kernel of its own: as a part of the product every block would read all columns twice.
 #include "kernels/cuda/norm_gemm_kernel.h"
+#include "kernels/cuda/quantised_products.h"
 
 namespace bifrons::cuda {
 
 bool on_tensor_cores(const Tensor& x, const Linear& weight) {
-  return x.dtype == DType::kBf16 && weight.dtype == DType::kBf16 && x.rows() > 0 && in_vectors(x) &&
-         x.cols() % 8 == 0;
+  const bool takes = weight.format != LinearFormat::kStored || weight.dtype == DType::kBf16;
+  return takes && x.dtype == DType::kBf16 && x.rows() > 0 && in_vectors(x) && x.cols() % 8 == 0;
 }
 
 TiledWeights tiled(const Linear& weight) {
@@ -20,14 +21,22 @@ TiledWeights tiled(const Linear& weight) {
 template <typename Pair>
 bool norm_linear(Stream& s, const Tensor& x, const Norm& norm, double eps, const Linear& weight,
                  const Pair& pair) {
-  norm_pairs(s, x, norm, eps, tiled(weight), pair);
+  if (weight.format == LinearFormat::kStored) {
+    norm_pairs(s, x, norm, eps, tiled(weight), pair);
+  } else {
+    quantised_norm_pairs(s, x, norm, eps, weight, pair);
+  }
   return true;
 }
 
 // Product and epilogue for more columns; x is normed.
 template <typename Pair>
 bool linear_pairs(Stream& s, const Tensor& x, const Linear& weight, const Pair& pair) {
-  gemm_pairs(s, x, tiled(weight), pair);
+  if (weight.format == LinearFormat::kStored) {
+    gemm_pairs(s, x, tiled(weight), pair);
+  } else {
+    quantised_gemm_pairs(s, x, weight, pair);
+  }
   return true;
 }
 
@@ -53,6 +62,7 @@ bool linear_swiglu(Stream& s, const Tensor& y, const Tensor& x, const Linear& we
 bool norm_linear_gelu(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, double eps,
                       const Linear& weight) {
   if (y.dtype != DType::kBf16 || x.rows() > kFewColumns || !in_pairs(x, weight)) return false;
+  if (weight.format == LinearFormat::kInt4) return false;  // quantised_products.h
   return norm_linear(s, x, norm, eps, weight,
                      GeluPair{y.as<Bf16>(), y.pitch, weight.out, y.rows(),
                               static_cast<const float*>(weight.bias.data())});

@@ -6,7 +6,9 @@
 
 #include "kernels/cuda/gemm_kernel.h"
 #include "kernels/cuda/pair_epilogues.h"
+#include "kernels/cuda/quantised_weights.h"
 #include "tests/kernels/op_case.h"
+#include "tests/kernels/quantised_fixture.h"
 #include "tests/support/paged.h"
 #include "tests/support/under_test.h"
 
@@ -47,6 +49,11 @@ class GemmTiles : public ::testing::Test {
       EXPECT_EQ(difference(now, first), "") << "tile " << tile;
     }
   }
+
+  // Heads of q, k and v as the rows of `a`, which have `in` inputs.
+  static constexpr int64_t kHeads = 2, kSize = 32, kOut = 3 * kHeads * kSize;
+  template <typename A>
+  void rope_pairs(const A& a, int64_t in);
 
   std::unique_ptr<Backend> b_ = backend_under_test();
   kernels::Stream stream_;
@@ -97,10 +104,10 @@ TEST_F(GemmTiles, SwigluPairs) {
   EXPECT_EQ(difference(y.values(), op.values()), "");
 }
 
-TEST_F(GemmTiles, RopePairs) {
-  constexpr int64_t kHeads = 2, kSize = 32, kOut = 3 * kHeads * kSize, kN = 20, kK = 136;
-  const Linear w = weight(kOut, kK);
-  const GuardedTensor x = tensor({kN, kK}, kN * kK, 2), q(*b_, kType, {kN, kHeads * kSize});
+template <typename A>
+void GemmTiles::rope_pairs(const A& a, int64_t in) {
+  constexpr int64_t kN = 20;
+  const GuardedTensor x = tensor({kN, in}, kN * in, 2), q(*b_, kType, {kN, kHeads * kSize});
   const Paging paging({kN, kHeads, kHeads, 32, kSize});
   const int64_t cells = paging.pages() * kHeads * kPageTokens * kSize;
   const GuardedTensor k(*b_, kType, paging.shape(), Values(cells, 0.0)),
@@ -131,7 +138,7 @@ TEST_F(GemmTiles, RopePairs) {
   compare(
       kOut, kN, false,
       [&](const kernels::GemmPlan& plan) {
-        kernels::launch_gemm(stream_, plan, tiled(w), rows_of(x.tensor()), epilogue, kK,
+        kernels::launch_gemm(stream_, plan, a, rows_of(x.tensor()), epilogue, in,
                              kernels::Single{});
       },
       [&] {
@@ -142,6 +149,19 @@ TEST_F(GemmTiles, RopePairs) {
         }
         return all;
       });
+}
+
+TEST_F(GemmTiles, RopePairs) {
+  constexpr int64_t kK = 136;
+  rope_pairs(tiled(weight(kOut, kK)), kK);
+}
+
+TEST_F(GemmTiles, RopePairsOfQuantisedWeights) {
+  constexpr int64_t kK = 256;
+  const Linear int8 = QuantisedWeights(LinearFormat::kInt8, kOut, kK, 1).linear(*b_);
+  rope_pairs(kernels::quantised_weights<LinearFormat::kInt8>(int8), kK);
+  const Linear int4 = QuantisedWeights(LinearFormat::kInt4, kOut, kK, 1).linear(*b_);
+  rope_pairs(kernels::quantised_weights<LinearFormat::kInt4>(int4), kK);
 }
 
 // A convolution of 3 x 3, and heads as one batch.
