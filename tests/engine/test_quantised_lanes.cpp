@@ -1,0 +1,40 @@
+// Laws of the continuous batch with quantised weights on every backend: a picture is the same
+// alone, in lanes and in windows of speculative decoding.
+#include <gtest/gtest.h>
+
+#include "tests/engine/quantised_toy.h"
+#include "tests/support/under_test.h"
+
+namespace bifrons {
+namespace {
+
+class QuantisedLanes : public ::testing::TestWithParam<LinearFormat> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = testing::no_backend_because(); !why.empty()) GTEST_SKIP() << why;
+  }
+};
+
+TEST_P(QuantisedLanes, LanesAndWindowsChangeNoPicture) {
+  const bool emulated = testing::backend_is_emulated();
+  const auto backend = testing::backend_under_test();
+  testing::LaneToy toy = testing::quantised_toy(*backend, GetParam());
+  const uint64_t pictures = emulated ? 3 : 8;
+  std::map<uint64_t, std::vector<int32_t>> alone;
+  for (uint64_t id = 0; id < pictures; ++id) alone[id] = toy.alone(toy.picture(id));
+  const std::vector<int64_t> widths =
+      emulated ? std::vector<int64_t>{1, 9} : std::vector<int64_t>{1, 2, 5, 16};
+  for (const int64_t lanes : emulated ? std::vector<int64_t>{3} : std::vector<int64_t>{1, 3, 7}) {
+    for (const int64_t width : widths) {
+      EXPECT_EQ(testing::draw_in_lanes(toy, pictures, lanes, width, true), alone)
+          << lanes << " lanes, width " << width;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, QuantisedLanes,
+                         ::testing::Values(LinearFormat::kInt8, LinearFormat::kInt4),
+                         [](const auto& format) { return std::string(name_of(format.param)); });
+
+}  // namespace
+}  // namespace bifrons
