@@ -136,16 +136,18 @@ std::vector<const SkippedTensor*> quantised_tensors(const Inspection& i) {
   return tensors;
 }
 
-// Memory for drawing one picture on a host with weights quantised while loading; empty where the
-// model cannot be quantised.
-std::vector<std::pair<LinearFormat, int64_t>> totals_when_quantised(const Inspection& i) {
+// Memory for drawing one picture with weights quantised while loading; empty where the model cannot
+// be quantised.
+std::vector<std::pair<LinearFormat, int64_t>> totals_when_quantised(const Inspection& i,
+                                                                    MemorySpace space) {
   std::vector<std::pair<LinearFormat, int64_t>> totals;
   if (i.config.in_files != LinearFormat::kStored) return totals;
   for (const LinearFormat format : {LinearFormat::kInt8, LinearFormat::kInt4}) {
     Config config = i.config;
     config.loaded = format;
     if (!divides_into_groups(config)) continue;
-    totals.emplace_back(format, total_bytes(memory_plan(config, i.dtype, 1, kPlannedPromptTokens)));
+    totals.emplace_back(format,
+                        total_bytes(memory_plan(config, i.dtype, 1, kPlannedPromptTokens, space)));
   }
   return totals;
 }
@@ -155,10 +157,17 @@ std::vector<MemoryItem> drawing_one(const Inspection& i, MemorySpace space,
   return memory_plan(i.config, {i.dtype, kv}, 1, kPlannedPromptTokens, space);
 }
 
-// The last line of a plan.
-std::string with_int8_kv(const Inspection& i, MemorySpace space) {
-  return fmt::format("  {:<26} {:>12}\n", "in all with --kv int8",
-                     megabytes(total_bytes(drawing_one(i, space, KvFormat::kInt8))));
+// The last lines of a plan.
+std::string with_fewer_bits(const Inspection& i, MemorySpace space) {
+  const auto line = [](const std::string& name, int64_t bytes) {
+    return fmt::format("  {:<26} {:>12}\n", name, megabytes(bytes));
+  };
+  std::string lines =
+      line("in all with --kv int8", total_bytes(drawing_one(i, space, KvFormat::kInt8)));
+  for (const auto& [format, bytes] : totals_when_quantised(i, space)) {
+    lines += line(fmt::format("in all, --weights {}", name_of(format)), bytes);
+  }
+  return lines;
 }
 
 std::vector<MemoryItem> seeing(const Inspection& i) {
@@ -215,14 +224,10 @@ std::string inspect(const std::string& directory) {
   out +=
       plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
                 drawing_one(i, MemorySpace::kHost)) +
-      with_int8_kv(i, MemorySpace::kHost);
+      with_fewer_bits(i, MemorySpace::kHost);
   out += plan_text("the same on a GPU, beside what its libraries take",
                    drawing_one(i, MemorySpace::kDevice)) +
-         with_int8_kv(i, MemorySpace::kDevice);
-  for (const auto& [format, bytes] : totals_when_quantised(i)) {
-    out += fmt::format("  {:<26} {:>12}\n", fmt::format("in all, --weights {}", name_of(format)),
-                       megabytes(bytes));
-  }
+         with_fewer_bits(i, MemorySpace::kDevice);
   if (i.blind.empty()) {
     out += plan_text(fmt::format("seeing, beside the transformer: one picture and {} tokens",
                                  kPlannedPromptTokens),
@@ -234,19 +239,22 @@ std::string inspect(const std::string& directory) {
 ModelSummary summarize_model(const std::string& directory) {
   const Inspection i = inspect_directory(directory);
   Tokenizer::open(directory);  // drawing needs it, inspect does not
-  std::vector<std::pair<std::string, int64_t>> on_host{
-      {"stored", total_bytes(memory_plan(i.config, i.dtype, 1, kPlannedPromptTokens))}};
-  for (const auto& [format, bytes] : totals_when_quantised(i)) {
-    on_host.emplace_back(name_of(format), bytes);
-  }
+  const auto bytes_in = [&](MemorySpace space) {
+    std::vector<std::pair<std::string, int64_t>> bytes{
+        {"stored", total_bytes(drawing_one(i, space))}};
+    for (const auto& [format, total] : totals_when_quantised(i, space)) {
+      bytes.emplace_back(name_of(format), total);
+    }
+    return bytes;
+  };
   return {.form = i.config.form == CheckpointForm::kOriginal ? "original" : "hugging face",
           .weights_dtype = i.checkpoint.quantisation().empty()
                                ? std::string(weights_name(i.config.loaded, i.dtype))
                                : i.checkpoint.quantisation(),
           .sees = i.blind.empty(),
           .image_size = i.config.image_size,
-          .gpu_bytes = total_bytes(drawing_one(i, MemorySpace::kDevice)),
-          .host_bytes = std::move(on_host)};
+          .gpu_bytes = bytes_in(MemorySpace::kDevice),
+          .host_bytes = bytes_in(MemorySpace::kHost)};
 }
 
 std::string inspect_json(const std::string& directory) {
@@ -277,9 +285,10 @@ std::string inspect_json(const std::string& directory) {
     out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
     out[name].update(plan_json(drawing_one(i, space)));
     out[name]["bytes_with_int8_kv"] = total_bytes(drawing_one(i, space, KvFormat::kInt8));
-  }
-  for (const auto& [format, bytes] : totals_when_quantised(i)) {
-    out["memory_with_weights"][std::string(name_of(format))] = bytes;
+    const std::string with_weights = std::string(name) + "_with_weights";
+    for (const auto& [format, bytes] : totals_when_quantised(i, space)) {
+      out[with_weights][std::string(name_of(format))] = bytes;
+    }
   }
   out["sees"] = i.blind.empty();
   if (i.blind.empty()) out["memory_seeing"] = plan_json(seeing(i));

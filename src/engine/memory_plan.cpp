@@ -167,6 +167,27 @@ WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFor
                   spared ? fmt::format(", and {} with --kv int8", int8_bytes) : "", advice));
 }
 
+namespace {
+
+// What a refusal says of the first format of weights with which drawing would fit; empty where
+// there is none.
+std::string lighter_weights(int64_t free_bytes, Config config, PlanFormats formats,
+                            int64_t pictures, int speculate) {
+  if (config.loaded != LinearFormat::kStored) return {};
+  for (const LinearFormat format : {LinearFormat::kInt8, LinearFormat::kInt4}) {
+    config.loaded = format;
+    if (!divides_into_groups(config)) continue;
+    const int64_t bytes = total_bytes(memory_plan(config, formats, pictures, kPlannedPromptTokens,
+                                                  MemorySpace::kDevice, speculate));
+    if (bytes > free_bytes) continue;
+    return fmt::format("; with --weights {} it needs {} bytes, which would fit", name_of(format),
+                       bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                 int64_t pictures, int speculate) {
   if (!free_bytes) return;
@@ -195,6 +216,7 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFor
       advice += fmt::format("; with --kv int8 it needs {} bytes, which would fit", int8_bytes);
     }
   }
+  if (fit == 0) advice += lighter_weights(*free_bytes, config, formats, pictures, speculate);
   throw Error(
       ErrorKind::kUnavailable,
       fmt::format("the GPU has {} bytes free, but drawing {} needs {} bytes; {}", *free_bytes,

@@ -57,8 +57,8 @@ WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFor
 inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 
 // Throws Error (unavailable) when `free_bytes` of a device do not hold the plan. The message says
-// what is needed, what is free, and what would fit: fewer pictures, --kv int8. Without `free_bytes`
-// nothing is checked.
+// what is needed, what is free, and what would fit: fewer pictures, --kv int8, --weights. Without
+// `free_bytes` nothing is checked.
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                 int64_t pictures, int speculate = 0);
 

@@ -18,10 +18,9 @@ struct ModelSummary {
       weights_dtype;  // "bf16" | "f16" | "f32" | "int8" | "int4" | "MLX 4-bit" | "MLX 8-bit"
   bool sees = false;  // whether it has the half that understands pictures
   int64_t image_size = 0;
-  int64_t gpu_bytes = 0;  // memory of a GPU for one picture, as planned
-  // Memory of a host for one picture: with the weights as they are, then, where the model can be
-  // quantised while loading, with --weights int8 and int4.
-  std::vector<std::pair<std::string, int64_t>> host_bytes;
+  // Memory of a GPU and of a host for one picture, as planned: with the weights as they are, then,
+  // where the model can be quantised while loading, with --weights int8 and int4.
+  std::vector<std::pair<std::string, int64_t>> gpu_bytes, host_bytes;
 };
 
 // Checks everything that a load checks, except the weights' numbers. Throws the Error of a load.

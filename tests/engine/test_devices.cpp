@@ -118,6 +118,29 @@ TEST(Memory, MessageSaysThatAnInt8CacheWouldFit) {
   check_fits(bytes(int8, 4), config, int8, 4);
 }
 
+// Only when not even one picture fits: fewer bits make another model.
+TEST(Memory, MessageSaysWhichWeightsWouldFit) {
+  const Config config = shape_named("janus-pro-7b");
+  const auto bytes = [&](LinearFormat format, int64_t pictures) {
+    Config loaded = config;
+    loaded.loaded = format;
+    return total_bytes(
+        memory_plan(loaded, DType::kBf16, pictures, kPlannedPromptTokens, MemorySpace::kDevice));
+  };
+  const int64_t stored = bytes(LinearFormat::kStored, 1), int8 = bytes(LinearFormat::kInt8, 1),
+                int4 = bytes(LinearFormat::kInt4, 1);
+  const auto said = [&](int64_t free, int64_t pictures) {
+    return refusal([&] { check_fits(free, config, DType::kBf16, pictures); });
+  };
+  const auto advice = [](const std::string& format, int64_t needed) {
+    return "; with --weights " + format + " it needs " + std::to_string(needed) + " bytes";
+  };
+  EXPECT_NE(said(int8, 1).find(advice("int8", int8)), std::string::npos) << said(int8, 1);
+  EXPECT_NE(said(int8 - 1, 1).find(advice("int4", int4)), std::string::npos);
+  EXPECT_EQ(said(int4 - 1, 1).find("--weights"), std::string::npos);
+  EXPECT_EQ(said(stored, 2).find("--weights"), std::string::npos) << "one picture fits";
+}
+
 // Fewer lanes first, then the int8 cache if it is allowed, then a sentence.
 TEST(Memory, ALimitIsKept) {
   const Config config = shape_named("janus-pro-1b");

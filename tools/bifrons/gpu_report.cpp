@@ -13,14 +13,20 @@ std::string device_line(const DeviceInfo& device) {
   return line + "\n";
 }
 
-Fit fit_on(const DeviceInfo& gpu, int64_t needed_bytes) {
-  const int64_t room = gpu.free_bytes.value_or(gpu.total_bytes);
+Fit fit_on(const DeviceInfo& gpu, std::span<const std::pair<std::string, int64_t>> needed) {
+  const int64_t room = gpu.free_bytes.value_or(gpu.total_bytes), bytes = needed.front().second;
   std::string words =
       fmt::format("{}: one picture of this model takes {:.1f} GB, and {:.1f} of {:.1f} GB are free",
-                  gpu.name, static_cast<double>(needed_bytes) / 1e9,
-                  static_cast<double>(room) / 1e9, static_cast<double>(gpu.total_bytes) / 1e9);
-  if (needed_bytes <= room) return {true, words};
-  words += needed_bytes <= gpu.total_bytes
+                  gpu.name, static_cast<double>(bytes) / 1e9, static_cast<double>(room) / 1e9,
+                  static_cast<double>(gpu.total_bytes) / 1e9);
+  if (bytes <= room) return {true, words};
+  for (const auto& [format, fewer] : needed.subspan(1)) {
+    if (fewer > room) continue;
+    words +=
+        fmt::format("; --weights {} takes {:.1f} GB", format, static_cast<double>(fewer) / 1e9);
+    return {false, words};
+  }
+  words += bytes <= gpu.total_bytes
                ? "; close other programs on this GPU, or draw with --device cpu"
                : "; take a smaller model, or draw with --device cpu";
   return {false, words};

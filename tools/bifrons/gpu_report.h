@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "src/bifrons.h"
 
@@ -15,8 +17,8 @@ struct Fit {
   bool fits = false;
   std::string words;
 };
-// Whether a GPU holds what one picture takes, and what to do if it does not. Without the number of
-// its free bytes, all of its memory counts as free.
-Fit fit_on(const DeviceInfo& gpu, int64_t needed_bytes);
+// Whether a GPU holds what one picture takes, and what to do if it does not. needed: as
+// ModelSummary::gpu_bytes. Without the number of its free bytes, all of its memory counts as free.
+Fit fit_on(const DeviceInfo& gpu, std::span<const std::pair<std::string, int64_t>> needed);
 
 }  // namespace bifrons::cli
