@@ -1,10 +1,12 @@
-// The table of docs/gpus.md that says what fits the memory of a GPU, compared with the memory plan;
+// The tables of docs/gpus.md that say what fits the memory of a GPU, compared with the memory plan;
 // and the architectures that the page names, compared with the build.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "kernels/devices.h"
 #include "src/engine/memory_plan.h"
@@ -43,28 +45,52 @@ std::string pictures_on(const Config& config, int64_t gib, KvFormat kv) {
   return fit == kMostPictures ? fmt::format("{} or more", fit) : fmt::format("{}", fit);
 }
 
-TEST(WhatFits, TheTableOfTheManualIsThatOfThePlan) {
-  const std::pair<Config, KvFormat> columns[] = {{shape_named("janus-pro-1b"), KvFormat::kStored},
-                                                 {shape_named("janus-pro-7b"), KvFormat::kStored},
-                                                 {shape_named("janus-pro-1b"), KvFormat::kInt8},
-                                                 {shape_named("janus-pro-7b"), KvFormat::kInt8}};
-  std::string table =
-      "| memory of the card | Janus-Pro-1B, Janus-1.3B | Janus-Pro-7B | 1B with `--kv int8` | 7B "
-      "with `--kv int8` |\n|---|---|---|---|---|\n| for one picture |";
-  for (const auto& [config, kv] : columns) {
-    table += fmt::format(" {:.1f} GB |", static_cast<double>(needed(config, 1, kv)) / 1e9);
-  }
-  table += "\n";
-  for (const int64_t gib : kCards) {
-    table += fmt::format("| {} GB |", gib);
-    for (const auto& [config, kv] : columns) {
-      table += fmt::format(" {} |", pictures_on(config, gib, kv));
+struct Column {
+  std::string name;
+  std::string model;
+  LinearFormat weights = LinearFormat::kStored;
+  KvFormat kv = KvFormat::kStored;
+};
+
+// The table of docs/gpus.md with these columns.
+std::string table_of(const std::vector<Column>& columns) {
+  std::string head = "| memory of the card |", line = "|---|", one = "| for one picture |";
+  std::vector<std::string> rows;
+  for (const int64_t gib : kCards) rows.push_back(fmt::format("| {} GB |", gib));
+  for (const Column& column : columns) {
+    Config config = shape_named(column.model);
+    config.loaded = column.weights;
+    head += " " + column.name + " |";
+    line += "---|";
+    one += fmt::format(" {:.1f} GB |", static_cast<double>(needed(config, 1, column.kv)) / 1e9);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      rows[i] += fmt::format(" {} |", pictures_on(config, kCards[i], column.kv));
     }
-    table += "\n";
   }
+  std::string table = head + "\n" + line + "\n" + one + "\n";
+  for (const std::string& row : rows) table += row + "\n";
+  return table;
+}
+
+void expect_in_manual(const std::string& table) {
   EXPECT_NE(contents("docs/gpus.md").find(table), std::string::npos)
       << "docs/gpus.md should have this table:\n"
       << table;
+}
+
+TEST(WhatFits, TheTablesOfTheManualAreThoseOfThePlan) {
+  const std::string small = "janus-pro-1b", large = "janus-pro-7b";
+  expect_in_manual(
+      table_of({{"Janus-Pro-1B, Janus-1.3B", small},
+                {"Janus-Pro-7B", large},
+                {"1B with `--kv int8`", small, LinearFormat::kStored, KvFormat::kInt8},
+                {"7B with `--kv int8`", large, LinearFormat::kStored, KvFormat::kInt8}}));
+  expect_in_manual(
+      table_of({{"1B with `--weights int8`", small, LinearFormat::kInt8},
+                {"1B, `int4`", small, LinearFormat::kInt4},
+                {"7B, `int8`", large, LinearFormat::kInt8},
+                {"7B, `int4`", large, LinearFormat::kInt4},
+                {"7B, `int4` and `--kv int8`", large, LinearFormat::kInt4, KvFormat::kInt8}}));
 }
 
 TEST(WhatFits, TheManualNamesTheArchitecturesOfTheBuild) {

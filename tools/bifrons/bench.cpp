@@ -204,8 +204,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
                            {{"stored", WeightFormat::kStored},
                             {"int8", WeightFormat::kInt8},
                             {"int4", WeightFormat::kInt4}},
-                           o.weights,
-                           "Linear layers as stored, or quantised to int8 or int4; a CPU only");
+                           o.weights, "Linear layers as stored, or quantised to int8 or int4");
   bench->add_option("--device", o.device, "cpu[:ISA], cuda[:N] or auto")
       ->type_name("NAME")
       ->capture_default_str();

@@ -144,7 +144,7 @@ void EngineFlags::add_to(CLI::App& command, bool devices) {
   add_value(
       command, "--weights", "NAME",
       [this](const std::string& text) { weights = weight_format("--weights", text); },
-      "Linear layers as stored, or quantised while loading to int8 or int4; a CPU only (default: "
+      "Linear layers as stored, or quantised while loading to int8 or int4 (default: "
       "BIFRONS_WEIGHTS, or stored)");
   add_kv(command, kv,
          "stored, or int8: a KV cache of half the size (default: BIFRONS_KV, or stored)");
