@@ -1,5 +1,6 @@
 // The few machine instructions that have no C++ equivalent, one function each (cp.async,
-// mma.m16n8k16, griddepcontrol, lop3). Tests replace this file by one that computes the same on the host.
+// mma.m16n8k16, griddepcontrol, lop3). Tests replace this file by one that computes the same on the
+// host.
 #pragma once
 
 #include <cuda_runtime.h>
