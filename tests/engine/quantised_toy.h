@@ -8,7 +8,7 @@
 namespace bifrons::testing {
 
 // The visual tokenizer of a toy, and layers whose columns divide into groups of both formats.
-inline Config quantised_config(LinearFormat format) {
+inline Config quantised_config(LinearFormat format, int64_t layers = 2) {
   Config config = read_config(golden::directory() + "toy-f32");
   TransformerConfig& t = config.transformer;
   t.hidden = config.image_token_embed = config.gen_aligner_width = 128;
@@ -16,14 +16,14 @@ inline Config quantised_config(LinearFormat format) {
   t.heads = 2;
   t.kv_heads = 1;
   t.head_dim = 64;
-  t.layers = 2;
+  t.layers = layers;
   config.tower.reset();
   config.loaded = format;
   return config;
 }
 
-inline LaneToy quantised_toy(Backend& b, LinearFormat format) {
-  const Config config = quantised_config(format);
+inline LaneToy quantised_toy(Backend& b, LinearFormat format, int64_t layers = 2) {
+  const Config config = quantised_config(format, layers);
   return {b, config, random_model(b, config, DType::kBf16, 7)};
 }
 

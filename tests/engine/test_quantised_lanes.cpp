@@ -2,6 +2,8 @@
 // alone, in lanes and in windows of speculative decoding.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "tests/engine/quantised_toy.h"
 #include "tests/support/under_test.h"
 
@@ -15,20 +17,22 @@ class QuantisedLanes : public ::testing::TestWithParam<LinearFormat> {
   }
 };
 
+// Fewer columns than 16 and more: a device has other kernels for them.
 TEST_P(QuantisedLanes, LanesAndWindowsChangeNoPicture) {
+  struct Trial {
+    int64_t lanes, width;
+  };
   const bool emulated = testing::backend_is_emulated();
+  const auto trials =
+      emulated ? std::vector<Trial>{{2, 5}} : std::vector<Trial>{{1, 2}, {3, 1}, {3, 5}, {7, 16}};
+  const uint64_t pictures = emulated ? 2 : 8;
   const auto backend = testing::backend_under_test();
-  testing::LaneToy toy = testing::quantised_toy(*backend, GetParam());
-  const uint64_t pictures = emulated ? 3 : 8;
+  testing::LaneToy toy = testing::quantised_toy(*backend, GetParam(), emulated ? 1 : 2);
   std::map<uint64_t, std::vector<int32_t>> alone;
   for (uint64_t id = 0; id < pictures; ++id) alone[id] = toy.alone(toy.picture(id));
-  const std::vector<int64_t> widths =
-      emulated ? std::vector<int64_t>{1, 9} : std::vector<int64_t>{1, 2, 5, 16};
-  for (const int64_t lanes : emulated ? std::vector<int64_t>{3} : std::vector<int64_t>{1, 3, 7}) {
-    for (const int64_t width : widths) {
-      EXPECT_EQ(testing::draw_in_lanes(toy, pictures, lanes, width, true), alone)
-          << lanes << " lanes, width " << width;
-    }
+  for (const auto& [lanes, width] : trials) {
+    EXPECT_EQ(testing::draw_in_lanes(toy, pictures, lanes, width, true), alone)
+        << lanes << " lanes, width " << width;
   }
 }
 
