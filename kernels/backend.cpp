@@ -106,13 +106,6 @@ std::unique_ptr<CapturedStep> Backend::capture(std::function<void()> step) {
   return std::make_unique<CalledAgain>(std::move(step));
 }
 
-Linear Backend::make_quantised_linear(std::span<const QuantisedArray>, std::span<const HostArray>) {
-  throw Error(ErrorKind::kUnavailable,
-              fmt::format("quantised weights do not run on {} yet: take --device cpu, or the "
-                          "model's full weights",
-                          name()));
-}
-
 void Backend::copy(const Tensor& to, const Tensor& from) {
   Checker{"copy", memory_space()}.copyable(to, from);
   do_copy(to, from);

@@ -157,14 +157,11 @@ class Backend {
   // Stacks `parts` (equal cols) along the output dimension; `bias` is one f32/bf16/f16 array per
   // part or empty.
   virtual Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) = 0;
-  // Whether linear layers may be quantised on this device.
-  virtual bool runs_quantised() const { return false; }
-  // The same from quantised matrices of one format and equal columns.
-  // The arithmetic (docs/quantization.md): x is quantised to 16 bits per group, the products of a
-  // group are summed exactly, and groups are added in ascending order in f32. Throws Error
-  // (unavailable) where runs_quantised() is false.
+  // The same from quantised matrices of one format and equal columns. The arithmetic of each device
+  // stands in docs/quantization.md: no weight is rounded again, and the order of a sum depends on
+  // the columns of the matrix alone.
   virtual Linear make_quantised_linear(std::span<const QuantisedArray> parts,
-                                       std::span<const HostArray> bias);
+                                       std::span<const HostArray> bias) = 0;
   // `weight` is [out, in * kernel * kernel] as published (out, in, kh, kw), `bias` [1, out].
   virtual Convolution make_convolution(const HostArray& weight, const HostArray& bias,
                                        int64_t kernel, Padding padding) = 0;

@@ -27,7 +27,6 @@ class CpuBackend final : public Backend {
   void download(void* host, const Tensor& from) override;
 
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override;
-  bool runs_quantised() const override { return true; }
   Linear make_quantised_linear(std::span<const QuantisedArray> parts,
                                std::span<const HostArray> bias) override;
   Convolution make_convolution(const HostArray& weight, const HostArray& bias, int64_t kernel,

@@ -133,12 +133,6 @@ Engine Engine::open(const EngineOptions& options) {
   OpenDevice opened = open_device(options.device, options.threads, false, options.pdl);
   s->backend = std::move(opened.backend);
   s->fallback = std::move(opened.fallback);
-  if (s->config.loaded != LinearFormat::kStored && !s->backend->runs_quantised()) {
-    throw Error(ErrorKind::kUnavailable,
-                fmt::format("{} weights do not run on {} yet: take --device cpu, or the model's "
-                            "full weights",
-                            name_of(s->config.loaded), s->backend->name()));
-  }
   const PublishedTensors published(checkpoint);
   s->formats = {weights_dtype(published, options.model), options.kv};
   if (options.max_memory > 0) {

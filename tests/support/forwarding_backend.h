@@ -23,7 +23,6 @@ class ForwardingBackend : public Backend {
   Linear make_linear(std::span<const HostArray> parts, std::span<const HostArray> bias) override {
     return inner_.make_linear(parts, bias);
   }
-  bool runs_quantised() const override { return inner_.runs_quantised(); }
   Linear make_quantised_linear(std::span<const QuantisedArray> parts,
                                std::span<const HostArray> bias) override {
     return inner_.make_quantised_linear(parts, bias);
