@@ -142,8 +142,10 @@ Engine Engine::open(const EngineOptions& options) {
     s->formats.kv = within.kv;
     s->most_lanes = within.most_lanes;
   }
-  check_fits(s->backend->free_bytes(), s->config, s->formats,
-             std::clamp(options.pictures_at_once, 1, s->most_lanes), options.speculate);
+  const MemorySpace space = s->backend->memory_space();
+  check_fits(space == MemorySpace::kHost ? obtainable_memory() : s->backend->free_bytes(),
+             s->config, s->formats, std::clamp(options.pictures_at_once, 1, s->most_lanes),
+             options.speculate, space);
   if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
     // Decoding gets low priority: it fills the gaps that drawing leaves. The duration of a run
     // depends on drawing.

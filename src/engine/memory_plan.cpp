@@ -33,14 +33,19 @@ int64_t bytes_of(const std::vector<NeededTensor>& tensors, int64_t element, Line
   return sum;
 }
 
-// Memory that the system could give without swapping (its caches included).
-int64_t free_memory() {
+// Bytes of a line of /proc/meminfo, such as "MemAvailable:".
+std::optional<int64_t> memory_info(std::string_view wanted) {
   std::ifstream file("/proc/meminfo");
   std::string name, unit;
   for (int64_t kib = 0; file >> name >> kib && std::getline(file, unit);) {
-    if (name == "MemAvailable:") return kib * 1024;
+    if (name == wanted) return kib * 1024;
   }
-  return std::numeric_limits<int64_t>::max();
+  return std::nullopt;
+}
+
+// Memory that the system could give without swapping (its caches included).
+int64_t free_memory() {
+  return memory_info("MemAvailable:").value_or(std::numeric_limits<int64_t>::max());
 }
 
 // Workspaces of the backends that draw and decode, without those of libraries. An area grows to
@@ -172,13 +177,13 @@ namespace {
 // What a refusal says of the first format of weights with which drawing would fit; empty where
 // there is none.
 std::string lighter_weights(int64_t free_bytes, Config config, PlanFormats formats,
-                            int64_t pictures, int speculate) {
+                            int64_t pictures, int speculate, MemorySpace space) {
   if (config.loaded != LinearFormat::kStored) return {};
   for (const LinearFormat format : {LinearFormat::kInt8, LinearFormat::kInt4}) {
     config.loaded = format;
     if (!divides_into_groups(config)) continue;
-    const int64_t bytes = total_bytes(memory_plan(config, formats, pictures, kPlannedPromptTokens,
-                                                  MemorySpace::kDevice, speculate));
+    const int64_t bytes =
+        total_bytes(memory_plan(config, formats, pictures, kPlannedPromptTokens, space, speculate));
     if (bytes > free_bytes) continue;
     return fmt::format("; with --weights {} it needs {} bytes, which would fit", name_of(format),
                        bytes);
@@ -188,12 +193,23 @@ std::string lighter_weights(int64_t free_bytes, Config config, PlanFormats forma
 
 }  // namespace
 
+std::optional<int64_t> obtainable_memory() {
+  const auto available = memory_info("MemAvailable:");
+  if (!available) return std::nullopt;
+  const int64_t all = *available + memory_info("SwapFree:").value_or(0);
+  int64_t limit = 0;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit && limit > 0) {
+    return std::min(all, limit);  // "max" is no number
+  }
+  return all;
+}
+
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
-                int64_t pictures, int speculate) {
+                int64_t pictures, int speculate, MemorySpace space) {
   if (!free_bytes) return;
+  const bool on_host = space == MemorySpace::kHost;
   const auto needed_with = [&](PlanFormats kept, int64_t n, int width) {
-    return total_bytes(
-        memory_plan(config, kept, n, kPlannedPromptTokens, MemorySpace::kDevice, width));
+    return total_bytes(memory_plan(config, kept, n, kPlannedPromptTokens, space, width));
   };
   const auto needed = [&](int64_t n, int width) { return needed_with(formats, n, width); };
   if (needed(pictures, speculate) <= *free_bytes) return;
@@ -205,6 +221,7 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFor
       "this model takes {} bytes for one picture: close other programs on the GPU, take a smaller "
       "model, or another device (--device)",
       needed(1, 1));
+  if (on_host) advice = "close other programs, or take a smaller model";
   if (fit > 0) advice = fmt::format("{} at once would fit", fit);
   if (width > 1) advice = fmt::format("--speculate {} would fit", width);
   if (width == 1 && speculate > 1 && needed(pictures, 1) <= *free_bytes) {
@@ -216,10 +233,12 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFor
       advice += fmt::format("; with --kv int8 it needs {} bytes, which would fit", int8_bytes);
     }
   }
-  if (fit == 0) advice += lighter_weights(*free_bytes, config, formats, pictures, speculate);
+  if (fit == 0) advice += lighter_weights(*free_bytes, config, formats, pictures, speculate, space);
   throw Error(
       ErrorKind::kUnavailable,
-      fmt::format("the GPU has {} bytes free, but drawing {} needs {} bytes; {}", *free_bytes,
+      fmt::format("{} {} bytes{}, but drawing {} needs {} bytes; {}",
+                  on_host ? "this machine can give" : "the GPU has", *free_bytes,
+                  on_host ? " of memory" : " free",
                   pictures == 1 ? "a picture" : fmt::format("{} pictures at once", pictures),
                   needed(pictures, speculate), advice));
 }

@@ -56,11 +56,15 @@ WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFor
 // Planned length of prompts that are not known yet.
 inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 
-// Throws Error (unavailable) when `free_bytes` of a device do not hold the plan. The message says
-// what is needed, what is free, and what would fit: fewer pictures, --kv int8, --weights. Without
-// `free_bytes` nothing is checked.
+// Throws Error (unavailable) when `free_bytes` of a device, or of a host, do not hold the plan. The
+// message says what is needed, what is free, and what would fit: fewer pictures, --kv int8, fewer
+// bits a weight. Without `free_bytes` nothing is checked.
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
-                int64_t pictures, int speculate = 0);
+                int64_t pictures, int speculate = 0, MemorySpace space = MemorySpace::kDevice);
+
+// What programs of this host can get at most: free memory, caches and swap space, or less where a
+// control group (a container) limits it. Nothing where the system does not tell.
+std::optional<int64_t> obtainable_memory();
 
 // Whether every matrix that config.loaded quantises divides into groups.
 bool divides_into_groups(const Config& config);

@@ -1,4 +1,5 @@
 // Error messages for devices that cannot be used, and for too little memory.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "kernels/devices.h"
@@ -55,6 +56,31 @@ TEST(Devices, AMissingGpuIsReported) {
   EXPECT_EQ(device_refusal([] { open_device("cuda", 1); }).find("cannot use the GPU: "), 0u);
   EXPECT_NE(device_refusal([] { open_device("cuda:0", 1); }).find(status.problem),
             std::string::npos);
+}
+
+// In words of the machine, not of a GPU; and in formats that would fit.
+TEST(Memory, AHostThatDoesNotHoldTheModelNamesWeightsThatItHolds) {
+  Config config = shape_named("janus-pro-7b");
+  const auto bytes = [&](LinearFormat weights) {
+    config.loaded = weights;
+    const int64_t all = total_bytes(
+        memory_plan(config, DType::kBf16, 1, kPlannedPromptTokens, MemorySpace::kHost, 1));
+    config.loaded = LinearFormat::kStored;
+    return all;
+  };
+  const auto refusal_with = [&](int64_t free) {
+    return device_refusal(
+        [&] { check_fits(free, config, DType::kBf16, 1, 1, MemorySpace::kHost); });
+  };
+  const int64_t stored = bytes(LinearFormat::kStored), int4 = bytes(LinearFormat::kInt4);
+  check_fits(stored, config, DType::kBf16, 1, 1, MemorySpace::kHost);
+  EXPECT_EQ(refusal_with(int4),
+            fmt::format("this machine can give {} bytes of memory, but drawing a picture needs {} "
+                        "bytes; close other programs, or take a smaller model; with --weights "
+                        "int4 it needs {} bytes, which would fit",
+                        int4, stored, int4));
+  EXPECT_EQ(refusal_with(int4 - 1).find("which would fit"), std::string::npos);
+  EXPECT_NE(refusal_with(stored - 1).find("with --weights int8 it needs "), std::string::npos);
 }
 
 TEST(Memory, MessageSaysWhatWouldFit) {
@@ -130,7 +156,7 @@ TEST(Memory, MessageSaysWhichWeightsWouldFit) {
   const int64_t stored = bytes(LinearFormat::kStored, 1), int8 = bytes(LinearFormat::kInt8, 1),
                 int4 = bytes(LinearFormat::kInt4, 1);
   const auto said = [&](int64_t free, int64_t pictures) {
-    return refusal([&] { check_fits(free, config, DType::kBf16, pictures); });
+    return device_refusal([&] { check_fits(free, config, DType::kBf16, pictures); });
   };
   const auto advice = [](const std::string& format, int64_t needed) {
     return "; with --weights " + format + " it needs " + std::to_string(needed) + " bytes";
