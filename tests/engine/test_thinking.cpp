@@ -79,7 +79,7 @@ TEST(Thinking, IdsThoughtsAndCodesEqualTheReferences) {
     const Drawing drawing = engine.draw({&request, 1}).at(0);
     ASSERT_NE(drawing.thought, nullptr);
     EXPECT_EQ(drawing.thought->tokens, ids_in(golden["thought_ids"]));
-    EXPECT_EQ(drawing.thought->text, golden["thought"]);
+    EXPECT_EQ(drawing.thought->text, golden["thought"].get<std::string>());
     EXPECT_EQ(drawing.thought->end == ThoughtEnd::kDone, golden["stopped"].get<bool>());
     const GuidedPrompt rows = prompt_after(*request.thinking, config, request, *drawing.thought);
     EXPECT_EQ(rows.prompted, ids_in(golden["draw_ids"]));
