@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +43,15 @@ struct EditSettings {
   double image_guidance = kImageGuidance;
   bool allow_special = false;  // special tokens written in the instruction are special
 };
+
+// Throws the error with which Editor(engine, style) would refuse the model, without loading any
+// weights. The engine may be drawing meanwhile.
+void check_edits(Engine& engine, const EditStyle& style);
+
+// The error with which this instruction (request.prompt) or a setting would be refused, whatever
+// the picture is, for a model that check_edits() accepts. The engine may be drawing meanwhile.
+std::optional<Error> fault_of_edit(Engine& engine, const EditStyle& style,
+                                   const DrawRequest& request, const EditSettings& settings);
 
 // Prepares edits of one picture after the other. Not to be used while the engine draws on another
 // thread.

@@ -9,10 +9,14 @@
 #include <optional>
 #include <utility>
 
+#include "src/engine/edit_checks.h"
 #include "src/engine/spans.h"
 #include "src/io/quote.h"
+#include "src/model/model.h"
+#include "src/model/understanding_model.h"
 #include "src/tokenizer/unicode.h"
 #include "src/variation.h"
+#include "src/weights/checkpoint.h"
 #include "vision/networks/tower_input.h"
 
 namespace bifrons {
@@ -84,53 +88,31 @@ const EditStyle* edit_style_of(std::string_view model_name) {
   return nullptr;
 }
 
-struct Editor::State {
-  Engine& engine;
-  Engine::Parts parts;
-  const EditStyle& style;
-  std::optional<Understanding> understanding{};
+// The model's view of a picture and its codes, as the style takes them.
+struct PictureToEdit {
   std::shared_ptr<const EmbeddedPicture> features{}, codes{};
-
-  std::vector<Piece> pieces(std::string_view instruction, bool allow_special) const;
-  SpannedRow unconditional(const std::vector<Piece>& pieces) const;
 };
 
-Editor::Editor(Engine& engine, const EditStyle& style)
-    : state_(std::make_unique<State>(State{engine, engine.parts(), style})) {
-  State& s = *state_;
-  for (const std::string_view token : {"<begin_of_image>", "<end_of_image>"}) {
-    if (s.parts.tokenizer.id_of(token)) continue;
-    throw Error(ErrorKind::kData,
-                fmt::format("this model does not edit pictures: its tokenizer.json "
-                            "lacks the token {}",
-                            token));
-  }
-  if (style.takes(kFeatures)) s.understanding = Understanding::open(engine);
-}
+namespace {
 
-Editor::Editor(Editor&&) noexcept = default;
-Editor& Editor::operator=(Editor&&) noexcept = default;
-Editor::~Editor() = default;
-
-const EditStyle& Editor::style() const { return state_->style; }
-
-void Editor::show(const Picture& picture) {
-  State& s = *state_;
-  const int64_t size = s.engine.model().image_size;
-  if (s.understanding) {
-    const Understanding::Parts seeing = s.understanding->parts();
-    s.features = embed_seen(seeing, seeing.prepare(picture));
-  }
-  if (s.style.takes(kCodes)) {
-    s.codes = embed_codes(
-        s.parts, s.engine.encode(s.style.crops ? fitted(picture, size) : squared(picture, size)));
-  }
+// Pictures of the right lengths that nobody has embedded, for checks.
+PictureToEdit outline(const Config& config, const EditStyle& style) {
+  const auto picture = [](int64_t rows) {
+    EmbeddedPicture made;
+    made.rows = Tensor(nullptr, DType::kF32, {rows, 1});
+    made.first_key = -1;
+    return std::make_shared<const EmbeddedPicture>(std::move(made));
+  };
+  PictureToEdit shown;
+  if (style.takes(kFeatures)) shown.features = picture(config.tower->tokens());
+  if (style.takes(kCodes)) shown.codes = picture(config.image_tokens());
+  return shown;
 }
 
 // The conditional row. The text between two slots is tokenized at once; so is the instruction with
 // the text around it, unless the style says otherwise.
-std::vector<Piece> Editor::State::pieces(std::string_view instruction, bool allow_special) const {
-  const Tokenizer& t = parts.tokenizer;
+std::vector<Piece> pieces_of(const Tokenizer& t, const EditStyle& style, const PictureToEdit& shown,
+                             std::string_view instruction, bool allow_special) {
   const SpecialIds special = t.special_ids();
   const std::string text = with_roles(style.prompt, special.user && special.assistant);
   const SpecialTokens mode = allow_special ? SpecialTokens::kMatch : SpecialTokens::kAsText;
@@ -151,11 +133,11 @@ std::vector<Piece> Editor::State::pieces(std::string_view instruction, bool allo
     const std::string_view rest = std::string_view(text).substr(at);
     if (rest.starts_with(kFeatures)) {
       flush();
-      pieces.push_back({Piece::kPicture, {{}, features}});
+      pieces.push_back({Piece::kPicture, {{}, shown.features}});
       at += kFeatures.size();
     } else if (rest.starts_with(kCodes)) {
       flush();
-      pieces.push_back({Piece::kPictureCodes, {{}, codes}});
+      pieces.push_back({Piece::kPictureCodes, {{}, shown.codes}});
       at += kCodes.size();
     } else if (rest.starts_with(kInstruction)) {
       at += kInstruction.size();
@@ -174,8 +156,7 @@ std::vector<Piece> Editor::State::pieces(std::string_view instruction, bool allo
   return pieces;
 }
 
-SpannedRow Editor::State::unconditional(const std::vector<Piece>& pieces) const {
-  const int32_t pad = parts.tokenizer.special_ids().pad;
+SpannedRow unconditional(const EditStyle& style, const std::vector<Piece>& pieces, int32_t pad) {
   SpannedRow row;
   if (style.keeps_picture) {
     for (const Piece& piece : pieces) {
@@ -192,11 +173,10 @@ SpannedRow Editor::State::unconditional(const std::vector<Piece>& pieces) const 
   return row;
 }
 
-std::shared_ptr<const SpannedPrompt> Editor::prompt(std::string_view instruction,
-                                                    const EditSettings& settings) const {
-  const State& s = *state_;
-  check(!s.style.takes(kFeatures) || s.features, "prompt: show() comes first");
-  check(!s.style.takes(kCodes) || s.codes, "prompt: show() comes first");
+std::shared_ptr<const SpannedPrompt> prompt_of(const Tokenizer& tokenizer, const EditStyle& style,
+                                               const PictureToEdit& shown,
+                                               std::string_view instruction,
+                                               const EditSettings& settings) {
   if (const std::optional<size_t> bad = invalid_utf8(instruction)) {
     throw Error(ErrorKind::kData,
                 fmt::format("the instruction is not valid UTF-8 at byte {}", *bad));
@@ -211,8 +191,9 @@ std::shared_ptr<const SpannedPrompt> Editor::prompt(std::string_view instruction
                 fmt::format("image guidance must be a number from 0 to {}, not {}",
                             kMostImageGuidance, weight));
   }
-  const std::vector<Piece> pieces = s.pieces(words, settings.allow_special);
-  const int32_t pad = s.parts.tokenizer.special_ids().pad;
+  const std::vector<Piece> pieces =
+      pieces_of(tokenizer, style, shown, words, settings.allow_special);
+  const int32_t pad = tokenizer.special_ids().pad;
   SpannedRow full, part;
   for (const Piece& piece : pieces) {
     full.push_back(piece.span);
@@ -221,12 +202,86 @@ std::shared_ptr<const SpannedPrompt> Editor::prompt(std::string_view instruction
   auto prompt = std::make_shared<SpannedPrompt>();
   prompt->rows.push_back(std::move(full));
   prompt->shares = {1};
-  if (s.style.part_row) {
+  if (style.part_row) {
     prompt->rows.push_back(std::move(part));
     prompt->shares = {1 / (1 + weight), weight / (1 + weight)};
   }
-  prompt->rows.push_back(s.unconditional(pieces));
+  prompt->rows.push_back(unconditional(style, pieces, pad));
   return prompt;
+}
+
+}  // namespace
+
+struct Editor::State {
+  Engine& engine;
+  Engine::Parts parts;
+  const EditStyle& style;
+  std::optional<Understanding> understanding{};
+  PictureToEdit shown{};
+};
+
+void check_edits(const Config& config, const Checkpoint& checkpoint, const std::string& directory,
+                 const EditStyle& style) {
+  if (style.takes(kFeatures)) check_sees(config, PublishedTensors(checkpoint), directory);
+  if (style.takes(kCodes)) check_encoder(config, checkpoint, directory);
+}
+
+void check_edits(Engine& engine, const EditStyle& style) {
+  const Engine::Parts parts = engine.parts();
+  for (const std::string_view token : {"<begin_of_image>", "<end_of_image>"}) {
+    if (parts.tokenizer.id_of(token)) continue;
+    throw Error(ErrorKind::kData,
+                fmt::format("this model does not edit pictures: its tokenizer.json "
+                            "lacks the token {}",
+                            token));
+  }
+  check_edits(parts.config, Checkpoint::open(parts.directory), parts.directory, style);
+}
+
+std::optional<Error> fault_of_edit(Engine& engine, const EditStyle& style,
+                                   const DrawRequest& request, const EditSettings& settings) {
+  const Engine::Parts parts = engine.parts();
+  try {
+    DrawRequest whole = request;
+    whole.spans =
+        prompt_of(parts.tokenizer, style, outline(parts.config, style), request.prompt, settings);
+    return engine.fault_of(whole);
+  } catch (const Error& error) {
+    return error;
+  }
+}
+
+Editor::Editor(Engine& engine, const EditStyle& style)
+    : state_(std::make_unique<State>(State{engine, engine.parts(), style})) {
+  check_edits(engine, style);
+  if (style.takes(kFeatures)) state_->understanding = Understanding::open(engine);
+}
+
+Editor::Editor(Editor&&) noexcept = default;
+Editor& Editor::operator=(Editor&&) noexcept = default;
+Editor::~Editor() = default;
+
+const EditStyle& Editor::style() const { return state_->style; }
+
+void Editor::show(const Picture& picture) {
+  State& s = *state_;
+  const int64_t size = s.engine.model().image_size;
+  if (s.understanding) {
+    const Understanding::Parts seeing = s.understanding->parts();
+    s.shown.features = embed_seen(seeing, seeing.prepare(picture));
+  }
+  if (s.style.takes(kCodes)) {
+    s.shown.codes = embed_codes(
+        s.parts, s.engine.encode(s.style.crops ? fitted(picture, size) : squared(picture, size)));
+  }
+}
+
+std::shared_ptr<const SpannedPrompt> Editor::prompt(std::string_view instruction,
+                                                    const EditSettings& settings) const {
+  const State& s = *state_;
+  check(!s.style.takes(kFeatures) || s.shown.features, "prompt: show() comes first");
+  check(!s.style.takes(kCodes) || s.shown.codes, "prompt: show() comes first");
+  return prompt_of(s.parts.tokenizer, s.style, s.shown, instruction, settings);
 }
 
 }  // namespace bifrons

@@ -175,8 +175,7 @@ void check_reflection(Engine& engine, Understanding& understanding, const DrawRe
   const Reflecting checked(engine, understanding, request, options);
   // Says that there is no encoder before anything is drawn.
   const Engine::Parts parts = engine.parts();
-  load_encoder(parts.backend, parts.config, parts.transformer.activation(),
-               Checkpoint::open(parts.directory), parts.directory);
+  check_encoder(parts.config, Checkpoint::open(parts.directory), parts.directory);
 }
 
 Reflection draw_reflected(Engine& engine, Understanding& understanding, const DrawRequest& request,

@@ -55,15 +55,21 @@ std::unique_ptr<Model> load_model(Backend& backend, Backend& decoding, const Con
   return model;
 }
 
-std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
-                                        const Checkpoint& checkpoint,
-                                        const std::string& directory) {
+namespace {
+
+// The weights of an encoder, with the codebook that it compares with.
+void visit_encoder(VqEncoder& encoder, const Config& config, WeightVisitor& weights,
+                   WeightVisitor& codebook) {
+  visit(encoder.weights(), config.vq, weights);
+  codebook.table(encoder.codebook(), "gen_vision_model.quantize.embedding", config.vq.codebook,
+                 config.vq.code_dim, TableRows::kUnitLength);
+}
+
+}  // namespace
+
+void check_encoder(const Config& config, const Checkpoint& checkpoint,
+                   const std::string& directory) {
   const PublishedTensors published(checkpoint);
-  auto encoder = std::make_unique<VqEncoder>(config.vq, config.grid, activation);
-  const auto visit_codebook = [&](WeightVisitor& visitor) {
-    visitor.table(encoder->codebook(), "gen_vision_model.quantize.embedding", config.vq.codebook,
-                  config.vq.code_dim, TableRows::kUnitLength);
-  };
   const char* first = "gen_vision_model.encoder.conv_in.weight";
   if (published.find(first) == nullptr) {
     throw Error(ErrorKind::kData,
@@ -71,15 +77,21 @@ std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, 
                             "pictures apart",
                             quote(directory), published.published_name(first)));
   }
+  VqEncoder encoder(config.vq, config.grid, activation_for(weights_dtype(published, directory)));
   TensorList needed;
-  visit(encoder->weights(), config.vq, needed);
-  visit_codebook(needed);
+  visit_encoder(encoder, config, needed, needed);
   check_tensors(published, needed.tensors(), directory, config);
+}
 
+std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
+                                        const Checkpoint& checkpoint,
+                                        const std::string& directory) {
+  check_encoder(config, checkpoint, directory);
+  const PublishedTensors published(checkpoint);
+  auto encoder = std::make_unique<VqEncoder>(config.vq, config.grid, activation);
   WeightLoader loader(backend, published, activation, config);
   WeightLoader exact(backend, published, DType::kF32, config);
-  visit(encoder->weights(), config.vq, loader);
-  visit_codebook(exact);
+  visit_encoder(*encoder, config, loader, exact);
   checkpoint.verify_unchanged();
   encoder->allocate(backend);
   return encoder;

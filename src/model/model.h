@@ -60,8 +60,12 @@ inline std::unique_ptr<Model> load_model(Backend& backend, const Config& config,
   return load_model(backend, backend, config, checkpoint, directory);
 }
 
+// Throws Error (data) when the checkpoint has no encoder or a different one. Reads no weights.
+void check_encoder(const Config& config, const Checkpoint& checkpoint,
+                   const std::string& directory);
+
 // Loads the encoder of the visual tokenizer, which drawing does not need; it computes in
-// `activation`. Throws Error (data) when the checkpoint has no encoder or a different one.
+// `activation`. Throws what check_encoder() throws.
 std::unique_ptr<VqEncoder> load_encoder(Backend& backend, const Config& config, DType activation,
                                         const Checkpoint& checkpoint, const std::string& directory);
 

@@ -194,9 +194,34 @@ TEST(Edit, RefusesInOneSentence) {
             std::string::npos);
 
   Engine no_encoder = Engine::open(edit_options("toy-sees"));
-  Editor seeing(no_encoder, edit_style("janus-4o"));
-  EXPECT_NE(message_of([&] { seeing.show(goldens.picture()); }).find("this model has no encoder"),
+  EXPECT_NE(message_of([&] {
+              Editor(no_encoder, edit_style("janus-4o"));
+            }).find("this model has no encoder"),
             std::string::npos);
+}
+
+// What is said before a picture is known is what is said with it.
+TEST(Edit, FaultsAreKnownWithoutThePicture) {
+  const Goldens goldens;
+  Engine engine = Engine::open(edit_options("toy-hf"));
+  for (const EditStyle& style : edit_styles()) {
+    check_edits(engine, style);
+    Editor editor(engine, style);
+    editor.show(goldens.picture());
+    for (const size_t length : {1, 50, 700, 1500, 2500, 4000}) {
+      DrawRequest request;
+      request.prompt = std::string(length, '.');
+      const auto before = fault_of_edit(engine, style, request, {});
+      request.spans = editor.prompt(request.prompt);
+      const auto with_it = engine.fault_of(request);
+      ASSERT_EQ(before.has_value(), with_it.has_value()) << style.name << " " << length;
+      if (before) EXPECT_STREQ(before->what(), with_it->what());
+    }
+    EXPECT_STREQ(fault_of_edit(engine, style, {}, {})->what(),
+                 "the instruction is empty; say what to change in the picture");
+  }
+  Engine blind = Engine::open(edit_options("toy-f32"));
+  EXPECT_NE(message_of([&] { check_edits(blind, edit_style("janus-4o")); }), "");
 }
 
 // Special tokens in an instruction are text, unless they are allowed.
