@@ -21,6 +21,7 @@ namespace bifrons {
 enum class RopeMode { kF32, kBf16 };
 
 struct SpannedPrompt;  // src/engine/spans.h
+struct EditStyle;      // src/edit.h
 
 // How the weights of linear layers are kept: as in the files, or quantised while they are loaded
 // (docs/quantization.md). A quantised model draws other pictures than its full weights.
@@ -30,6 +31,15 @@ enum class WeightFormat { kStored, kInt8, kInt4 };
 // with a scale per token and head (docs/janus-pro.md 8.3), which takes about half the memory and
 // changes pictures a little.
 enum class KvFormat { kStored, kInt8 };
+
+// The pictures for which memory is planned. Longer prompts are drawn too; they take more.
+struct PlannedPictures {
+  int64_t prompt_tokens = 64;       // of the longest prompt, with its thought
+  bool thinks = false;              // the model writes thoughts, so its text head is loaded
+  const EditStyle* edit = nullptr;  // pictures are changed in this style: its rows and networks
+
+  bool operator==(const PlannedPictures&) const = default;
+};
 
 struct EngineOptions {
   std::string model;            // a model directory
@@ -55,6 +65,7 @@ struct EngineOptions {
   // not fit either, open() throws Error (unavailable).
   int64_t max_memory = 0;
   bool int8_kv_if_needed = false;
+  PlannedPictures planned{};
 };
 inline constexpr int kMostSpeculated = 64;
 
@@ -242,10 +253,14 @@ class Engine {
 
   SpeculationStats speculation() const;
 
-  // Memory that drawing with so many lanes takes on this device, weights included, with prompts of
-  // kPlannedPromptTokens.
+  // Memory that drawing with so many lanes takes on this device, weights included, for the planned
+  // pictures.
   std::vector<MemoryItem> memory_plan(int lanes) const;
-  static constexpr int64_t kPlannedPromptTokens = 64;
+  static constexpr int64_t kPlannedPromptTokens = PlannedPictures{}.prompt_tokens;
+  // Replaces EngineOptions::planned for the numbers of lanes from now on. Throws Error
+  // (unavailable): EngineOptions::max_memory does not allow one such picture.
+  void plan_for(const PlannedPictures& planned);
+  const PlannedPictures& planned() const;
 
   // The error with which draw_batch() would refuse this request, without drawing.
   std::optional<Error> fault_of(const DrawRequest& request) const;

@@ -74,6 +74,10 @@ struct ThinkOptions {
   std::vector<int32_t> tokens;
 };
 
+// The pictures for which memory is planned: a short prompt with its longest thought. What the style
+// itself says is counted as a token for three bytes.
+PlannedPictures planned_pictures(const ThinkOptions& options);
+
 // What a request was prepared with.
 const ThinkOptions& options_of(const Thinking& thinking);
 

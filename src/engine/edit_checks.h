@@ -9,8 +9,8 @@
 
 namespace bifrons {
 
-// Throws Error (data) when the model does not see as the style needs it, or has no encoder. Reads no
-// weights.
+// Throws Error (data) when the model does not see as the style needs it, or has no encoder. Reads
+// no weights.
 void check_edits(const Config& config, const Checkpoint& checkpoint, const std::string& directory,
                  const EditStyle& style);
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <limits>
 #include <thread>
@@ -16,7 +15,7 @@
 #include "src/engine/spans.h"
 #include "src/engine/thinking.h"
 #include "src/engine/weight_format.h"
-#include "src/io/fnv1a.h"
+#include "src/engine/weights_hash.h"
 #include "src/io/quote.h"
 #include "src/model/model.h"
 #include "src/tokenizer/tokenizer.h"
@@ -25,34 +24,7 @@
 namespace bifrons {
 namespace {
 
-// FNV-1a over every tensor's name, dtype, shape and first bytes (at most 64): distinguishes
-// checkpoints without reading gigabytes.
-std::string hash_checkpoint(const Checkpoint& checkpoint) {
-  uint64_t hash = kFnv1aStart;
-  const auto mix = [&hash](const void* data, size_t n) {
-    hash = fnv1a({static_cast<const char*>(data), n}, hash);
-  };
-  for (const StoredTensor& tensor : checkpoint.tensors()) {
-    mix(tensor.name.data(), tensor.name.size());
-    mix(&tensor.dtype, sizeof tensor.dtype);
-    mix(tensor.shape.data(), tensor.shape.size() * sizeof(int64_t));
-    std::array<std::byte, 64> first;
-    const auto some = std::span(first).first(std::min<int64_t>(tensor.bytes, first.size()));
-    checkpoint.read(tensor, 0, some);
-    mix(some.data(), some.size());
-  }
-  return fmt::format("{:016x}", hash);
-}
-
 static_assert(kMostSpeculated == kMostWindow);
-
-// Full weights that are quantised while loading are other weights.
-std::string hash_of(const Checkpoint& checkpoint, const Config& config) {
-  std::string hash = hash_checkpoint(checkpoint);
-  if (config.loaded == config.in_files) return hash;
-  hash += name_of(config.loaded);
-  return fmt::format("{:016x}", fnv1a(hash));
-}
 
 int threads_for(int wanted) {
   return wanted > 0 ? wanted : static_cast<int>(std::thread::hardware_concurrency());
@@ -138,14 +110,14 @@ Engine Engine::open(const EngineOptions& options) {
   if (options.max_memory > 0) {
     const WithinLimit within =
         lanes_within({options.max_memory, options.int8_kv_if_needed}, s->config, s->formats,
-                     s->backend->memory_space(), options.speculate);
+                     s->backend->memory_space(), options.speculate, options.planned);
     s->formats.kv = within.kv;
     s->most_lanes = within.most_lanes;
   }
   const MemorySpace space = s->backend->memory_space();
   check_fits(space == MemorySpace::kHost ? obtainable_memory() : s->backend->free_bytes(),
              s->config, s->formats, std::clamp(options.pictures_at_once, 1, s->most_lanes),
-             options.speculate, space);
+             options.speculate, options.planned, space);
   if (options.decode_beside.value_or(s->backend->memory_space() == MemorySpace::kDevice)) {
     // Decoding gets low priority: it fills the gaps that drawing leaves. The duration of a run
     // depends on drawing.
@@ -161,7 +133,7 @@ Engine Engine::open(const EngineOptions& options) {
 
   s->info = {.name = name_of_model(options.model),
              .directory = options.model,
-             .weights_hash = hash_of(checkpoint, s->config),
+             .weights_hash = weights_hash(checkpoint, s->config),
              .form = published.hugging_face() ? "hugging face" : "original",
              .weights_dtype = checkpoint.quantisation().empty()
                                   ? std::string(weights_name(s->config.loaded, s->formats.stored))
@@ -340,8 +312,8 @@ BatchStats Engine::draw_batch(const JobSource& source, const ResultSink& sink,
 int Engine::automatic_lanes() const {
   State& s = *state_;
   if (s.automatic_lanes == 0) {
-    const int fit =
-        lanes_that_fit(s.backend->free_bytes(), s.config, s.formats, s.options.speculate);
+    const int fit = lanes_that_fit(s.backend->free_bytes(), s.config, s.formats,
+                                   s.options.speculate, s.options.planned);
     s.automatic_lanes = std::min(fit, s.most_lanes);
   }
   return s.automatic_lanes;
@@ -361,9 +333,23 @@ SpeculationStats Engine::speculation() const {
 
 std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
   const State& s = *state_;
-  return bifrons::memory_plan(s.config, s.formats, lanes, kPlannedPromptTokens,
+  return bifrons::memory_plan(s.config, s.formats, lanes, s.options.planned,
                               s.backend->memory_space(), s.options.speculate);
 }
+
+void Engine::plan_for(const PlannedPictures& planned) {
+  State& s = *state_;
+  if (planned == s.options.planned) return;
+  if (s.options.max_memory > 0) {
+    s.most_lanes = lanes_within({s.options.max_memory}, s.config, s.formats,
+                                s.backend->memory_space(), s.options.speculate, planned)
+                       .most_lanes;
+  }
+  s.options.planned = planned;
+  s.automatic_lanes = 0;
+}
+
+const PlannedPictures& Engine::planned() const { return state_->options.planned; }
 
 std::optional<Error> Engine::fault_of(const DrawRequest& request) const {
   try {

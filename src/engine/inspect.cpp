@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "src/bifrons.h"
+#include "src/edit.h"
+#include "src/engine/edit_checks.h"
 #include "src/engine/memory_plan.h"
 #include "src/engine/model_files.h"
 #include "src/engine/weight_format.h"
@@ -14,7 +16,9 @@
 #include "src/io/text.h"
 #include "src/model/model.h"
 #include "src/model/surplus.h"
+#include "src/model/text_head.h"
 #include "src/model/understanding_model.h"
+#include "src/think.h"
 #include "src/tokenizer/tokenizer.h"
 #include "src/weights/checkpoint.h"
 
@@ -170,6 +174,45 @@ std::string with_fewer_bits(const Inspection& i, MemorySpace space) {
   return lines;
 }
 
+// What a picture takes with a thought of the model's own style, and what an edit takes.
+struct WithMore {
+  std::string option;  // of the command line
+  PlannedPictures planned;
+};
+std::vector<WithMore> with_more(const Inspection& i, const std::string& directory) {
+  std::vector<WithMore> all;
+  try {
+    check_text_head(i.config, i.checkpoint, directory);
+    all.push_back({"--think", planned_pictures({style_of_model(directory), {}, {}})});
+  } catch (const Error&) {
+    // The model writes no text, or its own style is damaged, which --think says.
+  }
+  const EditStyle* style = edit_style_of(name_of_model(directory));
+  if (style == nullptr) style = &edit_styles().front();
+  try {
+    check_edits(i.config, i.checkpoint, directory, *style);
+    all.push_back({fmt::format("edit {}", style->name), {.edit = style}});
+  } catch (const Error&) {
+    // The model does not see, or has no encoder, which the list of tensors says.
+  }
+  return all;
+}
+
+int64_t bytes_with(const Inspection& i, const WithMore& more, MemorySpace space) {
+  return total_bytes(memory_plan(i.config, i.dtype, 1, more.planned, space));
+}
+
+// More last lines.
+std::string text_with_more(const Inspection& i, const std::vector<WithMore>& all,
+                           MemorySpace space) {
+  std::string text;
+  for (const WithMore& more : all) {
+    text += fmt::format("  {:<26} {:>12}\n", "in all, " + more.option,
+                        megabytes(bytes_with(i, more, space)));
+  }
+  return text;
+}
+
 std::vector<MemoryItem> seeing(const Inspection& i) {
   return understanding_plan(i.config, i.dtype, i.config.tower->tokens() + 2 + kPlannedPromptTokens);
 }
@@ -221,13 +264,14 @@ std::string inspect(const std::string& directory) {
                        lower_case(tensor->stored_type), fmt::join(tensor->shape, ", "));
   }
 
+  const std::vector<WithMore> more = with_more(i, directory);
   out +=
       plan_text(fmt::format("drawing one picture with a prompt of {} tokens", kPlannedPromptTokens),
                 drawing_one(i, MemorySpace::kHost)) +
-      with_fewer_bits(i, MemorySpace::kHost);
+      with_fewer_bits(i, MemorySpace::kHost) + text_with_more(i, more, MemorySpace::kHost);
   out += plan_text("the same on a GPU, beside what its libraries take",
                    drawing_one(i, MemorySpace::kDevice)) +
-         with_fewer_bits(i, MemorySpace::kDevice);
+         with_fewer_bits(i, MemorySpace::kDevice) + text_with_more(i, more, MemorySpace::kDevice);
   if (i.blind.empty()) {
     out += plan_text(fmt::format("seeing, beside the transformer: one picture and {} tokens",
                                  kPlannedPromptTokens),
@@ -247,6 +291,10 @@ ModelSummary summarize_model(const std::string& directory) {
     }
     return bytes;
   };
+  std::vector<std::pair<std::string, int64_t>> with;
+  for (const WithMore& more : with_more(i, directory)) {
+    with.emplace_back(more.option, bytes_with(i, more, MemorySpace::kHost));
+  }
   return {.form = i.config.form == CheckpointForm::kOriginal ? "original" : "hugging face",
           .weights_dtype = i.checkpoint.quantisation().empty()
                                ? std::string(weights_name(i.config.loaded, i.dtype))
@@ -254,7 +302,8 @@ ModelSummary summarize_model(const std::string& directory) {
           .sees = i.blind.empty(),
           .image_size = i.config.image_size,
           .gpu_bytes = bytes_in(MemorySpace::kDevice),
-          .host_bytes = bytes_in(MemorySpace::kHost)};
+          .host_bytes = bytes_in(MemorySpace::kHost),
+          .host_bytes_with = std::move(with)};
 }
 
 std::string inspect_json(const std::string& directory) {
@@ -280,6 +329,7 @@ std::string inspect_json(const std::string& directory) {
                               {"shape", tensor->shape},
                               {"bytes", tensor->bytes}});
   }
+  const std::vector<WithMore> more = with_more(i, directory);
   for (const auto& [name, space] : {std::pair{"memory", MemorySpace::kHost},
                                     std::pair{"memory_on_gpu", MemorySpace::kDevice}}) {
     out[name] = {{"pictures", 1}, {"prompt_tokens", kPlannedPromptTokens}};
@@ -288,6 +338,10 @@ std::string inspect_json(const std::string& directory) {
     const std::string with_weights = std::string(name) + "_with_weights";
     for (const auto& [format, bytes] : totals_when_quantised(i, space)) {
       out[with_weights][std::string(name_of(format))] = bytes;
+    }
+    for (const WithMore& each : more) {
+      out[name][each.planned.thinks ? "bytes_with_think" : "bytes_of_edit"] =
+          bytes_with(i, each, space);
     }
   }
   out["sees"] = i.blind.empty();

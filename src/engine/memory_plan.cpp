@@ -9,8 +9,10 @@
 
 #include "kernels/device_memory.h"
 #include "kernels/devices.h"
+#include "src/edit.h"
 #include "src/engine/lanes.h"
 #include "src/model/model.h"
+#include "src/model/text_head.h"
 #include "src/model/understanding_model.h"
 
 namespace bifrons {
@@ -65,8 +67,62 @@ int64_t scratch_on_card(const Config& config, int64_t columns, int64_t rows,
 
 }  // namespace
 
+namespace {
+
+// The text head, which a picture alone does not need, and the rows of the thoughts.
+void add_thinking(std::vector<MemoryItem>& plan, const Config& config, DType activation,
+                  int64_t element, int64_t pictures) {
+  TensorList head;
+  TextHead(config).visit_weights(head);
+  const int64_t hidden = config.transformer.hidden * size_of(activation);
+  const int64_t logits = config.transformer.vocabulary * size_of(DType::kF32);
+  plan.push_back({"text head", bytes_of(head.tensors(), element, config.loaded)});
+  plan.push_back({"thoughts", pictures * (2 * hidden + logits)});
+}
+
+// The networks that look at the picture to change, and the picture as rows of prompts.
+void add_editing(std::vector<MemoryItem>& plan, const Config& config, DType activation,
+                 int64_t element, const EditStyle& style, int64_t pictures) {
+  int64_t rows = 0;
+  if (style.takes("{codes}")) {
+    VqEncoder encoder(config.vq, config.grid, activation);
+    TensorList weights;
+    visit(encoder.weights(), config.vq, weights);
+    plan.push_back({"visual tokenizer, encoder",
+                    bytes_of(weights.tensors(), element, config.loaded) + encoder.scratch_bytes()});
+    rows += config.image_tokens();
+  }
+  if (style.takes("{features}")) {
+    UnderstandingModel seeing(config, activation);
+    TensorList weights;
+    seeing.visit_weights(weights);
+    plan.push_back({"vision tower, aligner, text head",
+                    bytes_of(weights.tensors(), element, config.loaded) + seeing.scratch_bytes()});
+    rows += config.tower->tokens();
+  }
+  plan.push_back({"pictures in prompts", std::max<int64_t>(1, pictures) * rows *
+                                             config.transformer.hidden * size_of(activation)});
+}
+
+}  // namespace
+
+PlannedRows planned_rows(const Config& config, const PlannedPictures& planned) {
+  PlannedRows shape{2, planned.prompt_tokens};
+  if (const EditStyle* style = planned.edit) {
+    shape.rows = style->part_row ? 3 : 2;
+    if (style->takes("{codes}")) shape.prompt_tokens += config.image_tokens();
+    if (style->takes("{features}") && config.tower) shape.prompt_tokens += config.tower->tokens();
+  }
+  const int64_t most = config.transformer.max_positions - config.image_tokens() + 1;
+  shape.prompt_tokens = std::clamp<int64_t>(shape.prompt_tokens, 1, std::max<int64_t>(1, most));
+  return shape;
+}
+
 std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, int64_t pictures,
-                                    int64_t prompt_tokens, MemorySpace space, int speculate) {
+                                    const PlannedPictures& planned, MemorySpace space,
+                                    int speculate) {
+  const PlannedRows shape = planned_rows(config, planned);
+  const int64_t prompt_tokens = shape.prompt_tokens;
   Model model(config, activation_for(formats.stored));
   model.transformer.set_int8_kv(formats.kv == KvFormat::kInt8);
   const int64_t element = size_of(formats.stored);
@@ -75,12 +131,15 @@ std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, i
   visit(model.image_head.weights(), config, image_head);
   visit(model.decoder.weights(), config.vq, decoder);
 
-  const int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens()) +
-                        spare_lanes(pictures, space == MemorySpace::kDevice);
-  const int64_t columns = window_columns(pictures, speculate, space);
-  const int64_t rows = std::max(kPrefillRows, 2 * columns);
+  int64_t pages = pages_of_lanes(pictures, prompt_tokens, config.image_tokens(), shape.rows) +
+                  spare_lanes(pictures, space == MemorySpace::kDevice);
+  if (planned.edit != nullptr && planned.edit->keeps_picture && pictures > 1) {
+    pages += (pictures - 1) * ((prompt_tokens - 1) / kPageTokens);  // no row is like another
+  }
+  const int64_t columns = window_columns(pictures, speculate, space, shape.rows);
+  const int64_t rows = std::max(kPrefillRows, shape.rows * columns);
   const int64_t activations = model.transformer.activation_bytes(rows) +
-                              model.image_head.activation_bytes(columns) +
+                              model.image_head.activation_bytes(columns, shape.rows) +
                               rows * config.transformer.hidden * size_of(model.activation);
   const bool on_card = space == MemorySpace::kDevice;
   const int64_t embedding = config.transformer.vocabulary * config.transformer.hidden * element;
@@ -104,6 +163,10 @@ std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, i
     }
     plan.push_back({"kernels' scratch", scratch_on_card(config, columns, rows, prompt_tokens)});
   }
+  if (planned.thinks) add_thinking(plan, config, model.activation, element, pictures);
+  if (planned.edit != nullptr && config.tower) {
+    add_editing(plan, config, model.activation, element, *planned.edit, pictures);
+  }
   return plan;
 }
 
@@ -125,7 +188,7 @@ std::vector<MemoryItem> understanding_plan(const Config& config, PlanFormats for
 }
 
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
-                   int speculate) {
+                   int speculate, const PlannedPictures& planned) {
   constexpr int kHostLanes = 16, kDeviceLanes = 64;
   // Half of a host's free memory is left to other programs; an eighth of a device's is left to
   // libraries.
@@ -133,8 +196,8 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, Plan
   const int64_t room = free_bytes ? *free_bytes - *free_bytes / 8 : free_memory() / 2;
   const auto needed = [&](int n) {
     // The weights are loaded already, so they are subtracted.
-    return total_bytes(memory_plan(config, formats, n, kPlannedPromptTokens, space, speculate)) -
-           total_bytes(memory_plan(config, formats, 0, kPlannedPromptTokens, space, speculate));
+    return total_bytes(memory_plan(config, formats, n, planned, space, speculate)) -
+           total_bytes(memory_plan(config, formats, 0, planned, space, speculate));
   };
   int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
@@ -142,11 +205,10 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, Plan
 }
 
 WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFormats formats,
-                         MemorySpace space, int speculate) {
+                         MemorySpace space, int speculate, const PlannedPictures& planned) {
   constexpr int kMost = 4096;
   const auto needed = [&](int64_t n, KvFormat kv) {
-    return total_bytes(
-        memory_plan(config, {formats.stored, kv}, n, kPlannedPromptTokens, space, speculate));
+    return total_bytes(memory_plan(config, {formats.stored, kv}, n, planned, space, speculate));
   };
   const auto most = [&](KvFormat kv) {
     int fit = 0, over = kMost + 1;
@@ -177,13 +239,14 @@ namespace {
 // What a refusal says of the first format of weights with which drawing would fit; empty where
 // there is none.
 std::string lighter_weights(int64_t free_bytes, Config config, PlanFormats formats,
-                            int64_t pictures, int speculate, MemorySpace space) {
+                            int64_t pictures, int speculate, const PlannedPictures& planned,
+                            MemorySpace space) {
   if (config.loaded != LinearFormat::kStored) return {};
   for (const LinearFormat format : {LinearFormat::kInt8, LinearFormat::kInt4}) {
     config.loaded = format;
     if (!divides_into_groups(config)) continue;
     const int64_t bytes =
-        total_bytes(memory_plan(config, formats, pictures, kPlannedPromptTokens, space, speculate));
+        total_bytes(memory_plan(config, formats, pictures, planned, space, speculate));
     if (bytes > free_bytes) continue;
     return fmt::format("; with --weights {} it needs {} bytes, which would fit", name_of(format),
                        bytes);
@@ -205,11 +268,12 @@ std::optional<int64_t> obtainable_memory() {
 }
 
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
-                int64_t pictures, int speculate, MemorySpace space) {
+                int64_t pictures, int speculate, const PlannedPictures& planned,
+                MemorySpace space) {
   if (!free_bytes) return;
   const bool on_host = space == MemorySpace::kHost;
   const auto needed_with = [&](PlanFormats kept, int64_t n, int width) {
-    return total_bytes(memory_plan(config, kept, n, kPlannedPromptTokens, space, width));
+    return total_bytes(memory_plan(config, kept, n, planned, space, width));
   };
   const auto needed = [&](int64_t n, int width) { return needed_with(formats, n, width); };
   if (needed(pictures, speculate) <= *free_bytes) return;
@@ -233,7 +297,8 @@ void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFor
       advice += fmt::format("; with --kv int8 it needs {} bytes, which would fit", int8_bytes);
     }
   }
-  if (fit == 0) advice += lighter_weights(*free_bytes, config, formats, pictures, speculate, space);
+  if (fit == 0)
+    advice += lighter_weights(*free_bytes, config, formats, pictures, speculate, planned, space);
   throw Error(
       ErrorKind::kUnavailable,
       fmt::format("{} {} bytes{}, but drawing {} needs {} bytes; {}",

@@ -21,12 +21,28 @@ struct PlanFormats {
   PlanFormats(DType stored_, KvFormat kv_ = KvFormat::kStored) : stored(stored_), kv(kv_) {}
 };
 
-// The plan for drawing `pictures` at once with prompts of up to `prompt_tokens`, in the memory of a
-// host or of a GPU. With a GPU a large text embedding stays in host memory. `speculate` is that of
-// EngineOptions.
+// The plan for drawing so many `pictures` at once, in the memory of a host or of a GPU. With a GPU
+// a large text embedding stays in host memory. `speculate` is that of EngineOptions. What an edit
+// takes is counted for a model that sees only, because others refuse it.
 std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, int64_t pictures,
-                                    int64_t prompt_tokens, MemorySpace space = MemorySpace::kHost,
-                                    int speculate = 0);
+                                    const PlannedPictures& planned,
+                                    MemorySpace space = MemorySpace::kHost, int speculate = 0);
+// The same for prompts of up to `prompt_tokens`.
+inline std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats,
+                                           int64_t pictures, int64_t prompt_tokens,
+                                           MemorySpace space = MemorySpace::kHost,
+                                           int speculate = 0) {
+  return memory_plan(config, formats, pictures, PlannedPictures{.prompt_tokens = prompt_tokens},
+                     space, speculate);
+}
+
+// Rows of a planned picture, and the length of its prompt with the pictures in it, as far as the
+// model's positions allow.
+struct PlannedRows {
+  int64_t rows = 2;
+  int64_t prompt_tokens = 0;
+};
+PlannedRows planned_rows(const Config& config, const PlannedPictures& planned);
 
 // Additional memory for understanding (the config must describe a tower): the parts that are loaded
 // only when a picture is shown, and the keys and values of a conversation of `tokens`.
@@ -36,7 +52,7 @@ std::vector<MemoryItem> understanding_plan(const Config& config, PlanFormats for
 // Number of lanes that draw_batch() chooses, with the weights loaded: at most as many as are
 // useful, and as fit `free_bytes` of a device or, without that, half of the host's free memory.
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
-                   int speculate = 0);
+                   int speculate = 0, const PlannedPictures& planned = {});
 
 // What EngineOptions::max_memory allows.
 struct MemoryLimit {
@@ -51,7 +67,7 @@ struct WithinLimit {
 // lane is not without them, and they are allowed. Throws Error (unavailable), with what is needed
 // and what would fit, when no lane is.
 WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFormats formats,
-                         MemorySpace space, int speculate = 0);
+                         MemorySpace space, int speculate = 0, const PlannedPictures& planned = {});
 
 // Planned length of prompts that are not known yet.
 inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
@@ -60,7 +76,8 @@ inline constexpr int64_t kPlannedPromptTokens = Engine::kPlannedPromptTokens;
 // message says what is needed, what is free, and what would fit: fewer pictures, --kv int8, fewer
 // bits a weight. Without `free_bytes` nothing is checked.
 void check_fits(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
-                int64_t pictures, int speculate = 0, MemorySpace space = MemorySpace::kDevice);
+                int64_t pictures, int speculate = 0, const PlannedPictures& planned = {},
+                MemorySpace space = MemorySpace::kDevice);
 
 // What programs of this host can get at most: free memory, caches and swap space, or less where a
 // control group (a container) limits it. Nothing where the system does not tell.

@@ -21,6 +21,9 @@ struct ModelSummary {
   // Memory of a GPU and of a host for one picture, as planned: with the weights as they are, then,
   // where the model can be quantised while loading, with --weights int8 and int4.
   std::vector<std::pair<std::string, int64_t>> gpu_bytes, host_bytes;
+  // Memory of a host with the weights as they are, for what the model can do beside: "--think",
+  // "edit STYLE".
+  std::vector<std::pair<std::string, int64_t>> host_bytes_with;
 };
 
 // Checks everything that a load checks, except the weights' numbers. Throws the Error of a load.

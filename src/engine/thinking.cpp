@@ -122,6 +122,19 @@ int64_t most_before_picture(const Config& config) {
 
 }  // namespace
 
+PlannedPictures planned_pictures(const ThinkOptions& options) {
+  constexpr size_t kBytesOfAToken = 3;  // English text has more
+  const ThoughtStyle& style = options.style;
+  const size_t words = std::max(style.system.size() + style.ask.size(),
+                                style.draw ? style.draw->size() : size_t{0}) +
+                       (options.thought ? options.thought->size() : 0);
+  PlannedPictures planned;
+  planned.thinks = !options.thought;
+  planned.prompt_tokens += static_cast<int64_t>(words / kBytesOfAToken);
+  if (planned.thinks) planned.prompt_tokens += style.max_tokens;
+  return planned;
+}
+
 const ThinkOptions& options_of(const Thinking& thinking) { return thinking.options; }
 
 std::shared_ptr<const Thinking> prepare_thinking(const Tokenizer& tokenizer, const Config& config,

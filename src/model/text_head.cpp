@@ -27,9 +27,8 @@ Config with_own_head(Config config, const PublishedTensors& published) {
   return config;
 }
 
-std::unique_ptr<TextHead> load_text_head(Backend& backend, const Config& config,
-                                         const Checkpoint& checkpoint,
-                                         const std::string& directory) {
+void check_text_head(const Config& config, const Checkpoint& checkpoint,
+                     const std::string& directory) {
   const PublishedTensors published(checkpoint);
   const Config own = with_own_head(config, published);
   if (!own.ties_head && published.find(kHead) == nullptr) {
@@ -38,10 +37,18 @@ std::unique_ptr<TextHead> load_text_head(Backend& backend, const Config& config,
                             "think; give it a thought with --thought",
                             quote(directory), published.published_name(kHead)));
   }
-  auto head = std::make_unique<TextHead>(own);
   TensorList needed;
-  head->visit_weights(needed);
+  TextHead(own).visit_weights(needed);
   check_tensors(published, needed.tensors(), directory, own);
+}
+
+std::unique_ptr<TextHead> load_text_head(Backend& backend, const Config& config,
+                                         const Checkpoint& checkpoint,
+                                         const std::string& directory) {
+  check_text_head(config, checkpoint, directory);
+  const PublishedTensors published(checkpoint);
+  const Config own = with_own_head(config, published);
+  auto head = std::make_unique<TextHead>(own);
   WeightLoader loader(backend, published, activation_for(weights_dtype(published, directory)), own);
   head->visit_weights(loader);
   checkpoint.verify_unchanged();

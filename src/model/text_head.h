@@ -32,8 +32,11 @@ class TextHead {
   Linear head_;
 };
 
-// Loads the head alone, without the vision tower. Throws Error (data): the checkpoint has none, or
-// one of another shape.
+// Throws Error (data): the checkpoint has no head, or one of another shape. Reads no weights.
+void check_text_head(const Config& config, const Checkpoint& checkpoint,
+                     const std::string& directory);
+
+// Loads the head alone, without the vision tower. Throws what check_text_head() throws.
 std::unique_ptr<TextHead> load_text_head(Backend& backend, const Config& config,
                                          const Checkpoint& checkpoint,
                                          const std::string& directory);

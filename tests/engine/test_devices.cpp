@@ -2,11 +2,16 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "kernels/devices.h"
 #include "src/bifrons.h"
+#include "src/edit.h"
 #include "src/engine/memory_plan.h"
 #include "src/engine/open_device.h"
 #include "src/model/model.h"
+#include "src/think.h"
+#include "tests/support/golden.h"
 
 namespace bifrons {
 namespace {
@@ -70,10 +75,10 @@ TEST(Memory, AHostThatDoesNotHoldTheModelNamesWeightsThatItHolds) {
   };
   const auto refusal_with = [&](int64_t free) {
     return device_refusal(
-        [&] { check_fits(free, config, DType::kBf16, 1, 1, MemorySpace::kHost); });
+        [&] { check_fits(free, config, DType::kBf16, 1, 1, {}, MemorySpace::kHost); });
   };
   const int64_t stored = bytes(LinearFormat::kStored), int4 = bytes(LinearFormat::kInt4);
-  check_fits(stored, config, DType::kBf16, 1, 1, MemorySpace::kHost);
+  check_fits(stored, config, DType::kBf16, 1, 1, {}, MemorySpace::kHost);
   EXPECT_EQ(refusal_with(int4),
             fmt::format("this machine can give {} bytes of memory, but drawing a picture needs {} "
                         "bytes; close other programs, or take a smaller model; with --weights "
@@ -197,6 +202,72 @@ TEST(Memory, ALimitIsKept) {
   }
   EXPECT_EQ(device_refusal([&] { within(bytes(int8, 1) - 1, false, int8); }).find("--kv"),
             std::string::npos);
+}
+
+// A thought or an edit takes more than a picture, and a limit allows fewer of them at once.
+TEST(Memory, ThoughtsAndEditsAreCounted) {
+  const Config config = shape_named("janus-pro-1b");
+  const PlannedPictures plain, thinks = planned_pictures({thought_style("t2i-r1"), {}, {}}),
+                               three_rows{.edit = &edit_style("janus-4o")},
+                               two_rows{.edit = &edit_style("janus-pro-r1")};
+  EXPECT_GE(thinks.prompt_tokens, 512 + kPlannedPromptTokens);
+  EXPECT_EQ(planned_rows(config, three_rows).rows, 3);
+  EXPECT_EQ(planned_rows(config, three_rows).prompt_tokens, 576 + 576 + kPlannedPromptTokens);
+  EXPECT_EQ(planned_rows(config, two_rows).rows, 2);
+  EXPECT_EQ(planned_rows(config, two_rows).prompt_tokens, 576 + kPlannedPromptTokens);
+  const auto plan = [&](const PlannedPictures& planned, int64_t pictures) {
+    std::map<std::string, int64_t> items;
+    for (const MemoryItem& item : memory_plan(config, DType::kBf16, pictures, planned)) {
+      items[item.name] += item.bytes;
+    }
+    return items;
+  };
+  // lm_head: 102,400 x 2,048 numbers of 2 bytes.
+  EXPECT_EQ(plan(thinks, 1).at("text head"), int64_t{102'400} * 2048 * 2);
+  EXPECT_FALSE(plan(plain, 1).contains("text head"));
+  EXPECT_TRUE(plan(three_rows, 1).contains("vision tower, aligner, text head"));
+  EXPECT_FALSE(plan(two_rows, 1).contains("vision tower, aligner, text head"));
+  EXPECT_TRUE(plan(two_rows, 1).contains("visual tokenizer, encoder"));
+  // Keys and values of 24 layers, 2 x 2,048 numbers of 2 bytes for each position.
+  EXPECT_GE(plan(three_rows, 1).at("keys and values"), 3 * (1216 + 575) * 24 * 4096 * 2);
+  const auto most = [&](const PlannedPictures& planned, int64_t limit) {
+    return lanes_within({limit, false}, config, DType::kBf16, MemorySpace::kHost, 0, planned)
+        .most_lanes;
+  };
+  for (const PlannedPictures& planned : {thinks, three_rows, two_rows}) {
+    const int64_t limit =
+        total_bytes(memory_plan(config, DType::kBf16, 3, planned, MemorySpace::kHost));
+    EXPECT_EQ(most(planned, limit), 3);
+    EXPECT_GT(most(plain, limit), 3);
+  }
+  EXPECT_GT(lanes_that_fit(int64_t{4} << 30, config, DType::kBf16, 0, plain),
+            lanes_that_fit(int64_t{4} << 30, config, DType::kBf16, 0, three_rows));
+  // More than the positions hold is not planned.
+  EXPECT_EQ(planned_rows(config, {.prompt_tokens = 99'999}).prompt_tokens, 16384 - 576 + 1);
+}
+
+TEST(Memory, AnEnginePlansAgain) {
+  const std::string model = golden::directory() + "toy-hf";
+  const EditStyle& style = edit_style("janus-4o");
+  const auto bytes = [&](const PlannedPictures& planned, int lanes) {
+    return total_bytes(
+        Engine::open({.model = model, .device = "cpu", .planned = planned}).memory_plan(lanes));
+  };
+  EngineOptions options{.model = model, .device = "cpu"};
+  options.max_memory = bytes({.edit = &style}, 2);
+  Engine engine = Engine::open(options);
+  EXPECT_GT(engine.most_lanes(), 2);
+  engine.plan_for({.edit = &style});
+  EXPECT_EQ(engine.most_lanes(), 2);
+  EXPECT_LE(engine.automatic_lanes(), 2);
+  EXPECT_EQ(total_bytes(engine.memory_plan(2)), options.max_memory);
+  engine.plan_for({});
+  EXPECT_GT(engine.most_lanes(), 2);
+  options.max_memory = bytes({}, 1);
+  Engine tight = Engine::open(options);
+  EXPECT_NE(refusal([&] { tight.plan_for({.edit = &style}); }).find("--max-memory allows"),
+            std::string::npos);
+  EXPECT_EQ(tight.planned(), PlannedPictures{}) << "it goes on as before";
 }
 
 TEST(Devices, LanesFillTheMemoryUpToALimit) {

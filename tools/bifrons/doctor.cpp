@@ -142,6 +142,9 @@ void check_host_room(Report& report, const ModelSummary& model) {
                     : fmt::format(", with --weights {} {}", format, size);
     if (!stored && fitting.empty() && memory >= bytes) fitting = format;
   }
+  for (const auto& [what, bytes] : model.host_bytes_with) {
+    words += fmt::format(", with {} {}", what, size_text(static_cast<double>(bytes)));
+  }
   const bool fits = memory == 0 || memory >= model.host_bytes.front().second;
   words = fmt::format("{} free; {}", size_text(static_cast<double>(memory)), words);
   if (!fits && !fitting.empty()) words += fmt::format(": take --weights {}", fitting);
