@@ -30,6 +30,11 @@ std::string tokens_sha256(const std::vector<int32_t>& tokens) {
   return sha256(bytes);
 }
 
+bool is_about_one_picture(const Error& error) {
+  return error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kData ||
+         error.kind() == ErrorKind::kMissing;
+}
+
 }  // namespace
 
 std::string line_members(const PictureJob& job) {
@@ -65,6 +70,7 @@ std::string manifest_members(const DrawnPicture& drawn, const BatchSetup& setup)
   out += number_members(r);
   if (r.negative_prompt) add("negative_prompt", json_text(*r.negative_prompt));
   add("allow_special", r.allow_special ? "true" : "false");
+  if (drawn.job.edit != nullptr) add("edit", edit_member(*drawn.job.edit, setup.directory));
   if (const Thought* thought = drawn.drawing.thought.get()) {
     add(kThinkMember, json_text(options_of(*r.thinking).style.name));
     add(kThoughtMember, json_text(thought->text));
@@ -164,9 +170,28 @@ std::optional<BatchJob> BatchRun::find_job(bool waits) {
   return std::nullopt;
 }
 
-std::optional<BatchJob> BatchRun::take() {
+std::optional<BatchJob> BatchRun::take_found() {
   const std::lock_guard lock(source_mutex_);
   return found_ ? std::exchange(found_, std::nullopt) : find_job(true);
+}
+
+std::optional<BatchJob> BatchRun::take(const Complete& complete) {
+  while (std::optional<BatchJob> job = take_found()) {
+    if (!complete) return job;
+    PictureJob of_job;
+    {
+      const std::lock_guard lock(mutex_);
+      of_job = pending_.at(job->id);
+    }
+    try {
+      complete(of_job, job->request);
+      return job;
+    } catch (const Error& error) {
+      if (!is_about_one_picture(error)) throw;
+      deliver({.id = job->id, .error = error, .attempts = 0});
+    }
+  }
+  return std::nullopt;
 }
 
 bool BatchRun::ready() {

@@ -79,8 +79,13 @@ class BatchRun {
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
-  // Source and sink of Engine::draw_batch(). Several engines may share them.
-  std::optional<BatchJob> take();
+  // Completes the request of a job for the engine that draws it. Throws Error (usage, data,
+  // missing): this picture fails.
+  using Complete = std::function<void(const PictureJob& job, DrawRequest& request)>;
+
+  // Source and sink of Engine::draw_batch(). Several engines may share them. `complete` is called
+  // without a lock, on the caller's thread.
+  std::optional<BatchJob> take(const Complete& complete = {});
   // Whether take() returns without waiting for the prompt file or for another engine's call.
   bool ready();
   // Blocks while the queue of the writers is full. Throws the error of a writer.
@@ -97,6 +102,7 @@ class BatchRun {
 
  private:
   std::optional<BatchJob> find_job(bool waits);
+  std::optional<BatchJob> take_found();
   ManifestEntry entry_of(const PictureJob& job) const;
   void note_asked(const PictureJob& job, const ManifestEntry& entry);
   PictureJob claim(uint64_t id);

@@ -25,7 +25,7 @@ std::optional<BatchJob> Candidates::take() {
   const auto count = static_cast<uint64_t>(options_.count);
   const uint64_t number = next_id_ / count, index = next_id_ % count;
   if (index == 0) {
-    std::optional<BatchJob> job = run_.take();
+    std::optional<BatchJob> job = run_.take(options_.complete);
     if (!job) return std::nullopt;
     Choosing choosing(question_about(options_.question, job->request.prompt), count);
     groups_.emplace(number, Group{std::move(*job), std::move(choosing), options_.count});

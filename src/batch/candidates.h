@@ -23,6 +23,7 @@ struct CandidateOptions {
   // candidate only.
   std::function<Judgement(const Picture&, std::string_view question)> judge;
   std::function<bool()> stop{};  // true: give out and score no more candidates
+  BatchRun::Complete complete{};
 };
 
 // The link between a run and one engine. An engine's Understanding shares its backend, so

@@ -42,15 +42,6 @@ bool is_random(const PromptLine& line, const JobOptions& options) {
   return line.random_seed || (!line.seed && options.random_seed);
 }
 
-// A hash of every setting that a line can change.
-uint64_t hash_of(const DrawRequest& r) {
-  std::string text = fmt::format("{} {}", r.prompt.size(), r.negative_prompt.has_value());
-  for_each_number([&](const auto& setting) { text += fmt::format(" {}", r.*setting.value); });
-  if (r.thinking != nullptr) text += " " + options_of(*r.thinking).thought.value_or("");
-  return ManifestIndex::hash(
-      fmt::format("{}\n{}\n{}", text, r.prompt, r.negative_prompt.value_or("")));
-}
-
 }  // namespace
 
 JobStream::JobStream(PromptReader reader, JobOptions options)
@@ -109,6 +100,10 @@ void JobStream::begin_line(PromptLine line) {
   hint_at_templates(line);
   if (options_.expand) begin_template(current, line);
   if (options_.defaults.thinking != nullptr && options_.think_with) take_thought(current, line);
+  if (line.edit) {
+    if (!options_.edit) throw Error(ErrorKind::kData, "pictures are not changed here");
+    current.edit = options_.edit(line);
+  }
   current.line = std::move(line);
   current_ = std::move(current);
   choose_seeds();
@@ -122,11 +117,15 @@ void JobStream::take_thought(Current& current, const PromptLine& line) {
   }
 }
 
-DrawRequest JobStream::request_of_line() const {
-  DrawRequest request = options_.defaults;
-  apply(current_->line, request);
-  if (current_->thinking != nullptr) request.thinking = current_->thinking;
-  return request;
+// What all pictures of the line have in common.
+PictureJob JobStream::job_of_line() const {
+  PictureJob job;
+  job.request = options_.defaults;
+  apply(current_->line, job.request);
+  if (current_->thinking != nullptr) job.request.thinking = current_->thinking;
+  job.edit = current_->edit;
+  job.format = format_of_line();
+  return job;
 }
 
 uint64_t JobStream::random_seed_of_line() {
@@ -155,9 +154,9 @@ void JobStream::choose_seeds() {
   }
   check_seeds(ErrorKind::kData, c.first_seed, static_cast<uint64_t>(c.count) * stride(options_));
   if (line.seed) return;
-  DrawRequest request = request_of_line();
-  request.seed = c.first_seed;
-  c.kind = hash_of(request);
+  PictureJob first = job_of_line();
+  first.request.seed = c.first_seed;
+  c.kind = settings_hash(first);
   c.steps_aside = true;
   if (const auto before = offsets_.find(c.kind); before != offsets_.end()) {
     c.offset = before->second;
@@ -189,9 +188,7 @@ std::optional<std::string> JobStream::own_name() {
   const bool by_id = !line.id.empty() &&
                      (options_.name.empty() || options_.name.find("{id}") != std::string::npos);
   if (line.output.empty() && !by_id) return std::nullopt;
-  PictureJob job;
-  job.format = format_of_line();
-  job.request = request_of_line();
+  PictureJob job = job_of_line();
   fill_in(job.request, 0, 0);
   std::string name = name_of(job);
   ++job.request.seed;
@@ -228,25 +225,23 @@ void JobStream::fill_in(DrawRequest& request, int64_t number, int64_t offset) {
 
 PictureJob JobStream::make(int64_t number) {
   Current& c = *current_;
-  PictureJob job;
+  PictureJob job = job_of_line();
   job.line = c.line.number;
   job.number = number + 1;
   job.id = c.line.id;
   job.extras = c.line.extras;
   job.random_seed = is_random(c.line, options_);
   if (c.expansion) job.template_text = *c.line.prompt;
-  job.request = request_of_line();
-  job.format = format_of_line();
   fill_in(job.request, number, c.offset);
   if (c.follows) follow(job, number);
-  for (; c.steps_aside && seen_.contains(hash_of(job.request));
+  for (; c.steps_aside && seen_.contains(settings_hash(job));
        fill_in(job.request, number, ++c.offset)) {
     c.has_stepped = true;
     check_stop();
   }
   ++c.offset;
   if (c.steps_aside && c.has_stepped) offsets_[c.kind] = c.offset;
-  job.key = picture_key(job.request, job.format, options_);
+  job.key = picture_key(job, options_);
   job.file_name = name_of(job);
   return job;
 }
@@ -335,7 +330,7 @@ std::optional<JobStream::Item> JobStream::place(PictureJob job) {
   job.index = index_++;
   job.drawn_index = known->second.index;
   if (std::string fault = fault_of(job); !fault.empty()) return report(job, std::move(fault));
-  seen_.add(hash_of(job.request));
+  seen_.add(settings_hash(job));
   if (!is_new) {
     job.repeat = ++repeats_[name];
     ++duplicates_;

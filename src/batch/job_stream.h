@@ -65,6 +65,7 @@ class JobStream {
     bool has_own_name = false;
     uint64_t kind = 0;                           // hash of prompt and settings
     std::shared_ptr<const Thinking> thinking{};  // of a line that gives its thought
+    std::shared_ptr<const LineEdit> edit{};
     std::optional<DrawRequest> checked{};
     std::string fault;  // of `checked`
   };
@@ -81,7 +82,7 @@ class JobStream {
   uint64_t random_seed_of_line();
   PictureJob make(int64_t number);
   void follow(PictureJob& job, int64_t number);
-  DrawRequest request_of_line() const;
+  PictureJob job_of_line() const;
   void fill_in(DrawRequest& request, int64_t number, int64_t offset);
   std::string name_of(const PictureJob& job) const;
   std::optional<std::string> own_name();

@@ -9,6 +9,7 @@
 #include "src/io/sha256.h"
 #include "src/io/text.h"
 #include "src/settings/settings.h"
+#include "src/store/manifest.h"
 #include "src/think.h"
 #include "src/understand.h"
 
@@ -33,7 +34,8 @@ std::string automatic_name(const PictureJob& job, const std::string& slug_of_pro
 
 // The hashed text must not change, because directories of earlier versions are resumed by it. So a
 // newer setting is included only if it differs from its default. The same holds for best-of.
-std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOptions& options) {
+std::string picture_key(const PictureJob& job, const JobOptions& options) {
+  const DrawRequest& r = job.request;
   std::string numbers, more;
   for_each_number([&](const auto& setting) {
     if (!setting.always_in_records && is_default(setting, r)) return;
@@ -50,12 +52,23 @@ std::string picture_key(const DrawRequest& r, PictureFormat format, const JobOpt
     more += fmt::format(R"(,"think":{})", thought_style_json(think.style));
     if (think.thought) more += fmt::format(R"(,"thought":{})", json_text(*think.thought));
   }
+  if (job.edit != nullptr) more += R"(,"edit":)" + edit_key(*job.edit);
   return sha256(fmt::format(R"({{"v":1,"prompt":{},"negative":{}{},"special":{},"rope":{},)"
                             R"("format":"{}","metadata":{}{}}})",
                             json_text(r.prompt),
                             r.negative_prompt ? json_text(*r.negative_prompt) : "null", numbers,
                             r.allow_special, options.rope == RopeMode::kBf16 ? 16 : 32,
-                            ending_of(format), options.metadata, more));
+                            ending_of(job.format), options.metadata, more));
+}
+
+uint64_t settings_hash(const PictureJob& job) {
+  const DrawRequest& r = job.request;
+  std::string text = fmt::format("{} {}", r.prompt.size(), r.negative_prompt.has_value());
+  for_each_number([&](const auto& setting) { text += fmt::format(" {}", r.*setting.value); });
+  if (r.thinking != nullptr) text += " " + options_of(*r.thinking).thought.value_or("");
+  if (job.edit != nullptr) text += " " + edit_key(*job.edit);
+  return ManifestIndex::hash(
+      fmt::format("{}\n{}\n{}", text, r.prompt, r.negative_prompt.value_or("")));
 }
 
 std::string former_name(const PictureJob& job) {

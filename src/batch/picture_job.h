@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "src/batch/line_edit.h"
 #include "src/bifrons.h"
+#include "src/prompts/prompt_line.h"
 #include "vision/pictures/picture_file.h"
 
 namespace bifrons {
@@ -46,6 +48,9 @@ struct JobOptions {
   // With `defaults.thinking`: what a line thinks with that gives its thought itself. Throws Error:
   // the line is bad.
   std::function<std::shared_ptr<const Thinking>(const std::string& thought)> think_with{};
+  // Reads the picture that a line changes, for lines with PromptLine::edit. Throws Error: the line
+  // is bad. Not set: such lines are bad.
+  std::function<std::shared_ptr<const LineEdit>(const PromptLine&)> edit{};
   std::function<bool()> stop{};  // true: next() throws Error (interrupted)
 };
 
@@ -66,6 +71,7 @@ struct PictureJob {
   std::string key;            // SHA-256 of all settings that determine the file, except the model
   std::string template_text;  // the template of the prompt; empty: the prompt is no template
   DrawRequest request;  // with best_of, of its first candidate: picture i of a line has seed + i N
+  std::shared_ptr<const LineEdit> edit{};  // null: the prompt alone is drawn
   std::vector<std::pair<std::string, std::string>> extras;
 };
 
@@ -80,9 +86,12 @@ std::string_view ending_of(PictureFormat format);
 // `slug_of_prompt`: slug() or former_slug() of the prompt.
 std::string automatic_name(const PictureJob& job, const std::string& slug_of_prompt);
 
-// The key of a picture: 64 hex digits. `options` give rope, kv, metadata, best_of and question.
-std::string picture_key(const DrawRequest& request, PictureFormat format,
-                        const JobOptions& options);
+// The key of a picture: 64 hex digits, of `request`, `format` and `edit` of the job. `options` give
+// rope, kv, metadata, best_of and question.
+std::string picture_key(const PictureJob& job, const JobOptions& options);
+
+// A hash of every setting of a picture that a line can change.
+uint64_t settings_hash(const PictureJob& job);
 
 // The name of the picture in earlier versions, which kept only [a-z0-9] of a prompt. It does not
 // depend on the version that drew it.

@@ -18,10 +18,10 @@ namespace {
 
 // Members of a manifest's line that are not settings.
 constexpr std::array kManifestMembers = std::to_array<std::string_view>(
-    {"file_name", "text",          "template", "id",         "line",    "index",
-     "number",    "large_seed",    "model",    "model_hash", "program", "device",
-     "seconds",   "tokens_sha256", "width",    "height",     "bytes",   "sha256",
-     "key",       "crc32",         "best_of",  "repeated",   "kv_cache"});
+    {"file_name", "text",          "template", "id",         "line",     "index",
+     "number",    "large_seed",    "model",    "model_hash", "program",  "device",
+     "seconds",   "tokens_sha256", "width",    "height",     "bytes",    "sha256",
+     "key",       "crc32",         "best_of",  "repeated",   "kv_cache", "edit"});
 
 std::string normal_name(std::string_view name) {
   std::string out = lower_case(name);

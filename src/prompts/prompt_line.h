@@ -15,10 +15,20 @@ namespace bifrons {
 
 constexpr int64_t kMostPicturesOfALine = 100'000;
 
+// The picture that a line changes (docs/edit.md). A missing setting gets the default of the batch.
+struct EditedImage {
+  std::string image;  // a path; one that is not absolute begins at PromptLine::folder
+  std::optional<std::string> style{};
+  std::optional<double> image_guidance{};
+  std::optional<bool> apply_orientation{};
+};
+
 // A missing setting gets the default of the batch.
 struct PromptLine : PartialRequest {
-  int64_t number = 0;  // of the line in its file, or of the entry in a JSON array; from 1
-  std::string file{};  // file name for messages; empty: there is only one file
+  int64_t number = 0;    // of the line in its file, or of the entry in a JSON array; from 1
+  std::string file{};    // file name for messages; empty: there is only one file
+  std::string folder{};  // of the prompt file; empty: the working directory
+  std::optional<EditedImage> edit{};  // not set: the prompt alone is drawn
   std::optional<int64_t> count{};
   std::optional<int64_t> batch_size{}, batches{};  // settle_count() turns these into a count
   std::string id;                                  // checked by check_id(); empty: none

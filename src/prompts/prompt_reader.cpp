@@ -78,9 +78,9 @@ std::optional<PromptFormat> prompt_format_of(std::string_view file_name) {
 
 PromptReader::PromptReader(ByteStream stream, PromptFormat format,
                            std::function<void(const std::string&)> warn, std::string name,
-                           StreamReady ready, bool comments)
+                           StreamReady ready, bool comments, std::string folder)
     : warn_(std::make_unique<WarnOnce>(std::move(warn))), comments_(comments) {
-  open({std::move(name), format, {}, std::move(stream), std::move(ready), {}});
+  open({std::move(name), format, {}, std::move(stream), std::move(ready), {}, std::move(folder)});
 }
 
 PromptReader::PromptReader(std::function<std::optional<PromptFile>()> next_file,
@@ -100,6 +100,7 @@ void PromptReader::open(PromptFile file) {
   name_ = std::move(file.name);
   id_ = std::move(file.id);
   problem_ = std::move(file.problem);
+  folder_ = std::move(file.folder);
   begun_ = false;
 }
 
@@ -151,7 +152,7 @@ std::optional<ParsedLine> PromptReader::next() {
 std::optional<ParsedLine> PromptReader::next_of_file() {
   if (!problem_.empty()) {
     const BadLine bad{1, std::exchange(problem_, {})};
-    open({name_, PromptFormat::kText, {}, [](std::span<char>) { return size_t{0}; }, {}, {}});
+    open({name_, PromptFormat::kText, {}, [](std::span<char>) { return size_t{0}; }, {}, {}, {}});
     return bad;
   }
   while (auto line = next_line()) {
@@ -161,6 +162,7 @@ std::optional<ParsedLine> PromptReader::next_of_file() {
     try {
       PromptLine parsed = parser_->parse(*line, *lines_);
       parsed.number = line->number;
+      parsed.folder = folder_;
       if (!id_.empty()) name_picture(parsed, id_);
       refuse_controls("prompt", parsed.prompt);
       refuse_controls("negative prompt", parsed.negative_prompt);

@@ -56,14 +56,16 @@ struct PromptFile {
   ByteStream stream{};
   StreamReady ready{};
   std::string problem{};  // why the file cannot be read, reported as a bad line; empty: none
+  std::string folder{};   // PromptLine::folder of its lines
 };
 
 class PromptReader {
  public:
   // `warn` gets each warning about the file once. `name` begins the errors about the whole file.
-  // With `comments`, lines for which is_comment() is true are left out.
+  // With `comments`, lines for which is_comment() is true are left out. `folder`: as in PromptFile.
   PromptReader(ByteStream stream, PromptFormat format, std::function<void(const std::string&)> warn,
-               std::string name = "prompts", StreamReady ready = {}, bool comments = false);
+               std::string name = "prompts", StreamReady ready = {}, bool comments = false,
+               std::string folder = {});
 
   // Reads several files in order, until `next_file` returns none. Lines store their file. A warning
   // begins with the name of the first file that it applies to, and is given once.
@@ -97,7 +99,7 @@ class PromptReader {
   std::unique_ptr<std::string> named_;     // begins warnings
   std::optional<PromptLineReader> lines_;  // nullopt between files
   std::unique_ptr<LineParser> parser_;
-  std::string name_, file_, id_, problem_;
+  std::string name_, file_, id_, problem_, folder_;
   int64_t bytes_before_ = 0;  // of the files that were read to their end
   bool comments_ = false;
   bool begun_ = false;

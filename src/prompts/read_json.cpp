@@ -7,6 +7,7 @@
 
 #include "kernels/error.h"
 #include "src/io/quote.h"
+#include "src/io/text.h"
 #include "src/prompts/prompt_reader.h"
 #include "src/prompts/unknown_fields.h"
 
@@ -68,7 +69,9 @@ class JsonParser : public LineParser {
     const bool manifest = object.find("crc32") != nullptr && object.find("key") != nullptr;
     const std::string_view prompt = prompt_itself(object, where);
     std::array<bool, kFields> seen{};
+    take_edit(line, object, manifest);
     for (const auto& [name, value] : object.members(where)) {
+      if ((line.edit && is_edit_member(name)) || (name == "image" && !manifest)) continue;
       std::optional<Field> field = field_of(name);
       if (manifest && field && is_copied_column(object, name, *field)) field.reset();
       if (field == Field::kPrompt && !prompt.empty() && !is_prompt_itself(name)) {
@@ -90,6 +93,52 @@ class JsonParser : public LineParser {
       set_field(line, *field, name, value);
     }
     settle_count(line);
+  }
+
+  // The picture that the line changes. A manifest, whose `image` is a name of its readers, has it
+  // in its member `edit`. Without a picture these names are foreign, as in many data sets.
+  static void take_edit(PromptLine& line, const Json& object, bool manifest) {
+    const Json* holder = &object;
+    if (manifest) {
+      holder = object.find("edit");
+      if (holder == nullptr || !holder->is_object()) return;
+    }
+    const Json* image = holder->find("image");
+    if (image == nullptr || image->is_null()) return;
+    if (!image->is_string()) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("image is {}, not the path of a picture to change", image->kind()));
+    }
+    EditedImage edit{.image = image->text("image")};
+    if (edit.image.empty()) return;
+    refuse_control(edit.image);
+    const auto given = [&](const char* name) {
+      const Json* value = holder->find(name);
+      return value != nullptr && value->is_null() ? nullptr : value;
+    };
+    if (const Json* style = given(manifest ? "style" : "edit_style")) {
+      edit.style = style->text("edit_style");
+    }
+    if (const Json* weight = given("image_guidance")) {
+      edit.image_guidance = weight->real("image_guidance");
+    }
+    if (const Json* turned = given("apply_orientation")) {
+      edit.apply_orientation = turned->boolean("apply_orientation");
+    }
+    line.edit = std::move(edit);
+  }
+
+  static void refuse_control(const std::string& path) {
+    const auto control = control_character(path, false);
+    if (!control) return;
+    throw Error(ErrorKind::kData,
+                fmt::format("image holds a control character (0x{:02x})", control->code));
+  }
+
+  static bool is_edit_member(std::string_view name) {
+    constexpr std::array<std::string_view, 4> kNames = {"image", "edit_style", "image_guidance",
+                                                        "apply_orientation"};
+    return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
   }
 
   // Whether a member of a manifest's line was a column of its prompt file. A column may have the

@@ -49,6 +49,12 @@ let shown = [], next = 0;
 // Flags at their defaults are left out.
 function command(p) {
   let words = "bifrons generate -p " + quoted(p.text) + " -s " + p.seed;
+  if (p.edit && p.edit.image !== undefined) {  // the path begins at the directory of this page
+    const image = p.edit.image.replace(/^-/, "./-"), change = p.text.replace(/^-/, " -");
+    words = "bifrons edit " + quoted(image) + " " + quoted(change) + " -s " + p.seed + " --style " + p.edit.style;
+    if (p.edit.image_guidance !== null && p.edit.image_guidance !== 5) words += " --image-guidance " + p.edit.image_guidance;
+    if (p.edit.apply_orientation) words += " --apply-orientation";
+  }
   if (p.negative_prompt !== undefined) words += " -n " + quoted(p.negative_prompt);
 )html";
 

@@ -179,6 +179,29 @@ TEST_F(BatchRunTest, ResultsNobodyAskedForAreAContractBroken) {
   EXPECT_THROW(batch.deliver({99, std::nullopt, Error(ErrorKind::kData, "x"), 1}), ContractError);
 }
 
+// What an engine cannot complete is a failed picture, and the next one is taken.
+TEST_F(BatchRunTest, APictureThatCannotBeCompletedFailsAlone) {
+  JobStream jobs(PromptReader(stream_of("a\nb\nc\n"), PromptFormat::kText, {}), {});
+  Store store({.directory = out()});
+  BatchSetup s = setup();
+  std::vector<std::string> said;
+  s.on_failure = [&](const LinePlace& place, const std::string& reason) {
+    said.push_back(std::to_string(place.line) + " " + reason);
+  };
+  BatchRun batch(jobs, store, s);
+  const BatchRun::Complete complete = [](const PictureJob& job, DrawRequest& request) {
+    if (job.line == 2) throw Error(ErrorKind::kData, "no picture");
+    if (job.line == 3) throw Error(ErrorKind::kUnavailable, "no memory");
+    request.prompt += " completed";
+  };
+  const auto first = batch.take(complete);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->request.prompt, "a completed");
+  EXPECT_THROW(batch.take(complete), Error) << "this concerns the machine";
+  EXPECT_EQ(said, std::vector<std::string>{"2 no picture"});
+  EXPECT_EQ(batch.counts().failed, 1);
+}
+
 TEST_F(BatchRunTest, StopsGivingOutWhenAsked) {
   JobStream jobs(PromptReader(stream_of(kPrompts), PromptFormat::kText, {}), {});
   Store store({.directory = out()});

@@ -35,7 +35,7 @@ SCENES = [
 ]
 # One column for every kind of value, and the names by which the loader finds pictures.
 MIXED = [
-    {"prompt": f"a picture of mixed things {i}", "value": value, "image": value, "mask_file_name": "not/there.png",
+    {"prompt": f"a picture of mixed things {i}", "value": value, "mask_file_name": "not/there.png",
      "file_names": ["a"], "a\0b": "nul", "": "no name", "label": i}
     for i, value in enumerate([7, "seven", None, 1.5, True, [], {}, {"a": [1, "b", None]}, 2 ** 64 - 1, -3, "2024-01-01"])
 ]
@@ -82,7 +82,7 @@ class Datasets(unittest.TestCase):
             wanted = next(line for line in lines if line["prompt"] == row["text"])
             self.assertGreater(row["image"].width, 0)
             for name, value in wanted.items():
-                name = {"prompt": "text", "image": "original_image", "file_names": "original_file_names_", "a\0b": "a\ufffdb",
+                name = {"prompt": "text", "file_names": "original_file_names_", "a\0b": "a\ufffdb",
                         "mask_file_name": "original_mask_file_name_"}.get(name, name)
                 self.assertEqual(row[name] if isinstance(value, str) else json.loads(row[name]), value)
             self.assertTrue(all(row.get(name) is None for name in ("include", "exclude") if name not in wanted))

@@ -318,5 +318,50 @@ TEST(JobStream, TheRestOfALineIsDrawn) {
   EXPECT_EQ(all.bad.size(), 1u);
 }
 
+// Which picture is changed, and how, belongs to the picture; where it lies does not.
+TEST(JobStream, AnEditedPictureIsPartOfTheKeyAndOfTheSeed) {
+  JobOptions options;
+  std::vector<std::string> folders;
+  options.edit = [&](const PromptLine& line) {
+    folders.push_back(line.folder);
+    if (line.edit->image == "none.png") throw Error(ErrorKind::kMissing, "no such picture");
+    LineEdit edit{.image = line.edit->image, .path = "in/" + line.edit->image};
+    edit.sha256 = line.edit->image == "copy.png" ? "car.png" : line.edit->image;
+    edit.style = &edit_style(line.edit->style.value_or("janus-4o"));
+    edit.image_guidance = line.edit->image_guidance.value_or(kImageGuidance);
+    return std::make_shared<const LineEdit>(edit);
+  };
+  const Jobs all = jobs_of(R"({"prompt":"a hat"}
+{"prompt":"a hat","image":"car.png","count":2}
+{"prompt":"a hat","image":"boat.png"}
+{"prompt":"a hat","image":"car.png","image_guidance":1}
+{"prompt":"a hat","image":"car.png","edit_style":"janus-pro-r1"}
+{"prompt":"a hat","image":"copy.png"}
+{"prompt":"a hat","image":"none.png"}
+{"prompt":"a hat","image":"","edit_style":"foreign"}
+)",
+                           options, PromptFormat::kJsonLines);
+  ASSERT_EQ(all.bad.size(), 1u);
+  EXPECT_EQ(all.bad[0].reason, "no such picture");
+  EXPECT_EQ(all.bad[0].number, 7);
+  ASSERT_EQ(all.jobs.size(), 8u);
+  const uint64_t seed = seed_of_prompt("a hat");
+  const std::vector<uint64_t> steps = {0, 0, 1, 0, 0, 0, 2, 1};
+  std::map<std::string, int> keys;
+  for (size_t i = 0; i < all.jobs.size(); ++i) {
+    EXPECT_EQ(all.jobs[i].request.seed, seed + steps[i]) << i;
+    ++keys[all.jobs[i].key];
+  }
+  EXPECT_EQ(keys.size(), all.jobs.size());
+  EXPECT_EQ(all.jobs[0].edit, nullptr);
+  EXPECT_EQ(all.jobs[7].edit, nullptr);
+  EXPECT_EQ(all.jobs[0].key, jobs_of("a hat\n").jobs[0].key) << "plain lines keep their keys";
+  const Jobs again =
+      jobs_of("{\"prompt\":\"a hat\",\"image\":\"copy.png\"}\n", options, PromptFormat::kJsonLines);
+  EXPECT_EQ(again.jobs[0].key, all.jobs[1].key) << "the same bytes under another name";
+  EXPECT_EQ(
+      jobs_of("{\"prompt\":\"a\",\"image\":\"b\"}\n", {}, PromptFormat::kJsonLines).bad.size(), 1u);
+}
+
 }  // namespace
 }  // namespace bifrons::testing

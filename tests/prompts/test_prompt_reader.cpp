@@ -349,5 +349,41 @@ TEST(JsonPrompts, AnEnvelopeAsksByPost) {
   EXPECT_NE(other.bad.at(0).reason.find("POST"), std::string::npos);
 }
 
+TEST(JsonPrompts, APictureToChange) {
+  const auto all = read_all(
+      R"({"prompt":"a","image":"in/car.png","image_guidance":2,"edit_style":"x","style":"foreign"}
+{"prompt":"b","image":"car.png","apply_orientation":true}
+{"prompt":"c","image":null,"edit_style":"foreign"}
+{"prompt":"d","image":""}
+{"prompt":"e","image":["car.png"]}
+{"prompt":"f","image":"car.png","apply_orientation":1}
+{"prompt":"g","image":"car.png","image_guidance":"much"}
+{"prompt":"h","image":"a\u0007b"}
+{"text":"i","seed":1,"edit":{"image":"../car.png","sha256":"0","style":"janus-pro-r1","image_guidance":null,"apply_orientation":false},"key":"0","crc32":"0"}
+{"text":"j","seed":1,"edit":"a foreign column","key":"0","crc32":"0"}
+)",
+      PromptFormat::kJsonLines);
+  ASSERT_EQ(all.lines.size(), 6u);
+  ASSERT_EQ(all.bad.size(), 4u);
+  const EditedImage& first = *all.lines[0].edit;
+  EXPECT_EQ(first.image, "in/car.png");
+  EXPECT_EQ(first.style, "x");
+  EXPECT_EQ(first.image_guidance, 2.0);
+  EXPECT_FALSE(first.apply_orientation);
+  ASSERT_EQ(all.lines[0].extras.size(), 1u);
+  EXPECT_EQ(all.lines[0].extras[0].first, "style");
+  EXPECT_EQ(all.lines[1].edit->apply_orientation, true);
+  EXPECT_FALSE(all.lines[2].edit);
+  ASSERT_EQ(all.lines[2].extras.size(), 1u) << "foreign without a picture";
+  EXPECT_EQ(all.lines[2].extras[0].first, "edit_style");
+  EXPECT_FALSE(all.lines[3].edit);
+  EXPECT_EQ(all.lines[4].edit->image, "../car.png");
+  EXPECT_EQ(all.lines[4].edit->style, "janus-pro-r1");
+  EXPECT_FALSE(all.lines[4].edit->image_guidance);
+  EXPECT_FALSE(all.lines[5].edit);
+  EXPECT_EQ(all.bad[0].reason, "image is an array, not the path of a picture to change");
+  EXPECT_NE(all.bad[3].reason.find("control character (0x07)"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace bifrons::testing

@@ -143,6 +143,7 @@ void add_batch(CLI::App& app, Chosen& chosen) {
       "(default: made from the prompt)");
   batch->best_of.add_to(command);
   batch->think.add_to(command);
+  batch->edit.add_to(command);
   add_lanes(command, batch->lanes);
   add_text(command, "--shard", "I/N", batch->shard, "Draw part I of N only: I/N, auto or auto/N");
   batch->engine.add_to(command, true);

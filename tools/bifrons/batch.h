@@ -8,6 +8,7 @@
 #include "src/batch/picture_job.h"
 #include "src/store/store.h"
 #include "tools/bifrons/best_of.h"
+#include "tools/bifrons/edit_flags.h"
 #include "tools/bifrons/options.h"
 #include "tools/bifrons/settings.h"
 #include "tools/bifrons/think_flags.h"
@@ -42,7 +43,8 @@ struct BatchArguments {
   Settings settings;  // from options; the prompt is not used
   BestOf best_of;
   ThinkFlags think;
-  int lanes = 0;  // 0: automatic
+  EditFlags edit;  // of lines that change a picture and do not say
+  int lanes = 0;   // 0: automatic
   std::string shard;
   EngineFlags engine;  // device: a list separated by commas
   Verbosity verbosity;

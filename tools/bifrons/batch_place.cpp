@@ -2,6 +2,7 @@
 #include "tools/bifrons/batch_place.h"
 
 #include "src/store/random_base.h"
+#include "tools/bifrons/generation.h"
 #include "tools/bifrons/session.h"
 #include "tools/bifrons/settings.h"
 #include "tools/bifrons/signals.h"
@@ -34,8 +35,9 @@ bool BatchPlace::is_that_picture(const PictureJob& job) const {
     const std::string file = read_file(facts_.store.directory + "/" + job.file_name, kLongestFile);
     const PictureFileInfo info =
         read_picture_info({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
-    return info.metadata.settings ==
-           describe(job.request, facts_.rope, engine_.model(), engine_.device()).settings;
+    PictureMetadata drawn = describe(job.request, facts_.rope, engine_.model(), engine_.device());
+    if (job.edit != nullptr) add_edit_record(drawn, edit_record(*job.edit));
+    return info.metadata.settings == drawn.settings;
   } catch (const Error&) {
     return false;
   }

@@ -5,17 +5,18 @@
 #include <thread>
 
 #include "kernels/threads.h"
-#include "src/batch/candidates.h"
 #include "src/engine/seeds.h"
 #include "src/io/quote.h"
 #include "src/store/gallery.h"
 #include "src/store/random_base.h"
 #include "tools/bifrons/batch.h"
+#include "tools/bifrons/batch_drawing.h"
 #include "tools/bifrons/batch_place.h"
 #include "tools/bifrons/batch_survey.h"
 #include "tools/bifrons/batch_watch.h"
 #include "tools/bifrons/contact_sheets.h"
 #include "tools/bifrons/dry_run.h"
+#include "tools/bifrons/generation.h"
 #include "tools/bifrons/picture_faults.h"
 #include "tools/bifrons/prompt_files.h"
 #include "tools/bifrons/session.h"
@@ -65,7 +66,9 @@ class Batch {
     open_engines();
     prepare_thinking();
     open_judges();
-    faults_.emplace(engines_.front(), judges_.empty() ? nullptr : &judges_.front(),
+    edits_.emplace(arguments_.edit, engines_, arguments_.verbosity);
+    job_options_.edit = [this](const PromptLine& line) { return edits_->read(line); };
+    faults_.emplace(engines_.front(), *edits_, judges_.empty() ? nullptr : &judges_.front(),
                     job_options_.question);
     source_.check_headers(arguments_.comments);
     if (arguments_.dry_run) return dry_run();
@@ -110,6 +113,7 @@ class Batch {
     return dry_run_batch(arguments_, {.found = found,
                                       .shard = shard_.shard,
                                       .engine = engines_.front(),
+                                      .edits = *edits_,
                                       .judge = judges_.empty() ? nullptr : &judges_.front(),
                                       .question = job_options_.question});
   }
@@ -165,6 +169,8 @@ class Batch {
   }
 
   void open_engines() {
+    thinks_ = arguments_.think.options(setup_.options.model);
+    if (thinks_) setup_.options.planned = planned_pictures(*thinks_);
     const std::vector<std::string> devices = device_list(setup_.options.device);
     for (const std::string& device : devices) {
       EngineSetup setup = setup_;
@@ -183,14 +189,9 @@ class Batch {
 
   // All engines have the same model, so one preparation serves them. Each loads its own text head.
   void prepare_thinking() {
-    const auto thinks = arguments_.think.options(setup_.options.model);
-    if (!thinks) return;
-    job_options_.defaults.thinking = engines_.front().thinking(*thinks);
-    job_options_.think_with = [this, options = *thinks](const std::string& thought) {
-      ThinkOptions given = options;
-      given.thought = thought;
-      return engines_.front().thinking(given);
-    };
+    if (!thinks_) return;
+    job_options_.defaults.thinking = engines_.front().thinking(*thinks_);
+    job_options_.think_with = think_with(engines_.front(), *thinks_);
   }
 
   // Each engine judges its own pictures, because an engine cannot draw and judge at once.
@@ -237,6 +238,7 @@ class Batch {
       PictureMetadata metadata =
           describe(drawn.job.request, rope, model(), device, drawn.drawing.thought.get());
       if (drawn.choice) add_judgement(metadata, *drawn.choice);
+      if (drawn.job.edit != nullptr) add_edit_record(metadata, edit_record(*drawn.job.edit));
       return encode_picture(drawn.drawing.picture, drawn.job.format,
                             arguments_.metadata ? &metadata : nullptr);
     };
@@ -254,27 +256,15 @@ class Batch {
     return s;
   }
 
-  // Draws with engine `i` until the run has no more pictures.
-  void draw_with(size_t i, BatchRun& run, BatchOptions options) {
-    if (judges_.empty()) {
-      options.source_ready = [&run] { return run.ready(); };
-      engines_[i].draw_batch([&run] { return run.take(); },
-                             [&run](BatchResult result) { run.deliver(std::move(result)); },
-                             options);
-      return;
-    }
-    CandidateOptions asked{.count = *arguments_.best_of.candidates,
-                           .question = job_options_.question};
-    asked.judge = [&judge = judges_[i]](const Picture& picture, std::string_view question) {
-      return judge.judge(picture, question);
+  BatchEngine batch_engine(size_t i) {
+    BatchEngine with{.engine = engines_[i]};
+    with.complete = [this, i](const PictureJob& job, DrawRequest& request) {
+      edits_->complete(i, job, request);
     };
-    asked.stop = stop_requested;
-    Candidates candidates(run, std::move(asked));
-    options.source_ready = [&candidates] { return candidates.ready(); };
-    engines_[i].draw_batch(
-        [&candidates] { return candidates.take(); },
-        [&candidates](BatchResult result) { candidates.deliver(std::move(result)); }, options);
-    candidates.finish();
+    if (!judges_.empty()) with.judge = &judges_[i];
+    with.candidates = arguments_.best_of.drawings();
+    with.question = job_options_.question;
+    return with;
   }
 
   int draw(JobStream& stream, Store& store, const BatchSize& size) {
@@ -294,7 +284,7 @@ class Batch {
           watch.progress(i, progress.tokens, counts);
           return !stop_requested() && !run.broken();
         };
-        draw_with(i, run, options);
+        draw_with(batch_engine(i), run, options);
       } catch (...) {
         failures[i] = std::current_exception();
       }
@@ -390,8 +380,10 @@ class Batch {
   ShardChoice shard_;
   EngineSetup setup_;
   LineSheets line_sheets_;
+  std::optional<ThinkOptions> thinks_;
   std::vector<Engine> engines_;
   std::vector<Understanding> judges_;  // one for each engine with --best-of, otherwise none
+  std::optional<BatchEdits> edits_;
   std::optional<PictureFaults> faults_;
   const Store* store_ = nullptr;  // set when it is open
   int64_t listed_ = -1;           // pictures of earlier runs, for a stop before drawing

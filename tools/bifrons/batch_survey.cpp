@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "src/batch/repeated_lines.h"
+#include "tools/bifrons/batch_edits.h"
 #include "tools/bifrons/streams.h"
 
 namespace bifrons::cli {
@@ -32,9 +33,12 @@ class Surveyor {
     ++result.of_shard;
     result.done += state == PictureState::kDone;
     result.changed += state == PictureState::kChanged;
+    if (state != PictureState::kDone && job.edit != nullptr) {
+      result.planned = planned_with(result.planned, *job.edit->style);
+    }
     if (state == PictureState::kDone || result.first_names.size() == kFirst) return;
     result.first_names.push_back(job.file_name);
-    result.first_requests.push_back(job.request);
+    result.first_jobs.push_back(job);
   }
 
   // A line may have several bad pictures.
@@ -73,7 +77,10 @@ Survey survey_all(JobStream& jobs, const Shard& shard, const BatchPlace& place,
   int64_t bad_lines = 0;
   SurveyHooks hooks;
   hooks.state = [&](const PictureJob& job) { return place.state_of(job, true); };
-  hooks.name_fault = [&](const PictureJob& job) { return place.fault_of_name(job); };
+  hooks.name_fault = [&](const PictureJob& job) {
+    std::string fault = place.fault_of_name(job);
+    return fault.empty() ? BatchEdits::fault_of_picture(job) : fault;
+  };
   hooks.bad = [&](const BadLine& bad) {
     if (++bad_lines <= kShown) {
       print_stderr(

@@ -20,14 +20,15 @@ struct Survey {
   int64_t changed = 0;  // of this shard: drawn before with other settings
   int64_t duplicates = 0;
   std::vector<std::string> first_names;  // up to three names of pictures to draw
-  std::vector<DrawRequest> first_requests;
+  std::vector<PictureJob> first_jobs;
+  PlannedPictures planned;  // edits among those to draw
   int64_t to_draw() const { return of_shard - done; }
 };
 
 struct SurveyHooks {
   std::function<PictureState(const PictureJob&)> state;
   std::function<void(const BadLine&)> bad{};
-  // Why a picture of this shard that is to be drawn could not be saved; empty if it could.
+  // Why a picture of this shard that is to be drawn could not be drawn or saved; empty if it could.
   std::function<std::string(const PictureJob&)> name_fault{};
 };
 

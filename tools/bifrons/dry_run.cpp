@@ -88,6 +88,16 @@ double seconds_of_judging(Understanding& judge, const ModelInfo& model,
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// The requests of these jobs, complete for drawing.
+std::vector<DrawRequest> requests_of(const std::vector<PictureJob>& jobs, BatchEdits& edits) {
+  std::vector<DrawRequest> requests;
+  for (const PictureJob& job : jobs) {
+    requests.push_back(job.request);
+    edits.complete(0, job, requests.back());
+  }
+  return requests;
+}
+
 Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
                     const std::vector<DrawRequest>& requests) {
   const ModelInfo& model = engine.model();
@@ -106,6 +116,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
   uint64_t next = 0;
   BatchOptions options;
   options.lanes = arguments.lanes;
+  options.rows = rows_of(engine.planned());
   options.progress = [&](const BatchProgress& progress) {
     if (!start) {
       before = progress.tokens;
@@ -135,6 +146,7 @@ Estimate by_drawing(Engine& engine, const BatchArguments& arguments,
 void check_memory(Engine& engine, int lanes) {
   BatchOptions options;
   options.lanes = lanes;
+  options.rows = rows_of(engine.planned());
   engine.draw_batch([] { return std::optional<BatchJob>(); }, [](const BatchResult&) {}, options);
 }
 
@@ -146,6 +158,7 @@ int64_t drawings_of(const Survey& s, int64_t best_of) {
 // The number of pictures drawn at once, and the memory for them.
 struct MemoryNeed {
   int lanes = 0;
+  PlannedPictures planned{};
   std::vector<MemoryItem> items;
 
   int64_t bytes() const {
@@ -163,10 +176,12 @@ std::string memory_json(const MemoryNeed& need) {
 
 std::string memory_text(const MemoryNeed& need, bool judged) {
   std::string text =
-      fmt::format("memory      {} for {} at once, prompts of {} tokens{}\n",
+      fmt::format("memory      {} for {} at once, prompts of {} tokens{}{}{}\n",
                   size_text(static_cast<double>(need.bytes())),
                   need.lanes == 1 ? "one picture" : fmt::format("{} pictures", need.lanes),
-                  Engine::kPlannedPromptTokens, judged ? ", beside what judging takes" : "");
+                  need.planned.prompt_tokens, need.planned.thinks ? " with their thoughts" : "",
+                  need.planned.edit != nullptr ? " beside a picture" : "",
+                  judged ? ", beside what judging takes" : "");
   for (const MemoryItem& item : need.items) {
     text += fmt::format("  {:<30} {:>9}\n", item.name, size_text(static_cast<double>(item.bytes)));
   }
@@ -221,22 +236,26 @@ int dry_run_batch(const BatchArguments& arguments, const DryRunFacts& facts) {
   const int64_t best_of = arguments.best_of.candidates.value_or(0);
   Estimate estimate = from_manifest(arguments.output, best_of > 0);
   Engine& engine = facts.engine;
+  if (found.planned.edit != nullptr) {
+    engine.plan_for(planned_with(engine.planned(), *found.planned.edit));
+  }
   const int lanes = arguments.lanes > 0 ? std::min(arguments.lanes, engine.most_lanes())
                                         : engine.automatic_lanes();
   if (found.to_draw() > 0) check_memory(engine, lanes);
   if (estimate.seconds_each == 0) {
-    const Estimate drawn = by_drawing(engine, arguments, found.first_requests);
+    const Estimate drawn =
+        by_drawing(engine, arguments, requests_of(found.first_jobs, facts.edits));
     if (estimate.bytes_each == 0) estimate.bytes_each = drawn.bytes_each;
     estimate.seconds_each = drawn.seconds_each;
     estimate.from = drawn.from;
     if (facts.judge != nullptr && estimate.seconds_each > 0) {
-      estimate.seconds_each +=
-          seconds_of_judging(*facts.judge, engine.model(),
-                             question_about(facts.question, found.first_requests.front().prompt));
+      estimate.seconds_each += seconds_of_judging(
+          *facts.judge, engine.model(),
+          question_about(facts.question, found.first_jobs.front().request.prompt));
     }
   }
   if (stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
-  const MemoryNeed need{lanes, engine.memory_plan(lanes)};
+  const MemoryNeed need{lanes, engine.planned(), engine.memory_plan(lanes)};
   write_stdout(arguments.jsonl ? json_report(found, estimate, need, best_of)
                                : text_report(found, estimate, need, facts.shard, best_of));
   if (arguments.strict) refuse_bad_lines(found);

@@ -6,6 +6,7 @@
 #include "src/batch/job_stream.h"
 #include "src/understand.h"
 #include "tools/bifrons/batch.h"
+#include "tools/bifrons/batch_edits.h"
 #include "tools/bifrons/batch_survey.h"
 
 namespace bifrons::cli {
@@ -14,6 +15,7 @@ struct DryRunFacts {
   const Survey& found;
   Shard shard;
   Engine& engine;
+  BatchEdits& edits;
   Understanding* judge = nullptr;  // only with --best-of
   std::string question;            // asked about each candidate
 };

@@ -1,13 +1,12 @@
 // `bifrons edit`: like generate, but the prompt is a picture and an instruction.
 #include "src/edit.h"
 
-#include <fmt/format.h>
-
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "src/batch/line_edit.h"
 #include "src/io/quote.h"
 #include "src/io/sha256.h"
+#include "tools/bifrons/edit_flags.h"
 #include "tools/bifrons/generate.h"
 #include "tools/bifrons/session.h"
 
@@ -22,20 +21,20 @@ constexpr const char* kEditFooter =
     "--image-guidance the weight of the second\nagainst the first.";
 
 struct Edit : Generate {
-  PictureFlags picture;
+  std::string picture;  // - is stdin
   std::string instruction;
-  std::string style;  // empty: what the model is
-  std::optional<double> image_guidance;
+  EditFlags edit;
 
   void check() const;
   int run();
-  const EditStyle& style_for(const ModelInfo& model) const;
-  void prepare(Engine& opened, std::vector<DrawRequest>& requests, const Picture& before);
+  const EditStyle* planned_style() const;
+  // Takes what the options do not say from the record of a picture to be like.
+  void complete_from(const RecordedEdit& recorded, const std::string& sha256);
+  void prepare(Engine& opened, std::vector<DrawRequest>& requests, const std::string& file);
 };
 
 void Edit::check() const {
-  if (!style.empty()) edit_style(style);
-  if (picture.file == "-" && instruction == "-") {
+  if (picture == "-" && instruction == "-") {
     throw Error(ErrorKind::kUsage, "only one of picture and instruction can come from stdin");
   }
   if (instruction.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -51,52 +50,56 @@ void Edit::check() const {
   Generate::check();
 }
 
-const EditStyle& Edit::style_for(const ModelInfo& model) const {
-  if (!style.empty()) return edit_style(style);
-  if (const EditStyle* own = edit_style_of(model.name)) return *own;
-  const EditStyle& first = edit_styles().front();
-  log(verbosity,
-      fmt::format("{} is not known as a model that edits; it is asked as {} is (--style)",
-                  quote(model.name), first.name));
-  return first;
+// The style as far as it is known before the model is open.
+const EditStyle* Edit::planned_style() const {
+  if (!edit.style.empty()) return &edit_style(edit.style);
+  const EditStyle* own = edit_style_of(name_of_model(engine.setup().options.model));
+  return own != nullptr ? own : &edit_styles().front();
 }
 
-void Edit::prepare(Engine& opened, std::vector<DrawRequest>& requests, const Picture& before) {
-  const EditStyle& chosen = style_for(opened.model());
-  if (image_guidance && !chosen.part_row) {
-    throw Error(
-        ErrorKind::kUsage,
-        fmt::format("--image-guidance needs a style with three rows; {} has two", chosen.name));
+void Edit::complete_from(const RecordedEdit& recorded, const std::string& sha256) {
+  if (recorded.sha256 != sha256) {
+    log(verbosity, quote(like) + " was made from another picture: expect another one");
   }
-  Editor editor(opened, chosen);
-  editor.show(before);
-  EditSettings edit;
-  edit.image_guidance = image_guidance.value_or(kImageGuidance);
-  edit.allow_special = requests.front().allow_special;
-  const auto spans = editor.prompt(requests.front().prompt, edit);
+  if (recorded.apply_orientation) edit.orientation = Orientation::kApply;
+  if (edit.style.empty()) edit.style = edit_style(recorded.style).name;
+  if (!edit.image_guidance && edit_style(edit.style).part_row) {
+    edit.image_guidance = recorded.image_guidance;
+  }
+}
+
+void Edit::prepare(Engine& opened, std::vector<DrawRequest>& requests, const std::string& file) {
+  LineEdit whole{.image = picture, .sha256 = sha256(file)};
+  whole.orientation = edit.orientation;
+  whole.style = &edit.style_for(opened.model(), verbosity);
+  whole.image_guidance = image_guidance_of(*whole.style, edit.image_guidance, "--image-guidance");
+  Editor editor(opened, *whole.style);
+  editor.show(picture_of(file, picture, edit.orientation));
+  const auto spans = editor.prompt(
+      requests.front().prompt,
+      {.image_guidance = whole.image_guidance, .allow_special = requests.front().allow_special});
   for (DrawRequest& request : requests) {
     request.spans = spans;
     request.negative_prompt.reset();
     request.fixed.clear();
   }
   if (const auto fault = opened.fault_of(requests.front())) throw *fault;
-  nlohmann::json record = nlohmann::json::parse(edited);
-  record["style"] = chosen.name;
-  if (chosen.part_row) record["image_guidance"] = edit.image_guidance;
-  edited = record.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  edited = edit_record(whole);
 }
 
 int Edit::run() {
   check();
   prompt = instruction;
-  const std::string file = picture_bytes(picture.file);
-  const Picture before = picture_of(file, picture.file, picture.orientation);
-  const nlohmann::json record = {{"picture", picture.file}, {"sha256", sha256(file)}};
-  edited = record.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  const std::string file = picture_bytes(picture);
+  picture_of(file, picture, edit.orientation);  // refused before the model is opened
+  edited = "{}";                                // says that this is an edit; prepare() fills it
+  planned.edit = planned_style();
   settings.fixed = std::vector<int32_t>{};  // the codes from --like belong to another picture
-  return Generate::run([&](Engine& opened, std::vector<DrawRequest>& requests) {
-    prepare(opened, requests, before);
-  });
+  return Generate::run(
+      [&](Engine& opened, std::vector<DrawRequest>& requests, const Settings& complete) {
+        if (complete.edited) complete_from(*complete.edited, sha256(file));
+        prepare(opened, requests, file);
+      });
 }
 
 }  // namespace
@@ -105,19 +108,11 @@ void add_edit(CLI::App& app, Chosen& chosen) {
   const auto edit = std::make_shared<Edit>();
   CLI::App& command = add_command(app, "edit", "Change a picture as an instruction says", chosen,
                                   [edit] { return edit->run(); });
-  add_operand(command, "IMAGE", edit->picture.file,
+  add_operand(command, "IMAGE", edit->picture,
               "The picture to change, a PNG, JPEG or WebP file; - is stdin");
-  add_orientation(command, edit->picture.orientation);
   add_operand(command, "INSTRUCTION", edit->instruction,
               "What to change, such as \"make the car blue\"; - reads it from stdin");
-  add_text(command, "--style", "NAME", edit->style,
-           "How the model was trained to edit: janus-4o or janus-pro-r1 (default: by its name)");
-  add_value(
-      command, "--image-guidance", "X",
-      [edit = edit.get()](const std::string& text) {
-        edit->image_guidance = parse_real("--image-guidance", text, 0, kMostImageGuidance);
-      },
-      "Weight of the row that sees the picture without its codes, 0 to 100 (janus-4o; default 5)");
+  edit->edit.add_to(command);
   edit->add_to(command);
   add_footer(command, kEditFooter);
 }

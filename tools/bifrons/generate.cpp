@@ -261,6 +261,7 @@ int Generate::run(const Prepare& prepare) const {
   setup.options.pictures_at_once =
       static_cast<int>(std::min(std::max(count, best_of.drawings()), kPicturesAtOnce));
   const std::optional<ThinkOptions> thinks = think.options(setup.options.model, complete.think);
+  setup.options.planned = thinks ? planned_pictures(*thinks) : planned;
   if (think_only && (!thinks || best_of.candidates)) {
     throw Error(ErrorKind::kUsage, thinks ? "--think-only draws nothing, so --best-of has no choice"
                                           : "--think-only goes with --think");
@@ -284,7 +285,7 @@ int Generate::run(const Prepare& prepare) const {
   if (think_only) return write_thoughts(*this, opened, requests);
   if (!like.empty()) check_kept_codes(complete, like, opened.model());
   warn_of_other_model(complete, opened.model(), verbosity);
-  if (prepare) prepare(opened, requests);
+  if (prepare) prepare(opened, requests, complete);
   log(verbosity, seeds_text(requests, best_of.drawings()));
   std::optional<Understanding> judge;
   if (best_of.candidates || reflect.on()) judge = Understanding::open(opened);

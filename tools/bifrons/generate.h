@@ -23,9 +23,10 @@ struct Generate {
   BestOf best_of;
   ThinkFlags think;
   bool think_only = false;
-  std::string show_plan;  // empty: none
-  ReflectFlags reflect;   // only of generate
-  std::string edited;     // JSON about the picture that `edit` changes; empty: another command
+  std::string show_plan;      // empty: none
+  ReflectFlags reflect;       // only of generate
+  std::string edited;         // JSON about the picture that `edit` changes; empty: another command
+  PlannedPictures planned{};  // without thoughts
   bool grid = false;
   std::string like;
   std::string tokens_out;
@@ -39,9 +40,10 @@ struct Generate {
   // Throws Error (usage) if options contradict each other.
   void check() const;
 
-  // `prepare` completes the requests after the engine is open. Without it they are already
-  // complete. Returns the exit code.
-  using Prepare = std::function<void(Engine& engine, std::vector<DrawRequest>& requests)>;
+  // `prepare` completes the requests after the engine is open; `complete` are the settings with
+  // those of --like. Without it they are already complete. Returns the exit code.
+  using Prepare = std::function<void(Engine& engine, std::vector<DrawRequest>& requests,
+                                     const Settings& complete)>;
   int run(const Prepare& prepare = {}) const;
 };
 

@@ -7,11 +7,16 @@
 
 namespace bifrons::cli {
 
-PictureFaults::PictureFaults(const Engine& engine, const Understanding* judge, std::string question)
-    : engine_(engine), judge_(judge), question_(std::move(question)) {}
+PictureFaults::PictureFaults(const Engine& engine, BatchEdits& edits, const Understanding* judge,
+                             std::string question)
+    : engine_(engine), edits_(edits), judge_(judge), question_(std::move(question)) {}
 
 std::string PictureFaults::of(const PictureJob& job) {
-  if (const auto fault = engine_.fault_of(job.request)) return fault->what();
+  if (job.edit != nullptr) {
+    if (std::string fault = edits_.fault_of(job); !fault.empty()) return fault;
+  } else if (const auto fault = engine_.fault_of(job.request)) {
+    return fault->what();
+  }
   if (judge_ != nullptr) {
     const auto fault = judge_->fault_of(question_about(question_, job.request.prompt));
     if (fault) return fault->what();

@@ -7,14 +7,16 @@
 #include "src/batch/job_stream.h"
 #include "src/bifrons.h"
 #include "src/understand.h"
+#include "tools/bifrons/batch_edits.h"
 
 namespace bifrons::cli {
 
 class PictureFaults {
  public:
-  // The engine and `judge` must outlive it. `judge` is asked `question` about each candidate, if
-  // there are candidates.
-  PictureFaults(const Engine& engine, const Understanding* judge, std::string question);
+  // All references must outlive it. `judge` is asked `question` about each candidate, if there are
+  // candidates.
+  PictureFaults(const Engine& engine, BatchEdits& edits, const Understanding* judge,
+                std::string question);
 
   // A message about the picture's line; empty if there is no problem. Not thread-safe, but the
   // engine may be drawing meanwhile.
@@ -24,6 +26,7 @@ class PictureFaults {
   const std::string& of_format(PictureFormat format);
 
   const Engine& engine_;
+  BatchEdits& edits_;
   const Understanding* judge_;
   std::string question_;
   std::map<PictureFormat, std::string> formats_;

@@ -45,6 +45,12 @@ std::string caption_name(const std::string& file) {
   return prompt_format_of(file) == PromptFormat::kText ? file.substr(0, dot) : std::string();
 }
 
+// "in/" for "in/prompts.jsonl"; empty for stdin and for a file of the working directory.
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return path == "-" || slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+}
+
 // Opens a file of a folder. Only a regular file is read, and opening must not wait. Returns why it
 // cannot be read, or an empty text and the open file.
 std::string open_caption(const std::string& path, UniqueFd& file) {
@@ -116,6 +122,7 @@ PromptFile PromptFiles::open(const Entry& entry) const {
   PromptFile file;
   file.name = shown_path(entry.path);
   file.format = entry.format;
+  file.folder = folder_of(entry.path);
   if (entry.format == PromptFormat::kCaption) {
     file.id = caption_name(entry.path.substr(entry.path.rfind('/') + 1));
     auto opened = std::make_shared<UniqueFd>();
@@ -144,8 +151,8 @@ PromptReader PromptFiles::reader(std::function<void(const std::string&)> warn, b
   if (warn) {
     warn = [warn, name = file.name](const std::string& sentence) { warn(name + ": " + sentence); };
   }
-  return {std::move(file.stream), file.format,           std::move(warn),
-          std::move(file.name),   std::move(file.ready), comments};
+  return {std::move(file.stream), file.format, std::move(warn),       std::move(file.name),
+          std::move(file.ready),  comments,    std::move(file.folder)};
 }
 
 void PromptFiles::check_headers(bool comments) {

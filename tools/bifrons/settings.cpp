@@ -136,6 +136,21 @@ std::vector<int32_t> fixed_member(const json& array, const std::string& name) {
   return fixed;
 }
 
+// Earlier versions wrote no `apply_orientation`.
+RecordedEdit recorded_edit(const json& edit, const std::string& name) {
+  const Error fault(ErrorKind::kData, name + ": edit must say the style and the picture's sha256");
+  if (!edit.is_object()) throw fault;
+  RecordedEdit found{.style = text_member(edit, "style", name)};
+  found.sha256 = text_member(edit, "sha256", name);
+  if (const auto weight = edit.find("image_guidance"); weight != edit.end()) {
+    if (!weight->is_number()) throw fault;
+    found.image_guidance = weight->get<double>();
+  }
+  const auto turned = edit.find("apply_orientation");
+  found.apply_orientation = turned != edit.end() && turned->is_boolean() && turned->get<bool>();
+  return found;
+}
+
 // Puts the settings of a picture's JSON into a PartialRequest, each by the type of its value.
 struct SettingReader {
   PartialRequest& settings;
@@ -183,7 +198,7 @@ void fill_from(Settings& settings, const Settings& fallback) {
   if (settings.weights_hash.empty()) settings.weights_hash = fallback.weights_hash;
   if (!settings.kv) settings.kv = fallback.kv;
   if (!settings.think) settings.think = fallback.think;
-  settings.edited = settings.edited || fallback.edited;
+  if (!settings.edited) settings.edited = fallback.edited;
 }
 
 DrawRequest request_of(const Settings& settings) {
@@ -260,7 +275,7 @@ Settings settings_of_picture(const PictureMetadata& metadata, const std::string&
   Settings settings;
   for_each_setting(SettingReader{settings, object, name});
   settings.think = recorded_thinking(object, name);
-  settings.edited = object.contains("edit");
+  if (object.contains("edit")) settings.edited = recorded_edit(object["edit"], name);
   if (const auto model = object.find("model"); model != object.end() && model->is_object()) {
     settings.model_name = text_member(*model, "name", name);
     settings.weights_hash = text_member(*model, "hash", name);

@@ -17,14 +17,22 @@ namespace bifrons::cli {
 // Begins the line of the negative prompt in A1111's text.
 inline constexpr std::string_view kNegativePrefix = "Negative prompt:";
 
+// What a picture says of the edit that made it.
+struct RecordedEdit {
+  std::string style;
+  std::optional<double> image_guidance{};
+  bool apply_orientation = false;
+  std::string sha256;  // of the picture that was changed
+};
+
 // Settings and their origin. On the command line, flags have priority over --like, and --like over
 // defaults.
 struct Settings : PartialRequest {
   std::string model_name;  // of the picture with these settings; empty: not from a picture
   std::string weights_hash;
-  std::optional<KvFormat> kv{};         // of the engine that drew it; not set: not from a picture
-  std::optional<ThinkOptions> think{};  // of the picture with these settings
-  bool edited = false;                  // made by `edit` from another picture
+  std::optional<KvFormat> kv{};          // of the engine that drew it; not set: not from a picture
+  std::optional<ThinkOptions> think{};   // of the picture with these settings
+  std::optional<RecordedEdit> edited{};  // of a picture that was made from another one
 };
 
 // Copies each missing value of `settings` from `fallback`.

@@ -107,4 +107,13 @@ std::optional<ThinkOptions> ThinkFlags::options(const std::string& model,
   return options;
 }
 
+std::function<std::shared_ptr<const Thinking>(const std::string& thought)> think_with(
+    Engine& engine, ThinkOptions options) {
+  return [&engine, options = std::move(options)](const std::string& thought) {
+    ThinkOptions given = options;
+    given.thought = thought;
+    return engine.thinking(given);
+  };
+}
+
 }  // namespace bifrons::cli

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,5 +39,9 @@ struct ThinkFlags {
                                       const std::optional<ThinkOptions>& recorded = {},
                                       bool keeps = true) const;
 };
+
+// JobOptions::think_with for an engine, which is borrowed, and the rest of these options.
+std::function<std::shared_ptr<const Thinking>(const std::string& thought)> think_with(
+    Engine& engine, ThinkOptions options);
 
 }  // namespace bifrons::cli

@@ -69,7 +69,7 @@ int Vary::run() {
   const Picture before = read_picture_file(picture);
   std::optional<Picture> fitted_mask = mask_for(*this, before);
   settings.fixed = std::vector<int32_t>{};  // the codes from --like belong to another picture
-  return Generate::run([&](Engine& opened, std::vector<DrawRequest>& requests) {
+  return Generate::run([&](Engine& opened, std::vector<DrawRequest>& requests, const Settings&) {
     const int64_t size = opened.model().image_size;
     const std::vector<int32_t> tokens = opened.encode(fitted(before, size));
     if (fitted_mask) fitted_mask = fitted(*fitted_mask, size);
