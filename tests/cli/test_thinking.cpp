@@ -96,6 +96,82 @@ TEST_F(CliThinking, ThoughtsOnlyGoToStandardOutput) {
   EXPECT_EQ(info("x.png")["thought"], thoughts[1]["thought"]);
 }
 
+// The lines are a prompt file: drawing from them gives the pictures of drawing at once.
+TEST_F(CliThinking, ABatchOfThoughtsIsAPromptFile) {
+  scratch.write("p.jsonl",
+                "{\"prompt\":\"a cat\",\"seed\":3,\"count\":3,\"id\":\"cat\",\"tag\":[1]}\n"
+                "{\"prompt\":\"a hat\",\"cfg\":2,\"thought\":\"It is red.\"}\n"
+                "{\"prompt\":\"a car\",\"image\":\"car.png\"}\n"
+                "{\"prompt\":\"\"}\n"
+                "{\"prompt\":\"a cat\",\"seed\":4,\"id\":\"again\"}\n");
+  const std::vector<std::string> style = {"--think=janus-pro-r1", "--think-max-tokens", "12"};
+  const auto with_style = [&](std::vector<std::string> words) {
+    words.insert(words.end(), style.begin(), style.end());
+    return words;
+  };
+  const Outcome alone = run(with_style({"batch", "p.jsonl", "--think-only", "--batch", "2"}));
+  EXPECT_EQ(alone.exit_code, 3) << alone.err;
+  EXPECT_NE(alone.err.find("p.jsonl:3: --think has no place in an edit"), std::string::npos);
+  EXPECT_NE(alone.err.find("p.jsonl:4: the prompt is empty"), std::string::npos) << alone.err;
+  const std::vector<json> lines = json_lines_of(alone.out.substr(0, alone.out.rfind('\n')));
+  ASSERT_EQ(lines.size(), 5u) << alone.out;
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch.path()), {}), 1);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(lines[i]["seed"], 3 + i);
+    EXPECT_EQ(lines[i]["id"], "cat");
+    EXPECT_EQ(lines[i]["tag"], json::array({1}));
+    EXPECT_EQ(lines[i]["think"], "janus-pro-r1");
+  }
+  EXPECT_EQ(lines[3]["thought"], "It is red.");
+  EXPECT_EQ(lines[3]["cfg"], 2.0);
+  EXPECT_EQ(lines[4]["thought"], lines[1]["thought"]) << "of one prompt and seed";
+  EXPECT_EQ(run(with_style({"batch", "p.jsonl", "--think-only", "--batch", "1"})).out, alone.out);
+  EXPECT_EQ(run(with_style({"batch", "p.jsonl", "--think-only", "--strict"})).exit_code, 65);
+
+  scratch.write("thoughts.jsonl", alone.out);
+  ASSERT_EQ(
+      run(with_style({"batch", "thoughts.jsonl", "-o", "out", "--name", "{line}.png"})).exit_code,
+      0);
+  const Outcome whole = run(with_style({"generate", "a cat", "-s", "4", "-o", "whole.png"}));
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  EXPECT_EQ(info("out/2.png")["thought"], info("whole.png")["thought"]);
+  const auto codes = [&](const std::string& file) { return run({"encode", file, "-o", "-"}).out; };
+  EXPECT_EQ(codes("out/2.png"), codes("whole.png"));
+}
+
+TEST_F(CliThinking, ThoughtsAloneNeedNoPlaceForPictures) {
+  scratch.write("p.txt", "a cat\na hat\na car\n");
+  for (const std::vector<std::string>& option : std::vector<std::vector<std::string>>{
+           {"-o", "out"}, {"--gallery"}, {"--best-of", "2"}, {"--grid"}, {"--dry-run"}}) {
+    std::vector<std::string> words = with({"batch", "p.txt", "--think-only"});
+    words.insert(words.end(), option.begin(), option.end());
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.exit_code, 2) << option[0];
+    EXPECT_NE(outcome.err.find("--think-only draws nothing"), std::string::npos) << outcome.err;
+  }
+  EXPECT_NE(run({"batch", "p.txt", "--think-only"}).err.find("--think-only goes with --think"),
+            std::string::npos);
+  EXPECT_NE(run({"batch", "p.txt"}).err.find("--output is required"), std::string::npos);
+  const std::string all = run(with({"batch", "p.txt", "--think-only"})).out;
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 3);
+  EXPECT_EQ(run(with({"batch", "p.txt", "--think-only", "--shard", "0/2"})).out.find("a hat"),
+            std::string::npos);
+
+  const Outcome table =
+      run(with({"grid", "a cat", "-x", "seed=1,2", "-y", "words=cat,hat", "--think-only"}));
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  const std::vector<json> cells = json_lines_of(table.out.substr(0, table.out.rfind('\n')));
+  ASSERT_EQ(cells.size(), 4u) << table.out;
+  EXPECT_EQ(cells[0]["prompt"], "a cat");
+  EXPECT_EQ(cells[3]["prompt"], "a hat");
+  EXPECT_EQ(cells[3]["seed"], 2);
+  const Outcome one = run(with({"generate", "a hat", "-s", "2", "--think-only", "--json"}));
+  EXPECT_EQ(json::parse(one.out)["thoughts"][0]["thought"], cells[3]["thought"]);
+  EXPECT_EQ(run({"grid", "a cat", "-x", "seed=1,2"}).exit_code, 2);
+  EXPECT_EQ(run(with({"grid", "a cat", "-x", "seed=1,2", "--think-only", "-o", "g.png"})).exit_code,
+            2);
+}
+
 TEST_F(CliThinking, ABatchThinksAndGoesOnWithTheSameBytes) {
   scratch.write("p.jsonl",
                 "{\"prompt\":\"a cat\",\"seed\":3,\"count\":3,\"id\":\"cat\"}\n"

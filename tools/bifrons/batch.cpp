@@ -7,6 +7,7 @@
 #include "src/io/quote.h"
 #include "src/prompts/picture_name.h"
 #include "src/prompts/prompt_reader.h"
+#include "tools/bifrons/batch_thoughts.h"
 #include "tools/bifrons/setting_aliases.h"
 #include "tools/bifrons/setting_options.h"
 
@@ -50,8 +51,8 @@ void check_name_pattern(const std::string& text) {
 }
 
 void add_writing(CLI::App& command, BatchArguments& a) {
-  add_text(command, "-o,--output", "DIR", a.output, "Directory for the pictures and metadata.jsonl",
-           {.required = true});
+  add_text(command, "-o,--output", "DIR", a.output,
+           "Directory for the pictures and metadata.jsonl");
   add_value(
       command, "--name", "PATTERN",
       [&a](const std::string& text) {
@@ -133,6 +134,8 @@ void add_batch(CLI::App& app, Chosen& chosen) {
             std::find(files.begin(), files.end(), "-") != files.end()) {
           throw Error(ErrorKind::kUsage, "only one of prompts and thought can come from stdin");
         }
+        if (batch->think_only) return write_batch_thoughts(*batch);
+        if (batch->output.empty()) throw Error(ErrorKind::kUsage, "--output is required");
         return run_batch(*batch);
       });
   add_reading(command, *batch);
@@ -143,6 +146,8 @@ void add_batch(CLI::App& app, Chosen& chosen) {
       "(default: made from the prompt)");
   batch->best_of.add_to(command);
   batch->think.add_to(command);
+  add_flag(command, "--think-only", batch->think_only,
+           "Draw nothing: write the thoughts to stdout, as a prompt file that --think draws from");
   batch->edit.add_to(command);
   add_lanes(command, batch->lanes);
   add_text(command, "--shard", "I/N", batch->shard, "Draw part I of N only: I/N, auto or auto/N");

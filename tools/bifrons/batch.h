@@ -43,6 +43,7 @@ struct BatchArguments {
   Settings settings;  // from options; the prompt is not used
   BestOf best_of;
   ThinkFlags think;
+  bool think_only = false;
   EditFlags edit;  // of lines that change a picture and do not say
   int lanes = 0;   // 0: automatic
   std::string shard;

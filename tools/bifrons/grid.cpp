@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "kernels/utf8.h"
+#include "src/io/json.h"
 #include "src/io/quote.h"
 #include "tools/bifrons/fonts.h"
 #include "tools/bifrons/grid_axis.h"
@@ -14,6 +15,7 @@
 #include "tools/bifrons/signals.h"
 #include "tools/bifrons/streams.h"
 #include "tools/bifrons/think_flags.h"
+#include "tools/bifrons/think_only.h"
 #include "tools/bifrons/thought_printer.h"
 #include "vision/pictures/captioned_grid.h"
 
@@ -30,15 +32,18 @@ struct Grid {
   std::string font;
   Settings settings;
   ThinkFlags think;
+  bool think_only = false;
   int lanes = 0;
   EngineFlags engine;
   Verbosity verbosity;
 
   int run() const;
+  int write_thoughts() const;
 };
 
 struct Table {
   std::vector<DrawRequest> requests;  // in row order
+  std::vector<std::string> places;    // of each, JSON members that name its column and row
   GridCaptions captions;
 };
 
@@ -60,6 +65,8 @@ Table plan_table(const Grid& grid) {
       std::vector<std::pair<const Axis*, const AxisValue*>> values = {{&across, &column}};
       if (!grid.y.empty()) values.emplace_back(&down, &row);
       table.requests.push_back(cell_request(base, values));
+      table.places.push_back(",\"across\":" + json_text(column.caption));
+      if (!grid.y.empty()) table.places.back() += ",\"down\":" + json_text(row.caption);
     }
   }
   if (table.requests.size() > kMostCells) {
@@ -128,11 +135,35 @@ DrawnTable draw_table(Engine& engine, const Table& table, int lanes, const Verbo
   return drawn;
 }
 
+// Each cell's thought, as a line of a prompt file.
+int Grid::write_thoughts() const {
+  if (!output.empty()) {
+    throw Error(ErrorKind::kUsage,
+                "--think-only draws nothing and writes to standard output; leave out --output");
+  }
+  Table table = plan_table(*this);
+  EngineSetup setup = engine.setup();
+  const auto thinks = think.options(setup.options.model);
+  if (!thinks) throw Error(ErrorKind::kUsage, "--think-only goes with --think");
+  check_stdout();
+  setup.options.planned = planned_pictures(*thinks);
+  Engine opened = open_engine(setup, verbosity);
+  const auto thinking = opened.thinking(*thinks);
+  for (DrawRequest& request : table.requests) request.thinking = thinking;
+  const auto written = thoughts_of(opened, table.requests, lanes);
+  for (size_t i = 0; i < table.requests.size(); ++i) {
+    write_stdout(thought_line(table.requests[i], table.places[i], *written.thoughts[i]));
+  }
+  return 0;
+}
+
 int Grid::run() const {
   if (const auto at = invalid_utf8(prompt + x + y)) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("the prompt or an axis is not valid UTF-8 near byte {}", *at));
   }
+  if (think_only) return write_thoughts();
+  if (output.empty()) throw Error(ErrorKind::kUsage, "--output is required");
   Table table = plan_table(*this);
   EngineSetup setup = engine.setup();
   setup.options.rope = settings.rope.value_or(RopeMode::kF32);
@@ -151,6 +182,7 @@ int Grid::run() const {
   const Typesetter typesetter = typesetter_for(texts, font, environment("HOME"));
 
   const auto thinks = think.options(setup.options.model);
+  if (thinks) setup.options.planned = planned_pictures(*thinks);
 
   Engine opened = open_engine(setup, verbosity);
   if (thinks) {
@@ -188,13 +220,14 @@ void add_grid(CLI::App& app, Chosen& chosen) {
                .c_str(),
            {.required = true, .once = true});
   add_text(command, "-y,--down", "AXIS", grid->y, "A second axis", {.once = true});
-  add_text(command, "-o,--output", "FILE", grid->output, "File; .png .jpg .webp",
-           {.required = true});
+  add_text(command, "-o,--output", "FILE", grid->output, "File; .png .jpg .webp");
   add_flag(command, "--overwrite", grid->overwrite, "Replace an existing file");
   add_text(command, "--font", "FILE", grid->font, "A TrueType font for the captions");
   add_setting_options(command, grid->settings,
                       "Seed where no axis sets it; -1 is random (default 0)");
   grid->think.add_to(command);
+  add_flag(command, "--think-only", grid->think_only,
+           "Draw nothing: write the thoughts to stdout, as a prompt file that --think draws from");
   add_lanes(command, grid->lanes);
   grid->engine.add_to(command);
   add_speculate(command, grid->engine.speculate);
