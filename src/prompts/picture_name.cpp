@@ -33,8 +33,8 @@ Placeholder parse_placeholder(std::string_view inside) {
   if (width.size() == 3 && width.starts_with('0')) width.remove_prefix(1);
   if (width.empty() || width.size() > 2 ||
       width.find_first_not_of("0123456789") != std::string_view::npos) {
-    refuse(quote(fmt::format("{{{}}}", inside), 60) +
-           " has no width that a number can have; write {number:04}, up to 99");
+    refuse_as_data(quote(fmt::format("{{{}}}", inside), 60) +
+                   " has no width that a number can have; write {number:04}, up to 99");
   }
   std::from_chars(width.data(), width.data() + width.size(), found.width);
   found.name = inside.substr(0, colon);
@@ -57,8 +57,8 @@ void walk(std::string_view pattern, const std::function<void(std::string_view)>&
     }
     const size_t end = pattern.find_first_of("{}", 1);
     if (pattern[0] == '}' || end == std::string_view::npos || pattern[end] == '{') {
-      refuse(pattern[0] == '}' ? "a } without { in a name; write }} for the sign itself"
-                               : "a { without } in a name; write {{ for the sign itself");
+      refuse_as_data(pattern[0] == '}' ? "a } without { in a name; write }} for the sign itself"
+                                       : "a { without } in a name; write {{ for the sign itself");
     }
     const std::string_view inside = pattern.substr(1, end - 1);
     pattern.remove_prefix(end + 1);
@@ -91,7 +91,7 @@ std::optional<std::string> number_of(std::string_view name, const NameSource& so
     return std::nullopt;
   }
   value += name[sign] == '+' ? offset : -offset;
-  if (value < 0) refuse(quote(fmt::format("{{{}}}", name), 60) + " is below zero here");
+  if (value < 0) refuse_as_data(quote(fmt::format("{{{}}}", name), 60) + " is below zero here");
   return std::to_string(value);
 }
 
@@ -99,20 +99,23 @@ std::string value_of_column(const std::string& name, const std::string& json) {
   const Json value = Json::parse(json, name);
   if (value.is_string()) return value.text(name);
   if (value.is_number()) return value.dump();
-  refuse(fmt::format("the column {} is {}, which gives no name", quote(name, 60), value.kind()));
+  refuse_as_data(
+      fmt::format("the column {} is {}, which gives no name", quote(name, 60), value.kind()));
 }
 
 std::string text_of(std::string_view name, const NameSource& source) {
   if (name == "prompt") return std::string(source.prompt);
   if (name == "slug") return slug(source.prompt);
-  if (name == "id" && source.line.id.empty()) refuse("its name asks for {id}, but there is none");
+  if (name == "id" && source.line.id.empty())
+    refuse_as_data("its name asks for {id}, but there is none");
   if (name == "id") return source.line.id;
   for (const auto& [column, json] : source.line.extras) {
     if (column == name) return value_of_column(column, json);
   }
-  refuse(quote(fmt::format("{{{}}}", name), 60) +
-         " is no column of this line and no placeholder; known are {number} {number:04} {index} "
-         "{line} {seed} {id} {prompt} {slug}");
+  refuse_as_data(
+      quote(fmt::format("{{{}}}", name), 60) +
+      " is no column of this line and no placeholder; known are {number} {number:04} {index} "
+      "{line} {seed} {id} {prompt} {slug}");
 }
 
 // As C's format functions have it, and generate's --output.
@@ -128,14 +131,14 @@ bool has_percent_number(std::string_view pattern) {
 
 void check_output_name(std::string_view pattern) {
   if (has_percent_number(pattern)) {
-    refuse(quote(pattern, 60) + " has a number as C writes it; write {number:04} instead");
+    refuse_as_data(quote(pattern, 60) + " has a number as C writes it; write {number:04} instead");
   }
   std::string sample;  // of an inconspicuous value
   walk(
       pattern, [&](std::string_view text) { sample += text; },
       [&](const Placeholder&, std::string_view) { sample += "00"; });
   const std::string fault = fault_of_path(sample);
-  if (!fault.empty()) refuse(quote(pattern, 60) + " cannot be an output name: it " + fault);
+  if (!fault.empty()) refuse_as_data(quote(pattern, 60) + " cannot be an output name: it " + fault);
 }
 
 std::string picture_name(std::string_view pattern, const NameSource& source) {
@@ -148,8 +151,8 @@ std::string picture_name(std::string_view pattern, const NameSource& source) {
           return;
         }
         if (placeholder.width > 0) {
-          refuse(quote(fmt::format("{{{}}}", placeholder.name), 60) +
-                 " is no number, so it has no width in a name");
+          refuse_as_data(quote(fmt::format("{{{}}}", placeholder.name), 60) +
+                         " is no number, so it has no width in a name");
         }
         name +=
             harmless_value(text_of(placeholder.name, source), name.empty() || name.ends_with('/'),

@@ -59,7 +59,7 @@ std::string whole_text(std::string_view name, const Json& value) {
   if (value.is_unsigned()) return value.dump();
   const double real = value.real("");
   if (real >= kExact) {
-    refuse(
+    refuse_as_data(
         fmt::format("{} is about {}, which is too large, or a real number too large to be exact; "
                     "write a whole number from 0 to 18446744073709551615 in plain digits",
                     name, value.dump()));
@@ -164,18 +164,20 @@ void set_field(PromptLine& line, Field field, std::string_view name, const Json&
     if (field == Field::kId && value.is_number()) return set_field(line, field, name, value.dump());
     return set_field(line, field, name, value.text(name));
   }
-  if (!value.is_number()) refuse(fmt::format("{} is {}, not a number", name, value.kind()));
+  if (!value.is_number()) refuse_as_data(fmt::format("{} is {}, not a number", name, value.kind()));
   set_field(line, field, name, is_whole(field) ? whole_text(name, value) : value.dump());
 }
 
 void settle_count(PromptLine& line) {
   if (!line.batch_size && !line.batches) return;
   if (line.count) {
-    refuse("the number of pictures stands there twice: by itself, and as batches and their size");
+    refuse_as_data(
+        "the number of pictures stands there twice: by itself, and as batches and their size");
   }
   const int64_t pictures = line.batch_size.value_or(1) * line.batches.value_or(1);
   if (pictures > kMostPicturesOfALine) {
-    refuse(fmt::format("{} pictures; a line gives at most {}", pictures, kMostPicturesOfALine));
+    refuse_as_data(
+        fmt::format("{} pictures; a line gives at most {}", pictures, kMostPicturesOfALine));
   }
   line.count = pictures;
 }

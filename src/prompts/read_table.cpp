@@ -28,7 +28,7 @@ class TableParser : public LineParser {
   void begin(PromptLineReader& lines) override {
     bool separator_named = false;
     while (auto line = lines.next()) {
-      if (!line->problem.empty()) refuse("the header line is " + line->problem);
+      if (!line->problem.empty()) refuse_as_data("the header line is " + line->problem);
       if (const auto named = line->number == 1 ? named_separator(line->text) : std::nullopt) {
         separator_named = true;
         plain_tabs_ = false;
@@ -41,7 +41,7 @@ class TableParser : public LineParser {
       columns_ = cells(*line, lines);
       break;
     }
-    if (columns_.empty()) refuse("the file is empty; its first line must name the columns");
+    if (columns_.empty()) refuse_as_data("the file is empty; its first line must name the columns");
     for (std::string& column : columns_) column = trimmed_cell(column);
     check_header();
   }
@@ -49,10 +49,11 @@ class TableParser : public LineParser {
   PromptLine parse(const TextLine& text, PromptLineReader& more) override {
     const std::vector<std::string> row = cells(text, more);
     if (row.size() > columns_.size()) {
-      refuse(fmt::format("{} cells, but the header names {} columns{}", row.size(), columns_.size(),
-                         separator_ == '\t' ? std::string()
-                                            : fmt::format("; a text with {} goes in double quotes",
-                                                          plural_of(separator_))));
+      refuse_as_data(fmt::format(
+          "{} cells, but the header names {} columns{}", row.size(), columns_.size(),
+          separator_ == '\t'
+              ? std::string()
+              : fmt::format("; a text with {} goes in double quotes", plural_of(separator_))));
     }
     PromptLine line;
     for (size_t i = 0; i < columns_.size(); ++i) {
@@ -89,13 +90,14 @@ class TableParser : public LineParser {
     bool complete = record.feed(line.text);
     while (!complete) {
       const auto next = more.next();
-      if (!next) refuse("a quoted cell that is never closed");
+      if (!next) refuse_as_data("a quoted cell that is never closed");
       if (!next->problem.empty()) {
-        refuse(fmt::format("its line {} is {}", next->number, next->problem));
+        refuse_as_data(fmt::format("its line {} is {}", next->number, next->problem));
       }
       bytes += next->text.size() + 1;
       if (bytes > kLongestLine) {
-        refuse(fmt::format("a quoted cell that is not closed within {} bytes", kLongestLine));
+        refuse_as_data(
+            fmt::format("a quoted cell that is not closed within {} bytes", kLongestLine));
       }
       complete = record.feed(next->text);
     }
@@ -131,7 +133,7 @@ class TableParser : public LineParser {
                                    column) != columns_.begin() + static_cast<ptrdiff_t>(i);
       if ((field && std::find(fields_.begin(), fields_.end(), field) != fields_.end()) ||
           (again && !column.empty())) {
-        refuse("the header names two columns for " + quote(column, 60));
+        refuse_as_data("the header names two columns for " + quote(column, 60));
       }
       has_prompt = has_prompt || field == Field::kPrompt;
       fields_.push_back(field);
@@ -144,7 +146,7 @@ class TableParser : public LineParser {
       names += (names.empty() ? "" : ", ") + quote(column, 40);
       if (names.size() > 200) break;
     }
-    refuse("the header names no column prompt, text or caption, only " + names);
+    refuse_as_data("the header names no column prompt, text or caption, only " + names);
   }
 
   WarnOnce& warn_;

@@ -58,7 +58,7 @@ std::vector<std::string> shell_words(std::string_view text) {
     }
     inside_word = true;
     if (c == '\\' && quoted != '\'') {
-      if (i + 1 == text.size()) refuse("a backslash at the end escapes nothing");
+      if (i + 1 == text.size()) refuse_as_data("a backslash at the end escapes nothing");
       const char next = text[++i];
       if (quoted == '"' && next != '"' && next != '\\') word += '\\';
       word += next;
@@ -71,7 +71,7 @@ std::vector<std::string> shell_words(std::string_view text) {
     }
   }
   if (quoted != 0) {
-    refuse(
+    refuse_as_data(
         fmt::format("a quote ({}) that is not closed; write a text that holds one in the other "
                     "kind of quotes",
                     quoted));
@@ -143,27 +143,28 @@ class TextParser : public LineParser {
   void take_options(PromptLine& line, const std::vector<std::string>& words) {
     std::array<std::string, kFields> said{};
     for (size_t i = 0; i < words.size();) {
-      if (!words[i].starts_with("--")) refuse("unexpected " + quote(words[i], 60));
+      if (!words[i].starts_with("--")) refuse_as_data("unexpected " + quote(words[i], 60));
       std::string name = words[i].substr(2), value;
       if (const size_t equals = name.find('='); equals != std::string::npos) {
         value = name.substr(equals + 1);
         name.resize(equals);
         ++i;
       } else {
-        if (++i == words.size()) refuse("no value after " + quote("--" + name, 60));
+        if (++i == words.size()) refuse_as_data("no value after " + quote("--" + name, 60));
         value = words[i++];
       }
       const std::optional<Field> field = field_of_option(name);
       if (field == Field::kPrompt || field == Field::kNegativePrompt) {
         while (i < words.size() && !words[i].starts_with("--")) value += " " + words[i++];
       }
-      if (field == Field::kPrompt && line.prompt) refuse("the prompt stands there twice");
+      if (field == Field::kPrompt && line.prompt) refuse_as_data("the prompt stands there twice");
       if (field) {
         // The last of several equal options counts, as in A1111. Two names of one setting are an
         // error.
         std::string& before = said[static_cast<size_t>(*field)];
         if (!before.empty() && before != name) {
-          refuse(quote("--" + name, 60) + " says again what " + quote("--" + before, 60) + " says");
+          refuse_as_data(quote("--" + name, 60) + " says again what " + quote("--" + before, 60) +
+                         " says");
         }
         before = name;
         set_field(line, *field, "--" + name, value);
@@ -185,8 +186,8 @@ class TextParser : public LineParser {
     std::replace(name.begin(), name.end(), '-', '_');
     if (std::find(kWithoutMeaning.begin(), kWithoutMeaning.end(), name) == kWithoutMeaning.end()) {
       const std::string_view near = nearly_field(name);
-      refuse("unknown option " + quote("--" + name, 60) +
-             (near.empty() ? std::string() : fmt::format("; did you mean --{}?", near)));
+      refuse_as_data("unknown option " + quote("--" + name, 60) +
+                     (near.empty() ? std::string() : fmt::format("; did you mean --{}?", near)));
     }
     warn_.once("--" + name + " means nothing to this model and is passed over");
   }

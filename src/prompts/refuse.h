@@ -8,7 +8,7 @@
 namespace bifrons {
 
 // Throws Error (data) with `sentence`.
-[[noreturn]] inline void refuse(const std::string& sentence) {
+[[noreturn]] inline void refuse_as_data(const std::string& sentence) {
   throw Error(ErrorKind::kData, sentence);
 }
 

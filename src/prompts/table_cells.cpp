@@ -38,11 +38,11 @@ bool CsvRecord::feed(std::string_view line) {
       cells_.emplace_back();
       closed_ = false;
     } else if (closed_) {
-      refuse("text after the closing quote of a cell; a quote inside is written twice");
+      refuse_as_data("text after the closing quote of a cell; a quote inside is written twice");
     } else if (c == '"' && cells_.back().empty()) {
       quoted_ = true;
     } else if (c == '"') {
-      refuse("a quote inside a cell that does not begin with one");
+      refuse_as_data("a quote inside a cell that does not begin with one");
     } else {
       cells_.back() += c;
     }
@@ -90,8 +90,8 @@ std::optional<char> named_separator(std::string_view line) {
   }
   constexpr std::string_view kSigns = ",;|\t";
   if (kSigns.find(line[4]) == std::string_view::npos) {
-    refuse("the first line names the separator " + quote(line.substr(4), 20) +
-           ", but cells are separated by a comma, a semicolon, a bar or a tab");
+    refuse_as_data("the first line names the separator " + quote(line.substr(4), 20) +
+                   ", but cells are separated by a comma, a semicolon, a bar or a tab");
   }
   return line[4];
 }

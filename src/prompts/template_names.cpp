@@ -44,7 +44,7 @@ class Entered {
  public:
   Entered(std::set<std::string>& names, const std::string& name, const std::string& sentence)
       : names_(names), name_(name) {
-    if (!names_.insert(name_).second) refuse(sentence);
+    if (!names_.insert(name_).second) refuse_as_data(sentence);
   }
   ~Entered() { names_.erase(name_); }
   Entered(const Entered&) = delete;
@@ -62,7 +62,8 @@ const TemplateNode* TemplateParser::part(std::string_view text, int depth) {
   TemplateParser parser(text, wildcards_, nodes_, variables_);
   const TemplateNode* node = parser.sequence(depth, true);
   if (parser.at_ != text.size()) {
-    refuse("the text of a variable stands in braces when it has a choice, as in ${name={a|b}}");
+    refuse_as_data(
+        "the text of a variable stands in braces when it has a choice, as in ${name={a|b}}");
   }
   return node;
 }
@@ -70,7 +71,7 @@ const TemplateNode* TemplateParser::part(std::string_view text, int depth) {
 TemplateParser::VariableText TemplateParser::variable_text(size_t at) const {
   const size_t close = closing_brace(text_, at + 1);
   if (close == std::string_view::npos) {
-    refuse("a ${ without } in the template; write \\${ for the signs themselves");
+    refuse_as_data("a ${ without } in the template; write \\${ for the signs themselves");
   }
   const std::string_view inner = text_.substr(at + 2, close - at - 2);
   const size_t sign = inner.find_first_of(":=?");
@@ -89,9 +90,9 @@ TemplateParser::VariableText TemplateParser::variable_text(size_t at) const {
     good = out.sign != '?';
   }
   if (!good) {
-    refuse("variables are ${name}, ${name:text}, ${name=text} and ${name=!text}, not " +
-           quote(text_.substr(at, close + 1 - at), 60) +
-           "; write \\$ for the sign before a choice");
+    refuse_as_data("variables are ${name}, ${name:text}, ${name=text} and ${name=!text}, not " +
+                   quote(text_.substr(at, close + 1 - at), 60) +
+                   "; write \\$ for the sign before a choice");
   }
   return out;
 }
@@ -114,9 +115,9 @@ std::vector<const TemplateNode*> TemplateParser::set_variables(int depth) {
       at = found.end - 1;
       if (found.sign != '=' || (found.keep && outer->contains(found.name))) continue;
       if (!here.insert(found.name).second) {
-        refuse("the variable " + found.name + " is set twice in one text");
+        refuse_as_data("the variable " + found.name + " is set twice in one text");
       }
-      if (here.size() > kMostVariables) refuse("too many variables");
+      if (here.size() > kMostVariables) refuse_as_data("too many variables");
       Variable value{.text = std::string(found.text)};
       if (found.at_once) {
         TemplateNode& set = make(TemplateNode::Kind::kSet);
@@ -144,7 +145,8 @@ std::vector<const TemplateNode*> TemplateParser::set_variables(int depth) {
 const TemplateNode* TemplateParser::variable_at(int depth, bool inside) {
   const VariableText found = variable_text(at_);
   if (found.sign == '=' && inside) {
-    refuse("a variable is set outside of braces, not inside of a choice or of another variable");
+    refuse_as_data(
+        "a variable is set outside of braces, not inside of a choice or of another variable");
   }
   at_ = found.end;
   if (found.sign == '=') return nullptr;
@@ -157,8 +159,8 @@ const TemplateNode* TemplateParser::value_of(const std::string& name,
   if (known == variables_->end()) {
     ++wildcards_.missed_;
     if (otherwise) return part(*otherwise, depth);
-    refuse("the variable " + name + " is not set; ${" + name + "=text} sets it, ${" + name +
-           ":text} says what stands there otherwise");
+    refuse_as_data("the variable " + name + " is not set; ${" + name + "=text} sets it, ${" + name +
+                   ":text} says what stands there otherwise");
   }
   if (known->second.set != nullptr) {
     TemplateNode& node = make(TemplateNode::Kind::kGet);
@@ -194,12 +196,12 @@ std::string_view TemplateParser::wildcard_here() const {
   const char before = at_ > 0 ? text_[at_ - 1] : ' ';
   if (!closed && (is_ascii_letter(before) || is_ascii_digit(before))) return {};  // inside_a__word
   if (closed && (inner[odd] == '{' || inner[odd] == '$')) {
-    refuse(
+    refuse_as_data(
         "the name of a wildcard stands there as it is: one made of a choice or a variable is not "
         "understood");
   }
-  refuse("a wildcard without __ at its end: " + quote(rest.substr(0, 40), 60) +
-         "; write \\__ for the signs themselves");
+  refuse_as_data("a wildcard without __ at its end: " + quote(rest.substr(0, 40), 60) +
+                 "; write \\__ for the signs themselves");
 }
 
 // `inner` holds an optional sampler sign, the name, and optional variables in parentheses.
@@ -212,7 +214,7 @@ const TemplateNode* TemplateParser::wildcard(std::string_view inner, int depth) 
   const auto before = variables_;
   if (const size_t open = inner.find('('); open != std::string_view::npos) {
     inner = stripped(inner);
-    if (inner.back() != ')') refuse("a wildcard's variables stand in ( ) at its end");
+    if (inner.back() != ')') refuse_as_data("a wildcard's variables stand in ( ) at its end");
     auto more = std::make_shared<Variables>(*variables_);
     std::string_view rest = inner.substr(open + 1, inner.size() - open - 2);
     while (true) {
@@ -220,8 +222,8 @@ const TemplateNode* TemplateParser::wildcard(std::string_view inner, int depth) 
       const size_t equals = pair.find('=');
       const std::string name(stripped(pair.substr(0, equals)));
       if (equals == std::string_view::npos || !is_variable_name(name)) {
-        refuse("a wildcard's variables are written __name(variable=text)__, not " +
-               quote(pair, 60));
+        refuse_as_data("a wildcard's variables are written __name(variable=text)__, not " +
+                       quote(pair, 60));
       }
       (*more)[name] = {.text = std::string(stripped(pair.substr(equals + 1)))};
       if (pair.size() == rest.size()) break;
@@ -231,7 +233,7 @@ const TemplateNode* TemplateParser::wildcard(std::string_view inner, int depth) 
     inner = inner.substr(0, open);
   }
   const std::string name(stripped(inner));
-  if (name.empty()) refuse("a wildcard without a name");
+  if (name.empty()) refuse_as_data("a wildcard without a name");
   const TemplateNode* values = values_of(name, depth);
   variables_ = before;
   return sampled(sampler, values);
@@ -269,7 +271,8 @@ const TemplateNode* TemplateParser::values_now(const std::string& name, int dept
                           "the wildcard __" + file + "__ leads back to itself");
     const auto fault = [&](const std::string& why) {
       const std::string_view start = "the wildcard ";  // already named by an inner wildcard
-      refuse(why.starts_with(start) ? why : fmt::format("{}file {}.txt: {}", start, file, why));
+      refuse_as_data(why.starts_with(start) ? why
+                                            : fmt::format("{}file {}.txt: {}", start, file, why));
     };
     const std::vector<std::string> lines = wildcards_.files_.lines_of(file);
     if (lines.empty()) fault("it has no values; write one a line");

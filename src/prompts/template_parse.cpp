@@ -41,21 +41,24 @@ bool looks_like_template(std::string_view prompt) {
 const TemplateNode* TemplateParser::parse() {
   const TemplateNode* all = whole(0);
   if (all->bytes > kLongestTemplate) {
-    refuse(fmt::format("the template can give a prompt longer than {} bytes", kLongestTemplate));
+    refuse_as_data(
+        fmt::format("the template can give a prompt longer than {} bytes", kLongestTemplate));
   }
   return all;
 }
 
 TemplateNode& TemplateParser::make(TemplateNode::Kind kind) {
   // Each variable that uses another one twice doubles the number of nodes, so it is limited.
-  if (++wildcards_.made_ > kMostNodes) refuse("the template is too large when it is spelled out");
+  if (++wildcards_.made_ > kMostNodes)
+    refuse_as_data("the template is too large when it is spelled out");
   return *nodes_.emplace_back(std::make_unique<TemplateNode>(TemplateNode{.kind = kind}));
 }
 
 const TemplateNode* TemplateParser::whole(int depth) {
   const std::vector<const TemplateNode*> sets = set_variables(depth);
   const TemplateNode* text = sequence(depth, false);
-  if (at_ != text_.size()) refuse("a } without { in the template; write \\} for the sign itself");
+  if (at_ != text_.size())
+    refuse_as_data("a } without { in the template; write \\} for the sign itself");
   if (sets.empty()) return text;
   TemplateNode& node = make(TemplateNode::Kind::kSequence);
   node.children = sets;
@@ -75,7 +78,8 @@ void TemplateParser::add_text(TemplateNode& node, std::string& plain) {
 
 // Parses pieces up to the end of the text. Inside braces it stops at | or }.
 const TemplateNode* TemplateParser::sequence(int depth, bool inside) {
-  if (depth > kDeepest) refuse(fmt::format("a template nested deeper than {} levels", kDeepest));
+  if (depth > kDeepest)
+    refuse_as_data(fmt::format("a template nested deeper than {} levels", kDeepest));
   TemplateNode& node = make(TemplateNode::Kind::kSequence);
   std::string plain;
   while (at_ < text_.size() && text_[at_] != '}' && !(inside && text_[at_] == '|')) {
@@ -101,7 +105,7 @@ void TemplateParser::piece(TemplateNode& node, std::string& plain, int depth, bo
     add_text(node, plain);
     node.children.push_back(value);
   } else if (rest.starts_with("%{")) {
-    refuse(
+    refuse_as_data(
         "%{...$$...}, which wraps one prompt in another, is not understood; write \\% for the sign "
         "before a choice");
   } else if (rest[0] == '{') {
@@ -113,7 +117,7 @@ void TemplateParser::piece(TemplateNode& node, std::string& plain, int depth, bo
     at_ += name.size();
     node.children.push_back(wildcard(name.substr(2, name.size() - 4), depth + 1));
   } else if (inside && rest.starts_with("$$")) {
-    refuse(
+    refuse_as_data(
         "the $$ of a choice stands behind how many are taken, as in {2$$a|b} or {1-2$$ and $$a|b}; "
         "write \\$$ for the signs themselves");
   } else {
@@ -152,18 +156,18 @@ bool TemplateParser::comment(const TemplateNode& node, std::string& plain) {
   const bool slashes = rest.starts_with("//") || rest.starts_with("/*");
   if (rest[0] != '#' && !slashes) return false;
   if (rest[0] == '#' && at_ > 0 && !is_ascii_space(text_[at_ - 1])) {
-    refuse(
+    refuse_as_data(
         "a # inside a word would begin a comment in sd-dynamic-prompts; write \\# for the sign "
         "itself, or a blank before a comment");
   }
   if (slashes && !is_space_only(plain)) return false;
   if (slashes && !node.children.empty()) {
-    refuse("a comment in the middle of a line begins with #; write the text without " +
-           std::string(rest.substr(0, 2)) + " there");
+    refuse_as_data("a comment in the middle of a line begins with #; write the text without " +
+                   std::string(rest.substr(0, 2)) + " there");
   }
   if (rest.starts_with("/*")) {
     const size_t end = rest.find("*/", 2);
-    if (end == std::string_view::npos) refuse("a /* without */ in the template");
+    if (end == std::string_view::npos) refuse_as_data("a /* without */ in the template");
     at_ += end + 2;
     return true;
   }
@@ -196,8 +200,9 @@ void TemplateParser::read_amount(TemplateNode& node, int64_t& least, int64_t& mo
   const int64_t high =
       dash == std::string_view::npos ? low : number(amount.substr(dash + 1), kMostCombinations);
   if (amount.empty() || low < 0 || high < 0) {
-    refuse("how many of a choice are taken is a number or two, as in {2$$a|b} or {1-2$$a|b}, not " +
-           quote(amount, 40));
+    refuse_as_data(
+        "how many of a choice are taken is a number or two, as in {2$$a|b} or {1-2$$a|b}, not " +
+        quote(amount, 40));
   }
   least = std::min(low, high);
   most = std::max(low, high);
@@ -222,8 +227,8 @@ double TemplateParser::read_weight() {
   const auto result = std::from_chars(number.data(), number.data() + number.size(), weight);
   if (result.ec != std::errc() || result.ptr != number.data() + number.size() ||
       !(weight >= 0 && weight <= 1e6)) {
-    refuse("a weight before :: is a number from 0 to 1000000 such as 0.5, not " +
-           quote(number, 40));
+    refuse_as_data("a weight before :: is a number from 0 to 1000000 such as 0.5, not " +
+                   quote(number, 40));
   }
   at_ = text_.size() - rest.size() + end + 2;
   return weight;
@@ -262,9 +267,10 @@ const TemplateNode* TemplateParser::choice(int depth) {
   while (true) {
     node.weights.push_back(read_weight());
     node.children.push_back(sequence(depth, true));
-    if (at_ == text_.size()) refuse("a { without } in the template; write \\{ for the sign itself");
+    if (at_ == text_.size())
+      refuse_as_data("a { without } in the template; write \\{ for the sign itself");
     if (text_[at_++] == '}') break;
-    if (node.children.size() > kMostOptions) refuse("a choice of too many options");
+    if (node.children.size() > kMostOptions) refuse_as_data("a choice of too many options");
   }
   spread_only_option(node, several);
   const auto options = static_cast<int64_t>(node.children.size());
@@ -285,7 +291,8 @@ const TemplateNode* TemplateParser::sampled(char sign, const TemplateNode* all) 
     return &node;
   }
   if (sign == '@' && all->combinations > kMostCombinations) {
-    refuse(fmt::format("a choice with @ has more than {} values to go through", kMostCombinations));
+    refuse_as_data(
+        fmt::format("a choice with @ has more than {} values to go through", kMostCombinations));
   }
   TemplateNode& node =
       make(sign == '@' ? TemplateNode::Kind::kInTurn : TemplateNode::Kind::kByChance);

@@ -35,13 +35,13 @@ std::string shown(const std::string& name) {
 
 void check_name(const std::string& name) {
   if (name.size() > kLongestWildcard || std::count(name.begin(), name.end(), '*') > kMostStars) {
-    refuse("the name of the wildcard " + shown(name) + " is too long");
+    refuse_as_data("the name of the wildcard " + shown(name) + " is too long");
   }
   const bool out = name.front() == '/' || name.back() == '/' || name.find("..") != name.npos ||
                    name.find('\\') != name.npos;
   if (out) {
-    refuse("the wildcard " + shown(name) +
-           " is no path inside the folder of wildcards: no .., no \\, no / at its ends");
+    refuse_as_data("the wildcard " + shown(name) +
+                   " is no path inside the folder of wildcards: no .., no \\, no / at its ends");
   }
 }
 
@@ -58,13 +58,13 @@ bool is_structured(const fs::path& path) {
 }  // namespace
 
 void WildcardFiles::list() {
-  if (!problem_.empty()) refuse(problem_);
+  if (!problem_.empty()) refuse_as_data(problem_);
   if (listed_) return;
   std::error_code error;
   if (!fs::is_directory(directory_, error)) {
     problem_ = "there is no folder of wildcards " + quote(directory_, 120) +
                "; --wildcards says where it is";
-    refuse(problem_);
+    refuse_as_data(problem_);
   }
   std::set<std::string> seen;  // visited folders, so that cyclic links end
   int entries = 0;
@@ -77,7 +77,7 @@ void WildcardFiles::list() {
     if (++entries > kMostEntries) {
       problem_ = fmt::format("the folder of wildcards {} holds more than {} files and folders",
                              quote(directory_, 120), kMostEntries);
-      refuse(problem_);
+      refuse_as_data(problem_);
     }
     std::error_code unknown;  // an entry that cannot be examined is not a folder
     if (at->is_directory(unknown)) {
@@ -96,7 +96,7 @@ void WildcardFiles::list() {
   if (error) {
     problem_ = fmt::format("the folder of wildcards {} cannot be listed: {}",
                            quote(directory_, 120), reason_of(error.value()));
-    refuse(problem_);
+    refuse_as_data(problem_);
   }
   std::sort(names_.begin(), names_.end());
   listed_ = true;
@@ -127,17 +127,18 @@ std::vector<std::string> WildcardFiles::matching(const std::string& name) {
       return found;
     };
     if (const auto unread = among(structured_); !unread.empty()) {
-      refuse("the wildcard " + shown(name) + " stands for " + quote(unread[0], 120) +
-             " in YAML or JSON, which is not read; write its values into " +
-             quote(unread[0] + ".txt", 120) + ", one a line");
+      refuse_as_data("the wildcard " + shown(name) + " stands for " + quote(unread[0], 120) +
+                     " in YAML or JSON, which is not read; write its values into " +
+                     quote(unread[0] + ".txt", 120) + ", one a line");
     }
     if (auto found = among(names_); !found.empty()) return found;
   }
   const std::vector<std::string_view> known(names_.begin(), names_.end());
   const std::string near(nearest(name, known));
-  refuse("the wildcard " + shown(name) + " has no values: no such file in " +
-         quote(directory_, 120) + (near.empty() ? "" : "; did you mean " + shown(near) + "?") +
-         (structured_.empty() ? "" : "; YAML and JSON files there are not read"));
+  refuse_as_data("the wildcard " + shown(name) + " has no values: no such file in " +
+                 quote(directory_, 120) +
+                 (near.empty() ? "" : "; did you mean " + shown(near) + "?") +
+                 (structured_.empty() ? "" : "; YAML and JSON files there are not read"));
 }
 
 std::vector<std::string> WildcardFiles::lines_of(const std::string& name) const {
@@ -148,10 +149,11 @@ std::vector<std::string> WildcardFiles::lines_of(const std::string& name) const 
     content = Directory::open(directory_ + below)
                   .read_file(name.substr(slash + 1) + ".txt", kLargestWildcardFile);
   } catch (const Error& error) {
-    refuse("the wildcard " + shown(name) + " has no values: " + error.what());
+    refuse_as_data("the wildcard " + shown(name) + " has no values: " + error.what());
   }
   if (const auto bad = invalid_utf8(content)) {
-    refuse(fmt::format("the wildcard file {}.txt is not valid UTF-8 at byte {}", name, *bad));
+    refuse_as_data(
+        fmt::format("the wildcard file {}.txt is not valid UTF-8 at byte {}", name, *bad));
   }
   std::string_view rest = content;
   if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // a byte order mark

@@ -265,7 +265,7 @@ TEST(Memory, AnEnginePlansAgain) {
   EXPECT_GT(engine.most_lanes(), 2);
   options.max_memory = bytes({}, 1);
   Engine tight = Engine::open(options);
-  EXPECT_NE(refusal([&] { tight.plan_for({.edit = &style}); }).find("--max-memory allows"),
+  EXPECT_NE(device_refusal([&] { tight.plan_for({.edit = &style}); }).find("--max-memory allows"),
             std::string::npos);
   EXPECT_EQ(tight.planned(), PlannedPictures{}) << "it goes on as before";
 }
