@@ -60,11 +60,25 @@ bifrons_request default_request() {
           from.top_p,
           0,
           nullptr,
-          0};
+          0,
+          nullptr,
+          nullptr,
+          bifrons::kImageGuidance};
 }
 
 bifrons_batch default_batch() {
   return {sizeof(bifrons_batch), 0, nullptr, nullptr, nullptr, nullptr};
+}
+
+// The prompt of the editor's picture and the request's instruction.
+void add_edit(bifrons::DrawRequest& request, const bifrons_request& from) {
+  if (request.negative_prompt) {
+    throw Error(ErrorKind::kUsage,
+                "a negative prompt has no place in an edit, whose rows are those of its style");
+  }
+  request.spans = from.editor->editor.prompt(
+      request.prompt,
+      {.image_guidance = from.image_guidance, .allow_special = request.allow_special});
 }
 
 bifrons::DrawRequest request_of(const bifrons_request* given) {
@@ -81,6 +95,8 @@ bifrons::DrawRequest request_of(const bifrons_request* given) {
   if (from.fixed_count > 0) {
     request.fixed.assign(&required(from.fixed, "fixed"), from.fixed + from.fixed_count);
   }
+  if (from.thinking != nullptr) request.thinking = from.thinking->thinking;
+  if (from.editor != nullptr) add_edit(request, from);
   return request;
 }
 
@@ -90,14 +106,33 @@ bifrons::PictureFormat format_of(const char* format) {
   throw Error(ErrorKind::kUsage, "the format is png, jpg or webp");
 }
 
-// The jobs of a batch's source.
-std::optional<bifrons::BatchJob> next_job(const bifrons_batch& batch) {
-  bifrons_request request = default_request();
-  bifrons::BatchJob job;
-  if (batch.source(batch.user, &job.id, &request) != 1) return std::nullopt;
-  job.request = request_of(&request);
-  return job;
-}
+// The jobs of a batch's source. Lanes have one number of rows, so a job that needs more than they
+// have is held until they are reserved anew.
+class Jobs {
+ public:
+  explicit Jobs(const bifrons_batch& batch) : batch_(batch) {}
+
+  int rows() const { return rows_; }
+  bool held() const { return held_.has_value(); }
+
+  std::optional<bifrons::BatchJob> next() {
+    if (held_) return std::exchange(held_, std::nullopt);
+    bifrons_request request = default_request();
+    bifrons::BatchJob job;
+    if (batch_.source(batch_.user, &job.id, &request) != 1) return std::nullopt;
+    job.request = request_of(&request);
+    const int rows = request.editor == nullptr || !request.editor->editor.style().part_row ? 2 : 3;
+    if (rows <= rows_) return job;
+    rows_ = rows;
+    held_ = std::move(job);
+    return std::nullopt;
+  }
+
+ private:
+  const bifrons_batch& batch_;
+  int rows_ = 2;
+  std::optional<bifrons::BatchJob> held_;
+};
 
 // Hands a result to the sink. Throws Error (interrupted) when the sink stops the batch.
 void hand_over(const bifrons_batch& batch, bifrons::BatchResult result) {
@@ -207,11 +242,15 @@ bifrons_status bifrons_engine_draw_batch(bifrons_engine* engine, const bifrons_b
         return batch.progress(batch.user, at.pictures, at.tokens) == 1;
       };
     }
-    const bifrons::BatchStats stats = engine->engine.draw_batch(
-        [&] { return next_job(batch); },
-        [&](bifrons::BatchResult result) { hand_over(batch, std::move(result)); }, options);
-    if (stats.stopped)
-      throw Error(ErrorKind::kInterrupted, "the progress callback stopped the batch");
+    Jobs jobs(batch);
+    do {
+      options.rows = jobs.rows();
+      const bifrons::BatchStats stats = engine->engine.draw_batch(
+          [&] { return jobs.next(); },
+          [&](bifrons::BatchResult result) { hand_over(batch, std::move(result)); }, options);
+      if (stats.stopped)
+        throw Error(ErrorKind::kInterrupted, "the progress callback stopped the batch");
+    } while (jobs.held());
   });
 }
 
@@ -257,6 +296,12 @@ size_t bifrons_drawing_code_count(const bifrons_drawing* drawing) {
 
 const int32_t* bifrons_drawing_codes(const bifrons_drawing* drawing) {
   return drawing == nullptr ? nullptr : drawing->drawing.tokens.data();
+}
+
+const char* bifrons_drawing_thought(const bifrons_drawing* drawing) {
+  return drawing == nullptr || drawing->drawing.thought == nullptr
+             ? nullptr
+             : drawing->drawing.thought->text.c_str();
 }
 
 double bifrons_drawing_seconds(const bifrons_drawing* drawing) {

@@ -34,9 +34,11 @@ typedef struct bifrons_error {
   char message[2044]; /* cut between characters if it is longer */
 } bifrons_error;
 
-typedef struct bifrons_engine bifrons_engine;   /* an open model on a device */
-typedef struct bifrons_drawing bifrons_drawing; /* a picture and its codes */
-typedef struct bifrons_chat bifrons_chat;       /* a conversation about pictures */
+typedef struct bifrons_engine bifrons_engine;     /* an open model on a device */
+typedef struct bifrons_drawing bifrons_drawing;   /* a picture and its codes */
+typedef struct bifrons_chat bifrons_chat;         /* a conversation about pictures */
+typedef struct bifrons_thinking bifrons_thinking; /* what is written before a picture */
+typedef struct bifrons_editor bifrons_editor;     /* a picture that instructions change */
 
 /* "0.1.0". */
 const char* bifrons_version(void);
@@ -57,7 +59,7 @@ void bifrons_engine_options_init(bifrons_engine_options* options, size_t size);
 /* Statuses: missing, data, unavailable, usage. */
 bifrons_status bifrons_engine_open(const bifrons_engine_options* options, bifrons_engine** engine,
                                    bifrons_error* error);
-/* NULL is ignored. Chats on the engine are closed first. */
+/* NULL is ignored. Chats, thinkings and editors on the engine are closed first. */
 void bifrons_engine_close(bifrons_engine* engine);
 
 /* Texts are valid until the engine is closed. */
@@ -76,6 +78,34 @@ typedef struct bifrons_model_info {
 bifrons_status bifrons_engine_info(const bifrons_engine* engine, bifrons_model_info* info,
                                    size_t size, bifrons_error* error);
 
+/* How the model thinks before it draws, in words that become a part of the prompt. */
+typedef struct bifrons_think_options {
+  size_t size;
+  const char* style;   /* a built-in style, or a style as JSON (docs/think.md); NULL (default): that
+                          of the model */
+  const char* thought; /* NULL (default): the model writes it */
+  double temperature;  /* of the thought; negative (default): the style's */
+  int64_t top_k;       /* negative (default): the style's */
+  int64_t max_tokens;  /* 0 (default): the style's */
+} bifrons_think_options;
+void bifrons_think_options_init(bifrons_think_options* options, size_t size);
+
+/* For any number of requests to this engine. `options` may be NULL. Statuses: usage; data: this
+ * model writes no text. It may be closed when its pictures are not drawn yet. */
+bifrons_status bifrons_thinking_open(bifrons_engine* engine, const bifrons_think_options* options,
+                                     bifrons_thinking** thinking, bifrons_error* error);
+void bifrons_thinking_close(bifrons_thinking* thinking); /* NULL is ignored */
+
+/* Changes pictures by instructions, with a model that was trained for it. `style`: the form in
+ * which it was trained (docs/edit.md); NULL: by its name, or else janus-4o. Status data: this model
+ * does not see, or has no encoder. */
+bifrons_status bifrons_editor_open(bifrons_engine* engine, const char* style,
+                                   bifrons_editor** editor, bifrons_error* error);
+void bifrons_editor_close(bifrons_editor* editor); /* NULL is ignored */
+/* The picture, of any size, that the next requests with this editor change. */
+bifrons_status bifrons_editor_show(bifrons_editor* editor, const uint8_t* rgb, int64_t width,
+                                   int64_t height, bifrons_error* error);
+
 /* Everything that decides a picture. */
 typedef struct bifrons_request {
   size_t size;
@@ -89,6 +119,10 @@ typedef struct bifrons_request {
   int32_t allow_special; /* 1: special tokens written in the prompt are special */
   const int32_t* fixed;  /* codes that are kept, -1 where they are drawn; NULL (default): none */
   size_t fixed_count;    /* 0, or image_tokens */
+  const bifrons_thinking* thinking; /* NULL (default): the prompt alone is drawn */
+  const bifrons_editor* editor; /* the prompt says how to change its picture; NULL (default): none.
+                                   Without thinking and negative prompt */
+  double image_guidance;        /* weight of the row without codes (janus-4o); default 5 */
 } bifrons_request;
 void bifrons_request_init(bifrons_request* request, size_t size);
 
@@ -137,8 +171,9 @@ int64_t bifrons_drawing_height(const bifrons_drawing* drawing);
 const uint8_t* bifrons_drawing_rgb(const bifrons_drawing* drawing);
 size_t bifrons_drawing_code_count(const bifrons_drawing* drawing);
 const int32_t* bifrons_drawing_codes(const bifrons_drawing* drawing);
-double bifrons_drawing_seconds(const bifrons_drawing* drawing); /* wall time */
-void bifrons_drawing_free(bifrons_drawing* drawing);            /* NULL is ignored */
+const char* bifrons_drawing_thought(const bifrons_drawing* drawing); /* NULL: there is none */
+double bifrons_drawing_seconds(const bifrons_drawing* drawing);      /* wall time */
+void bifrons_drawing_free(bifrons_drawing* drawing);                 /* NULL is ignored */
 
 /* The bytes of a picture file; `format` is "png", "jpg" or "webp". Free them with bifrons_free. */
 bifrons_status bifrons_encode_file(const uint8_t* rgb, int64_t width, int64_t height,

@@ -5,17 +5,28 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
 
 #include "src/bifrons.h"
 #include "src/c/bifrons_c.h"
+#include "src/edit.h"
+#include "src/think.h"
 #include "vision/pictures/picture_read.h"
 
 struct bifrons_engine {
   bifrons::Engine engine;
   std::string device;
+};
+
+struct bifrons_thinking {
+  std::shared_ptr<const bifrons::Thinking> thinking;
+};
+
+struct bifrons_editor {
+  bifrons::Editor editor;
 };
 
 namespace bifrons::c {

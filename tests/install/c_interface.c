@@ -192,6 +192,101 @@ static void the_model_talks_about_a_picture(bifrons_engine* engine) {
   bifrons_drawing_free(drawing);
 }
 
+static void thoughts_are_written_or_given(bifrons_engine* engine) {
+  bifrons_think_options options;
+  bifrons_thinking* thinking = NULL;
+  bifrons_request request;
+  bifrons_drawing *plain = draw(engine, "a fox", 1), *written = NULL, *given = NULL;
+  EXPECT(bifrons_drawing_thought(plain) == NULL && bifrons_drawing_thought(NULL) == NULL);
+  bifrons_request_init(&request, sizeof request);
+  request.prompt = "a fox";
+  request.seed = 1;
+  bifrons_think_options_init(&options, sizeof options);
+  options.style = "no style";
+  EXPECT(bifrons_thinking_open(engine, &options, &thinking, &error) == BIFRONS_USAGE);
+  EXPECT(strstr(error.message, "got-r1") != NULL && thinking == NULL);
+  options.style = "janus-pro-r1";
+  options.max_tokens = 8;
+  EXPECT(bifrons_thinking_open(engine, &options, &thinking, &error) == BIFRONS_OK);
+  request.thinking = thinking;
+  EXPECT(bifrons_engine_draw(engine, &request, NULL, NULL, &written, &error) == BIFRONS_OK);
+  bifrons_thinking_close(thinking);
+  EXPECT(bifrons_drawing_thought(written) != NULL);
+  options.thought = "It sleeps in the snow.";
+  EXPECT(bifrons_thinking_open(engine, &options, &thinking, &error) == BIFRONS_OK);
+  request.thinking = thinking;
+  EXPECT(bifrons_engine_draw(engine, &request, NULL, NULL, &given, &error) == BIFRONS_OK);
+  EXPECT(strcmp(bifrons_drawing_thought(given), options.thought) == 0);
+  EXPECT(!same(given, plain));
+  bifrons_thinking_close(thinking);
+  bifrons_thinking_close(NULL);
+  bifrons_drawing_free(plain);
+  bifrons_drawing_free(written);
+  bifrons_drawing_free(given);
+}
+
+typedef struct {
+  bifrons_editor* editor;
+  uint64_t given;
+  bifrons_drawing* drawings[3];
+} edits;
+
+/* A plain picture, then one of three rows, then a plain one. */
+static int give_edit(void* user, uint64_t* id, bifrons_request* request) {
+  edits* all = user;
+  if (all->given == 3) return 0;
+  *id = all->given++;
+  request->prompt = "a fox";
+  request->seed = *id;
+  if (*id == 1) request->editor = all->editor;
+  return 1;
+}
+
+static int take_edit(void* user, uint64_t id, bifrons_drawing* drawing,
+                     const bifrons_error* fault) {
+  edits* all = user;
+  all->drawings[id] = drawing;
+  return fault == NULL;
+}
+
+static void pictures_are_changed(bifrons_engine* engine) {
+  bifrons_editor* editor = NULL;
+  bifrons_request request;
+  bifrons_drawing *before = draw(engine, "a fox", 0), *after = NULL, *third = draw(engine, "a fox", 2);
+  bifrons_batch batch;
+  edits all = {NULL, 0, {NULL}};
+  int i;
+  EXPECT(bifrons_editor_open(engine, "no style", &editor, &error) == BIFRONS_USAGE);
+  if (bifrons_editor_open(engine, NULL, &editor, &error) != BIFRONS_OK) {
+    EXPECT(error.status == BIFRONS_DATA && editor == NULL); /* this model does not see */
+  } else {
+    EXPECT(bifrons_editor_show(editor, bifrons_drawing_rgb(before), bifrons_drawing_width(before),
+                               bifrons_drawing_height(before), &error) == BIFRONS_OK);
+    bifrons_request_init(&request, sizeof request);
+    request.prompt = "a fox";
+    request.seed = 1;
+    request.editor = editor;
+    request.negative_prompt = "red";
+    EXPECT(bifrons_engine_draw(engine, &request, NULL, NULL, &after, &error) == BIFRONS_USAGE);
+    request.negative_prompt = NULL;
+    EXPECT(bifrons_engine_draw(engine, &request, NULL, NULL, &after, &error) == BIFRONS_OK);
+    bifrons_batch_init(&batch, sizeof batch);
+    batch.source = give_edit;
+    batch.sink = take_edit;
+    batch.user = &all;
+    all.editor = editor;
+    EXPECT(bifrons_engine_draw_batch(engine, &batch, &error) == BIFRONS_OK);
+    EXPECT(same(all.drawings[0], before) && same(all.drawings[1], after));
+    EXPECT(same(all.drawings[2], third));
+    for (i = 0; i < 3; ++i) bifrons_drawing_free(all.drawings[i]);
+    bifrons_drawing_free(after);
+    bifrons_editor_close(editor);
+  }
+  bifrons_editor_close(NULL);
+  bifrons_drawing_free(before);
+  bifrons_drawing_free(third);
+}
+
 static void quantised_models_open(const char* model) {
   bifrons_engine_options options;
   bifrons_model_info info;
@@ -226,6 +321,8 @@ int main(int argc, char** argv) {
   batches_give_the_same_pictures(engine);
   pictures_go_to_files_and_codes_and_back(engine, &info);
   the_model_talks_about_a_picture(engine);
+  thoughts_are_written_or_given(engine);
+  pictures_are_changed(engine);
   bifrons_engine_close(engine);
   quantised_models_open(argv[1]);
   bifrons_engine_close(NULL);

@@ -160,6 +160,47 @@ class Package(unittest.TestCase):
         except bifrons.Error as error:
             self.assertEqual(error.status, 65)  # this model draws but does not see
 
+    def test_it_thinks_before_it_draws(self):
+        plain = self.engine.draw("a fox", seed=1)
+        self.assertIsNone(plain.thought)
+        written = self.engine.draw("a fox", seed=1, think="janus-pro-r1",
+                                   think_options={"max_tokens": 8})
+        self.assertIsInstance(written.thought, str)
+        given = self.engine.draw("a fox", seed=1, thought="It sleeps in the snow.")
+        self.assertEqual(given.thought, "It sleeps in the snow.")
+        self.assertFalse(np.array_equal(given.codes, plain.codes))
+        prompts = ["a fox", {"prompt": "a fox", "seed": 1, "thought": "It sleeps in the snow."}]
+        drawn = {each.index: each for each in self.engine.draw_batch(prompts, seed=1)}
+        np.testing.assert_array_equal(drawn[0].codes, plain.codes)
+        np.testing.assert_array_equal(drawn[1].codes, given.codes)
+        for words in ({"think": "no style"}, {"think": "{}"}):
+            with self.assertRaises(bifrons.Error):
+                self.engine.draw("a fox", **words)
+        for options in ({"colour": 1}, {"max_tokens": 8}):
+            with self.assertRaises(TypeError):
+                self.engine.draw("a fox", think="colour" in options, think_options=options)
+
+    def test_it_changes_a_picture(self):
+        before = self.engine.draw("a fox", seed=1).picture
+        try:
+            after = self.engine.edit(before, "make it red", seed=7)
+        except bifrons.Error as error:
+            self.assertEqual(error.status, 65)  # this model does not see, or has no encoder
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            seen, theirs = pathlib.Path(folder, "before.png"), pathlib.Path(folder, "after.png")
+            self.engine.draw("a fox", seed=1).save(seen)
+            subprocess.run([PROGRAM, "edit", seen, "make it red", "-s", "7", "--no-metadata", "-o",
+                            theirs], check=True, capture_output=True)
+            ours = pathlib.Path(folder, "ours.png")
+            after.save(ours)
+            self.assertEqual(ours.read_bytes(), theirs.read_bytes())
+        weak = self.engine.edit(before, "make it red", seed=7, image_guidance=0)
+        self.assertEqual(weak.picture.shape, after.picture.shape)
+        for words in ({"style": "no style"}, {"negative_prompt": "blue"}, {"think": True}):
+            with self.assertRaises(bifrons.Error):
+                self.engine.edit(before, "make it red", **words)
+
     def test_ctrl_c_stops_drawing_and_batches(self):
         for work in ("engine.draw('a fox') and None", "list(engine.draw_batch(['a fox'] * 2))"):
             script = ("import bifrons\nengine = bifrons.Engine()\nprint('ready', flush=True)\n"

@@ -40,7 +40,13 @@ class Request(Structure):
     _fields_ = [("size", c_size_t), ("prompt", c_char_p), ("negative_prompt", c_char_p),
                 ("seed", c_uint64), ("guidance", c_double), ("temperature", c_double),
                 ("top_k", c_int64), ("top_p", c_double), ("allow_special", c_int32),
-                ("fixed", POINTER(c_int32)), ("fixed_count", c_size_t)]
+                ("fixed", POINTER(c_int32)), ("fixed_count", c_size_t), ("thinking", c_void_p),
+                ("editor", c_void_p), ("image_guidance", c_double)]
+
+
+class ThinkOptions(Structure):
+    _fields_ = [("size", c_size_t), ("style", c_char_p), ("thought", c_char_p),
+                ("temperature", c_double), ("top_k", c_int64), ("max_tokens", c_int64)]
 
 
 PROGRESS = ctypes.CFUNCTYPE(c_int, c_void_p, c_int64, c_int64)
@@ -71,6 +77,12 @@ FUNCTIONS = {
     "engine_info": (c_int, [c_void_p, POINTER(ModelInfo), c_size_t, ERROR]),
     "request_init": (None, [POINTER(Request), c_size_t]),
     "engine_draw": (c_int, [c_void_p, POINTER(Request), PROGRESS, c_void_p, HANDLE_OUT, ERROR]),
+    "think_options_init": (None, [POINTER(ThinkOptions), c_size_t]),
+    "thinking_open": (c_int, [c_void_p, POINTER(ThinkOptions), HANDLE_OUT, ERROR]),
+    "thinking_close": (None, [c_void_p]),
+    "editor_open": (c_int, [c_void_p, c_char_p, HANDLE_OUT, ERROR]),
+    "editor_close": (None, [c_void_p]),
+    "editor_show": (c_int, [c_void_p, PIXELS, c_int64, c_int64, ERROR]),
     "batch_init": (None, [POINTER(Batch), c_size_t]),
     "engine_draw_batch": (c_int, [c_void_p, POINTER(Batch), ERROR]),
     "engine_decode": (c_int, [c_void_p, POINTER(c_int32), c_size_t, HANDLE_OUT, ERROR]),
@@ -81,6 +93,7 @@ FUNCTIONS = {
     "drawing_code_count": (c_size_t, [c_void_p]),
     "drawing_codes": (POINTER(c_int32), [c_void_p]),
     "drawing_seconds": (c_double, [c_void_p]),
+    "drawing_thought": (c_char_p, [c_void_p]),
     "drawing_free": (None, [c_void_p]),
     "encode_file": (c_int, [PIXELS, c_int64, c_int64, c_char_p, HANDLE_OUT, POINTER(c_size_t),
                             ERROR]),

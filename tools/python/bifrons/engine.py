@@ -12,8 +12,7 @@ import numpy as np
 from bifrons import _native
 from bifrons._call import Call
 from bifrons._native import Error
-
-_SETTINGS = ("guidance", "temperature", "top_k", "top_p")
+from bifrons._request import pixels, request_of, text_of
 
 
 def _default_model():
@@ -25,60 +24,16 @@ def _default_model():
     return next((model for model in models if model.is_dir()), models[0])
 
 
-def _text(text, name):
-    if not isinstance(text, str):
-        raise TypeError(f"{name} is text, not {type(text).__name__}")
-    if "\0" in text:
-        raise ValueError(f"{name} has a zero character")
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _pixels(picture):
-    """An array of shape (height, width, 3), and the words that the C interface takes it by."""
-    array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3):
-        raise ValueError("a picture is an array of uint8 of shape (height, width, 3)")
-    if array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.shape[2] != 3:
-        raise ValueError(f"a picture has 3 channels, not {array.shape[2]}; convert it to RGB")
-    array = np.ascontiguousarray(array)
-    pointer = array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-    return array, (pointer, array.shape[1], array.shape[0])
-
-
-def _request(prompt, seed, negative_prompt=None, allow_special=False, fixed=None, **settings):
-    """A filled request, and what must live as long as it."""
-    unknown = sorted(set(settings) - set(_SETTINGS))
-    if unknown:
-        raise TypeError(f"no setting {unknown[0]}; there are {', '.join(_SETTINGS)}")
-    request = _native.initialised(_native.Request, "request_init")
-    request.prompt = _text(prompt, "the prompt")
-    if negative_prompt is not None:
-        request.negative_prompt = _text(negative_prompt, "the negative prompt")
-    if not 0 <= seed < 2**64:
-        raise ValueError("a seed is 0 to 2**64 - 1")
-    request.seed = seed
-    request.allow_special = bool(allow_special)
-    for name, value in settings.items():
-        setattr(request, name, value)
-    codes = None
-    if fixed is not None:
-        codes = np.ascontiguousarray(fixed, dtype=np.int32).reshape(-1)
-        request.fixed = codes.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        request.fixed_count = codes.size
-    return request, codes
-
-
 class Drawing:
-    """A picture: `picture` (array of uint8), `codes` (array of int32), `prompt`, `seed`, `seconds`.
+    """A picture: `picture` (array of uint8), `codes` (array of int32), `prompt`, `seed`, `seconds`,
+    and `thought`, the text that it was drawn from, or None.
 
     In a batch also `index`, the place of its prompt, and `error`, an Error when it was refused.
     """
 
     def __init__(self, handle=None, prompt=None, seed=None, index=0, error=None):
         self.prompt, self.seed, self.index, self.error = prompt, seed, index, error
-        self.seconds = 0.0
+        self.seconds, self.thought = 0.0, None
         if handle is None:
             return
         try:
@@ -89,6 +44,8 @@ class Drawing:
             codes = _native.call("drawing_codes", handle)
             self.codes = np.ctypeslib.as_array(codes, shape=(count,)).copy() if count else None
             self.seconds = _native.call("drawing_seconds", handle)
+            thought = _native.call("drawing_thought", handle)
+            self.thought = None if thought is None else thought.decode()
         finally:
             _native.call("drawing_free", handle)
 
@@ -109,7 +66,7 @@ class Drawing:
 
     def save(self, path):
         """Writes a .png, .jpg or .webp file, without metadata."""
-        array, words = _pixels(self.picture)
+        array, words = pixels(self.picture)
         file, count = ctypes.c_void_p(), ctypes.c_size_t()
         kind = pathlib.Path(path).suffix.lstrip(".")
         _native.checked("encode_file", *words, kind.encode(), ctypes.byref(file),
@@ -133,12 +90,12 @@ class Engine:
         self._handle = None
         options = _native.initialised(_native.EngineOptions, "engine_options_init")
         options.model = os.fsencode(model if model is not None else _default_model())
-        options.device = _text(device, "the device")
+        options.device = text_of(device, "the device")
         options.threads, options.speculate = threads, speculate
         if rope not in ("f32", "bf16"):
             raise ValueError("rope is f32 or bf16")
         options.rope_bf16 = rope == "bf16"
-        options.weights, options.kv = _text(weights, "weights"), _text(kv, "kv")
+        options.weights, options.kv = text_of(weights, "weights"), text_of(kv, "kv")
         handle = ctypes.c_void_p()
         _native.checked("engine_open", ctypes.byref(options), ctypes.byref(handle))
         self._handle = handle
@@ -181,22 +138,49 @@ class Engine:
         """Draws a picture. Settings: negative_prompt, guidance, temperature, top_k, top_p,
         allow_special, fixed. progress(done, total) is called after every step, on another thread;
         if it returns False or raises, drawing stops.
+
+        think=True lets the model write a thought first, in its own style; think="got-r1" names
+        another style, and a text that begins with { is a style as JSON. thought gives the thought.
+        think_options: temperature, top_k, max_tokens of the thought.
         """
+        with self._using():
+            return self._draw(prompt, seed, progress, settings)
+
+    def edit(self, picture, instruction, *, style=None, seed=None, progress=None, **settings):
+        """Changes a picture as the instruction says, with a model that was trained for it.
+
+        style: janus-4o or janus-pro-r1, the form in which it was trained; without it the model's
+        name decides. image_guidance: the weight of the row that sees the picture without its codes
+        (janus-4o). Other settings as of draw(), without negative_prompt and thoughts.
+        """
+        array, words = pixels(picture)
+        with self._using():
+            editor = ctypes.c_void_p()
+            _native.checked("editor_open", self._handle,
+                            None if style is None else text_of(style, "the style"),
+                            ctypes.byref(editor))
+            try:
+                _native.checked("editor_show", editor, *words)
+                return self._draw(instruction, seed, progress, {**settings, "editor": editor})
+            finally:
+                _native.call("editor_close", editor)
+
+    def _draw(self, prompt, seed, progress, settings):
         seed = secrets.randbits(32) if seed is None else seed
-        request, keep = _request(prompt, seed, **settings)
+        request, keep = request_of(self._handle, prompt, seed, **settings)
         call, handle = Call(), ctypes.c_void_p()
         report = call.callback(_native.PROGRESS, lambda user, done, total:
                                progress is None or progress(done, total))
-        with self._using():
-            call.run("engine_draw", self._handle, ctypes.byref(request), report, None,
-                     ctypes.byref(handle))
+        call.run("engine_draw", self._handle, ctypes.byref(request), report, None,
+                 ctypes.byref(handle))
         del keep
         return Drawing(handle, prompt, seed)
 
     def draw_batch(self, prompts, *, seed=None, lanes=0, **settings):
         """Draws prompts by continuous batching and yields Drawings as they are finished.
 
-        prompts: an iterable of texts, or of dictionaries with `prompt` and settings of their own.
+        prompts: an iterable of texts, or of dictionaries with `prompt` and settings of their own,
+        such as `thought`.
         The i-th has seed + i unless it has its own. It is read as the engine needs it, on a thread
         of its own. Leaving the loop, or close(), stops the batch.
         """
@@ -214,7 +198,7 @@ class Engine:
 
     def encode(self, picture):
         """A picture of any size, cut and scaled as the model's training pictures, to its codes."""
-        array, words = _pixels(picture)
+        array, words = pixels(picture)
         handle = ctypes.c_void_p()
         with self._using():
             _native.checked("engine_encode", self._handle, *words, ctypes.byref(handle))
@@ -251,7 +235,7 @@ class _Batch:
             words = dict(self.settings)
             words.update({"prompt": item} if isinstance(item, str) else item)
             prompt, seed = words.pop("prompt"), words.pop("seed", self.seed + index)
-            self.keep = _request(prompt, seed, **words)
+            self.keep = request_of(self.engine._handle, prompt, seed, **words)
             self.jobs[index] = (prompt, seed)
             id_out[0], request_out[0] = index, self.keep[0]
             return True
@@ -320,7 +304,7 @@ class Chat:
 
     def show(self, picture):
         """Shows a picture; it comes before the words of the next say()."""
-        array, words = _pixels(picture)
+        array, words = pixels(picture)
         with self._engine._using():
             _native.checked("chat_show", self._handle, *words)
 
@@ -338,7 +322,7 @@ class Chat:
         call, reply = Call(), ctypes.c_void_p()
         hear = call.callback(_native.LISTENER, lambda user, piece:
                              listener is None or listener(piece.decode()))
-        text = None if words is None else _text(words, "the text")
+        text = None if words is None else text_of(words, "the text")
         with self._engine._using():
             call.run("chat_say", self._handle, text, ctypes.byref(asked), hear, None,
                      ctypes.byref(reply))
