@@ -45,9 +45,8 @@ void bifrons_think_options_init(bifrons_think_options* options, size_t size) {
 bifrons_status bifrons_thinking_open(bifrons_engine* engine, const bifrons_think_options* options,
                                      bifrons_thinking** thinking, bifrons_error* error) {
   return guarded(error, [&] {
-    const bifrons_think_options from = options == nullptr
-                                           ? default_thinking()
-                                           : copy_in(options, default_thinking(), "options");
+    const bifrons_think_options from =
+        options == nullptr ? default_thinking() : copy_in(options, default_thinking(), "options");
     bifrons::Engine& with = required(engine, "engine").engine;
     bifrons_thinking*& out = required(thinking, "thinking");
     out = new bifrons_thinking{with.thinking(options_of(from, with.model().directory))};
@@ -69,9 +68,8 @@ void bifrons_editor_close(bifrons_editor* editor) { delete editor; }
 
 bifrons_status bifrons_editor_show(bifrons_editor* editor, const uint8_t* rgb, int64_t width,
                                    int64_t height, bifrons_error* error) {
-  return guarded(error, [&] {
-    required(editor, "editor").editor.show(picture_of(rgb, width, height));
-  });
+  return guarded(error,
+                 [&] { required(editor, "editor").editor.show(picture_of(rgb, width, height)); });
 }
 
 }  // extern "C"

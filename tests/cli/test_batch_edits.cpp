@@ -38,8 +38,8 @@ class CliBatchEdits : public ::testing::Test {
   Outcome run(std::vector<std::string> words, const std::string& model = "toy-hf") const {
     words.insert(words.end(), {"-t", "2"});
     const std::string directory = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/" + model;
-    return run_bifrons(
-        words, {.directory = scratch.path(), .variables = {{"BIFRONS_MODEL", directory}}});
+    return run_bifrons(words,
+                       {.directory = scratch.path(), .variables = {{"BIFRONS_MODEL", directory}}});
   }
   Outcome batch(const std::string& output, std::vector<std::string> more = {}) const {
     std::vector<std::string> words = {"batch", "in/p.jsonl", "-o", output};
@@ -92,8 +92,8 @@ TEST_F(CliBatchEdits, ArePicturesOfEditWhateverIsDrawnBesideThem) {
       {"red", pixels_of({"edit", "in/car.png", "make it red", "-s", "7"})},
       {"boat", pixels_of({"edit", "in/boat.png", "make it red", "-s", "7", "--cfg", "3"})},
       {"hat", pixels_of({"edit", "in/car.png", "a hat", "-s", "1", "--style", "janus-pro-r1"})},
-      {"weak", pixels_of({"edit", "in/car.png", "make it red", "-s", "7", "--image-guidance",
-                          "1"})},
+      {"weak",
+       pixels_of({"edit", "in/car.png", "make it red", "-s", "7", "--image-guidance", "1"})},
       {"plain", pixels_of({"generate", "a hat", "-s", "4"})}};
   EXPECT_NE(alone.at("red"), alone.at("boat"));
   const std::vector<std::vector<std::string>> ways = {
@@ -197,8 +197,8 @@ TEST_F(CliBatchEdits, TheBestOfSeveral) {
   prompts({kMixed[1], kMixed[0]});
   const Outcome outcome = batch("out", {"--best-of", "2"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(pixels("out/red.png"), pixels_of({"edit", "in/car.png", "make it red", "-s", "7",
-                                              "--best-of", "2"}));
+  EXPECT_EQ(pixels("out/red.png"),
+            pixels_of({"edit", "in/car.png", "make it red", "-s", "7", "--best-of", "2"}));
 }
 
 // The same sentences in a dry run, in a run and with --strict.
@@ -241,8 +241,8 @@ TEST_F(CliBatchEdits, BadPicturesAreBadLines) {
 
 TEST_F(CliBatchEdits, AModelThatCannotAndThoughtsAreRefused) {
   prompts({kMixed[1], kMixed[0]});
-  for (const auto& [model, sentence] :
-       {std::pair{"toy-sees", "this model has no encoder"}, {"toy-f32", "this model has no encoder"}}) {
+  for (const auto& [model, sentence] : {std::pair{"toy-sees", "this model has no encoder"},
+                                        {"toy-f32", "this model has no encoder"}}) {
     const Outcome outcome = run({"batch", "in/p.jsonl", "-o", std::string("out-") + model}, model);
     EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
     EXPECT_NE(outcome.err.find(std::string("in/p.jsonl:1: ")), std::string::npos) << outcome.err;

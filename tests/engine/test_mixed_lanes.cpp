@@ -148,8 +148,7 @@ class MixedToy {
       if (lanes.begin_thoughts(std::move(entering)).empty()) ids.pop_front();
       return;
     }
-    std::vector<LanePicture> entering{following.empty() ? picture(ids.front())
-                                                        : following.front()};
+    std::vector<LanePicture> entering{following.empty() ? picture(ids.front()) : following.front()};
     lanes.make_room(std::ssize(entering[0].prompt.prompted));
     if (!lanes.admit(std::move(entering)).empty()) return;  // until a lane is done
     following.empty() ? ids.pop_front() : following.pop_front();
@@ -198,9 +197,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Formats{LinearFormat::kInt4, false}, Formats{LinearFormat::kInt4, true}),
     [](const auto& at) {
       const Formats& kept = at.param;
-      const std::string weights = kept.weights == LinearFormat::kStored
-                                      ? "stored"
-                                      : std::string(name_of(kept.weights));
+      const std::string weights =
+          kept.weights == LinearFormat::kStored ? "stored" : std::string(name_of(kept.weights));
       return weights + (kept.int8_kv ? "_kv_int8" : "");
     });
 

@@ -109,7 +109,8 @@ void BatchEdits::complete(size_t i, const PictureJob& job, DrawRequest& request)
   engine.plan_for(planned_with(engine.planned(), style));
   Open& open = open_[i][&style];
   if (!open.editor) open.editor = std::make_unique<Editor>(engine, style);
-  const std::string wanted = job.edit->sha256 + (job.edit->orientation == Orientation::kApply ? " turned" : "");
+  const std::string wanted =
+      job.edit->sha256 + (job.edit->orientation == Orientation::kApply ? " turned" : "");
   if (open.shown != wanted) {
     open.shown.clear();
     open.editor->show(picture);

@@ -1,5 +1,5 @@
-// The lines of a batch that change a picture: read and checked before drawing, and made into prompts
-// by the engine that draws them.
+// The lines of a batch that change a picture: read and checked before drawing, and made into
+// prompts by the engine that draws them.
 #pragma once
 
 #include <map>

@@ -31,9 +31,10 @@ void refuse_pictures(const BatchArguments& a) {
                                                   {a.gallery, "--gallery"}};
   for (const auto& [given, name] : needing) {
     if (!given) continue;
-    throw Error(ErrorKind::kUsage,
-                fmt::format("--think-only draws nothing and writes to standard output; leave out {}",
-                            name));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("--think-only draws nothing and writes to standard output; leave out {}",
+                    name));
   }
   if (device_list(a.engine.setup().options.device).size() > 1) {
     throw Error(ErrorKind::kUsage, "--think-only takes one device");
@@ -90,7 +91,8 @@ class Thoughts {
   void refuse_bad_lines() {
     JobStream stream = jobs(false);
     while (auto item = stream.next()) {
-      if (const auto* bad = std::get_if<BadLine>(&*item)) fail({bad->file, bad->number}, bad->reason);
+      if (const auto* bad = std::get_if<BadLine>(&*item))
+        fail({bad->file, bad->number}, bad->reason);
     }
     if (failed_ == 0) return;
     throw Error(ErrorKind::kData,
