@@ -123,7 +123,9 @@ TEST_F(CliBatchEdits, SayWhatWasChanged) {
                                     {"image_guidance", 1.0},
                                     {"apply_orientation", false}}));
     }
-    if (id == "hat") EXPECT_TRUE(line["edit"]["image_guidance"].is_null());
+    if (id == "hat") {
+      EXPECT_TRUE(line["edit"]["image_guidance"].is_null());
+    }
   }
   const json record = settings("out/weak.png")["edit"];
   EXPECT_EQ(record, (json{{"picture", "car.png"},

@@ -47,9 +47,9 @@ TEST(CliUnderstand, DescribePrintsOneReplyALine) {
   const Outcome one = gallery.run({"describe", "a.png"});
   EXPECT_EQ(one.exit_code, 0) << one.err;
   EXPECT_TRUE(one.out.ends_with("\n"));
-  const Outcome json = gallery.run({"describe", "a.png", "b.png", "--json"});
-  ASSERT_EQ(json.exit_code, 0) << json.err;
-  const auto report = nlohmann::json::parse(json.out);
+  const Outcome as_json = gallery.run({"describe", "a.png", "b.png", "--json"});
+  ASSERT_EQ(as_json.exit_code, 0) << as_json.err;
+  const auto report = nlohmann::json::parse(as_json.out);
   ASSERT_EQ(report["replies"].size(), 2u);
   EXPECT_EQ(report["replies"][0]["image"], "a.png");
   EXPECT_EQ(report["replies"][0]["question"], "Describe the picture.");
@@ -140,10 +140,10 @@ TEST(CliUnderstand, AModelThatOnlyDrawsSaysSo) {
   EXPECT_EQ(report.exit_code, 0) << report.err;
   EXPECT_NE(report.out.find("\nsees       no: "), std::string::npos) << report.out;
   EXPECT_NE(report.out.find("describes no vision tower"), std::string::npos) << report.out;
-  const auto json =
+  const auto facts =
       nlohmann::json::parse(run_bifrons({"inspect", "-m", model.string(), "--json"}).out);
-  EXPECT_FALSE(json["sees"].get<bool>());
-  EXPECT_FALSE(json.contains("memory_seeing"));
+  EXPECT_FALSE(facts["sees"].get<bool>());
+  EXPECT_FALSE(facts.contains("memory_seeing"));
 }
 
 TEST(CliUnderstand, InspectCountsTheUnderstandingHalf) {
@@ -218,9 +218,9 @@ TEST(CliUnderstand, DescribeGoesOnBehindABadPicture) {
   EXPECT_EQ(some.out.find("a.png: "), 0u);
   EXPECT_NE(some.out.find("b.png: "), std::string::npos);
   EXPECT_NE(some.err.find("missing.png"), std::string::npos);
-  const Outcome json = gallery.run({"describe", "a.png", "missing.png", "b.png", "--json"});
-  EXPECT_EQ(json.exit_code, 3);
-  const auto replies = nlohmann::json::parse(json.out)["replies"];
+  const Outcome as_json = gallery.run({"describe", "a.png", "missing.png", "b.png", "--json"});
+  EXPECT_EQ(as_json.exit_code, 3);
+  const auto replies = nlohmann::json::parse(as_json.out)["replies"];
   ASSERT_EQ(replies.size(), 3u);
   EXPECT_TRUE(replies[0].contains("text") && replies[2].contains("text"));
   EXPECT_TRUE(replies[1].contains("error"));

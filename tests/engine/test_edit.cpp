@@ -215,7 +215,9 @@ TEST(Edit, FaultsAreKnownWithoutThePicture) {
       request.spans = editor.prompt(request.prompt);
       const auto with_it = engine.fault_of(request);
       ASSERT_EQ(before.has_value(), with_it.has_value()) << style.name << " " << length;
-      if (before) EXPECT_STREQ(before->what(), with_it->what());
+      if (before) {
+        EXPECT_STREQ(before->what(), with_it->what());
+      }
     }
     EXPECT_STREQ(fault_of_edit(engine, style, {}, {})->what(),
                  "the instruction is empty; say what to change in the picture");

@@ -19,12 +19,12 @@ class QuantisedLanes : public ::testing::TestWithParam<LinearFormat> {
 
 // Fewer columns than 16 and more: a device has other kernels for them.
 TEST_P(QuantisedLanes, LanesAndWindowsChangeNoPicture) {
-  struct Trial {
+  struct LanesAndWidth {
     int64_t lanes, width;
   };
   const bool emulated = testing::backend_is_emulated();
-  const auto trials =
-      emulated ? std::vector<Trial>{{2, 5}} : std::vector<Trial>{{1, 2}, {3, 1}, {3, 5}, {7, 16}};
+  const auto trials = emulated ? std::vector<LanesAndWidth>{{2, 5}}
+                               : std::vector<LanesAndWidth>{{1, 2}, {3, 1}, {3, 5}, {7, 16}};
   const uint64_t pictures = emulated ? 2 : 8;
   const auto backend = testing::backend_under_test();
   testing::LaneToy toy = testing::quantised_toy(*backend, GetParam(), emulated ? 1 : 2);
