@@ -169,8 +169,8 @@ class Thoughts {
         [this](BatchResult result) { take(std::move(result)); }, options);
     if (stats.stopped) throw Error(ErrorKind::kInterrupted, "stopped");
     log(arguments_.verbosity,
-        fmt::format("wrote {} thoughts of {} tokens in {:.1f} s", stats.pictures,
-                    stats.thought_tokens, stats.wall_seconds));
+        fmt::format("wrote {} thought{} of {} tokens in {:.1f} s", stats.pictures,
+                    stats.pictures == 1 ? "" : "s", stats.thought_tokens, stats.wall_seconds));
   }
 
   const BatchArguments& arguments_;
