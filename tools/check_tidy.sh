@@ -38,7 +38,11 @@ for file in "${files[@]}"; do
     chosen+=("$file")
   fi
 done
-[[ ${#chosen[@]} -gt 0 ]] || exit 0
+if [[ ${#chosen[@]} -eq 0 ]]; then
+  [[ ${1:-} == --changed ]] && exit 0
+  echo "check_tidy.sh: the build compiles none of these files" >&2
+  exit 1
+fi
 echo "clang-tidy: ${#chosen[@]} files"
 # The database has the flags of g++, of which clang does not know all.
 printf '%s\0' "${chosen[@]}" |
