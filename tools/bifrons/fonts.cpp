@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <new>
 #include <set>
 #include <system_error>
 
@@ -57,6 +58,8 @@ std::vector<fs::path> font_files(const std::string& home) {
       const std::string ending = lower_case(at->path().extension().string());
       if (ending == ".ttf" || ending == ".otf" || ending == ".ttc") found.push_back(at->path());
     }
+    // Anything else means that the place has no fonts for this user.
+    if (error == std::errc::not_enough_memory) throw std::bad_alloc();
   }
   std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
     return std::pair(rank(a), a) < std::pair(rank(b), b);
@@ -124,8 +127,9 @@ Typesetter typesetter_for(const std::vector<std::string>& texts, const std::stri
       Typesetter alone;
       if (!alone.add_font(bytes) || !alone.covers(missing)) continue;
       try_out(alone, texts);
-    } catch (const Error&) {  // damaged, too large or not a file: another font may work
-      continue;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kUnavailable) throw;  // too little memory
+      continue;  // damaged, too large or not a file: another font may work
     }
     typesetter.add_font(std::move(bytes), quote(file->string()));
     missing = uncovered(typesetter, texts);
