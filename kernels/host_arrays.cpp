@@ -26,7 +26,7 @@ void check_biases(std::span<const Part> parts, std::span<const HostArray> bias) 
 
 }  // namespace
 
-void check_parts(std::span<const QuantisedArray> parts, std::span<const HostArray> bias) {
+Linear checked_linear(std::span<const QuantisedArray> parts, std::span<const HostArray> bias) {
   check_biases(parts, bias);
   for (const QuantisedArray& part : parts) {
     check(part.format != LinearFormat::kStored && part.format == parts[0].format,
@@ -35,6 +35,11 @@ void check_parts(std::span<const QuantisedArray> parts, std::span<const HostArra
     check(part.cols % group_of(part.format) == 0,
           "make_quantised_linear: the columns do not divide into groups");
   }
+  Linear linear;
+  linear.format = parts[0].format;
+  linear.in = parts[0].cols;
+  for (const QuantisedArray& part : parts) linear.out += part.rows;
+  return linear;
 }
 
 void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias) {

@@ -16,7 +16,8 @@ bool is_stored(DType type);
 void check_parts(std::span<const HostArray> parts, std::span<const HostArray> bias);
 
 // The same for make_quantised_linear(): parts of one format, whose columns divide into groups.
-void check_parts(std::span<const QuantisedArray> parts, std::span<const HostArray> bias);
+// Returns the Linear with its format and sizes, without its storage and bias.
+Linear checked_linear(std::span<const QuantisedArray> parts, std::span<const HostArray> bias);
 
 // All elements of all arrays in order, converted to f32 exactly.
 std::vector<float> widened_values(std::span<const HostArray> parts);

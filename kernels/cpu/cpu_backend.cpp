@@ -58,11 +58,7 @@ Linear CpuBackend::make_linear(std::span<const HostArray> parts, std::span<const
 
 Linear CpuBackend::make_quantised_linear(std::span<const QuantisedArray> parts,
                                          std::span<const HostArray> bias) {
-  check_parts(parts, bias);
-  Linear linear;
-  linear.format = parts[0].format;
-  linear.in = parts[0].cols;
-  for (const QuantisedArray& part : parts) linear.out += part.rows;
+  Linear linear = checked_linear(parts, bias);
   const int64_t bytes =
       quantised_panel_count(linear.out) * quantised_panel_bytes(linear.format, linear.in);
   linear.storage = allocate_host(bytes);

@@ -140,11 +140,7 @@ Linear CudaBackend::make_linear(std::span<const HostArray> parts, std::span<cons
 
 Linear CudaBackend::make_quantised_linear(std::span<const QuantisedArray> parts,
                                           std::span<const HostArray> bias) {
-  check_parts(parts, bias);
-  Linear linear;
-  linear.format = parts[0].format;
-  linear.in = parts[0].cols;
-  for (const QuantisedArray& part : parts) linear.out += part.rows;
+  Linear linear = checked_linear(parts, bias);
   const int64_t bytes = quantised_storage(linear.format, linear.out, linear.in);
   linear.storage = allocate(bytes);
   lay_quantised(on_card(), linear.storage.view(DType::kU8, {bytes}), parts);

@@ -10,6 +10,7 @@
 #include "src/engine/thinking.h"
 #include "src/model/text_head.h"
 #include "tests/engine/lane_toy.h"
+#include "tests/engine/quantised_toy.h"
 
 namespace bifrons {
 namespace {
@@ -18,21 +19,6 @@ struct Formats {
   LinearFormat weights;
   bool int8_kv;
 };
-
-// The visual tokenizer of a toy, and layers whose columns divide into groups of both formats.
-Config config_of(LinearFormat format) {
-  Config config = read_config(golden::directory() + "toy-f32");
-  TransformerConfig& t = config.transformer;
-  t.hidden = config.image_token_embed = config.gen_aligner_width = 128;
-  t.intermediate = 256;
-  t.heads = 2;
-  t.kv_heads = 1;
-  t.head_dim = 64;
-  t.layers = 2;
-  config.tower.reset();
-  config.loaded = format;
-  return config;
-}
 
 // Fills a text head with random numbers, in the format in which such a model keeps it.
 class RandomHead : public WeightVisitor {
@@ -77,8 +63,8 @@ constexpr uint64_t kThoughts = 100;
 class MixedToy {
  public:
   MixedToy(Backend& backend, Formats formats)
-      : toy_(backend, config_of(formats.weights),
-             random_model(backend, config_of(formats.weights), DType::kBf16, 7)),
+      : toy_(backend, testing::quantised_config(formats.weights),
+             random_model(backend, testing::quantised_config(formats.weights), DType::kBf16, 7)),
         head_(toy_.config) {
     toy_.model->transformer.set_int8_kv(formats.int8_kv);
     RandomHead random(backend, formats.weights);

@@ -92,7 +92,7 @@ TEST_P(QuantisedFused, NormLinearGelu) {
 }
 
 TEST_P(QuantisedFused, NormLinearRope) {
-  constexpr int64_t kRows = 3, kCapacity = 2 * kPageTokens;
+  constexpr int64_t kSequenceCount = 3, kCapacity = 2 * kPageTokens;
   for (const QuantisedShape& s : kQuantisedShapes) {
     const int64_t out = (s.heads + 2 * s.kv_heads) * s.size, cols = s.heads * s.size;
     const int64_t half = s.size / 2;
@@ -100,8 +100,8 @@ TEST_P(QuantisedFused, NormLinearRope) {
     const Norm n = norm(s.in);
     Values sequence, position;
     for (int64_t m = 0; m < s.rows; ++m) {
-      sequence.push_back(static_cast<double>(m % kRows));
-      position.push_back(m == 3 ? -1.0 : static_cast<double>(m / kRows * 5 % 27));
+      sequence.push_back(static_cast<double>(m % kSequenceCount));
+      position.push_back(m == 3 ? -1.0 : static_cast<double>(m / kSequenceCount * 5 % 27));
     }
     const GuardedTensor sequences = tensor(DType::kI32, {s.rows}, sequence),
                         positions = tensor(DType::kI32, {s.rows}, position);
@@ -113,9 +113,9 @@ TEST_P(QuantisedFused, NormLinearRope) {
     const RopeTable rope{cos.tensor(), sin.tensor()};
     const GuardedTensor x = rows_of(s), normed = tensor(kActivation, {s.rows, s.in}),
                         qkv = tensor(kActivation, {s.rows, out});
-    const Paging paging({kRows, s.heads, s.kv_heads, kCapacity, s.size});
-    const GuardedTensor table =
-        tensor(DType::kI32, paging.table_shape(), paging.table(Values(kRows, kCapacity - 1)));
+    const Paging paging({kSequenceCount, s.heads, s.kv_heads, kCapacity, s.size});
+    const GuardedTensor table = tensor(DType::kI32, paging.table_shape(),
+                                       paging.table(Values(kSequenceCount, kCapacity - 1)));
     const std::vector cache = paging.shape();
     const GuardedTensor q = tensor(kActivation, {s.rows, cols}, {}, 5),
                         k = tensor(kActivation, cache), v = tensor(kActivation, cache);
