@@ -7,61 +7,19 @@
 
 #include "src/model/config.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/weights/config_documents.h"
 #include "tests/weights/expect_error.h"
 
 namespace bifrons {
 namespace {
 
 using nlohmann::json;
+using testing::config_refusal;
 using testing::expect_contains;
+using testing::hugging_face;
+using testing::original;
+using testing::parse_document;
 using testing::refusal_of;
-
-// The config of the published 7B model; nearly all values are defaults.
-json original() {
-  return json::parse(R"({
-    "model_type": "multi_modality", "torch_dtype": "bfloat16",
-    "aligner_config": {"cls": "MlpProjector", "params": {"depth": 2, "input_dim": 1024,
-      "n_embed": 4096, "projector_type": "mlp_gelu"}},
-    "gen_aligner_config": {"cls": "MlpProjector", "model_type": "gen_aligner",
-      "params": {"depth": 2,
-      "input_dim": 8, "n_embed": 4096, "projector_type": "mlp_gelu"}},
-    "gen_head_config": {"cls": "vision_head", "params": {"image_token_embed": 4096,
-      "image_token_size": 16384, "n_embed": 4096}},
-    "gen_vision_config": {"cls": "VQ-16", "params": {"image_token_size": 16384, "n_embed": 8}},
-    "vision_config": {"cls": "CLIPVisionTower", "params": {"image_size": 384,
-      "model_name": "siglip_large_patch16_384", "select_layer": -1}},
-    "language_config": {"max_position_embeddings": 16384, "model_type": "llama",
-      "num_hidden_layers": 30, "torch_dtype": "bfloat16", "vocab_size": 102400}})");
-}
-
-json hugging_face() {
-  return json::parse(R"({
-    "model_type": "janus", "architectures": ["JanusForConditionalGeneration"],
-    "image_token_id": 100581, "tie_word_embeddings": true,
-    "text_config": {"model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
-      "num_hidden_layers": 24, "num_attention_heads": 16, "num_key_value_heads": 16,
-      "head_dim": 128, "hidden_act": "silu", "max_position_embeddings": 16384,
-      "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 10000.0, "vocab_size": 102400,
-      "attention_bias": false, "mlp_bias": false},
-    "vision_config": {"model_type": "janus_vision_model", "image_size": 384, "patch_size": 16,
-      "attention_bias": true},
-    "vq_config": {"embed_dim": 8, "num_embeddings": 16384, "double_latent": false,
-      "latent_channels": 256, "in_channels": 3, "out_channels": 3, "base_channels": 128,
-      "channel_multiplier": [1, 1, 2, 2, 4], "num_res_blocks": 2, "num_patches": 24,
-      "projection_dim": 2048, "num_hidden_layers": 2, "hidden_act": "gelu",
-      "image_token_embed_dim": 2048}})");
-}
-
-Config parse_document(const json& document) {
-  return parse_config(document.dump(), "\"config.json\"");
-}
-
-// The error message after the value at `path` (a JSON pointer) was replaced by `value`, in JSON.
-std::string config_refusal(json document, const char* path, const std::string& value) {
-  document[json::json_pointer(path)] = json::parse(value);
-  SCOPED_TRACE(fmt::format("{} = {}", path, value));
-  return refusal_of([&] { parse_document(document); });
-}
 
 TEST(Config, OriginalFormFillsDefaults) {
   const Config c = parse_document(original());
@@ -276,76 +234,6 @@ TEST(Config, RefusesReals) {
   for (const char* value : {"0", "-10000", "0.5", "\"x\"", "[]"}) {
     expect_contains(config_refusal(original(), "/language_config/rope_theta", value), "rope_theta");
   }
-}
-
-TEST(Config, PublishedTowersAreNamed) {
-  const auto tower = parse_document(original()).tower;
-  ASSERT_TRUE(tower.has_value());
-  EXPECT_EQ(tower->tokens(), 576);
-  EXPECT_EQ(tower->width, 1024);
-  EXPECT_EQ(tower->layers, 24);
-  EXPECT_EQ(tower->heads, 16);
-  EXPECT_EQ(tower->mlp_width, 4096);
-  const auto same = parse_document(hugging_face()).tower;
-  ASSERT_TRUE(same.has_value());
-  EXPECT_EQ(same->width, 1024);
-  EXPECT_EQ(same->mlp_width, 4096);
-}
-
-TEST(Config, OtherTowersGiveTheirSizes) {
-  json document = original();
-  json& params = document["vision_config"]["params"];
-  params = {{"model_name", "siglip_small"},
-            {"image_size", 128},
-            {"width", 192},
-            {"layers", 6},
-            {"heads", 3},
-            {"mlp_ratio", 3.7362},
-            {"patch_size", 16}};
-  document["aligner_config"]["params"]["input_dim"] = 192;
-  document["gen_vision_config"]["params"]["image_size"] = 96;
-  const Config c = parse_document(document);
-  EXPECT_EQ(c.image_size, 96) << "the tower's pictures have a size of their own";
-  ASSERT_TRUE(c.tower.has_value());
-  EXPECT_EQ(c.tower->image_size, 128);
-  EXPECT_EQ(c.tower->tokens(), 64);
-  EXPECT_EQ(c.tower->mlp_width, 717) << "cut, as Python's int() does";
-
-  params.erase("width");
-  EXPECT_FALSE(parse_document(document).tower.has_value())
-      << "an unknown name alone describes none";
-  document.erase("vision_config");
-  EXPECT_FALSE(parse_document(document).tower.has_value());
-}
-
-TEST(Config, RefusesImpossibleTowers) {
-  json document = original();
-  document["vision_config"]["params"].update({{"width", 1024}, {"layers", 24}, {"heads", 16}});
-  const auto bad = [&](const char* field, const char* value, const char* sentence) {
-    const std::string path = std::string("/vision_config/params/") + field;
-    expect_contains(config_refusal(document, path.c_str(), value), sentence);
-  };
-  bad("width", "1020", "multiple of 8");
-  bad("heads", "5", "does not divide");
-  bad("layers", "0", "from 1 to 128");
-  bad("patch_size", "0", "from 1 to 256");
-  bad("patch_size", "15", "multiple of the patches' 15");
-  bad("mlp_ratio", "0", "between 0 and 64");
-  bad("select_layer", "-2", "is not -1");
-  bad("select_feature", "\"patch\"", "only same");
-  expect_contains(config_refusal(document, "/aligner_config/params/input_dim", "512"),
-                  "is 512, but");
-  expect_contains(config_refusal(document, "/aligner_config/params/depth", "3"), "is 3, but");
-  expect_contains(config_refusal(hugging_face(), "/vision_config/hidden_act", "\"gelu_new\""),
-                  "only gelu");
-  expect_contains(config_refusal(hugging_face(), "/vision_config/use_qk_norm", "true"),
-                  "not supported");
-  expect_contains(config_refusal(hugging_face(), "/vision_config/layer_norm_eps", "0"),
-                  "between 0");
-  json unnamed = original();
-  unnamed["vision_config"]["params"] = {{"model_name", "small"}, {"width", 64}};
-  expect_contains(config_refusal(unnamed, "/vision_config/params/layers", "null"),
-                  "layers is missing");
 }
 
 // transformers sets num_patches to the tower's patches per side, which is also the number of image
