@@ -30,16 +30,21 @@ def pixels(picture):
     return array, (pointer, array.shape[1], array.shape[0])
 
 
+def set_options(asked, first, options, of=""):
+    """Sets fields of a structure, from the field number first on, by their names."""
+    known = [name for name, _ in asked._fields_[first:]]
+    for name, value in options.items():
+        if name not in known:
+            raise TypeError(f"no option {name}{of}; there are {', '.join(known)}")
+        setattr(asked, name, value)
+
+
 class _Thinking:
     """What is written before a picture: think is True, the name of a style, or a style as JSON."""
 
     def __init__(self, engine, think, thought, options):
         asked = _native.initialised(_native.ThinkOptions, "think_options_init")
-        known = [name for name, _ in _native.ThinkOptions._fields_[3:]]
-        for name, value in options.items():
-            if name not in known:
-                raise TypeError(f"no option {name} of a thought; there are {', '.join(known)}")
-            setattr(asked, name, value)
+        set_options(asked, 3, options, " of a thought")
         if isinstance(think, str):
             asked.style = text_of(think, "the style")
         if thought is not None:

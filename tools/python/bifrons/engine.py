@@ -12,7 +12,7 @@ import numpy as np
 from bifrons import _native
 from bifrons._call import Call
 from bifrons._native import Error
-from bifrons._request import pixels, request_of, text_of
+from bifrons._request import pixels, request_of, set_options, text_of
 
 
 def _default_model():
@@ -314,11 +314,7 @@ class Chat:
         returning False.
         """
         asked = _native.initialised(_native.ReplyOptions, "reply_options_init")
-        known = [name for name, _ in _native.ReplyOptions._fields_[1:]]
-        for name, value in options.items():
-            if name not in known:
-                raise TypeError(f"no option {name}; there are {', '.join(known)}")
-            setattr(asked, name, value)
+        set_options(asked, 1, options)
         call, reply = Call(), ctypes.c_void_p()
         hear = call.callback(_native.LISTENER, lambda user, piece:
                              listener is None or listener(piece.decode()))
