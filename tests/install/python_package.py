@@ -209,11 +209,20 @@ class Package(unittest.TestCase):
                       "engine.draw('a fox', seed=1)\nprint('drew', flush=True)\n")
             run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
+            self.addCleanup(run.kill)
             self.assertEqual(run.stdout.readline(), "ready\n")
             time.sleep(0.7)
             run.send_signal(signal.SIGINT)
             out, err = run.communicate(timeout=60)
             self.assertEqual((run.returncode, out, err), (0, "stopped\ndrew\n", ""))
+
+    def test_ctrl_c_at_any_line_stops_and_leaves_the_engine_usable(self):
+        """A trace presses Ctrl-C before the n-th line of Python code in the main thread."""
+        script = pathlib.Path(__file__).with_name("interrupted_lines.py")
+        for work in ("draw", "batch"):
+            run = subprocess.run([sys.executable, script, work], capture_output=True, text=True,
+                                 timeout=300)
+            self.assertEqual((run.returncode, run.stderr), (0, ""), run.stdout)
 
     def test_an_engine_closes(self):
         with bifrons.Engine() as engine:

@@ -1,5 +1,5 @@
 """A long call of the library: callbacks, their exceptions, and Ctrl-C."""
-import contextlib
+import signal
 import threading
 
 from bifrons import _native
@@ -7,14 +7,42 @@ from bifrons._native import Error
 
 
 class Call:
-    """A call of the library on a thread of its own. Ctrl-C arrives in the thread that waits, never
-    in a callback, where Python would lose it; so it stops the call and is raised after its end.
+    """A call of the library on a thread of its own.
+
+    In a `with` block of a Call, Ctrl-C stops the call, and its exception is raised at the end of the
+    block. Without that, Python raises it between any two lines: in a callback or in a __del__, where
+    it is lost, or beside a call that goes on with memory that its caller has left.
     """
 
     def __init__(self):
         self.caught = None  # the exception of a callback
         self.stopped = threading.Event()
         self.ended = threading.Event()
+        self.ended.set()  # as long as nothing has begun
+        self._handler = None  # of Ctrl-C, outside the block
+        self._interrupt = None  # the exception of that handler
+
+    def __enter__(self):
+        handler = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread() and callable(handler):
+            self._handler = handler
+            signal.signal(signal.SIGINT, self._pressed)
+        return self
+
+    def __exit__(self, *_):
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            self._handler = None
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            raise interrupt from None
+
+    def _pressed(self, number, frame):
+        try:
+            self._handler(number, frame)
+        except BaseException as interrupt:
+            self._interrupt = interrupt
+            self.stopped.set()
 
     def callback(self, kind, function):
         """A C function that goes on unless `function` returns False or raises, or stop() came."""
@@ -42,14 +70,17 @@ class Call:
                 work()
             finally:
                 self.ended.set()
-        threading.Thread(target=run, name="bifrons", daemon=True).start()
+        self.ended.clear()
+        try:
+            threading.Thread(target=run, name="bifrons", daemon=True).start()
+        except BaseException:  # no thread began
+            self.ended.set()
+            raise
 
     def stop(self):
-        """Stops the call and waits for its end, also if Ctrl-C is pressed again."""
+        """Stops the call and waits for its end."""
         self.stopped.set()
-        while not self.ended.is_set():
-            with contextlib.suppress(KeyboardInterrupt):
-                self.ended.wait()
+        self.ended.wait()
 
     def run(self, name, *arguments):
         failures = []
@@ -60,10 +91,6 @@ class Call:
             except BaseException as failure:
                 failures.append(failure)
         self.start(work)
-        try:
-            self.ended.wait()
-        except BaseException:
-            self.stop()
-            raise
+        self.ended.wait()
         if failures:
             raise failures[0]

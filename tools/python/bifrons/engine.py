@@ -167,14 +167,15 @@ class Engine:
 
     def _draw(self, prompt, seed, progress, settings):
         seed = secrets.randbits(32) if seed is None else seed
-        request, keep = request_of(self._handle, prompt, seed, **settings)
-        call, handle = Call(), ctypes.c_void_p()
-        report = call.callback(_native.PROGRESS, lambda user, done, total:
-                               progress is None or progress(done, total))
-        call.run("engine_draw", self._handle, ctypes.byref(request), report, None,
-                 ctypes.byref(handle))
-        del keep
-        return Drawing(handle, prompt, seed)
+        with Call() as call:
+            request, keep = request_of(self._handle, prompt, seed, **settings)
+            handle = ctypes.c_void_p()
+            report = call.callback(_native.PROGRESS, lambda user, done, total:
+                                   progress is None or progress(done, total))
+            call.run("engine_draw", self._handle, ctypes.byref(request), report, None,
+                     ctypes.byref(handle))
+            del keep
+            return Drawing(handle, prompt, seed)
 
     def draw_batch(self, prompts, *, seed=None, lanes=0, **settings):
         """Draws prompts by continuous batching and yields Drawings as they are finished.
@@ -264,18 +265,28 @@ class _Batch:
         except BaseException as error:
             self.put(error)
 
+    def next(self):
+        """The next result, or None after the last one and after a stop."""
+        with self.call:
+            while not self.call.stopped.is_set():
+                with contextlib.suppress(queue.Empty):
+                    return self.done.get(timeout=0.1)
+        return None
+
     def results(self):
         with self.engine._using():
-            self.engine._batch_in = threading.get_ident()
-            self.call.start(self.run)
             try:
-                while (result := self.done.get()) is not None:
+                with self.call:
+                    self.engine._batch_in = threading.get_ident()
+                    self.call.start(self.run)
+                while (result := self.next()) is not None:
                     if isinstance(result, BaseException):
                         raise result
                     yield result
             finally:
-                self.call.stop()
-                self.engine._batch_in = None
+                with self.call:
+                    self.call.stop()
+                    self.engine._batch_in = None
 
 
 class Chat:
@@ -315,17 +326,17 @@ class Chat:
         """
         asked = _native.initialised(_native.ReplyOptions, "reply_options_init")
         set_options(asked, 1, options)
-        call, reply = Call(), ctypes.c_void_p()
-        hear = call.callback(_native.LISTENER, lambda user, piece:
-                             listener is None or listener(piece.decode()))
+        reply = ctypes.c_void_p()
         text = None if words is None else text_of(words, "the text")
-        with self._engine._using():
+        with self._engine._using(), Call() as call:
+            hear = call.callback(_native.LISTENER, lambda user, piece:
+                                 listener is None or listener(piece.decode()))
             call.run("chat_say", self._handle, text, ctypes.byref(asked), hear, None,
                      ctypes.byref(reply))
-        try:
-            return ctypes.string_at(reply).decode()
-        finally:
-            _native.call("free", reply)
+            try:
+                return ctypes.string_at(reply).decode()
+            finally:
+                _native.call("free", reply)
 
     def reset(self):
         """Starts a new conversation."""
