@@ -38,6 +38,7 @@ struct Barrier {
 
 struct Fiber {
   void* stack = nullptr;
+  dim3 index;  // threadIdx
   bool done = false;
   const Barrier* waits = nullptr;  // null: it can run
   int64_t generation = 0;
@@ -53,7 +54,9 @@ struct Fiber {
 struct Warp {
   Barrier barrier;
   int alive = 0;
-  alignas(16) std::byte slots[kWarp][kSlotBytes];
+  // One set of slots for barriers of even generations, one for odd ones: lanes that are already
+  // past a barrier write to one set while others still read the other.
+  ExchangeSlots slots[2];
 };
 
 // The block that is running.
@@ -111,6 +114,7 @@ class Switch {
   }
   void to_fiber(int index) { cuda_on_cpu_switch(&scheduler_, fibers_[index]); }
   void to_scheduler(int index) { cuda_on_cpu_switch(&fibers_[index], scheduler_); }
+  void between(int from, int to) { cuda_on_cpu_switch(&fibers_[from], fibers_[to]); }
 
  private:
   void* scheduler_ = nullptr;
@@ -131,6 +135,7 @@ class Switch {
   }
   void to_fiber(int index) { swapcontext(&scheduler_, fibers_[index].get()); }
   void to_scheduler(int index) { swapcontext(fibers_[index].get(), &scheduler_); }
+  void between(int from, int to) { swapcontext(fibers_[from].get(), fibers_[to].get()); }
 
  private:
   ucontext_t scheduler_;
@@ -144,28 +149,44 @@ struct Level {
   Switch switcher;
 };
 
-Level*& level() {
-  static Level outermost;
-  static Level* here = &outermost;
-  return here;
-}
+Level outermost_level;
+Level* running_level = &outermost_level;
 
-Block& block() { return level()->block; }
-Switch& switcher() { return level()->switcher; }
+Block& block() { return running_level->block; }
+Switch& switcher() { return running_level->switcher; }
 
 // The next deeper level. It is kept, because its stacks are reused.
 Level& inner_level() {
   static std::map<Level*, std::unique_ptr<Level>> all;
-  std::unique_ptr<Level>& inner = all[level()];
+  std::unique_ptr<Level>& inner = all[running_level];
   if (!inner) inner = std::make_unique<Level>();
   return *inner;
+}
+
+// Makes a thread the running one.
+void set_current(Block& b, int thread) {
+  b.current = thread;
+  threadIdx = b.fibers[thread].index;
+}
+
+// Leaves the running thread: for the next lane of its warp that can run, else for the scheduler.
+void leave_fiber() {
+  Block& b = block();
+  const int here = b.current, first = here / kWarp * kWarp;
+  for (int turn = 1; turn < kWarp; ++turn) {
+    const int next = first + (here + turn) % kWarp;
+    if (next >= b.threads || !b.fibers[next].ready()) continue;
+    set_current(b, next);
+    return switcher().between(here, next);
+  }
+  switcher().to_scheduler(here);
 }
 
 void wait_at(const Barrier& barrier, int64_t generation) {
   Fiber& fiber = block().fibers[block().current];
   fiber.waits = &barrier;
   fiber.generation = generation;
-  switcher().to_scheduler(block().current);
+  leave_fiber();
   fiber.waits = nullptr;
 }
 
@@ -191,7 +212,7 @@ void enter_fiber() {
     b.barrier.arrived = 0;
     ++b.barrier.generation;
   }
-  switcher().to_scheduler(b.current);
+  leave_fiber();
 }
 
 dim3 position_in(dim3 size, unsigned index) {
@@ -202,7 +223,11 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
   Block& b = block();
   b.threads = b.alive = static_cast<int>(threads.x * threads.y * threads.z);
   if (static_cast<int>(b.fibers.size()) < b.threads) b.fibers.resize(b.threads);
-  b.warps.assign((b.threads + kWarp - 1) / kWarp, Warp{});
+  b.warps.resize((b.threads + kWarp - 1) / kWarp);
+  for (Warp& warp : b.warps) {  // the slots keep what they have
+    warp.barrier = {};
+    warp.alive = 0;
+  }
   for (int i = 0; i < b.threads; ++i) {
     Fiber& fiber = b.fibers[i];
     if (!fiber.stack) {
@@ -210,9 +235,10 @@ void prepare_block(dim3 threads, int64_t shared_bytes) {
           mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (fiber.stack == MAP_FAILED) throw std::bad_alloc();
     }
+    fiber.index = position_in(threads, i);
     fiber.done = false;
     fiber.waits = nullptr;
-    fiber.copies.assign(1, {});
+    if (fiber.copies.size() != 1 || !fiber.copies.front().empty()) fiber.copies.assign(1, {});
     switcher().begin(i, fiber.stack);
     ++b.warps[i / kWarp].alive;
   }
@@ -229,14 +255,14 @@ void do_before() {
   const std::function<void()>& before = *std::exchange(block().before, nullptr);
   block().before_wanted = false;
   const dim3 here[] = {blockIdx, blockDim, gridDim};
-  Level* const outer = std::exchange(level(), &inner_level());
+  Level* const outer = std::exchange(running_level, &inner_level());
   try {
     before();
   } catch (...) {
-    level() = outer;
+    running_level = outer;
     throw;
   }
-  level() = outer;
+  running_level = outer;
   blockIdx = here[0], blockDim = here[1], gridDim = here[2];
 }
 
@@ -264,8 +290,7 @@ bool run_warp(int warp) {
     for (int turn = 0; turn < kWarp; ++turn) {
       const int i = warp * kWarp + (first_lane + turn) % kWarp;
       if (i >= b.threads || !b.fibers[i].ready()) continue;
-      b.current = i;
-      threadIdx = position_in(blockDim, i);
+      set_current(b, i);
       switcher().to_fiber(i);
       if (b.failure) throw std::logic_error(b.failure);
       if (b.before_wanted) do_before();
@@ -290,7 +315,10 @@ void run_block() {
 
 int lane() { return block().current % kWarp; }
 
-std::byte* exchange_slot(int other) { return block().warps[block().current / kWarp].slots[other]; }
+ExchangeSlots& exchange_slots() {
+  Warp& warp = block().warps[block().current / kWarp];
+  return warp.slots[warp.barrier.generation % 2];
+}
 
 std::byte* shared_memory() {
   void* begin = block().shared.data();

@@ -51,20 +51,33 @@ namespace cuda_on_cpu {
 void block_barrier();
 void warp_barrier(int kind);
 
-// The slot of this lane in its warp's exchange, and the slot of another lane.
-std::byte* exchange_slot(int lane);
-int lane();
+// What the lanes of a warp give each other: each writes its slot, and reads others after the next
+// warp_barrier(). The slots stay as they are until the barrier after it.
 constexpr int kSlotBytes = 64;
+struct ExchangeSlots {
+  alignas(16) std::byte of[32][kSlotBytes];
+
+  template <typename T>
+  void write(int lane, const T& value) {
+    static_assert(sizeof(T) <= kSlotBytes && std::is_trivially_copyable_v<T>);
+    std::memcpy(of[lane], &value, sizeof value);
+  }
+  template <typename T>
+  T read(int lane) const {
+    T value;
+    std::memcpy(&value, of[lane], sizeof value);
+    return value;
+  }
+};
+ExchangeSlots& exchange_slots();
+int lane();
 
 template <typename T>
 T from_lane(const T& value, int source, int kind) {
-  static_assert(sizeof(T) <= kSlotBytes && std::is_trivially_copyable_v<T>);
-  std::memcpy(exchange_slot(lane()), &value, sizeof value);
+  ExchangeSlots& slots = exchange_slots();
+  slots.write(lane(), value);
   warp_barrier(kind);
-  T result;
-  std::memcpy(&result, exchange_slot(source), sizeof result);
-  warp_barrier(kind);
-  return result;
+  return slots.read<T>(source);
 }
 
 int count_in_block(bool holds);

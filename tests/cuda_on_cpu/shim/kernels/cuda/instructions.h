@@ -50,28 +50,25 @@ inline float upper_or_lower(uint32_t pair, int which) {
   return to_float(Bf16{static_cast<uint16_t>(which ? pair >> 16 : pair)});
 }
 
+// These lanes hold element (row, k) of a and (k, column) of b (PTX ISA, mma.m16n8k16).
 inline void mma_m16n8k16(float (&c)[4], const uint4& a, uint32_t b0, uint32_t b1) {
-  const Operands mine{a, b0, b1};
   const int lane = cuda_on_cpu::lane();
-  std::memcpy(cuda_on_cpu::exchange_slot(lane), &mine, sizeof mine);
+  cuda_on_cpu::ExchangeSlots& slots = cuda_on_cpu::exchange_slots();
+  slots.write(lane, Operands{a, b0, b1});
   cuda_on_cpu::warp_barrier(4);
-  const auto of = [](int other) {
-    Operands operands;
-    std::memcpy(&operands, cuda_on_cpu::exchange_slot(other), sizeof operands);
-    return operands;
-  };
-  // These lanes hold element (row, k) of a and (k, column) of b (PTX ISA, mma.m16n8k16).
-  for (int e = 0; e < 4; ++e) {
-    const int row = lane / 4 + e / 2 * 8, column = lane % 4 * 2 + e % 2;
-    for (int k = 0; k < 16; ++k) {
-      const Operands left = of(row % 8 * 4 + k % 8 / 2), right = of(column * 4 + k % 8 / 2);
-      const uint32_t a_pairs[] = {left.a.x, left.a.y, left.a.z, left.a.w};
-      const uint32_t a_pair = a_pairs[k / 8 * 2 + row / 8];
-      c[e] = fmaf(upper_or_lower(a_pair, k % 2), upper_or_lower(k < 8 ? right.b0 : right.b1, k % 2),
-                  c[e]);
+  float rows[2][16], columns[2][16];  // that this lane multiplies
+  for (int k = 0; k < 16; ++k) {
+    const auto left = slots.read<Operands>(lane / 4 * 4 + k % 8 / 2);
+    rows[0][k] = upper_or_lower(k < 8 ? left.a.x : left.a.z, k % 2);
+    rows[1][k] = upper_or_lower(k < 8 ? left.a.y : left.a.w, k % 2);
+    for (int j = 0; j < 2; ++j) {
+      const auto right = slots.read<Operands>((lane % 4 * 2 + j) * 4 + k % 8 / 2);
+      columns[j][k] = upper_or_lower(k < 8 ? right.b0 : right.b1, k % 2);
     }
   }
-  cuda_on_cpu::warp_barrier(4);
+  for (int e = 0; e < 4; ++e) {
+    for (int k = 0; k < 16; ++k) c[e] = fmaf(rows[e / 2][k], columns[e % 2][k], c[e]);
+  }
 }
 
 }  // namespace bifrons::cuda
