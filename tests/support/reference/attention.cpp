@@ -128,10 +128,11 @@ Values full_attention(const Values& q, const Values& k, const Values& v, int64_t
         for (int64_t c = first; c < first + size; ++c) dot += q[i + c] * k[j + c];
         scores.push_back(rounded(dot / std::sqrt(static_cast<double>(size)), dtype));
       }
-      const Values p = softmax(scores);
+      Values p = softmax(scores);
+      for (double& weight : p) weight = rounded(weight, dtype);
       for (int64_t c = first; c < first + size; ++c) {
         double sum = 0.0;
-        for (size_t j = 0; j < p.size(); ++j) sum += rounded(p[j], dtype) * v[j * channels + c];
+        for (size_t j = 0; j < p.size(); ++j) sum += p[j] * v[j * channels + c];
         y.push_back(sum);
       }
     }

@@ -1,5 +1,8 @@
 // Oracle of the ops that work row by row.
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "tests/support/reference/reference.h"
 
@@ -12,8 +15,12 @@ double rounded(double x, DType dtype) {
   const double largest = dtype == DType::kF32    ? 0x1.fffffep127
                          : dtype == DType::kBf16 ? 0x1.fep127
                                                  : 65504.0;
-  const int exponent = std::max(std::ilogb(x), lowest);
-  const double step = std::ldexp(1.0, exponent - digits + 1);
+  // The exponents of x and of the step stand in the bits of a double. The functions of <cmath> took
+  // half the time of all op cases.
+  const auto biased = static_cast<int>(std::bit_cast<uint64_t>(x) >> 52 & 0x7ff);
+  const int exponent = std::max(biased - 1023, lowest);
+  const auto step =
+      std::bit_cast<double>(static_cast<uint64_t>(exponent - digits + 1 + 1023) << 52);
   const double y = std::nearbyint(x / step) * step;
   return std::fabs(y) > largest ? std::copysign(INFINITY, x) : y;
 }
