@@ -24,33 +24,51 @@ struct PaddedRows {
   int64_t channels = 0;
 };
 
-// Computes sums[pixel][channel] for kPixels neighbouring pixels and one panel of weights
-// [tap][in][kPanel].
-template <int64_t kStride>
+// Computes sums[pixel][channel] for kTile neighbouring pixels and 16 kVectors channels of a panel
+// of weights [tap][in][kPanel].
+template <int64_t kStride, int64_t kTile, int64_t kVectors>
 void multiply_tile(float* sums, const float* x, int64_t row, int64_t channels, int64_t kernel,
                    const float* panel) {
   vectorised([=]() __attribute__((always_inline)) {
     typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
-    Lanes acc[kPixels][2] = {};
+    Lanes acc[kTile][kVectors] = {};
     const int64_t step = kStride * channels;
     const float* w = panel;
     for (int64_t ky = 0; ky < kernel; ++ky) {
       // The taps of one kernel row and their channels are contiguous in x.
       const float* from = x + ky * row;
       for (int64_t k = 0; k < kernel * channels; ++k, w += kPanel) {
-        const Lanes left = *reinterpret_cast<const Lanes*>(w);
-        const Lanes right = *reinterpret_cast<const Lanes*>(w + 16);
-        for (int64_t p = 0; p < kPixels; ++p) {
-          acc[p][0] += left * from[p * step + k];
-          acc[p][1] += right * from[p * step + k];
+        Lanes weights[kVectors];
+        for (int64_t v = 0; v < kVectors; ++v) {
+          weights[v] = *reinterpret_cast<const Lanes*>(w + v * 16);
+        }
+        for (int64_t p = 0; p < kTile; ++p) {
+          for (int64_t v = 0; v < kVectors; ++v) acc[p][v] += weights[v] * from[p * step + k];
         }
       }
     }
-    for (int64_t p = 0; p < kPixels; ++p) {
-      *reinterpret_cast<Lanes*>(sums + p * kPanel) = acc[p][0];
-      *reinterpret_cast<Lanes*>(sums + p * kPanel + 16) = acc[p][1];
+    for (int64_t p = 0; p < kTile; ++p) {
+      for (int64_t v = 0; v < kVectors; ++v) {
+        *reinterpret_cast<Lanes*>(sums + p * kPanel + v * 16) = acc[p][v];
+      }
     }
   });
+}
+
+// sums[kPixels][kPanel] of neighbouring pixels, in tiles whose sums fit into the registers.
+template <int64_t kStride>
+void multiply_pixels(float* sums, const float* x, int64_t row, int64_t channels, int64_t kernel,
+                     const float* panel) {
+  if (has_wide_vectors()) {
+    return multiply_tile<kStride, kPixels, 2>(sums, x, row, channels, kernel, panel);
+  }
+  constexpr int64_t kTile = kPixels / 2;
+  for (int64_t p = 0; p < kPixels; p += kTile) {
+    for (int64_t c = 0; c < kPanel; c += 16) {
+      multiply_tile<kStride, kTile, 1>(sums + p * kPanel + c, x + p * kStride * channels, row,
+                                       channels, kernel, panel + c);
+    }
+  }
 }
 
 template <typename T>
@@ -87,8 +105,8 @@ void run_band(const Tensor& y, const PaddedRows& rows, const Band& band, const C
     for (int64_t h = 0; h < band.rows; ++h) {
       for (int64_t w = 0; w < width; w += kPixels) {
         const float* x = rows.data + h * taps.stride * row + w * taps.stride * in;
-        (taps.stride == 1 ? multiply_tile<1> : multiply_tile<2>)(sums, x, row, in, taps.kernel,
-                                                                 panel);
+        (taps.stride == 1 ? multiply_pixels<1> : multiply_pixels<2>)(sums, x, row, in, taps.kernel,
+                                                                     panel);
         for (int64_t p = 0; p < std::min(kPixels, width - w); ++p) {
           const int64_t at = ((band.first + h) * width + w + p) * out + first;
           T* to = y.as<T>() + at;
