@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # The long test run: tools/test.sh, then all other configurations, and each fuzzer for a minute.
-#   tools/test_all.sh [STAGE...]    stages: test long ptx tidy odr debug asan tsan minimal clang fuzz
-#                            package; default all
+#   tools/test_all.sh [STAGE...]    stages: test long ptx cuda tidy odr debug asan tsan minimal clang
+#                            fuzz package; default all
 # Ends at the first stage that fails. BIFRONS_FUZZ_SECONDS=N runs each fuzzer for N seconds (60).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
-[[ $# -gt 0 ]] || stages=(test long ptx tidy odr debug asan tsan minimal clang fuzz package)
+[[ $# -gt 0 ]] || stages=(test long ptx cuda tidy odr debug asan tsan minimal clang fuzz package)
 
-# Builds and tests a preset of CMakePresets.json.
+# Builds and tests a preset of CMakePresets.json; more arguments are for CMake.
 tested() {
-  cmake --preset "$1" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  cmake --preset "$@" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
   cmake --build --preset "$1" --parallel 2
   ctest --preset "$1" --parallel 2
 }
@@ -37,7 +37,12 @@ for stage in "${stages[@]}"; do
       cmake --preset odr
       cmake --build --preset odr --parallel 2 --target bifrons
       ;;
-    debug | asan | tsan | minimal) tested "$stage" ;;
+    cuda)  # machine code for all GPUs of the default build; the stage test has one
+      cmake --preset release -B build/cuda -DBIFRONS_TESTS=OFF -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+      cmake --build build/cuda --parallel 2 --target bifrons
+      ;;
+    debug) tested debug -DBIFRONS_CUDA=OFF ;;  # nvcc compiles the same kernels in the others
+    asan | tsan | minimal) tested "$stage" ;;
     clang)
       bash tools/install_deps.sh --all
       tested clang
