@@ -256,13 +256,13 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
 }
 cudaError_t cudaFree(void* data) {
   cuda_on_cpu::do_everything();
-  if (machine().failing_frees > 0) {
-    --machine().failing_frees;
-    return said(cudaErrorInvalidValue);
-  }
   allocations().erase(data);
   if (kernel_runner()) kernel_runner()->freed(data);
   std::free(data);
+  if (machine().failing_frees > 0) {  // with the error of earlier work
+    --machine().failing_frees;
+    return said(cudaErrorInvalidValue);
+  }
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) {
