@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 import factors
 import scenes
 import statements
+import thoughts
 import tokenizer as text
 import tower
 import train_encoder
@@ -104,6 +105,7 @@ def companions():
             "background_color": [127, 127, 127], "do_normalize": True, "image_mean": [.5] * 3, "image_processor_type":
             "VLMImageProcessor", "image_size": scenes.SIDE, "image_std": [.5] * 3, "min_size": 14,
             "processor_class": "VLChatProcessor", "rescale_factor": 0.00392156862745098},
+        "bifrons_think.json": thoughts.STYLE,
     }
 
 

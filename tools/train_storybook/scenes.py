@@ -1,7 +1,7 @@
 """Captioned storybook scenes, deterministic by seed.
 
-A scene has one thing, two things (with or without a relation), or two to four of the same thing, on
-a background. Things are placed on the 16-pixel grid of the picture tokens. Some combinations are
+A scene has one thing, two things (with or without a relation), two to four of the same thing, or one
+thing beside two or three of another, on a background. Things are placed on the 16-pixel grid of the picture tokens. Some combinations are
 *held out*: they never occur in training, and the evaluation asks for exactly those.
 """
 import dataclasses
@@ -18,7 +18,8 @@ CELL = 16                                    # pixels per side of a picture toke
 SINGLE, SMALL = 64, 48                       # sprite sizes: of a single thing, of several things
 RELATIONS = {"left": ("left of", "to the left of"), "right": ("right of", "to the right of"),
              "above": ("above", "over"), "below": ("below", "under"), "and": ("and",)}
-LESSONS = ("names", "all", "company")        # single, in the middle; all; mostly two things
+LESSONS = ("names", "all", "company", "plans")   # single, in the middle; all; mostly two things; the same with thoughts
+MIXED = .12                                  # share of "a fox and two stars" in the last lesson
 MIRROR = {"right": "left", "below": "above"}
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 PLURALS = {"cactus": "cacti", "snowman": "snowmen", "strawberry": "strawberries", "fox": "foxes", "butterfly": "butterflies"}
@@ -31,11 +32,11 @@ LAYOUTS = {                                  # top-left cells of SMALL sprites
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    kind: str                                # "one", "two" or "count"
-    things: tuple                            # one entry for "one" and "count", two for "two"
+    kind: str                                # "one", "two", "count" or "mixed"
+    things: tuple                            # one entry for "one" and "count", two for "two" and "mixed"
     background: str
     relation: str = "and"                    # of things[0] to things[1], only for "two"
-    number: int = 1                          # only for "count"
+    number: int = 1                          # only for "count", and of the second thing of "mixed"
 
 
 def _draws(tenth_of, *what):
@@ -64,9 +65,9 @@ def held_out_number(thing, number):
 def held_out(scene):
     """Whether training never shows a scene. Held-out colours are shown but never named (see
     unnamed)."""
-    if scene.kind == "two":
-        return held_out_relation(scene.things[0], scene.relation, scene.things[1])
-    return scene.kind == "count" and held_out_number(scene.things[0], scene.number)
+    if len(scene.things) == 2 and held_out_relation(scene.things[0], scene.relation, scene.things[1]):
+        return True
+    return scene.number > 1 and held_out_number(scene.things[-1], scene.number)
 
 
 def invisible(thing, background):
@@ -98,6 +99,14 @@ def random_scene(rng):
             return scene
 
 
+def mixed_scene(rng):
+    """A scene of one thing and some of another."""
+    while True:
+        scene = Scene("mixed", (random_thing(rng), random_thing(rng)), random_background(rng), number=rng.choice((2, 2, 3)))
+        if scene.things[0][1] != scene.things[1][1] and not any(invisible(t, scene.background) for t in scene.things):
+            return scene
+
+
 def noun(thing):
     return " ".join(word for word in thing if word)
 
@@ -114,6 +123,10 @@ def subject(scene, rng):
     a = scene.things[0]
     if scene.kind == "count":
         return f"{NUMBERS[scene.number]} {plural(a)}"
+    if scene.kind == "mixed":
+        both = [with_article(noun(a)), f"{NUMBERS[scene.number]} {plural(scene.things[1])}"]
+        rng.shuffle(both)
+        return " and ".join(both)
     if scene.kind == "two":
         return f"{with_article(noun(a))} {rng.choice(RELATIONS[scene.relation])} {with_article(noun(scene.things[1]))}"
     form = rng.random()
@@ -140,6 +153,15 @@ def placements(scene, rng):
     if scene.kind == "count":
         corners = rng.choice(LAYOUTS[scene.number])
         return [(scene.things[0], SMALL, x, y) for x, y in corners]
+    if scene.kind == "mixed" and scene.number == 3:
+        corners = rng.sample(LAYOUTS[4][0], 4)
+        return [(scene.things[i > 0], SMALL, x, y) for i, (x, y) in enumerate(corners)]
+    if scene.kind == "mixed":
+        near, others = rng.choice(((0, 5), (1, 5), (5, 0), (4, 0)))
+        spots = [(near, rng.choice((2, 3))), (others, 0), (others, 5)]
+        if rng.random() < .5:
+            spots = [(y, x) for x, y in spots]
+        return [(scene.things[i > 0], SMALL, x, y) for i, (x, y) in enumerate(spots)]
     relation = scene.relation if scene.relation != "and" else rng.choice(("left", "right"))
     near, far = rng.choice(((0, 5), (1, 5), (0, 4)))
     across = rng.choice((2, 3))
@@ -161,6 +183,21 @@ class Plan:
 
 def plan(scene, rng):
     return Plan(scene.background, rng.randrange(backgrounds.VARIANTS), tuple(placements(scene, rng)))
+
+
+def relations_shown(planned, a, b):
+    """The relations of all a to all b in a picture, where they are clear."""
+    ours, theirs = ([spot[2:] for spot in planned.spots if spot[0] == t] for t in (a, b))
+    apart = SMALL // CELL
+    return [relation for relation, axis, sign in (("left", 0, 1), ("right", 0, -1), ("above", 1, 1), ("below", 1, -1))
+            if all(sign * (q[axis] - p[axis]) >= apart for p in ours for q in theirs)]
+
+
+def shows_held_out(scene, planned):
+    """Whether a picture of "a and b" shows a relation that is held out: then its thought would say
+    it."""
+    return len(scene.things) == 2 and any(
+        held_out_relation(scene.things[0], r, scene.things[1]) for r in relations_shown(planned, *scene.things))
 
 
 def paste(picture, thing, size, x, y):
@@ -200,19 +237,22 @@ def passed_over(scene, lesson):
     less practice."""
     if lesson == "names":
         return scene.kind != "one"
-    one, count, plain = (.8, .6, .5) if lesson == "company" else (.5, 0, 0)
-    if scene.kind == "two":
-        return 0 if all(colour for colour, _ in scene.things) else plain
+    one, count, plain = (.8, .6, .5) if lesson in ("company", "plans") else (.5, 0, 0)
+    if len(scene.things) == 2:
+        return 0 if scene.kind == "mixed" or all(colour for colour, _ in scene.things) else plain
     return one if scene.kind == "one" else count
 
 
 def sample(seed, lesson="all"):
     """Training example number `seed`: (plan, caption, scene). `lesson` is one of LESSONS."""
     rng = random.Random(f"storybook {seed}")
-    scene = random_scene(rng)
-    while held_out(scene) or (share := passed_over(scene, lesson)) and rng.random() < share:
-        scene = random_scene(rng)
-    planned = plan(scene, rng)
+    while True:
+        scene = mixed_scene(rng) if lesson == "plans" and rng.random() < MIXED else random_scene(rng)
+        if held_out(scene) or (share := passed_over(scene, lesson)) and rng.random() < share:
+            continue
+        planned = plan(scene, rng)
+        if lesson != "plans" or not shows_held_out(scene, planned):
+            break
     if lesson == "names":
         planned = dataclasses.replace(planned, variant=0, spots=((scene.things[0], SINGLE, 2, 2),))
     return planned, caption(unnamed(scene, rng), rng), scene

@@ -10,6 +10,7 @@ import torch.multiprocessing as mp
 import patches
 import scenes
 import sight
+import thoughts
 import tokenizer as text
 
 
@@ -33,7 +34,11 @@ def _work(folder, batch, first, stride, what, lesson, queue):
             plans.append(planned)
             ids.append([bos] + tokens.encode(text.prompt(caption), add_special_tokens=False).ids)
         if what == "text":
-            queue.put((pad_left(ids, pad, random.Random(f"drop {number}")), torch.from_numpy(codes)))
+            thinks = lesson == "plans" and number // stride % 2
+            said = [tokens.encode(" " + thoughts.thought(p), add_special_tokens=False).ids if thinks else [] for p in plans]
+            ids = [one[:-1] + words + one[-1:] for one, words in zip(ids, said)]
+            rows, real = pad_left(ids, pad, random.Random(f"drop {number}"))
+            queue.put(((rows, real, thought_tokens(rows, real, said, pad)), torch.from_numpy(codes)))
         else:
             pictures = np.stack([scenes.render(planned) for planned in plans])
             queue.put((torch.from_numpy(pictures), torch.from_numpy(codes)))
@@ -46,7 +51,8 @@ PROMPT_WIDTH = 26
 def pad_left(ids, pad, rng=None, drop=.1):
     """(text [B, W], real [B, W]). With `rng`, a share of the prompts becomes the unconditional row,
     as in the engine."""
-    out = torch.full((len(ids), PROMPT_WIDTH), pad)
+    longest = max(map(len, ids))
+    out = torch.full((len(ids), PROMPT_WIDTH if longest <= PROMPT_WIDTH else -(-longest // 8) * 8), pad)
     real = torch.zeros(out.shape, dtype=torch.bool)
     for row, one in enumerate(ids):
         if rng and rng.random() < drop:
@@ -56,9 +62,18 @@ def pad_left(ids, pad, rng=None, drop=.1):
     return out, real
 
 
+def thought_tokens(rows, real, said, pad):
+    """Which tokens of left-padded rows are of a thought or end it, [B, W]. Unconditional rows have
+    none."""
+    back = torch.arange(rows.shape[1], 0, -1)
+    lengths = torch.tensor([len(words) + 1 if words else 0 for words in said])
+    return (back[None] <= lengths[:, None]) & (rows[:, -2:-1] != pad) & real
+
+
 class Stream:
-    """Iterates over (text, real), codes ("text"), pictures, codes ("pictures") or sight.batch
-    ("sight"). Starts at batch number `start` and returns every `stride`-th batch."""
+    """Iterates over (text, real, thought), codes ("text"), pictures, codes ("pictures") or sight.batch
+    ("sight"). Starts at batch number `start` and returns every `stride`-th batch. In
+    the lesson "plans" every second batch has thoughts."""
 
     def __init__(self, folder, batch, start, what, stride=1, lesson="all"):
         context = mp.get_context("spawn")

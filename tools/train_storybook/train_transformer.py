@@ -36,9 +36,13 @@ def is_matrix(name, p):
     return p.dim() == 2 and any(part in name for part in (".layers.", ".blocks.", "output_mlp_projector")) and p.shape[1] > 8
 
 
+def is_tower(name):
+    return name.startswith(("vision_model.", "aligner."))
+
+
 def sees(name):
     """Whether a parameter belongs only to the understanding part."""
-    return name.startswith(("vision_model.", "aligner.", "language_model.lm_head."))
+    return is_tower(name) or name.startswith("language_model.lm_head.")
 
 
 def build(folder):
@@ -111,8 +115,8 @@ def visible(codes, share):
     return torch.rand(len(codes), codes.shape[1] - 1) < part
 
 
-def validation(folder, batch, what):
-    source = stream.Stream(folder, batch, VALIDATION // batch, what)
+def validation(folder, batch, what, lesson="all"):
+    source = stream.Stream(folder, batch, VALIDATION // batch, what, lesson=lesson)
     data = [next(source) for _ in range(4)]
     source.close()
     return data
@@ -145,7 +149,9 @@ def main():
     p.add_argument("--hide", type=float, default=.5, help="share of rows in which picture tokens are hidden")
     p.add_argument("--lesson", choices=scenes.LESSONS, default="all", help="which scenes to draw (scenes.sample)")
     p.add_argument("--sight", type=int, default=0, help="pictures to be understood in each step")
+    p.add_argument("--keep-tower", action="store_true", help="leave the vision tower and its aligner as they are")
     p.add_argument("--rate-scale", type=float, default=1.)
+    p.add_argument("--report", type=float, default=60., help="seconds between validations")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -155,8 +161,10 @@ def main():
     model = build(a.checkpoints)
     tokens = text.load(a.checkpoints)
     eyes = sight.Sight(model.aligner.layers[0].in_features, model.config.width, tokens, model.config.positions)
+    thinks = a.lesson == "plans"
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(bool(a.sight) or not sees(name))
+        learns = bool(a.sight) or not sees(name) or thinks and not is_tower(name)
+        parameter.requires_grad_(learns and not (a.keep_tower and is_tower(name)))
     saved = torch.load(a.begin or path) if a.begin or os.path.exists(path) else None
     step, seen = (saved["step"], saved["seen"]) if saved else (0, 0)
     adopt(model, saved and (saved.get("average", saved["model"]) if a.begin else saved["model"]), a.checkpoints)
@@ -171,10 +179,10 @@ def main():
     first, last = step, step + a.cooldown if a.cooldown else a.steps
     pad = tokens.token_to_id(text.PAD)
 
-    def loss_of(ids, real, codes, weights, seen):
+    def loss_of(ids, real, thought, codes, weights, seen):
         if a.guided:
-            return model.guided_loss(ids, real, codes, pad, weights, seen)
-        return model.loss(ids, real, codes, seen)
+            return model.guided_loss(ids, real, thought, codes, pad, weights, seen)
+        return model.loss(ids, real, thought, codes, seen)
 
     def loss_of_sight(model, *examples):
         return torch.stack(eyes.loss(model, *examples))
@@ -183,7 +191,7 @@ def main():
         loss_of, loss_of_sight = torch.compile(loss_of), torch.compile(loss_of_sight)
     unseen = -(-seen // a.batch)                # pictures seen again would be memorised
     batches = stream.Stream(a.checkpoints, a.batch, unseen + team.rank, "text", stride=team.size, lesson=a.lesson)
-    held = validation(a.checkpoints, a.batch, "text")
+    held = validation(a.checkpoints, a.batch, "text", a.lesson)
     if a.sight:
         shown = stream.Stream(a.checkpoints, a.sight, unseen + team.rank, "sight", stride=team.size)
         held_shown = validation(a.checkpoints, a.sight, "sight")
@@ -192,14 +200,14 @@ def main():
     running, until = 0., 0
     print(f"{sum(q.numel() for q in model.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
     while step < last and not stop:
-        (ids, real), codes = next(batches)
+        row, codes = next(batches)
         with mixed_precision():
-            loss = loss_of(ids, real, codes, 1 + (a.guided - 1) * torch.rand(len(ids)), visible(codes, a.hide))
+            drawn, thought = loss_of(*row, codes, 1 + (a.guided - 1) * torch.rand(len(codes)), visible(codes, a.hide))
             if a.sight:
                 loss_of_sight(model, *next(shown)).sum().backward()
                 understood = [q.grad for q in optimiser.everything]
                 optimiser.clear()
-        loss.backward()
+        (drawn + thought).backward()
         if a.sight:
             add_gradients(optimiser.everything, understood)
         if a.cooldown:                          # by steps, or by time if that ends first
@@ -214,15 +222,16 @@ def main():
         optimiser.step(scale)
         step, seen = step + 1, seen + a.batch * team.size
         average.update(model, step)
-        running, until = running + loss.item(), until + 1
+        running, until = running + drawn.item(), until + 1
         if team.rank:
             continue
-        if time.time() - told > 60 or step == last or stop:
+        if time.time() - told > a.report or step == last or stop:
             with torch.no_grad(), mixed_precision():
-                now, mean = (sum(m.loss(i, r, c).item() for (i, r), c in held) / len(held) for m in (model, average.model))
+                now, mean = (sum(torch.stack(m.loss(*row, c)) for row, c in held) / len(held) for m in (model, average.model))
                 said = sum(loss_of_sight(average.model, *e) for e in held_shown) / len(held_shown) if a.sight else torch.zeros(4)
             speed = (step - first) * a.batch * team.size / (time.time() - start)
-            print(f"step {step} pictures {seen} train {running / until:.4f} validation {now:.4f} averaged {mean:.4f} "
+            print(f"step {step} pictures {seen} train {running / until:.4f} validation {now[0]:.4f} averaged {mean[0]:.4f} "
+                  f"thoughts {(1 + thinks) * mean[1]:.4f} "
                   f"labels {said[0]:.3f} words {said[1]:.3f} verdicts {said[2]:.3f} truth {said[3]:.3f} "
                   f"{speed:.1f} pictures/s {time.time() - start:.0f} s", flush=True)
             running, until, told = 0., 0, time.time()

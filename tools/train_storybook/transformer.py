@@ -163,8 +163,8 @@ class Storybook(nn.Module):
     def picture_inputs(self, codes):
         return self.gen_aligner(self.gen_embed(codes))
 
-    def logits(self, text, real, codes, seen=None):
-        """Logits of all picture tokens. `text` is left-padded; `real` marks its real positions.
+    def hidden(self, text, real, codes, seen=None):
+        """Last hidden states of a row. `text` is left-padded; `real` marks its real positions.
 
         `seen` [B, 63], if given, says which picture tokens the model may see as inputs.
         """
@@ -178,21 +178,28 @@ class Storybook(nn.Module):
         visible = F.pad(real, (0, length - width), value=True)
         mask = visible[:, None, None] & torch.ones(length, length, dtype=torch.bool).tril()
         mask = torch.zeros(mask.shape).masked_fill(~mask, -1e4)
-        hidden = self.language_model.model(x, cos, sin, mask)
-        return self.gen_head(hidden[:, width - 1:]).float()
+        return self.language_model.model(x, cos, sin, mask)
 
-    def loss(self, text, real, codes, seen=None):
-        """Cross-entropy of all picture tokens."""
-        return F.cross_entropy(self.logits(text, real, codes, seen).flatten(0, 1), codes.flatten())
+    def thought_loss(self, hidden, text, thought):
+        """Mean cross-entropy of the text tokens that `thought` [B, W] marks; 0 if there are none."""
+        logits = self.language_model.lm_head(hidden[:, :text.shape[1] - 1]).float()
+        wanted = torch.where(thought, text, -100)[:, 1:]
+        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum") / thought.sum().clamp(min=1)
 
-    def guided_loss(self, text, real, codes, pad, guidance, seen=None):
-        """The same for guided logits, so that sampling is correct with each of the guidance scales
-        `guidance` [B]."""
-        both = self.logits(torch.cat([text, unguided(text, real, pad)]), real.repeat(2, 1), codes.repeat(2, 1),
-                           None if seen is None else seen.repeat(2, 1))
-        given, free = both.chunk(2)
+    def loss(self, text, real, thought, codes, seen=None):
+        """Mean cross-entropies of all picture tokens and of the thoughts."""
+        hidden = self.hidden(text, real, codes, seen)
+        logits = self.gen_head(hidden[:, text.shape[1] - 1:]).float()
+        return F.cross_entropy(logits.flatten(0, 1), codes.flatten()), self.thought_loss(hidden, text, thought)
+
+    def guided_loss(self, text, real, thought, codes, pad, guidance, seen=None):
+        """The same for guided logits of the picture, so that sampling is correct with each of the
+        guidance scales `guidance` [B]."""
+        hidden = self.hidden(torch.cat([text, unguided(text, real, pad)]), real.repeat(2, 1), codes.repeat(2, 1),
+                             None if seen is None else seen.repeat(2, 1))
+        given, free = self.gen_head(hidden[:, text.shape[1] - 1:]).float().chunk(2)
         guided = free + guidance[:, None, None] * (given - free)
-        return F.cross_entropy(guided.flatten(0, 1), codes.flatten())
+        return F.cross_entropy(guided.flatten(0, 1), codes.flatten()), self.thought_loss(hidden[:len(text)], text, thought)
 
     @torch.no_grad()
     def draw(self, text, real, pad, guidance=5., temperature=1., generator=None):
