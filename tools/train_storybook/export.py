@@ -88,7 +88,7 @@ def config(model, pictures, sees):
     }
 
 
-def companions():
+def companions(thinks):
     """The small JSON files next to config.json."""
     return {
         "tokenizer_config.json": {
@@ -105,7 +105,7 @@ def companions():
             "background_color": [127, 127, 127], "do_normalize": True, "image_mean": [.5] * 3, "image_processor_type":
             "VLMImageProcessor", "image_size": scenes.SIDE, "image_std": [.5] * 3, "min_size": 14,
             "processor_class": "VLChatProcessor", "rescale_factor": 0.00392156862745098},
-        "bifrons_think.json": thoughts.STYLE,
+        **({"bifrons_think.json": thoughts.STYLE} if thinks else {}),
     }
 
 
@@ -114,6 +114,7 @@ def main():
     p.add_argument("--checkpoints", default=os.path.expanduser("~/.cache/bifrons-train"))
     p.add_argument("--out", default="samples/models/storybook")
     p.add_argument("--average", action="store_true", help="export the running average even if a cooled copy exists")
+    p.add_argument("--thoughts", action="store_true", help="the transformer learnt the lesson with thoughts: write how to ask for one")
     a = p.parse_args()
     model, pictures_seen, sees = load_transformer(a.checkpoints, not a.average)
     network, encoder_trained = load_vq(a.checkpoints)
@@ -125,7 +126,7 @@ def main():
         "understanding": "trained" if sees else "not trained; lm_head is random", "license": "weights MIT; trained on pictures of Noto Color Emoji (OFL 1.1)"})
     os.chmod(os.path.join(a.out, "model.safetensors"), 0o644)    # safetensors wrote it as 0600
     shutil.copy(os.path.join(a.checkpoints, "tokenizer.json"), a.out)
-    for name, doc in {"config.json": config(model, network, sees), **companions()}.items():
+    for name, doc in {"config.json": config(model, network, sees), **companions(a.thoughts)}.items():
         with open(os.path.join(a.out, name), "w") as f:
             json.dump(doc, f, indent=2, ensure_ascii=False)
             f.write("\n")
