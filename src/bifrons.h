@@ -37,6 +37,7 @@ struct PlannedPictures {
   int64_t prompt_tokens = 64;       // of the longest prompt, with its thought
   bool thinks = false;              // the model writes thoughts, so its text head is loaded
   const EditStyle* edit = nullptr;  // pictures are changed in this style: its rows and networks
+  int64_t reflects = 0;  // tokens of a reason, if pictures are judged and drawn again (reflect.h)
 
   bool operator==(const PlannedPictures&) const = default;
 };
@@ -260,6 +261,8 @@ class Engine {
   // Replaces EngineOptions::planned for the numbers of lanes from now on. Throws Error
   // (unavailable): EngineOptions::max_memory does not allow one such picture.
   void plan_for(const PlannedPictures& planned);
+  // Throws what plan_for() would throw. May be called while the engine draws.
+  void check_plan(const PlannedPictures& planned) const;
   const PlannedPictures& planned() const;
 
   // The error with which draw_batch() would refuse this request, without drawing.

@@ -61,6 +61,8 @@ struct Engine::State {
                         const BatchOptions& options);
   void load_head();
   void check_request(const DrawRequest& request) const;
+  // Most lanes with such pictures that max_memory allows. Throws Error (unavailable): not one.
+  int lanes_of(const PlannedPictures& planned) const;
 };
 
 std::string name_of_model(const std::string& directory) {
@@ -337,14 +339,20 @@ std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
                               s.backend->memory_space(), s.options.speculate);
 }
 
+int Engine::State::lanes_of(const PlannedPictures& planned) const {
+  return lanes_within({options.max_memory}, config, formats, backend->memory_space(),
+                      options.speculate, planned)
+      .most_lanes;
+}
+
+void Engine::check_plan(const PlannedPictures& planned) const {
+  if (state_->options.max_memory > 0) state_->lanes_of(planned);
+}
+
 void Engine::plan_for(const PlannedPictures& planned) {
   State& s = *state_;
   if (planned == s.options.planned) return;
-  if (s.options.max_memory > 0) {
-    s.most_lanes = lanes_within({s.options.max_memory}, s.config, s.formats,
-                                s.backend->memory_space(), s.options.speculate, planned)
-                       .most_lanes;
-  }
+  if (s.options.max_memory > 0) s.most_lanes = s.lanes_of(planned);
   s.options.planned = planned;
   s.automatic_lanes = 0;
 }

@@ -18,6 +18,7 @@
 #include "src/model/surplus.h"
 #include "src/model/text_head.h"
 #include "src/model/understanding_model.h"
+#include "src/reflect.h"
 #include "src/think.h"
 #include "src/tokenizer/tokenizer.h"
 #include "src/weights/checkpoint.h"
@@ -174,7 +175,8 @@ std::string with_fewer_bits(const Inspection& i, MemorySpace space) {
   return lines;
 }
 
-// What a picture takes with a thought of the model's own style, and what an edit takes.
+// What a picture takes with a thought of the model's own style, what an edit takes, and what a
+// picture takes that is judged and drawn again.
 struct WithMore {
   std::string option;  // of the command line
   PlannedPictures planned;
@@ -194,7 +196,9 @@ std::vector<WithMore> with_more(const Inspection& i, const std::string& director
     all.push_back({fmt::format("edit {}", style->name), {.edit = style}});
   } catch (const Error&) {
     // The model does not see, or has no encoder, which the list of tensors says.
+    return all;
   }
+  if (i.blind.empty()) all.push_back({"--reflect", {.reflects = ReflectOptions{}.max_tokens}});
   return all;
 }
 
@@ -340,8 +344,10 @@ std::string inspect_json(const std::string& directory) {
       out[with_weights][std::string(name_of(format))] = bytes;
     }
     for (const WithMore& each : more) {
-      out[name][each.planned.thinks ? "bytes_with_think" : "bytes_of_edit"] =
-          bytes_with(i, each, space);
+      const char* key = each.planned.thinks         ? "bytes_with_think"
+                        : each.planned.reflects > 0 ? "bytes_with_reflect"
+                                                    : "bytes_of_edit";
+      out[name][key] = bytes_with(i, each, space);
     }
   }
   out["sees"] = i.blind.empty();

@@ -18,6 +18,9 @@
 namespace bifrons {
 namespace {
 
+// Tokens of the question and of the call to draw again between the spans (reflect.cpp), rounded up.
+constexpr int64_t kReflectionWords = 64;
+
 // Bytes of tensors whose elements have `element` bytes where linear layers are not quantised.
 int64_t bytes_of(const std::vector<NeededTensor>& tensors, int64_t element, LinearFormat loaded) {
   int64_t sum = 0;
@@ -80,16 +83,20 @@ void add_thinking(std::vector<MemoryItem>& plan, const Config& config, DType act
   plan.push_back({"thoughts", pictures * (2 * hidden + logits)});
 }
 
+MemoryItem encoder_item(const Config& config, DType activation, int64_t element) {
+  VqEncoder encoder(config.vq, config.grid, activation);
+  TensorList weights;
+  visit(encoder.weights(), config.vq, weights);
+  return {"visual tokenizer, encoder",
+          bytes_of(weights.tensors(), element, config.loaded) + encoder.scratch_bytes()};
+}
+
 // The networks that look at the picture to change, and the picture as rows of prompts.
 void add_editing(std::vector<MemoryItem>& plan, const Config& config, DType activation,
                  int64_t element, const EditStyle& style, int64_t pictures) {
   int64_t rows = 0;
   if (style.takes("{codes}")) {
-    VqEncoder encoder(config.vq, config.grid, activation);
-    TensorList weights;
-    visit(encoder.weights(), config.vq, weights);
-    plan.push_back({"visual tokenizer, encoder",
-                    bytes_of(weights.tensors(), element, config.loaded) + encoder.scratch_bytes()});
+    plan.push_back(encoder_item(config, activation, element));
     rows += config.image_tokens();
   }
   if (style.takes("{features}")) {
@@ -104,6 +111,19 @@ void add_editing(std::vector<MemoryItem>& plan, const Config& config, DType acti
                                              config.transformer.hidden * size_of(activation)});
 }
 
+// The networks and the conversation that judge a picture, and the picture in the next prompt.
+void add_reflecting(std::vector<MemoryItem>& plan, const Config& config, PlanFormats formats,
+                    int64_t prompt_tokens) {
+  const DType activation = activation_for(formats.stored);
+  plan.push_back(encoder_item(config, activation, size_of(formats.stored)));
+  const int64_t conversation =
+      prompt_tokens + std::max<int64_t>(0, config.tower->tokens() - config.image_tokens());
+  plan.push_back(
+      {"judge of pictures", total_bytes(understanding_plan(config, formats, conversation))});
+  plan.push_back({"pictures in prompts",
+                  config.image_tokens() * config.transformer.hidden * size_of(activation)});
+}
+
 }  // namespace
 
 PlannedRows planned_rows(const Config& config, const PlannedPictures& planned) {
@@ -112,6 +132,9 @@ PlannedRows planned_rows(const Config& config, const PlannedPictures& planned) {
     shape.rows = style->part_row ? 3 : 2;
     if (style->takes("{codes}")) shape.prompt_tokens += config.image_tokens();
     if (style->takes("{features}") && config.tower) shape.prompt_tokens += config.tower->tokens();
+  }
+  if (planned.reflects > 0) {
+    shape.prompt_tokens += config.image_tokens() + planned.reflects + kReflectionWords;
   }
   const int64_t most = config.transformer.max_positions - config.image_tokens() + 1;
   shape.prompt_tokens = std::clamp<int64_t>(shape.prompt_tokens, 1, std::max<int64_t>(1, most));
@@ -166,6 +189,9 @@ std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, i
   if (planned.thinks) add_thinking(plan, config, model.activation, element, pictures);
   if (planned.edit != nullptr && config.tower) {
     add_editing(plan, config, model.activation, element, *planned.edit, pictures);
+  }
+  if (planned.reflects > 0 && config.tower) {
+    add_reflecting(plan, config, formats, prompt_tokens);
   }
   return plan;
 }

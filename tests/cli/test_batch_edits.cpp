@@ -1,4 +1,5 @@
 // Lines of a batch that change a picture: drawn as `bifrons edit` draws them, resumed, refused.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -275,6 +276,24 @@ TEST_F(CliBatchEdits, ADryRunPlansForThem) {
   EXPECT_GT(edits["memory"]["items"]["keys and values"].get<int64_t>(),
             plain["memory"]["items"]["keys and values"].get<int64_t>());
   EXPECT_FALSE(plain["memory"]["items"].contains("visual tokenizer, encoder"));
+}
+
+// A limit that plain pictures keep makes bad lines of edits, in every way, and ends nothing.
+TEST_F(CliBatchEdits, BeyondALimitOfMemoryAreBadLines) {
+  const std::string model = std::string(BIFRONS_SOURCE_DIR) + "/tests/golden/models/toy-hf";
+  const json memory = json::parse(run_bifrons({"inspect", "-m", model, "--json"}).out)["memory"];
+  const int64_t edit = memory["bytes_of_edit"];
+  ASSERT_GT(edit, memory["bytes"].get<int64_t>());
+  const std::string limit = fmt::format("{:.9f}", static_cast<double>(edit - 1) / 1e9);
+  prompts({kMixed[0], kMixed[1], {{"prompt", "a hat"}, {"seed", 1}, {"id", "last"}}});
+  for (const std::string way : {"--dry-run", "--strict", "--no-metadata"}) {
+    const Outcome outcome =
+        batch("out", {way, "--batch", "1", "--kv", "stored", "--max-memory", limit});
+    EXPECT_EQ(outcome.exit_code, way == "--strict" ? 65 : 3) << outcome.err;
+    EXPECT_NE(outcome.err.find("in/p.jsonl:2: --max-memory allows"), std::string::npos)
+        << outcome.err;
+  }
+  EXPECT_EQ(manifest("out").size(), 2u);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // edit and --reflect on the command line.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -135,6 +136,23 @@ TEST_F(Editing, ReflectionKeepsWhatIsAskedFor) {
       EXPECT_EQ(settings(earlier)["reflect"].size(), i + 1);
     }
   }
+}
+
+// The judge, the encoder and the longer prompts are counted before anything is loaded.
+TEST_F(Editing, ReflectionIsPartOfTheMemoryPlan) {
+  const auto memory = nlohmann::json::parse(run({"inspect", "--json"}).out)["memory"];
+  const int64_t plain = memory["bytes"], bytes = memory["bytes_with_reflect"];
+  ASSERT_GT(bytes, plain);
+  const auto drawn = [&](const std::string& reflect, int64_t limit) {
+    return run({"generate", reflect, "a hat", "-s", "1", "-o", "p.png", "-y", "--kv", "stored",
+                "--max-memory", fmt::format("{:.9f}", static_cast<double>(limit) / 1e9)});
+  };
+  EXPECT_EQ(drawn("--reflect=2", bytes).exit_code, 0);
+  const Outcome refused = drawn("--reflect=2", bytes - 1);
+  EXPECT_EQ(refused.exit_code, 69) << refused.err;
+  EXPECT_NE(refused.err.find(fmt::format("needs {} bytes", bytes)), std::string::npos)
+      << refused.err;
+  EXPECT_EQ(drawn("-q", bytes - 1).exit_code, 0);
 }
 
 TEST_F(Editing, ReflectionRefusesInOneSentence) {

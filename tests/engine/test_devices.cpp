@@ -209,10 +209,13 @@ TEST(Memory, ThoughtsAndEditsAreCounted) {
   const Config config = shape_named("janus-pro-1b");
   const PlannedPictures plain, thinks = planned_pictures({thought_style("t2i-r1"), {}, {}}),
                                three_rows{.edit = &edit_style("janus-4o")},
-                               two_rows{.edit = &edit_style("janus-pro-r1")};
+                               two_rows{.edit = &edit_style("janus-pro-r1")},
+                               reflects{.reflects = 80};
   EXPECT_GE(thinks.prompt_tokens, 512 + kPlannedPromptTokens);
   EXPECT_EQ(planned_rows(config, three_rows).rows, 3);
   EXPECT_EQ(planned_rows(config, three_rows).prompt_tokens, 576 + 576 + kPlannedPromptTokens);
+  EXPECT_EQ(planned_rows(config, reflects).rows, 2);
+  EXPECT_GT(planned_rows(config, reflects).prompt_tokens, 576 + 80 + kPlannedPromptTokens);
   EXPECT_EQ(planned_rows(config, two_rows).rows, 2);
   EXPECT_EQ(planned_rows(config, two_rows).prompt_tokens, 576 + kPlannedPromptTokens);
   const auto plan = [&](const PlannedPictures& planned, int64_t pictures) {
@@ -234,7 +237,10 @@ TEST(Memory, ThoughtsAndEditsAreCounted) {
     return lanes_within({limit, false}, config, DType::kBf16, MemorySpace::kHost, 0, planned)
         .most_lanes;
   };
-  for (const PlannedPictures& planned : {thinks, three_rows, two_rows}) {
+  // SigLIP's 24 layers of width 1,024 alone have 12 x 1,024^2 numbers each.
+  EXPECT_GT(plan(reflects, 1).at("judge of pictures"), int64_t{24} * 12 * 1024 * 1024 * 2);
+  EXPECT_TRUE(plan(reflects, 1).contains("visual tokenizer, encoder"));
+  for (const PlannedPictures& planned : {thinks, three_rows, two_rows, reflects}) {
     const int64_t limit =
         total_bytes(memory_plan(config, DType::kBf16, 3, planned, MemorySpace::kHost));
     EXPECT_EQ(most(planned, limit), 3);

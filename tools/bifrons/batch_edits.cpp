@@ -48,6 +48,7 @@ void BatchEdits::check_model(const EditStyle& style) {
   if (is_new) {
     try {
       check_edits(engines_.front(), style);
+      for (const Engine& engine : engines_) engine.check_plan(planned_with(planned_, style));
     } catch (const Error& error) {
       known->second = error.what();
     }

@@ -18,7 +18,10 @@ class BatchEdits {
  public:
   // All are borrowed. The engines have one model and are open before the first line is read.
   BatchEdits(const EditFlags& flags, std::vector<Engine>& engines, const Verbosity& verbosity)
-      : flags_(flags), engines_(engines), verbosity_(verbosity) {}
+      : flags_(flags),
+        engines_(engines),
+        verbosity_(verbosity),
+        planned_(engines.front().planned()) {}
 
   // JobOptions::edit. Engines may be drawing meanwhile; one caller at a time.
   std::shared_ptr<const LineEdit> read(const PromptLine& line);
@@ -43,6 +46,7 @@ class BatchEdits {
   const EditFlags& flags_;
   std::vector<Engine>& engines_;
   const Verbosity& verbosity_;
+  const PlannedPictures planned_;                    // without edits
   const EditStyle* own_ = nullptr;                   // of lines without a style
   std::map<const EditStyle*, std::string> refused_;  // why the model does not edit; empty: it does
   std::vector<std::map<const EditStyle*, Open>> open_{engines_.size()};  // by engine

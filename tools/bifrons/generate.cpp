@@ -262,6 +262,10 @@ int Generate::run(const Prepare& prepare) const {
       static_cast<int>(std::min(std::max(count, best_of.drawings()), kPicturesAtOnce));
   const std::optional<ThinkOptions> thinks = think.options(setup.options.model, complete.think);
   setup.options.planned = thinks ? planned_pictures(*thinks) : planned;
+  if (reflect.on()) {  // one picture after the other
+    setup.options.planned.reflects = reflect.options().max_tokens;
+    setup.options.pictures_at_once = 1;
+  }
   if (think_only && (!thinks || best_of.candidates)) {
     throw Error(ErrorKind::kUsage, thinks ? "--think-only draws nothing, so --best-of has no choice"
                                           : "--think-only goes with --think");
