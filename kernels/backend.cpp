@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/call_checks.h"
+#include "kernels/pictures.h"
 #include "kernels/run_op.h"
 
 namespace bifrons {
@@ -74,17 +75,20 @@ int64_t positions_attended(const KvCache& cache, const TokenRows& rows) {
 
 Cost check_convolution(const Checker& c, const Tensor& y, const Tensor& x,
                        const Convolution& weight) {
-  c.picture("x", x);
-  c.picture("y", y);
+  c.pictures("x", x);
+  c.pictures("y", y);
   require(x.dtype == y.dtype, "{}: x is {} but y is {}", c.op, name_of(x.dtype), name_of(y.dtype));
+  c.equal("dimensions of y", y.rank, "dimensions of x", x.rank);
+  c.equal("pictures of y", picture_count(y), "pictures of x", picture_count(x));
   c.equal("channels of x", x.cols(), "the input of the weight", weight.in);
   c.equal("channels of y", y.cols(), "the output of the weight", weight.out);
   require((weight.kernel == 1) == (weight.padding == Padding::kNone) &&
               (weight.kernel == 1 || weight.kernel == 3),
           "{}: a kernel of {} does not go with this padding", c.op, weight.kernel);
   const int64_t stride = weight.padding == Padding::kRightBottom ? 2 : 1;
-  c.equal("height of y", y.shape[0], "height of x over the stride", x.shape[0] / stride);
-  c.equal("width of y", y.shape[1], "width of x over the stride", x.shape[1] / stride);
+  const int height = x.rank - 3, width = x.rank - 2;
+  c.equal("height of y", y.shape[height], "height of x over the stride", x.shape[height] / stride);
+  c.equal("width of y", y.shape[width], "width of x over the stride", x.shape[width] / stride);
   const int64_t taps = weight.out * weight.in * weight.kernel * weight.kernel;
   return {taps * size_of(weight.dtype) + x.bytes() + y.bytes(), 2 * y.rows() * taps};
 }
@@ -257,17 +261,14 @@ std::unique_ptr<Event> Backend::record_event() { return std::make_unique<Nothing
 void Backend::group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                          double eps, bool silu) {
   const Checker c{"group_norm", memory_space()};
-  c.activation("x", x);
-  c.activation("y", y);
+  c.pictures("x", x);
+  c.pictures("y", y);
   c.alike("x", x, "y", y);
-  c.rank("x", x, 3);
-  c.whole("x", x);
-  c.whole("y", y);
   c.equal("channels of x", x.cols(), "the size of the norm", norm.size);
   require(norm.bias.data() != nullptr || norm.size == 0, "group_norm: the norm has no bias");
   require(groups > 0 && x.cols() % groups == 0,
           "group_norm: {} channels do not divide into {} groups", x.cols(), groups);
-  // The picture is read twice: once for the statistics, once to be normalised.
+  // A picture is read twice: once for the statistics, once to be normalised.
   run(Op::kGroupNorm, 2 * x.bytes() + y.bytes() + norm.size * 8, (silu ? 9 : 5) * x.count(),
       [&] { do_group_norm(y, x, norm, groups, eps, silu); });
 }
@@ -290,10 +291,12 @@ void Backend::conv2d_add(const Tensor& y, const Tensor& x, const Convolution& we
 
 void Backend::upsample2x(const Tensor& y, const Tensor& x) {
   const Checker c{"upsample2x", memory_space()};
-  c.picture("x", x);
-  c.picture("y", y);
-  require(x.dtype == y.dtype && y.shape[0] == 2 * x.shape[0] && y.shape[1] == 2 * x.shape[1] &&
-              y.shape[2] == x.shape[2],
+  c.pictures("x", x);
+  c.pictures("y", y);
+  const int height = x.rank - 3, width = x.rank - 2;
+  require(x.dtype == y.dtype && y.rank == x.rank && picture_count(y) == picture_count(x) &&
+              y.shape[height] == 2 * x.shape[height] && y.shape[width] == 2 * x.shape[width] &&
+              y.cols() == x.cols(),
           "upsample2x: x is {} but y is {}", shape_of(x), shape_of(y));
   run(Op::kUpsample2x, x.bytes() + y.bytes(), 0, [&] { do_upsample2x(y, x); });
 }
@@ -305,25 +308,25 @@ void Backend::full_attention(const Tensor& y, const Tensor& q, const Tensor& k, 
   c.activation("k", k);
   c.activation("v", v);
   c.activation("y", y);
-  c.rank("q", q, 2);
+  require(q.rank == 2 || q.rank == 3, "full_attention: q is {}; it must have 2 or 3 dimensions",
+          shape_of(q));
   c.alike("k", k, "q", q);
   c.alike("v", v, "q", q);
   c.alike("y", y, "q", q);
   require(heads > 0 && q.cols() % heads == 0,
           "full_attention: {} columns do not divide into {} heads", q.cols(), heads);
-  run(Op::kFullAttention, 4 * q.bytes(), 4 * q.rows() * q.count(),
+  run(Op::kFullAttention, 4 * q.bytes(), 4 * q.shape[q.rank - 2] * q.count(),
       [&] { do_full_attention(y, q, k, v, heads); });
 }
 
 void Backend::to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
   const Checker c{"to_pixels", memory_space()};
-  c.array("not_finite", not_finite, DType::kI32, 1);
-  c.activation("x", x);
+  c.pictures("x", x);
   c.typed("pixels", pixels, DType::kU8);
-  c.whole("x", x);
   c.whole("pixels", pixels);
-  require(x.rank == 3 && x.cols() == 3 && pixels.same_shape(x),
-          "to_pixels: x is {} but pixels is {}", shape_of(x), shape_of(pixels));
+  c.array("not_finite", not_finite, DType::kI32, picture_count(x));
+  require(x.cols() == 3 && pixels.same_shape(x), "to_pixels: x is {} but pixels is {}", shape_of(x),
+          shape_of(pixels));
   run(Op::kToPixels, x.bytes() + pixels.bytes(), 4 * x.count(),
       [&] { do_to_pixels(pixels, x, not_finite); });
 }

@@ -255,28 +255,28 @@ class Backend {
   // is the last one to be accepted. Then the window moves behind them (kernels/drafts.h).
   void accept_drafts(const DraftWindows& windows, const Tensor& ids);
 
-  // GroupNorm over groups of channels of one picture (statistics in f32, result rounded), then
-  // optionally x sigmoid(x) (rounded again). x, y [H, W, C].
+  // GroupNorm over groups of channels of each picture (statistics in f32, result rounded), then
+  // optionally x sigmoid(x) (rounded again). x, y [H, W, C], or [P, H, W, C] for P pictures.
   void group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
                   bool silu);
 
   // x [H, W, in] -> y [H', W', out]; conv2d_add: y = round(convolution) + residual, residual like
-  // y.
+  // y. Or P pictures, which a library may sum in another order (vision/networks/vq_together.h).
   void conv2d(const Tensor& y, const Tensor& x, const Convolution& weight);
   void conv2d_add(const Tensor& y, const Tensor& x, const Convolution& weight,
                   const Tensor& residual);
 
-  // Nearest neighbour. x [H, W, C] -> y [2 H, 2 W, C].
+  // Nearest neighbour. x [H, W, C] -> y [2 H, 2 W, C]. Or P pictures.
   void upsample2x(const Tensor& y, const Tensor& x);
 
   // Attention without mask and cache: y = softmax(q k^T / sqrt(C / heads)) v for each head, a block
   // of C / heads columns; every row attends to every row. Scores are rounded before the softmax and
-  // probabilities after it. q, k, v, y [N, C].
+  // probabilities after it. q, k, v, y [N, C], or [P, N, C]: every row to the N rows of its p.
   void full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                       int64_t heads = 1);
 
-  // pixels = trunc(clamp((x + 1) / 2 * 255, 0, 255)). x [H, W, 3], pixels u8 [H, W, 3]; NaN -> 0.
-  // not_finite, i32 [1], becomes 1 when an element of x is NaN or infinite, and else stays.
+  // pixels u8 = trunc(clamp((x + 1) / 2 * 255, 0, 255)); NaN -> 0. Both [H, W, 3] or [P, H, W, 3].
+  // not_finite, i32 [P], is set to 1 at a picture with a NaN or infinity, and else stays.
   void to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite);
 
   Meter& meter() { return meter_; }

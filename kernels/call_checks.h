@@ -65,9 +65,11 @@ struct Checker {
   void whole(std::string_view name, const Tensor& t) const {
     require(t.contiguous(), "{}: {} must be contiguous", op, name);
   }
-  void picture(std::string_view name, const Tensor& t) const {
+  // One or several pictures of activations: [H, W, C] or [P, H, W, C].
+  void pictures(std::string_view name, const Tensor& t) const {
     activation(name, t);
-    rank(name, t, 3);
+    require(t.rank == 3 || t.rank == 4, "{}: {} is {}; it must have 3 or 4 dimensions", op, name,
+            shape_of(t));
     whole(name, t);
   }
   void rows(const TokenRows& rows, int64_t n) const {

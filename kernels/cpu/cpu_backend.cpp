@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/memory.h"
 #include "kernels/host_arrays.h"
+#include "kernels/pictures.h"
 
 namespace bifrons {
 namespace cpu {
@@ -91,6 +92,43 @@ Table CpuBackend::make_table(const HostArray& rows) {
   table.storage = allocate_host(bytes);
   if (bytes > 0) std::memcpy(table.storage.data(), rows.data, bytes);
   return table;
+}
+
+void CpuBackend::do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
+                               double eps, bool silu) {
+  for (int64_t p = 0; p < picture_count(x); ++p) {
+    cpu::group_norm(pool_, isa_, picture_of(y, p), picture_of(x, p), norm, groups, eps, silu);
+  }
+}
+
+void CpuBackend::do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
+                           const Tensor* residual) {
+  for (int64_t p = 0; p < picture_count(x); ++p) {
+    const Tensor added = residual ? picture_of(*residual, p) : Tensor{};
+    convolutions_.run(pool_, picture_of(y, p), picture_of(x, p), weight,
+                      residual ? &added : nullptr);
+  }
+}
+
+void CpuBackend::do_upsample2x(const Tensor& y, const Tensor& x) {
+  for (int64_t p = 0; p < picture_count(x); ++p) {
+    cpu::upsample2x(pool_, picture_of(y, p), picture_of(x, p));
+  }
+}
+
+void CpuBackend::do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k,
+                                   const Tensor& v, int64_t heads) {
+  for (int64_t p = 0; p < picture_count(q, 2); ++p) {
+    cpu::full_attention(pool_, isa_, gemm_, picture_of(y, p, 2), picture_of(q, p, 2),
+                        picture_of(k, p, 2), picture_of(v, p, 2), heads);
+  }
+}
+
+void CpuBackend::do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
+  for (int64_t p = 0; p < picture_count(x); ++p) {
+    const Tensor word(not_finite.as<int32_t>() + p, DType::kI32, {1});
+    cpu::to_pixels(pool_, picture_of(pixels, p), picture_of(x, p), word);
+  }
 }
 
 }  // namespace cpu

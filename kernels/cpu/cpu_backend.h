@@ -76,22 +76,15 @@ class CpuBackend final : public Backend {
   void do_accept_drafts(const DraftWindows& windows, const Tensor& ids) override {
     cpu::accept_drafts(windows, ids);
   }
+  // Several pictures are computed one after another: a picture alone keeps all cores busy.
   void do_group_norm(const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups, double eps,
-                     bool silu) override {
-    cpu::group_norm(pool_, isa_, y, x, norm, groups, eps, silu);
-  }
+                     bool silu) override;
   void do_conv2d(const Tensor& y, const Tensor& x, const Convolution& weight,
-                 const Tensor* residual) override {
-    convolutions_.run(pool_, y, x, weight, residual);
-  }
-  void do_upsample2x(const Tensor& y, const Tensor& x) override { cpu::upsample2x(pool_, y, x); }
+                 const Tensor* residual) override;
+  void do_upsample2x(const Tensor& y, const Tensor& x) override;
   void do_full_attention(const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
-                         int64_t heads) override {
-    cpu::full_attention(pool_, isa_, gemm_, y, q, k, v, heads);
-  }
-  void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override {
-    cpu::to_pixels(pool_, pixels, x, not_finite);
-  }
+                         int64_t heads) override;
+  void do_to_pixels(const Tensor& pixels, const Tensor& x, const Tensor& not_finite) override;
 
   const InstructionSet& isa_;
   ThreadPool pool_;

@@ -1,5 +1,7 @@
 // cuDNN's fused convolution: NHWC bf16 in and out, f32 sums, bias and residual in the epilogue. One
-// picture per call and one algorithm for every shape, so that pixels never depend on the batch.
+// algorithm for every shape and any number of pictures. cuDNN does not promise that a picture's
+// sums have the same order among others, so that is checked before it is used
+// (vision/networks/vq_together.h).
 #include "kernels/cuda/convolution_cudnn.h"
 
 #include <cudnn.h>
@@ -11,6 +13,7 @@
 #include "kernels/cuda/status.h"
 #include "kernels/cuda/weight_order.h"
 #include "kernels/headroom.h"
+#include "kernels/pictures.h"
 
 namespace bifrons::cuda {
 namespace {
@@ -53,16 +56,17 @@ bool accepted(cudnnStatus_t status, cudaStream_t stream = nullptr) {
 }
 
 struct Shape {
-  int64_t height, width, in, out, kernel;
+  int64_t pictures, height, width, in, out, kernel;
   auto operator<=>(const Shape&) const = default;
 };
 
-cudnnTensorDescriptor_t describe_picture(int64_t height, int64_t width, int64_t channels) {
+cudnnTensorDescriptor_t describe_maps(int64_t pictures, int64_t height, int64_t width,
+                                      int64_t channels) {
   cudnnTensorDescriptor_t tensor = nullptr;
   must(cudnnCreateTensorDescriptor(&tensor));
-  must(cudnnSetTensor4dDescriptor(tensor, CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16, 1,
-                                  static_cast<int>(channels), static_cast<int>(height),
-                                  static_cast<int>(width)));
+  must(cudnnSetTensor4dDescriptor(tensor, CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16,
+                                  static_cast<int>(pictures), static_cast<int>(channels),
+                                  static_cast<int>(height), static_cast<int>(width)));
   return tensor;
 }
 
@@ -70,9 +74,9 @@ cudnnTensorDescriptor_t describe_picture(int64_t height, int64_t width, int64_t 
 class Plan {
  public:
   Plan(cudnnHandle_t handle, const Shape& shape)
-      : x_(describe_picture(shape.height, shape.width, shape.in)),
-        y_(describe_picture(shape.height, shape.width, shape.out)),
-        bias_(describe_picture(1, 1, shape.out)) {
+      : x_(describe_maps(shape.pictures, shape.height, shape.width, shape.in)),
+        y_(describe_maps(shape.pictures, shape.height, shape.width, shape.out)),
+        bias_(describe_maps(1, 1, 1, shape.out)) {
     const int kernel = static_cast<int>(shape.kernel), pad = kernel / 2;
     must(cudnnCreateFilterDescriptor(&filter_));
     must(cudnnSetFilter4dDescriptor(filter_, CUDNN_DATA_BFLOAT16, CUDNN_TENSOR_NHWC,
@@ -155,7 +159,8 @@ bool CudnnConvolutions::run(Stream& s, const Tensor& y, const Tensor& x, const C
   if (!in_vectors(x) || !in_vectors(y) || (residual && !in_vectors(*residual))) return false;
   if (!state_) state_ = std::make_unique<State>();
   must(cudnnSetStream(state_->handle, s.handle));
-  const Shape shape{x.shape[0], x.shape[1], weight.in, weight.out, weight.kernel};
+  const Shape shape{picture_count(x), x.shape[x.rank - 3], x.shape[x.rank - 2],
+                    weight.in,        weight.out,          weight.kernel};
   const auto [plan, made] = state_->plans.try_emplace(shape, state_->handle, shape);
   const std::byte* filter =
       static_cast<const std::byte*>(weight.storage.data()) + cudnn_offset(weight);

@@ -22,9 +22,9 @@ class CudnnConvolutions {
   static bool takes(const HostArray& weight, const HostArray& bias, int64_t kernel,
                     Padding padding);
 
-  // y = convolution + bias + residual, all bf16, rounded once. Returns false and does nothing if a
-  // map is not aligned to vectors, or if cuDNN does not support this shape (then also in all later
-  // calls).
+  // y = convolution + bias + residual, all bf16, rounded once, of one or several pictures. Returns
+  // false and does nothing if a map is not aligned to vectors, or if cuDNN does not support this
+  // shape (then also in all later calls).
   bool run(Stream& s, const Tensor& y, const Tensor& x, const Convolution& weight,
            const Tensor* residual);
 

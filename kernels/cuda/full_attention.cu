@@ -1,8 +1,10 @@
-// Attention of every row to every row (no mask, no cache): two GEMMs with a softmax between them.
+// Attention of every row to every row of a sequence (no mask, no cache): two GEMMs with a softmax
+// between them.
 #include "kernels/cuda/gemm_kernel.h"
 #include "kernels/cuda/gemm_simt.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/device_memory.h"
+#include "kernels/pictures.h"
 
 namespace bifrons::cuda {
 
@@ -27,38 +29,46 @@ inline Grid softmax_grid(int64_t rows) {
   return {dim3(static_cast<unsigned>(ceil_div(rows, kThreads / kWarp))), dim3(kThreads)};
 }
 
+// blockIdx.z is one of several matrices [rows, cols], which lie one below the other.
 __global__ void transpose_kernel(Bf16* to, int64_t to_pitch, const Bf16* from, int64_t from_pitch,
                                  int64_t rows, int64_t cols) {
   const int64_t r = blockIdx.x, c = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
-  if (r < rows && c < cols) to[c * to_pitch + r] = from[r * from_pitch + c];
+  if (r >= rows || c >= cols) return;
+  to[(blockIdx.z * cols + c) * to_pitch + r] = from[(blockIdx.z * rows + r) * from_pitch + c];
 }
 
-// All heads as one batched GEMM on tensor cores.
+// All heads of a sequence, or several sequences with one head, as one batched GEMM on tensor cores.
 void attend(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
             int64_t heads, float scale) {
   constexpr int kThreads = 128;
-  const int64_t n = q.rows(), channels = q.cols(), size = channels / heads;
+  const int64_t sequences = picture_count(q, 2), n = q.rows() / sequences;
+  const int64_t channels = q.cols(), size = channels / heads, products = heads * sequences;
   const int64_t pitch = (n + 7) / 8 * 8;  // rows of scores begin at multiples of 16 bytes
-  auto* scores =
-      reinterpret_cast<Bf16*>(s.workspace.area(full_attention_scratch(n, channels, heads)));
-  Bf16* turned = scores + heads * n * pitch;  // v as [channels, n]
+  auto* scores = reinterpret_cast<Bf16*>(
+      s.workspace.area(sequences * full_attention_scratch(n, channels, heads)));
+  Bf16* turned = scores + products * n * pitch;  // v as [sequences, channels, n]
   const Grid over_v{
-      dim3(static_cast<unsigned>(n), static_cast<unsigned>(ceil_div(channels, kThreads))),
+      dim3(static_cast<unsigned>(n), static_cast<unsigned>(ceil_div(channels, kThreads)),
+           static_cast<unsigned>(sequences)),
       dim3(kThreads)};
   launch(s.handle, transpose_kernel, over_v, turned, pitch, v.as<Bf16>(), v.pitch, n, channels);
 
-  const auto count = static_cast<int>(heads);
+  const auto count = static_cast<int>(products);
   const auto rows_of = [&](const Tensor& x) {
     return RowsOperand{x.as<Bf16>(), x.pitch, n, size, in_vectors(x) && size % 8 == 0};
   };
+  // From one product to the next: a head's columns, or a sequence's rows.
+  const auto next = [&](const Tensor& x) { return heads > 1 ? size : n * x.pitch; };
   // The epilogue writes y[n][m]: queries are the columns n of the GEMM, keys its rows m.
   const Epilogue<Bf16> score{.y = scores, .pitch = pitch, .m = n, .n = n, .scale = scale};
-  gemm(s, TiledRows{rows_of(k)}, rows_of(q), score, size, Batched{count, size, size, n * pitch});
-  launch(s.handle, softmax_kernel<Bf16>, softmax_grid(heads * n), scores, heads * n, n, pitch);
+  gemm(s, TiledRows{rows_of(k)}, rows_of(q), score, size,
+       Batched{count, next(k), next(q), n * pitch});
+  launch(s.handle, softmax_kernel<Bf16>, softmax_grid(products * n), scores, products * n, n,
+         pitch);
   const Epilogue<Bf16> mix{.y = y.as<Bf16>(), .pitch = y.pitch, .m = size, .n = n};
   gemm(s, TiledRows{RowsOperand{turned, pitch, size, n, true}},
        RowsOperand{scores, pitch, n, n, true}, mix, n,
-       Batched{count, size * pitch, n * pitch, size});
+       Batched{count, size * pitch, n * pitch, next(y)});
 }
 
 // One head, given as all columns of its tensors, in f32 (SIMT).
@@ -78,13 +88,21 @@ void attend_plainly(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k
 void full_attention(Stream& s, const Tensor& y, const Tensor& q, const Tensor& k, const Tensor& v,
                     int64_t heads) {
   if (q.count() == 0) return;
-  const int64_t size = q.cols() / heads;
-  check(heads <= 65535, "full_attention: at most 65535 heads");
+  const int64_t size = q.cols() / heads, sequences = picture_count(q, 2);
+  check(std::max(heads, sequences) <= 65535, "full_attention: at most 65535 heads or sequences");
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(size)));
-  if (q.dtype == DType::kBf16) return attend(s, y, q, k, v, heads, scale);
-  for (int64_t h = 0; h < heads; ++h) {
-    const auto head = [=](const Tensor& t) { return t.slice_cols(h * size, size); };
-    attend_plainly(s, head(y), head(q), head(k), head(v), scale);
+  const bool tensor_cores = q.dtype == DType::kBf16;
+  if (tensor_cores && (heads == 1 || sequences == 1)) return attend(s, y, q, k, v, heads, scale);
+  for (int64_t i = 0; i < sequences; ++i) {
+    const auto one = [=](const Tensor& t) { return picture_of(t, i, 2); };
+    if (tensor_cores) {
+      attend(s, one(y), one(q), one(k), one(v), heads, scale);
+      continue;
+    }
+    for (int64_t h = 0; h < heads; ++h) {
+      const auto head = [=](const Tensor& t) { return one(t).slice_cols(h * size, size); };
+      attend_plainly(s, head(y), head(q), head(k), head(v), scale);
+    }
   }
 }
 

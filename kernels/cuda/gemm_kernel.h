@@ -24,6 +24,14 @@ struct Batched {
 
   int64_t depth() const { return count; }
 };
+// GEMMs with the same A, one for each picture. b, y: distance from one picture to the next in B,
+// and in the result and its residual, in elements.
+struct Pictures {
+  int count;
+  int64_t b, y;
+
+  int64_t depth() const { return count; }
+};
 // Split-K: one block for each group of K slices of a tile, if plan.split. The last block to finish
 // adds the partial sums of all blocks in `parts`. One counter per tile, initially zero.
 struct SplitK {
@@ -223,6 +231,11 @@ __global__ void __launch_bounds__(kGemmTiles[kTile].threads(), kGemmTiles[kTile]
     a_rows.shift(blockIdx.z * mode.a);
     b_rows.shift(blockIdx.z * mode.b);
     epilogue.y += blockIdx.z * mode.y;
+  }
+  if constexpr (std::is_same_v<ZMode, Pictures>) {
+    b_rows.shift(blockIdx.z * mode.b);
+    epilogue.y += blockIdx.z * mode.y;
+    if (epilogue.residual) epilogue.residual += blockIdx.z * mode.y;
   }
   const Copies<kTile, kWhole, A, B> copies(a_rows, b_rows, epilogue, first_tile, first_column);
 

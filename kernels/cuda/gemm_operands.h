@@ -112,7 +112,7 @@ struct RowsOperand {
 };
 
 // Implicit GEMM operand, the pixels under a kernel's taps: "row" n is output pixel n, K runs over
-// (tap, channel).
+// (tap, channel). One picture; shift() goes to another one.
 struct PatchOperand {
   // 32-bit integers: a 64-bit division takes about a hundred instructions.
   const Bf16* data;
@@ -121,6 +121,8 @@ struct PatchOperand {
   int32_t kernel, stride, before;
   int32_t k;
   bool vectors;  // channels are whole, aligned vectors of eight
+
+  __device__ void shift(int64_t elements) { data += elements; }
 
   struct Place {
     int32_t h, w;  // of an output pixel

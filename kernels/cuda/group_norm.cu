@@ -1,10 +1,12 @@
-// Group normalisation of one NHWC picture: one kernel for the statistics, one for the values.
+// Group normalisation of NHWC pictures: one kernel for the statistics, one for the values. Each
+// picture has its own blocks, which do the same whatever other pictures there are.
 #include <type_traits>
 
 #include "kernels/cuda/instructions.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/pictures.h"
 
 namespace bifrons::cuda {
 
@@ -68,15 +70,17 @@ __device__ inline void finish_statistics(float* mean, float* factor, const Sums*
   }
 }
 
-// Block i sums chunk i. The last block to finish computes the statistics of the picture. A thread
-// reads kCount channels at once. Two blocks per multiprocessor: without the bound the compiler aims
-// at four, and spills.
+// Block (i, p) sums chunk i of picture p. The last block of a picture to finish computes its
+// statistics. A thread reads kCount channels at once. Two blocks per multiprocessor: without the
+// bound the compiler aims at four, and spills.
 template <typename T, int kCount>
 __global__ void __launch_bounds__(kNormThreads, 2)
     group_statistics_kernel(float* mean, float* factor, Sums* parts, int* counter, const T* x,
                             const float* weight, GroupNormJob job) {
   using Vector = Channels<T, kCount>;
   __shared__ float sums[kNormThreads * kCount], squares[kNormThreads * kCount];
+  x += blockIdx.y * job.pixels * job.channels;
+  parts += int64_t{blockIdx.y} * job.chunks * job.groups;
   const int64_t first = blockIdx.x * job.chunk;
   const int64_t last = first + job.chunk < job.pixels ? first + job.chunk : job.pixels;
   // Threads cover the channels, and several pixels if there are more threads than channels.
@@ -125,7 +129,9 @@ __global__ void __launch_bounds__(kNormThreads, 2)
   if (static_cast<int>(threadIdx.x) < job.groups) {
     parts[blockIdx.x * job.groups + threadIdx.x] = {total, total_squares};
   }
-  if (last_to_arrive(counter, job.chunks)) finish_statistics(mean, factor, parts, x, weight, job);
+  if (!last_to_arrive(counter + blockIdx.y, job.chunks)) return;
+  const int64_t statistics = blockIdx.y * 2 * job.channels;
+  finish_statistics(mean + statistics, factor + statistics, parts, x, weight, job);
 }
 
 // Neighbouring floats: one, or whole groups of four from an address that is a multiple of 16 bytes.
@@ -167,7 +173,8 @@ __device__ inline Channels<T, kCount> finished(const float (&value)[kCount], boo
   return to;
 }
 
-// A thread computes kCount channels of a pixel; a pixel has `across` threads. n: number of threads.
+// A thread computes kCount channels of a pixel; a pixel has `across` threads. n: number of threads
+// of a picture, blockIdx.y.
 template <typename T, int kCount>
 __global__ void normalise_kernel(T* y, const T* x, const float* mean, const float* factor,
                                  const float* bias, uint32_t n, uint32_t across, bool silu_after) {
@@ -175,7 +182,11 @@ __global__ void normalise_kernel(T* y, const T* x, const float* mean, const floa
   // 32-bit integers: a 64-bit division takes about a hundred instructions.
   const uint32_t at = blockIdx.x * kNormThreads + threadIdx.x;
   if (at >= n) return;
-  const Vector from = reinterpret_cast<const Vector*>(x)[at];
+  const int64_t vector = int64_t{blockIdx.y} * n + at,
+                statistics = int64_t{blockIdx.y} * 2 * across;
+  mean += statistics * kCount;
+  factor += statistics * kCount;
+  const Vector from = reinterpret_cast<const Vector*>(x)[vector];
   const uint32_t first = at % across * kCount;
   const Floats<kCount> means(mean + first), factors(factor + first), biases(bias + first);
   float value[kCount];
@@ -183,26 +194,29 @@ __global__ void normalise_kernel(T* y, const T* x, const float* mean, const floa
   for (int i = 0; i < kCount; ++i) {
     value[i] = (to_float(from.of[i]) - means.of[i]) * factors.of[i] + biases.of[i];
   }
-  reinterpret_cast<Vector*>(y)[at] = finished<T>(value, silu_after);
+  reinterpret_cast<Vector*>(y)[vector] = finished<T>(value, silu_after);
 }
 
 void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, int64_t groups,
                 double eps, bool silu_after) {
   if (x.count() == 0) return;
   check(groups <= kMostGroups, "group_norm: at most 256 groups");
-  check(x.count() <= INT32_MAX, "group_norm: at most 2^31 - 1 elements");
-  GroupNormJob job{.pixels = x.rows(),
+  const int64_t pictures = picture_count(x), pixels = x.rows() / pictures;
+  check(pixels * x.cols() <= INT32_MAX, "group_norm: at most 2^31 - 1 elements of a picture");
+  check(pictures <= 65535, "group_norm: at most 65535 pictures");
+  GroupNormJob job{.pixels = pixels,
                    .channels = x.cols(),
                    .groups = static_cast<int>(groups),
                    .width = static_cast<int>(x.cols() / groups),
                    .chunks = 0,
-                   .chunk = ceil_div(x.rows(), kMostChunks),
+                   .chunk = ceil_div(pixels, kMostChunks),
                    .eps = static_cast<float>(eps)};
   job.chunks = static_cast<int>(ceil_div(job.pixels, job.chunk));
-  const int64_t part_bytes = job.chunks * groups * static_cast<int64_t>(sizeof(Sums));
-  std::byte* area = s.workspace.area(part_bytes + 2 * x.cols() * size_of(DType::kF32));
+  const int64_t part_bytes = pictures * job.chunks * groups * static_cast<int64_t>(sizeof(Sums));
+  std::byte* area = s.workspace.area(part_bytes + pictures * 2 * x.cols() * size_of(DType::kF32));
   auto* mean = reinterpret_cast<float*>(area + part_bytes);
   float* factor = mean + x.cols();
+  const auto each = static_cast<unsigned>(pictures);
   const auto addresses = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
@@ -210,12 +224,12 @@ void group_norm(Stream& s, const Tensor& y, const Tensor& x, const Norm& norm, i
     const auto run = [&](auto count) {
       constexpr int kCount = decltype(count)::value;
       launch(s.handle, group_statistics_kernel<T, kCount>,
-             {dim3(static_cast<unsigned>(job.chunks)), dim3(kNormThreads)}, mean, factor,
-             reinterpret_cast<Sums*>(area), s.workspace.counters(1), x.as<T>(),
+             {dim3(static_cast<unsigned>(job.chunks), each), dim3(kNormThreads)}, mean, factor,
+             reinterpret_cast<Sums*>(area), s.workspace.counters(pictures), x.as<T>(),
              static_cast<const float*>(norm.weight.data()), job);
-      const int64_t n = x.count() / kCount;
+      const int64_t n = pixels * x.cols() / kCount;
       launch(s.handle, normalise_kernel<T, kCount>,
-             {dim3(static_cast<unsigned>(ceil_div(n, kNormThreads))), dim3(kNormThreads)},
+             {dim3(static_cast<unsigned>(ceil_div(n, kNormThreads)), each), dim3(kNormThreads)},
              y.as<T>(), x.as<T>(), mean, factor, static_cast<const float*>(norm.bias.data()),
              static_cast<uint32_t>(n), static_cast<uint32_t>(x.cols() / kCount), silu_after);
     };

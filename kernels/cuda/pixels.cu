@@ -2,6 +2,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numbers.h"
 #include "kernels/cuda/ops.h"
+#include "kernels/pictures.h"
 
 namespace bifrons::cuda {
 
@@ -13,7 +14,8 @@ inline Grid over_all(int64_t n) {
 
 __device__ inline int64_t my_index() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 
-// One thread per unit of y; y has n units, a pixel has `units`. 32-bit integers: a 64-bit division
+// One thread per unit of y; y has n units, a pixel has `units`. Pictures one below the other are
+// upsampled like one tall picture. 32-bit integers: a 64-bit division
 // takes about a hundred instructions.
 template <typename Unit>
 __global__ void upsample2x_kernel(Unit* y, const Unit* x, uint32_t n, uint32_t width,
@@ -33,18 +35,20 @@ void upsample2x(Stream& s, const Tensor& y, const Tensor& x) {
     check(n <= INT32_MAX, "upsample2x: at most 2^31 - 1 units");
     launch(s.handle, upsample2x_kernel<Unit>, over_all(n), y.as<Unit>(),
            static_cast<const Unit*>(x.data), static_cast<uint32_t>(n),
-           static_cast<uint32_t>(x.shape[1]), static_cast<uint32_t>(units));
+           static_cast<uint32_t>(x.shape[x.rank - 2]), static_cast<uint32_t>(units));
   };
   const auto addresses = reinterpret_cast<uintptr_t>(x.data) | reinterpret_cast<uintptr_t>(y.data);
   (bytes | static_cast<int64_t>(addresses)) % 16 == 0 ? run(uint4{}) : run(uint16_t{});
 }
 
+// blockIdx.y is the picture, of n elements.
 template <typename T>
 __global__ void to_pixels_kernel(uint8_t* pixels, int32_t* not_finite, const T* x, int64_t n) {
-  const int64_t i = my_index();
-  if (i >= n) return;
+  if (my_index() >= n) return;
+  const int64_t i = blockIdx.y * n + my_index();
   const float signal = to_float(x[i]);
-  if (!is_finite(signal)) *not_finite = 1;  // by whichever thread: they all write the same
+  if (!is_finite(signal))
+    not_finite[blockIdx.y] = 1;  // by whichever thread: they all write the same
   const float value = (signal + 1.0f) / 2.0f * 255.0f;
   // Written so that a NaN fails the first comparison and becomes 0.
   const float low = value > 0.0f ? value : 0.0f;
@@ -53,10 +57,14 @@ __global__ void to_pixels_kernel(uint8_t* pixels, int32_t* not_finite, const T* 
 
 void to_pixels(Stream& s, const Tensor& pixels, const Tensor& x, const Tensor& not_finite) {
   if (x.count() == 0) return;
+  const int64_t pictures = picture_count(x), n = x.count() / pictures;
+  check(pictures <= 65535, "to_pixels: at most 65535 pictures");
+  Grid grid = over_all(n);
+  grid.blocks.y = static_cast<unsigned>(pictures);
   visit_activation(x.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(s.handle, to_pixels_kernel<T>, over_all(x.count()), pixels.as<uint8_t>(),
-           not_finite.as<int32_t>(), static_cast<const T*>(x.data), x.count());
+    launch(s.handle, to_pixels_kernel<T>, grid, pixels.as<uint8_t>(), not_finite.as<int32_t>(),
+           static_cast<const T*>(x.data), n);
   });
 }
 

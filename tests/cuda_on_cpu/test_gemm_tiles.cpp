@@ -164,29 +164,38 @@ TEST_F(GemmTiles, RopePairsOfQuantisedWeights) {
   rope_pairs(kernels::quantised_weights<LinearFormat::kInt4>(int4), kK);
 }
 
-// A convolution of 3 x 3, and heads as one batch.
+// A convolution of 3 x 3 of two pictures with residuals, and heads as one batch.
 TEST_F(GemmTiles, PatchesAndBatches) {
   constexpr int64_t kSide = 5, kChannels = 16, kM = 40, kK = 9 * kChannels;
   const Linear w = weight(kM, kK);
-  const GuardedTensor x = tensor({kSide, kSide, kChannels}, kSide * kSide * kChannels, 2),
-                      y(*b_, kType, {kSide * kSide, kM});
+  constexpr int64_t kPixels = kSide * kSide;
+  constexpr int kPictures = 2;
+  const GuardedTensor x = tensor({kPictures, kPixels, kChannels}, kPictures * kPixels * kChannels,
+                                 2),
+                      added = tensor({kPictures, kPixels, kM}, kPictures * kPixels * kM, 5),
+                      y(*b_, kType, {kPictures, kPixels, kM});
   const kernels::PatchOperand patches{.data = x.tensor().as<Bf16>(),
                                       .height = kSide,
                                       .width = kSide,
                                       .channels = kChannels,
                                       .out_width = kSide,
-                                      .rows = kSide * kSide,
+                                      .rows = kPixels,
                                       .kernel = 3,
                                       .stride = 1,
                                       .before = 1,
                                       .k = kK,
                                       .vectors = true};
-  const kernels::Epilogue<Bf16> convolved{
-      .y = y.tensor().as<Bf16>(), .pitch = kM, .m = kM, .n = kSide * kSide};
+  const kernels::Epilogue<Bf16> convolved{.y = y.tensor().as<Bf16>(),
+                                          .pitch = kM,
+                                          .m = kM,
+                                          .n = kPixels,
+                                          .residual = added.tensor().as<Bf16>(),
+                                          .residual_pitch = kM};
   compare(
-      kM, kSide * kSide, false,
+      kM, kPixels, false,
       [&](const kernels::GemmPlan& plan) {
-        kernels::launch_gemm(stream_, plan, tiled(w), patches, convolved, kK, kernels::Single{});
+        kernels::launch_gemm(stream_, plan, tiled(w), patches, convolved, kK,
+                             kernels::Pictures{kPictures, kPixels * kChannels, kPixels * kM});
       },
       [&] { return y.values(); });
 
