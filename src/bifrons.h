@@ -52,6 +52,10 @@ struct EngineOptions {
   // on a device; no on a CPU, where decoding runs between steps, because all cores are busy in
   // either case. Never changes a picture.
   std::optional<bool> decode_beside{};
+  // Most pictures that one pass of the VQ decoder takes where they are decoded beside drawing; 0:
+  // on a GPU as many as fit, else 1. Pictures are decoded together only in numbers that the device
+  // was seen to give the same bits for as for one. Never changes a picture.
+  int decode_together = 0;
   // On a GPU: whether a kernel may begin while the one before it ends (programmatic dependent
   // launch). If not set: where that is faster. Never changes a picture.
   std::optional<bool> pdl{};
@@ -215,6 +219,14 @@ struct SpeculationStats {
   int64_t width = 1;    // width of the next pass of one picture alone
 };
 
+// How pictures were decoded since the engine was opened.
+struct DecodeStats {
+  int64_t pictures = 0;
+  int64_t passes = 0;    // of the VQ decoder
+  int64_t asked = 1;     // most pictures in a pass for which the device was asked
+  int64_t together = 1;  // most pictures in a pass: for more, up to `asked`, it gives other bits
+};
+
 // One item of the memory that drawing takes.
 struct MemoryItem {
   std::string name;
@@ -253,6 +265,7 @@ class Engine {
   int most_lanes() const;
 
   SpeculationStats speculation() const;
+  DecodeStats decoding() const;
 
   // Memory that drawing with so many lanes takes on this device, weights included, for the planned
   // pictures.

@@ -11,6 +11,7 @@
 #include "src/engine/memory_plan.h"
 #include "src/engine/open_device.h"
 #include "src/engine/parts.h"
+#include "src/engine/picture_decoder.h"
 #include "src/engine/scheduler.h"
 #include "src/engine/spans.h"
 #include "src/engine/thinking.h"
@@ -49,14 +50,11 @@ struct Engine::State {
   int most_lanes = std::numeric_limits<int>::max();
   int64_t embedded_rows = 0;           // see Engine::Parts
   std::unique_ptr<VqEncoder> encoder;  // null until encode() is called
-  Buffer codes;                        // i32 [image_tokens]
-  Buffer pixels;                       // u8 [size, size, 3]
-  bool has_decoded = false;
+  std::unique_ptr<PictureDecoder> pictures;
 
   Backend& decoding() { return decode_backend ? *decode_backend : *backend; }
-  // Nothing when the numbers stop being finite.
-  std::optional<Picture> try_decode(std::span<const int32_t> tokens);
-  Picture decode(std::span<const int32_t> tokens);
+  // Pictures that one pass of the decoder takes with so many lanes, as far as memory goes.
+  int64_t decoded_together(int64_t count) const;
   BatchStats draw_batch(int64_t lanes, const JobSource& source, const ResultSink& sink,
                         const BatchOptions& options);
   void load_head();
@@ -129,9 +127,7 @@ Engine Engine::open(const EngineOptions& options) {
   s->model->transformer.set_int8_kv(s->formats.kv == KvFormat::kInt8);
   s->lanes = std::make_unique<Lanes>(*s->backend, s->config, s->model->transformer,
                                      s->model->image_head, options.rope);
-  const int64_t tokens = s->config.image_tokens(), size = s->model->decoder.image_size();
-  s->codes = s->decoding().allocate(tokens * size_of(DType::kI32));
-  s->pixels = s->decoding().allocate(size * size * 3);
+  s->pictures = std::make_unique<PictureDecoder>(s->model->decoder, s->decoding());
 
   s->info = {.name = name_of_model(options.model),
              .directory = options.model,
@@ -140,8 +136,8 @@ Engine Engine::open(const EngineOptions& options) {
              .weights_dtype = checkpoint.quantisation().empty()
                                   ? std::string(weights_name(s->config.loaded, s->formats.stored))
                                   : checkpoint.quantisation(),
-             .image_size = size,
-             .image_tokens = tokens,
+             .image_size = s->model->decoder.image_size(),
+             .image_tokens = s->config.image_tokens(),
              .codebook = s->config.vq.codebook,
              .kv = s->formats.kv};
   return Engine(std::move(s));
@@ -155,26 +151,16 @@ std::string Engine::device() const {
 
 const std::string& Engine::fallback() const { return state_->fallback; }
 
-std::optional<Picture> Engine::State::try_decode(std::span<const int32_t> tokens) {
-  const int64_t n = config.image_tokens(), size = model->decoder.image_size();
-  const Tensor code = codes.view(DType::kI32, {n});
-  const Tensor pixel = pixels.view(DType::kU8, {size, size, 3});
-  decoding().upload(code, tokens.data());
-  model->decoder.decode(decoding(), pixel, code);
-  Picture picture{size, size, std::vector<uint8_t>(size * size * 3)};
-  decoding().download(picture.rgb.data(), pixel);
-  has_decoded = true;
-  if (!model->decoder.was_finite(decoding())) return std::nullopt;
-  return picture;
-}
-
-Picture Engine::State::decode(std::span<const int32_t> tokens) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (std::optional<Picture> picture = try_decode(tokens)) return *std::move(picture);
+int64_t Engine::State::decoded_together(int64_t count) const {
+  if (!decode_backend) return 1;
+  const int64_t known = pictures->stats().asked;  // what is allocated already is not free any more
+  if (options.decode_together > 0) {
+    return std::max(known, std::min<int64_t>(options.decode_together, count));
   }
-  throw Error(ErrorKind::kData,
-              "the visual tokenizer's numbers stop being finite on the way from codes to pixels: "
-              "its weights are damaged");
+  if (backend->memory_space() == MemorySpace::kHost) return known;
+  return std::max(
+      known, bifrons::decoded_together(*backend->free_bytes(), options.max_memory, config, formats,
+                                       count, options.speculate, options.planned));
 }
 
 Picture Engine::decode(std::span<const int32_t> tokens) {
@@ -189,29 +175,35 @@ Picture Engine::decode(std::span<const int32_t> tokens) {
                                                 tokens[i], info.codebook - 1));
     }
   }
-  return state_->decode(tokens);
+  std::vector<DecodedPicture> decoded = state_->pictures->decode({&tokens, 1});
+  if (decoded[0].error) throw *decoded[0].error;
+  return std::move(decoded[0].picture);
 }
 
 BatchStats Engine::State::draw_batch(int64_t count, const JobSource& source, const ResultSink& sink,
                                      const BatchOptions& asked) {
   check(asked.rows >= 2, "draw_batch: a picture has two rows or more");
+  const int64_t together = decoded_together(count);  // counted beside lanes that are still to come
   lanes->reserve(count,
                  window_columns(count, options.speculate, backend->memory_space(), asked.rows),
                  asked.rows);
   lanes->set_width(options.speculate);
   // A library that a GPU's decoder needs may be missing, or slow to start. So one decode runs
-  // before anything is drawn, rather than beside the first pictures or after them.
-  bool to_be_tried = backend->memory_space() == MemorySpace::kDevice && !has_decoded;
+  // before anything is drawn, rather than beside the first pictures or after them. Then the device
+  // is asked how many pictures it decodes together.
+  const bool on_device = backend->memory_space() == MemorySpace::kDevice;
+  bool first = true;
   const JobSource once_decoded = [&] {
     std::optional<BatchJob> job = source();
-    if (job && std::exchange(to_be_tried, false)) {
-      try_decode(std::vector<int32_t>(config.image_tokens(), 0));
-    }
+    if (!job || !std::exchange(first, false)) return job;
+    if (on_device) pictures->warm_up();
+    if (!asked.thoughts_only) pictures->reserve(together);
     return job;
   };
   const SchedulerParts parts{.lanes = *lanes,
-                             .decode = [this](std::span<const int32_t> t) { return decode(t); },
+                             .decode = [this](auto codes) { return pictures->decode(codes); },
                              .decode_beside = decode_backend != nullptr && !asked.thoughts_only,
+                             .decode_together = [this] { return pictures->stats().together; },
                              .source_ready = asked.source_ready,
                              .on_thought = asked.on_thought,
                              .thoughts_only = asked.thoughts_only,
@@ -323,6 +315,8 @@ int Engine::automatic_lanes() const {
 
 int Engine::most_lanes() const { return state_->most_lanes; }
 
+DecodeStats Engine::decoding() const { return state_->pictures->stats(); }
+
 SpeculationStats Engine::speculation() const {
   const Lanes& lanes = *state_->lanes;
   const LaneWork& work = lanes.work();
@@ -336,7 +330,8 @@ SpeculationStats Engine::speculation() const {
 std::vector<MemoryItem> Engine::memory_plan(int lanes) const {
   const State& s = *state_;
   return bifrons::memory_plan(s.config, s.formats, lanes, s.options.planned,
-                              s.backend->memory_space(), s.options.speculate);
+                              s.backend->memory_space(), s.options.speculate,
+                              s.decoded_together(lanes));
 }
 
 int Engine::State::lanes_of(const PlannedPictures& planned) const {

@@ -56,8 +56,8 @@ int64_t free_memory() {
 // Workspaces of the backends that draw and decode, without those of libraries. An area grows to
 // twice its size or to the requested size, and captured steps keep the old areas: together less
 // than four times the largest one.
-int64_t scratch_on_card(const Config& config, int64_t columns, int64_t rows,
-                        int64_t prompt_tokens) {
+int64_t scratch_on_card(const Config& config, int64_t columns, int64_t rows, int64_t prompt_tokens,
+                        int64_t together) {
   const TransformerConfig& t = config.transformer;
   const int64_t capacity = pages_for(prompt_tokens + config.image_tokens() - 1) * kPageTokens;
   const int64_t channels = config.vq.base_channels * config.vq.decoder_multipliers.back();
@@ -65,7 +65,7 @@ int64_t scratch_on_card(const Config& config, int64_t columns, int64_t rows,
   return 4 * (std::max({attention_scratch(rows, t.heads, t.head_dim, capacity),
                         sample_scratch(columns, config.vq.codebook), gemm_workspace(rows, outputs),
                         gemm_workspace(2 * columns, config.vq.codebook)}) +
-              full_attention_scratch(config.image_tokens(), channels, 1));
+              together * full_attention_scratch(config.image_tokens(), channels, 1));
 }
 
 }  // namespace
@@ -143,7 +143,7 @@ PlannedRows planned_rows(const Config& config, const PlannedPictures& planned) {
 
 std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, int64_t pictures,
                                     const PlannedPictures& planned, MemorySpace space,
-                                    int speculate) {
+                                    int speculate, int64_t together) {
   const PlannedRows shape = planned_rows(config, planned);
   const int64_t prompt_tokens = shape.prompt_tokens;
   Model model(config, activation_for(formats.stored));
@@ -174,7 +174,7 @@ std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, i
       {"visual tokenizer, decoder", decoder_weights},
       {"keys and values", model.transformer.sequence_bytes(pages)},
       {"activations", activations},
-      {"decoder's maps", model.decoder.scratch_bytes()}};
+      {"decoder's maps", model.decoder.scratch_bytes(together)}};
   if (ImageHead::precomputes_inputs(config, space)) {
     // The aligner stays in the sum, because it is freed only after the table is made.
     plan.push_back(
@@ -184,7 +184,8 @@ std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, i
     if (formats.stored == DType::kBf16 && !cuda_library().empty()) {
       plan.push_back({"decoder's copy for cuDNN", decoder_weights});
     }
-    plan.push_back({"kernels' scratch", scratch_on_card(config, columns, rows, prompt_tokens)});
+    plan.push_back(
+        {"kernels' scratch", scratch_on_card(config, columns, rows, prompt_tokens, together)});
   }
   if (planned.thinks) add_thinking(plan, config, model.activation, element, pictures);
   if (planned.edit != nullptr && config.tower) {
@@ -228,6 +229,21 @@ int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, Plan
   int lanes = free_bytes ? kDeviceLanes : kHostLanes;
   while (lanes > 1 && needed(lanes) > room) lanes /= 2;
   return lanes;
+}
+
+int64_t decoded_together(int64_t free_bytes, int64_t limit, const Config& config,
+                         PlanFormats formats, int64_t lanes, int speculate,
+                         const PlannedPictures& planned) {
+  const auto plan = [&](int64_t pictures, int64_t together) {
+    return total_bytes(
+        memory_plan(config, formats, pictures, planned, MemorySpace::kDevice, speculate, together));
+  };
+  const int64_t one = plan(lanes, 1);
+  int64_t spare = (free_bytes - (one - plan(0, 1))) / kShareOfDecoder;
+  if (limit > 0) spare = std::min(spare, limit - one);
+  int64_t most = std::min(kMostDecodedTogether, lanes);
+  while (most > 1 && plan(lanes, most) - one > spare) --most;
+  return most;
 }
 
 WithinLimit lanes_within(const MemoryLimit& limit, const Config& config, PlanFormats formats,

@@ -21,12 +21,18 @@ struct PlanFormats {
   PlanFormats(DType stored_, KvFormat kv_ = KvFormat::kStored) : stored(stored_), kv(kv_) {}
 };
 
+// Most pictures that one pass of the VQ decoder takes on a GPU. They take memory only if it is at
+// most this part of what weights and lanes leave free.
+inline constexpr int64_t kMostDecodedTogether = 4, kShareOfDecoder = 8;
+
 // The plan for drawing so many `pictures` at once, in the memory of a host or of a GPU. With a GPU
 // a large text embedding stays in host memory. `speculate` is that of EngineOptions. What an edit
-// takes is counted for a model that sees only, because others refuse it.
+// takes is counted for a model that sees only, because others refuse it. `together`: pictures in a
+// pass of the VQ decoder.
 std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats, int64_t pictures,
                                     const PlannedPictures& planned,
-                                    MemorySpace space = MemorySpace::kHost, int speculate = 0);
+                                    MemorySpace space = MemorySpace::kHost, int speculate = 0,
+                                    int64_t together = 1);
 // The same for prompts of up to `prompt_tokens`.
 inline std::vector<MemoryItem> memory_plan(const Config& config, PlanFormats formats,
                                            int64_t pictures, int64_t prompt_tokens,
@@ -53,6 +59,13 @@ std::vector<MemoryItem> understanding_plan(const Config& config, PlanFormats for
 // useful, and as fit `free_bytes` of a device or, without that, half of the host's free memory.
 int lanes_that_fit(std::optional<int64_t> free_bytes, const Config& config, PlanFormats formats,
                    int speculate = 0, const PlannedPictures& planned = {});
+
+// Pictures that one pass of the VQ decoder takes beside so many lanes, with the weights loaded: at
+// most kMostDecodedTogether and one for each lane, and as many as are within the decoder's share of
+// what the lanes leave of `free_bytes`, and within `limit` bytes of the whole plan, if not 0.
+int64_t decoded_together(int64_t free_bytes, int64_t limit, const Config& config,
+                         PlanFormats formats, int64_t lanes, int speculate = 0,
+                         const PlannedPictures& planned = {});
 
 // What EngineOptions::max_memory allows.
 struct MemoryLimit {

@@ -1,5 +1,5 @@
-// Output thread: decodes finished pictures (if they are decoded beside drawing) and calls the
-// caller's sink, so that the engine does not wait for either.
+// Output thread: decodes finished pictures (if they are decoded beside drawing), several at once if
+// several wait, and calls the caller's sink, so that the engine does not wait for either.
 #pragma once
 
 #include <condition_variable>
@@ -12,18 +12,22 @@
 #include <vector>
 
 #include "src/bifrons.h"
+#include "src/engine/picture_decoder.h"
 
 namespace bifrons {
 
 class OutputThread {
  public:
-  using Decode = std::function<Picture(std::span<const int32_t> tokens)>;
+  // Decodes the codes of several pictures; returns one result for each.
+  using Decode =
+      std::function<std::vector<DecodedPicture>(std::span<const std::span<const int32_t>> codes)>;
 
-  // With `decode`, the output thread decodes the codes of each result to pixels; without it,
-  // results must have pixels already. An Error (data) of `decode` takes the drawing's place in the
-  // result. At most `room` results wait in the queue. `sink` is borrowed. Where the system has no
-  // thread to give, push() does the work.
-  OutputThread(const ResultSink& sink, Decode decode, int64_t room);
+  // With `decode`, the output thread decodes the codes of results to pixels, of up to `together`
+  // that wait at once; without it, results must have pixels already. The error of a decoded picture
+  // takes the drawing's place in the result. At most `room` results wait in the queue. `sink` is
+  // borrowed. Where the system has no thread to give, push() does the work.
+  OutputThread(const ResultSink& sink, Decode decode, int64_t room,
+               std::function<int64_t()> together = {});
 
   // Waits like finish(), but does not throw.
   ~OutputThread();
@@ -44,13 +48,14 @@ class OutputThread {
 
  private:
   void work();
-  bool take(BatchResult result);
-  void decode(BatchResult& result);
+  bool take(std::vector<BatchResult> results);
+  void decode(std::span<BatchResult> results);
   void join();
 
   const ResultSink& sink_;
   const Decode decode_;
   const size_t room_;
+  const std::function<int64_t()> together_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -42,7 +42,7 @@ class Scheduler {
         source_(source),
         report_(progress),
         output_(sink, parts.decode_beside ? parts.decode : OutputThread::Decode{},
-                parts.lanes.count()),
+                parts.lanes.count(), parts.decode_together),
         before_(parts.lanes.work()) {
     stats_.lanes = progress_.lanes = parts.lanes.count();
   }
@@ -264,12 +264,12 @@ class Scheduler {
     drawing.seconds = since(picture.start) / share;
     if (!parts_.decode_beside) {
       double took = 0;
-      try {
+      {
         const Stopwatch watch(took);
-        drawing.picture = parts_.decode(drawing.tokens);
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::kData) throw;
-        result.error = error;
+        const std::span<const int32_t> codes(drawing.tokens);
+        DecodedPicture decoded = std::move(parts_.decode({&codes, 1})[0]);
+        drawing.picture = std::move(decoded.picture);
+        result.error = std::move(decoded.error);
       }
       drawing.seconds += took;
       stats_.decode_seconds += took;

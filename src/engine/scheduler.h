@@ -19,14 +19,15 @@ inline constexpr int kAttempts = 2;
 // The parts that the scheduler uses; everything is borrowed.
 struct SchedulerParts {
   Lanes& lanes;
-  // Decodes codes to pixels. Called between steps, or beside them on the output thread. An Error
-  // (data) that it throws is the result of that picture; anything else stops the batch.
+  // Decodes codes to pixels. Called between steps, for one picture, or beside them on the output
+  // thread. The error of a decoded picture is its result; what is thrown stops the batch.
   OutputThread::Decode decode;
   bool decode_beside = false;
-  std::function<bool()> source_ready{};  // as in BatchOptions
-  ThoughtListener on_thought{};          // as in BatchOptions
-  bool thoughts_only = false;            // as in BatchOptions
-  const Config* config = nullptr;        // needed by jobs that think
+  std::function<int64_t()> decode_together{};  // most pictures that wait and are decoded at once
+  std::function<bool()> source_ready{};        // as in BatchOptions
+  ThoughtListener on_thought{};                // as in BatchOptions
+  bool thoughts_only = false;                  // as in BatchOptions
+  const Config* config = nullptr;              // needed by jobs that think
   // Called before a thought is written: when it returns, the lanes have their text head.
   std::function<void()> before_thoughts{};
 };

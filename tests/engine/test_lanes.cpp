@@ -28,6 +28,10 @@ class Faulty final : public ForwardingBackend {
   int64_t draws_ = 0;
 };
 
+std::vector<DecodedPicture> nothing_decoded(std::span<const std::span<const int32_t>> codes) {
+  return std::vector<DecodedPicture>(codes.size());
+}
+
 TEST(Lanes, APromptWithoutMakeRoomBreaksTheContract) {
   const auto backend = make_cpu_backend(1);
   testing::LaneToy toy(*backend, "toy-f32");
@@ -128,7 +132,7 @@ TEST(Lanes, PicturesWithoutMemoryWait) {
     uint64_t next = 0;
     int64_t most = 0, least = 3;
     std::map<uint64_t, std::vector<int32_t>> drawn;
-    const SchedulerParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
+    const SchedulerParts parts{.lanes = lanes, .decode = nothing_decoded};
     const BatchStats stats = schedule_batch(
         parts, [&](const DrawRequest& r) { return prompt(r.seed); },
         [&]() -> std::optional<BatchJob> {
@@ -169,10 +173,15 @@ TEST(Lanes, ADecodeErrorAffectsOnePicture) {
     lanes.reserve(2);
     int decoded = 0;
     const SchedulerParts parts{.lanes = lanes,
-                               .decode = [&](auto) -> Picture {
-                                 if (++decoded == 2) throw Error(ErrorKind::kData, "not finite");
-                                 return {};
-                               },
+                               .decode =
+                                   [&](std::span<const std::span<const int32_t>> codes) {
+                                     std::vector<DecodedPicture> pictures = nothing_decoded(codes);
+                                     for (DecodedPicture& each : pictures) {
+                                       if (++decoded != 2) continue;
+                                       each.error = Error(ErrorKind::kData, "not finite");
+                                     }
+                                     return pictures;
+                                   },
                                .decode_beside = beside};
     uint64_t next = 0;
     std::map<std::string, int> outcomes;
@@ -216,7 +225,7 @@ TEST(Lanes, AFailedSampleIsRepeated) {
       Lanes lanes = toy.lanes(false);
       lanes.reserve(3, 3 * width);
       lanes.set_width(width);
-      const SchedulerParts parts{.lanes = lanes, .decode = [](auto) { return Picture{}; }};
+      const SchedulerParts parts{.lanes = lanes, .decode = nothing_decoded};
       uint64_t next = 0;
       const BatchStats stats = schedule_batch(
           parts, prepare,

@@ -188,7 +188,7 @@ std::vector<float> decoded(Toy& toy, const int32_t* codes, std::vector<uint8_t>*
   const Buffer code = b.allocate(n * 4), pixel = b.allocate(size * size * 3);
   b.upload(code.view(DType::kI32, {n}), codes);
   const Tensor signal = toy.model->decoder.decode_to_signal(b, code.view(DType::kI32, {n}));
-  const Tensor pixel_view = pixel.view(DType::kU8, {size, size, 3});
+  const Tensor pixel_view = pixel.view(DType::kU8, {1, size, size, 3});
   const Buffer not_finite = b.allocate(size_of(DType::kI32));
   b.to_pixels(pixel_view, signal, not_finite.view(DType::kI32, {1}));
   pixels->resize(size * size * 3);

@@ -1,5 +1,5 @@
 // Building blocks of the VQ encoder and decoder: residual and attention blocks, and the rotating
-// areas of scratch memory for the maps of a picture (docs/janus-pro.md 3.1).
+// areas of scratch memory for the maps of one or several pictures (docs/janus-pro.md 3.1).
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ void visit(AttentionBlockWeights& weights, const std::string& name, int64_t chan
 class VqBlocks {
  public:
   // largest_map: elements of the largest map [side, side, C]. attended: elements of the largest map
-  // with an attention block. Maps have the `activation` dtype.
+  // with an attention block. Maps have the `activation` dtype. The maps of P pictures are one
+  // tensor [P, side, side, C].
   VqBlocks(const VqConfig& config, int64_t largest_map, int64_t attended, DType activation)
       : groups_(config.norm_groups),
         eps_(config.norm_eps),
@@ -46,20 +47,23 @@ class VqBlocks {
         attended_(attended),
         activation_(activation) {}
 
-  int64_t bytes() const;
-  void allocate(Backend& b) { scratch_ = b.allocate(bytes()); }
-  bool allocated() const { return scratch_.data() != nullptr; }
+  // Scratch memory for so many pictures, in bytes.
+  int64_t bytes(int64_t pictures) const;
+  // If it throws, what was allocated before remains.
+  void allocate(Backend& b, int64_t pictures);
+  // Most pictures at once; 0: not allocated yet.
+  int64_t capacity() const { return capacity_; }
 
-  // Area 0, 1 or 2 as a map [side, side, channels].
-  Tensor area(int index, int64_t side, int64_t channels) const;
+  // Area 0, 1 or 2 as maps [pictures, side, side, channels].
+  Tensor area(int index, int64_t pictures, int64_t side, int64_t channels) const;
   // The next rotating area after the one that holds `busy`.
   int next_area(const Tensor& busy) const;
 
-  // x [side, side, in] in one area -> [side, side, out] in another; x is overwritten.
+  // x [P, side, side, in] in one area -> [P, side, side, out] in another; x is overwritten.
   Tensor residual_block(Backend& b, const Tensor& x, const ResidualBlockWeights& w) const;
-  // Changes x [side, side, C], which is in one of the areas, in place.
+  // Changes x [P, side, side, C], which is in one of the areas, in place.
   void attention_block(Backend& b, const Tensor& x, const AttentionBlockWeights& w) const;
-  // y = silu(norm(x)), [side, side, C], in another area than x.
+  // y = silu(norm(x)), [P, side, side, C], in another area than x.
   Tensor normed(Backend& b, const Tensor& x, const Norm& norm) const;
 
  private:
@@ -70,6 +74,7 @@ class VqBlocks {
   int64_t largest_map_;
   int64_t attended_;
   DType activation_;
+  int64_t capacity_ = 0;  // pictures
   Buffer scratch_;
 };
 

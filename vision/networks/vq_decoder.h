@@ -46,18 +46,25 @@ class VqDecoder {
   VqDecoderWeights& weights() { return weights_; }
   const VqConfig& config() const { return config_; }
   int64_t image_size() const;
+  int64_t cells() const { return grid_ * grid_; }  // codes of a picture
 
-  // Scratch memory of one decode in bytes: the rotating areas, and q, k, v and the result of
-  // attention.
-  int64_t scratch_bytes() const { return blocks_.bytes(); }
-  void allocate(Backend& b);
+  // Scratch memory for so many pictures in one pass, in bytes: the rotating areas, and q, k, v and
+  // the result of attention.
+  int64_t scratch_bytes(int64_t pictures = 1) const { return blocks_.bytes(pictures); }
+  // Allocates it, again for another number. If that throws, what was allocated before remains.
+  void allocate(Backend& b, int64_t pictures = 1);
+  // Most pictures of one pass.
+  int64_t capacity() const { return blocks_.capacity(); }
 
-  // codes i32 [grid^2] in raster order -> pixels u8 [size, size, 3]. Not reentrant.
+  // codes i32 [P grid^2], the pictures one after another, each in raster order -> pixels u8 [P,
+  // size, size, 3], or [size, size, 3] of one picture. P is at most capacity(). All pictures are
+  // decoded in one pass; a caller with P > 1 asks exact_passes() (vq_together.h). Not reentrant.
   void decode(Backend& b, const Tensor& pixels, const Tensor& codes);
-  // Whether the network's output was finite in every decode() since the last call. Waits for the
-  // device and copies one word to the host.
-  bool was_finite(Backend& b);
-  // Like decode(), but returns the network's output x [size, size, 3] in the activation dtype,
+  // For each of the first `pictures` places of a pass, whether the network's output was finite
+  // there in every decode() since the last call. Waits for the device and copies a word of each to
+  // the host.
+  std::vector<bool> were_finite(Backend& b, int64_t pictures);
+  // Like decode(), but returns the network's output x [P, size, size, 3] in the activation dtype,
   // about -1..1.
   Tensor decode_to_signal(Backend& b, const Tensor& codes);
 
@@ -68,7 +75,7 @@ class VqDecoder {
   int64_t grid_;
   VqDecoderWeights weights_;
   VqBlocks blocks_;
-  Buffer not_finite_;  // i32 [1], written by Backend::to_pixels()
+  Buffer not_finite_;  // i32 [capacity], written by Backend::to_pixels()
 };
 
 }  // namespace bifrons

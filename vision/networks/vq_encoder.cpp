@@ -69,7 +69,7 @@ void VqEncoder::allocate(Backend& b) {
   const int64_t size = image_size();
   check(codebook_.dtype == DType::kF32 && codebook_.cols == config_.code_dim,
         "vq encode: bind the codebook in f32 first");
-  blocks_.allocate(b);
+  blocks_.allocate(b, 1);
   input_ = b.allocate(size * size * 3 * size_of(activation_));
   latents_ = b.allocate(grid_ * grid_ * config_.code_dim * size_of(DType::kF32));
   directions_.resize(codebook_.rows * codebook_.cols);
@@ -79,16 +79,17 @@ void VqEncoder::allocate(Backend& b) {
 Tensor VqEncoder::latents(Backend& b, const Tensor& picture) {
   const VqEncoderWeights& w = weights_;
   const int64_t n = grid_ * grid_;
-  check(blocks_.allocated(), "vq encode: allocate first");
-  Tensor x = blocks_.area(0, picture.shape[0], w.conv_in.out);
-  b.conv2d(x, picture, w.conv_in);
+  check(blocks_.capacity() > 0, "vq encode: allocate first");
+  const int64_t size = picture.shape[0];
+  Tensor x = blocks_.area(0, 1, size, w.conv_in.out);
+  b.conv2d(x, picture.reshape({1, size, size, 3}), w.conv_in);
   for (const VqEncoderLevelWeights& level : w.levels) {
     for (size_t r = 0; r < level.residual.size(); ++r) {
       x = blocks_.residual_block(b, x, level.residual[r]);
       if (!level.attention.empty()) blocks_.attention_block(b, x, level.attention[r]);
     }
     if (&level == &w.levels.back()) break;
-    const Tensor half = blocks_.area(blocks_.next_area(x), x.shape[0] / 2, level.channels);
+    const Tensor half = blocks_.area(blocks_.next_area(x), 1, x.shape[1] / 2, level.channels);
     b.conv2d(half, x, level.downsample);
     x = half;
   }
@@ -97,7 +98,7 @@ Tensor VqEncoder::latents(Backend& b, const Tensor& picture) {
   x = blocks_.residual_block(b, x, w.mid_second);
 
   x = blocks_.normed(b, x, w.norm_out);
-  const Tensor latent = blocks_.area(blocks_.next_area(x), grid_, config_.latent_channels);
+  const Tensor latent = blocks_.area(blocks_.next_area(x), 1, grid_, config_.latent_channels);
   b.conv2d(latent, x, w.conv_out);
   const Tensor z = latents_.view(DType::kF32, {n, config_.code_dim});
   b.linear(z, latent.reshape({n, config_.latent_channels}), w.quant);

@@ -45,7 +45,7 @@ class VqEncoder {
   Table& codebook() { return codebook_; }
   int64_t image_size() const;
 
-  int64_t scratch_bytes() const { return blocks_.bytes(); }
+  int64_t scratch_bytes() const { return blocks_.bytes(1); }
   // Call it after the weights are bound.
   void allocate(Backend& b);
 
