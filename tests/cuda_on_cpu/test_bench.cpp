@@ -47,6 +47,24 @@ TEST_F(Bench, DrawsWholePicturesThatFit) {
   EXPECT_EQ(some.rows[1].bytes, all.rows[1].bytes);
 }
 
+// A device decodes several pictures in a pass; our own kernels give them their own bits.
+TEST_F(Bench, DecodesSeveralPicturesInAPass) {
+  BenchOptions options;
+  options.model = directory;
+  options.repeats = 1;
+  options.decode = options.draw = options.prefill = options.speculate = false;
+  const BenchReport report = measured(options);
+  ASSERT_EQ(report.rows.size(), 6u);
+  EXPECT_FALSE(report.rows[0].same_bits.has_value());
+  for (int64_t n = 2; n <= 4; ++n) {
+    const BenchRow& row = report.rows[static_cast<size_t>(n) + 1];
+    EXPECT_EQ(row.name, "VQ decode 4x4, " + std::to_string(n) + " in a pass");
+    EXPECT_EQ(row.same_bits, true);
+    EXPECT_EQ(row.flops, n * report.rows[0].flops);
+    EXPECT_GT(row.ratio, 0);
+  }
+}
+
 // A device has no automatic windows.
 TEST_F(Bench, SpeculatesOnADevice) {
   BenchOptions options;

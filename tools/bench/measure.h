@@ -56,6 +56,7 @@ struct BenchRow {
   double codes_per_pass = 0;  // mean
   double break_even_codes =
       0;  // codes a pass from which passes of this width are faster than plain
+  std::optional<bool> same_bits;  // of a VQ decode of several pictures: whether each has its own
 
   double gigabytes_per_second() const { return bytes / (milliseconds * 1e6); }
   double gigaflops() const { return flops / (milliseconds * 1e6); }

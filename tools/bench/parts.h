@@ -22,7 +22,9 @@ void measure_prefill(Bench& bench);
 void measure_drawing(Bench& bench);
 
 // vq.cpp. Whole VQ decodes, one after another; the host waits for each. Also the shares of
-// convolutions and group norms, from decodes that are timed op by op.
+// convolutions and group norms, from decodes that are timed op by op. On a device also a row for
+// each number of pictures that drawing may decode in one pass, with whether their bits are as
+// alone.
 void measure_vq(Bench& bench);
 
 // speculate.cpp. Speculative decoding of one picture: a row `pass, N columns` for windows from 1 to

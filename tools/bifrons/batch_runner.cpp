@@ -333,7 +333,13 @@ class Batch {
     if (watch.stdout_failed()) exit_code = static_cast<int>(ErrorKind::kCannotWrite);
     const double seconds = watch.seconds();
     watch.log(summary_of(counts, seconds));
-    if (arguments_.verbosity.verbose) watch.log(speculation_text(total_speculation(engines_)));
+    if (arguments_.verbosity.verbose) {
+      watch.log(speculation_text(total_speculation(engines_)));
+      for (const Engine& engine : engines_) {
+        const std::string words = decoding_text(engine.decoding());
+        if (!words.empty()) watch.log(engine.device() + ": " + words);
+      }
+    }
     if (const int64_t others = store.history().listed - counts.listed; others > 0) {
       watch.log(
           fmt::format("{} pictures of earlier runs that {} no longer asks for stay there and are "

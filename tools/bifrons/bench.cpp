@@ -42,6 +42,9 @@ std::string table_of(const BenchReport& report) {
     if (row.break_even_codes > 0) {
       out += fmt::format("   faster than plain from {:.2f} codes a pass on", row.break_even_codes);
     }
+    if (row.same_bits) {
+      out += *row.same_bits ? "   bits as alone" : "   other bits than alone: not used";
+    }
     out += "\n";
   }
   for (const std::string& line : report.skipped) out += fmt::format("skipped: {}\n", line);
@@ -75,6 +78,7 @@ std::string json_of(const BenchReport& report) {
       line["codes_per_pass"] = row.codes_per_pass;
     }
     if (row.break_even_codes > 0) line["break_even_codes"] = row.break_even_codes;
+    if (row.same_bits) line["same_bits"] = *row.same_bits;
     out["rows"].push_back(line);
   }
   out["skipped"] = report.skipped;

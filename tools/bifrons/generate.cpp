@@ -298,6 +298,7 @@ int Generate::run(const Prepare& prepare) const {
   const RopeMode rope = setup.options.rope;
   const Drawn drawn = draw_and_keep(*this, rope, requests, plan, opened, judge ? &*judge : nullptr);
   log_speculation(opened.speculation(), verbosity);
+  log_decoding(opened.decoding(), verbosity);
   std::string sheet;
   if (grid) sheet = deliver_sheet(*this, rope, requests.front(), plan, opened, drawn);
   std::string tokens_file;

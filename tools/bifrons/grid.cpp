@@ -192,6 +192,7 @@ int Grid::run() const {
   check_table(opened, table, typesetter, format);
   const DrawnTable drawn = draw_table(opened, table, lanes, verbosity);
   log_speculation(opened.speculation(), verbosity);
+  log_decoding(opened.decoding(), verbosity);
   const PictureMetadata metadata =
       describe_grid(table.requests, drawn.thoughts, prompt, table.captions, x, y,
                     setup.options.rope, opened.model(), opened.device());

@@ -86,6 +86,21 @@ void log_speculation(const SpeculationStats& stats, const Verbosity& verbosity) 
   if (verbosity.verbose) log(verbosity, speculation_text(stats));
 }
 
+std::string decoding_text(const DecodeStats& stats) {
+  if (stats.asked < 2) return {};
+  std::string words = fmt::format("decoded {} pictures in {} passes of at most {}", stats.pictures,
+                                  stats.passes, stats.together);
+  if (stats.together < stats.asked) {
+    words += fmt::format("; this device gives other bits for {} in a pass", stats.asked);
+  }
+  return words;
+}
+
+void log_decoding(const DecodeStats& stats, const Verbosity& verbosity) {
+  const std::string words = decoding_text(stats);
+  if (verbosity.verbose && !words.empty()) log(verbosity, words);
+}
+
 std::string model_name(const std::string& directory) {
   std::string name;
   for (char c : name_of_model(directory)) {

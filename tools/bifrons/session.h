@@ -23,6 +23,10 @@ Engine open_engine(const EngineSetup& setup, const Verbosity& verbosity);
 // With --verbose: the passes of the pictures drawn so far, and what speculative decoding gave.
 void log_speculation(const SpeculationStats& stats, const Verbosity& verbosity);
 std::string speculation_text(const SpeculationStats& stats);
+// With --verbose: how pictures were decoded, if the device was asked whether it decodes several in
+// a pass.
+void log_decoding(const DecodeStats& stats, const Verbosity& verbosity);
+std::string decoding_text(const DecodeStats& stats);  // empty if it was not asked
 // The sums over all engines.
 SpeculationStats total_speculation(std::span<const Engine> engines);
 // Means over the passes of each picture; 0 before the first pass.
