@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,10 @@ class Refusals:
         calls.write_bytes(b"")
         environment = {**os.environ, "LD_PRELOAD": self.library, "BIFRONS_TEST_CALLS": str(calls), **variables}
         try:
+            # A shell's background jobs ignore SIGINT, which a library may raise; users' do not.
             done = subprocess.run([self.program, *words], cwd=self.scratch, capture_output=True, env=environment,
-                                  stdin=subprocess.DEVNULL, timeout=SECONDS)
+                                  stdin=subprocess.DEVNULL, timeout=SECONDS,
+                                  preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         except subprocess.TimeoutExpired:
             return -1000, "no end", {}
         files = {str(path.relative_to(out)): path.read_bytes()

@@ -63,6 +63,9 @@ int run_program(int argc, char** argv) {
 }  // namespace bifrons::cli
 
 int main(int argc, char** argv) {
+  // OpenBLAS comes with OpenCV and is not used. Where the system refuses it a thread it raises
+  // SIGINT, and where it has no memory for one it never ends; so it gets none.
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
   std::set_terminate(bifrons::cli::on_terminate);
   bifrons::cli::prepare_standard_streams();
   bifrons::cli::install_stop_signals();
